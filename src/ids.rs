@@ -1,0 +1,332 @@
+//! The numbers and names that must not be mixed up, each a type of its own.
+//!
+//! A value in hand is valid: what can be wrong is refused by the constructor.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+/// Position of an entry in its ledger, from 0, without gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(u64);
+
+impl Seq {
+    /// Largest sequence number: rows carry ledger and seq in one 63-bit integer, 40 bits of it seq.
+    pub const MAX: Self = Self((1 << 40) - 1);
+
+    /// The sequence number `value`.
+    pub const fn new(value: u64) -> Self {
+        Self(value)
+    }
+
+    /// The plain number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The number after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Retention class number, assigned by a system entry of the ledger; 0 belongs to genesis and
+/// system entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClassNumber(u16);
+
+impl ClassNumber {
+    /// The class of genesis and system entries: none.
+    pub const NONE: Self = Self(0);
+
+    /// The class numbered `value`.
+    pub const fn new(value: u16) -> Self {
+        Self(value)
+    }
+
+    /// The plain number.
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+}
+
+/// Number of a ledger inside of one data directory, from 1. It never leaves the directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LedgerNumber(u32);
+
+impl LedgerNumber {
+    /// The ledger numbered `value`.
+    pub const fn new(value: u32) -> Self {
+        Self(value)
+    }
+
+    /// The plain number.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+macro_rules! hash_type {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name([u8; 32]);
+
+        impl $name {
+            /// Wraps 32 bytes.
+            pub const fn new(bytes: [u8; 32]) -> Self {
+                Self(bytes)
+            }
+
+            /// The 32 bytes.
+            pub const fn as_bytes(&self) -> &[u8; 32] {
+                &self.0
+            }
+
+            /// Reads 32 bytes; `None` for any other length.
+            pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+                bytes.try_into().ok().map(Self)
+            }
+
+            /// Reads canonical, padded base64 of 32 bytes.
+            pub fn from_base64(text: &str) -> Option<Self> {
+                Self::from_slice(&BASE64.decode(text).ok()?)
+            }
+        }
+
+        /// Canonical base64, the form of C2SP checkpoints and proofs.
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&BASE64.encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, "{}({self})", stringify!($name))
+            }
+        }
+    };
+}
+
+hash_type! {
+    /// SHA-256(0x00 || entry), the leaf of an entry in the tree and its link in the chain.
+    LeafHash
+}
+hash_type! {
+    /// Hash of any node of the tree, a leaf's included (RFC 6962 section 2.1).
+    TreeHash
+}
+hash_type! {
+    /// Root of a tree of some size: MTH(D[n]) of RFC 6962 section 2.1.
+    RootHash
+}
+hash_type! {
+    /// Salted hash in an entry that binds it to its payload (docs/format.md, "Commitment").
+    Commitment
+}
+hash_type! {
+    /// SHA-256(section salt || section bytes).
+    SectionDigest
+}
+hash_type! {
+    /// Salt of one section: whoever has it and the section's digest can test guesses of its text.
+    SectionSalt
+}
+
+impl LeafHash {
+    /// What the entry with seq 0 has as `prev`.
+    pub const ZERO: Self = Self([0; 32]);
+}
+
+impl From<LeafHash> for TreeHash {
+    fn from(leaf: LeafHash) -> Self {
+        Self(leaf.0)
+    }
+}
+
+impl From<TreeHash> for RootHash {
+    fn from(node: TreeHash) -> Self {
+        Self(node.0)
+    }
+}
+
+impl From<RootHash> for TreeHash {
+    fn from(root: RootHash) -> Self {
+        Self(root.0)
+    }
+}
+
+/// Why a name was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Not a log name.
+    #[error(
+        "`{0}` is not a log name: use a lower-case host with a dot, or `localhost`, with an optional `:port` and `/path`, such as `audit.example.com`"
+    )]
+    Log(String),
+    /// Not a tenant name.
+    #[error(
+        "`{0}` is not a tenant name: use 1 to 63 characters of a-z, 0-9 and `-`, not beginning with `-`"
+    )]
+    Tenant(String),
+    /// Not an origin.
+    #[error("`{0}` is not an origin: it must be a log name, `/` and a tenant name")]
+    Origin(String),
+}
+
+/// Who a ledger belongs to: `[a-z0-9][a-z0-9-]{0,62}`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TenantName(String);
+
+impl TenantName {
+    /// Checks the name's form.
+    pub fn new(name: &str) -> Result<Self, NameError> {
+        let bytes = name.as_bytes();
+        let fits = (1..=63).contains(&bytes.len())
+            && bytes[0] != b'-'
+            && bytes
+                .iter()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
+        if fits {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(NameError::Tenant(name.to_owned()))
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TenantName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Name of the whole log: a lower-case host with a dot, or `localhost`, optionally `:port` and a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogName(String);
+
+impl LogName {
+    /// Checks the name's form.
+    pub fn new(name: &str) -> Result<Self, NameError> {
+        let refuse = || NameError::Log(name.to_owned());
+        let (authority, path) = match name.split_once('/') {
+            Some((authority, path)) => (authority, Some(path)),
+            None => (name, None),
+        };
+        let (host, port) = match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        };
+        let label = |text: &str| {
+            (1..=63).contains(&text.len())
+                && !text.starts_with('-')
+                && !text.ends_with('-')
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        let host_fits = host == "localhost" || (host.contains('.') && host.split('.').all(label));
+        let port_fits = port.is_none_or(|port| {
+            !port.starts_with('0') && port.parse::<u16>().is_ok_and(|number| number > 0)
+        });
+        let path_fits = path.is_none_or(|path| {
+            path.split('/').all(|part| {
+                !part.is_empty()
+                    && part != "."
+                    && part != ".."
+                    && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+            })
+        });
+        if name.len() <= 255 && host_fits && port_fits && path_fits {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(refuse())
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Name of one ledger for the whole world: `<log name>/<tenant>`, and `.2` and so on behind it
+/// for the ledgers that continue one which a restore rolled back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin(String);
+
+impl Origin {
+    /// The first ledger of a tenant.
+    pub fn of(log: &LogName, tenant: &TenantName) -> Self {
+        Self(format!("{}/{tenant}", log.0))
+    }
+
+    /// Checks the form of an origin that was read.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let refuse = || NameError::Origin(text.to_owned());
+        let (log, last) = text.rsplit_once('/').ok_or_else(refuse)?;
+        LogName::new(log).map_err(|_| refuse())?;
+        let tenant = match last.split_once('.') {
+            Some((tenant, number)) => {
+                let continues = number.parse::<u32>().is_ok_and(|n| n >= 2);
+                if !continues || number.starts_with('0') || number.starts_with('+') {
+                    return Err(refuse());
+                }
+                tenant
+            }
+            None => last,
+        };
+        TenantName::new(tenant).map_err(|_| refuse())?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The origin's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_names_are_hosts() {
+        for good in ["audit.example.com", "localhost", "localhost:8787", "a.b/c/d", "a.b:1/x"] {
+            assert!(LogName::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "example", "Audit.example.com", "a..b", "a.b:", "a.b:0", "a.b:70000", "a.b/", "a.b//c", "a.b/../c", "a b.c", "a.b+c", "https://a.b"] {
+            assert!(LogName::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn origins_name_a_tenant_and_its_continuation() {
+        for good in ["a.b/default", "a.b/c/default", "localhost:1/x.2", "a.b/x.17"] {
+            assert_eq!(Origin::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["a.b", "default", "a.b/Default", "a.b/x.1", "a.b/x.02", "a.b/x.", "a.b/-x"] {
+            assert!(Origin::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
