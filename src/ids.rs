@@ -165,6 +165,80 @@ impl From<RootHash> for TreeHash {
     }
 }
 
+macro_rules! opaque_type {
+    ($(#[$meta:meta])* $name:ident, $size:literal) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; $size]);
+
+        impl $name {
+            /// Wraps the bytes.
+            pub const fn new(bytes: [u8; $size]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes.
+            pub const fn as_bytes(&self) -> &[u8; $size] {
+                &self.0
+            }
+
+            /// Reads the bytes; `None` for any other length.
+            pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+                bytes.try_into().ok().map(Self)
+            }
+        }
+
+        /// Never the bytes: they stand for a person or a value that a person wrote.
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    };
+}
+
+opaque_type! {
+    /// Keyed hash of a value that events are looked up by (docs/format.md, "Tags"). Looked up, never shown.
+    Tag, 16
+}
+opaque_type! {
+    /// Random number that stands for a person in the ledger's files; the vault leads from the
+    /// person's tag to it.
+    PersonReference, 16
+}
+opaque_type! {
+    /// What an index row is found by: a [`Tag`], or a [`PersonReference`] where the value is a person.
+    LookupKey, 16
+}
+
+impl From<Tag> for LookupKey {
+    fn from(tag: Tag) -> Self {
+        Self(tag.0)
+    }
+}
+
+impl From<PersonReference> for LookupKey {
+    fn from(reference: PersonReference) -> Self {
+        Self(reference.0)
+    }
+}
+
+/// Random number of a data key. It stands in the payloads that the key opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(u64);
+
+impl KeyId {
+    /// The key numbered `value`.
+    pub const fn new(value: u64) -> Self {
+        Self(value)
+    }
+
+    /// The plain number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
 /// Why a name was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -248,7 +322,9 @@ impl LogName {
                 !part.is_empty()
                     && part != "."
                     && part != ".."
-                    && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+                    && part
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
             })
         });
         if name.len() <= 255 && host_fits && port_fits && path_fits {
@@ -312,20 +388,53 @@ mod tests {
 
     #[test]
     fn log_names_are_hosts() {
-        for good in ["audit.example.com", "localhost", "localhost:8787", "a.b/c/d", "a.b:1/x"] {
+        for good in [
+            "audit.example.com",
+            "localhost",
+            "localhost:8787",
+            "a.b/c/d",
+            "a.b:1/x",
+        ] {
             assert!(LogName::new(good).is_ok(), "{good}");
         }
-        for bad in ["", "example", "Audit.example.com", "a..b", "a.b:", "a.b:0", "a.b:70000", "a.b/", "a.b//c", "a.b/../c", "a b.c", "a.b+c", "https://a.b"] {
+        for bad in [
+            "",
+            "example",
+            "Audit.example.com",
+            "a..b",
+            "a.b:",
+            "a.b:0",
+            "a.b:70000",
+            "a.b/",
+            "a.b//c",
+            "a.b/../c",
+            "a b.c",
+            "a.b+c",
+            "https://a.b",
+        ] {
             assert!(LogName::new(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn origins_name_a_tenant_and_its_continuation() {
-        for good in ["a.b/default", "a.b/c/default", "localhost:1/x.2", "a.b/x.17"] {
+        for good in [
+            "a.b/default",
+            "a.b/c/default",
+            "localhost:1/x.2",
+            "a.b/x.17",
+        ] {
             assert_eq!(Origin::parse(good).unwrap().as_str(), good);
         }
-        for bad in ["a.b", "default", "a.b/Default", "a.b/x.1", "a.b/x.02", "a.b/x.", "a.b/-x"] {
+        for bad in [
+            "a.b",
+            "default",
+            "a.b/Default",
+            "a.b/x.1",
+            "a.b/x.02",
+            "a.b/x.",
+            "a.b/-x",
+        ] {
             assert!(Origin::parse(bad).is_err(), "{bad}");
         }
     }

@@ -3,9 +3,30 @@
 //! The layers, lowest first; a file uses only what is below it (docs/design.md, "The house"):
 //!
 //! - [`ids`], [`time`]: newtypes and the clock
-//! - [`ledger`]: the pure core of entries, tree, proofs, checkpoints, commitments
+//! - [`ledger`]: the pure core of entries, tree, proofs, checkpoints, commitments; [`policy`]: retention
+//! - `seal`: keys and ciphertext; `store`: bytes on disk
+//! - `service`: one verb a file
+//! - `http`, `cli`: the edges
+//!
+//! The feature `server` (on by default) has all but the first two, which with the binary
+//! `trailkeep-verify` need no database, no network and no secret.
 #![forbid(unsafe_code)]
 
 pub mod ids;
 pub mod ledger;
+pub mod offline;
+pub mod policy;
 pub mod time;
+
+#[cfg(feature = "server")]
+pub mod cli;
+#[cfg(feature = "server")]
+pub mod demo;
+#[cfg(feature = "server")]
+pub mod http;
+#[cfg(feature = "server")]
+pub mod seal;
+#[cfg(feature = "server")]
+pub mod service;
+#[cfg(feature = "server")]
+pub mod store;

@@ -1,1 +1,8 @@
-fn main(){}
+//! The program `trailkeep`.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    trailkeep::cli::run()
+}

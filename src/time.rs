@@ -38,7 +38,11 @@ impl UnixMillis {
 /// RFC 3339 in UTC with milliseconds: `2026-11-24T09:30:00.000Z`.
 impl fmt::Display for UnixMillis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.to_datetime().to_rfc3339_opts(SecondsFormat::Millis, true))
+        formatter.write_str(
+            &self
+                .to_datetime()
+                .to_rfc3339_opts(SecondsFormat::Millis, true),
+        )
     }
 }
 
@@ -62,6 +66,9 @@ mod tests {
         assert_eq!(UnixMillis::parse_rfc3339(&moment.to_string()), Some(moment));
         assert_eq!(UnixMillis::parse_rfc3339("2026-11-24"), None);
         assert_eq!(UnixMillis::parse_rfc3339("1969-12-31T23:59:59Z"), None);
-        assert_eq!(UnixMillis::new(u64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(
+            UnixMillis::new(u64::MAX).to_string(),
+            "9999-12-31T23:59:59.999Z"
+        );
     }
 }

@@ -1,1 +1,13 @@
 //! The pure core: what an auditor reads to know what is proven and how. No I/O, no clock, no secret.
+//!
+//! docs/format.md has the bytes; each module names its source.
+
+pub mod chain;
+pub mod checkpoint;
+pub mod commitment;
+pub mod entry;
+pub mod event;
+pub mod merkle;
+pub mod note;
+pub mod proof;
+pub mod tile;

@@ -1,0 +1,257 @@
+//! One way to reach a ledger: the routes of the API, in this process, through the server's socket, or
+//! over the network.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
+use tower::ServiceExt;
+
+use super::{TargetArgs, clock};
+use crate::http::{Entrance, router};
+use crate::service::Engine;
+use crate::service::open::{Files, OpenError};
+use crate::store::StoreError;
+
+/// What a path segment may hold unescaped (RFC 3986 section 2.3).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A way to the routes.
+pub(super) enum Client {
+    /// This process has the directory's lock.
+    Here {
+        router: Router,
+        engine: std::sync::Arc<Engine>,
+    },
+    /// Another process has it, or it is another machine.
+    Remote {
+        client: reqwest::Client,
+        base: String,
+        token: Option<String>,
+    },
+}
+
+/// An answer, read to its end or line by line.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    body: BoxStream<'static, anyhow::Result<Bytes>>,
+}
+
+impl Client {
+    /// The way to what the arguments name: a server's URL, else the directory; if a server has that, its socket.
+    pub(super) fn to(target: &TargetArgs) -> anyhow::Result<Self> {
+        if let Some(url) = &target.url {
+            let base = url.trim_end_matches('/').to_owned();
+            return Ok(Self::Remote {
+                client: builder().build()?,
+                base,
+                token: target.token.clone(),
+            });
+        }
+        let directory = target.directory.directory();
+        let socket = directory.socket();
+        match open_here(target) {
+            Ok(engine) => {
+                let engine = std::sync::Arc::new(engine);
+                Ok(Self::Here {
+                    router: router(std::sync::Arc::clone(&engine), Entrance::Local),
+                    engine,
+                })
+            }
+            Err(OpenError::Store(error @ StoreError::Locked(_))) => {
+                if !socket.exists() {
+                    return Err(error.into());
+                }
+                let client = builder().unix_socket(socket).build()?;
+                Ok(Self::Remote {
+                    client,
+                    base: "http://localhost".to_owned(),
+                    token: None,
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends a request and waits for the answer's head.
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: Option<&str>,
+        body: Vec<u8>,
+    ) -> anyhow::Result<Answer> {
+        match self {
+            Self::Here { router, .. } => {
+                let mut request = axum::http::Request::builder().method(method).uri(path);
+                if let Some(content_type) = content_type {
+                    request = request.header("content-type", content_type);
+                }
+                let response = router
+                    .clone()
+                    .oneshot(request.body(Body::from(body))?)
+                    .await?;
+                let status = response.status().as_u16();
+                let body = response
+                    .into_body()
+                    .into_data_stream()
+                    .map(|part| part.map_err(anyhow::Error::from));
+                Ok(Answer {
+                    status,
+                    body: body.boxed(),
+                })
+            }
+            Self::Remote {
+                client,
+                base,
+                token,
+            } => {
+                let mut request = client
+                    .request(method.parse()?, format!("{base}{path}"))
+                    .body(body);
+                if let Some(content_type) = content_type {
+                    request = request.header("content-type", content_type);
+                }
+                if let Some(token) = token {
+                    request = request.bearer_auth(token);
+                }
+                let response = request
+                    .send()
+                    .await
+                    .with_context(|| format!("no answer from {base}"))?;
+                let status = response.status().as_u16();
+                let body = response
+                    .bytes_stream()
+                    .map(|part| part.map_err(anyhow::Error::from));
+                Ok(Answer {
+                    status,
+                    body: body.boxed(),
+                })
+            }
+        }
+    }
+
+    /// Sends a GET and reads a JSON answer.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.send("GET", path, None, Vec::new()).await?.json().await
+    }
+
+    /// Sends a GET and reads a text answer.
+    pub(super) async fn get_text(&self, path: &str) -> anyhow::Result<String> {
+        self.send("GET", path, None, Vec::new()).await?.text().await
+    }
+
+    /// Ends: where this process has the directory, writes what waits and closes the files.
+    pub(super) async fn close(self) -> anyhow::Result<()> {
+        if let Self::Here { router, engine } = self {
+            drop(router);
+            crate::service::blocking(move || engine.close()).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Answer {
+    /// The whole answer as text; a problem becomes an error.
+    pub(super) async fn text(mut self) -> anyhow::Result<String> {
+        let mut bytes = Vec::new();
+        while let Some(part) = self.body.next().await {
+            bytes.extend_from_slice(&part?);
+        }
+        let text = String::from_utf8(bytes).context("the answer is not UTF-8")?;
+        if self.status >= 400 {
+            bail!("{}", describe_problem(self.status, &text));
+        }
+        Ok(text)
+    }
+
+    /// The whole answer as JSON; a problem becomes an error.
+    pub(super) async fn json<T: DeserializeOwned>(self) -> anyhow::Result<T> {
+        Ok(serde_json::from_str(&self.text().await?)?)
+    }
+
+    /// The answer line by line, as it comes.
+    pub(super) async fn lines(
+        mut self,
+        mut each: impl FnMut(&str) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        if self.status >= 400 {
+            self.text().await?;
+            return Ok(());
+        }
+        let mut waiting = Vec::new();
+        while let Some(part) = self.body.next().await {
+            waiting.extend_from_slice(&part?);
+            while let Some(end) = waiting.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = waiting.drain(..=end).collect();
+                each(std::str::from_utf8(&line)?.trim_end())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A path segment with what must be escaped, escaped.
+pub(super) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// Opens the directory in this process.
+pub(super) fn open_here(target: &TargetArgs) -> Result<Engine, OpenError> {
+    let files = Files::open(target.directory.directory(), &target.directory.root_key())?;
+    files.start(clock(), super::serve::min_free_bytes())
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    // The provider may be there already; then this one is not needed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().connect_timeout(Duration::from_secs(10))
+}
+
+/// A problem (RFC 9457) for a person: what was wrong, and each place.
+fn describe_problem(status: u16, text: &str) -> String {
+    let Ok(problem) = serde_json::from_str::<serde_json::Value>(text) else {
+        return format!("the server answered {status}: {}", text.trim());
+    };
+    let member = |value: &serde_json::Value, name: &str| {
+        value
+            .get(name)
+            .and_then(|v| v.as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let mut lines = vec![format!(
+        "{}: {}",
+        member(&problem, "title"),
+        member(&problem, "detail")
+    )];
+    for error in problem
+        .get("errors")
+        .and_then(|errors| errors.as_array())
+        .into_iter()
+        .flatten()
+    {
+        let line = error
+            .get("line")
+            .and_then(serde_json::Value::as_u64)
+            .unwrap_or(1);
+        let pointer = member(error, "pointer");
+        let place = if pointer.is_empty() {
+            String::new()
+        } else {
+            format!(" {pointer}")
+        };
+        lines.push(format!("  line {line}{place}: {}", member(error, "detail")));
+    }
+    lines.join("\n")
+}

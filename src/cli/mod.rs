@@ -1,0 +1,207 @@
+//! The command line: one file a command. All of them but `init`, `serve`, `demo` and the like are clients
+//! of the same routes, whether a server runs, or the command opens the directory itself.
+
+mod append;
+mod client;
+mod demo;
+mod index;
+mod init;
+mod offline;
+mod output;
+mod read;
+mod serve;
+mod verify;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::seal::root::RootKeySource;
+use crate::service::clock::SystemClock;
+use crate::store::directory::DataDirectory;
+use crate::time::Clock;
+
+/// Exit codes, so that scripts can tell.
+mod exit {
+    pub(super) const FAILED: u8 = 1;
+    pub(super) const TAMPERED: u8 = 3;
+}
+
+/// An append-only, hash-chained, encrypted audit trail that proves what it kept.
+#[derive(Parser)]
+#[command(
+    name = "trailkeep",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Try it:  trailkeep demo
+Start:   trailkeep init --dir ./trailkeep-data && trailkeep serve --dir ./trailkeep-data
+
+Exit codes: 0 fine, 1 failed, 2 usage, 3 verification found tampering, 4 refused by policy or hold."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a data directory, its first ledger and its first API token
+    Init(init::InitArgs),
+    /// Serve the HTTP API
+    Serve(serve::ServeArgs),
+    /// Append events from a file or standard input
+    Append(append::AppendArgs),
+    /// Show one event
+    Show(read::ShowArgs),
+    /// List events
+    Query(read::QueryArgs),
+    /// Print the signed head of the ledger
+    Checkpoint(read::CheckpointArgs),
+    /// Keys of the ledger
+    #[command(subcommand)]
+    Key(read::KeyCommand),
+    /// Prove that an event is in the ledger, and check such proofs
+    #[command(subcommand)]
+    Receipt(offline::ReceiptCommand),
+    /// Verify the whole ledger: chain, tree, signatures, every payload, every index row
+    Verify(verify::VerifyArgs),
+    /// The look-up index
+    #[command(subcommand)]
+    Index(index::IndexCommand),
+    /// Run the main job once, on made-up events, and show what it proves
+    Demo(demo::DemoArgs),
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Example:  trailkeep completions bash > /etc/bash_completion.d/trailkeep"
+    )]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the data directory and its root key are.
+#[derive(Args, Clone, Debug)]
+struct DirectoryArgs {
+    /// Data directory
+    #[arg(
+        long,
+        env = "TRAILKEEP_DIR",
+        default_value = "./trailkeep-data",
+        value_name = "DIR"
+    )]
+    dir: PathBuf,
+    /// File with the root key [default: DIR/root.key]
+    #[arg(long, env = "TRAILKEEP_ROOT_KEY_FILE", value_name = "FILE")]
+    root_key_file: Option<PathBuf>,
+    /// Command that prints the root key, such as a KMS's client
+    #[arg(
+        long,
+        env = "TRAILKEEP_ROOT_KEY_COMMAND",
+        value_name = "COMMAND",
+        conflicts_with = "root_key_file"
+    )]
+    root_key_command: Option<String>,
+}
+
+impl DirectoryArgs {
+    fn directory(&self) -> DataDirectory {
+        DataDirectory::new(&self.dir)
+    }
+
+    /// The root key's source: a file or command that is named, else `TRAILKEEP_ROOT_KEY`, else `root.key`.
+    fn root_key(&self) -> RootKeySource {
+        if let Some(path) = &self.root_key_file {
+            RootKeySource::File(path.clone())
+        } else if let Some(command) = &self.root_key_command {
+            RootKeySource::Command(command.clone())
+        } else if std::env::var_os("TRAILKEEP_ROOT_KEY").is_some() {
+            RootKeySource::Environment("TRAILKEEP_ROOT_KEY")
+        } else {
+            RootKeySource::File(self.directory().root_key())
+        }
+    }
+}
+
+/// A data directory, or a server.
+#[derive(Args, Clone, Debug)]
+struct TargetArgs {
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// Server to talk to instead of a data directory
+    #[arg(long, env = "TRAILKEEP_URL", value_name = "URL")]
+    url: Option<String>,
+    /// API token for the server
+    #[arg(
+        long,
+        env = "TRAILKEEP_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    token: Option<String>,
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&anyhow::Error::from(error)),
+    };
+    match runtime.block_on(dispatch(cli.command)) {
+        Ok(code) => code,
+        Err(error) => report(&error),
+    }
+}
+
+async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Init(args) => init::run(&args),
+        Command::Serve(args) => serve::run(args).await,
+        Command::Append(args) => append::run(args).await,
+        Command::Show(args) => read::show(args).await,
+        Command::Query(args) => read::query(args).await,
+        Command::Checkpoint(args) => read::checkpoint(args).await,
+        Command::Key(command) => read::key(command).await,
+        Command::Receipt(command) => offline::run(command).await,
+        Command::Verify(args) => verify::run(args).await,
+        Command::Index(command) => index::run(command),
+        Command::Demo(args) => demo::run(args).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "trailkeep", &mut script);
+            output::print_bytes(&script)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The clock of this process: the machine's, or in debug builds the one that a test moves.
+fn clock() -> Arc<dyn Clock> {
+    #[cfg(debug_assertions)]
+    if let Some(path) = std::env::var_os("TRAILKEEP_TEST_CLOCK") {
+        return Arc::new(crate::service::clock::FileClock(path.into()));
+    }
+    Arc::new(SystemClock)
+}
+
+fn report(error: &anyhow::Error) -> ExitCode {
+    // A closed pipe is how `| head` says that it has enough.
+    let closed_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(closed_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    let _ = writeln!(std::io::stderr(), "trailkeep: {error:#}");
+    ExitCode::from(exit::FAILED)
+}

@@ -1,0 +1,95 @@
+//! `trailkeep receipt`: get one, check one.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Subcommand;
+
+use super::client::{Client, segment};
+use super::output::{print_bytes, print_json, print_line};
+use super::{TargetArgs, exit};
+use crate::ledger::note::PublicKey;
+use crate::offline::{FILE_BYTES_MAX, check};
+
+#[derive(Subcommand)]
+pub(super) enum ReceiptCommand {
+    /// Print the receipt of an event: the proof that it is in the ledger
+    #[command(
+        after_help = "Example:  trailkeep receipt get --dir D order-4711 > order-4711.tlog-proof"
+    )]
+    Get {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The entry's seq, or the event's id
+        #[arg(value_name = "SEQ|ID")]
+        name: String,
+    },
+    /// Check a receipt (or a signed checkpoint) with a public key; no data directory is needed
+    #[command(
+        after_help = "Example:  trailkeep receipt verify order-4711.tlog-proof --key audit-key.pem"
+    )]
+    Verify {
+        /// The receipt
+        file: PathBuf,
+        /// The ledger's public key: PEM, or a C2SP verifier key
+        #[arg(long, value_name = "PUBLIC.pem")]
+        key: PathBuf,
+        /// A checkpoint that you kept earlier
+        #[arg(long, value_name = "OLD_CHECKPOINT_FILE")]
+        against: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(command: ReceiptCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        ReceiptCommand::Get { target, name } => {
+            let kind = if name.bytes().all(|byte| byte.is_ascii_digit()) {
+                "entries"
+            } else {
+                "events"
+            };
+            let client = Client::to(&target)?;
+            let text = client
+                .get_text(&format!("/v1/{kind}/{}/proof", segment(&name)))
+                .await;
+            client.close().await?;
+            print_bytes(text?.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        ReceiptCommand::Verify {
+            file,
+            key,
+            against,
+            json,
+        } => {
+            let key =
+                PublicKey::parse(&read(&key)?).with_context(|| format!("{}", key.display()))?;
+            let against = against.as_deref().map(read).transpose()?;
+            let report = check(&read(&file)?, &key, against.as_deref());
+            if json {
+                print_json(&report)?;
+            } else {
+                print_line(&report.to_string())?;
+            }
+            Ok(if report.verified {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(exit::TAMPERED)
+            })
+        }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    let too_large = std::fs::metadata(path).is_ok_and(|file| file.len() > FILE_BYTES_MAX);
+    anyhow::ensure!(
+        !too_large,
+        "{} is too large for a receipt, checkpoint or key",
+        path.display()
+    );
+    std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))
+}

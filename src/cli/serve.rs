@@ -1,0 +1,91 @@
+//! `trailkeep serve`.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::output::print_line;
+use super::{DirectoryArgs, clock};
+use crate::http::serve::serve;
+use crate::service::open::{Files, MIN_FREE_BYTES_DEFAULT};
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  trailkeep serve --dir /var/lib/trailkeep --listen 127.0.0.1:8787
+  trailkeep serve --dir D --listen 127.0.0.1:0      (a free port; it is printed)
+
+SIGTERM and SIGINT end it in order: requests under way are answered first.")]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// Address and port to listen on
+    #[arg(
+        long,
+        env = "TRAILKEEP_LISTEN",
+        default_value = "127.0.0.1:8787",
+        value_name = "ADDRESS:PORT"
+    )]
+    listen: SocketAddr,
+}
+
+pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    log_to_stderr();
+    forbid_core_dumps();
+    let files = Files::open(args.directory.directory(), &args.directory.root_key())?;
+    let engine = Arc::new(files.start(clock(), min_free_bytes())?);
+    let listener = TcpListener::bind(args.listen).await.with_context(|| {
+        format!(
+            "can't listen on {}: is another server there? choose another with --listen",
+            args.listen
+        )
+    })?;
+    let address = listener.local_addr()?;
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    print_line(&format!("listening on http://{address}"))?;
+    tracing::info!(%address, "serving");
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
+        tracing::info!("stopping");
+    };
+    serve(engine, listener, stop).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Free space below which appends stop; `TRAILKEEP_MIN_FREE_BYTES` changes it.
+pub(super) fn min_free_bytes() -> u64 {
+    let set = std::env::var("TRAILKEEP_MIN_FREE_BYTES").ok();
+    set.and_then(|text| text.parse().ok())
+        .unwrap_or(MIN_FREE_BYTES_DEFAULT)
+}
+
+pub(super) fn log_to_stderr() {
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::INFO);
+    // A second call, in a test, leaves the first one's logger.
+    let _ = subscriber.try_init();
+}
+
+/// A core file would hold keys.
+fn forbid_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "core dumps could not be forbidden: a crash may write keys to disk");
+    }
+}

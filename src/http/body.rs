@@ -1,0 +1,185 @@
+//! Request bodies: read to a limit, decoded to a limit, split into events.
+
+use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use futures_util::TryStreamExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio_util::io::StreamReader;
+
+use super::Entrance;
+use super::problem::{LineFault, Problem};
+use crate::ledger::event::{Event, EventError, parse_event, split_array, split_ndjson};
+use crate::seal::secret::random_bytes;
+
+/// Bytes of a request's body, as sent and as decoded.
+const BODY_BYTES_MAX: u64 = 32 << 20;
+/// Events of a request.
+const EVENTS_MAX: usize = 10_000;
+/// Faults that are reported of one request.
+const FAULTS_MAX: usize = 100;
+
+/// How the events of a body are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// One object, or an array of them.
+    Json,
+    /// One object a line.
+    Ndjson,
+}
+
+/// The events of a request, and whether there can be only one.
+pub(super) struct Submitted {
+    pub(super) events: Vec<Event>,
+    pub(super) is_single: bool,
+}
+
+/// The format that the headers name.
+pub(super) fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let media_type = value
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    match media_type.as_str() {
+        "application/json" => Ok(Format::Json),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Format::Ndjson),
+        _ => Err(Problem::unsupported_media_type(
+            "send `Content-Type: application/json` (an object or an array) or `application/x-ndjson` (an object a line)",
+        )),
+    }
+}
+
+/// Reads and decodes the body.
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
+    let encoding = headers
+        .get(header::CONTENT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("identity");
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > BODY_BYTES_MAX) {
+        return Err(too_large());
+    }
+    let stream = body.into_data_stream().map_err(std::io::Error::other);
+    // As sent it may be no longer than as decoded: nobody sends more to get less.
+    let sent = StreamReader::new(stream).take(BODY_BYTES_MAX + 1);
+    match encoding.trim().to_ascii_lowercase().as_str() {
+        "identity" | "" => read_limited(sent).await,
+        "gzip" | "x-gzip" => read_limited(GzipDecoder::new(tokio::io::BufReader::new(sent))).await,
+        "zstd" => read_limited(ZstdDecoder::new(tokio::io::BufReader::new(sent))).await,
+        _ => Err(Problem::unsupported_media_type(
+            "`Content-Encoding` may be gzip, zstd or identity",
+        )),
+    }
+}
+
+/// Parses the events and adds what the server adds: a missing `id`, and `received`.
+pub(super) fn parse(body: &[u8], format: Format, entrance: Entrance) -> Result<Submitted, Problem> {
+    let is_array = format == Format::Json && body.trim_ascii_start().first() == Some(&b'[');
+    let texts: Vec<(usize, &[u8])> = match format {
+        Format::Ndjson => split_ndjson(body).collect(),
+        Format::Json if is_array => {
+            let elements = split_array(body).map_err(|error| refuse(vec![(1, error)]))?;
+            (1..).zip(elements).collect()
+        }
+        Format::Json => vec![(1, body)],
+    };
+    if texts.is_empty() {
+        return Err(Problem::invalid_events(vec![LineFault {
+            line: 1,
+            pointer: String::new(),
+            detail: "the body holds no event: send at least one".to_owned(),
+        }]));
+    }
+    if texts.len() > EVENTS_MAX {
+        return Err(Problem::too_large(format!(
+            "a request may hold {EVENTS_MAX} events: send them in several requests"
+        )));
+    }
+    let (mut events, mut errors) = (Vec::with_capacity(texts.len()), Vec::new());
+    for (line, text) in texts {
+        match parse_event(text).and_then(|event| add_sections(event, entrance)) {
+            Ok(event) => events.push(event),
+            Err(error) => errors.push((line, error)),
+        }
+        if errors.len() >= FAULTS_MAX {
+            break;
+        }
+    }
+    if errors.is_empty() {
+        Ok(Submitted {
+            events,
+            is_single: format == Format::Json && !is_array,
+        })
+    } else {
+        Err(refuse(errors))
+    }
+}
+
+fn add_sections(mut event: Event, entrance: Entrance) -> Result<Event, EventError> {
+    let via = match entrance {
+        Entrance::Network => "http",
+        Entrance::Local => "cli",
+    };
+    let mut added: Vec<&str> = Vec::new();
+    if event.facts().id.is_none() {
+        let random: [u8; 16] = random_bytes().map_err(|error| {
+            let fault = crate::ledger::event::Fault {
+                pointer: "/id".to_owned(),
+                detail: error.to_string(),
+            };
+            EventError::Invalid(vec![fault])
+        })?;
+        let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        event = event.with_section("id", format!("\"evt-{hex}\"").into_bytes())?;
+        added.push("id");
+    }
+    let received = serde_json::json!({"via": via, "added": added}).to_string();
+    event.with_section("received", received.into_bytes())
+}
+
+fn refuse(errors: Vec<(usize, EventError)>) -> Problem {
+    if let Some((line, error @ (EventError::TooLarge { .. } | EventError::TooMany { .. }))) =
+        errors.first()
+    {
+        return Problem::too_large(format!(
+            "line {line}: {error}; nothing of this request was recorded"
+        ));
+    }
+    let faults = errors.into_iter().flat_map(|(line, error)| {
+        let faults = match error {
+            EventError::Invalid(faults) => faults,
+            other => vec![crate::ledger::event::Fault {
+                pointer: String::new(),
+                detail: other.to_string(),
+            }],
+        };
+        LineFault::of(line, faults)
+    });
+    Problem::invalid_events(faults.take(FAULTS_MAX).collect())
+}
+
+async fn read_limited(reader: impl AsyncRead + Unpin) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    reader.take(BODY_BYTES_MAX + 1).read_to_end(&mut bytes).await.map_err(|_| {
+        Problem::bad_request("the body broke off, or is not in the encoding that `Content-Encoding` names; nothing was recorded")
+    })?;
+    if bytes.len() as u64 > BODY_BYTES_MAX {
+        Err(too_large())
+    } else {
+        Ok(bytes)
+    }
+}
+
+fn too_large() -> Problem {
+    Problem::too_large(format!(
+        "a body may have {BODY_BYTES_MAX} bytes, decoded: send it in several requests"
+    ))
+}

@@ -1,0 +1,295 @@
+//! `/v1/events`: in, and out again.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::auth::Caller;
+use super::body;
+use super::problem::Problem;
+use crate::ids::Seq;
+use crate::ledger::entry::{Entry, leaf_hash};
+use crate::service::append::{Appended, Outcome, append as append_events};
+use crate::service::blocking;
+use crate::service::query::{
+    Cursor, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, Query, query as query_events,
+};
+use crate::service::read::{self, EventName, StoredEvent, find_seq, open_event};
+use crate::time::UnixMillis;
+
+/// An event as it is shown.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    id: Option<String>,
+    seq: u64,
+    recorded_at: String,
+    leaf_hash: String,
+    event: Box<RawValue>,
+}
+
+#[derive(Serialize)]
+struct Single {
+    id: String,
+    seq: u64,
+    recorded_at: String,
+    leaf_hash: String,
+    receipt: String,
+}
+
+#[derive(Serialize)]
+struct Many {
+    accepted: usize,
+    duplicates: usize,
+    first_seq: Option<u64>,
+    last_seq: Option<u64>,
+    events: Vec<Brief>,
+    checkpoint: String,
+}
+
+#[derive(Serialize)]
+struct Brief {
+    id: String,
+    seq: u64,
+    leaf_hash: String,
+}
+
+/// `POST /v1/events`: the way in. The answer is sent when the events are on disk.
+pub(super) async fn append(
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let format = body::format_of(&headers)?;
+    let bytes = body::read(&headers, body).await?;
+    let entrance = caller.entrance;
+    let submitted = blocking(move || body::parse(&bytes, format, entrance)).await?;
+    let is_single = submitted.is_single;
+    let outcome = append_events(&caller.engine, &caller.ledger, submitted.events).await?;
+    blocking(move || {
+        if is_single {
+            answer_single(&caller, &outcome)
+        } else {
+            Ok(answer_many(&outcome))
+        }
+    })
+    .await
+}
+
+fn answer_single(caller: &Caller, outcome: &Outcome) -> Result<Response, Problem> {
+    let event = outcome.events.first().ok_or_else(Problem::internal)?;
+    let entry = decode(event)?;
+    let receipt = caller.ledger.receipt(
+        &caller.engine.ledgers,
+        &outcome.published,
+        entry.seq,
+        event.entry,
+    );
+    let receipt = receipt.map_err(read::ReadError::from)?;
+    // What goes out was checked as its reader will check it.
+    receipt.verify(&caller.ledger.verifier).map_err(|error| {
+        tracing::error!(%error, seq = entry.seq.get(), "a receipt does not verify");
+        Problem::damaged("the receipt of this event does not verify: run `trailkeep verify`")
+    })?;
+    let status = if event.duplicate {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    let answer = Single {
+        id: event.id.clone(),
+        seq: entry.seq.get(),
+        recorded_at: entry.recorded_at.to_string(),
+        leaf_hash: leaf_hash(&event.entry).to_string(),
+        receipt: receipt.to_text(),
+    };
+    Ok((status, Json(answer)).into_response())
+}
+
+fn answer_many(outcome: &Outcome) -> Response {
+    let briefs: Vec<Brief> = outcome.events.iter().filter_map(brief).collect();
+    let duplicates = outcome
+        .events
+        .iter()
+        .filter(|event| event.duplicate)
+        .count();
+    let seqs = || briefs.iter().map(|brief| brief.seq);
+    let answer = Many {
+        accepted: outcome.events.len() - duplicates,
+        duplicates,
+        first_seq: seqs().min(),
+        last_seq: seqs().max(),
+        checkpoint: outcome.published.head.note.clone(),
+        events: briefs,
+    };
+    let status = if answer.accepted == 0 {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    (status, Json(answer)).into_response()
+}
+
+fn brief(event: &Appended) -> Option<Brief> {
+    let seq = event.decoded()?.seq.get();
+    Some(Brief {
+        id: event.id.clone(),
+        seq,
+        leaf_hash: leaf_hash(&event.entry).to_string(),
+    })
+}
+
+fn decode(event: &Appended) -> Result<Entry, Problem> {
+    event.decoded().ok_or_else(Problem::internal)
+}
+
+/// `GET /v1/events/{id}`.
+pub(super) async fn show(caller: Caller, Path(id): Path<String>) -> Result<Json<Shown>, Problem> {
+    show_named(caller, EventName::Id(id)).await
+}
+
+/// `GET /v1/entries/{seq}`: any entry, the server's own included.
+pub(super) async fn show_entry(
+    caller: Caller,
+    Path(seq): Path<String>,
+) -> Result<Json<Shown>, Problem> {
+    show_named(caller, EventName::Seq(parse_seq(&seq)?)).await
+}
+
+async fn show_named(caller: Caller, name: EventName) -> Result<Json<Shown>, Problem> {
+    let event = blocking(move || {
+        let published = caller.ledger.published();
+        let seq = find_seq(&caller.engine, &caller.ledger, &published, &name)?;
+        open_event(&caller.engine, &caller.ledger, seq)
+    });
+    shown(&event.await?).map(Json)
+}
+
+/// `GET /v1/events/{id}/proof`.
+pub(super) async fn proof(caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
+    prove(caller, EventName::Id(id)).await
+}
+
+/// `GET /v1/entries/{seq}/proof`.
+pub(super) async fn entry_proof(
+    caller: Caller,
+    Path(seq): Path<String>,
+) -> Result<Response, Problem> {
+    prove(caller, EventName::Seq(parse_seq(&seq)?)).await
+}
+
+async fn prove(caller: Caller, name: EventName) -> Result<Response, Problem> {
+    let receipt = blocking(move || {
+        let published = caller.ledger.published();
+        let seq = find_seq(&caller.engine, &caller.ledger, &published, &name)?;
+        read::receipt(&caller.engine, &caller.ledger, &published, seq)
+    });
+    let text = receipt.await?.to_text();
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+}
+
+/// `GET /v1/events`: a page of events, oldest first.
+pub(super) async fn query(caller: Caller, RawQuery(raw): RawQuery) -> Result<Response, Problem> {
+    let asked = parse_query(raw.as_deref().unwrap_or_default())?;
+    let Caller { engine, ledger, .. } = caller;
+    let page =
+        blocking(move || query_events(&engine, &ledger, &ledger.published(), &asked)).await?;
+    let events = page
+        .events
+        .iter()
+        .map(shown)
+        .collect::<Result<Vec<_>, _>>()?;
+    let next_cursor = page.next.map(|cursor| cursor.to_string());
+    #[derive(Serialize)]
+    struct Answer {
+        events: Vec<Shown>,
+        next_cursor: Option<String>,
+    }
+    Ok(Json(Answer {
+        events,
+        next_cursor,
+    })
+    .into_response())
+}
+
+fn parse_query(raw: &str) -> Result<Query, Problem> {
+    let mut query = Query {
+        limit: PAGE_EVENTS_DEFAULT,
+        ..Query::default()
+    };
+    let mut seen: Vec<String> = Vec::new();
+    for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (decode_component(name)?, decode_component(value)?);
+        let moment = || {
+            let wrong = || {
+                Problem::bad_request(format!(
+                    "`{name}` must be an RFC 3339 time such as 2026-11-24T09:30:00Z (write + as %2B)"
+                ))
+            };
+            UnixMillis::parse_rfc3339(&value).ok_or_else(wrong)
+        };
+        match name.as_str() {
+            "from" => query.from = Some(moment()?),
+            "to" => query.to = Some(moment()?),
+            "action" => query.action = Some(value),
+            "limit" => {
+                let limit = value
+                    .parse()
+                    .ok()
+                    .filter(|limit| (1..=PAGE_EVENTS_MAX).contains(limit));
+                query.limit = limit.ok_or_else(|| {
+                    Problem::bad_request(format!(
+                        "`limit` must be a number from 1 to {PAGE_EVENTS_MAX}"
+                    ))
+                })?;
+            }
+            "cursor" => {
+                let cursor = Cursor::parse(&value);
+                query.cursor = Some(cursor.ok_or_else(|| {
+                    Problem::bad_request("`cursor` must be the `next_cursor` of the page before")
+                })?);
+            }
+            _ => {
+                return Err(Problem::bad_request(
+                    "a parameter is unknown: from, to, action, limit and cursor are",
+                ));
+            }
+        }
+        if seen.contains(&name) {
+            return Err(Problem::bad_request(format!("`{name}` is given twice")));
+        }
+        seen.push(name);
+    }
+    Ok(query)
+}
+
+fn decode_component(text: &str) -> Result<String, Problem> {
+    let spaced = text.replace('+', " ");
+    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8();
+    decoded
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|_| Problem::bad_request("the query string is not UTF-8"))
+}
+
+fn parse_seq(text: &str) -> Result<Seq, Problem> {
+    let seq = text
+        .parse()
+        .ok()
+        .map(Seq::new)
+        .filter(|seq| *seq <= Seq::MAX);
+    seq.ok_or_else(|| Problem::bad_request("a seq is a number from 0"))
+}
+
+fn shown(event: &StoredEvent) -> Result<Shown, Problem> {
+    Ok(Shown {
+        id: event.id(),
+        seq: event.entry.seq.get(),
+        recorded_at: event.entry.recorded_at.to_string(),
+        leaf_hash: leaf_hash(&event.entry_bytes).to_string(),
+        event: RawValue::from_string(event.to_json()).map_err(|_| Problem::internal())?,
+    })
+}

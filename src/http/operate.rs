@@ -1,0 +1,52 @@
+//! Routes of the operator's commands.
+
+use axum::body::{Body, to_bytes};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::auth::Caller;
+use super::problem::Problem;
+use crate::ledger::note::NOTE_BYTES_MAX;
+use crate::service::verify::{Subject, verify as verify_ledger};
+
+/// Lines that wait for a slow reader; the verifier waits with them.
+const LINES_WAITING_MAX: usize = 16;
+
+/// `POST /v1/verify`, with the text of an older checkpoint as body or none. The answer comes as lines of
+/// JSON while it runs: `{"done","total"}` and at the end `{"report"}` or `{"error"}`.
+pub(super) async fn verify(caller: Caller, body: Body) -> Result<Response, Problem> {
+    let body = to_bytes(body, NOTE_BYTES_MAX).await;
+    let body = body
+        .map_err(|_| Problem::too_large("the body must be the text of a checkpoint, or empty"))?;
+    let against = match std::str::from_utf8(&body) {
+        Ok("") => None,
+        Ok(text) => Some(text.to_owned()),
+        Err(_) => {
+            return Err(Problem::bad_request(
+                "the body must be the text of a checkpoint, or empty",
+            ));
+        }
+    };
+    let (lines, receiver) =
+        tokio::sync::mpsc::channel::<Result<String, std::convert::Infallible>>(LINES_WAITING_MAX);
+    tokio::task::spawn_blocking(move || {
+        let mut progress = |done: u64, total: u64| {
+            let _ = lines.blocking_send(Ok(format!("{}\n", json!({"done": done, "total": total}))));
+        };
+        let report = verify_ledger(
+            Subject::from(&*caller.engine),
+            &caller.ledger.record,
+            against.as_deref(),
+            &mut progress,
+        );
+        let last = match report {
+            Ok(report) => json!({"report": report}),
+            Err(error) => json!({"error": error.to_string()}),
+        };
+        let _ = lines.blocking_send(Ok(format!("{last}\n")));
+    });
+    let body = Body::from_stream(ReceiverStream::new(receiver));
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+}

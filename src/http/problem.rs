@@ -1,0 +1,260 @@
+//! Errors as RFC 9457 problem details: a stable type, what was wrong, how to mend it. No payload text.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::ledger::event::Fault;
+use crate::service::append::AppendError;
+use crate::service::read::ReadError;
+
+/// A problem, on its way to the client.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<LineFault>,
+    #[serde(skip)]
+    retry_after_seconds: Option<u32>,
+}
+
+/// What is wrong with one event of a request.
+#[derive(Debug, Serialize)]
+pub struct LineFault {
+    /// Line of an NDJSON body from 1, or position in an array from 1; 1 for an object.
+    pub line: usize,
+    /// RFC 6901 JSON pointer into the event.
+    pub pointer: String,
+    /// What is wrong and how to mend it.
+    pub detail: String,
+}
+
+impl LineFault {
+    /// The faults of the event on a line.
+    pub fn of(line: usize, faults: Vec<Fault>) -> impl Iterator<Item = Self> {
+        faults.into_iter().map(move |fault| Self {
+            line,
+            pointer: fault.pointer,
+            detail: fault.detail,
+        })
+    }
+}
+
+impl Problem {
+    fn new(status: StatusCode, name: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        let kind = format!("urn:trailkeep:problem:{name}");
+        let (status, detail) = (status.as_u16(), detail.into());
+        Self {
+            kind,
+            title,
+            status,
+            detail,
+            errors: Vec::new(),
+            retry_after_seconds: None,
+        }
+    }
+
+    /// 400: the request is not of the form that the route takes.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad-request",
+            "Malformed request",
+            detail,
+        )
+    }
+
+    /// 401: no token, or a wrong one.
+    pub fn unauthorized() -> Self {
+        let detail = "send `Authorization: Bearer TOKEN` with a valid API token";
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "No valid token",
+            detail,
+        )
+    }
+
+    /// 404.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
+    }
+
+    /// 405.
+    pub fn method_not_allowed() -> Self {
+        let detail = "this route does not take this method; docs/api.md lists the routes";
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "Method not allowed",
+            detail,
+        )
+    }
+
+    /// 409: an id stands for something else already.
+    pub fn conflict(detail: impl Into<String>, line: usize) -> Self {
+        let mut problem = Self::new(
+            StatusCode::CONFLICT,
+            "id-conflict",
+            "The id is taken",
+            detail,
+        );
+        problem.errors.push(LineFault {
+            line,
+            pointer: "/id".to_owned(),
+            detail: "this id is recorded with other content: give the event an id of its own"
+                .to_owned(),
+        });
+        problem
+    }
+
+    /// 413: too large.
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            "Too large",
+            detail,
+        )
+    }
+
+    /// 415: a media type or encoding that the route does not take.
+    pub fn unsupported_media_type(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media-type",
+            "Unsupported media type",
+            detail,
+        )
+    }
+
+    /// 422: events that break the rules. All bad lines are named; nothing was recorded.
+    pub fn invalid_events(errors: Vec<LineFault>) -> Self {
+        let detail =
+            "nothing of this request was recorded; mend the places named and send it again";
+        let mut problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-event",
+            "Invalid event",
+            detail,
+        );
+        problem.errors = errors;
+        problem
+    }
+
+    /// 500: a fault of this program.
+    pub fn internal() -> Self {
+        let detail = "a fault of trailkeep; the server's log has more";
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Internal error",
+            detail,
+        )
+    }
+
+    /// 500: what is stored is not what was written.
+    pub fn damaged(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "damaged",
+            "Stored data is damaged",
+            detail,
+        )
+    }
+
+    /// 503: not now.
+    pub fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
+        let mut problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "Not now",
+            detail,
+        );
+        problem.retry_after_seconds = Some(retry_after_seconds);
+        problem
+    }
+
+    /// 507: the disk is full.
+    pub fn disk_full(detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "disk-full",
+            "The disk is full",
+            detail,
+        );
+        problem.retry_after_seconds = Some(30);
+        problem
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after_seconds;
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<AppendError> for Problem {
+    fn from(error: AppendError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AppendError::Conflict { position, recorded } => match recorded {
+                Some(seq) => Self::conflict(
+                    format!("{detail}, as seq {seq}; nothing was recorded"),
+                    position + 1,
+                ),
+                None => Self::conflict(
+                    "one id stands twice in this request with other content",
+                    position + 1,
+                ),
+            },
+            AppendError::TooManySubjects | AppendError::Unsealable => {
+                Self::invalid_events(vec![LineFault {
+                    line: 1,
+                    pointer: String::new(),
+                    detail,
+                }])
+            }
+            AppendError::Busy => Self::unavailable(detail, 1),
+            AppendError::Stopped => Self::unavailable(detail, 5),
+            AppendError::Full => Self::disk_full(detail),
+            AppendError::OutcomeUnknown => Self::unavailable(detail, 5),
+            AppendError::Read(error) => error.into(),
+            AppendError::Key(_) | AppendError::Store(_) => {
+                tracing::error!(%error, "an append failed");
+                Self::damaged(detail)
+            }
+        }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NotFound => Self::not_found("there is no such event in this ledger"),
+            error => {
+                tracing::error!(%error, "a read failed");
+                Self::damaged(error.to_string())
+            }
+        }
+    }
+}

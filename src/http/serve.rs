@@ -1,0 +1,83 @@
+//! Serving: a TCP port for the network, a socket in the data directory for commands on the machine.
+
+use std::future::IntoFuture;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+
+use super::{Entrance, router};
+use crate::service::Engine;
+use crate::service::append::StoppedBadly;
+
+/// Why the server ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The local socket can't be made.
+    #[error("can't make the socket {path}: {error}", path = .0.display(), error = .1)]
+    Socket(std::path::PathBuf, std::io::Error),
+    /// A listener failed.
+    #[error("a listener failed: {0}")]
+    Listener(std::io::Error),
+    /// The writer failed: what was acknowledged is on disk, and the process must start again.
+    #[error("the writer failed: {0}; all that was acknowledged is on disk: start again")]
+    Writer(String),
+    /// Closing failed.
+    #[error(transparent)]
+    Close(#[from] StoppedBadly),
+}
+
+/// Serves until `stop` ends or the writer fails; then lets requests under way finish and closes the files.
+pub async fn serve(
+    engine: Arc<Engine>,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let socket_path = engine.directory.socket();
+    let socket = listen_locally(&socket_path)
+        .map_err(|error| ServeError::Socket(socket_path.clone(), error))?;
+    let (stopping, stopped) = watch::channel(false);
+    let until_stopped = || {
+        let mut stopped = stopped.clone();
+        async move {
+            // The sender lives until the end of this function.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        }
+    };
+    let network = axum::serve(listener, router(Arc::clone(&engine), Entrance::Network))
+        .with_graceful_shutdown(until_stopped())
+        .into_future();
+    let local = axum::serve(socket, router(Arc::clone(&engine), Entrance::Local))
+        .with_graceful_shutdown(until_stopped())
+        .into_future();
+    let (network, local) = (tokio::spawn(network), tokio::spawn(local));
+
+    let failure = tokio::select! {
+        () = stop => None,
+        reason = engine.writer.failed() => Some(reason),
+    };
+    stopping.send_replace(true);
+    for task in [network, local] {
+        if let Ok(Err(error)) = task.await {
+            return Err(ServeError::Listener(error));
+        }
+    }
+    let _ = std::fs::remove_file(&socket_path);
+    let closed = crate::service::blocking(move || engine.close()).await;
+    match failure {
+        Some(reason) => Err(ServeError::Writer(reason)),
+        None => Ok(closed?),
+    }
+}
+
+/// The directory is locked by this process, so a socket that is there is left from a crash.
+fn listen_locally(path: &std::path::Path) -> std::io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}

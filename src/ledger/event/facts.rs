@@ -1,0 +1,272 @@
+//! What look-ups, retention and privacy requests need to know of an event.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::shape;
+use crate::time::UnixMillis;
+
+/// A person, or another actor: an identifier inside of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Person {
+    /// Which system the identifier belongs to; empty for the tenant's own.
+    pub namespace: String,
+    /// The identifier, as decoded, not normalised.
+    pub id: String,
+}
+
+/// A thing that the action touched.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    /// Its type, which is the namespace of its identifier; empty where there is none.
+    pub kind: String,
+    /// The identifier, as decoded.
+    pub id: String,
+}
+
+/// What is looked up of an event. Lists have no value twice and keep the order of the event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The event's own identifier; `None` until the server adds one.
+    pub id: Option<String>,
+    /// What was done.
+    pub action: String,
+    /// How it ended.
+    pub outcome: Option<String>,
+    /// When it happened by the producer's clock.
+    pub occurred_at: Option<UnixMillis>,
+    /// Who did it.
+    pub actor: Person,
+    /// Whom it is about: at most 64.
+    pub subjects: Vec<Person>,
+    /// What it touched.
+    pub targets: Vec<Target>,
+    /// `context.conversation`.
+    pub conversation: Option<String>,
+    /// `context.trace_id`.
+    pub trace: Option<String>,
+    /// The model that was asked for and the one that answered.
+    pub models: Vec<String>,
+    /// Name of the prompt template.
+    pub prompt: Option<String>,
+    /// The regimes that the event names: at most 8.
+    pub regimes: Vec<String>,
+    /// The producer's name and its number for the event.
+    pub source: Option<(String, u64)>,
+}
+
+/// Why stored sections say nothing. It quotes no payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FactsError {
+    /// A required section is not there.
+    #[error("the section `{0}` is missing")]
+    Missing(&'static str),
+    /// A section is not what the schema says.
+    #[error("the section `{0}` does not follow the event schema")]
+    Unreadable(&'static str),
+}
+
+#[derive(Deserialize)]
+struct PersonFields<'a> {
+    #[serde(borrow, default)]
+    namespace: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct TargetFields<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+}
+
+#[derive(Default, Deserialize)]
+struct ContextFields {
+    conversation: Option<String>,
+    trace_id: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct LlmFields {
+    request_model: Option<String>,
+    response_model: Option<String>,
+    prompt: Option<PromptFields>,
+}
+
+#[derive(Deserialize)]
+struct PromptFields {
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct SourceFields {
+    name: String,
+    // `7.0` is an integer in JSON Schema, and every allowed integer fits into a double.
+    seq: f64,
+}
+
+/// The sections that hold facts, each as it is stored.
+#[derive(Default)]
+struct Held<'a>([Option<&'a [u8]>; HOLDERS.len()]);
+
+const HOLDERS: [&str; 11] = [
+    "id",
+    "action",
+    "outcome",
+    "occurred_at",
+    "actor",
+    "subjects",
+    "targets",
+    "context",
+    "llm",
+    "regimes",
+    "source",
+];
+
+impl Facts {
+    /// Reads the facts from sections, stored ones or new ones, in any order. Sections without
+    /// facts, those of the system included, are passed over.
+    pub fn from_sections<'a>(
+        sections: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<Self, FactsError> {
+        let mut held = Held::default();
+        for (name, bytes) in sections {
+            if let Some(place) = HOLDERS.iter().position(|holder| *holder == name) {
+                held.0[place] = Some(bytes);
+            }
+        }
+        held.facts()
+    }
+}
+
+impl<'a> Held<'a> {
+    /// Reads one section; `None` where the event has none.
+    fn read<T: Deserialize<'a>>(&self, name: &'static str) -> Result<Option<T>, FactsError> {
+        let place = HOLDERS.iter().position(|holder| *holder == name);
+        let Some(bytes) = place.and_then(|place| self.0[place]) else {
+            return Ok(None);
+        };
+        // serde's message may quote the payload, so it is dropped.
+        serde_json::from_slice(bytes)
+            .map(Some)
+            .map_err(|_| FactsError::Unreadable(name))
+    }
+
+    fn required<T: Deserialize<'a>>(&self, name: &'static str) -> Result<T, FactsError> {
+        self.read(name)?.ok_or(FactsError::Missing(name))
+    }
+
+    fn facts(&self) -> Result<Facts, FactsError> {
+        let context: ContextFields = self.read("context")?.unwrap_or_default();
+        let llm: LlmFields = self.read("llm")?.unwrap_or_default();
+        let subjects: Vec<PersonFields<'_>> = self.read("subjects")?.unwrap_or_default();
+        let targets: Vec<TargetFields<'_>> = self.read("targets")?.unwrap_or_default();
+        let regimes: Vec<String> = self.read("regimes")?.unwrap_or_default();
+        Ok(Facts {
+            id: self.read("id")?,
+            action: self.required("action")?,
+            outcome: self.read("outcome")?,
+            occurred_at: self.occurred_at()?,
+            actor: self.required::<PersonFields<'_>>("actor")?.into(),
+            subjects: distinct(subjects.into_iter().map(Person::from)),
+            targets: distinct(targets.into_iter().map(Target::from)),
+            conversation: context.conversation,
+            trace: context.trace_id,
+            models: distinct(llm.request_model.into_iter().chain(llm.response_model)),
+            prompt: llm.prompt.and_then(|prompt| prompt.name),
+            regimes: distinct(regimes),
+            source: self.source()?,
+        })
+    }
+
+    fn occurred_at(&self) -> Result<Option<UnixMillis>, FactsError> {
+        let Some(text) = self.read::<Cow<'_, str>>("occurred_at")? else {
+            return Ok(None);
+        };
+        read_time(&text)
+            .map(Some)
+            .ok_or(FactsError::Unreadable("occurred_at"))
+    }
+
+    fn source(&self) -> Result<Option<(String, u64)>, FactsError> {
+        let Some(source) = self.read::<SourceFields>("source")? else {
+            return Ok(None);
+        };
+        let seq = shape::as_integer(source.seq).ok_or(FactsError::Unreadable("source"))?;
+        Ok(Some((source.name, seq)))
+    }
+}
+
+impl From<PersonFields<'_>> for Person {
+    fn from(fields: PersonFields<'_>) -> Self {
+        Self {
+            namespace: fields.namespace.into_owned(),
+            id: fields.id.into_owned(),
+        }
+    }
+}
+
+impl From<TargetFields<'_>> for Target {
+    fn from(fields: TargetFields<'_>) -> Self {
+        Self {
+            kind: fields.kind.into_owned(),
+            id: fields.id.into_owned(),
+        }
+    }
+}
+
+/// The values without repeats, in their order. The lists are short (256 at most).
+fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut kept = Vec::new();
+    for value in values {
+        if !kept.contains(&value) {
+            kept.push(value);
+        }
+    }
+    kept
+}
+
+/// Reads a time in the one form that the schema takes: `T` and `Z` in capitals, seconds up to 59,
+/// from 1970 to 9999. The calendar's library would also take blanks and other minus signs.
+pub(super) fn read_time(text: &str) -> Option<UnixMillis> {
+    let bytes = text.as_bytes();
+    let (date_time, rest) = bytes.split_at_checked(19)?;
+    let plain = date_time
+        .iter()
+        .zip(b"0000-00-00T00:00:00")
+        .all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            _ => byte == form,
+        });
+    if !plain || date_time[17] > b'5' || !is_fraction_and_offset(rest) {
+        return None;
+    }
+    UnixMillis::parse_rfc3339(text).filter(|moment| *moment <= UnixMillis::MAX)
+}
+
+/// Digits behind a dot, or nothing; then `Z` or an offset such as `+01:00`.
+fn is_fraction_and_offset(bytes: &[u8]) -> bool {
+    let offset = match bytes.split_first() {
+        Some((b'.', fraction)) => {
+            let digits = fraction
+                .iter()
+                .take_while(|byte| byte.is_ascii_digit())
+                .count();
+            if digits == 0 {
+                return false;
+            }
+            &fraction[digits..]
+        }
+        _ => bytes,
+    };
+    match offset {
+        [b'Z'] => true,
+        [b'+' | b'-', h1, h2, b':', m1, m2] => {
+            [h1, h2, m1, m2].iter().all(|byte| byte.is_ascii_digit())
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,258 @@
+//! From bytes to an [`Event`], and from a request's body to the events in it.
+
+use std::fmt;
+
+use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::json::{self, Walk};
+use super::names::NameSeed;
+use super::shape::{Field, RECEIVED, SECTIONS};
+use super::{Event, EventError, Facts, Fault, MAX_ARRAY_EVENTS, MAX_EVENT_BYTES, Section};
+
+/// Reads and validates one event. The sections keep the bytes exactly as they came.
+pub fn parse_event(text: &[u8]) -> Result<Event, EventError> {
+    if text.len() > MAX_EVENT_BYTES {
+        return Err(EventError::TooLarge {
+            bytes: text.len(),
+            limit: MAX_EVENT_BYTES,
+        });
+    }
+    let text = strict_text(text)?;
+    if !text.trim_start_matches(WHITE).starts_with('{') {
+        return Err(EventError::of(
+            "an event must be one JSON object, beginning with `{`",
+        ));
+    }
+    let mut walk = Walk::new();
+    let raw = split_sections(&mut walk, text)?;
+    for (field, value) in &raw {
+        if walk.is_full() {
+            break;
+        }
+        json::walk(&mut walk, field, value, offset_in(text, value));
+    }
+    for field in SECTIONS.iter().filter(|field| field.required) {
+        if !raw.iter().any(|(known, _)| known.name == field.name) {
+            walk.fault(json::missing(field.name));
+        }
+    }
+    let faults = walk.into_faults();
+    if !faults.is_empty() {
+        return Err(EventError::Invalid(faults));
+    }
+    let mut sections: Vec<Section> = raw
+        .into_iter()
+        .map(|(field, value)| Section::new(field.name, value.as_bytes()))
+        .collect();
+    sections.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    Event::from_valid(sections)
+}
+
+/// Checks one section that the server adds, by the rules for what clients send.
+pub(super) fn check_section(name: &str, value: &[u8]) -> Result<&'static Field, EventError> {
+    let json = strict_text(value)?;
+    let mut walk = Walk::new();
+    let known = SECTIONS.iter().find(|field| field.name == name);
+    let received = (name == RECEIVED).then_some(&RECEIVED_FIELD);
+    let Some(field) = known.or(received) else {
+        walk.section_fault(None, UNKNOWN_ADDED);
+        return Err(EventError::Invalid(walk.into_faults()));
+    };
+    json::walk(&mut walk, field, json, 0);
+    if json.trim_matches(WHITE).len() != json.len() {
+        walk.section_fault(
+            Some(field.name),
+            "white space stands around the value: drop it",
+        );
+    }
+    let faults = walk.into_faults();
+    if faults.is_empty() {
+        Ok(field)
+    } else {
+        Err(EventError::Invalid(faults))
+    }
+}
+
+const UNKNOWN_ADDED: &str = "unknown section: only those of the schema and `received` can be added";
+const RECEIVED_FIELD: Field = Field {
+    name: RECEIVED,
+    required: false,
+    shape: super::shape::Shape::FreeObject,
+};
+
+/// What JSON takes for white space.
+const WHITE: [char; 4] = [' ', '\t', '\n', '\r'];
+
+fn strict_text(bytes: &[u8]) -> Result<&str, EventError> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err(EventError::of(
+            "begins with a byte order mark: leave it out",
+        ));
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        let place = error.valid_up_to();
+        EventError::of(format!(
+            "not UTF-8, at byte {place}: encode the event as UTF-8"
+        ))
+    })
+}
+
+/// Where `part`, a slice of `whole`, begins in it.
+fn offset_in(whole: &str, part: &str) -> usize {
+    (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize)
+}
+
+type RawSections<'de> = Vec<(&'static Field, &'de str)>;
+
+/// The known sections with their exact texts. What is in them has only been skipped so far, which
+/// serde_json does without recursion.
+fn split_sections<'de>(walk: &mut Walk, text: &'de str) -> Result<RawSections<'de>, EventError> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let mut raw = RawSections::new();
+    let read = reader.deserialize_map(TopLevel {
+        walk: &mut *walk,
+        raw: &mut raw,
+    });
+    match read.and_then(|()| reader.end()) {
+        Ok(()) => Ok(raw),
+        Err(error) => Err(EventError::of(syntax(&error, text, "the event"))),
+    }
+}
+
+fn syntax(error: &serde_json::Error, text: &str, what: &str) -> String {
+    if error.is_syntax() && error.to_string().starts_with("trailing characters") {
+        return format!("something follows after {what}: send nothing behind it");
+    }
+    json::syntax_detail(error, text, 0)
+}
+
+struct TopLevel<'w, 'de> {
+    walk: &'w mut Walk,
+    raw: &'w mut RawSections<'de>,
+}
+
+impl<'de> Visitor<'de> for TopLevel<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an event")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key_seed(NameSeed)? {
+            let value: &RawValue = members.next_value()?;
+            let field = SECTIONS.iter().find(|field| field.name == name);
+            match field {
+                Some(field) if self.raw.iter().any(|(known, _)| known.name == field.name) => {
+                    self.walk.section_fault(Some(field.name), json::REPEATED);
+                }
+                Some(field) => self.raw.push((field, value.get())),
+                None if name == RECEIVED => self.walk.section_fault(
+                    Some(RECEIVED),
+                    "`received` is written by the server: leave it out",
+                ),
+                None => self.walk.section_fault(
+                    None,
+                    format!(
+                        "unknown section; known: {}; other data belongs under `attributes`",
+                        json::list_names(SECTIONS)
+                    ),
+                ),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The lines of a body of newline-delimited JSON, each with its number from 1. Lines end with LF or
+/// CRLF; blank ones are left out, but counted.
+pub fn split_ndjson(body: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    body.split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+        .zip(1..)
+        .filter(|(line, _)| !line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r')))
+        .map(|(line, number)| (number, line))
+}
+
+/// The exact bytes of each element of a JSON array. What is in them is not looked at.
+pub fn split_array(body: &[u8]) -> Result<Vec<&[u8]>, EventError> {
+    let text = strict_text(body)?;
+    if !text.trim_start_matches(WHITE).starts_with('[') {
+        return Err(EventError::of("must be a JSON array, beginning with `[`"));
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let read = reader.deserialize_seq(Elements);
+    match read.and_then(|elements| reader.end().map(|()| elements)) {
+        Ok(elements) => Ok(elements),
+        // `Elements` itself has only one reason to stop.
+        Err(error) if error.is_data() => Err(EventError::TooMany {
+            limit: MAX_ARRAY_EVENTS,
+        }),
+        Err(error) => Err(EventError::of(syntax(&error, text, "the array"))),
+    }
+}
+
+struct Elements;
+
+impl<'de> Visitor<'de> for Elements {
+    type Value = Vec<&'de [u8]>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array of events")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(value) = values.next_element::<&RawValue>()? {
+            // A body of 32 MiB could have millions of elements, each to be remembered.
+            if elements.len() == MAX_ARRAY_EVENTS {
+                return Err(serde::de::Error::custom("too many"));
+            }
+            elements.push(value.get().as_bytes());
+        }
+        Ok(elements)
+    }
+}
+
+impl Event {
+    /// Takes sections that were validated, in order.
+    fn from_valid(sections: Vec<Section>) -> Result<Self, EventError> {
+        let pairs = sections
+            .iter()
+            .map(|section| (&*section.name, &*section.bytes));
+        let facts =
+            Facts::from_sections(pairs).map_err(|error| EventError::of(error.to_string()))?;
+        Ok(Self { sections, facts })
+    }
+
+    /// The event with one more section, which the server adds: a missing `id`, and `received`.
+    /// Refused where the event has it already, or where the schema does.
+    pub fn with_section(
+        mut self,
+        name: &str,
+        bytes: impl Into<Box<[u8]>>,
+    ) -> Result<Self, EventError> {
+        let bytes = bytes.into();
+        let field = check_section(name, &bytes)?;
+        match self
+            .sections
+            .binary_search_by(|section| (*section.name).cmp(name))
+        {
+            Ok(_) => Err(EventError::Invalid(vec![Fault {
+                pointer: format!("/{}", field.name),
+                detail: "the event has this section already".to_owned(),
+            }])),
+            Err(place) => {
+                self.sections.insert(
+                    place,
+                    Section {
+                        name: name.into(),
+                        bytes,
+                    },
+                );
+                Self::from_valid(self.sections)
+            }
+        }
+    }
+}

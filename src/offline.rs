@@ -1,0 +1,203 @@
+//! Checking receipts and checkpoints offline: with a public key obtained elsewhere, and nothing else.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::ledger::checkpoint::Checkpoint;
+use crate::ledger::entry::leaf_hash;
+use crate::ledger::note::{PublicKey, VerifierKey};
+use crate::ledger::proof::Receipt;
+
+/// Largest file that is read.
+pub const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What a file turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileKind {
+    /// A C2SP tlog-proof.
+    Receipt,
+    /// A signed checkpoint.
+    Checkpoint,
+}
+
+/// Something that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The rule.
+    pub rule: &'static str,
+    /// What was found.
+    pub detail: String,
+}
+
+/// What came out. Only if `verified` is true do the other members mean anything.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// What was checked.
+    pub kind: FileKind,
+    /// Whether all of it holds.
+    pub verified: bool,
+    /// Whose ledger it is.
+    pub origin: Option<String>,
+    /// Entries under the checkpoint.
+    pub size: Option<u64>,
+    /// Root of the tree over them, in base64.
+    pub root: Option<String>,
+    /// A receipt's entry.
+    pub seq: Option<u64>,
+    /// When the server recorded it, by its own clock.
+    pub recorded_at: Option<String>,
+    /// The entry's leaf hash, in base64.
+    pub leaf_hash: Option<String>,
+    /// The key that it was checked with, as a C2SP verifier key.
+    pub key: Option<String>,
+    /// How it relates to the older checkpoint that was given.
+    pub against: Option<&'static str>,
+    /// What does not hold.
+    pub findings: Vec<Finding>,
+}
+
+/// Checks the text of a receipt or a signed checkpoint.
+pub fn check(text: &str, key: &PublicKey, against: Option<&str>) -> Report {
+    let kind = if text.starts_with("c2sp.org/tlog-proof@") {
+        FileKind::Receipt
+    } else {
+        FileKind::Checkpoint
+    };
+    let mut report = Report {
+        kind,
+        verified: false,
+        origin: None,
+        size: None,
+        root: None,
+        seq: None,
+        recorded_at: None,
+        leaf_hash: None,
+        key: None,
+        against: None,
+        findings: Vec::new(),
+    };
+    let checked = match kind {
+        FileKind::Receipt => check_receipt(text, key, &mut report),
+        FileKind::Checkpoint => check_checkpoint(text, key),
+    };
+    match checked {
+        Err(finding) => report.findings.push(finding),
+        Ok((checkpoint, verifier)) => {
+            if let Some(old) = against {
+                compare(&checkpoint, old, &verifier, &mut report);
+            }
+            report.origin = Some(checkpoint.origin.to_string());
+            report.size = Some(checkpoint.size);
+            report.root = Some(checkpoint.root.to_string());
+            report.key = Some(verifier.to_string());
+        }
+    }
+    report.verified = report.findings.is_empty();
+    report
+}
+
+fn check_receipt(
+    text: &str,
+    key: &PublicKey,
+    report: &mut Report,
+) -> Result<(Checkpoint, VerifierKey), Finding> {
+    let receipt = Receipt::parse(text).map_err(|error| finding("receipt", &error))?;
+    let origin = receipt
+        .claimed_origin()
+        .map_err(|error| finding("checkpoint", &error))?;
+    let verifier = key
+        .verifier_for(&origin)
+        .map_err(|error| finding("key", &error))?;
+    let (entry, checkpoint) = receipt
+        .verify(&verifier)
+        .map_err(|error| finding("receipt", &error))?;
+    report.seq = Some(entry.seq.get());
+    report.recorded_at = Some(entry.recorded_at.to_string());
+    report.leaf_hash = Some(leaf_hash(&receipt.entry).to_string());
+    Ok((checkpoint, verifier))
+}
+
+fn check_checkpoint(text: &str, key: &PublicKey) -> Result<(Checkpoint, VerifierKey), Finding> {
+    let origin = Checkpoint::claimed_origin(text).map_err(|error| finding("checkpoint", &error))?;
+    let verifier = key
+        .verifier_for(&origin)
+        .map_err(|error| finding("key", &error))?;
+    let checkpoint =
+        Checkpoint::open(text, &verifier).map_err(|error| finding("checkpoint", &error))?;
+    Ok((checkpoint, verifier))
+}
+
+/// Two heads of one size must be the same; of other sizes a consistency proof would be needed.
+fn compare(checkpoint: &Checkpoint, old: &str, verifier: &VerifierKey, report: &mut Report) {
+    match Checkpoint::open(old, verifier) {
+        Err(error) => report.findings.push(finding("against", &error)),
+        Ok(old) if old.size != checkpoint.size => {
+            report.against = Some("not comparable without a consistency proof")
+        }
+        Ok(old) if old.root == checkpoint.root => report.against = Some("the same head"),
+        Ok(_) => report.findings.push(Finding {
+            rule: "against",
+            detail: "two heads of one size have different roots: the ledger was forked".to_owned(),
+        }),
+    }
+}
+
+fn finding(rule: &'static str, error: &impl fmt::Display) -> Finding {
+    Finding {
+        rule,
+        detail: error.to_string(),
+    }
+}
+
+/// The report for a person, to be filed.
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            FileKind::Receipt => "receipt (C2SP tlog-proof)",
+            FileKind::Checkpoint => "signed checkpoint",
+        };
+        writeln!(formatter, "checked      {kind}")?;
+        let seq = self.seq.map(|seq| seq.to_string());
+        let size = self.size.map(|size| size.to_string());
+        let rows = [
+            ("key", &self.key),
+            ("ledger", &self.origin),
+            ("size", &size),
+            ("root", &self.root),
+            ("seq", &seq),
+            ("recorded at", &self.recorded_at),
+            ("leaf hash", &self.leaf_hash),
+        ];
+        for (name, value) in rows {
+            if let Some(value) = value {
+                writeln!(formatter, "{name:<12} {value}")?;
+            }
+        }
+        if let Some(against) = self.against {
+            writeln!(formatter, "{:<12} {against}", "older head")?;
+        }
+        for finding in &self.findings {
+            writeln!(
+                formatter,
+                "finding      {}: {}",
+                finding.rule, finding.detail
+            )?;
+        }
+        match (self.verified, self.kind) {
+            (false, _) => write!(formatter, "verdict      NOT VERIFIED"),
+            (true, FileKind::Receipt) => write!(
+                formatter,
+                "proven       the entry is in the ledger at this seq, under this signed head\n\
+                 not proven   what the entry says (its text stays with the ledger), and that the server's clock was right\n\
+                 verdict      VERIFIED"
+            ),
+            (true, FileKind::Checkpoint) => write!(
+                formatter,
+                "proven       the holder of the key signed this size and root\n\
+                 verdict      VERIFIED"
+            ),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Calendar periods as policies write them, and the periods that data keys stand for.
+
+use std::fmt;
+
+use chrono::Datelike;
+
+use crate::time::UnixMillis;
+
+/// An ISO 8601 period of whole calendar units: `P90D`, `P6Y`, `P6Y3M`, `P2W`. No time part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CalendarPeriod {
+    years: u32,
+    months: u32,
+    days: u32,
+}
+
+/// Not a period.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a calendar period: write years, months, weeks and days such as P90D, P6M or P6Y3M"
+)]
+pub struct PeriodError(pub String);
+
+/// No unit of a period may be larger than this: 9,999 years.
+const UNITS_MAX: u32 = 3_652_000;
+
+impl CalendarPeriod {
+    /// Reads the ISO 8601 form.
+    pub fn parse(text: &str) -> Result<Self, PeriodError> {
+        let error = || PeriodError(text.to_owned());
+        let mut rest = text
+            .strip_prefix('P')
+            .filter(|rest| !rest.is_empty())
+            .ok_or_else(error)?;
+        let mut period = Self {
+            years: 0,
+            months: 0,
+            days: 0,
+        };
+        let mut units = "YMWD";
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(error)?;
+            let number: u32 = rest[..digits].parse().map_err(|_| error())?;
+            let unit = rest[digits..].chars().next().ok_or_else(error)?;
+            let position = units.find(unit).ok_or_else(error)?;
+            units = &units[position + 1..];
+            if number > UNITS_MAX {
+                return Err(error());
+            }
+            match unit {
+                'Y' => period.years = number,
+                'M' => period.months = number,
+                'W' => period.days = number.checked_mul(7).ok_or_else(error)?,
+                _ => period.days = period.days.checked_add(number).ok_or_else(error)?,
+            }
+            rest = &rest[digits + 1..];
+        }
+        Ok(period)
+    }
+
+    /// Whether it is shorter than a year, whatever the calendar: months count 31 days.
+    pub const fn is_under_a_year(self) -> bool {
+        self.years == 0 && self.months < 12 && self.months as u64 * 31 + (self.days as u64) < 365
+    }
+}
+
+impl fmt::Display for CalendarPeriod {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("P")?;
+        for (number, unit) in [(self.years, 'Y'), (self.months, 'M')] {
+            if number > 0 {
+                write!(formatter, "{number}{unit}")?;
+            }
+        }
+        if self.days > 0 || (self.years == 0 && self.months == 0) {
+            write!(formatter, "{}D", self.days)?;
+        }
+        Ok(())
+    }
+}
+
+/// The stretch of time that one data key serves: the ISO week for classes that go within a year, the
+/// calendar month for the others, both in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyPeriod {
+    /// ISO 8601 week.
+    Week {
+        /// The week's year, which near New Year is not the day's.
+        year: i32,
+        /// 1 to 53.
+        week: u32,
+    },
+    /// Calendar month.
+    Month {
+        /// The year.
+        year: i32,
+        /// 1 to 12.
+        month: u32,
+    },
+}
+
+impl KeyPeriod {
+    /// The period of a moment, for a class that goes after `delete_after` (none: kept without end).
+    pub fn of(moment: UnixMillis, delete_after: Option<CalendarPeriod>) -> Self {
+        let day = moment.to_datetime();
+        if delete_after.is_some_and(CalendarPeriod::is_under_a_year) {
+            let week = day.iso_week();
+            Self::Week {
+                year: week.year(),
+                week: week.week(),
+            }
+        } else {
+            Self::Month {
+                year: day.year(),
+                month: day.month(),
+            }
+        }
+    }
+}
+
+/// `2026-W48` or `2026-11`.
+impl fmt::Display for KeyPeriod {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Week { year, week } => write!(formatter, "{year:04}-W{week:02}"),
+            Self::Month { year, month } => write!(formatter, "{year:04}-{month:02}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_are_whole_calendar_units_in_order() {
+        for (text, written) in [
+            ("P90D", "P90D"),
+            ("P6Y3M", "P6Y3M"),
+            ("P2W", "P14D"),
+            ("P0D", "P0D"),
+            ("P1Y2M3D", "P1Y2M3D"),
+        ] {
+            assert_eq!(CalendarPeriod::parse(text).unwrap().to_string(), written);
+        }
+        for bad in [
+            "",
+            "P",
+            "90D",
+            "P90",
+            "PD",
+            "P1D1Y",
+            "P1Y1Y",
+            "PT1H",
+            "P1.5D",
+            "P-1D",
+            "P99999999999D",
+            "P9999999D",
+        ] {
+            assert!(CalendarPeriod::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn keys_are_weekly_under_a_year() {
+        let new_year = UnixMillis::parse_rfc3339("2027-01-01T00:00:00Z").unwrap();
+        let period =
+            |text| KeyPeriod::of(new_year, Some(CalendarPeriod::parse(text).unwrap())).to_string();
+        assert_eq!(period("P90D"), "2026-W53");
+        assert_eq!(period("P364D"), "2026-W53");
+        assert_eq!(period("P365D"), "2027-01");
+        assert_eq!(period("P6Y3M"), "2027-01");
+        assert_eq!(KeyPeriod::of(new_year, None).to_string(), "2027-01");
+    }
+}

@@ -1,0 +1,367 @@
+//! The payload: an event's sections, compressed and encrypted (docs/format.md, "Payload").
+
+use aes_gcm::aead::{Aead, KeyInit, Payload as AeadInput};
+use aes_gcm::{Aes256Gcm, Nonce};
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::compress::{Compression, CompressionError};
+use super::secret::DataKey;
+use crate::ids::{Commitment, KeyId, Origin};
+use crate::ledger::commitment::commitment_of;
+
+/// Bytes of an event nonce.
+pub const EVENT_NONCE_BYTES: usize = 16;
+/// Most data keys of one payload: one for each subject.
+pub const DATA_KEYS_MAX: usize = 64;
+/// Most bytes of a payload's plaintext: an event of the largest size that can be set, and what the server adds.
+const PLAINTEXT_BYTES_MAX: usize = 20 << 20;
+const VERSION: u8 = 1;
+const FIXED_HEADER_BYTES: usize = 2 + EVENT_NONCE_BYTES + 1;
+
+/// A data key with its number.
+#[derive(Clone, Debug)]
+pub struct NumberedKey {
+    /// The number that stands in the payload.
+    pub id: KeyId,
+    /// The key.
+    pub key: std::sync::Arc<DataKey>,
+}
+
+/// The distinct data keys of one event, in ascending order of number: all of them are needed to open it.
+#[derive(Clone, Debug)]
+pub struct KeySet(Vec<NumberedKey>);
+
+impl KeySet {
+    /// Orders the keys and drops repetitions. `None` unless 1 to 64 remain.
+    pub fn new(mut keys: Vec<NumberedKey>) -> Option<Self> {
+        keys.sort_by_key(|key| key.id);
+        keys.dedup_by_key(|key| key.id);
+        (1..=DATA_KEYS_MAX)
+            .contains(&keys.len())
+            .then_some(Self(keys))
+    }
+
+    /// The keys' numbers, ascending.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> + '_ {
+        self.0.iter().map(|key| key.id)
+    }
+}
+
+/// Why a payload does not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Shorter than its own header says.
+    #[error("the payload is cut off")]
+    Truncated,
+    /// Made by a later version of this program, or damaged.
+    #[error("unknown payload version {0}")]
+    Version(u8),
+    /// Not 1 to 64 ascending key numbers.
+    #[error("the payload's list of keys is malformed")]
+    KeyList,
+    /// The keys given are not those that the payload names.
+    #[error("the payload names other keys")]
+    OtherKeys,
+    /// AES-GCM refused: changed bytes, another key or another ledger.
+    #[error("the payload does not decrypt")]
+    DoesNotOpen,
+    /// It decrypted to what is not compressed text.
+    #[error(transparent)]
+    Compression(#[from] CompressionError),
+    /// It decrypted to what is not a list of sections.
+    #[error("the plaintext is malformed")]
+    Plaintext,
+    /// It decrypted to something else than what the entry commits to.
+    #[error("the text is not the one that the entry commits to")]
+    Commitment,
+}
+
+/// An event, sealed.
+#[derive(Debug)]
+pub struct SealedEvent {
+    /// The bytes to store.
+    pub payload: Vec<u8>,
+    /// What goes into the entry.
+    pub commitment: Commitment,
+}
+
+/// An event, opened, and checked against its entry.
+pub struct OpenedEvent {
+    /// Name and exact bytes of each section, in ascending order of names.
+    pub sections: Vec<(String, Vec<u8>)>,
+    /// Salt from which the section salts come.
+    pub event_salt: Zeroizing<[u8; 32]>,
+}
+
+/// Seals sections, which are in ascending order of names, under all keys of the set.
+///
+/// The nonce must be fresh and random for every sealing.
+pub fn seal(
+    origin: &Origin,
+    keys: &KeySet,
+    nonce: [u8; EVENT_NONCE_BYTES],
+    sections: &[(&str, &[u8])],
+) -> Option<SealedEvent> {
+    let okm = derive(origin, keys, &nonce);
+    let commitment = commitment_of(origin, &okm.event_salt, sections.iter().copied()).ok()?;
+    let plaintext = encode_sections(sections)?;
+    let (compression, compressed) = Compression::shrink(&plaintext);
+
+    let mut payload = vec![VERSION, compression as u8];
+    payload.extend_from_slice(&nonce);
+    payload.push(keys.0.len() as u8);
+    for id in keys.ids() {
+        payload.extend_from_slice(&id.get().to_be_bytes());
+    }
+    let place = additional_data(&payload, origin);
+    let ciphertext = Aes256Gcm::new((&*okm.key).into())
+        .encrypt(
+            &Nonce::from(okm.gcm_nonce),
+            AeadInput {
+                msg: &compressed,
+                aad: &place,
+            },
+        )
+        .expect("AES-GCM seals messages up to 64 GiB");
+    payload.extend_from_slice(&ciphertext);
+    Some(SealedEvent {
+        payload,
+        commitment,
+    })
+}
+
+/// The numbers of the keys that a payload needs.
+pub fn key_ids(payload: &[u8]) -> Result<Vec<KeyId>, OpenError> {
+    Ok(Header::read(payload)?.key_ids)
+}
+
+/// Opens a payload and checks it against the commitment of its entry.
+pub fn open(
+    origin: &Origin,
+    payload: &[u8],
+    keys: &KeySet,
+    commitment: &Commitment,
+) -> Result<OpenedEvent, OpenError> {
+    let header = Header::read(payload)?;
+    if !keys.ids().eq(header.key_ids.iter().copied()) {
+        return Err(OpenError::OtherKeys);
+    }
+    let okm = derive(origin, keys, &header.nonce);
+    let (before, ciphertext) = payload.split_at(header.bytes);
+    let place = additional_data(before, origin);
+    let compressed = Aes256Gcm::new((&*okm.key).into())
+        .decrypt(
+            &Nonce::from(okm.gcm_nonce),
+            AeadInput {
+                msg: ciphertext,
+                aad: &place,
+            },
+        )
+        .map(Zeroizing::new)
+        .map_err(|_| OpenError::DoesNotOpen)?;
+    let plaintext = header
+        .compression
+        .restore(&compressed, PLAINTEXT_BYTES_MAX)?;
+    let sections = decode_sections(&plaintext).ok_or(OpenError::Plaintext)?;
+
+    // AES-GCM does not commit to its key; the commitment does.
+    let named = sections
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    match commitment_of(origin, &okm.event_salt, named) {
+        Ok(found) if found == *commitment => Ok(OpenedEvent {
+            sections,
+            event_salt: okm.event_salt,
+        }),
+        _ => Err(OpenError::Commitment),
+    }
+}
+
+struct Header {
+    compression: Compression,
+    nonce: [u8; EVENT_NONCE_BYTES],
+    key_ids: Vec<KeyId>,
+    bytes: usize,
+}
+
+impl Header {
+    fn read(payload: &[u8]) -> Result<Self, OpenError> {
+        let (fixed, rest) = payload
+            .split_first_chunk::<FIXED_HEADER_BYTES>()
+            .ok_or(OpenError::Truncated)?;
+        if fixed[0] != VERSION {
+            return Err(OpenError::Version(fixed[0]));
+        }
+        let compression = Compression::from_byte(fixed[1])?;
+        let mut nonce = [0; EVENT_NONCE_BYTES];
+        nonce.copy_from_slice(&fixed[2..2 + EVENT_NONCE_BYTES]);
+        let count = usize::from(fixed[FIXED_HEADER_BYTES - 1]);
+        if !(1..=DATA_KEYS_MAX).contains(&count) {
+            return Err(OpenError::KeyList);
+        }
+        let ids = rest.get(..8 * count).ok_or(OpenError::Truncated)?;
+        let (ids, _) = ids.as_chunks::<8>();
+        let key_ids: Vec<KeyId> = ids
+            .iter()
+            .map(|id| KeyId::new(u64::from_be_bytes(*id)))
+            .collect();
+        if !key_ids.is_sorted_by(|a, b| a < b) {
+            return Err(OpenError::KeyList);
+        }
+        Ok(Self {
+            compression,
+            nonce,
+            key_ids,
+            bytes: FIXED_HEADER_BYTES + 8 * count,
+        })
+    }
+}
+
+struct Derived {
+    key: Zeroizing<[u8; 32]>,
+    gcm_nonce: [u8; 12],
+    event_salt: Zeroizing<[u8; 32]>,
+}
+
+fn derive(origin: &Origin, keys: &KeySet, nonce: &[u8; EVENT_NONCE_BYTES]) -> Derived {
+    let mut ikm = Zeroizing::new(Vec::with_capacity(32 * keys.0.len()));
+    for numbered in &keys.0 {
+        ikm.extend_from_slice(numbered.key.expose());
+    }
+    let mut okm = Zeroizing::new([0; 76]);
+    Hkdf::<Sha256>::new(Some(nonce), &ikm)
+        .expand_multi_info(
+            &[b"trailkeep/event/v1\n", origin.as_str().as_bytes()],
+            okm.as_mut(),
+        )
+        .expect("76 bytes are fewer than HKDF-SHA256's 8,160");
+    let mut derived = Derived {
+        key: Zeroizing::new([0; 32]),
+        gcm_nonce: [0; 12],
+        event_salt: Zeroizing::new([0; 32]),
+    };
+    derived.key.copy_from_slice(&okm[..32]);
+    derived.gcm_nonce.copy_from_slice(&okm[32..44]);
+    derived.event_salt.copy_from_slice(&okm[44..]);
+    derived
+}
+
+fn additional_data(before_ciphertext: &[u8], origin: &Origin) -> Vec<u8> {
+    [before_ciphertext, origin.as_str().as_bytes()].concat()
+}
+
+fn encode_sections(sections: &[(&str, &[u8])]) -> Option<Zeroizing<Vec<u8>>> {
+    let bytes: usize = sections
+        .iter()
+        .map(|(name, text)| 6 + name.len() + text.len())
+        .sum();
+    if 2 + bytes > PLAINTEXT_BYTES_MAX {
+        return None;
+    }
+    let mut plaintext = Zeroizing::new(Vec::with_capacity(2 + bytes));
+    plaintext.extend_from_slice(&u16::try_from(sections.len()).ok()?.to_be_bytes());
+    for (name, text) in sections {
+        plaintext.extend_from_slice(&u16::try_from(name.len()).ok()?.to_be_bytes());
+        plaintext.extend_from_slice(name.as_bytes());
+        plaintext.extend_from_slice(&u32::try_from(text.len()).ok()?.to_be_bytes());
+        plaintext.extend_from_slice(text);
+    }
+    Some(plaintext)
+}
+
+fn decode_sections(plaintext: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+    let (count, mut rest) = plaintext.split_first_chunk::<2>()?;
+    let mut sections = Vec::new();
+    for _ in 0..u16::from_be_bytes(*count) {
+        let (length, after) = rest.split_first_chunk::<2>()?;
+        let (name, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        let (length, after) = after.split_first_chunk::<4>()?;
+        let (text, after) =
+            after.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        sections.push((std::str::from_utf8(name).ok()?.to_owned(), text.to_vec()));
+        rest = after;
+    }
+    rest.iter().all(|byte| *byte == 0).then_some(sections)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn keys(ids: &[u64]) -> KeySet {
+        let numbered = |id: &u64| NumberedKey {
+            id: KeyId::new(*id),
+            key: Arc::new(DataKey::new([*id as u8; 32])),
+        };
+        KeySet::new(ids.iter().map(numbered).collect()).unwrap()
+    }
+
+    const SECTIONS: [(&str, &[u8]); 2] = [("action", b"\"a.b\""), ("actor", b"{\"id\":\"x\"}")];
+
+    fn origin() -> Origin {
+        Origin::parse("audit.example.com/default").unwrap()
+    }
+
+    #[test]
+    fn opens_to_the_same_sections() {
+        let sealed = seal(&origin(), &keys(&[9, 3]), [1; 16], &SECTIONS).unwrap();
+        assert_eq!(
+            key_ids(&sealed.payload).unwrap(),
+            [KeyId::new(3), KeyId::new(9)]
+        );
+        let opened = open(
+            &origin(),
+            &sealed.payload,
+            &keys(&[3, 9]),
+            &sealed.commitment,
+        )
+        .unwrap();
+        let found: Vec<(&str, &[u8])> = opened
+            .sections
+            .iter()
+            .map(|(n, b)| (n.as_str(), b.as_slice()))
+            .collect();
+        assert_eq!(found, SECTIONS);
+    }
+
+    #[test]
+    fn refuses_another_key_ledger_commitment_and_any_changed_byte() {
+        let sealed = seal(&origin(), &keys(&[3]), [1; 16], &SECTIONS).unwrap();
+        let refused = |payload: &[u8], keys: &KeySet, commitment: &Commitment| {
+            open(&origin(), payload, keys, commitment)
+                .err()
+                .expect("it must not open")
+        };
+        assert_eq!(
+            refused(&sealed.payload, &keys(&[4]), &sealed.commitment),
+            OpenError::OtherKeys
+        );
+        assert_eq!(
+            refused(&sealed.payload, &keys(&[3]), &Commitment::new([0; 32])),
+            OpenError::Commitment
+        );
+        let other = Origin::parse("audit.example.com/other").unwrap();
+        assert_eq!(
+            open(&other, &sealed.payload, &keys(&[3]), &sealed.commitment).err(),
+            Some(OpenError::DoesNotOpen)
+        );
+        for index in 0..sealed.payload.len() {
+            let mut changed = sealed.payload.clone();
+            changed[index] ^= 0x41;
+            refused(&changed, &keys(&[3]), &sealed.commitment);
+            refused(&sealed.payload[..index], &keys(&[3]), &sealed.commitment);
+        }
+    }
+
+    #[test]
+    fn padding_is_zero_bytes_only() {
+        let mut plaintext = encode_sections(&SECTIONS).unwrap().to_vec();
+        plaintext.extend_from_slice(&[0; 5]);
+        assert!(decode_sections(&plaintext).is_some());
+        plaintext.push(1);
+        assert!(decode_sections(&plaintext).is_none());
+    }
+}

@@ -1,0 +1,348 @@
+//! Appending: from events to acknowledged entries.
+//!
+//! [`append`] parses nothing and knows no HTTP: it compares ids, seals on the caller's side, queues, and
+//! waits for the writer (writer.rs) to have the events on disk.
+
+mod extension;
+mod prepare;
+mod queue;
+mod thread;
+mod writer;
+
+pub(super) use extension::Extension;
+pub(super) use prepare::{lookup_keys, person_tag, prepare_system};
+pub use thread::{StoppedBadly, WriterThread};
+pub(super) use writer::{LedgerState, Writer};
+
+use std::sync::Arc;
+
+use crate::ids::{ClassNumber, Commitment, LedgerNumber, LookupKey, Seq};
+use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
+use crate::ledger::event::Event;
+use crate::seal::secret::TagLabel;
+use crate::service::keyring::{KeyError, Needs};
+use crate::service::ledger::{Ledger, Published};
+use crate::service::read::{ReadError, open_event};
+use crate::service::{Engine, blocking};
+use crate::store::StoreError;
+
+/// How often an append looks again after somebody else wrote one of its ids.
+const ATTEMPTS_MAX: usize = 8;
+
+/// An event, sealed, on its way to the writer.
+#[derive(Debug)]
+pub struct PreparedEvent {
+    /// What the entry says it is.
+    pub kind: EntryKind,
+    /// Its retention class.
+    pub class: ClassNumber,
+    /// The ciphertext.
+    pub payload: Vec<u8>,
+    /// What the entry commits to.
+    pub commitment: Commitment,
+    /// What it is found by, the event id's key first; none for system events.
+    pub lookups: Vec<LookupKey>,
+}
+
+/// Events that stand together: all of them are written, or none.
+#[derive(Debug)]
+pub(super) struct Submission {
+    pub(super) ledger: LedgerNumber,
+    pub(super) events: Vec<PreparedEvent>,
+    /// What the vault must hold first.
+    pub(super) needs: Needs,
+    /// The index's merged end before the ids were looked up.
+    pub(super) looked_up_below: Seq,
+}
+
+impl Submission {
+    fn bytes(&self) -> usize {
+        self.events.iter().map(|event| event.payload.len()).sum()
+    }
+}
+
+/// What the writer says of a submission that is on disk.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) entries: Vec<EntryBytes>,
+    pub(super) published: Arc<Published>,
+}
+
+/// Why the writer did not take a submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The queue is full.
+    Busy,
+    /// One of the ids came meanwhile.
+    LookAgain,
+    /// The disk is full.
+    Full,
+    /// The writer has stopped.
+    Stopped,
+    /// A write failed half-way: it may be on disk or not.
+    OutcomeUnknown,
+}
+
+/// Why events were not appended. Nothing of the request is on disk, but for `OutcomeUnknown`.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// An id stands for another event already.
+    #[error("an event with this id and other content is already recorded")]
+    Conflict {
+        /// Position in the request, from 0.
+        position: usize,
+        /// The seq of the recorded one; none if it stands earlier in the same request.
+        recorded: Option<Seq>,
+    },
+    /// More than 64 subjects with keys of their own.
+    #[error("an event has at most 64 subjects")]
+    TooManySubjects,
+    /// Larger than any payload may be.
+    #[error("the event is larger than a payload can hold")]
+    Unsealable,
+    /// The queue is full.
+    #[error("more events wait than the disk takes; try again shortly")]
+    Busy,
+    /// The disk is full.
+    #[error(
+        "the disk is full or below its reserve; nothing was written: make room and send it again"
+    )]
+    Full,
+    /// The writer has stopped.
+    #[error(
+        "the server is stopping or its writer has failed; nothing was written: send it again later"
+    )]
+    Stopped,
+    /// A write failed half-way.
+    #[error(
+        "the write failed half-way and its outcome is unknown: send it again with the same id, which can't double it"
+    )]
+    OutcomeUnknown,
+    /// A key could not be found or made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A recorded event with the same id could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl From<Refusal> for AppendError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Busy | Refusal::LookAgain => Self::Busy,
+            Refusal::Full => Self::Full,
+            Refusal::Stopped => Self::Stopped,
+            Refusal::OutcomeUnknown => Self::OutcomeUnknown,
+        }
+    }
+}
+
+/// One event of an answered append.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// Its id, given or added.
+    pub id: String,
+    /// Its entry.
+    pub entry: EntryBytes,
+    /// Whether it had been recorded before this request.
+    pub duplicate: bool,
+}
+
+impl Appended {
+    /// Where it stands.
+    pub fn decoded(&self) -> Option<Entry> {
+        Entry::decode(&self.entry).ok()
+    }
+}
+
+/// An answered append: the events in the request's order, and a head that holds them all.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The events.
+    pub events: Vec<Appended>,
+    /// The head.
+    pub published: Arc<Published>,
+}
+
+/// Appends events, all or none. When it returns, they are on disk (invariant 1).
+///
+/// Every event has an `id` section by now. One that is recorded already with the same sections is
+/// answered with its first entry; with others the request is refused.
+pub async fn append(
+    engine: &Arc<Engine>,
+    ledger: &Arc<Ledger>,
+    events: Vec<Event>,
+) -> Result<Outcome, AppendError> {
+    let events = Arc::new(events);
+    for _ in 0..ATTEMPTS_MAX {
+        let (answer, recorded) = {
+            let (engine, ledger, events) =
+                (Arc::clone(engine), Arc::clone(ledger), Arc::clone(&events));
+            blocking(move || submit(&engine, &ledger, &events)).await?
+        };
+        let accepted = match answer {
+            None => None,
+            Some(answer) => match answer.await.unwrap_or(Err(Refusal::OutcomeUnknown)) {
+                Ok(accepted) => Some(accepted),
+                Err(Refusal::LookAgain) => continue,
+                Err(refusal) => return Err(refusal.into()),
+            },
+        };
+        return Ok(join(ledger, &events, recorded, accepted));
+    }
+    Err(AppendError::Busy)
+}
+
+type Answer = tokio::sync::oneshot::Receiver<Result<Accepted, Refusal>>;
+
+/// Looks the ids up, seals what is new and queues it. Gives where the answer will come, if anything is
+/// new, and the entries of what is recorded already.
+fn submit(
+    engine: &Engine,
+    ledger: &Ledger,
+    events: &[Event],
+) -> Result<(Option<Answer>, Vec<Option<EntryBytes>>), AppendError> {
+    let looked_up_below = engine.index.merged_end(ledger.record.number);
+    let recorded = find_recorded(engine, ledger, events)?;
+    let now = engine.clock.wall();
+    let mut needs = Needs::default();
+    let mut prepared = Vec::with_capacity(events.len());
+    for (event, recorded) in events.iter().zip(&recorded) {
+        if matches!(recorded, Recorded::New) {
+            prepared.push(prepare::prepare_event(
+                &engine.keyring,
+                ledger,
+                event,
+                now,
+                &mut needs,
+            )?);
+        }
+    }
+    let recorded = recorded
+        .into_iter()
+        .map(|recorded| match recorded {
+            Recorded::Before(entry) => Some(entry),
+            Recorded::New | Recorded::EarlierInRequest => None,
+        })
+        .collect();
+    if prepared.is_empty() {
+        return Ok((None, recorded));
+    }
+    let submission = Submission {
+        ledger: ledger.record.number,
+        events: prepared,
+        needs,
+        looked_up_below,
+    };
+    Ok((Some(engine.writer.push(submission)?), recorded))
+}
+
+enum Recorded {
+    New,
+    Before(EntryBytes),
+    EarlierInRequest,
+}
+
+/// Which of the events are recorded already; refuses an id that stands for something else.
+fn find_recorded(
+    engine: &Engine,
+    ledger: &Ledger,
+    events: &[Event],
+) -> Result<Vec<Recorded>, AppendError> {
+    let mut in_request: std::collections::HashMap<&str, &Event> = std::collections::HashMap::new();
+    let mut recorded = Vec::with_capacity(events.len());
+    for (position, event) in events.iter().enumerate() {
+        let id = event.facts().id.as_deref().unwrap_or_default();
+        if let Some(earlier) = in_request.insert(id, event) {
+            if !same_sections(event, earlier) {
+                return Err(AppendError::Conflict {
+                    position,
+                    recorded: None,
+                });
+            }
+            recorded.push(Recorded::EarlierInRequest);
+            continue;
+        }
+        let key = ledger.index_key.tag(TagLabel::EventId, "", id).into();
+        let found = engine
+            .index
+            .find(ledger.record.number, key, Seq::new(0), Seq::MAX, 1)?;
+        let Some(seq) = found.first().copied() else {
+            recorded.push(Recorded::New);
+            continue;
+        };
+        let stored = open_event(engine, ledger, seq)?;
+        let text = stored
+            .sections
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        if !without_received(text).eq(without_received(sections_of(event))) {
+            return Err(AppendError::Conflict {
+                position,
+                recorded: Some(seq),
+            });
+        }
+        recorded.push(Recorded::Before(stored.entry_bytes));
+    }
+    Ok(recorded)
+}
+
+fn same_sections(one: &Event, other: &Event) -> bool {
+    without_received(sections_of(one)).eq(without_received(sections_of(other)))
+}
+
+fn sections_of(event: &Event) -> impl Iterator<Item = (&str, &[u8])> {
+    event
+        .sections()
+        .iter()
+        .map(|section| (&*section.name, &*section.bytes))
+}
+
+/// What the application sent: `received` is the server's word about the sending.
+fn without_received<'a>(
+    sections: impl Iterator<Item = (&'a str, &'a [u8])>,
+) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    sections.filter(|(name, _)| *name != "received")
+}
+
+/// Brings what was recorded before and what was written now back into the request's order.
+fn join(
+    ledger: &Ledger,
+    events: &[Event],
+    recorded: Vec<Option<EntryBytes>>,
+    accepted: Option<Accepted>,
+) -> Outcome {
+    let published = accepted.as_ref().map_or_else(
+        || ledger.published(),
+        |accepted| Arc::clone(&accepted.published),
+    );
+    let mut written = accepted
+        .map(|accepted| accepted.entries)
+        .unwrap_or_default()
+        .into_iter();
+    let mut entries: std::collections::HashMap<String, EntryBytes> =
+        std::collections::HashMap::new();
+    let mut joined = Vec::with_capacity(events.len());
+    for (event, recorded) in events.iter().zip(recorded) {
+        let id = event.facts().id.clone().unwrap_or_default();
+        let earlier = recorded.or_else(|| entries.get(&id).copied());
+        let duplicate = earlier.is_some();
+        // An event is either recorded, a repetition within the request, or written just now, in this order.
+        let Some(entry) = earlier.or_else(|| written.next()) else {
+            continue;
+        };
+        entries.insert(id.clone(), entry);
+        joined.push(Appended {
+            id,
+            entry,
+            duplicate,
+        });
+    }
+    Outcome {
+        events: joined,
+        published,
+    }
+}

@@ -1,0 +1,159 @@
+//! From a parsed event to what the writer needs: keys, commitment, ciphertext, look-up keys.
+//! All of it runs side by side on the request tasks.
+
+use super::{AppendError, PreparedEvent};
+use crate::ids::{ClassNumber, LookupKey};
+use crate::ledger::entry::EntryKind;
+use crate::ledger::event::{Event, Facts, Person};
+use crate::policy::KeyPeriod;
+use crate::seal::payload::{EVENT_NONCE_BYTES, KeySet, NumberedKey, seal};
+use crate::seal::secret::{IndexKey, TagLabel, random_bytes};
+use crate::service::keyring::{KeyError, KeySlot, Keyring, Needs};
+use crate::service::ledger::Ledger;
+use crate::time::UnixMillis;
+
+/// Seals an event of an application. What it needs in the vault joins `needs`.
+pub(super) fn prepare_event(
+    keyring: &Keyring,
+    ledger: &Ledger,
+    event: &Event,
+    now: UnixMillis,
+    needs: &mut Needs,
+) -> Result<PreparedEvent, AppendError> {
+    let facts = event.facts();
+    let class = &ledger.default_class;
+    let slot = |person| KeySlot {
+        ledger: ledger.record.number,
+        person,
+        class: class.number,
+        period: KeyPeriod::of(now, class.delete_after),
+    };
+    let origin = &ledger.record.origin;
+    let subject_tags = facts
+        .subjects
+        .iter()
+        .map(|person| person_tag(&ledger.index_key, TagLabel::Subject, person));
+    let mut keys = subject_tags
+        .map(|tag| {
+            // The person's row must exist before the key that names it.
+            keyring.person(origin, ledger.record.number, tag, needs)?;
+            keyring.data_key(origin, slot(Some(tag)), needs)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if keys.is_empty() {
+        keys.push(keyring.data_key(origin, slot(None), needs)?);
+    }
+    let lookups = lookup_keys(&ledger.index_key, facts, |label, person| {
+        let tag = person_tag(&ledger.index_key, label, person);
+        keyring
+            .person(origin, ledger.record.number, tag, needs)
+            .map(Some)
+    })?;
+    let sections: Vec<(&str, &[u8])> = event
+        .sections()
+        .iter()
+        .map(|section| (&*section.name, &*section.bytes))
+        .collect();
+    let sealed = seal_under(origin, keys, &sections)?;
+    Ok(PreparedEvent {
+        kind: EntryKind::Event,
+        class: class.number,
+        lookups,
+        ..sealed
+    })
+}
+
+/// Seals a system event under the ledger's system key.
+pub(in crate::service) fn prepare_system(
+    ledger_origin: &crate::ids::Origin,
+    system_key: &NumberedKey,
+    sections: &[(&str, &[u8])],
+) -> Result<PreparedEvent, AppendError> {
+    seal_under(ledger_origin, vec![system_key.clone()], sections)
+}
+
+/// The keys by which an event is found, the event id's first. `reference` gives a person's reference;
+/// where it has none, the person's rows are left out.
+pub(in crate::service) fn lookup_keys(
+    index_key: &IndexKey,
+    facts: &Facts,
+    mut reference: impl FnMut(
+        TagLabel,
+        &Person,
+    ) -> Result<Option<crate::ids::PersonReference>, KeyError>,
+) -> Result<Vec<LookupKey>, KeyError> {
+    let mut keys: Vec<LookupKey> = Vec::with_capacity(8);
+    let tag =
+        |label, namespace: &str, id: &str| LookupKey::from(index_key.tag(label, namespace, id));
+    keys.push(tag(
+        TagLabel::EventId,
+        "",
+        facts.id.as_deref().unwrap_or_default(),
+    ));
+    keys.push(tag(TagLabel::Action, "", &facts.action));
+    let optional = [
+        (TagLabel::Outcome, &facts.outcome),
+        (TagLabel::Conversation, &facts.conversation),
+        (TagLabel::Trace, &facts.trace),
+        (TagLabel::Prompt, &facts.prompt),
+    ];
+    keys.extend(
+        optional
+            .into_iter()
+            .filter_map(|(label, value)| Some(tag(label, "", value.as_deref()?))),
+    );
+    keys.extend(
+        facts
+            .targets
+            .iter()
+            .map(|target| tag(TagLabel::Target, &target.kind, &target.id)),
+    );
+    keys.extend(
+        facts
+            .models
+            .iter()
+            .map(|model| tag(TagLabel::Model, "", model)),
+    );
+    keys.extend(
+        facts
+            .source
+            .iter()
+            .map(|(name, _)| tag(TagLabel::Source, "", name)),
+    );
+    let subjects = facts
+        .subjects
+        .iter()
+        .map(|person| (TagLabel::Subject, person));
+    for (label, person) in subjects.chain([(TagLabel::Actor, &facts.actor)]) {
+        keys.extend(reference(label, person)?.map(LookupKey::from));
+    }
+    let mut seen = std::collections::HashSet::new();
+    keys.retain(|key| seen.insert(*key));
+    Ok(keys)
+}
+
+/// A person's tag.
+pub(in crate::service) fn person_tag(
+    index_key: &IndexKey,
+    label: TagLabel,
+    person: &Person,
+) -> crate::ids::Tag {
+    index_key.tag(label, &person.namespace, &person.id)
+}
+
+fn seal_under(
+    origin: &crate::ids::Origin,
+    keys: Vec<NumberedKey>,
+    sections: &[(&str, &[u8])],
+) -> Result<PreparedEvent, AppendError> {
+    let keys = KeySet::new(keys).ok_or(AppendError::TooManySubjects)?;
+    let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes().map_err(KeyError::from)?;
+    let sealed = seal(origin, &keys, nonce, sections).ok_or(AppendError::Unsealable)?;
+    Ok(PreparedEvent {
+        kind: EntryKind::System,
+        class: ClassNumber::NONE,
+        payload: sealed.payload,
+        commitment: sealed.commitment,
+        lookups: Vec::new(),
+    })
+}

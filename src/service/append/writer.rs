@@ -1,0 +1,281 @@
+//! The one writer: takes what gathered in the queue, makes it durable, and only then answers.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+
+use super::extension::{Extended, Extension};
+use super::queue::{Queue, Waiting, Woken};
+use super::{Accepted, Refusal, Submission};
+use crate::ids::{LedgerNumber, LookupKey, Seq};
+use crate::ledger::chain::ChainHead;
+use crate::ledger::entry::EntryBytes;
+use crate::ledger::tile::EdgeTiles;
+use crate::service::failpoint::FailPoint;
+use crate::service::keyring::Keyring;
+use crate::service::ledger::{Ledger, Published};
+use crate::store::directory::free_bytes;
+use crate::store::{Index, LedgerBatch, Ledgers, StoreError, Watermark};
+use crate::time::{Clock, UnixMillis};
+
+/// The vault's memory of the head is at most this late.
+const WATERMARK_DELAY: Duration = Duration::from_secs(1);
+/// Rows of a merged active run that are deleted between two batches.
+const DROPPED_ROWS_PER_STEP: u32 = 1_000;
+
+/// What the writer owns. Nothing else writes to the ledgers.
+pub(in crate::service) struct Writer {
+    pub(in crate::service) ledgers: Arc<Ledgers>,
+    pub(in crate::service) index: Arc<Index>,
+    pub(in crate::service) keyring: Arc<Keyring>,
+    pub(in crate::service) clock: Arc<dyn Clock>,
+    pub(in crate::service) states: HashMap<LedgerNumber, LedgerState>,
+    pub(in crate::service) directory: PathBuf,
+    pub(in crate::service) min_free_bytes: u64,
+}
+
+/// The growing end of one ledger.
+pub(in crate::service) struct LedgerState {
+    pub(in crate::service) ledger: Arc<Ledger>,
+    pub(in crate::service) signing: SigningKey,
+    pub(in crate::service) chain: ChainHead,
+    pub(in crate::service) edge: EdgeTiles,
+    /// Size at the last watermark.
+    pub(in crate::service) watermark_size: u64,
+    /// Merged runs hold all below this; the active rows below it can go.
+    pub(in crate::service) merged_end: Seq,
+}
+
+impl Writer {
+    /// Writes until the queue is closed and empty. An error means that the outcome of a write is unknown:
+    /// all that waits is refused, and the directory must be opened again.
+    pub(super) fn run(mut self, queue: &Queue) -> Result<(), StoreError> {
+        let mut watermark_due: Option<u64> = None;
+        loop {
+            let outcome = match queue.take(WATERMARK_DELAY / 4) {
+                Woken::Batch(batch) => self.write(batch),
+                Woken::Idle => self.drop_merged_rows(),
+                Woken::Closed => return self.write_watermarks(),
+            };
+            let now_ms = self.clock.since_boot_ms();
+            let due = *watermark_due.get_or_insert(now_ms + WATERMARK_DELAY.as_millis() as u64);
+            let outcome = if now_ms >= due {
+                watermark_due = None;
+                outcome.and_then(|()| self.write_watermarks())
+            } else {
+                outcome
+            };
+            if let Err(error) = outcome {
+                queue.abandon(|| Refusal::Stopped);
+                return Err(error);
+            }
+        }
+    }
+
+    /// From the queue to the commit and the answers: the whole way of a batch, top to bottom.
+    pub(super) fn write(&mut self, batch: Vec<Waiting>) -> Result<(), StoreError> {
+        FailPoint::BatchTaken.reach();
+        let now = self.clock.wall();
+        if free_bytes(&self.directory).is_some_and(|free| free < self.min_free_bytes) {
+            refuse(batch, || Refusal::Full);
+            return Ok(());
+        }
+        // Ids that came meanwhile go back to be compared, outside of this thread.
+        let (batch, repeated) = self.split_repeated(batch);
+
+        // Durability point 1: the data keys. A crash after it leaves keys that no event uses.
+        FailPoint::BeforeVaultCommit.reach();
+        if let Err(error) = self
+            .keyring
+            .make_durable(batch.iter().map(|waiting| &waiting.submission.needs))
+        {
+            return self.give_up(batch.into_iter().chain(repeated).collect(), error);
+        }
+        FailPoint::AfterVaultCommit.reach();
+
+        // Nothing of `extended` is known to anybody before it is on disk.
+        let (batch, replies): (Vec<Submission>, Vec<_>) = batch
+            .into_iter()
+            .map(|waiting| (waiting.submission, waiting.reply))
+            .unzip();
+        let (extended, placed) = self.extend(batch, now);
+        let (batches, heads): (Vec<LedgerBatch>, Vec<_>) = extended
+            .into_iter()
+            .map(|next| (next.batch, (next.chain, next.edge)))
+            .unzip();
+
+        // Durability point 2: entries, payloads, tiles, index rows and the signed checkpoint, in one commit.
+        FailPoint::BeforeLedgerCommit.reach();
+        if let Err(error) = self.ledgers.commit(&batches) {
+            let full = error.is_full();
+            for reply in replies {
+                let _ = reply.send(Err(if full {
+                    Refusal::Full
+                } else {
+                    Refusal::OutcomeUnknown
+                }));
+            }
+            refuse(repeated, || Refusal::LookAgain);
+            return if full { Ok(()) } else { Err(error) };
+        }
+        FailPoint::AfterLedgerCommit.reach();
+
+        // On disk: from here on it may be seen, proven and acknowledged.
+        let mut published = HashMap::new();
+        for (batch, (chain, edge)) in batches.into_iter().zip(heads) {
+            published.insert(batch.ledger, self.advance(batch, chain, edge));
+        }
+        for (placed, reply) in placed.into_iter().zip(replies) {
+            let head = &published[&placed.ledger];
+            let accepted = Accepted {
+                entries: placed.entries,
+                published: Arc::clone(head),
+            };
+            // A client that went away does not hear of it; the event stays.
+            let _ = reply.send(Ok(accepted));
+            FailPoint::BetweenAnswers.reach();
+        }
+        refuse(repeated, || Refusal::LookAgain);
+        Ok(())
+    }
+
+    /// Submissions with an id that the ledger, or an earlier one of this batch, already has.
+    fn split_repeated(&self, batch: Vec<Waiting>) -> (Vec<Waiting>, Vec<Waiting>) {
+        let mut ids: HashSet<(LedgerNumber, LookupKey)> = HashSet::new();
+        batch.into_iter().partition(|waiting| {
+            let Submission {
+                ledger,
+                events,
+                looked_up_below,
+                ..
+            } = &waiting.submission;
+            let id_keys = || events.iter().filter_map(|event| event.lookups.first());
+            let fresh = id_keys().all(|key| {
+                !ids.contains(&(*ledger, *key))
+                    && self.index.is_still_absent(*ledger, *looked_up_below, *key)
+            });
+            if fresh {
+                ids.extend(id_keys().map(|key| (*ledger, *key)));
+            }
+            fresh
+        })
+    }
+
+    /// Gives every event its place, and signs the head of each touched ledger.
+    fn extend(&self, batch: Vec<Submission>, now: UnixMillis) -> (Vec<Extended>, Vec<Placed>) {
+        let mut extensions: HashMap<LedgerNumber, Extension> = HashMap::new();
+        let mut placed = Vec::with_capacity(batch.len());
+        for submission in batch {
+            let state = &self.states[&submission.ledger];
+            let extension = extensions.entry(submission.ledger).or_insert_with(|| {
+                Extension::of(submission.ledger, state.chain, state.edge.clone())
+            });
+            let entries = submission
+                .events
+                .into_iter()
+                .map(|event| extension.place(event, now))
+                .collect();
+            placed.push(Placed {
+                ledger: submission.ledger,
+                entries,
+            });
+        }
+        let sign = |(number, extension): (LedgerNumber, Extension)| {
+            let state = &self.states[&number];
+            extension.sign(&state.ledger.record, &state.signing)
+        };
+        (extensions.into_iter().map(sign).collect(), placed)
+    }
+
+    fn advance(&mut self, batch: LedgerBatch, chain: ChainHead, edge: EdgeTiles) -> Arc<Published> {
+        let first = batch.expected_size;
+        let rows = batch
+            .rows
+            .into_iter()
+            .zip(first..)
+            .filter(|(row, _)| !row.lookups.is_empty());
+        self.index.add(
+            batch.ledger,
+            rows.map(|(row, seq)| (Seq::new(seq), row.lookups)),
+        );
+        let state = self
+            .states
+            .get_mut(&batch.ledger)
+            .expect("only ledgers with a state are extended");
+        state.chain = chain;
+        state.edge = edge.clone();
+        state.ledger.publish(Published {
+            head: batch.checkpoint,
+            edge,
+        });
+        state.ledger.published()
+    }
+
+    fn give_up(&self, batch: Vec<Waiting>, error: StoreError) -> Result<(), StoreError> {
+        if error.is_full() {
+            refuse(batch, || Refusal::Full);
+            return Ok(());
+        }
+        refuse(batch, || Refusal::OutcomeUnknown);
+        Err(error)
+    }
+
+    /// Tells the vault how far the ledgers have come, so that an older ledger.db put back is noticed.
+    pub(super) fn write_watermarks(&mut self) -> Result<(), StoreError> {
+        let seen_at = self.clock.wall();
+        for (number, state) in &mut self.states {
+            let size = state.edge.size();
+            if size == state.watermark_size {
+                continue;
+            }
+            FailPoint::BeforeWatermark.reach();
+            let mark = Watermark {
+                size,
+                root: state.edge.root(),
+                seen_at,
+            };
+            match self.keyring.vault().set_watermark(*number, &mark) {
+                Ok(()) => state.watermark_size = size,
+                // It is written behind: the next try, with room again, is as good.
+                Err(error) if error.is_full() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes active index rows that stand in a merged run, a few at a time.
+    fn drop_merged_rows(&mut self) -> Result<(), StoreError> {
+        for (number, state) in &mut self.states {
+            let merged_end = self.index.merged_end(*number);
+            if merged_end == state.merged_end {
+                continue;
+            }
+            match self
+                .ledgers
+                .drop_active(*number, merged_end, DROPPED_ROWS_PER_STEP)
+            {
+                Ok(0) => state.merged_end = merged_end,
+                Ok(_) => {}
+                Err(error) if error.is_full() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The entries of a submission.
+struct Placed {
+    ledger: LedgerNumber,
+    entries: Vec<EntryBytes>,
+}
+
+fn refuse(batch: Vec<Waiting>, refusal: impl Fn() -> Refusal) {
+    for waiting in batch {
+        let _ = waiting.reply.send(Err(refusal()));
+    }
+}

@@ -1,0 +1,88 @@
+//! Named places at which a test makes the process fail. Debug builds only: a release build has none.
+//!
+//! `TRAILKEEP_FAILPOINT=name=kill` ends the process at the place as a power cut would; `name=kill@3` at
+//! the third time it is reached.
+
+/// A place where a crash is interesting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailPoint {
+    /// A batch was taken from the queue; nothing is on disk.
+    BatchTaken,
+    /// New data keys are about to be written to the vault.
+    BeforeVaultCommit,
+    /// New data keys are on disk; no event uses them.
+    AfterVaultCommit,
+    /// The ledger's rows are ready and the checkpoint is signed.
+    BeforeLedgerCommit,
+    /// The events are on disk; nobody was told.
+    AfterLedgerCommit,
+    /// Some of the batch's writers were told.
+    BetweenAnswers,
+    /// A merged index run is being written.
+    MergeStarted,
+    /// A merged run is whole; its rows are still in the active run.
+    AfterRunWritten,
+    /// The watermark is about to be written.
+    BeforeWatermark,
+}
+
+impl FailPoint {
+    /// All of them, for tests.
+    pub const ALL: [Self; 9] = [
+        Self::BatchTaken,
+        Self::BeforeVaultCommit,
+        Self::AfterVaultCommit,
+        Self::BeforeLedgerCommit,
+        Self::AfterLedgerCommit,
+        Self::BetweenAnswers,
+        Self::MergeStarted,
+        Self::AfterRunWritten,
+        Self::BeforeWatermark,
+    ];
+
+    /// The name in the environment variable.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BatchTaken => "batch-taken",
+            Self::BeforeVaultCommit => "before-vault-commit",
+            Self::AfterVaultCommit => "after-vault-commit",
+            Self::BeforeLedgerCommit => "before-ledger-commit",
+            Self::AfterLedgerCommit => "after-ledger-commit",
+            Self::BetweenAnswers => "between-answers",
+            Self::MergeStarted => "merge-started",
+            Self::AfterRunWritten => "after-run-written",
+            Self::BeforeWatermark => "before-watermark",
+        }
+    }
+
+    /// Marks the place.
+    #[cfg(not(debug_assertions))]
+    pub(crate) fn reach(self) {}
+
+    /// Marks the place; ends the process here if the environment says so.
+    #[cfg(debug_assertions)]
+    pub(crate) fn reach(self) {
+        use std::sync::OnceLock;
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static WANTED: OnceLock<Option<(String, u32)>> = OnceLock::new();
+        static REACHED: AtomicU32 = AtomicU32::new(0);
+        let wanted = WANTED.get_or_init(|| {
+            let setting = std::env::var("TRAILKEEP_FAILPOINT").ok()?;
+            let (name, action) = setting.split_once("=kill")?;
+            let times = action
+                .strip_prefix('@')
+                .map_or(1, |times| times.parse().unwrap_or(1));
+            Some((name.to_owned(), times))
+        });
+        if let Some((name, times)) = wanted
+            && name == self.name()
+            && REACHED.fetch_add(1, Ordering::SeqCst) + 1 == *times
+        {
+            // SIGKILL, not abort: nothing gets to run, as when the power goes.
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::KILL,
+            );
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Making a data directory: its files, its first tenant's ledger, its first API key.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::append::{AppendError, Extension, prepare_system};
+use super::keyring::{KeyError, Keyring};
+use super::ledger::LedgerKeys;
+use super::open::{OpenError, open_keys};
+use super::{DEFAULT_TENANT, api_key};
+use crate::ids::{ClassNumber, LedgerNumber, LogName, NameError, Origin, Seq, TenantName};
+use crate::ledger::chain::ChainHead;
+use crate::ledger::note::{VerifierKey, public_key_pem};
+use crate::ledger::tile::EdgeTiles;
+use crate::policy::{DEFAULT_90D, Policy, PolicyError};
+use crate::seal::epoch::{self, DirectoryId, Epoch, EpochNumber};
+use crate::seal::root::{self, RootKeySource};
+use crate::seal::secret::{EpochKey, RandomError, RootKey, random_bytes};
+use crate::store::directory::{DataDirectory, write_private_file};
+use crate::store::{ClassRow, Index, LedgerRecord, Ledgers, StoreError, Vault, Watermark};
+use crate::time::Clock;
+
+/// Where the files are made before they are moved to their places, `epoch.key` last.
+const UNFINISHED: &str = "init.unfinished";
+
+/// What was made.
+pub struct Initialised {
+    /// The first ledger's origin.
+    pub origin: Origin,
+    /// The first API token; it is in no file.
+    pub token: Zeroizing<String>,
+    /// The ledger's public key.
+    pub public_key_pem: String,
+    /// The same as a C2SP verifier key.
+    pub verifier: VerifierKey,
+}
+
+/// Why nothing was made.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// There is a ledger already.
+    #[error(
+        "{0} holds a ledger already; nothing was changed: use it as it is, or choose another directory"
+    )]
+    Exists(String),
+    /// The name is no log name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The directory can't be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A file can't be made.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A secret can't be made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// No random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The first entries can't be sealed.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The shipped policy is wrong; a fault of this program.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A file can't be moved to its place.
+    #[error("can't finish {path}: {error}", path = .0.display(), error = .1)]
+    Move(std::path::PathBuf, std::io::Error),
+}
+
+/// Makes a data directory. One that holds a ledger is refused and left as it is.
+pub fn init(
+    directory: &DataDirectory,
+    log: &LogName,
+    root_key: &RootKeySource,
+    clock: &Arc<dyn Clock>,
+) -> Result<Initialised, InitError> {
+    directory.create()?;
+    let _lock = directory.lock()?;
+    let unfinished = DataDirectory::new(directory.path().join(UNFINISHED));
+    clean_up_after_a_crash(directory, unfinished.path())?;
+    if directory.is_initialised() {
+        return Err(InitError::Exists(directory.path().display().to_string()));
+    }
+    unfinished.create()?;
+    let made = make_files(directory, &unfinished, log, root_key, clock);
+    if made.is_err() {
+        let _ = fs::remove_dir_all(unfinished.path());
+    }
+    let made = made?;
+    // epoch.key comes last: a directory that has it is whole.
+    for name in ["ledger.db", "index.db", "vault.db", "epoch.key"] {
+        let (from, to) = (unfinished.path().join(name), directory.path().join(name));
+        fs::rename(&from, &to).map_err(|error| InitError::Move(to, error))?;
+    }
+    fs::remove_dir_all(unfinished.path())
+        .map_err(|error| InitError::Move(unfinished.path().to_owned(), error))?;
+    directory.create()?;
+    Ok(made)
+}
+
+/// An init that was killed leaves its folder, and no epoch.key: nothing was ever acknowledged in it.
+fn clean_up_after_a_crash(directory: &DataDirectory, unfinished: &Path) -> Result<(), InitError> {
+    if !unfinished.exists() {
+        return Ok(());
+    }
+    if !directory.epoch_key().exists() {
+        for path in [
+            directory.ledger_db(),
+            directory.index_db(),
+            directory.vault_db(),
+        ] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(InitError::Move(path, error));
+                }
+                _ => {}
+            }
+        }
+    }
+    fs::remove_dir_all(unfinished).map_err(|error| InitError::Move(unfinished.to_owned(), error))
+}
+
+fn make_files(
+    directory: &DataDirectory,
+    unfinished: &DataDirectory,
+    log: &LogName,
+    root_key: &RootKeySource,
+    clock: &Arc<dyn Clock>,
+) -> Result<Initialised, InitError> {
+    let root = make_root_key(directory, root_key)?;
+    let directory_id = DirectoryId::new(random_bytes()?);
+    let id = directory_id.to_string();
+    let first_epoch = Epoch {
+        number: EpochNumber(1),
+        key: EpochKey::random()?,
+    };
+    let epochs = epoch::encode(&root, directory_id, &[first_epoch])?;
+    write_private_file(&unfinished.epoch_key(), epochs.as_bytes())?;
+    Ledgers::create(&unfinished.ledger_db(), &id)?;
+    Index::create(&unfinished.index_db(), &id)?;
+    Vault::create(&unfinished.vault_db(), &id)?;
+
+    let (keyring, _) = open_keys(unfinished, root_key)?;
+    let ledgers = Ledgers::open(&unfinished.ledger_db(), &id)?;
+    let tenant = TenantName::new(DEFAULT_TENANT)?;
+    let record = LedgerRecord {
+        number: LedgerNumber::new(1),
+        origin: Origin::of(log, &tenant),
+        tenant,
+    };
+    let keys = LedgerKeys::random()?;
+    keyring
+        .vault()
+        .add_ledger_secrets(&keys.seal(&keyring, &record)?)?;
+    ledgers.add_ledger(&record)?;
+    write_first_entries(&keyring, &ledgers, &record, &keys, clock)?;
+    let token = api_key::create(&keyring, &record.tenant)?;
+    ledgers.close()?;
+    keyring.vault().close()?;
+    let public = keys.signing.verifying_key();
+    Ok(Initialised {
+        token,
+        public_key_pem: public_key_pem(&public),
+        verifier: VerifierKey::from_public(record.origin.as_str(), &public),
+        origin: record.origin,
+    })
+}
+
+/// The root key: a new file beside the ledger for a first run, or what the operator's source gives.
+fn make_root_key(directory: &DataDirectory, source: &RootKeySource) -> Result<RootKey, InitError> {
+    if let RootKeySource::File(path) = source
+        && *path == directory.root_key()
+        && !path.exists()
+    {
+        let key = RootKey::random()?;
+        write_private_file(path, root::to_text(&key).as_bytes())?;
+        return Ok(key);
+    }
+    Ok(source.load().map_err(OpenError::from)?)
+}
+
+/// The genesis, the policy as loaded, and the class that it makes.
+fn write_first_entries(
+    keyring: &Keyring,
+    ledgers: &Ledgers,
+    record: &LedgerRecord,
+    keys: &LedgerKeys,
+    clock: &Arc<dyn Clock>,
+) -> Result<(), InitError> {
+    let policy = Policy::parse(DEFAULT_90D)?;
+    let verifier = VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
+    let ledger_id: String = random_bytes::<16>()?
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let genesis = serde_json::json!({
+        "format": "trailkeep/ledger/v1",
+        "origin": record.origin.as_str(),
+        "id": ledger_id,
+        "vkey": verifier.to_string(),
+    });
+    let loaded = serde_json::json!({
+        "id": policy.id, "version": policy.version, "sha256": policy.sha256, "text": policy.text,
+    });
+    let class = serde_json::json!({
+        "number": 1,
+        "policies": [{"id": policy.id, "version": policy.version, "sha256": policy.sha256}],
+        "minimum": policy.keep_at_least.to_string(),
+        "after": policy.delete_after.map(|period| period.to_string()),
+    })
+    .to_string();
+    let system =
+        |sections: &[(&str, &[u8])]| prepare_system(&record.origin, &keys.system, sections);
+    let events = vec![
+        system(&[("ledger", genesis.to_string().as_bytes())])?,
+        system(&[
+            ("action", b"\"trailkeep.policy.load\""),
+            ("policy", loaded.to_string().as_bytes()),
+        ])?,
+        system(&[
+            ("action", b"\"trailkeep.class.define\""),
+            ("class", class.as_bytes()),
+        ])?,
+    ];
+    let mut extension = Extension::of(record.number, ChainHead::EMPTY, EdgeTiles::default());
+    let now = clock.wall();
+    for event in events {
+        extension.place(event, now);
+    }
+    extension.define_class(ClassRow {
+        number: ClassNumber::new(1),
+        statement: Seq::new(2),
+        definition: class,
+    });
+    let batch = extension.sign(record, &keys.signing).batch;
+    let mark = Watermark {
+        size: batch.checkpoint.size,
+        root: batch.checkpoint.root,
+        seen_at: now,
+    };
+    ledgers.commit(&[batch])?;
+    keyring.vault().set_watermark(record.number, &mark)?;
+    Ok(())
+}

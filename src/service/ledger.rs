@@ -1,0 +1,245 @@
+//! A ledger as the running program knows it: its names, its keys, and its published head.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ed25519_dalek::SigningKey;
+
+use super::keyring::{KeyError, Keyring};
+use crate::ids::{ClassNumber, KeyId, Seq, TreeHash};
+use crate::ledger::note::VerifierKey;
+use crate::ledger::proof::Receipt;
+use crate::ledger::tile::{
+    EdgeTiles, TileCoordinate, TileSource, hashes_from_bytes, inclusion_path,
+};
+use crate::policy::CalendarPeriod;
+use crate::seal::payload::NumberedKey;
+use crate::seal::secret::{DataKey, IndexKey};
+use crate::store::{LedgerRecord, LedgerSecretRow, Ledgers, StoreError, StoredCheckpoint};
+
+/// A retention class, as far as writing needs it.
+#[derive(Clone, Debug)]
+pub struct Class {
+    /// Its number in this ledger.
+    pub number: ClassNumber,
+    /// The period after which its events go; none: kept without end.
+    pub delete_after: Option<CalendarPeriod>,
+}
+
+/// A ledger and its keys.
+pub struct Ledger {
+    /// Number, tenant and origin.
+    pub record: LedgerRecord,
+    /// Makes look-up tags.
+    pub index_key: IndexKey,
+    /// Seals system events; never destroyed.
+    pub system_key: NumberedKey,
+    /// Checks this ledger's signatures.
+    pub verifier: VerifierKey,
+    /// The class of events that no regime applies to.
+    pub default_class: Class,
+    published: RwLock<Arc<Published>>,
+}
+
+/// The head of a ledger that is on disk: what may leave the process.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Size, root and signed note.
+    pub head: StoredCheckpoint,
+    /// The right edge of the tree of that size.
+    pub edge: EdgeTiles,
+}
+
+/// The secrets of a ledger, opened.
+pub struct LedgerKeys {
+    /// Signs checkpoints, bundles and certificates.
+    pub signing: SigningKey,
+    /// Makes look-up tags.
+    pub index: IndexKey,
+    /// Seals system events.
+    pub system: NumberedKey,
+}
+
+impl Ledger {
+    /// A ledger with the head that is on disk.
+    pub fn new(
+        record: LedgerRecord,
+        keys: &LedgerKeys,
+        default_class: Class,
+        published: Published,
+    ) -> Self {
+        let verifier =
+            VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
+        Self {
+            verifier,
+            index_key: keys.index.clone(),
+            system_key: keys.system.clone(),
+            default_class,
+            published: RwLock::new(Arc::new(published)),
+            record,
+        }
+    }
+
+    /// The head that is on disk.
+    pub fn published(&self) -> Arc<Published> {
+        Arc::clone(
+            &self
+                .published
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Replaces the head, after the commit that made it.
+    pub(super) fn publish(&self, published: Published) {
+        *self
+            .published
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(published);
+    }
+
+    /// The proof that the entry at `seq` is in the published head.
+    pub fn receipt(
+        &self,
+        ledgers: &Ledgers,
+        published: &Published,
+        seq: Seq,
+        entry: crate::ledger::entry::EntryBytes,
+    ) -> Result<Receipt, ReadTileError> {
+        let tiles = StoredTiles {
+            ledgers,
+            ledger: self.record.number,
+            published,
+        };
+        let path = inclusion_path(seq.get(), published.head.size, &tiles)?;
+        Ok(Receipt {
+            entry,
+            index: seq.get(),
+            path,
+            checkpoint: published.head.note.clone(),
+        })
+    }
+}
+
+/// The tiles of a published head: full ones from disk, the right edge from memory.
+pub struct StoredTiles<'a> {
+    /// The store.
+    pub ledgers: &'a Ledgers,
+    /// The ledger.
+    pub ledger: crate::ids::LedgerNumber,
+    /// The head.
+    pub published: &'a Published,
+}
+
+/// A tile that should be there could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadTileError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A full tile is missing or has a wrong length.
+    #[error("tile {level}/{index} is missing from ledger.db: run `trailkeep verify`")]
+    Missing {
+        /// Level of the tile.
+        level: u8,
+        /// Its position in the level.
+        index: u64,
+    },
+}
+
+impl TileSource for StoredTiles<'_> {
+    type Error = ReadTileError;
+
+    fn tile(&self, coordinate: TileCoordinate, width: u16) -> Result<Vec<TreeHash>, ReadTileError> {
+        let TileCoordinate { level, index } = coordinate;
+        // The published tree may have filled a tile since the asker's width was worked out.
+        let edge_index = self.published.edge.size() >> (8 * (u32::from(level) + 1).min(7));
+        let edge = self.published.edge.level(level);
+        if index == edge_index && edge.len() >= usize::from(width) {
+            return Ok(edge.to_vec());
+        }
+        let stored = self.ledgers.tile(self.ledger, coordinate)?;
+        stored
+            .and_then(|bytes| hashes_from_bytes(&bytes))
+            .ok_or(ReadTileError::Missing { level, index })
+    }
+}
+
+impl LedgerKeys {
+    /// New random secrets.
+    pub fn random() -> Result<Self, crate::seal::secret::RandomError> {
+        Ok(Self {
+            signing: SigningKey::from_bytes(&crate::seal::secret::random_bytes()?),
+            index: IndexKey::random()?,
+            system: NumberedKey {
+                id: KeyId::new(u64::from_be_bytes(crate::seal::secret::random_bytes()?)),
+                key: Arc::new(DataKey::random()?),
+            },
+        })
+    }
+
+    /// The rows that hold them in the vault.
+    pub fn seal(
+        &self,
+        keyring: &Keyring,
+        record: &LedgerRecord,
+    ) -> Result<Vec<LedgerSecretRow>, crate::seal::secret::RandomError> {
+        let zero = KeyId::new(0);
+        let secrets: [(&str, KeyId, &[u8; 32]); 3] = [
+            ("signing", zero, self.signing.as_bytes()),
+            ("index", zero, self.index.expose()),
+            ("system", self.system.id, self.system.key.expose()),
+        ];
+        secrets
+            .into_iter()
+            .map(|(kind, key_id, secret)| {
+                let (epoch, sealed) = keyring.seal(secret, &place(record, kind, key_id))?;
+                Ok(LedgerSecretRow {
+                    ledger: record.number,
+                    kind: kind.to_owned(),
+                    key_id,
+                    epoch,
+                    sealed,
+                })
+            })
+            .collect()
+    }
+
+    /// Opens them from the vault.
+    pub fn load(keyring: &Keyring, record: &LedgerRecord) -> Result<Self, KeyError> {
+        let rows = keyring.vault().ledger_secrets(record.number)?;
+        let open = |kind: &'static str| {
+            let row = rows
+                .iter()
+                .find(|row| row.kind == kind)
+                .ok_or(KeyError::DoesNotOpen("a ledger secret"))?;
+            let secret = keyring.unseal(
+                row.epoch,
+                &row.sealed,
+                &place(record, kind, row.key_id),
+                "a ledger secret",
+            )?;
+            let secret: [u8; 32] = secret
+                .as_slice()
+                .try_into()
+                .map_err(|_| KeyError::DoesNotOpen("a ledger secret"))?;
+            Ok::<_, KeyError>((row.key_id, zeroize::Zeroizing::new(secret)))
+        };
+        let (id, system) = open("system")?;
+        Ok(Self {
+            signing: SigningKey::from_bytes(&*open("signing")?.1),
+            index: IndexKey::new(*open("index")?.1),
+            system: NumberedKey {
+                id,
+                key: Arc::new(DataKey::new(*system)),
+            },
+        })
+    }
+}
+
+fn place(record: &LedgerRecord, kind: &str, key_id: KeyId) -> String {
+    format!(
+        "trailkeep/ledger-secret/v1\n{}\n{kind}\n{:016x}",
+        record.origin,
+        key_id.get()
+    )
+}

@@ -1,0 +1,82 @@
+//! What Trailkeep does, one verb a file: append, read, query, verify, init, open.
+//!
+//! The services decide and act; below them are the store and the keys, above them HTTP and the
+//! command line.
+
+pub mod api_key;
+pub mod append;
+pub mod clock;
+pub mod failpoint;
+pub mod init;
+pub mod keyring;
+pub mod ledger;
+mod merging;
+pub mod open;
+pub mod query;
+pub mod read;
+pub mod rebuild_index;
+pub mod verify;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use self::append::WriterThread;
+use self::keyring::Keyring;
+use self::ledger::Ledger;
+use crate::ids::TenantName;
+use crate::store::directory::{DataDirectory, DirectoryLock};
+use crate::store::{Index, Ledgers};
+use crate::time::Clock;
+
+/// A data directory, open for reading and writing. One process has it at a time.
+pub struct Engine {
+    /// Where it is.
+    pub directory: DataDirectory,
+    /// Entries and payloads.
+    pub ledgers: Arc<Ledgers>,
+    /// Look-ups.
+    pub index: Arc<Index>,
+    /// Keys, over the vault.
+    pub keyring: Arc<Keyring>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The one writer.
+    pub writer: WriterThread,
+    tenants: HashMap<TenantName, Arc<Ledger>>,
+    merger: merging::MergeThread,
+    _lock: DirectoryLock,
+}
+
+/// The tenant that `init` makes.
+pub const DEFAULT_TENANT: &str = "default";
+
+impl Engine {
+    /// The open ledger of a tenant.
+    pub fn ledger_of(&self, tenant: &TenantName) -> Option<&Arc<Ledger>> {
+        self.tenants.get(tenant)
+    }
+
+    /// All open ledgers.
+    pub fn open_ledgers(&self) -> impl Iterator<Item = &Arc<Ledger>> {
+        self.tenants.values()
+    }
+
+    /// Writes what waits, keeps the watermark, and closes the files.
+    pub fn close(&self) -> Result<(), append::StoppedBadly> {
+        self.merger.stop();
+        self.writer.stop()?;
+        self.index.close()?;
+        self.ledgers.close()?;
+        self.keyring.vault().close()?;
+        Ok(())
+    }
+}
+
+/// Runs work that computes or reads files off the event loop.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        // A panic goes on where it would have gone; blocking tasks are never cancelled.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

@@ -1,0 +1,159 @@
+//! Reading one event: found by seq or id, opened, and checked against its entry.
+
+use super::Engine;
+use super::keyring::KeyError;
+use super::ledger::{Ledger, Published, ReadTileError};
+use crate::ids::{LookupKey, Seq};
+use crate::ledger::entry::{Entry, EntryBytes, EntryError, EntryKind};
+use crate::ledger::proof::Receipt;
+use crate::seal::payload::{OpenError, open};
+use crate::seal::secret::TagLabel;
+use crate::store::StoreError;
+
+/// Why an event can't be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such event.
+    #[error("there is no such event")]
+    NotFound,
+    /// Its payload is gone.
+    #[error("entry {0} is there and its payload is not: run `trailkeep verify`")]
+    PayloadMissing(Seq),
+    /// Its entry is not an entry.
+    #[error("entry {seq} is damaged ({error}): run `trailkeep verify`")]
+    Entry {
+        /// Which.
+        seq: Seq,
+        /// What is wrong.
+        error: EntryError,
+    },
+    /// Its payload is not what was written.
+    #[error("entry {seq} is not what was written ({error}): run `trailkeep verify`")]
+    Payload {
+        /// Which.
+        seq: Seq,
+        /// What is wrong.
+        error: OpenError,
+    },
+    /// Its key is not there.
+    #[error("entry {seq} can't be opened: {error}")]
+    Key {
+        /// Which.
+        seq: Seq,
+        /// What is wrong.
+        error: KeyError,
+    },
+    /// Its proof can't be made.
+    #[error(transparent)]
+    Tile(#[from] ReadTileError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An event as it was recorded.
+pub struct StoredEvent {
+    /// Its entry.
+    pub entry: Entry,
+    /// The entry's bytes.
+    pub entry_bytes: EntryBytes,
+    /// Names and exact bytes of its sections, in ascending order of names.
+    pub sections: Vec<(String, Vec<u8>)>,
+}
+
+impl StoredEvent {
+    /// The event's id, where it has one.
+    pub fn id(&self) -> Option<String> {
+        self.section("id")
+            .and_then(|bytes| serde_json::from_slice(bytes).ok())
+    }
+
+    /// The exact bytes of a section.
+    pub fn section(&self, name: &str) -> Option<&[u8]> {
+        self.sections
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, bytes)| bytes.as_slice())
+    }
+
+    /// The event as one JSON object whose members are the sections, byte for byte.
+    pub fn to_json(&self) -> String {
+        let members = self.sections.iter().map(|(name, bytes)| {
+            let name = serde_json::Value::from(name.as_str());
+            format!("{name}:{}", String::from_utf8_lossy(bytes))
+        });
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    }
+}
+
+/// How an event is named by who asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventName {
+    /// Its place in the ledger; system entries included.
+    Seq(Seq),
+    /// Its id.
+    Id(String),
+}
+
+/// The seq of a named event in a published ledger.
+pub fn find_seq(
+    engine: &Engine,
+    ledger: &Ledger,
+    published: &Published,
+    name: &EventName,
+) -> Result<Seq, ReadError> {
+    let seq = match name {
+        EventName::Seq(seq) => Some(*seq),
+        EventName::Id(id) => {
+            let key = LookupKey::from(ledger.index_key.tag(TagLabel::EventId, "", id));
+            engine
+                .index
+                .find(ledger.record.number, key, Seq::new(0), Seq::MAX, 1)?
+                .first()
+                .copied()
+        }
+    };
+    seq.filter(|seq| seq.get() < published.head.size)
+        .ok_or(ReadError::NotFound)
+}
+
+/// Reads the event at `seq`, opens it and checks it.
+pub fn open_event(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<StoredEvent, ReadError> {
+    let (entry_bytes, payload) = engine
+        .ledgers
+        .event(ledger.record.number, seq)?
+        .ok_or(ReadError::NotFound)?;
+    let entry = Entry::decode(&entry_bytes).map_err(|error| ReadError::Entry { seq, error })?;
+    let payload = payload.ok_or(ReadError::PayloadMissing(seq))?;
+    let origin = &ledger.record.origin;
+    let keys = engine
+        .keyring
+        .keys_of(origin, &payload)
+        .map_err(|error| ReadError::Key { seq, error })?;
+    let opened = open(origin, &payload, &keys, &entry.commitment)
+        .map_err(|error| ReadError::Payload { seq, error })?;
+    Ok(StoredEvent {
+        entry,
+        entry_bytes,
+        sections: opened.sections,
+    })
+}
+
+/// The receipt of the entry at `seq`, checked before anyone gets it.
+pub fn receipt(
+    engine: &Engine,
+    ledger: &Ledger,
+    published: &Published,
+    seq: Seq,
+) -> Result<Receipt, ReadError> {
+    let (entry, _) = engine
+        .ledgers
+        .event(ledger.record.number, seq)?
+        .ok_or(ReadError::NotFound)?;
+    Ok(ledger.receipt(&engine.ledgers, published, seq, entry)?)
+}
+
+/// Whether an entry is an application's event.
+pub fn is_event(entry: &Entry) -> bool {
+    entry.kind == EntryKind::Event
+}

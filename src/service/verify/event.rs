@@ -1,0 +1,399 @@
+//! Payloads and index rows: each payload opened and checked against its commitment, each index row
+//! against the payload it was made from.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
+
+use lru::LruCache;
+
+use super::{ENTRIES_PER_READ, Findings, Subject};
+use crate::ids::{LedgerNumber, LookupKey, PersonReference, Seq, Tag};
+use crate::ledger::entry::{Entry, EntryKind};
+use crate::ledger::event::Facts;
+use crate::seal::payload::{OpenedEvent, key_ids, open};
+use crate::seal::secret::TagLabel;
+use crate::service::append::{lookup_keys, person_tag};
+use crate::service::keyring::KeyError;
+use crate::service::ledger::LedgerKeys;
+use crate::store::{ClassRow, LedgerRecord, StoreError};
+
+/// Persons remembered while verifying.
+const PERSONS_REMEMBERED: NonZeroUsize = NonZeroUsize::new(100_000).expect("not zero");
+
+/// How many events there are, and how many are what was recorded.
+#[derive(Default)]
+pub(super) struct Read {
+    pub(super) events: u64,
+    pub(super) intact: u64,
+    index_rows: u64,
+}
+
+/// The walk over the payloads.
+pub(super) struct Walk<'a> {
+    subject: Subject<'a>,
+    record: &'a LedgerRecord,
+    keys: Option<&'a LedgerKeys>,
+    size: u64,
+    classes: Vec<ClassRow>,
+    persons: Mutex<LruCache<Tag, Option<KnownPerson>>>,
+}
+
+#[derive(Clone, Copy)]
+struct KnownPerson {
+    row: i64,
+    reference: PersonReference,
+}
+
+/// One row of a range: what stands in each table.
+struct Stored {
+    seq: Seq,
+    entry: Option<Entry>,
+    payload: Option<Vec<u8>>,
+    active: Option<Vec<LookupKey>>,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(
+        subject: Subject<'a>,
+        record: &'a LedgerRecord,
+        keys: Option<&'a LedgerKeys>,
+        size: u64,
+    ) -> Result<Self, StoreError> {
+        let classes = subject.ledgers.classes(record.number)?;
+        Ok(Self {
+            subject,
+            record,
+            keys,
+            size,
+            classes,
+            persons: Mutex::new(LruCache::new(PERSONS_REMEMBERED)),
+        })
+    }
+
+    pub(super) fn run(
+        self,
+        findings: &mut Findings,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Read, StoreError> {
+        let mut total = Read::default();
+        for start in (0..self.size).step_by(ENTRIES_PER_READ as usize) {
+            let end = self.size.min(start + ENTRIES_PER_READ);
+            let rows = self.read_range(start, end)?;
+            for (read, found) in self.check_side_by_side(&rows)? {
+                total.events += read.events;
+                total.intact += read.intact;
+                total.index_rows += read.index_rows;
+                findings.append(found);
+            }
+            progress(end, self.size);
+        }
+        // Every row that should be there was found above; one more in the count is one that nothing justifies.
+        let stored = self
+            .subject
+            .index
+            .count_rows(self.record.number, Seq::new(self.size))?;
+        if self.keys.is_some() && stored != total.index_rows {
+            let detail = format!(
+                "the index holds {stored} rows where the events give {}",
+                total.index_rows
+            );
+            findings.add(None, "index", detail);
+        }
+        Ok(total)
+    }
+
+    fn read_range(&self, start: u64, end: u64) -> Result<Vec<Stored>, StoreError> {
+        let (ledgers, number): (_, LedgerNumber) = (self.subject.ledgers, self.record.number);
+        let mut active: HashMap<Seq, Vec<LookupKey>> = ledgers
+            .active_index(number, start..end)?
+            .into_iter()
+            .collect();
+        let mut payloads: HashMap<Seq, Vec<u8>> = ledgers
+            .payload_rows(number, start..end)?
+            .into_iter()
+            .collect();
+        let entries: HashMap<Seq, Vec<u8>> = ledgers
+            .entry_rows(number, start..end)?
+            .into_iter()
+            .collect();
+        let row = |seq| {
+            let entry = entries
+                .get(&seq)
+                .and_then(|bytes| Entry::decode(bytes).ok());
+            Stored {
+                seq,
+                entry,
+                payload: payloads.remove(&seq),
+                active: active.remove(&seq),
+            }
+        };
+        Ok((start..end).map(Seq::new).map(row).collect())
+    }
+
+    /// Opening is what costs: a range is divided among the cores.
+    fn check_side_by_side(&self, rows: &[Stored]) -> Result<Vec<(Read, Findings)>, StoreError> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let share = rows.len().div_ceil(cores).max(1);
+        std::thread::scope(|scope| {
+            let parts: Vec<_> = rows
+                .chunks(share)
+                .map(|part| scope.spawn(|| self.check_rows(part)))
+                .collect();
+            let join = |part: std::thread::ScopedJoinHandle<'_, _>| match part.join() {
+                Ok(outcome) => outcome,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            parts.into_iter().map(join).collect()
+        })
+    }
+
+    fn check_rows(&self, rows: &[Stored]) -> Result<(Read, Findings), StoreError> {
+        let (mut read, mut findings) = (Read::default(), Findings::default());
+        for row in rows {
+            // An entry that is missing or malformed is a finding of the chain's.
+            let Some(entry) = row.entry else { continue };
+            read.events += u64::from(entry.kind == EntryKind::Event);
+            let opened = match self.open(row, &entry) {
+                Ok(opened) => opened,
+                Err((rule, detail)) => {
+                    findings.add(row.seq.get(), rule, detail);
+                    continue;
+                }
+            };
+            if entry.kind == EntryKind::Event {
+                self.check_event(row, &entry, &opened, &mut read, &mut findings)?;
+            } else {
+                self.check_statement(row, &opened, &mut findings);
+            }
+        }
+        Ok((read, findings))
+    }
+
+    fn open(&self, row: &Stored, entry: &Entry) -> Result<OpenedEvent, (&'static str, String)> {
+        let payload = row.payload.as_ref().ok_or((
+            "payload-missing",
+            "the payload is gone and no expiry or erasure covers it".to_owned(),
+        ))?;
+        let origin = &self.record.origin;
+        let keys = self
+            .subject
+            .keyring
+            .keys_of(origin, payload)
+            .map_err(|error| {
+                let rule = if matches!(error, KeyError::Missing(_)) {
+                    "key-missing"
+                } else {
+                    "payload"
+                };
+                (rule, error.to_string())
+            })?;
+        open(origin, payload, &keys, &entry.commitment)
+            .map_err(|error| ("payload", error.to_string()))
+    }
+
+    fn check_event(
+        &self,
+        row: &Stored,
+        entry: &Entry,
+        opened: &OpenedEvent,
+        read: &mut Read,
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        let seq = row.seq.get();
+        let before = findings.total;
+        if !self
+            .classes
+            .iter()
+            .any(|class| class.number == entry.class && class.statement < row.seq)
+        {
+            findings.add(
+                seq,
+                "class",
+                format!("no earlier statement defines class {}", entry.class.get()),
+            );
+        }
+        let sections = opened
+            .sections
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        match Facts::from_sections(sections) {
+            Ok(facts) => self.check_lookups(row, entry, &facts, read, findings)?,
+            Err(error) => findings.add(seq, "sections", error.to_string()),
+        }
+        read.intact += u64::from(findings.total == before);
+        Ok(())
+    }
+
+    fn check_lookups(
+        &self,
+        row: &Stored,
+        entry: &Entry,
+        facts: &Facts,
+        read: &mut Read,
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        let Some(keys) = self.keys else { return Ok(()) };
+        let seq = row.seq.get();
+        let mut unknown = false;
+        let expected = lookup_keys(&keys.index, facts, |label, person| {
+            let known = self.person(person_tag(&keys.index, label, person))?;
+            unknown |= known.is_none();
+            Ok(known.map(|known| known.reference))
+        });
+        let expected = match expected {
+            Ok(expected) => expected,
+            Err(KeyError::Store(error)) => return Err(error),
+            Err(error) => {
+                findings.add(seq, "person", error.to_string());
+                return Ok(());
+            }
+        };
+        if unknown {
+            findings.add(
+                seq,
+                "person",
+                "the vault does not know a person of this event",
+            );
+        }
+        self.check_data_keys(row, entry, facts, keys, findings)?;
+        read.index_rows += expected.len() as u64;
+        let merged = row.seq < self.subject.index.merged_end(self.record.number);
+        let fits = match &row.active {
+            Some(active) => *active == expected,
+            None => merged,
+        };
+        if !fits
+            || !self
+                .subject
+                .index
+                .holds_all(self.record.number, row.seq, &expected)?
+        {
+            findings.add(
+                seq,
+                "index",
+                "the index rows of this event are not those that its text gives",
+            );
+        }
+        Ok(())
+    }
+
+    /// The keys that seal an event are those of its subjects and class, and of nobody else.
+    fn check_data_keys(
+        &self,
+        row: &Stored,
+        entry: &Entry,
+        facts: &Facts,
+        keys: &LedgerKeys,
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        let mut owners = Vec::new();
+        for id in row
+            .payload
+            .as_deref()
+            .and_then(|payload| key_ids(payload).ok())
+            .unwrap_or_default()
+        {
+            let found = self.subject.keyring.vault().data_key(id)?;
+            owners.extend(
+                found
+                    .filter(|key| key.class == entry.class)
+                    .map(|key| key.person),
+            );
+        }
+        let mut subjects = Vec::new();
+        for person in &facts.subjects {
+            let known = self.person(person_tag(&keys.index, TagLabel::Subject, person));
+            subjects.extend(known.ok().flatten().map(|known| known.row));
+        }
+        if subjects.is_empty() {
+            subjects.push(0);
+        }
+        owners.sort_unstable();
+        subjects.sort_unstable();
+        if owners != subjects {
+            findings.add(
+                row.seq.get(),
+                "data-key",
+                "the keys of this event are not those of its subjects and class",
+            );
+        }
+        Ok(())
+    }
+
+    /// The statements of the ledger's beginning and of its classes say what the tables say.
+    fn check_statement(&self, row: &Stored, opened: &OpenedEvent, findings: &mut Findings) {
+        let section = |name: &str| {
+            opened
+                .sections
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, bytes)| bytes)
+        };
+        let seq = row.seq.get();
+        if seq == 0 {
+            let ledger = section("ledger")
+                .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok());
+            let says = |name: &str| {
+                ledger
+                    .as_ref()
+                    .and_then(|ledger| ledger.get(name)?.as_str())
+                    .unwrap_or_default()
+            };
+            let vkey = self.keys.map(|keys| {
+                let public = keys.signing.verifying_key();
+                crate::ledger::note::VerifierKey::from_public(self.record.origin.as_str(), &public)
+                    .to_string()
+            });
+            let fits = says("format") == "trailkeep/ledger/v1"
+                && says("origin") == self.record.origin.as_str()
+                && vkey.is_none_or(|vkey| vkey == says("vkey"));
+            if !fits {
+                findings.add(
+                    seq,
+                    "genesis",
+                    "the genesis names another format, origin or key",
+                );
+            }
+        }
+        let defined = self.classes.iter().find(|class| class.statement == row.seq);
+        let stated = section("class").map(Vec::as_slice);
+        if stated != defined.map(|class| class.definition.as_bytes()) {
+            findings.add(
+                seq,
+                "class",
+                "the class table and the ledger's statement differ",
+            );
+        } else if let Some(class) = defined {
+            let number = serde_json::from_str::<serde_json::Value>(&class.definition).ok();
+            let number = number.and_then(|definition| definition.get("number")?.as_u64());
+            if number != Some(u64::from(class.number.get())) {
+                findings.add(
+                    seq,
+                    "class",
+                    "the class table gives the class another number than its statement",
+                );
+            }
+        }
+    }
+
+    fn person(&self, tag: Tag) -> Result<Option<KnownPerson>, KeyError> {
+        let lock = || self.persons.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&tag) {
+            return Ok(*known);
+        }
+        let (keyring, number) = (self.subject.keyring, self.record.number);
+        let known = match keyring.vault().person(number, tag)? {
+            Some(row) => {
+                let reference = keyring.stored_person(&self.record.origin, number, tag)?;
+                reference.map(|reference| KnownPerson {
+                    row: row.id,
+                    reference,
+                })
+            }
+            None => None,
+        };
+        lock().put(tag, known);
+        Ok(known)
+    }
+}

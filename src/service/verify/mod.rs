@@ -1,0 +1,232 @@
+//! Verifying a ledger: everything is derived again from the stored bytes.
+//!
+//! It reads ranges of a fixed tree size, each in a short transaction, so it runs beside a writing
+//! server. It changes nothing and shows no text: it is no read.
+
+mod event;
+mod tree;
+mod vault;
+
+use serde::Serialize;
+
+use super::Engine;
+use super::keyring::Keyring;
+use super::ledger::LedgerKeys;
+use super::open::{Files, check_signed_head};
+use crate::ids::RootHash;
+use crate::ledger::checkpoint::Checkpoint;
+use crate::ledger::merkle::empty_root;
+use crate::ledger::note::VerifierKey;
+use crate::store::{Index, LedgerRecord, Ledgers, StoreError, StoredCheckpoint};
+
+/// Findings that are listed; more are counted.
+const FINDINGS_MAX: usize = 1_000;
+/// Entries of one read.
+const ENTRIES_PER_READ: u64 = 1_000;
+
+/// What the verifier reads.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// Entries, payloads, tiles.
+    pub ledgers: &'a Ledgers,
+    /// Look-up rows.
+    pub index: &'a Index,
+    /// Keys.
+    pub keyring: &'a Keyring,
+}
+
+impl<'a> From<&'a Engine> for Subject<'a> {
+    fn from(engine: &'a Engine) -> Self {
+        Self {
+            ledgers: &engine.ledgers,
+            index: &engine.index,
+            keyring: &engine.keyring,
+        }
+    }
+}
+
+impl<'a> From<&'a Files> for Subject<'a> {
+    fn from(files: &'a Files) -> Self {
+        Self {
+            ledgers: &files.ledgers,
+            index: &files.index,
+            keyring: &files.keyring,
+        }
+    }
+}
+
+/// One thing that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The entry it is about, if it is about one.
+    pub seq: Option<u64>,
+    /// The rule that does not hold; docs/design.md, "What verify checks", lists them.
+    pub rule: &'static str,
+    /// What was found, without any payload text.
+    pub detail: String,
+}
+
+/// What came out.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Whether there is no finding.
+    pub ok: bool,
+    /// Whose ledger it is.
+    pub origin: String,
+    /// Entries that were read.
+    pub entries: u64,
+    /// Applications' events among them. Each has one state: the four below add up to this.
+    pub events: u64,
+    /// Events whose text is there and is what was recorded.
+    pub intact: u64,
+    /// Events whose text went at the end of their time.
+    pub expired: u64,
+    /// Events whose text went on a person's request.
+    pub erased: u64,
+    /// Events whose text is there and shown to nobody without the legal purpose.
+    pub restricted: u64,
+    /// Events in none of these states: their text is changed, or missing without cover.
+    pub damaged: u64,
+    /// Size of the signed head.
+    pub size: u64,
+    /// Root of the signed head, in base64.
+    pub root: String,
+    /// Number of findings, listed or not.
+    pub findings_total: u64,
+    /// The findings, the first 1,000.
+    pub findings: Vec<Finding>,
+}
+
+/// Collects findings.
+#[derive(Default)]
+struct Findings {
+    total: u64,
+    listed: Vec<Finding>,
+}
+
+impl Findings {
+    fn add(&mut self, seq: impl Into<Option<u64>>, rule: &'static str, detail: impl Into<String>) {
+        self.total += 1;
+        if self.listed.len() < FINDINGS_MAX {
+            self.listed.push(Finding {
+                seq: seq.into(),
+                rule,
+                detail: detail.into(),
+            });
+        }
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.total += other.total;
+        other.listed.truncate(FINDINGS_MAX - self.listed.len());
+        self.listed.append(&mut other.listed);
+    }
+}
+
+/// Verifies one ledger. `against` is the signed note of an older head; `progress` hears how many
+/// entries of how many are done.
+pub fn verify(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    against: Option<&str>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Report, StoreError> {
+    let mut findings = Findings::default();
+    let head = subject
+        .ledgers
+        .checkpoint(record.number)?
+        .unwrap_or_else(|| {
+            findings.add(None, "checkpoint", "the ledger has no signed checkpoint");
+            StoredCheckpoint {
+                size: 0,
+                root: empty_root(),
+                note: String::new(),
+            }
+        });
+    let keys = match LedgerKeys::load(subject.keyring, record) {
+        Ok(keys) => Some(keys),
+        Err(error) => {
+            findings.add(None, "ledger-keys", error.to_string());
+            None
+        }
+    };
+    if let Some(keys) = &keys {
+        subject.keyring.add_system_key(&keys.system);
+        let verifier =
+            VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
+        if let Err(error) = check_signed_head(&head, &verifier) {
+            findings.add(None, "checkpoint", error.to_string());
+        }
+    }
+    let walked = tree::walk(subject, record.number, &head, &mut findings)?;
+    let read = event::Walk::new(subject, record, keys.as_ref(), head.size)?
+        .run(&mut findings, progress)?;
+    vault::check(subject, record, &head, &mut findings)?;
+    if let (Some(note), Some(keys)) = (against, &keys) {
+        check_against(
+            note,
+            keys,
+            record,
+            &walked.roots,
+            subject,
+            &head,
+            &mut findings,
+        )?;
+    }
+    Ok(Report {
+        ok: findings.total == 0,
+        origin: record.origin.to_string(),
+        entries: walked.entries,
+        events: read.events,
+        intact: read.intact,
+        expired: 0,
+        erased: 0,
+        restricted: 0,
+        damaged: read.events - read.intact,
+        size: head.size,
+        root: head.root.to_string(),
+        findings_total: findings.total,
+        findings: findings.listed,
+    })
+}
+
+/// An older head that somebody kept must be the beginning of this ledger.
+fn check_against(
+    note: &str,
+    keys: &LedgerKeys,
+    record: &LedgerRecord,
+    roots: &tree::OldRoots,
+    subject: Subject<'_>,
+    head: &StoredCheckpoint,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let verifier = VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
+    let old = match Checkpoint::open(note, &verifier) {
+        Ok(old) => old,
+        Err(error) => {
+            findings.add(
+                None,
+                "against",
+                format!("the older checkpoint can't be used: {error}"),
+            );
+            return Ok(());
+        }
+    };
+    if old.size > head.size {
+        let detail = format!(
+            "the older checkpoint signs {} entries, the ledger has {}: it was rolled back",
+            old.size, head.size
+        );
+        findings.add(None, "rolled-back", detail);
+        return Ok(());
+    }
+    let root: RootHash = roots.root_at(subject.ledgers, old.size)?;
+    if root != old.root {
+        let detail = format!(
+            "the first {} entries are not those that the older checkpoint signs",
+            old.size
+        );
+        findings.add(None, "against", detail);
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! The vault's rows, and rows that belong to nothing.
+
+use super::{Findings, Subject};
+use crate::service::api_key;
+use crate::service::keyring::KeyError;
+use crate::store::{LedgerRecord, StoreError, StoredCheckpoint};
+
+/// Rows of the vault read at once.
+const ROWS_PER_READ: u32 = 1_000;
+
+/// Checks that every secret opens in its place, and that the vault's memory of the head fits.
+pub(super) fn check(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    head: &StoredCheckpoint,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let vault = subject.keyring.vault();
+    if let Some(mark) = vault.watermark(record.number)? {
+        // A running server may have gone on since the head was read; only a lead without a head is a finding.
+        let newest = subject
+            .ledgers
+            .checkpoint(record.number)?
+            .map_or(head.size, |newest| newest.size);
+        if mark.size > newest {
+            let detail = format!(
+                "the vault saw {} entries, the ledger has {newest}",
+                mark.size
+            );
+            findings.add(None, "rolled-back", detail);
+        } else if mark.size == head.size && mark.root != head.root {
+            findings.add(
+                None,
+                "rolled-back",
+                "the vault saw another root at this size",
+            );
+        }
+    }
+    check_data_keys(subject, record, findings)?;
+    check_persons(subject, record, findings)?;
+    for row in vault.api_keys()? {
+        if let Err(error) = opened(api_key::check_row(subject.keyring, &row))? {
+            findings.add(None, "api-key", error.to_string());
+        }
+    }
+    let newest = subject
+        .ledgers
+        .checkpoint(record.number)?
+        .map_or(head.size, |newest| newest.size);
+    for (table, _) in subject
+        .ledgers
+        .rows_beyond(&[(record.number, newest.max(head.size))])?
+    {
+        findings.add(
+            None,
+            "stray-row",
+            format!("the table {table} holds a row that belongs to no entry"),
+        );
+    }
+    Ok(())
+}
+
+fn check_data_keys(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let rows = subject.keyring.vault().data_keys(after, ROWS_PER_READ)?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after = Some(last.key_id);
+        for row in rows.iter().filter(|row| row.ledger == record.number) {
+            if let Err(error) = opened(subject.keyring.open_row(&record.origin, row))? {
+                findings.add(None, "vault", error.to_string());
+            }
+        }
+    }
+}
+
+fn check_persons(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let mut after = 0;
+    loop {
+        let tags = subject
+            .keyring
+            .vault()
+            .person_tags(record.number, after, ROWS_PER_READ)?;
+        let Some((last, _)) = tags.last() else {
+            return Ok(());
+        };
+        after = *last;
+        for (_, tag) in &tags {
+            let Some(tag) = crate::ids::Tag::from_slice(tag) else {
+                continue;
+            };
+            if let Err(error) = opened(subject.keyring.stored_person(
+                &record.origin,
+                record.number,
+                tag,
+            ))? {
+                findings.add(None, "vault", error.to_string());
+            }
+        }
+    }
+}
+
+/// Keeps a failing store apart from a row that does not open.
+fn opened<T>(outcome: Result<T, KeyError>) -> Result<Result<T, KeyError>, StoreError> {
+    match outcome {
+        Err(KeyError::Store(error)) => Err(error),
+        other => Ok(other),
+    }
+}

@@ -1,0 +1,148 @@
+//! The store: sealed bytes on disk, and the only place that speaks SQL.
+//!
+//! It knows entries, payloads, tiles, index rows and sealed secrets as bytes; it has no key and
+//! opens nothing. Its one write of evidence is [`Ledgers::commit`]. docs/design.md, "Storage", has
+//! the reasons for the files and their settings.
+
+pub mod directory;
+mod sqlite;
+
+use std::path::PathBuf;
+
+pub use sqlite::index::{Index, MergeStep};
+pub use sqlite::ledgers::{Ledgers, StoredCheckpoint};
+pub use sqlite::vault::{
+    ApiKeyRow, DataKeyRow, LedgerSecretRow, NewDataKey, NewPerson, PersonRow, Vault, VaultChanges,
+    Watermark,
+};
+
+use crate::ids::{ClassNumber, LedgerNumber, LookupKey, Origin, Seq, TenantName};
+use crate::ledger::entry::EntryBytes;
+use crate::ledger::tile::TileCoordinate;
+
+/// A ledger as the store knows it.
+#[derive(Clone, Debug)]
+pub struct LedgerRecord {
+    /// Its number in this directory.
+    pub number: LedgerNumber,
+    /// Whose it is.
+    pub tenant: TenantName,
+    /// Its name for the world.
+    pub origin: Origin,
+}
+
+/// One event on its way to disk.
+#[derive(Debug)]
+pub struct Row {
+    /// The entry.
+    pub entry: EntryBytes,
+    /// The encrypted text.
+    pub payload: Vec<u8>,
+    /// What it is looked up by; the event id's tag first.
+    pub lookups: Vec<LookupKey>,
+}
+
+/// A retention class.
+#[derive(Clone, Debug)]
+pub struct ClassRow {
+    /// Its number.
+    pub number: ClassNumber,
+    /// The system entry that defines it.
+    pub statement: Seq,
+    /// The statement's section `class`, exactly.
+    pub definition: String,
+}
+
+/// What one commit adds to one ledger.
+#[derive(Debug)]
+pub struct LedgerBatch {
+    /// Which ledger.
+    pub ledger: LedgerNumber,
+    /// Its size before: the first row's seq. Another size in the file fences the commit off.
+    pub expected_size: u64,
+    /// The rows, ascending by seq without gaps.
+    pub rows: Vec<Row>,
+    /// Tiles that became full.
+    pub tiles: Vec<(TileCoordinate, Vec<u8>)>,
+    /// Retention classes that a statement among the rows defines.
+    pub classes: Vec<ClassRow>,
+    /// The signed head after it.
+    pub checkpoint: StoredCheckpoint,
+}
+
+/// What went wrong in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file of the data directory is missing.
+    #[error("{path} is missing: {hint}", path = .path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A file is there and is not what it should be.
+    #[error("{path} {what}: {hint}", path = .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// Another process has the directory.
+    #[error("another trailkeep process holds {path}: stop it, or let this command reach it through its socket", path = .0.display())]
+    Locked(PathBuf),
+    /// The disk is full. Nothing was written.
+    #[error("the disk with {file} is full: nothing of this was written; make room and try again")]
+    Full {
+        /// Which file could not grow.
+        file: &'static str,
+    },
+    /// The file holds another ledger size than the writer expects: another writer was here.
+    #[error(
+        "ledger {ledger} has {found} entries where {expected} were expected: another process wrote to it; restart"
+    )]
+    Fenced {
+        /// Which ledger.
+        ledger: u32,
+        /// What the writer knew.
+        expected: u64,
+        /// What stands in the file.
+        found: u64,
+    },
+    /// SQLite said no. After a commit the outcome is unknown.
+    #[error("{file}: {error}")]
+    Sqlite {
+        /// Which file.
+        file: &'static str,
+        /// What SQLite said; it never quotes values.
+        error: rusqlite::Error,
+    },
+    /// The file system said no.
+    #[error("{path}: {error}", path = .path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+}
+
+impl StoreError {
+    /// Whether nothing was written and the store goes on.
+    pub const fn is_full(&self) -> bool {
+        matches!(self, Self::Full { .. })
+    }
+}
+
+/// Row number of an event: ledger and seq in one integer, so that a ledger's rows stand together.
+fn row_number(ledger: LedgerNumber, seq: Seq) -> i64 {
+    (i64::from(ledger.get()) << 40) | (seq.get() & Seq::MAX.get()).cast_signed()
+}
+
+/// Seq of a row number.
+fn row_seq(row: i64) -> Seq {
+    Seq::new(row.cast_unsigned() & Seq::MAX.get())
+}

@@ -1,0 +1,306 @@
+//! Writing runs: the active run into a table, runs of one level into one of the next.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+
+use super::filter::KeyFilter;
+use super::{ACTIVE_EVENTS_MAX, Index, Run};
+use crate::ids::{LedgerNumber, LookupKey, Seq};
+use crate::store::StoreError;
+
+/// Runs of one level that are merged into one of the next.
+const FAN_IN: usize = 16;
+/// Rows written in one transaction: a few milliseconds.
+const ROWS_PER_STEP: usize = 20_000;
+
+/// What [`Index::merge`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MergeStep {
+    /// Nothing was due.
+    Idle,
+    /// The ledger's active run below this seq stands in a merged run now; its rows in `ledger.db` can go.
+    Wrote(LedgerNumber, Seq),
+    /// Runs were merged into a larger one.
+    Merged,
+}
+
+struct NewRun {
+    id: i64,
+    ledger: LedgerNumber,
+    level: u32,
+    first: Seq,
+    last: Seq,
+}
+
+impl Index {
+    /// Does one piece of the background work that is due. One thread calls this.
+    pub fn merge(&self) -> Result<MergeStep, StoreError> {
+        if let Some(ledger) = self.full_active_run() {
+            let end = self.write_active_run(ledger)?;
+            return Ok(MergeStep::Wrote(ledger, end));
+        }
+        match self.mergeable_runs() {
+            Some(runs) => {
+                self.merge_runs(&runs)?;
+                Ok(MergeStep::Merged)
+            }
+            None => Ok(MergeStep::Idle),
+        }
+    }
+
+    /// Whether [`Self::merge`] has something to do.
+    pub fn is_merge_due(&self) -> bool {
+        self.full_active_run().is_some() || self.mergeable_runs().is_some()
+    }
+
+    /// Drops all merged runs, for a rebuild.
+    pub fn clear(&self) -> Result<(), StoreError> {
+        self.state_mut().runs.clear();
+        self.database.write(|tx| {
+            tx.execute("DELETE FROM run", [])
+                .map_err(|error| self.database.error(error))
+        })?;
+        self.drop_unregistered_runs()
+    }
+
+    /// Drops the tables of runs that never became whole, or that a merge has replaced.
+    pub(super) fn drop_unregistered_runs(&self) -> Result<(), StoreError> {
+        let tables: Vec<String> = self.database.read(|tx| {
+            tx.prepare(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'run_[0-9]*'
+                 AND CAST(substr(name, 5) AS INTEGER) NOT IN (SELECT id FROM run)",
+            )?
+            .query_map([], |row| row.get(0))?
+            .collect()
+        })?;
+        for table in tables {
+            self.write(|tx| tx.execute_batch(&format!("DROP TABLE \"{table}\"")))?;
+        }
+        Ok(())
+    }
+
+    fn full_active_run(&self) -> Option<LedgerNumber> {
+        let state = self.state_ref();
+        state
+            .active
+            .iter()
+            .find(|(_, active)| active.events >= ACTIVE_EVENTS_MAX)
+            .map(|(ledger, _)| *ledger)
+    }
+
+    /// The oldest runs of one ledger and level, when they are enough for a merge.
+    fn mergeable_runs(&self) -> Option<Vec<Arc<Run>>> {
+        let state = self.state_ref();
+        state.runs.iter().find_map(|run| {
+            let alike = state
+                .runs
+                .iter()
+                .filter(|other| other.ledger == run.ledger && other.level == run.level);
+            let alike: Vec<Arc<Run>> = alike.take(FAN_IN).cloned().collect();
+            (alike.len() == FAN_IN).then_some(alike)
+        })
+    }
+
+    fn write_active_run(&self, ledger: LedgerNumber) -> Result<Seq, StoreError> {
+        let mut rows: Vec<(LookupKey, Seq)> = {
+            let state = self.state_ref();
+            let keys = state
+                .active
+                .get(&ledger)
+                .into_iter()
+                .flat_map(|active| &active.seqs);
+            keys.flat_map(|(key, seqs)| seqs.iter().map(|seq| (*key, *seq)))
+                .collect()
+        };
+        rows.sort_unstable();
+        let seqs = || rows.iter().map(|(_, seq)| *seq);
+        let (first, last) = (self.merged_end(ledger), seqs().max().unwrap_or(Seq::new(0)));
+        let run = self.start_run(ledger, 0, first, last)?;
+        for chunk in rows.chunks(ROWS_PER_STEP) {
+            self.write(|tx| insert_rows(tx, run.id, chunk))?;
+        }
+        let run = self.finish_run(run, &[])?;
+
+        // From here the run answers for these events; before, the active run did. Both under one lock.
+        let mut state = self.state_mut();
+        let end = run.last.next();
+        state.runs.push(Arc::new(run));
+        if let Some(active) = state.active.get_mut(&ledger) {
+            active.forget_below(end);
+            active.events = active
+                .seqs
+                .values()
+                .flatten()
+                .collect::<std::collections::HashSet<_>>()
+                .len();
+        }
+        Ok(end)
+    }
+
+    fn merge_runs(&self, runs: &[Arc<Run>]) -> Result<(), StoreError> {
+        let (oldest, newest) = (&runs[0], &runs[runs.len() - 1]);
+        let run = self.start_run(oldest.ledger, oldest.level + 1, oldest.first, newest.last)?;
+        let mut after: Option<(LookupKey, Seq)> = None;
+        loop {
+            let (rows, more) = self.next_rows(runs, after)?;
+            self.write(|tx| insert_rows(tx, run.id, &rows))?;
+            if !more {
+                break;
+            }
+            after = rows.last().copied();
+        }
+        let merged = self.finish_run(run, runs)?;
+        {
+            let mut state = self.state_mut();
+            state
+                .runs
+                .retain(|run| !runs.iter().any(|old| old.id == run.id));
+            state.runs.push(Arc::new(merged));
+            state.runs.sort_by_key(|run| (run.ledger, run.first));
+        }
+        // Look-ups that began before the swap may still read the old tables: wait for them, then drop.
+        while runs.iter().any(|run| Arc::strong_count(run) > 1) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        self.drop_unregistered_runs()
+    }
+
+    /// The next rows of several runs in order, and whether more follow. Each run is asked for its next
+    /// few; what lies beyond the smallest last row of a run that has more is left for the next step.
+    fn next_rows(
+        &self,
+        runs: &[Arc<Run>],
+        after: Option<(LookupKey, Seq)>,
+    ) -> Result<(Vec<(LookupKey, Seq)>, bool), StoreError> {
+        let (key, seq) = after.map_or(([0; 16], -1), |(key, seq)| {
+            (*key.as_bytes(), seq.get().cast_signed())
+        });
+        let limit = ROWS_PER_STEP / runs.len();
+        let mut rows = Vec::with_capacity(ROWS_PER_STEP);
+        let mut bound: Option<(LookupKey, Seq)> = None;
+        for run in runs {
+            let sql = format!(
+                "SELECT key, seq FROM {} WHERE (key, seq) > (?1, ?2) ORDER BY key, seq LIMIT {limit}",
+                Run::table(run.id)
+            );
+            let some: Vec<(LookupKey, Seq)> = self.database.read(|tx| {
+                tx.prepare_cached(&sql)?
+                    .query_map(params![&key[..], seq], |row| {
+                        Ok((LookupKey::new(row.get(0)?), Seq::new(row.get(1)?)))
+                    })?
+                    .collect()
+            })?;
+            if some.len() == limit {
+                let last = some.last().copied();
+                bound = if bound.is_none() || last < bound {
+                    last
+                } else {
+                    bound
+                };
+            }
+            rows.extend(some);
+        }
+        rows.sort_unstable();
+        if let Some(bound) = bound {
+            rows.retain(|row| *row <= bound);
+        }
+        Ok((rows, bound.is_some()))
+    }
+
+    fn start_run(
+        &self,
+        ledger: LedgerNumber,
+        level: u32,
+        first: Seq,
+        last: Seq,
+    ) -> Result<NewRun, StoreError> {
+        // Ids are taken one after the other by the one thread that merges.
+        let id: i64 = self.database.read(|tx| {
+            tx.query_row(
+                "SELECT 1 + max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'run'), 0),
+                                coalesce((SELECT max(id) FROM run), 0))",
+                [],
+                |row| row.get(0),
+            )
+        })?;
+        self.drop_unregistered_runs()?;
+        let table = Run::table(id);
+        self.write(|tx| {
+            tx.execute_batch(&format!(
+                "CREATE TABLE {table} (key BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq))
+                 STRICT, WITHOUT ROWID"
+            ))
+        })?;
+        Ok(NewRun {
+            id,
+            ledger,
+            level,
+            first,
+            last,
+        })
+    }
+
+    /// Registers a run whose rows are all written, in place of those that it replaces.
+    fn finish_run(&self, run: NewRun, replaces: &[Arc<Run>]) -> Result<Run, StoreError> {
+        let filter = self.build_filter(run.id)?;
+        let NewRun {
+            id,
+            ledger,
+            level,
+            first,
+            last,
+        } = run;
+        self.write(|tx| {
+            for old in replaces {
+                tx.execute("DELETE FROM run WHERE id = ?1", [old.id])?;
+            }
+            tx.execute(
+                "INSERT INTO run (id, ledger, level, first_seq, last_seq, filter) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![id, ledger.get(), level, first.get(), last.get(), filter.as_bytes()],
+            )
+            .map(drop)
+        })?;
+        Ok(Run {
+            id,
+            ledger,
+            level,
+            first,
+            last,
+            filter,
+        })
+    }
+
+    fn build_filter(&self, id: i64) -> Result<KeyFilter, StoreError> {
+        let table = Run::table(id);
+        self.database.read(|tx| {
+            let count = format!("SELECT count(*) FROM (SELECT DISTINCT key FROM {table})");
+            let mut filter = KeyFilter::for_keys(tx.query_row(&count, [], |row| row.get(0))?);
+            let mut keys = tx.prepare(&format!("SELECT DISTINCT key FROM {table}"))?;
+            let mut keys = keys.query([])?;
+            while let Some(row) = keys.next()? {
+                filter.insert(LookupKey::new(row.get(0)?));
+            }
+            Ok(filter)
+        })
+    }
+
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.database
+            .write(|tx| work(tx).map_err(|error| self.database.error(error)))
+    }
+}
+
+fn insert_rows(tx: &Connection, run: i64, rows: &[(LookupKey, Seq)]) -> rusqlite::Result<()> {
+    let mut insert = tx.prepare_cached(&format!(
+        "INSERT INTO {} (key, seq) VALUES (?1, ?2)",
+        Run::table(run)
+    ))?;
+    for (key, seq) in rows {
+        insert.execute(params![&key.as_bytes()[..], seq.get()])?;
+    }
+    Ok(())
+}

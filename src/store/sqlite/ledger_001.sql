@@ -1,0 +1,64 @@
+-- ledger.db, schema 1. Nothing in it names a person: docs/threat-model.md, "What ledger.db shows".
+
+-- Which data directory this file belongs to; one row.
+CREATE TABLE directory (
+    id TEXT NOT NULL CHECK (length(id) = 32)
+) STRICT;
+
+-- Immutable. `row` is ledger << 40 | seq, here and below.
+CREATE TABLE ledger (
+    number INTEGER PRIMARY KEY CHECK (number > 0),
+    tenant TEXT NOT NULL,
+    origin TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- Immutable and never deleted.
+CREATE TABLE entry (
+    row INTEGER PRIMARY KEY,
+    bytes BLOB NOT NULL CHECK (length(bytes) = 84)
+) STRICT;
+
+CREATE TRIGGER entry_is_never_changed BEFORE UPDATE ON entry
+BEGIN SELECT RAISE(ABORT, 'an entry never changes'); END;
+
+CREATE TRIGGER entry_is_never_deleted BEFORE DELETE ON entry
+BEGIN SELECT RAISE(ABORT, 'an entry is never deleted'); END;
+
+-- Deleted at expiry or erasure.
+CREATE TABLE payload (
+    row INTEGER PRIMARY KEY,
+    bytes BLOB NOT NULL
+) STRICT;
+
+-- Full tiles of 256 hashes (C2SP tlog-tiles). Immutable.
+CREATE TABLE tile (
+    ledger INTEGER NOT NULL REFERENCES ledger (number),
+    level INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    hashes BLOB NOT NULL CHECK (length(hashes) = 8192),
+    PRIMARY KEY (ledger, level, position)
+) STRICT;
+
+-- The last signed head of each ledger.
+CREATE TABLE checkpoint (
+    ledger INTEGER PRIMARY KEY REFERENCES ledger (number),
+    size INTEGER NOT NULL,
+    root BLOB NOT NULL CHECK (length(root) = 32),
+    note TEXT NOT NULL
+) STRICT;
+
+-- The active index run: an event's look-up keys, 16 bytes each, the event id's first.
+-- One row an event keeps the write path sequential; the look-up table of these few is in memory.
+CREATE TABLE active_index (
+    row INTEGER PRIMARY KEY,
+    keys BLOB NOT NULL CHECK (length(keys) % 16 = 0)
+) STRICT;
+
+-- Retention classes as their statements (system entries) number and define them. Immutable.
+CREATE TABLE class (
+    ledger INTEGER NOT NULL REFERENCES ledger (number),
+    number INTEGER NOT NULL CHECK (number > 0),
+    statement_seq INTEGER NOT NULL,
+    definition TEXT NOT NULL,
+    PRIMARY KEY (ledger, number)
+) STRICT;

@@ -1,0 +1,437 @@
+//! `ledger.db`: entries, payloads, full tiles, the last checkpoint of each ledger and the active index run.
+
+use std::ops::Range;
+use std::path::Path;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Database, FileKind};
+use crate::ids::{ClassNumber, LedgerNumber, LookupKey, Origin, RootHash, Seq, TenantName};
+use crate::ledger::entry::{ENTRY_BYTES, EntryBytes};
+use crate::ledger::tile::TileCoordinate;
+use crate::store::{ClassRow, LedgerBatch, LedgerRecord, StoreError, row_number, row_seq};
+
+static FILE: FileKind = FileKind {
+    name: "ledger.db",
+    application_id: 0x544B_4C47,
+    migrations: &[include_str!("ledger_001.sql")],
+    hint: "restore it from a backup of the same directory; never edit it by hand",
+};
+
+/// The signed head of a ledger, as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCheckpoint {
+    /// Number of entries.
+    pub size: u64,
+    /// Root of the tree over them.
+    pub root: RootHash,
+    /// The signed note.
+    pub note: String,
+}
+
+/// The ledgers of one data directory.
+pub struct Ledgers {
+    database: Database,
+}
+
+impl Ledgers {
+    /// Makes the file.
+    pub fn create(path: &Path, directory_id: &str) -> Result<(), StoreError> {
+        Database::create(&FILE, path, directory_id)
+    }
+
+    /// Opens the file.
+    pub fn open(path: &Path, directory_id: &str) -> Result<Self, StoreError> {
+        Ok(Self {
+            database: Database::open(&FILE, path, directory_id)?,
+        })
+    }
+
+    /// Adds an empty ledger.
+    pub fn add_ledger(&self, record: &LedgerRecord) -> Result<(), StoreError> {
+        self.database.write(|tx| {
+            tx.execute(
+                "INSERT INTO ledger (number, tenant, origin) VALUES (?1, ?2, ?3)",
+                params![
+                    record.number.get(),
+                    record.tenant.as_str(),
+                    record.origin.as_str()
+                ],
+            )
+            .map(drop)
+            .map_err(|error| self.database.error(error))
+        })
+    }
+
+    /// All ledgers, by number.
+    pub fn ledgers(&self) -> Result<Vec<LedgerRecord>, StoreError> {
+        let rows: Vec<(u32, String, String)> = self.database.read(|tx| {
+            tx.prepare_cached("SELECT number, tenant, origin FROM ledger ORDER BY number")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                .collect()
+        })?;
+        rows.into_iter()
+            .map(|(number, tenant, origin)| {
+                let named = TenantName::new(&tenant)
+                    .and_then(|tenant| Ok((tenant, Origin::parse(&origin)?)));
+                let (tenant, origin) =
+                    named.map_err(|_| self.damaged("names a ledger that cannot be"))?;
+                Ok(LedgerRecord {
+                    number: LedgerNumber::new(number),
+                    tenant,
+                    origin,
+                })
+            })
+            .collect()
+    }
+
+    /// The last signed head of a ledger; none before its genesis.
+    pub fn checkpoint(&self, ledger: LedgerNumber) -> Result<Option<StoredCheckpoint>, StoreError> {
+        let row: Option<(u64, Vec<u8>, String)> = self.database.read(|tx| {
+            tx.prepare_cached("SELECT size, root, note FROM checkpoint WHERE ledger = ?1")?
+                .query_row([ledger.get()], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })
+                .optional()
+        })?;
+        row.map(|(size, root, note)| {
+            let root = RootHash::from_slice(&root)
+                .ok_or_else(|| self.damaged("holds a root that is not 32 bytes"))?;
+            Ok(StoredCheckpoint { size, root, note })
+        })
+        .transpose()
+    }
+
+    /// The one write of evidence: all of it is on disk when this returns, or none of it.
+    ///
+    /// `Full` and `Fenced` mean that nothing was written. Any other error leaves it unknown: the caller
+    /// must drop all it knows and open the directory again.
+    pub fn commit(&self, batches: &[LedgerBatch]) -> Result<(), StoreError> {
+        self.database.write(|tx| {
+            for batch in batches {
+                let found: u64 = tx
+                    .prepare_cached("SELECT size FROM checkpoint WHERE ledger = ?1")
+                    .and_then(|mut query| {
+                        query
+                            .query_row([batch.ledger.get()], |row| row.get(0))
+                            .optional()
+                    })
+                    .map_err(|error| self.database.error(error))?
+                    .unwrap_or(0);
+                if found != batch.expected_size {
+                    let (ledger, expected) = (batch.ledger.get(), batch.expected_size);
+                    return Err(StoreError::Fenced {
+                        ledger,
+                        expected,
+                        found,
+                    });
+                }
+                write_batch(tx, batch).map_err(|error| self.database.error(error))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Entries of a range of seqs, ascending. Missing rows leave the answer shorter.
+    pub fn entries(
+        &self,
+        ledger: LedgerNumber,
+        range: Range<u64>,
+    ) -> Result<Vec<EntryBytes>, StoreError> {
+        Ok(self
+            .entry_rows(ledger, range)?
+            .into_iter()
+            .filter_map(|(_, bytes)| bytes.try_into().ok())
+            .collect())
+    }
+
+    /// Entry rows of a range as they stand, whatever their form.
+    pub fn entry_rows(
+        &self,
+        ledger: LedgerNumber,
+        range: Range<u64>,
+    ) -> Result<Vec<(Seq, Vec<u8>)>, StoreError> {
+        self.rows(
+            "SELECT row, bytes FROM entry WHERE row >= ?1 AND row < ?2 ORDER BY row",
+            ledger,
+            range,
+        )
+    }
+
+    /// Payload rows of a range.
+    pub fn payload_rows(
+        &self,
+        ledger: LedgerNumber,
+        range: Range<u64>,
+    ) -> Result<Vec<(Seq, Vec<u8>)>, StoreError> {
+        self.rows(
+            "SELECT row, bytes FROM payload WHERE row >= ?1 AND row < ?2 ORDER BY row",
+            ledger,
+            range,
+        )
+    }
+
+    /// Entry and payload of one event.
+    pub fn event(
+        &self,
+        ledger: LedgerNumber,
+        seq: Seq,
+    ) -> Result<Option<(EntryBytes, Option<Vec<u8>>)>, StoreError> {
+        let row = row_number(ledger, seq);
+        let found: Option<(Vec<u8>, Option<Vec<u8>>)> = self.database.read(|tx| {
+            tx.prepare_cached(
+                "SELECT entry.bytes, payload.bytes FROM entry LEFT JOIN payload USING (row) WHERE entry.row = ?1",
+            )?
+            .query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+        })?;
+        found
+            .map(|(entry, payload)| {
+                let entry = EntryBytes::try_from(entry)
+                    .map_err(|_| self.damaged("holds an entry of a wrong length"))?;
+                Ok((entry, payload))
+            })
+            .transpose()
+    }
+
+    /// The first seq whose entry was recorded at `recorded_at_ms` or later, or `size`.
+    pub fn first_recorded_at(
+        &self,
+        ledger: LedgerNumber,
+        size: u64,
+        recorded_at_ms: u64,
+    ) -> Result<Seq, StoreError> {
+        let (mut low, mut high) = (0, size);
+        // recorded_at never goes back, so a binary search over the entries finds it.
+        while low < high {
+            let middle = low.midpoint(high);
+            let entry = self.entries(ledger, middle..middle + 1)?;
+            let recorded = entry
+                .first()
+                .ok_or_else(|| self.damaged("lacks an entry"))?;
+            let mut time = [0; 8];
+            time.copy_from_slice(&recorded[12..20]);
+            if u64::from_be_bytes(time) < recorded_at_ms {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        Ok(Seq::new(low))
+    }
+
+    /// A full tile's 8,192 bytes.
+    pub fn tile(
+        &self,
+        ledger: LedgerNumber,
+        tile: TileCoordinate,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached(
+                "SELECT hashes FROM tile WHERE ledger = ?1 AND level = ?2 AND position = ?3",
+            )?
+            .query_row(params![ledger.get(), tile.level, tile.index], |row| {
+                row.get(0)
+            })
+            .optional()
+        })
+    }
+
+    /// The retention classes of a ledger, by number.
+    pub fn classes(&self, ledger: LedgerNumber) -> Result<Vec<ClassRow>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached("SELECT number, statement_seq, definition FROM class WHERE ledger = ?1 ORDER BY number")?
+                .query_map([ledger.get()], |row| {
+                    let (number, statement) = (ClassNumber::new(row.get(0)?), Seq::new(row.get(1)?));
+                    Ok(ClassRow { number, statement, definition: row.get(2)? })
+                })?
+                .collect()
+        })
+    }
+
+    /// How many full tiles are stored for a ledger.
+    pub fn tile_count(&self, ledger: LedgerNumber) -> Result<u64, StoreError> {
+        self.database.read(|tx| {
+            tx.query_row(
+                "SELECT count(*) FROM tile WHERE ledger = ?1",
+                [ledger.get()],
+                |row| row.get(0),
+            )
+        })
+    }
+
+    /// Rows that are in no ledger: (table, row number). There are none unless somebody put them there.
+    pub fn rows_beyond(
+        &self,
+        sizes: &[(LedgerNumber, u64)],
+    ) -> Result<Vec<(&'static str, i64)>, StoreError> {
+        let mut beyond = Vec::new();
+        for table in ["entry", "payload", "active_index"] {
+            let mut from = i64::MIN;
+            let edges = sizes.iter().map(|(ledger, size)| {
+                (
+                    row_number(*ledger, Seq::new(0)),
+                    row_number(*ledger, Seq::new(*size)),
+                )
+            });
+            for (first, end) in edges.chain([(i64::MAX, i64::MAX)]) {
+                let rows: Vec<i64> = self.database.read(|tx| {
+                    tx.prepare_cached(&format!(
+                        "SELECT row FROM {table} WHERE row >= ?1 AND row < ?2 LIMIT 20"
+                    ))?
+                    .query_map([from, first], |row| row.get(0))?
+                    .collect()
+                })?;
+                beyond.extend(rows.into_iter().map(|row| (table, row)));
+                from = end;
+            }
+        }
+        Ok(beyond)
+    }
+
+    /// The active index run of a ledger, from a seq on: each event's look-up keys.
+    pub fn active_index(
+        &self,
+        ledger: LedgerNumber,
+        range: Range<u64>,
+    ) -> Result<Vec<(Seq, Vec<LookupKey>)>, StoreError> {
+        let rows = self.rows(
+            "SELECT row, keys FROM active_index WHERE row >= ?1 AND row < ?2 ORDER BY row",
+            ledger,
+            range,
+        )?;
+        rows.into_iter()
+            .map(|(seq, bytes)| {
+                let (keys, rest) = bytes.as_chunks::<16>();
+                if rest.is_empty() {
+                    Ok((seq, keys.iter().map(|key| LookupKey::new(*key)).collect()))
+                } else {
+                    Err(self.damaged("holds an index row of a wrong length"))
+                }
+            })
+            .collect()
+    }
+
+    /// Deletes up to `limit` rows of the active run below `end`: they stand in a merged run now.
+    pub fn drop_active(
+        &self,
+        ledger: LedgerNumber,
+        end: Seq,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        self.database.write(|tx| {
+            tx.prepare_cached(
+                "DELETE FROM active_index WHERE row IN
+                 (SELECT row FROM active_index WHERE row >= ?1 AND row < ?2 ORDER BY row LIMIT ?3)",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    row_number(ledger, Seq::new(0)),
+                    row_number(ledger, end),
+                    limit
+                ])
+            })
+            .map_err(|error| self.database.error(error))
+        })
+    }
+
+    /// Puts back index rows that were derived again from the payloads.
+    pub fn put_active(
+        &self,
+        ledger: LedgerNumber,
+        rows: &[(Seq, Vec<LookupKey>)],
+    ) -> Result<(), StoreError> {
+        self.database.write(|tx| {
+            let put = || -> rusqlite::Result<()> {
+                let mut statement = tx.prepare_cached(
+                    "INSERT OR REPLACE INTO active_index (row, keys) VALUES (?1, ?2)",
+                )?;
+                for (seq, keys) in rows {
+                    statement.execute(params![row_number(ledger, *seq), concatenate(keys)])?;
+                }
+                Ok(())
+            };
+            put().map_err(|error| self.database.error(error))
+        })
+    }
+
+    /// Copies the write-ahead log into the file, before closing.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.database.checkpoint()
+    }
+
+    fn rows(
+        &self,
+        sql: &str,
+        ledger: LedgerNumber,
+        range: Range<u64>,
+    ) -> Result<Vec<(Seq, Vec<u8>)>, StoreError> {
+        let (first, end) = (
+            row_number(ledger, Seq::new(range.start)),
+            row_number(ledger, Seq::new(range.end)),
+        );
+        self.database.read(|tx| {
+            tx.prepare_cached(sql)?
+                .query_map([first, end], |row| Ok((row_seq(row.get(0)?), row.get(1)?)))?
+                .collect()
+        })
+    }
+
+    fn damaged(&self, what: &str) -> StoreError {
+        StoreError::Damaged {
+            path: self.database.path.clone(),
+            what: what.to_owned(),
+            hint: FILE.hint,
+        }
+    }
+}
+
+fn write_batch(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite::Result<()> {
+    let mut entry = tx.prepare_cached("INSERT INTO entry (row, bytes) VALUES (?1, ?2)")?;
+    let mut payload = tx.prepare_cached("INSERT INTO payload (row, bytes) VALUES (?1, ?2)")?;
+    let mut index = tx.prepare_cached("INSERT INTO active_index (row, keys) VALUES (?1, ?2)")?;
+    let mut seq = Seq::new(batch.expected_size);
+    for row in &batch.rows {
+        let number = row_number(batch.ledger, seq);
+        debug_assert_eq!(row.entry.len(), ENTRY_BYTES);
+        entry.execute(params![number, &row.entry[..]])?;
+        payload.execute(params![number, row.payload])?;
+        if !row.lookups.is_empty() {
+            index.execute(params![number, concatenate(&row.lookups)])?;
+        }
+        seq = seq.next();
+    }
+    let mut tile = tx.prepare_cached(
+        "INSERT INTO tile (ledger, level, position, hashes) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for (coordinate, hashes) in &batch.tiles {
+        tile.execute(params![
+            batch.ledger.get(),
+            coordinate.level,
+            coordinate.index,
+            hashes
+        ])?;
+    }
+    let mut class = tx.prepare_cached(
+        "INSERT INTO class (ledger, number, statement_seq, definition) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for row in &batch.classes {
+        class.execute(params![
+            batch.ledger.get(),
+            row.number.get(),
+            row.statement.get(),
+            row.definition
+        ])?;
+    }
+    let head = &batch.checkpoint;
+    tx.prepare_cached(
+        "INSERT INTO checkpoint (ledger, size, root, note) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (ledger) DO UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note",
+    )?
+    .execute(params![batch.ledger.get(), head.size, &head.root.as_bytes()[..], head.note])?;
+    Ok(())
+}
+
+fn concatenate(keys: &[LookupKey]) -> Vec<u8> {
+    keys.iter().flat_map(|key| *key.as_bytes()).collect()
+}

@@ -1,0 +1,298 @@
+//! SQLite as the store: how each file is made, checked and opened.
+
+pub(super) mod index;
+pub(super) mod ledgers;
+pub(super) mod vault;
+
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+
+use super::StoreError;
+use super::directory::io_error;
+
+/// Bytes of a page: what the measurements in docs/performance.md were made with.
+const PAGE_BYTES: u32 = 8192;
+/// Pages in the write-ahead log before a commit copies them into the file.
+const AUTO_CHECKPOINT_PAGES: u32 = 8000;
+/// Idle readers that a file keeps open.
+const IDLE_READERS_MAX: usize = 8;
+
+/// One database file: its name, what marks it as ours, and its tables.
+pub(super) struct FileKind {
+    /// File name, for messages.
+    pub(super) name: &'static str,
+    /// SQLite's application_id.
+    pub(super) application_id: i32,
+    /// Migrations, oldest first; user_version counts those that have run.
+    pub(super) migrations: &'static [&'static str],
+    /// What to do when it is missing or damaged.
+    pub(super) hint: &'static str,
+}
+
+/// An open database file: one writer, and readers that come and go.
+pub(super) struct Database {
+    kind: &'static FileKind,
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    idle_readers: Mutex<Vec<Connection>>,
+}
+
+impl Database {
+    /// Makes the file with its tables, for its owner alone.
+    pub(super) fn create(
+        kind: &'static FileKind,
+        path: &Path,
+        directory_id: &str,
+    ) -> Result<(), StoreError> {
+        OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| io_error(path, error))?;
+        let fail = |error| sqlite_error(kind, error);
+        let mut connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
+        // Page size and auto_vacuum hold only if they are set before the first table.
+        connection
+            .execute_batch(&format!(
+                "PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = {};",
+                kind.application_id
+            ))
+            .map_err(fail)?;
+        configure(&connection).map_err(fail)?;
+        migrate(kind, &mut connection, 0)?;
+        connection
+            .execute("INSERT INTO directory (id) VALUES (?1)", [directory_id])
+            .map_err(fail)?;
+        Ok(())
+    }
+
+    /// Opens the file after looking at it without writing: is it there, ours, whole, of this directory
+    /// and of a schema that this program knows?
+    pub(super) fn open(
+        kind: &'static FileKind,
+        path: &Path,
+        directory_id: &str,
+    ) -> Result<Self, StoreError> {
+        let damaged = |what: String| StoreError::Damaged {
+            path: path.to_owned(),
+            what,
+            hint: kind.hint,
+        };
+        check_header(kind, path)?;
+        let fail = |error: rusqlite::Error| match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                damaged(format!("is damaged ({error})"))
+            }
+            _ => sqlite_error(kind, error),
+        };
+        let mut connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
+        configure(&connection).map_err(fail)?;
+        let found: String = connection
+            .query_row("SELECT id FROM directory", [], |row| row.get(0))
+            .map_err(fail)?;
+        if found != directory_id {
+            return Err(damaged("belongs to another data directory".to_owned()));
+        }
+        // The header's number may lag behind the write-ahead log; this one does not.
+        let version = connection
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .map_err(fail)?;
+        migrate(kind, &mut connection, version)?;
+        Ok(Self {
+            kind,
+            path: path.to_owned(),
+            writer: Mutex::new(connection),
+            idle_readers: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Runs `work` in a read transaction of its own. It must be short: a reader on any snapshot holds back
+    /// the scrub of destroyed rows.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let idle = lock(&self.idle_readers).pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => self.open_reader().map_err(|error| self.error(error))?,
+        };
+        let outcome = (|| {
+            let transaction = connection.transaction()?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })();
+        let value = outcome.map_err(|error| self.error(error))?;
+        let mut idle = lock(&self.idle_readers);
+        if idle.len() < IDLE_READERS_MAX {
+            idle.push(connection);
+        }
+        Ok(value)
+    }
+
+    /// The only way to write: runs `work` in a transaction and commits it. `Full` means that nothing was
+    /// written; any other error of a commit leaves the outcome unknown.
+    pub(super) fn write<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = lock(&self.writer);
+        let transaction = connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .map_err(|error| self.error(error))?;
+        // Dropping the transaction on an early return rolls it back.
+        let value = work(&transaction)?;
+        transaction.commit().map_err(|error| self.error(error))?;
+        Ok(value)
+    }
+
+    /// Closes the writer in order: copies the write-ahead log into the file.
+    pub(super) fn checkpoint(&self) -> Result<(), StoreError> {
+        lock(&self.idle_readers).clear();
+        lock(&self.writer)
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(|error| self.error(error))
+    }
+
+    /// Names the file in an error of SQLite's.
+    pub(super) fn error(&self, error: rusqlite::Error) -> StoreError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Damaged {
+                path: self.path.clone(),
+                what: format!("is damaged ({error})"),
+                hint: self.kind.hint,
+            },
+            _ => sqlite_error(self.kind, error),
+        }
+    }
+
+    fn open_reader(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.execute_batch(
+            "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8192;",
+        )?;
+        Ok(connection)
+    }
+}
+
+/// A mutex whose holder panicked guards a connection that rolled back: it stays usable.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.execute_batch(&format!(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
+         PRAGMA wal_autocheckpoint = {AUTO_CHECKPOINT_PAGES}; PRAGMA temp_store = MEMORY;
+         PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536;"
+    ))
+}
+
+fn migrate(
+    kind: &'static FileKind,
+    connection: &mut Connection,
+    from: usize,
+) -> Result<(), StoreError> {
+    let fail = |error| sqlite_error(kind, error);
+    for (index, migration) in kind.migrations.iter().enumerate().skip(from) {
+        let transaction = connection.transaction().map_err(fail)?;
+        transaction.execute_batch(migration).map_err(fail)?;
+        transaction
+            .execute_batch(&format!("PRAGMA user_version = {}", index + 1))
+            .map_err(fail)?;
+        transaction.commit().map_err(fail)?;
+    }
+    Ok(())
+}
+
+/// Looks at the first 100 bytes (SQLite's file format, section 1.3).
+fn check_header(kind: &'static FileKind, path: &Path) -> Result<(), StoreError> {
+    let damaged = |what: &str| StoreError::Damaged {
+        path: path.to_owned(),
+        what: what.to_owned(),
+        hint: kind.hint,
+    };
+    let mut file = File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => StoreError::Missing {
+            path: path.to_owned(),
+            hint: kind.hint,
+        },
+        _ => io_error(path, error),
+    })?;
+    let mut header = [0; 100];
+    file.read_exact(&mut header)
+        .map_err(|_| damaged("is cut off: it has not even a header"))?;
+    let number = |at: usize| {
+        u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
+    if &header[..16] != b"SQLite format 3\0" {
+        return Err(damaged("is not a database"));
+    }
+    if number(68).cast_signed() != kind.application_id {
+        return Err(damaged(
+            "is another kind of file (was it swapped or renamed?)",
+        ));
+    }
+    let pages_bytes = u64::from(number(28)) * u64::from(PAGE_BYTES);
+    let length = file
+        .metadata()
+        .map_err(|error| io_error(path, error))?
+        .len();
+    // With a write-ahead log beside it, a crash may have cut a copy short; SQLite then repairs it.
+    let log = path.with_file_name(format!("{}-wal", kind.name));
+    let has_log = log.metadata().is_ok_and(|log| log.len() > 0);
+    if length < pages_bytes && !has_log {
+        return Err(damaged(&format!(
+            "is cut off: {length} bytes of {pages_bytes}"
+        )));
+    }
+    let version = number(60) as usize;
+    if version > kind.migrations.len() {
+        return Err(damaged(&format!(
+            "was written by a later version of trailkeep (schema {version}, this program knows {})",
+            kind.migrations.len()
+        )));
+    }
+    Ok(())
+}
+
+fn sqlite_error(kind: &'static FileKind, error: rusqlite::Error) -> StoreError {
+    if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+        StoreError::Full { file: kind.name }
+    } else {
+        StoreError::Sqlite {
+            file: kind.name,
+            error,
+        }
+    }
+}
+
+/// The id of the data directory that a file says it belongs to, without any other check.
+pub(super) fn directory_id(kind: &'static FileKind, path: &Path) -> Result<String, StoreError> {
+    check_header(kind, path)?;
+    let fail = |error: rusqlite::Error| StoreError::Damaged {
+        path: path.to_owned(),
+        what: format!("is damaged ({error})"),
+        hint: kind.hint,
+    };
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
+    connection
+        .query_row("SELECT id FROM directory", params![], |row| row.get(0))
+        .map_err(fail)
+}
