@@ -227,7 +227,12 @@ fn write_first_entries(
             ("class", class.as_bytes()),
         ])?,
     ];
-    let mut extension = Extension::of(record.number, ChainHead::EMPTY, EdgeTiles::default());
+    let mut extension = Extension::of(
+        record.number,
+        ChainHead::EMPTY,
+        EdgeTiles::default(),
+        Seq::new(0),
+    );
     let now = clock.wall();
     for event in events {
         extension.place(event, now);

@@ -66,6 +66,8 @@ pub struct LedgerBatch {
     pub tiles: Vec<(TileCoordinate, Vec<u8>)>,
     /// Retention classes that a statement among the rows defines.
     pub classes: Vec<ClassRow>,
+    /// Rows of the active index run below this seq stand in a merged run: some of them go with this commit.
+    pub merged_end: Seq,
     /// The signed head after it.
     pub checkpoint: StoredCheckpoint,
 }

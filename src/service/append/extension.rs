@@ -15,6 +15,7 @@ use crate::time::UnixMillis;
 pub(in crate::service) struct Extension {
     ledger: LedgerNumber,
     from_size: u64,
+    merged_end: Seq,
     chain: ChainHead,
     edge: EdgeTiles,
     rows: Vec<Row>,
@@ -31,11 +32,18 @@ pub(in crate::service) struct Extended {
 
 impl Extension {
     /// Starts at the end of what is on disk.
-    pub(in crate::service) fn of(ledger: LedgerNumber, chain: ChainHead, edge: EdgeTiles) -> Self {
+    /// `merged_end`: merged index runs hold all below it.
+    pub(in crate::service) fn of(
+        ledger: LedgerNumber,
+        chain: ChainHead,
+        edge: EdgeTiles,
+        merged_end: Seq,
+    ) -> Self {
         let from_size = edge.size();
         Self {
             ledger,
             from_size,
+            merged_end,
             chain,
             edge,
             rows: Vec::new(),
@@ -104,6 +112,7 @@ impl Extension {
             rows: self.rows,
             tiles: self.tiles,
             classes: self.classes,
+            merged_end: self.merged_end,
             checkpoint: StoredCheckpoint { size, root, note },
         };
         Extended {

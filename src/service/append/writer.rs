@@ -23,8 +23,8 @@ use crate::time::{Clock, UnixMillis};
 
 /// The vault's memory of the head is at most this late.
 const WATERMARK_DELAY: Duration = Duration::from_secs(1);
-/// Rows of a merged active run that are deleted between two batches.
-const DROPPED_ROWS_PER_STEP: u32 = 1_000;
+/// Rows of a merged active run that are deleted at once when no batch waits.
+const DROPPED_ROWS_PER_STEP: usize = 1_000;
 
 /// What the writer owns. Nothing else writes to the ledgers.
 pub(in crate::service) struct Writer {
@@ -170,8 +170,14 @@ impl Writer {
         let mut placed = Vec::with_capacity(batch.len());
         for submission in batch {
             let state = &self.states[&submission.ledger];
+            let merged_end = self.index.merged_end(submission.ledger);
             let extension = extensions.entry(submission.ledger).or_insert_with(|| {
-                Extension::of(submission.ledger, state.chain, state.edge.clone())
+                Extension::of(
+                    submission.ledger,
+                    state.chain,
+                    state.edge.clone(),
+                    merged_end,
+                )
             });
             let entries = submission
                 .events

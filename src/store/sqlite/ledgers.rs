@@ -317,21 +317,10 @@ impl Ledgers {
         &self,
         ledger: LedgerNumber,
         end: Seq,
-        limit: u32,
+        limit: usize,
     ) -> Result<usize, StoreError> {
         self.database.write(|tx| {
-            tx.prepare_cached(
-                "DELETE FROM active_index WHERE row IN
-                 (SELECT row FROM active_index WHERE row >= ?1 AND row < ?2 ORDER BY row LIMIT ?3)",
-            )
-            .and_then(|mut statement| {
-                statement.execute(params![
-                    row_number(ledger, Seq::new(0)),
-                    row_number(ledger, end),
-                    limit
-                ])
-            })
-            .map_err(|error| self.database.error(error))
+            drop_active(tx, ledger, end, limit).map_err(|error| self.database.error(error))
         })
     }
 
@@ -423,6 +412,13 @@ fn write_batch(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite::Resu
             row.definition
         ])?;
     }
+    // As many as come, and half as many again: under load the table stays as small as the active run.
+    drop_active(
+        tx,
+        batch.ledger,
+        batch.merged_end,
+        batch.rows.len() + batch.rows.len().div_ceil(2),
+    )?;
     let head = &batch.checkpoint;
     tx.prepare_cached(
         "INSERT INTO checkpoint (ledger, size, root, note) VALUES (?1, ?2, ?3, ?4)
@@ -430,6 +426,23 @@ fn write_batch(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite::Resu
     )?
     .execute(params![batch.ledger.get(), head.size, &head.root.as_bytes()[..], head.note])?;
     Ok(())
+}
+
+fn drop_active(
+    tx: &rusqlite::Connection,
+    ledger: LedgerNumber,
+    end: Seq,
+    limit: usize,
+) -> rusqlite::Result<usize> {
+    tx.prepare_cached(
+        "DELETE FROM active_index WHERE row IN
+         (SELECT row FROM active_index WHERE row >= ?1 AND row < ?2 ORDER BY row LIMIT ?3)",
+    )?
+    .execute(params![
+        row_number(ledger, Seq::new(0)),
+        row_number(ledger, end),
+        limit
+    ])
 }
 
 fn concatenate(keys: &[LookupKey]) -> Vec<u8> {
