@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use tower::ServiceExt;
 
-use super::{TargetArgs, clock};
+use super::TargetArgs;
 use crate::http::{Entrance, router};
 use crate::service::Engine;
 use crate::service::open::{Files, OpenError};
@@ -209,7 +209,7 @@ pub(super) fn segment(text: &str) -> String {
 /// Opens the directory in this process.
 pub(super) fn open_here(target: &TargetArgs) -> Result<Engine, OpenError> {
     let files = Files::open(target.directory.directory(), &target.directory.root_key())?;
-    files.start(clock(), super::serve::min_free_bytes())
+    files.start(super::serve::start_options(false))
 }
 
 fn builder() -> reqwest::ClientBuilder {

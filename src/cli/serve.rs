@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::output::print_line;
 use super::{DirectoryArgs, clock};
 use crate::http::serve::serve;
-use crate::service::open::{Files, MIN_FREE_BYTES_DEFAULT};
+use crate::service::open::{Files, StartOptions};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -32,13 +32,16 @@ pub(super) struct ServeArgs {
         value_name = "ADDRESS:PORT"
     )]
     listen: SocketAddr,
+    /// Say that the clock is right after a jump, or after more than 31 days of rest; it is recorded
+    #[arg(long)]
+    confirm_clock: bool,
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     log_to_stderr();
     forbid_core_dumps();
     let files = Files::open(args.directory.directory(), &args.directory.root_key())?;
-    let engine = Arc::new(files.start(clock(), min_free_bytes())?);
+    let engine = Arc::new(files.start(start_options(args.confirm_clock))?);
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
         format!(
             "can't listen on {}: is another server there? choose another with --listen",
@@ -63,11 +66,17 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Free space below which appends stop; `TRAILKEEP_MIN_FREE_BYTES` changes it.
-pub(super) fn min_free_bytes() -> u64 {
-    let set = std::env::var("TRAILKEEP_MIN_FREE_BYTES").ok();
-    set.and_then(|text| text.parse().ok())
-        .unwrap_or(MIN_FREE_BYTES_DEFAULT)
+/// How this process runs an engine; `TRAILKEEP_MIN_FREE_BYTES` sets the reserve of the disk.
+pub(super) fn start_options(confirm_clock: bool) -> StartOptions {
+    let set = std::env::var("TRAILKEEP_MIN_FREE_BYTES")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let usual = StartOptions::new(clock());
+    StartOptions {
+        min_free_bytes: set.unwrap_or(usual.min_free_bytes),
+        confirm_clock,
+        ..usual
+    }
 }
 
 pub(super) fn log_to_stderr() {

@@ -236,6 +236,7 @@ impl From<AppendError> for Problem {
             }
             AppendError::Busy => Self::unavailable(detail, 1),
             AppendError::Stopped => Self::unavailable(detail, 5),
+            AppendError::Clock(_) => Self::unavailable(detail, 60),
             AppendError::Full => Self::disk_full(detail),
             AppendError::OutcomeUnknown => Self::unavailable(detail, 5),
             AppendError::Read(error) => error.into(),

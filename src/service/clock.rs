@@ -27,18 +27,29 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock whose wall time stands in a file, in milliseconds, read at each look. Tests of the real
-/// program move it; a file that can't be read counts as 1970.
+/// A clock whose times stand in a file, in milliseconds, read at each look: the wall time, and behind a
+/// space the time since boot, which otherwise moves with it. Tests of the real program move it; a file
+/// that can't be read counts as 1970.
 #[derive(Clone, Debug)]
 pub struct FileClock(pub PathBuf);
 
+impl FileClock {
+    fn read(&self) -> (u64, u64) {
+        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        let mut numbers = text
+            .split_whitespace()
+            .map(|number| number.parse().unwrap_or(0));
+        let wall_ms = numbers.next().unwrap_or(0);
+        (wall_ms, numbers.next().unwrap_or(wall_ms))
+    }
+}
+
 impl Clock for FileClock {
     fn wall(&self) -> UnixMillis {
-        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
-        UnixMillis::new(text.trim().parse().unwrap_or(0))
+        UnixMillis::new(self.read().0)
     }
 
     fn since_boot_ms(&self) -> u64 {
-        SystemClock.since_boot_ms()
+        self.read().1
     }
 }

@@ -6,6 +6,7 @@
 pub mod api_key;
 pub mod append;
 pub mod clock;
+mod clock_guard;
 pub mod failpoint;
 pub mod init;
 pub mod keyring;

@@ -6,11 +6,12 @@ use std::fs;
 use std::sync::Arc;
 
 use super::Engine;
-use super::append::{LedgerState, Writer, WriterThread};
+use super::append::{AppendError, LedgerState, Writer, WriterThread, append_system};
+use super::clock_guard::ClockGuard;
 use super::keyring::{KeyError, Keyring};
 use super::ledger::{Class, Ledger, LedgerKeys, Published, ReadTileError};
 use super::merging::MergeThread;
-use crate::ids::{ClassNumber, LedgerNumber, RootHash, Seq, TreeHash};
+use crate::ids::{ClassNumber, LedgerNumber, RootHash, Seq, TenantName, TreeHash};
 use crate::ledger::chain::ChainHead;
 use crate::ledger::checkpoint::{Checkpoint, CheckpointError};
 use crate::ledger::entry::{Entry, EntryError, leaf_hash};
@@ -23,7 +24,7 @@ use crate::seal::epoch::{self, DirectoryId, EpochFileError};
 use crate::seal::root::{RootKeyError, RootKeySource};
 use crate::store::directory::{DataDirectory, DirectoryLock};
 use crate::store::{Index, LedgerRecord, Ledgers, StoreError, StoredCheckpoint, Vault};
-use crate::time::Clock;
+use crate::time::{Clock, UnixMillis};
 
 /// Free space below which appends stop, unless set otherwise.
 pub const MIN_FREE_BYTES_DEFAULT: u64 = 256 << 20;
@@ -76,9 +77,33 @@ pub enum OpenError {
         /// What is wrong.
         what: String,
     },
+    /// The confirmation of the clock could not be recorded.
+    #[error("the confirmation of the clock could not be recorded: {0}")]
+    ClockConfirmation(Box<AppendError>),
     /// A thread could not be started.
     #[error("no thread could be started: {0}")]
     Thread(std::io::Error),
+}
+
+/// How an engine is to run.
+pub struct StartOptions {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Free space below which appends stop.
+    pub min_free_bytes: u64,
+    /// Somebody looked at the clock and says that it is right; this is recorded.
+    pub confirm_clock: bool,
+}
+
+impl StartOptions {
+    /// The usual options with a clock.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            min_free_bytes: MIN_FREE_BYTES_DEFAULT,
+            confirm_clock: false,
+        }
+    }
 }
 
 /// The files of a data directory, open, with their keys; the ledgers in them are not looked at yet.
@@ -119,11 +144,24 @@ impl Files {
     }
 
     /// Checks the ledgers and starts the writer.
-    pub fn start(self, clock: Arc<dyn Clock>, min_free_bytes: u64) -> Result<Engine, OpenError> {
+    pub fn start(self, options: StartOptions) -> Result<Engine, OpenError> {
+        let StartOptions {
+            clock,
+            min_free_bytes,
+            confirm_clock,
+        } = options;
+        let mut last_seen = None;
         let mut states = HashMap::new();
         let mut tenants = HashMap::new();
         for record in self.ledgers.ledgers()? {
             let state = open_ledger(&self, &record)?;
+            let watermark = self.keyring.vault().watermark(record.number)?;
+            let seen = watermark
+                .map(|mark| mark.seen_at)
+                .into_iter()
+                .chain([state.chain.last_recorded_at])
+                .max();
+            last_seen = last_seen.max(seen);
             tenants.insert(record.tenant.clone(), Arc::clone(&state.ledger));
             states.insert(record.number, state);
         }
@@ -142,9 +180,13 @@ impl Files {
             states,
             directory: directory.path().to_owned(),
             min_free_bytes,
+            clock_guard: ClockGuard::start(&*clock, last_seen, confirm_clock),
         };
         let writer = WriterThread::start(writer).map_err(OpenError::Thread)?;
         let merger = MergeThread::start(Arc::clone(&index)).map_err(OpenError::Thread)?;
+        if confirm_clock {
+            record_confirmation(&writer, &tenants, &clock, last_seen)?;
+        }
         Ok(Engine {
             directory,
             ledgers,
@@ -157,6 +199,29 @@ impl Files {
             _lock: lock,
         })
     }
+}
+
+/// Every ledger says that its clock was confirmed, and what time it was before.
+fn record_confirmation(
+    writer: &WriterThread,
+    tenants: &HashMap<TenantName, Arc<Ledger>>,
+    clock: &Arc<dyn Clock>,
+    last_seen: Option<UnixMillis>,
+) -> Result<(), OpenError> {
+    let confirmed = serde_json::json!({
+        "now": clock.wall().to_string(),
+        "last_seen": last_seen.map(|moment| moment.to_string()),
+    })
+    .to_string();
+    for ledger in tenants.values() {
+        let sections: [(&str, &[u8]); 2] = [
+            ("action", b"\"trailkeep.clock.confirm\""),
+            ("clock", confirmed.as_bytes()),
+        ];
+        append_system(writer, ledger, &sections)
+            .map_err(|error| OpenError::ClockConfirmation(Box::new(error)))?;
+    }
+    Ok(())
 }
 
 /// Opens the vault and what seals it, without the other files.

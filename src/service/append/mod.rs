@@ -20,6 +20,7 @@ use crate::ids::{ClassNumber, Commitment, LedgerNumber, LookupKey, Seq};
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
 use crate::ledger::event::Event;
 use crate::seal::secret::TagLabel;
+use crate::service::clock_guard::ClockJump;
 use crate::service::keyring::{KeyError, Needs};
 use crate::service::ledger::{Ledger, Published};
 use crate::service::read::{ReadError, open_event};
@@ -77,6 +78,8 @@ pub(super) enum Refusal {
     LookAgain,
     /// The disk is full.
     Full,
+    /// The clock can't be believed.
+    Clock(ClockJump),
     /// The writer has stopped.
     Stopped,
     /// A write failed half-way: it may be on disk or not.
@@ -108,6 +111,9 @@ pub enum AppendError {
         "the disk is full or below its reserve; nothing was written: make room and send it again"
     )]
     Full,
+    /// The clock jumped.
+    #[error(transparent)]
+    Clock(ClockJump),
     /// The writer has stopped.
     #[error(
         "the server is stopping or its writer has failed; nothing was written: send it again later"
@@ -134,6 +140,7 @@ impl From<Refusal> for AppendError {
         match refusal {
             Refusal::Busy | Refusal::LookAgain => Self::Busy,
             Refusal::Full => Self::Full,
+            Refusal::Clock(jump) => Self::Clock(jump),
             Refusal::Stopped => Self::Stopped,
             Refusal::OutcomeUnknown => Self::OutcomeUnknown,
         }
@@ -194,6 +201,29 @@ pub async fn append(
         return Ok(join(ledger, &events, recorded, accepted));
     }
     Err(AppendError::Busy)
+}
+
+/// Appends a system event, and waits for it; not to be called on the event loop.
+pub(super) fn append_system(
+    writer: &WriterThread,
+    ledger: &Ledger,
+    sections: &[(&str, &[u8])],
+) -> Result<(), AppendError> {
+    let submission = Submission {
+        ledger: ledger.record.number,
+        events: vec![prepare_system(
+            &ledger.record.origin,
+            &ledger.system_key,
+            sections,
+        )?],
+        needs: Needs::default(),
+        looked_up_below: Seq::new(0),
+    };
+    let answer = writer.push(submission)?;
+    answer
+        .blocking_recv()
+        .unwrap_or(Err(Refusal::OutcomeUnknown))?;
+    Ok(())
 }
 
 type Answer = tokio::sync::oneshot::Receiver<Result<Accepted, Refusal>>;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
 
@@ -14,6 +14,7 @@ use crate::ids::{LedgerNumber, LookupKey, Seq};
 use crate::ledger::chain::ChainHead;
 use crate::ledger::entry::EntryBytes;
 use crate::ledger::tile::EdgeTiles;
+use crate::service::clock_guard::ClockGuard;
 use crate::service::failpoint::FailPoint;
 use crate::service::keyring::Keyring;
 use crate::service::ledger::{Ledger, Published};
@@ -35,6 +36,7 @@ pub(in crate::service) struct Writer {
     pub(in crate::service) states: HashMap<LedgerNumber, LedgerState>,
     pub(in crate::service) directory: PathBuf,
     pub(in crate::service) min_free_bytes: u64,
+    pub(in crate::service) clock_guard: ClockGuard,
 }
 
 /// The growing end of one ledger.
@@ -53,17 +55,15 @@ impl Writer {
     /// Writes until the queue is closed and empty. An error means that the outcome of a write is unknown:
     /// all that waits is refused, and the directory must be opened again.
     pub(super) fn run(mut self, queue: &Queue) -> Result<(), StoreError> {
-        let mut watermark_due: Option<u64> = None;
+        let mut watermark_written = Instant::now();
         loop {
             let outcome = match queue.take(WATERMARK_DELAY / 4) {
                 Woken::Batch(batch) => self.write(batch),
                 Woken::Idle => self.drop_merged_rows(),
                 Woken::Closed => return self.write_watermarks(),
             };
-            let now_ms = self.clock.since_boot_ms();
-            let due = *watermark_due.get_or_insert(now_ms + WATERMARK_DELAY.as_millis() as u64);
-            let outcome = if now_ms >= due {
-                watermark_due = None;
+            let outcome = if watermark_written.elapsed() >= WATERMARK_DELAY {
+                watermark_written = Instant::now();
                 outcome.and_then(|()| self.write_watermarks())
             } else {
                 outcome
@@ -78,7 +78,14 @@ impl Writer {
     /// From the queue to the commit and the answers: the whole way of a batch, top to bottom.
     pub(super) fn write(&mut self, batch: Vec<Waiting>) -> Result<(), StoreError> {
         FailPoint::BatchTaken.reach();
-        let now = self.clock.wall();
+        let now = match self.clock_guard.now(&*self.clock) {
+            Ok(now) => now,
+            Err(jump) => {
+                tracing::error!(%jump, "appends are refused");
+                refuse(batch, || Refusal::Clock(jump));
+                return Ok(());
+            }
+        };
         if free_bytes(&self.directory).is_some_and(|free| free < self.min_free_bytes) {
             refuse(batch, || Refusal::Full);
             return Ok(());
