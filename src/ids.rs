@@ -2,7 +2,7 @@
 //!
 //! A value in hand is valid: what can be wrong is refused by the constructor.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -72,6 +72,17 @@ impl LedgerNumber {
     pub const fn get(self) -> u32 {
         self.0
     }
+}
+
+/// Lower-case hex digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            // Writing to a string can't fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 macro_rules! hash_type {

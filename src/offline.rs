@@ -134,7 +134,7 @@ fn compare(checkpoint: &Checkpoint, old: &str, verifier: &VerifierKey, report: &
     match Checkpoint::open(old, verifier) {
         Err(error) => report.findings.push(finding("against", &error)),
         Ok(old) if old.size != checkpoint.size => {
-            report.against = Some("not comparable without a consistency proof")
+            report.against = Some("not comparable without a consistency proof");
         }
         Ok(old) if old.root == checkpoint.root => report.against = Some("the same head"),
         Ok(_) => report.findings.push(Finding {

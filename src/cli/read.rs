@@ -196,7 +196,7 @@ async fn collect(client: &Client, args: &QueryArgs) -> anyhow::Result<Page> {
         ];
         for (name, value) in parameters {
             if let Some(value) = value {
-                path.push_str(&format!("&{name}={}", segment(value)));
+                path.extend(["&", name, "=", &segment(value)]);
             }
         }
         let next: Page = client.get(&path).await?;

@@ -40,8 +40,9 @@ pub(super) struct ServeArgs {
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     log_to_stderr();
     forbid_core_dumps();
-    let files = Files::open(args.directory.directory(), &args.directory.root_key())?;
-    let engine = Arc::new(files.start(start_options(args.confirm_clock))?);
+    let (directory, root_key) = (args.directory.directory(), args.directory.root_key());
+    let open = move || Files::open(directory, &root_key)?.start(start_options(args.confirm_clock));
+    let engine = Arc::new(crate::service::blocking(open).await?);
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
         format!(
             "can't listen on {}: is another server there? choose another with --listen",

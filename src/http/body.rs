@@ -9,6 +9,7 @@ use tokio_util::io::StreamReader;
 
 use super::Entrance;
 use super::problem::{LineFault, Problem};
+use crate::ids::hex;
 use crate::ledger::event::{Event, EventError, parse_event, split_array, split_ndjson};
 use crate::seal::secret::random_bytes;
 
@@ -137,8 +138,7 @@ fn add_sections(mut event: Event, entrance: Entrance) -> Result<Event, EventErro
             };
             EventError::Invalid(vec![fault])
         })?;
-        let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        event = event.with_section("id", format!("\"evt-{hex}\"").into_bytes())?;
+        event = event.with_section("id", format!("\"evt-{}\"", hex(&random)).into_bytes())?;
         added.push("id");
     }
     let received = serde_json::json!({"via": via, "added": added}).to_string();

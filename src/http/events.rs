@@ -32,6 +32,12 @@ pub(super) struct Shown {
 }
 
 #[derive(Serialize)]
+struct Listed {
+    events: Vec<Shown>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
 struct Single {
     id: String,
     seq: u64,
@@ -203,12 +209,7 @@ pub(super) async fn query(caller: Caller, RawQuery(raw): RawQuery) -> Result<Res
         .map(shown)
         .collect::<Result<Vec<_>, _>>()?;
     let next_cursor = page.next.map(|cursor| cursor.to_string());
-    #[derive(Serialize)]
-    struct Answer {
-        events: Vec<Shown>,
-        next_cursor: Option<String>,
-    }
-    Ok(Json(Answer {
+    Ok(Json(Listed {
         events,
         next_cursor,
     })

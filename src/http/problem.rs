@@ -235,10 +235,9 @@ impl From<AppendError> for Problem {
                 }])
             }
             AppendError::Busy => Self::unavailable(detail, 1),
-            AppendError::Stopped => Self::unavailable(detail, 5),
             AppendError::Clock(_) => Self::unavailable(detail, 60),
             AppendError::Full => Self::disk_full(detail),
-            AppendError::OutcomeUnknown => Self::unavailable(detail, 5),
+            AppendError::Stopped | AppendError::OutcomeUnknown => Self::unavailable(detail, 5),
             AppendError::Read(error) => error.into(),
             AppendError::Key(_) | AppendError::Store(_) => {
                 tracing::error!(%error, "an append failed");

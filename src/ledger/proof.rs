@@ -64,7 +64,8 @@ pub enum ReceiptError {
 impl Receipt {
     /// The text form.
     pub fn to_text(&self) -> String {
-        let path: String = self.path.iter().map(|hash| format!("{hash}\n")).collect();
+        let path: Vec<String> = self.path.iter().map(|hash| format!("{hash}\n")).collect();
+        let path = path.concat();
         let extra = BASE64.encode(self.entry);
         format!(
             "{FIRST_LINE}\nextra {extra}\nindex {}\n{path}\n{}",

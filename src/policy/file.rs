@@ -4,6 +4,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::calendar::{CalendarPeriod, PeriodError};
+use crate::ids::hex;
 
 /// What the store needs of a policy file. The other keys of the format are for its readers and for the
 /// resolver of several regimes.
@@ -70,10 +71,7 @@ impl Policy {
             version: document.version,
             keep_at_least: CalendarPeriod::parse(&document.retention.keep_at_least)?,
             delete_after,
-            sha256: Sha256::digest(text.as_bytes())
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            sha256: hex(&Sha256::digest(text.as_bytes())),
             text: text.to_owned(),
         })
     }

@@ -45,9 +45,7 @@ impl DirectoryId {
 
 impl std::fmt::Display for DirectoryId {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        formatter.write_str(&crate::ids::hex(&self.0))
     }
 }
 

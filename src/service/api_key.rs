@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::keyring::{KeyError, Keyring};
-use crate::ids::TenantName;
+use crate::ids::{TenantName, hex};
 use crate::seal::secret::random_bytes;
 use crate::store::ApiKeyRow;
 
@@ -34,15 +34,12 @@ struct Sealed {
 
 /// Makes a key with all rights for a tenant. The token is in no file: it is shown once.
 pub fn create(keyring: &Keyring, tenant: &TenantName) -> Result<Zeroizing<String>, KeyError> {
-    let id: String = random_bytes::<8>()?
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let id = hex(&random_bytes::<8>()?);
     let secret = Zeroizing::new(random_bytes::<32>()?);
     let sealed = Sealed {
         tenant: tenant.as_str().to_owned(),
         role: "admin".to_owned(),
-        secret_sha256: Sha256::digest(&*secret).into(),
+        secret_sha256: Sha256::digest(*secret).into(),
     };
     let text = serde_json::to_vec(&sealed).expect("strings and bytes always have a JSON form");
     let (epoch, sealed) = keyring.seal(&text, &place(&id))?;

@@ -11,7 +11,7 @@ use super::keyring::{KeyError, Keyring};
 use super::ledger::LedgerKeys;
 use super::open::{OpenError, open_keys};
 use super::{DEFAULT_TENANT, api_key};
-use crate::ids::{ClassNumber, LedgerNumber, LogName, NameError, Origin, Seq, TenantName};
+use crate::ids::{ClassNumber, LedgerNumber, LogName, NameError, Origin, Seq, TenantName, hex};
 use crate::ledger::chain::ChainHead;
 use crate::ledger::note::{VerifierKey, public_key_pem};
 use crate::ledger::tile::EdgeTiles;
@@ -194,10 +194,7 @@ fn write_first_entries(
 ) -> Result<(), InitError> {
     let policy = Policy::parse(DEFAULT_90D)?;
     let verifier = VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
-    let ledger_id: String = random_bytes::<16>()?
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let ledger_id = hex(&random_bytes::<16>()?);
     let genesis = serde_json::json!({
         "format": "trailkeep/ledger/v1",
         "origin": record.origin.as_str(),

@@ -234,18 +234,15 @@ impl Keyring {
         let keys = key_ids(payload)?.into_iter().map(|id| {
             let system = lock(&self.system).get(&id).cloned();
             let known = system.or_else(|| lock(&self.by_id).get(&id).cloned());
-            let key = match known {
-                Some(key) => key,
-                None => {
-                    let row = self
-                        .vault
-                        .data_key(id)?
-                        .ok_or(KeyError::Missing(id.get()))?;
-                    let key = self.open_row(origin, &row)?;
-                    lock(&self.by_id).put(id, Arc::clone(&key));
-                    key
-                }
-            };
+            if let Some(key) = known {
+                return Ok(NumberedKey { id, key });
+            }
+            let row = self
+                .vault
+                .data_key(id)?
+                .ok_or(KeyError::Missing(id.get()))?;
+            let key = self.open_row(origin, &row)?;
+            lock(&self.by_id).put(id, Arc::clone(&key));
             Ok(NumberedKey { id, key })
         });
         KeySet::new(keys.collect::<Result<Vec<_>, KeyError>>()?)

@@ -226,7 +226,7 @@ impl LedgerKeys {
         };
         let (id, system) = open("system")?;
         Ok(Self {
-            signing: SigningKey::from_bytes(&*open("signing")?.1),
+            signing: SigningKey::from_bytes(&open("signing")?.1),
             index: IndexKey::new(*open("index")?.1),
             system: NumberedKey {
                 id,

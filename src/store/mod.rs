@@ -10,7 +10,7 @@ mod sqlite;
 use std::path::PathBuf;
 
 pub use sqlite::index::{Index, MergeStep};
-pub use sqlite::ledgers::{Ledgers, StoredCheckpoint};
+pub use sqlite::ledgers::{EventRow, Ledgers, StoredCheckpoint};
 pub use sqlite::vault::{
     ApiKeyRow, DataKeyRow, LedgerSecretRow, NewDataKey, NewPerson, PersonRow, Vault, VaultChanges,
     Watermark,

@@ -99,7 +99,7 @@ impl Writer {
             .keyring
             .make_durable(batch.iter().map(|waiting| &waiting.submission.needs))
         {
-            return self.give_up(batch.into_iter().chain(repeated).collect(), error);
+            return give_up(batch.into_iter().chain(repeated).collect(), error);
         }
         FailPoint::AfterVaultCommit.reach();
 
@@ -227,15 +227,6 @@ impl Writer {
         state.ledger.published()
     }
 
-    fn give_up(&self, batch: Vec<Waiting>, error: StoreError) -> Result<(), StoreError> {
-        if error.is_full() {
-            refuse(batch, || Refusal::Full);
-            return Ok(());
-        }
-        refuse(batch, || Refusal::OutcomeUnknown);
-        Err(error)
-    }
-
     /// Tells the vault how far the ledgers have come, so that an older ledger.db put back is noticed.
     pub(super) fn write_watermarks(&mut self) -> Result<(), StoreError> {
         let seen_at = self.clock.wall();
@@ -291,4 +282,15 @@ fn refuse(batch: Vec<Waiting>, refusal: impl Fn() -> Refusal) {
     for waiting in batch {
         let _ = waiting.reply.send(Err(refusal()));
     }
+}
+
+/// Refuses a batch whose keys could not be written. A full disk wrote nothing; after anything else the
+/// outcome is unknown.
+fn give_up(batch: Vec<Waiting>, error: StoreError) -> Result<(), StoreError> {
+    if error.is_full() {
+        refuse(batch, || Refusal::Full);
+        return Ok(());
+    }
+    refuse(batch, || Refusal::OutcomeUnknown);
+    Err(error)
 }

@@ -29,6 +29,9 @@ pub struct StoredCheckpoint {
     pub note: String,
 }
 
+/// An entry, and its payload while it has one.
+pub type EventRow = (EntryBytes, Option<Vec<u8>>);
+
 /// The ledgers of one data directory.
 pub struct Ledgers {
     database: Database,
@@ -172,11 +175,7 @@ impl Ledgers {
     }
 
     /// Entry and payload of one event.
-    pub fn event(
-        &self,
-        ledger: LedgerNumber,
-        seq: Seq,
-    ) -> Result<Option<(EntryBytes, Option<Vec<u8>>)>, StoreError> {
+    pub fn event(&self, ledger: LedgerNumber, seq: Seq) -> Result<Option<EventRow>, StoreError> {
         let row = row_number(ledger, seq);
         let found: Option<(Vec<u8>, Option<Vec<u8>>)> = self.database.read(|tx| {
             tx.prepare_cached(
@@ -212,9 +211,9 @@ impl Ledgers {
             let mut time = [0; 8];
             time.copy_from_slice(&recorded[12..20]);
             if u64::from_be_bytes(time) < recorded_at_ms {
-                low = middle + 1
+                low = middle + 1;
             } else {
-                high = middle
+                high = middle;
             }
         }
         Ok(Seq::new(low))

@@ -25,6 +25,7 @@ pub enum MergeStep {
     Merged,
 }
 
+#[derive(Clone, Copy)]
 struct NewRun {
     id: i64,
     ledger: LedgerNumber,
