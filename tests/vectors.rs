@@ -1,4 +1,9 @@
 //! Vectors that others published, read from beside the checkout; where they are absent, a line says so.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it did not run"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 
 use super::filter::KeyFilter;
-use super::{ACTIVE_EVENTS_MAX, Index, Run};
+use super::{Index, Run, active_events_max};
 use crate::ids::{LedgerNumber, LookupKey, Seq};
 use crate::store::StoreError;
 
@@ -86,7 +86,7 @@ impl Index {
         state
             .active
             .iter()
-            .find(|(_, active)| active.events >= ACTIVE_EVENTS_MAX)
+            .find(|(_, active)| active.events >= active_events_max())
             .map(|(ledger, _)| *ledger)
     }
 

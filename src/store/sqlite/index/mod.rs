@@ -33,6 +33,18 @@ static FILE: FileKind = FileKind {
 /// Events after which the active run is written out as a merged one.
 const ACTIVE_EVENTS_MAX: usize = 16_384;
 
+/// In debug builds a test may set another number, to see runs without many events.
+fn active_events_max() -> usize {
+    #[cfg(debug_assertions)]
+    if let Some(set) = std::env::var("TRAILKEEP_TEST_ACTIVE_EVENTS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+    {
+        return set;
+    }
+    ACTIVE_EVENTS_MAX
+}
+
 /// The index over all ledgers of one data directory.
 pub struct Index {
     database: Database,

@@ -1,0 +1,338 @@
+//! The real program under test: a server that can be killed, commands, and a small HTTP client.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses a part of this; a test fails by panicking"
+)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// The program.
+pub fn trailkeep() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trailkeep"));
+    for name in [
+        "TRAILKEEP_DIR",
+        "TRAILKEEP_URL",
+        "TRAILKEEP_TOKEN",
+        "TRAILKEEP_ROOT_KEY",
+        "TRAILKEEP_LISTEN",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// A data directory made by `init`, removed at the end.
+pub struct Directory {
+    _temporary: tempfile::TempDir,
+    pub path: PathBuf,
+    pub token: String,
+    pub public_key: PathBuf,
+}
+
+impl Directory {
+    pub fn new() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("data");
+        let output = trailkeep()
+            .args(["init", "--name", "audit.example.com", "--json", "--dir"])
+            .arg(&path)
+            .output();
+        let made: Value = serde_json::from_slice(&succeeded(&output.unwrap()).stdout).unwrap();
+        let public_key = temporary.path().join("public.pem");
+        std::fs::write(&public_key, made["public_key"].as_str().unwrap()).unwrap();
+        Self {
+            _temporary: temporary,
+            path,
+            token: made["token"].as_str().unwrap().to_owned(),
+            public_key,
+        }
+    }
+
+    /// Runs `trailkeep COMMAND... --dir DIRECTORY`.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        trailkeep()
+            .args(arguments)
+            .arg("--dir")
+            .arg(&self.path)
+            .output()
+            .unwrap()
+    }
+
+    /// Appends lines of JSON.
+    pub fn append(&self, events: &str) -> Value {
+        let mut child = trailkeep()
+            .args(["append", "-", "--json", "--dir"])
+            .arg(&self.path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(events.as_bytes())
+            .unwrap();
+        serde_json::from_slice(&succeeded(&child.wait_with_output().unwrap()).stdout).unwrap()
+    }
+
+    pub fn verify(&self) -> Value {
+        let output = self.run(&["verify", "--json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    }
+
+    /// Verifies, and panics with the findings if there are any.
+    pub fn assert_clean(&self) -> Value {
+        let report = self.verify();
+        assert_eq!(report["ok"], true, "{report}");
+        report
+    }
+
+    pub fn serve(&self) -> Server {
+        self.serve_with(&[])
+    }
+
+    /// Serves with environment variables set.
+    pub fn serve_with(&self, environment: &[(&str, &str)]) -> Server {
+        let mut child = trailkeep()
+            .args(["serve", "--listen", "127.0.0.1:0", "--dir"])
+            .arg(&self.path)
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let Some(address) = line.trim().strip_prefix("listening on http://") else {
+            let mut error = String::new();
+            child
+                .stderr
+                .take()
+                .unwrap()
+                .read_to_string(&mut error)
+                .unwrap();
+            panic!("serve did not start: {error}");
+        };
+        // The log must not fill its pipe.
+        let mut log = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = log.read_to_string(&mut text);
+            text
+        });
+        Server {
+            child,
+            address: address.to_owned(),
+            token: self.token.clone(),
+            log: Some(log),
+        }
+    }
+}
+
+/// A running server.
+pub struct Server {
+    pub child: Child,
+    pub address: String,
+    pub token: String,
+    log: Option<std::thread::JoinHandle<String>>,
+}
+
+impl Server {
+    pub fn client(&self) -> Client {
+        Client {
+            address: self.address.clone(),
+            token: self.token.clone(),
+            connection: None,
+        }
+    }
+
+    /// SIGKILL, and what it had logged.
+    pub fn kill(mut self) -> String {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.log.take().unwrap().join().unwrap()
+    }
+
+    /// SIGTERM; the server must end well.
+    pub fn stop(mut self) -> String {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let status = self.child.wait().unwrap();
+        let log = self.log.take().unwrap().join().unwrap();
+        assert!(status.success(), "{status}: {log}");
+        log
+    }
+
+    /// Whether the process has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+}
+
+/// An HTTP/1.1 connection that stays open, written out so that it can break as real clients do.
+pub struct Client {
+    address: String,
+    token: String,
+    connection: Option<BufReader<TcpStream>>,
+}
+
+/// A status and a body.
+pub struct Answer {
+    pub status: u16,
+    pub headers: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("{}: {:?}", self.status, self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl Client {
+    pub fn post(&mut self, content_type: &str, body: &[u8]) -> std::io::Result<Answer> {
+        self.request(
+            "POST",
+            "/v1/events",
+            &[("Content-Type", content_type)],
+            body,
+        )
+    }
+
+    pub fn get(&mut self, path: &str) -> std::io::Result<Answer> {
+        self.request("GET", path, &[], b"")
+    }
+
+    pub fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<Answer> {
+        let mut head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n",
+            self.address,
+            body.len()
+        );
+        if !headers.iter().any(|(name, _)| *name == "Authorization") {
+            head.push_str(&format!("Authorization: Bearer {}\r\n", self.token));
+        }
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        let outcome = self.exchange(head.as_bytes(), body);
+        if outcome.is_err() {
+            self.connection = None;
+        }
+        outcome
+    }
+
+    fn exchange(&mut self, head: &[u8], body: &[u8]) -> std::io::Result<Answer> {
+        if self.connection.is_none() {
+            let stream = TcpStream::connect(&self.address)?;
+            stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+            stream.set_nodelay(true)?;
+            self.connection = Some(BufReader::new(stream));
+        }
+        let connection = self.connection.as_mut().unwrap();
+        connection.get_mut().write_all(head)?;
+        // A server may answer and close before it has read a body that is too large.
+        let _ = connection.get_mut().write_all(body);
+        let mut headers = String::new();
+        while !headers.ends_with("\r\n\r\n") {
+            if connection.read_line(&mut headers)? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        let lower = headers.to_ascii_lowercase();
+        let field = |name: &str| {
+            lower
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .map(str::trim)
+        };
+        let mut body = Vec::new();
+        if let Some(length) = field("content-length:") {
+            body.resize(length.parse().unwrap(), 0);
+            connection.read_exact(&mut body)?;
+        } else {
+            read_chunks(connection, &mut body)?;
+        }
+        let status = headers
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .unwrap();
+        if field("connection:") == Some("close") {
+            self.connection = None;
+        }
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
+fn read_chunks(connection: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> std::io::Result<()> {
+    loop {
+        let mut line = String::new();
+        connection.read_line(&mut line)?;
+        let length = usize::from_str_radix(line.trim(), 16).map_err(std::io::Error::other)?;
+        let start = body.len();
+        body.resize(start + length + 2, 0);
+        connection.read_exact(&mut body[start..])?;
+        body.truncate(start + length);
+        if length == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// The output of a command that must have succeeded.
+pub fn succeeded(output: &Output) -> &Output {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// What a command said on standard error.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// All files below a directory, with their bytes, but for the lock and the shared memory of SQLite.
+pub fn files_of(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        let (path, kind) = (entry.path(), entry.file_type().unwrap());
+        if kind.is_dir() {
+            files.extend(files_of(&path));
+        } else if kind.is_file() {
+            files.push((path.clone(), std::fs::read(&path).unwrap()));
+        }
+    }
+    files.sort();
+    files
+}
