@@ -362,6 +362,12 @@ impl Origin {
         Self(format!("{}/{tenant}", log.0))
     }
 
+    /// Whether it names this tenant's ledger, the first or one that continues it.
+    pub fn is_of(&self, tenant: &TenantName) -> bool {
+        let last = self.0.rsplit('/').next().unwrap_or_default();
+        last.split('.').next() == Some(tenant.as_str())
+    }
+
     /// Checks the form of an origin that was read.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let refuse = || NameError::Origin(text.to_owned());
@@ -435,7 +441,14 @@ mod tests {
             "localhost:1/x.2",
             "a.b/x.17",
         ] {
-            assert_eq!(Origin::parse(good).unwrap().as_str(), good);
+            let origin = Origin::parse(good).unwrap();
+            assert_eq!(origin.as_str(), good);
+            let tenants = ["default", "x", "y"].map(|name| TenantName::new(name).unwrap());
+            assert_eq!(
+                tenants.iter().filter(|tenant| origin.is_of(tenant)).count(),
+                1,
+                "{good}"
+            );
         }
         for bad in [
             "a.b",

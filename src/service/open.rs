@@ -265,11 +265,10 @@ fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<LedgerState, Open
         .checkpoint(record.number)?
         .ok_or_else(|| damaged("it has no checkpoint".to_owned()))?;
     let watermark = files.keyring.vault().watermark(record.number)?;
-    if let Some(seen) = watermark
-        .as_ref()
-        .map(|mark| mark.size)
-        .filter(|seen| *seen > head.size)
-    {
+    let mark =
+        watermark.ok_or_else(|| damaged("the vault does not remember its head".to_owned()))?;
+    if mark.size > head.size {
+        let seen = mark.size;
         return Err(OpenError::RolledBack {
             origin,
             found: head.size,
@@ -285,10 +284,9 @@ fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<LedgerState, Open
             "its entries and tiles do not lead to the checkpoint's root".to_owned(),
         ));
     }
-    if let Some(mark) = &watermark
-        && root_at(files, record.number, mark.size, &edge)
-            .map_err(|error| damaged(error.to_string()))?
-            != mark.root
+    if root_at(files, record.number, mark.size, &edge)
+        .map_err(|error| damaged(error.to_string()))?
+        != mark.root
     {
         return Err(OpenError::AnotherHistory {
             origin,
@@ -311,7 +309,7 @@ fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<LedgerState, Open
         ledger: Arc::new(Ledger::new(record.clone(), &keys, default_class, published)),
         signing: keys.signing,
         chain,
-        watermark_size: watermark.map_or(0, |mark| mark.size),
+        watermark_size: mark.size,
         merged_end: Seq::new(0),
         edge,
     })

@@ -1,6 +1,7 @@
 //! The real program under test: a server that can be killed, commands, and a small HTTP client.
 #![allow(
     dead_code,
+    unreachable_pub,
     clippy::unwrap_used,
     reason = "each test file uses a part of this; a test fails by panicking"
 )]

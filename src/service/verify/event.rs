@@ -27,6 +27,8 @@ pub(super) struct Read {
     pub(super) events: u64,
     pub(super) intact: u64,
     index_rows: u64,
+    /// Classes whose statement was found.
+    classes: usize,
 }
 
 /// The walk over the payloads.
@@ -84,6 +86,7 @@ impl<'a> Walk<'a> {
                 total.events += read.events;
                 total.intact += read.intact;
                 total.index_rows += read.index_rows;
+                total.classes += read.classes;
                 findings.append(found);
             }
             progress(end, self.size);
@@ -93,6 +96,14 @@ impl<'a> Walk<'a> {
             .subject
             .index
             .count_rows(self.record.number, Seq::new(self.size))?;
+        if total.classes != self.classes.len() {
+            let detail = format!(
+                "{} classes stand in the table, {} in statements",
+                self.classes.len(),
+                total.classes
+            );
+            findings.add(None, "class", detail);
+        }
         // Rows of events whose text does not open can't be judged, and those events are findings already.
         if self.keys.is_some() && total.intact == total.events && stored != total.index_rows {
             let detail = format!(
@@ -165,7 +176,7 @@ impl<'a> Walk<'a> {
             if entry.kind == EntryKind::Event {
                 self.check_event(row, &entry, &opened, &mut read, &mut findings)?;
             } else {
-                self.check_statement(row, &opened, &mut findings);
+                read.classes += usize::from(self.check_statement(row, &opened, &mut findings));
             }
         }
         Ok((read, findings))
@@ -298,7 +309,7 @@ impl<'a> Walk<'a> {
             let found = self.subject.keyring.vault().data_key(id)?;
             owners.extend(
                 found
-                    .filter(|key| key.class == entry.class)
+                    .filter(|key| key.class == entry.class && key.ledger == self.record.number)
                     .map(|key| key.person),
             );
         }
@@ -323,7 +334,8 @@ impl<'a> Walk<'a> {
     }
 
     /// The statements of the ledger's beginning and of its classes say what the tables say.
-    fn check_statement(&self, row: &Stored, opened: &OpenedEvent, findings: &mut Findings) {
+    /// `true` for the statement of a class.
+    fn check_statement(&self, row: &Stored, opened: &OpenedEvent, findings: &mut Findings) -> bool {
         let section = |name: &str| {
             opened
                 .sections
@@ -376,6 +388,7 @@ impl<'a> Walk<'a> {
                 );
             }
         }
+        stated.is_some()
     }
 
     fn person(&self, tag: Tag) -> Result<Option<KnownPerson>, KeyError> {

@@ -132,7 +132,7 @@ pub fn verify(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Report, StoreError> {
     let mut findings = Findings::default();
-    let head = subject
+    let mut head = subject
         .ledgers
         .checkpoint(record.number)?
         .unwrap_or_else(|| {
@@ -157,6 +157,16 @@ pub fn verify(
         if let Err(error) = check_signed_head(&head, &verifier) {
             findings.add(None, "checkpoint", error.to_string());
         }
+    }
+    // A size that was changed must not send the walk over entries that never were.
+    let stored_end = subject.ledgers.stored_end(record.number)?;
+    if head.size > stored_end {
+        let detail = format!(
+            "the checkpoint counts {} entries, the last one stored is {stored_end}",
+            head.size
+        );
+        findings.add(None, "entry-missing", detail);
+        head.size = stored_end;
     }
     let walked = tree::walk(subject, record.number, &head, &mut findings)?;
     let read = event::Walk::new(subject, record, keys.as_ref(), head.size)?

@@ -16,7 +16,15 @@ pub(super) fn check(
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
     let vault = subject.keyring.vault();
-    if let Some(mark) = vault.watermark(record.number)? {
+    let mark = vault.watermark(record.number)?;
+    if mark.is_none() {
+        findings.add(
+            None,
+            "watermark",
+            "the vault does not remember the head of this ledger",
+        );
+    }
+    if let Some(mark) = mark {
         // A running server may have gone on since the head was read; only a lead without a head is a finding.
         let newest = subject
             .ledgers

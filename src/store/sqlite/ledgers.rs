@@ -77,8 +77,10 @@ impl Ledgers {
             .map(|(number, tenant, origin)| {
                 let named = TenantName::new(&tenant)
                     .and_then(|tenant| Ok((tenant, Origin::parse(&origin)?)));
-                let (tenant, origin) =
-                    named.map_err(|_| self.damaged("names a ledger that cannot be"))?;
+                let (tenant, origin) = named
+                    .ok()
+                    .filter(|(tenant, origin): &(TenantName, Origin)| origin.is_of(tenant))
+                    .ok_or_else(|| self.damaged("names a ledger that cannot be"))?;
                 Ok(LedgerRecord {
                     number: LedgerNumber::new(number),
                     tenant,
@@ -159,6 +161,19 @@ impl Ledgers {
             ledger,
             range,
         )
+    }
+
+    /// The seq after the last entry that is stored.
+    pub fn stored_end(&self, ledger: LedgerNumber) -> Result<u64, StoreError> {
+        let (first, last) = (
+            row_number(ledger, Seq::new(0)),
+            row_number(ledger, Seq::MAX),
+        );
+        let row: Option<i64> = self.database.read(|tx| {
+            tx.prepare_cached("SELECT max(row) FROM entry WHERE row >= ?1 AND row <= ?2")?
+                .query_row([first, last], |row| row.get(0))
+        })?;
+        Ok(row.map_or(0, |row| row_seq(row).get() + 1))
     }
 
     /// Payload rows of a range.
