@@ -281,7 +281,8 @@ impl Client {
             .nth(1)
             .and_then(|status| status.parse().ok())
             .unwrap();
-        if field("connection:") == Some("close") {
+        // A server that refuses a body closes rather than read the rest of it.
+        if field("connection:") == Some("close") || status == 413 {
             self.connection = None;
         }
         Ok(Answer {

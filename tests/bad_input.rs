@@ -1,0 +1,363 @@
+//! Bad input gets a clear error, and nothing of it is recorded.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use support::{Directory, files_of, said};
+
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
+/// Stands in every bad value: no answer and no log may repeat it.
+const MARK: &str = "zanzibar-4711";
+
+fn event_with(member: &str) -> Vec<u8> {
+    format!(r#"{{"action":"test.append","actor":{{"id":"tester"}},{member}}}"#).into_bytes()
+}
+
+fn nested(depth: usize) -> Vec<u8> {
+    event_with(&format!(
+        r#""input":{}{}"#,
+        "[".repeat(depth),
+        "]".repeat(depth)
+    ))
+}
+
+#[test]
+fn refused_and_nothing_recorded() {
+    let directory = Directory::new();
+    let before = directory.assert_clean()["size"].clone();
+    let server = directory.serve();
+    let mut client = server.client();
+    let mut with_nul = event_with(&format!(r#""input":"{MARK}""#));
+    with_nul.push(0);
+    let mut not_utf8 = event_with(&format!(r#""input":"{MARK}"#));
+    not_utf8.extend(b"\xff\"}");
+    let many = (0..10_001)
+        .map(|_| r#"{"action":"a","actor":{"id":"t"}}"#)
+        .collect::<Vec<_>>()
+        .join("\n");
+    let bad_line = (1..=100)
+        .map(|line| {
+            if line == 57 {
+                format!(r#"{{"action":"{MARK} !","actor":{{"id":"t"}}}}"#)
+            } else {
+                r#"{"action":"a","actor":{"id":"t"}}"#.to_owned()
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let bomb = zstd::encode_all(&*vec![b' '; 40 << 20], 3).unwrap();
+    let cases: Vec<(&str, u16, &str, Vec<u8>)> = vec![
+        (
+            "broken JSON",
+            422,
+            JSON,
+            format!(r#"{{"action":"{MARK}"#).into_bytes(),
+        ),
+        ("nothing", 422, JSON, Vec::new()),
+        ("no events", 422, NDJSON, b"\n\n".to_vec()),
+        ("an empty array", 422, JSON, b"[]".to_vec()),
+        ("a number", 422, JSON, b"17".to_vec()),
+        ("no actor", 422, JSON, br#"{"action":"a"}"#.to_vec()),
+        (
+            "duplicate names",
+            422,
+            JSON,
+            event_with(&format!(r#""input":{{"{MARK}":1,"{MARK}":2}}"#)),
+        ),
+        (
+            "escaped duplicate names",
+            422,
+            JSON,
+            event_with(r#""input":{"a":1,"\u0061":2}"#),
+        ),
+        (
+            "an unknown section",
+            422,
+            JSON,
+            event_with(&format!(r#""{MARK}":1"#)),
+        ),
+        (
+            "the server's section",
+            422,
+            JSON,
+            event_with(r#""received":{}"#),
+        ),
+        (
+            "a lone surrogate",
+            422,
+            JSON,
+            event_with(&format!(r#""input":"{MARK}\ud800""#)),
+        ),
+        ("a raw NUL", 422, JSON, with_nul),
+        ("not UTF-8", 422, JSON, not_utf8),
+        ("depth 10,000", 422, JSON, nested(10_000)),
+        ("depth 400,000", 422, JSON, nested(400_000)),
+        (
+            "10^400 tokens",
+            422,
+            JSON,
+            event_with(&format!(
+                r#""llm":{{"usage":{{"input_tokens":1{}}}}}"#,
+                "0".repeat(400)
+            )),
+        ),
+        ("1e400", 422, JSON, event_with(r#""input":1e400"#)),
+        (
+            "a long id",
+            422,
+            JSON,
+            event_with(&format!(r#""id":"{}""#, "x".repeat(10_000))),
+        ),
+        (
+            "1 MiB and more",
+            413,
+            JSON,
+            event_with(&format!(r#""input":"{}""#, "x".repeat(1 << 20))),
+        ),
+        (
+            "a bad line among good ones",
+            422,
+            NDJSON,
+            bad_line.into_bytes(),
+        ),
+        ("10,001 events", 413, NDJSON, many.into_bytes()),
+        ("33 MiB", 413, NDJSON, vec![b' '; 33 << 20]),
+        (
+            "another type",
+            415,
+            "text/plain",
+            event_with(r#""input":1"#),
+        ),
+    ];
+    for (name, status, content_type, body) in cases {
+        let answer = client.post(content_type, &body).unwrap();
+        assert_eq!(answer.status, status, "{name}: {}", answer.text());
+        assert!(
+            answer.headers.contains("application/problem+json"),
+            "{name}: {}",
+            answer.headers
+        );
+        assert!(
+            !answer.text().contains(MARK),
+            "{name} repeats the text: {}",
+            answer.text()
+        );
+        if name.starts_with("a bad line") {
+            assert_eq!(answer.json()["errors"][0]["line"], 57);
+            assert_eq!(answer.json()["errors"][0]["pointer"], "/action");
+        }
+    }
+    let encoded = |encoding, body: &[u8]| {
+        let headers = [("Content-Type", NDJSON), ("Content-Encoding", encoding)];
+        server
+            .client()
+            .request("POST", "/v1/events", &headers, body)
+            .unwrap()
+            .status
+    };
+    assert_eq!(encoded("zstd", &bomb), 413, "a small body that inflates");
+    assert_eq!(encoded("zstd", b"no frame"), 400);
+    assert_eq!(encoded("gzip", b"no stream"), 400);
+    assert_eq!(encoded("br", b"x"), 415);
+
+    // Without a valid token nothing is read or written.
+    for token in [
+        "",
+        "Bearer",
+        "Bearer x",
+        "Basic x",
+        "Bearer trailkeep_admin_x_y",
+    ] {
+        let good = event_with(r#""input":1"#);
+        let answer = client.request(
+            "POST",
+            "/v1/events",
+            &[("Content-Type", JSON), ("Authorization", token)],
+            &good,
+        );
+        assert_eq!(answer.unwrap().status, 401, "{token}");
+        let answer = client
+            .request("GET", "/v1/checkpoint", &[("Authorization", token)], b"")
+            .unwrap();
+        assert!(answer.status == 401 && answer.headers.to_lowercase().contains("www-authenticate"));
+    }
+    half_a_request(&server.address, &server.token);
+    for (method, path, status) in [
+        ("GET", "/nowhere", 404),
+        ("DELETE", "/v1/events", 405),
+        ("GET", "/v1/events?limit=0", 400),
+        ("GET", "/v1/events?from=x", 400),
+        ("GET", "/v1/events?who=x", 400),
+        ("GET", "/v1/entries/x", 400),
+        ("GET", "/v1/entries/99", 404),
+        ("GET", "/v1/log/other/checkpoint", 404),
+        ("GET", "/v1/log/default/tile/0/001", 404),
+        ("GET", "/v1/log/default/tile/0/1", 404),
+    ] {
+        assert_eq!(
+            client.request(method, path, &[], b"").unwrap().status,
+            status,
+            "{method} {path}"
+        );
+    }
+    let log = server.stop();
+    assert!(!log.contains(MARK), "{log}");
+    assert_eq!(
+        directory.assert_clean()["size"],
+        before,
+        "something was recorded"
+    );
+}
+
+/// A client that goes away in the middle of its body.
+fn half_a_request(address: &str, token: &str) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: {JSON}\r\nContent-Length: 500\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(br#"{"action":"a","#).unwrap();
+}
+
+#[test]
+fn odd_but_good_input_is_kept_to_the_byte() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let mut client = server.client();
+    let input = r#"  {"b" : 1.0e2,   "a":"\u0000\u00e9 é \/", "n": 12345678901234567890 }"#;
+    for id in [
+        "plain",
+        "a/b",
+        "a b",
+        "100%",
+        "ünïcode",
+        "17",
+        "?x=1&y",
+        "\\\"quoted\\\"",
+    ] {
+        let event = event_with(&format!(r#""id":"{id}","input":{input}"#));
+        let answer = client.post(JSON, &event).unwrap();
+        assert_eq!(answer.status, 201, "{id}: {}", answer.text());
+        let name = answer.json()["id"].as_str().unwrap().to_owned();
+        let path = percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC)
+            .to_string();
+        let shown = client.get(&format!("/v1/events/{path}")).unwrap();
+        assert_eq!(shown.status, 200, "{id}");
+        assert!(
+            shown
+                .text()
+                .contains(&format!("\"input\":{}", input.trim())),
+            "{}",
+            shown.text()
+        );
+        let by_command = directory.run(&["show", &name, "--id", "--json"]);
+        support::succeeded(&by_command);
+    }
+    server.stop();
+    directory.assert_clean();
+}
+
+#[test]
+fn faulty_files_are_named_and_left_alone() {
+    let directory = Directory::new();
+    directory.append(r#"{"action":"test.append","actor":{"id":"tester"}}"#);
+    let other = Directory::new();
+    let original = files_of(&directory.path);
+    let put_back = || {
+        for (path, bytes) in &original {
+            std::fs::write(path, bytes).unwrap();
+        }
+    };
+    let check = |what: &str, file: &str| {
+        for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["verify"]] {
+            let before = files_of(&directory.path);
+            let output = directory.run(command);
+            assert_eq!(
+                output.status.code(),
+                Some(1),
+                "{what}: {command:?} {}",
+                said(&output)
+            );
+            let text = said(&output);
+            assert!(
+                text.contains(file)
+                    || text.contains("root key")
+                    || (file == "vault.db" && text.contains("this vault")),
+                "{what}: {text}"
+            );
+            assert!(!text.contains("panicked"), "{what}: {text}");
+            let after = files_of(&directory.path);
+            let kept =
+                |files: &[(std::path::PathBuf, Vec<u8>)]| -> Vec<(std::path::PathBuf, Vec<u8>)> {
+                    files
+                        .iter()
+                        .filter(|(path, _)| {
+                            !path.to_string_lossy().ends_with("-shm")
+                                && !path.to_string_lossy().ends_with("-wal")
+                        })
+                        .cloned()
+                        .collect()
+                };
+            assert!(
+                kept(&before) == kept(&after),
+                "{what}: {command:?} changed a file"
+            );
+        }
+        put_back();
+    };
+    for file in ["ledger.db", "index.db", "vault.db", "epoch.key", "root.key"] {
+        let path = directory.path.join(file);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        check("missing", file);
+        std::fs::write(&path, &whole).unwrap();
+        if file == "root.key" {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        for length in [0, 20, 50, whole.len().saturating_sub(1).min(9000)] {
+            std::fs::write(&path, &whole[..length.min(whole.len() - 2)]).unwrap();
+            check("cut off", file);
+        }
+        std::fs::write(&path, std::fs::read(other.path.join(file)).unwrap()).unwrap();
+        check("another directory's", file);
+        std::fs::write(&path, vec![0x5a; whole.len()]).unwrap();
+        check("no such thing", file);
+    }
+    std::fs::write(
+        directory.path.join("ledger.db"),
+        std::fs::read(directory.path.join("vault.db")).unwrap(),
+    )
+    .unwrap();
+    check("swapped", "ledger.db");
+    directory.assert_clean();
+
+    std::fs::remove_file(directory.path.join("index.db")).unwrap();
+    support::succeeded(&directory.run(&["index", "rebuild"]));
+    directory.assert_clean();
+
+    let elsewhere = std::fs::read_to_string(directory.path.join("root.key")).unwrap();
+    std::fs::remove_file(directory.path.join("root.key")).unwrap();
+    let verify = |name: &str, value: &str| {
+        let output = support::trailkeep()
+            .args(["verify", "--dir"])
+            .arg(&directory.path)
+            .env(name, value)
+            .output();
+        output.unwrap().status.code()
+    };
+    assert_eq!(verify("TRAILKEEP_ROOT_KEY", elsewhere.trim()), Some(0));
+    assert_eq!(
+        verify(
+            "TRAILKEEP_ROOT_KEY_COMMAND",
+            &format!("echo {}", elsewhere.trim())
+        ),
+        Some(0)
+    );
+    assert_eq!(verify("TRAILKEEP_ROOT_KEY_COMMAND", "exit 1"), Some(1));
+    assert_eq!(verify("TRAILKEEP_ROOT_KEY", "x"), Some(1));
+}
