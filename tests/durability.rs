@@ -1,5 +1,9 @@
 //! Nothing acknowledged is lost and nothing is invented, whatever ends the process.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it did not run"
+)]
 
 mod support;
 
@@ -476,4 +480,78 @@ fn recorded_time_never_goes_back_and_a_jump_stops_appends() {
     server_at(now_ms + 1_000, 3_600_000);
     assert_eq!(post().status, 201);
     server.stop();
+}
+
+/// A small file system of its own; none where this user may not mount one.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn new() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"])
+            .arg(folder.path())
+            .output();
+        mount
+            .is_ok_and(|output| output.status.success())
+            .then_some(Self(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(self.0.path())
+            .output();
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
+    let Some(disk) = SmallDisk::new() else {
+        println!("a file system can't be mounted here: the full disk was not tried");
+        return;
+    };
+    let directory = Directory::at(disk.0.path().join("data"));
+    let filler = disk.0.path().join("filler");
+    std::fs::write(&filler, vec![0; 1 << 20]).unwrap();
+
+    // Below the reserve nothing is even tried.
+    let server = directory.serve_with(&[("TRAILKEEP_MIN_FREE_BYTES", "100000000")]);
+    let event = br#"{"action":"test.append","actor":{"id":"tester"}}"#;
+    assert_eq!(
+        server
+            .client()
+            .post("application/json", event)
+            .unwrap()
+            .status,
+        507
+    );
+    server.stop();
+
+    let told = Told::default();
+    let server = directory.serve_with(&[("TRAILKEEP_MIN_FREE_BYTES", "0")]);
+    let mut client = server.client();
+    let mut refused = 0;
+    for _ in 0..2_000 {
+        let (id, event) = told.new_event();
+        let answer = client.post("application/json", event.as_bytes()).unwrap();
+        match answer.status {
+            201 => told.note(&id, &answer.json()),
+            507 => refused += 1,
+            other => panic!("{other}: {}", answer.text()),
+        }
+        if refused == 5 {
+            break;
+        }
+    }
+    assert_eq!(refused, 5, "the disk never became full");
+    std::fs::remove_file(&filler).unwrap();
+    let (id, event) = told.new_event();
+    let answer = client.post("application/json", event.as_bytes()).unwrap();
+    assert_eq!(answer.status, 201, "with room again: {}", answer.text());
+    told.note(&id, &answer.json());
+    server.stop();
+    check_against_told(&directory, &told);
 }

@@ -41,6 +41,15 @@ impl Directory {
     pub fn new() -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("data");
+        Self::made_at(temporary, path)
+    }
+
+    /// A data directory at a place that somebody else removes.
+    pub fn at(path: PathBuf) -> Self {
+        Self::made_at(tempfile::tempdir().unwrap(), path)
+    }
+
+    fn made_at(temporary: tempfile::TempDir, path: PathBuf) -> Self {
         let output = trailkeep()
             .args(["init", "--name", "audit.example.com", "--json", "--dir"])
             .arg(&path)

@@ -1,0 +1,199 @@
+//! The rules of the house, read off the tree: layers, sizes, and what stands in no code of ours.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const LINES_OF_A_FILE_MAX: usize = 470;
+const LINES_OF_A_FUNCTION_MAX: usize = 80;
+
+/// Folders and files below src, and what of the crate each may use besides itself.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("ids.rs", &[]),
+    ("time.rs", &[]),
+    ("ledger", &["ids", "time"]),
+    ("policy", &["ids", "time"]),
+    ("offline.rs", &["ids", "time", "ledger"]),
+    ("demo", &["ids", "time"]),
+    ("seal", &["ids", "time", "ledger", "policy"]),
+    ("store", &["ids", "time", "ledger", "policy"]),
+    (
+        "service",
+        &["ids", "time", "ledger", "policy", "seal", "store"],
+    ),
+    (
+        "http",
+        &[
+            "ids", "time", "ledger", "policy", "seal", "store", "service",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "ids", "time", "ledger", "policy", "seal", "store", "service", "http", "offline",
+            "demo",
+        ],
+    ),
+];
+
+/// Crates, and the only places that may name them.
+const CRATES: &[(&str, &[&str])] = &[
+    ("rusqlite", &["store", "demo/tamper.rs"]),
+    ("axum", &["http", "cli"]),
+    ("clap", &["cli", "bin"]),
+    ("aes_gcm", &["seal"]),
+    ("zstd", &["seal"]),
+];
+
+fn source_files() -> Vec<(String, String)> {
+    fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, files);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    let named = |path: PathBuf| {
+        let name = path
+            .strip_prefix(&root)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        (name, fs::read_to_string(path).unwrap())
+    };
+    files.into_iter().map(named).collect()
+}
+
+/// The part of a file before its tests.
+fn code(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text)
+}
+
+fn is_in(file: &str, place: &str) -> bool {
+    file == place || file.starts_with(&format!("{place}/"))
+}
+
+#[test]
+fn a_file_uses_only_what_is_below_it() {
+    let mut wrong = Vec::new();
+    for (file, text) in source_files() {
+        let Some((place, allowed)) = LAYERS.iter().find(|(place, _)| is_in(&file, place)) else {
+            continue;
+        };
+        let own = place.trim_end_matches(".rs");
+        for (at, _) in code(&text).match_indices("crate::") {
+            let used: String = text[at + 7..]
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
+            if !used.is_empty() && used != own && !allowed.contains(&used.as_str()) {
+                wrong.push(format!("src/{file} uses crate::{used}"));
+            }
+        }
+        for (name, places) in CRATES {
+            let named = code(&text).contains(&format!("use {name}"))
+                || code(&text).contains(&format!("{name}::"));
+            if named && !places.iter().any(|place| is_in(&file, place)) {
+                wrong.push(format!("src/{file} names {name}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_and_functions_are_of_a_size_to_read() {
+    let mut wrong = Vec::new();
+    for (file, text) in source_files() {
+        let lines: Vec<&str> = text.lines().collect();
+        if lines.len() > LINES_OF_A_FILE_MAX {
+            wrong.push(format!("src/{file} has {} lines", lines.len()));
+        }
+        for (start, line) in lines.iter().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let is_function = [
+                "fn ",
+                "pub fn ",
+                "async fn ",
+                "const fn ",
+                "pub(",
+                "pub async fn ",
+                "pub const fn ",
+            ]
+            .iter()
+            .any(|head| line.trim_start().starts_with(head))
+                && line.contains("fn ")
+                && !line.trim_end().ends_with(';')
+                && !line.trim_end().ends_with('}');
+            if !is_function {
+                continue;
+            }
+            let end = format!("{}}}", " ".repeat(indent));
+            let length = lines[start..]
+                .iter()
+                .position(|line| **line == *end)
+                .map_or(0, |length| length + 1);
+            if length > LINES_OF_A_FUNCTION_MAX {
+                wrong.push(format!(
+                    "src/{file}:{} is a function of {length} lines",
+                    start + 1
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    // Put together here, so that this file does not find itself.
+    let words = [
+        "todo!",
+        "unimplemented!",
+        &["FIX", "ME"].concat(),
+        &["TO", "DO:"].concat(),
+        "dbg!(",
+        ".unwrap()",
+    ];
+    for (file, text) in source_files() {
+        if file.ends_with("tests.rs") || file.contains("/tests/") {
+            continue;
+        }
+        for word in words {
+            assert!(!code(&text).contains(word), "src/{file} holds {word}");
+        }
+    }
+}
+
+#[test]
+fn links_in_the_documents_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let documents = fs::read_dir(root.join("docs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    for document in documents.chain([root.join("README.md")]) {
+        let text = fs::read_to_string(&document).unwrap();
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let target = document
+                .parent()
+                .unwrap()
+                .join(link.split('#').next().unwrap());
+            assert!(
+                link.contains("://") || target.exists(),
+                "{}: {link}",
+                document.display()
+            );
+        }
+    }
+}
