@@ -65,7 +65,7 @@ impl Events {
     pub(crate) fn new(size: Size, persons: Persons) -> anyhow::Result<Self> {
         let bytes = match size {
             Size::Usual => 1_000..2_500,
-            Size::Compact => 850..1_200,
+            Size::Compact => 850..2_000,
         };
         let texts = demo_events(DEMO_EVENTS, SEED, STARTING_AT);
         let templates: Vec<Template> = texts
