@@ -448,7 +448,7 @@ fn recorded_time_never_goes_back_and_a_jump_stops_appends() {
     let clock = directory.path.with_file_name("clock");
     let now_ms = 1_795_600_000_000_u64;
     let server_at = |wall_ms: u64, boot_ms: u64| {
-        std::fs::write(&clock, format!("{wall_ms} {boot_ms}")).unwrap()
+        std::fs::write(&clock, format!("{wall_ms} {boot_ms}")).unwrap();
     };
     server_at(now_ms, 1_000);
     let server = directory.serve_with(&[("TRAILKEEP_TEST_CLOCK", clock.to_str().unwrap())]);

@@ -110,7 +110,7 @@ struct Marks {
     every: u64,
     stored: u64,
     since: (u64, Instant),
-    marks: Vec<Mark>,
+    passed: Vec<Mark>,
 }
 
 impl Marks {
@@ -119,7 +119,7 @@ impl Marks {
             every,
             stored: 0,
             since: (0, from),
-            marks: Vec::new(),
+            passed: Vec::new(),
         }
     }
 
@@ -132,7 +132,7 @@ impl Marks {
 
     fn mark(&mut self) {
         let (stored, from) = self.since;
-        self.marks.push(Mark {
+        self.passed.push(Mark {
             stored: self.stored,
             rate: (self.stored - stored) as f64 / from.elapsed().as_secs_f64(),
         });
@@ -141,10 +141,10 @@ impl Marks {
 
     fn finish(mut self) -> (u64, Vec<Mark>) {
         // What is left is a stretch of its own only if it is long enough to mean something.
-        if self.stored - self.since.0 > self.every / 2 || self.marks.is_empty() {
+        if self.stored - self.since.0 > self.every / 2 || self.passed.is_empty() {
             self.mark();
         }
-        (self.stored, self.marks)
+        (self.stored, self.passed)
     }
 }
 

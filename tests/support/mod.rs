@@ -241,10 +241,10 @@ impl Client {
             body.len()
         );
         if !headers.iter().any(|(name, _)| *name == "Authorization") {
-            head.push_str(&format!("Authorization: Bearer {}\r\n", self.token));
+            head.extend(["Authorization: Bearer ", &self.token, "\r\n"]);
         }
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
         head.push_str("\r\n");
         let outcome = self.exchange(head.as_bytes(), body);
