@@ -291,7 +291,7 @@ impl Client {
             .and_then(|status| status.parse().ok())
             .unwrap();
         // A server that refuses a body closes rather than read the rest of it.
-        if field("connection:") == Some("close") || status == 413 {
+        if field("connection:") == Some("close") || status >= 400 {
             self.connection = None;
         }
         Ok(Answer {
