@@ -31,6 +31,16 @@ const WITHOUT_MEANING: &[(&str, &str, &str)] = &[
         "a set bit of a Bloom filter only costs a look-up; a cleared one that matters is found",
     ),
     (
+        "run",
+        "first_seq",
+        "below the first indexed event any number does; a larger one is found",
+    ),
+    (
+        "sqlite_sequence",
+        "name",
+        "the next run's number: a run that is there is never overwritten",
+    ),
+    (
         "person",
         "id",
         "the row's own number: where data keys name it, a change of it is found by them",

@@ -294,8 +294,8 @@ impl Index {
         let mut ends: HashMap<LedgerNumber, Seq> = HashMap::new();
         for run in &runs {
             let end = ends.entry(run.ledger).or_insert(Seq::new(0));
-            if run.first > run.last || run.first < *end {
-                return Err(self.damaged("holds runs that overlap"));
+            if run.first > run.last || run.first < *end || run.last > Seq::MAX {
+                return Err(self.damaged("holds runs that overlap or end nowhere"));
             }
             *end = run.last.next();
         }
