@@ -3,7 +3,8 @@
 //! The layers, lowest first; a file uses only what is below it (docs/design.md, "The house"):
 //!
 //! - [`ids`], [`time`]: newtypes and the clock
-//! - [`ledger`]: the pure core of entries, tree, proofs, checkpoints, commitments; [`policy`]: retention
+//! - [`ledger`]: the pure core of entries, tree, proofs, checkpoints, commitments; [`policy`]: retention;
+//!   [`bundle`]: the signed export and its verification
 //! - `seal`: keys and ciphertext; `store`: bytes on disk
 //! - `service`: one verb a file
 //! - `http`, `cli`: the edges
@@ -12,6 +13,7 @@
 //! `trailkeep-verify` need no database, no network and no secret.
 #![forbid(unsafe_code)]
 
+pub mod bundle;
 pub mod ids;
 pub mod ledger;
 pub mod offline;

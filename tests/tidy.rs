@@ -13,25 +13,26 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("time.rs", &[]),
     ("ledger", &["ids", "time"]),
     ("policy", &["ids", "time"]),
-    ("offline.rs", &["ids", "time", "ledger"]),
+    ("bundle", &["ids", "time", "ledger", "policy"]),
+    ("offline", &["ids", "time", "ledger", "bundle"]),
     ("demo", &["ids", "time"]),
     ("seal", &["ids", "time", "ledger", "policy"]),
     ("store", &["ids", "time", "ledger", "policy"]),
     (
         "service",
-        &["ids", "time", "ledger", "policy", "seal", "store"],
+        &["ids", "time", "ledger", "policy", "bundle", "seal", "store"],
     ),
     (
         "http",
         &[
-            "ids", "time", "ledger", "policy", "seal", "store", "service",
+            "ids", "time", "ledger", "policy", "bundle", "seal", "store", "service",
         ],
     ),
     (
         "cli",
         &[
-            "ids", "time", "ledger", "policy", "seal", "store", "service", "http", "offline",
-            "demo",
+            "ids", "time", "ledger", "policy", "bundle", "seal", "store", "service", "http",
+            "offline", "demo",
         ],
     ),
 ];
@@ -43,6 +44,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "bin"]),
     ("aes_gcm", &["seal"]),
     ("zstd", &["seal"]),
+    ("zip", &["service/export"]),
+    ("flate2", &["bundle"]),
+    ("csv", &["bundle"]),
 ];
 
 fn source_files() -> Vec<(String, String)> {

@@ -1,17 +1,14 @@
 //! The offline verifier: a file, a public key obtained elsewhere, and nothing else. No network, no secret.
 #![forbid(unsafe_code)]
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Parser;
-use trailkeep::ledger::note::PublicKey;
-use trailkeep::offline::{FILE_BYTES_MAX, check};
+use trailkeep::offline::check_file;
 
-/// Verify a Trailkeep receipt or signed checkpoint, offline.
+/// Verify a Trailkeep bundle, receipt or signed checkpoint, offline.
 #[derive(Parser)]
 #[command(
     name = "trailkeep-verify",
@@ -19,30 +16,31 @@ use trailkeep::offline::{FILE_BYTES_MAX, check};
     max_term_width = 100,
     after_help = "\
 Examples:
+  trailkeep-verify bundle.zip --key audit-key.pem
+  trailkeep-verify bundle.zip --key audit-key.pem --against checkpoint-of-last-month.txt --json
   trailkeep-verify receipt.tlog-proof --key audit-key.pem
-  trailkeep-verify checkpoint.txt --key audit-key.pem --against checkpoint-of-last-month.txt --json
 
 Get the key from somebody else than the one whose ledger you check, or compare its fingerprint with them.
-Exit codes: 0 verified, 1 a file could not be read, 2 usage, 3 not verified."
+An encrypted bundle is opened first with `age -d -i KEY_FILE`.
+Exit codes: 0 verified, 1 a file could not be read, 2 usage or no key, 3 not verified."
 )]
 struct Args {
-    /// Receipt or checkpoint, or - for standard input
+    /// Bundle, receipt or checkpoint
     file: PathBuf,
-    /// The ledger's public key: PEM, or a C2SP verifier key
+    /// The ledger's public key: PEM, or a C2SP verifier key. Without it nothing is verified
     #[arg(long, value_name = "PUBLIC.pem")]
-    key: PathBuf,
+    key: Option<PathBuf>,
     /// A checkpoint that you kept earlier
     #[arg(long, value_name = "OLD_CHECKPOINT_FILE")]
     against: Option<PathBuf>,
-    /// Print JSON
+    /// Print JSON; for a bundle {"authentic","complete","counts","signed_only","findings",...}
     #[arg(long)]
     json: bool,
 }
 
 fn main() -> ExitCode {
     match run(&Args::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(3),
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "trailkeep-verify: {error:#}");
             ExitCode::FAILURE
@@ -50,29 +48,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> anyhow::Result<bool> {
-    let key =
-        PublicKey::parse(&read(&args.key)?).with_context(|| format!("{}", args.key.display()))?;
-    let against = args.against.as_deref().map(read).transpose()?;
-    let report = check(&read(&args.file)?, &key, against.as_deref());
+fn run(args: &Args) -> anyhow::Result<u8> {
+    let checked = check_file(&args.file, args.key.as_deref(), args.against.as_deref())?;
     let text = if args.json {
-        serde_json::to_string(&report)?
+        serde_json::to_string(&checked)?
     } else {
-        report.to_string()
+        checked.to_string()
     };
     writeln!(std::io::stdout(), "{text}")?;
-    Ok(report.verified)
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    let mut text = String::new();
-    let file: Box<dyn Read> = if path.as_os_str() == "-" {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(File::open(path).with_context(|| format!("can't open {}", path.display()))?)
-    };
-    file.take(FILE_BYTES_MAX)
-        .read_to_string(&mut text)
-        .with_context(|| format!("can't read {}", path.display()))?;
-    Ok(text)
+    Ok(match (&args.key, checked.is_verified()) {
+        (None, _) => 2,
+        (Some(_), true) => 0,
+        (Some(_), false) => 3,
+    })
 }

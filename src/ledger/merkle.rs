@@ -54,6 +54,12 @@ pub struct Frontier {
 }
 
 impl Frontier {
+    /// The frontier of a tree of `size` leaves from the roots of its whole subtrees, largest first; `None`
+    /// unless there is one for each bit that is set in the size.
+    pub fn from_roots(size: u64, roots: Vec<TreeHash>) -> Option<Self> {
+        (roots.len() == size.count_ones() as usize).then_some(Self { size, roots })
+    }
+
     /// Adds a leaf.
     pub fn push(&mut self, leaf: LeafHash) {
         let mut node = TreeHash::from(leaf);
@@ -119,6 +125,32 @@ pub fn root_from_inclusion(
     } else {
         Err(ProofError::Length)
     }
+}
+
+/// The hashes of an inclusion path that stand left of the leaf, largest subtree first: the frontier of the
+/// tree of all leaves before it.
+pub fn left_of(index: u64, size: u64, path: &[TreeHash]) -> Result<Frontier, ProofError> {
+    if index >= size {
+        return Err(ProofError::Index { index, size });
+    }
+    let (mut first, mut last) = (index, size - 1);
+    let mut roots = Vec::new();
+    for sibling in path {
+        if last == 0 {
+            return Err(ProofError::Length);
+        }
+        if first & 1 == 1 || first == last {
+            roots.push(*sibling);
+            while first & 1 == 0 && first != 0 {
+                first >>= 1;
+                last >>= 1;
+            }
+        }
+        first >>= 1;
+        last >>= 1;
+    }
+    roots.reverse();
+    Frontier::from_roots(index, roots).ok_or(ProofError::Length)
 }
 
 /// Checks that a leaf stands at an index of the tree with a size and root.

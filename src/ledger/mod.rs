@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod commitment;
 pub mod entry;
 pub mod event;
+pub mod key_change;
 pub mod merkle;
 pub mod note;
 pub mod proof;

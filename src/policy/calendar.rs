@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::Datelike;
+use chrono::{Datelike, Days, Months};
 
 use crate::time::UnixMillis;
 
@@ -56,6 +56,18 @@ impl CalendarPeriod {
             rest = &rest[digits + 1..];
         }
         Ok(period)
+    }
+
+    /// The moment this period after another, in UTC: years and months first, where a day that the month
+    /// does not have becomes its last, then days. `None` beyond the year 9999.
+    pub fn after(self, moment: UnixMillis) -> Option<UnixMillis> {
+        let months = self.years.checked_mul(12)?.checked_add(self.months)?;
+        let later = moment
+            .to_datetime()
+            .checked_add_months(Months::new(months))?
+            .checked_add_days(Days::new(u64::from(self.days)))?;
+        let millis = UnixMillis::new(u64::try_from(later.timestamp_millis()).ok()?);
+        (millis <= UnixMillis::MAX).then_some(millis)
     }
 
     /// Whether it is shorter than a year, whatever the calendar: months count 31 days.

@@ -1,4 +1,4 @@
-//! Checking receipts and checkpoints offline: with a public key obtained elsewhere, and nothing else.
+//! Receipts and checkpoints.
 
 use std::fmt;
 
@@ -8,9 +8,6 @@ use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::entry::leaf_hash;
 use crate::ledger::note::{PublicKey, VerifierKey};
 use crate::ledger::proof::Receipt;
-
-/// Largest file that is read.
-pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What a file turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

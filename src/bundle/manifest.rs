@@ -1,0 +1,138 @@
+//! manifest.json: what was asked, and what the bundle holds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ClassNumber, Seq};
+use crate::time::UnixMillis;
+
+/// What `format` says.
+pub const FORMAT: &str = "trailkeep/bundle/v1";
+
+/// What a bundle can prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proof {
+    /// Everything between two seqs: nothing is left out.
+    Range,
+    /// The events that answer a query: each is genuine.
+    Selection,
+}
+
+/// First and last seq of a range, both in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeqRange {
+    /// The first.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+}
+
+/// The time that a range covers; open where nothing is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// All that was recorded at this moment or later (RFC 3339, UTC).
+    pub from: Option<String>,
+    /// And before this one.
+    pub to: Option<String>,
+}
+
+impl Recorded {
+    /// Both moments, or which of them is no time.
+    pub fn moments(&self) -> Result<(Option<UnixMillis>, Option<UnixMillis>), &'static str> {
+        let read = |text: &Option<String>, name| match text {
+            None => Ok(None),
+            Some(text) => UnixMillis::parse_rfc3339(text).map(Some).ok_or(name),
+        };
+        Ok((read(&self.from, "from")?, read(&self.to, "to")?))
+    }
+}
+
+/// How many of each there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Entries in entries.bin. For a range, the sum of the disclosed, the four others and the statements
+    /// inside of the range.
+    pub entries: u64,
+    /// Events in events.jsonl.
+    pub disclosed: u64,
+    /// Statements in statements.jsonl, outside of the range too.
+    pub statements: u64,
+    /// Events that expired.
+    pub expired: u64,
+    /// Events that were erased.
+    pub erased: u64,
+    /// Events that are kept and shown to nobody.
+    pub restricted: u64,
+    /// Events that were left out.
+    pub withheld: u64,
+}
+
+/// A policy of a retention class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyName {
+    /// Its id.
+    pub id: String,
+    /// Its version, as the statement has it: a number, in what this program writes.
+    pub version: serde_json::Value,
+    /// SHA-256 of its file, in hex.
+    pub sha256: String,
+}
+
+/// A retention class that events of the bundle have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassPolicies {
+    /// Its number.
+    pub number: u16,
+    /// Its policies.
+    pub policies: Vec<PolicyName>,
+}
+
+impl ClassPolicies {
+    /// The number as what it is.
+    pub fn class(&self) -> ClassNumber {
+        ClassNumber::new(self.number)
+    }
+}
+
+/// The whole manifest. Members that it does not know are left to later versions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: String,
+    /// Whose ledger it is from.
+    pub origin: String,
+    /// What it can prove.
+    pub proof: Proof,
+    /// Of a range: its first and last entry.
+    #[serde(default)]
+    pub range: Option<SeqRange>,
+    /// Of a range: the time that it covers.
+    #[serde(default)]
+    pub recorded: Option<Recorded>,
+    /// What was asked for, in the words of the request.
+    pub query: serde_json::Value,
+    /// How many of each there are.
+    pub counts: Counts,
+    /// Sections that stand as digests alone.
+    pub redacted_sections: Vec<String>,
+    /// The retention classes of the events.
+    pub classes: Vec<ClassPolicies>,
+    /// Who asked: an API key's id, or `local`.
+    pub exported_by: String,
+    /// When (RFC 3339, UTC).
+    pub exported_at: String,
+    /// The entry that records this export.
+    pub export_seq: u64,
+    /// What wrote it.
+    pub software: String,
+}
+
+impl Manifest {
+    /// The ends of a range; `None` for a selection, and unless first is not after last.
+    pub fn seq_range(&self) -> Option<(Seq, Seq)> {
+        let range = self.range.filter(|range| {
+            self.proof == Proof::Range && range.first <= range.last && range.last <= Seq::MAX.get()
+        })?;
+        Some((Seq::new(range.first), Seq::new(range.last)))
+    }
+}

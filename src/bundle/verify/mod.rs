@@ -1,0 +1,292 @@
+//! Verifying a bundle with a public key obtained elsewhere, and nothing else (docs/format.md, "Verifying a
+//! bundle").
+//!
+//! files.rs checks the container and what is signed, statements.rs what the ledger says of itself, range.rs
+//! and selection.rs that the entries are in the tree, events.rs that the texts are those of the entries.
+
+mod events;
+mod files;
+mod range;
+mod report;
+mod selection;
+mod statements;
+mod streams;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+pub use report::{Finding, Report, fingerprint};
+
+use self::files::Signed;
+use self::statements::Stated;
+use super::archive::{Archive, ArchiveError, Source};
+use super::manifest::{Counts, Proof};
+use super::{member, proofs};
+use crate::ids::{ClassNumber, RootHash, Seq, TreeHash};
+use crate::ledger::note::PublicKey;
+
+/// Findings that are listed; all are counted.
+const FINDINGS_MAX: usize = 1_000;
+
+/// What the verifier is given besides the bundle.
+pub struct Question<'a> {
+    /// The ledger's public key, from somebody else than who made the bundle.
+    pub key: &'a PublicKey,
+    /// The signed note of an older head that somebody kept.
+    pub against: Option<&'a str>,
+}
+
+/// Verifies a bundle. `progress` hears how many bytes of how many are done. An error means that the file
+/// could not be read; whatever is wrong with what it holds is a finding.
+pub fn verify(
+    source: &dyn Source,
+    question: &Question<'_>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> io::Result<Report> {
+    let mut report = Report::default();
+    let archive = match Archive::open(source) {
+        Ok(archive) => archive,
+        Err(ArchiveError::Io(error)) => return Err(error),
+        Err(error) => {
+            report.add(None, "archive", error.to_string());
+            return Ok(report);
+        }
+    };
+    let mut check = Check {
+        archive: &archive,
+        progress: Progress::new(&archive, progress),
+        found: Found::default(),
+        report: &mut report,
+    };
+    let names = archive.members().iter().map(|member| member.name.clone());
+    check.report.only_signed(names);
+    if let Some(signed) = check.files(question)? {
+        check.contents(&signed)?;
+    }
+    report.conclude();
+    Ok(report)
+}
+
+/// A verification under way.
+struct Check<'a> {
+    archive: &'a Archive<'a>,
+    progress: Progress<'a>,
+    found: Found,
+    report: &'a mut Report,
+}
+
+/// What is counted and collected while the contents are read.
+#[derive(Default)]
+struct Found {
+    counts: Counts,
+    /// Statements inside of the range.
+    statements_inside: u64,
+    /// Names of sections that stand as digests.
+    redacted: BTreeSet<String>,
+    /// Classes of the events, with the first event of each.
+    classes: BTreeMap<ClassNumber, Seq>,
+    /// SHA-256 of events.csv as it is, and as the events give it.
+    table: Option<[u8; 32]>,
+    table_expected: Option<[u8; 32]>,
+    /// Root at the size of the older head, where the entries of a range give it.
+    root_at_older: Option<RootHash>,
+}
+
+impl Check<'_> {
+    fn add(&mut self, seq: impl Into<Option<u64>>, rule: &'static str, detail: impl Into<String>) {
+        self.report.add(seq, rule, detail);
+    }
+
+    fn contents(&mut self, signed: &Signed) -> io::Result<()> {
+        let stated = self.statements(signed)?;
+        let consistency = match signed.manifest.proof {
+            Proof::Range => self.range(signed, &stated)?,
+            Proof::Selection => self.selection(signed, &stated)?,
+        };
+        self.older_head(signed, &consistency);
+        self.manifest_agrees(signed, &stated);
+        if let (Some(found), Some(expected)) = (self.found.table, self.found.table_expected)
+            && found != expected
+        {
+            self.add(
+                None,
+                "table",
+                "events.csv is not the table that events.jsonl gives",
+            );
+        }
+        self.report.counts = self.found.counts;
+        self.report.redacted_sections = self.found.redacted.iter().cloned().collect();
+        Ok(())
+    }
+
+    /// The manifest says of the contents what was found in them.
+    fn manifest_agrees(&mut self, signed: &Signed, stated: &Stated) {
+        let manifest = &signed.manifest;
+        if manifest.counts != self.found.counts {
+            let detail = format!(
+                "manifest.json says {:?}, found were {:?}",
+                manifest.counts, self.found.counts
+            );
+            self.add(None, "counts", detail);
+        }
+        let counts = self.found.counts;
+        let sum = counts.disclosed
+            + self.found.statements_inside
+            + counts.expired
+            + counts.erased
+            + counts.restricted
+            + counts.withheld;
+        if manifest.proof == Proof::Range && sum != counts.entries {
+            self.add(
+                None,
+                "counts",
+                format!(
+                    "{sum} entries are accounted for, the range has {}",
+                    counts.entries
+                ),
+            );
+        }
+        let unsaid: Vec<&String> = self.found.redacted.iter().collect();
+        let unsaid: Vec<String> = unsaid
+            .into_iter()
+            .filter(|name| !manifest.redacted_sections.contains(name))
+            .cloned()
+            .collect();
+        if !unsaid.is_empty() {
+            let detail = format!(
+                "manifest.json does not list as redacted: {}",
+                unsaid.join(", ")
+            );
+            self.add(None, "redaction", detail);
+        }
+        for (class, first) in std::mem::take(&mut self.found.classes) {
+            let defined = stated
+                .retention
+                .class(class)
+                .filter(|(seq, _)| *seq < first);
+            let said = manifest.classes.iter().find(|said| said.class() == class);
+            match (defined, said) {
+                (Some((_, section)), Some(said)) if section.policies == said.policies => {}
+                (None, _) => self.add(
+                    first.get(),
+                    "class",
+                    format!("no earlier statement of this bundle defines class {}", class.get()),
+                ),
+                _ => self.add(
+                    None,
+                    "class",
+                    format!("manifest.json does not give the policies of class {} as its statement does", class.get()),
+                ),
+            }
+        }
+    }
+
+    /// The ledger still begins with what the older head signs.
+    fn older_head(&mut self, signed: &Signed, consistency: &[proofs::ConsistencyProof]) {
+        let Some(older) = &signed.older else { return };
+        let (size, root) = (signed.checkpoint.size, &signed.checkpoint.root);
+        let proof = consistency.iter().find(|proof| proof.from == older.size);
+        let outcome = if older.size > size {
+            Err(format!(
+                "the head that you kept has {} entries, the bundle's only {size}: ask for a newer bundle; if there is none, the ledger was rolled back",
+                older.size
+            ))
+        } else if older.size == 0 {
+            Ok("proven: the older head was empty")
+        } else if older.size == size {
+            if older.root == *root {
+                Ok("proven: it is the same head")
+            } else {
+                Err("two heads of one size have different roots: the ledger was forked".to_owned())
+            }
+        } else if let Some(found) = self.found.root_at_older {
+            if found == older.root {
+                Ok("proven: the ledger begins with what it signs (by the entries)")
+            } else {
+                Err("the entries of this bundle lead to another root at its size: the ledger was forked or rewritten".to_owned())
+            }
+        } else if let Some(proof) = proof {
+            match crate::ledger::merkle::verify_consistency(
+                older.size,
+                size,
+                &older.root,
+                root,
+                &proof.path,
+            ) {
+                Ok(()) => {
+                    Ok("proven: the ledger begins with what it signs (by a consistency proof)")
+                }
+                Err(error) => Err(format!(
+                    "the ledger does not begin with what it signs: {error}"
+                )),
+            }
+        } else {
+            Err(format!(
+                "the bundle holds no proof for size {}: ask for one with `trailkeep export --against CHECKPOINT_FILE`",
+                older.size
+            ))
+        };
+        match outcome {
+            Ok(how) => self.report.against = Some(how.to_owned()),
+            Err(detail) => self.add(None, "against", detail),
+        }
+    }
+
+    /// An inclusion path, checked.
+    fn included(
+        &mut self,
+        signed: &Signed,
+        seq: Seq,
+        leaf: &crate::ids::LeafHash,
+        path: Option<&[TreeHash]>,
+    ) {
+        let Some(path) = path else {
+            self.add(
+                seq.get(),
+                "inclusion",
+                "proofs.json has no inclusion path for this entry",
+            );
+            return;
+        };
+        let (size, root) = (signed.checkpoint.size, &signed.checkpoint.root);
+        if let Err(error) =
+            crate::ledger::merkle::verify_inclusion(seq.get(), size, leaf, path, root)
+        {
+            let detail =
+                format!("this entry is not in the ledger that the checkpoint signs: {error}");
+            self.add(seq.get(), "inclusion", detail);
+        }
+    }
+}
+
+/// How far the reading has come, in bytes of contents.
+struct Progress<'a> {
+    done: u64,
+    total: u64,
+    tell: &'a mut dyn FnMut(u64, u64),
+}
+
+impl<'a> Progress<'a> {
+    fn new(archive: &Archive<'_>, tell: &'a mut dyn FnMut(u64, u64)) -> Self {
+        let hashed: u64 = archive
+            .members()
+            .iter()
+            .map(|member| member.size_bytes)
+            .sum();
+        let read_again = archive
+            .members()
+            .iter()
+            .filter(|member| [member::ENTRIES, member::EVENTS].contains(&member.name.as_str()));
+        let read_again: u64 = read_again.map(|member| member.size_bytes).sum();
+        Self {
+            done: 0,
+            total: hashed.saturating_add(read_again),
+            tell,
+        }
+    }
+
+    fn add(&mut self, bytes: u64) {
+        self.done = self.done.saturating_add(bytes).min(self.total);
+        (self.tell)(self.done, self.total);
+    }
+}

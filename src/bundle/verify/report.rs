@@ -1,0 +1,304 @@
+//! What came out of a verification, for programs and for a person who files it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::FINDINGS_MAX;
+use crate::bundle::manifest::{Counts, Manifest, Proof, Recorded, SeqRange};
+use crate::bundle::member;
+use crate::ids::hex;
+use crate::ledger::checkpoint::Checkpoint;
+use crate::ledger::note::VerifierKey;
+use sha2::{Digest, Sha256};
+
+/// Something that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The entry it is about, if it is about one.
+    pub seq: Option<u64>,
+    /// The rule; docs/format.md, "Verifying a bundle", has them.
+    pub rule: &'static str,
+    /// What was found.
+    pub detail: String,
+}
+
+/// What came out. Only where `authentic` is true do the other members mean anything.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// Whether every rule holds: all that is shown as proven was in the ledger as it is here.
+    pub authentic: bool,
+    /// Whether, besides, nothing of the range was left out, restricted or redacted.
+    pub complete: bool,
+    /// What the bundle can prove.
+    pub proof: Option<Proof>,
+    /// Whose ledger it is from.
+    pub origin: Option<String>,
+    /// Of a range: its first and last entry.
+    pub range: Option<SeqRange>,
+    /// Of a range: the time that it covers.
+    pub recorded: Option<Recorded>,
+    /// Entries under the checkpoint.
+    pub size: Option<u64>,
+    /// Root over them, in base64.
+    pub root: Option<String>,
+    /// The key that signed, as a C2SP verifier key.
+    pub key: Option<String>,
+    /// SHA-256 of the 32 bytes of that key, in hex, to compare by telephone.
+    pub key_fingerprint: Option<String>,
+    /// Key changes that lead to it from the key that was given.
+    pub key_changes: usize,
+    /// How the bundle relates to the older head that was given.
+    pub against: Option<String>,
+    /// How many of each were found.
+    pub counts: Counts,
+    /// Sections that stand as digests.
+    pub redacted_sections: Vec<String>,
+    /// Members that the signature vouches for and nothing proves.
+    pub signed_only: Vec<String>,
+    /// Who asked for it, when, and with which program: signed, not proven.
+    pub exported_by: Option<String>,
+    /// When it was made: signed, not proven.
+    pub exported_at: Option<String>,
+    /// Number of findings, listed or not.
+    pub findings_total: u64,
+    /// The findings, the first 1,000.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// What is said where nothing was verified.
+    pub fn without_key() -> Self {
+        let mut report = Self::default();
+        report.add(
+            None,
+            "key",
+            "no key was given, so nothing was verified: get the ledger's public key from somebody else than who gave you the bundle, and name it with --key",
+        );
+        report
+    }
+
+    pub(super) fn add(
+        &mut self,
+        seq: impl Into<Option<u64>>,
+        rule: &'static str,
+        detail: impl Into<String>,
+    ) {
+        self.findings_total += 1;
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(Finding {
+                seq: seq.into(),
+                rule,
+                detail: detail.into(),
+            });
+        }
+    }
+
+    /// What it is about, once the signatures hold.
+    pub(super) fn describe(
+        &mut self,
+        manifest: &Manifest,
+        checkpoint: &Checkpoint,
+        key: &VerifierKey,
+        key_changes: usize,
+    ) {
+        self.proof = Some(manifest.proof);
+        self.origin = Some(checkpoint.origin.to_string());
+        self.range = manifest.range.filter(|_| manifest.proof == Proof::Range);
+        self.recorded = manifest
+            .recorded
+            .clone()
+            .filter(|_| manifest.proof == Proof::Range);
+        self.size = Some(checkpoint.size);
+        self.root = Some(checkpoint.root.to_string());
+        self.key = Some(key.to_string());
+        self.key_fingerprint = Some(fingerprint(key));
+        self.key_changes = key_changes;
+        self.exported_by = Some(manifest.exported_by.clone());
+        self.exported_at = Some(manifest.exported_at.clone());
+    }
+
+    pub(super) fn only_signed(&mut self, names: impl Iterator<Item = String>) {
+        self.signed_only = names
+            .filter(|name| member::ONLY_SIGNED.contains(&name.as_str()))
+            .collect();
+        self.signed_only.sort_unstable();
+    }
+
+    pub(super) fn conclude(&mut self) {
+        self.authentic = self.findings_total == 0;
+        self.complete = self.authentic
+            && self.proof == Some(Proof::Range)
+            && self.counts.withheld == 0
+            && self.counts.restricted == 0
+            && self.redacted_sections.is_empty();
+    }
+
+    /// What the findings leave proven, a sentence each.
+    fn proven(&self) -> Vec<String> {
+        let counts = &self.counts;
+        let mut proven = vec![format!(
+            "the texts of {} events are what was recorded, byte for byte; each was in the ledger when the checkpoint was signed",
+            counts.disclosed
+        )];
+        if let (Some(Proof::Range), Some(range)) = (self.proof, self.range) {
+            proven.push(format!(
+                "nothing was added to, dropped from or reordered in the entries {} to {}",
+                range.first, range.last
+            ));
+            let recorded = self.recorded.clone().unwrap_or_default();
+            if let Some(from) = recorded.from {
+                proven.push(format!("no earlier entry was recorded at {from} or later"));
+            }
+            if let Some(to) = recorded.to {
+                proven.push(format!("no later entry was recorded before {to}"));
+            }
+            let gone = counts.expired + counts.erased + counts.restricted;
+            if gone > 0 {
+                proven.push(format!(
+                    "{gone} events are not shown because later entries of the ledger declare it: {} expired, {} erased, {} restricted",
+                    counts.expired, counts.erased, counts.restricted
+                ));
+            }
+        }
+        if let Some(against) = &self.against {
+            proven.push(format!("the head that you kept: {against}"));
+        }
+        proven
+    }
+
+    fn not_proven(&self) -> Vec<String> {
+        let mut not_proven = vec![
+            "that what the events say is true, and that the server's clock was right".to_owned(),
+            "that nobody was shown another ledger: compare the checkpoint with one that somebody else keeps".to_owned(),
+        ];
+        if self.proof == Some(Proof::Selection) {
+            not_proven.insert(0, "that these are all the events that answer the question: a selection says nothing about what was left out".to_owned());
+        }
+        if self.counts.withheld > 0 {
+            not_proven.insert(
+                0,
+                format!("what {} withheld events say", self.counts.withheld),
+            );
+        }
+        if !self.redacted_sections.is_empty() {
+            not_proven.insert(
+                0,
+                format!(
+                    "what the redacted sections say: {}",
+                    self.redacted_sections.join(", ")
+                ),
+            );
+        }
+        not_proven
+    }
+}
+
+/// SHA-256 of the 32 bytes of a public key, in hex.
+pub fn fingerprint(key: &VerifierKey) -> String {
+    hex(&Sha256::digest(key.public().as_bytes()))
+}
+
+/// The report for a person, to be filed.
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let proof = self.proof.map(|proof| match proof {
+            Proof::Range => "bundle, proof `range`: everything between two entries".to_owned(),
+            Proof::Selection => "bundle, proof `selection`: the answer to a query".to_owned(),
+        });
+        let open = |moment: Option<String>| moment.unwrap_or_else(|| "open".to_owned());
+        let recorded = self.recorded.clone();
+        let rows = [
+            ("checked", proof),
+            ("key", self.key.clone()),
+            ("fingerprint", self.key_fingerprint.clone()),
+            ("ledger", self.origin.clone()),
+            (
+                "checkpoint",
+                self.size
+                    .zip(self.root.clone())
+                    .map(|(size, root)| format!("{size} entries, root {root}")),
+            ),
+            (
+                "entries",
+                self.range
+                    .map(|range| format!("{} to {}", range.first, range.last)),
+            ),
+            (
+                "recorded",
+                recorded
+                    .map(|recorded| format!("{} to {}", open(recorded.from), open(recorded.to))),
+            ),
+        ];
+        for (name, value) in rows {
+            if let Some(value) = value {
+                writeln!(formatter, "{name:<12} {value}")?;
+            }
+        }
+        if self.key_changes > 0 {
+            writeln!(
+                formatter,
+                "{:<12} {} key change(s) lead from the key that you gave to this one",
+                "", self.key_changes
+            )?;
+        }
+        if self.proof.is_some() {
+            let counts = &self.counts;
+            writeln!(
+                formatter,
+                "{:<12} {} entries: {} events disclosed, {} expired, {} erased, {} restricted, {} withheld; {} statements",
+                "counts",
+                counts.entries,
+                counts.disclosed,
+                counts.expired,
+                counts.erased,
+                counts.restricted,
+                counts.withheld,
+                counts.statements
+            )?;
+        }
+        for finding in &self.findings {
+            let place = finding
+                .seq
+                .map_or_else(|| "bundle".to_owned(), |seq| format!("seq {seq}"));
+            writeln!(
+                formatter,
+                "{:<12} {place}: {}: {}",
+                "finding", finding.rule, finding.detail
+            )?;
+        }
+        let listed = self.findings.len() as u64;
+        if self.findings_total > listed {
+            writeln!(
+                formatter,
+                "{:<12} and {} more",
+                "",
+                self.findings_total - listed
+            )?;
+        }
+        if !self.authentic {
+            return write!(
+                formatter,
+                "{:<12} NOT VERIFIED: {} finding(s); rely on nothing of it",
+                "verdict", self.findings_total
+            );
+        }
+        write_list(formatter, "proven", &self.proven())?;
+        write_list(formatter, "only signed", &[self.signed_only.join(", ")])?;
+        write_list(formatter, "not proven", &self.not_proven())?;
+        let verdict = if self.complete {
+            "AUTHENTIC and COMPLETE"
+        } else {
+            "AUTHENTIC; NOT COMPLETE, as said above"
+        };
+        write!(formatter, "{:<12} {verdict}", "verdict")
+    }
+}
+
+fn write_list(formatter: &mut fmt::Formatter<'_>, name: &str, lines: &[String]) -> fmt::Result {
+    for (index, line) in lines.iter().enumerate() {
+        let name = if index == 0 { name } else { "" };
+        writeln!(formatter, "{name:<12} - {line}")?;
+    }
+    Ok(())
+}
