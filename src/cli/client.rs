@@ -180,6 +180,21 @@ impl Answer {
         Ok(serde_json::from_str(&self.text().await?)?)
     }
 
+    /// Writes the whole answer as it comes; a problem becomes an error. Gives the number of bytes.
+    pub(super) async fn write_to(mut self, out: &mut impl std::io::Write) -> anyhow::Result<u64> {
+        if self.status >= 400 {
+            self.text().await?;
+            return Ok(0);
+        }
+        let mut bytes = 0;
+        while let Some(part) = self.body.next().await {
+            let part = part?;
+            out.write_all(&part)?;
+            bytes += part.len() as u64;
+        }
+        Ok(bytes)
+    }
+
     /// The answer line by line, as it comes.
     pub(super) async fn lines(
         mut self,

@@ -2,8 +2,10 @@
 //! of the same routes, whether a server runs, or the command opens the directory itself.
 
 mod append;
+mod bundle;
 mod client;
 mod demo;
+mod export;
 mod index;
 mod init;
 mod offline;
@@ -27,6 +29,7 @@ use crate::time::Clock;
 /// Exit codes, so that scripts can tell.
 mod exit {
     pub(super) const FAILED: u8 = 1;
+    pub(super) const USAGE: u8 = 2;
     pub(super) const TAMPERED: u8 = 3;
 }
 
@@ -67,6 +70,11 @@ enum Command {
     /// Prove that an event is in the ledger, and check such proofs
     #[command(subcommand)]
     Receipt(offline::ReceiptCommand),
+    /// Export a signed bundle that proves itself offline
+    Export(export::ExportArgs),
+    /// Verify a bundle, or look at it
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
     /// Verify the whole ledger: chain, tree, signatures, every payload, every index row
     Verify(verify::VerifyArgs),
     /// The look-up index
@@ -171,6 +179,8 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Checkpoint(args) => read::checkpoint(args).await,
         Command::Key(command) => read::key(command).await,
         Command::Receipt(command) => offline::run(command).await,
+        Command::Export(args) => export::run(args).await,
+        Command::Bundle(command) => bundle::run(command),
         Command::Verify(args) => verify::run(args).await,
         Command::Index(command) => index::run(command),
         Command::Demo(args) => demo::run(args).await,

@@ -1,6 +1,6 @@
 //! `trailkeep receipt`: get one, check one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -10,7 +10,7 @@ use super::client::{Client, segment};
 use super::output::{print_bytes, print_json, print_line};
 use super::{TargetArgs, exit};
 use crate::ledger::note::PublicKey;
-use crate::offline::{FILE_BYTES_MAX, check};
+use crate::offline::{check, read_text};
 
 #[derive(Subcommand)]
 pub(super) enum ReceiptCommand {
@@ -66,10 +66,10 @@ pub(super) async fn run(command: ReceiptCommand) -> anyhow::Result<ExitCode> {
             against,
             json,
         } => {
-            let key =
-                PublicKey::parse(&read(&key)?).with_context(|| format!("{}", key.display()))?;
-            let against = against.as_deref().map(read).transpose()?;
-            let report = check(&read(&file)?, &key, against.as_deref());
+            let key = PublicKey::parse(&read_text(&key)?)
+                .with_context(|| format!("{}", key.display()))?;
+            let against = against.as_deref().map(read_text).transpose()?;
+            let report = check(&read_text(&file)?, &key, against.as_deref());
             if json {
                 print_json(&report)?;
             } else {
@@ -82,14 +82,4 @@ pub(super) async fn run(command: ReceiptCommand) -> anyhow::Result<ExitCode> {
             })
         }
     }
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    let too_large = std::fs::metadata(path).is_ok_and(|file| file.len() > FILE_BYTES_MAX);
-    anyhow::ensure!(
-        !too_large,
-        "{} is too large for a receipt, checkpoint or key",
-        path.display()
-    );
-    std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))
 }

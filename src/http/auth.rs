@@ -18,6 +18,8 @@ pub(super) struct Caller {
     pub(super) engine: Arc<Engine>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) entrance: Entrance,
+    /// Id of the API key, or `local`.
+    pub(super) key_id: String,
 }
 
 impl FromRequestParts<App> for Caller {
@@ -49,6 +51,7 @@ impl FromRequestParts<App> for Caller {
             engine: Arc::clone(&app.engine),
             ledger: Arc::clone(ledger),
             entrance: app.entrance,
+            key_id: principal.key_id,
         })
     }
 }

@@ -3,6 +3,7 @@
 mod auth;
 mod body;
 mod events;
+mod exports;
 mod log;
 mod operate;
 pub mod problem;
@@ -52,6 +53,12 @@ pub fn router(engine: Arc<Engine>, entrance: Entrance) -> Router {
         .route("/v1/key", get(log::key))
         .route("/v1/log/{tenant}/checkpoint", get(log::checkpoint))
         .route("/v1/log/{tenant}/tile/{*path}", get(log::tile))
+        .route("/v1/exports", post(exports::start))
+        .route(
+            "/v1/exports/{id}",
+            get(exports::show).delete(exports::remove),
+        )
+        .route("/v1/exports/{id}/file", get(exports::file))
         .route("/v1/verify", post(operate::verify))
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(not_found)

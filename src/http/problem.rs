@@ -113,6 +113,11 @@ impl Problem {
         problem
     }
 
+    /// 409: what is asked for is not in the state that it needs.
+    pub fn conflict_state(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "not-ready", "Not ready", detail)
+    }
+
     /// 413: too large.
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new(

@@ -148,12 +148,36 @@ pub fn inclusion_path<S: TileSource>(
     size: u64,
     source: &S,
 ) -> Result<Vec<TreeHash>, S::Error> {
-    let tree = TileTree::new(size, source);
-    let mut path = Vec::new();
-    if index < size {
-        tree.inclusion(index, 0, size, &mut path)?;
+    InclusionPaths::new(size, source).path(index)
+}
+
+/// Inclusion paths of many leaves of one tree, whose tiles are read once while the indexes ascend.
+pub struct InclusionPaths<'a, S> {
+    tree: TileTree<'a, S>,
+}
+
+/// Tiles that are kept before they are dropped and read again: 8 MiB.
+const TILES_KEPT_MAX: usize = 1_024;
+
+impl<'a, S: TileSource> InclusionPaths<'a, S> {
+    /// The paths of the tree of this size.
+    pub fn new(size: u64, source: &'a S) -> Self {
+        Self {
+            tree: TileTree::new(size, source),
+        }
     }
-    Ok(path)
+
+    /// The path of a leaf, its sibling first. Empty where the index is outside of the tree.
+    pub fn path(&self, index: u64) -> Result<Vec<TreeHash>, S::Error> {
+        if self.tree.read.borrow().len() > TILES_KEPT_MAX {
+            self.tree.read.borrow_mut().clear();
+        }
+        let mut path = Vec::new();
+        if index < self.tree.size {
+            self.tree.inclusion(index, 0, self.tree.size, &mut path)?;
+        }
+        Ok(path)
+    }
 }
 
 /// Consistency path between two sizes of a tree (RFC 6962 section 2.1.2). Empty where there is nothing to prove.

@@ -8,4 +8,5 @@ pub mod epoch;
 pub mod payload;
 pub mod root;
 pub mod secret;
+pub mod spool;
 pub mod wrap;

@@ -1,4 +1,4 @@
-//! What Trailkeep does, one verb a file: append, read, query, verify, init, open.
+//! What Trailkeep does, one verb a file: append, read, query, export, verify, init, open.
 //!
 //! The services decide and act; below them are the store and the keys, above them HTTP and the
 //! command line.
@@ -7,6 +7,8 @@ pub mod api_key;
 pub mod append;
 pub mod clock;
 mod clock_guard;
+pub mod export;
+pub mod exports;
 pub mod failpoint;
 pub mod init;
 pub mod keyring;
@@ -43,6 +45,10 @@ pub struct Engine {
     pub clock: Arc<dyn Clock>,
     /// The one writer.
     pub writer: WriterThread,
+    /// Exports under way and ready.
+    pub exports: exports::Exports,
+    /// Free space below which nothing but destruction uses the disk.
+    pub min_free_bytes: u64,
     tenants: HashMap<TenantName, Arc<Ledger>>,
     merger: merging::MergeThread,
     _lock: DirectoryLock,

@@ -194,6 +194,8 @@ impl Files {
             keyring,
             clock,
             writer,
+            exports: super::exports::Exports::default(),
+            min_free_bytes,
             tenants,
             merger,
             _lock: lock,
@@ -218,8 +220,8 @@ fn record_confirmation(
             ("action", b"\"trailkeep.clock.confirm\""),
             ("clock", confirmed.as_bytes()),
         ];
-        append_system(writer, ledger, &sections)
-            .map_err(|error| OpenError::ClockConfirmation(Box::new(error)))?;
+        let recorded = append_system(writer, ledger, &sections);
+        recorded.map_err(|error| OpenError::ClockConfirmation(Box::new(error)))?;
     }
     Ok(())
 }

@@ -239,19 +239,9 @@ impl CentralHeader {
         if disk != 0 || internal > 1 || !is_regular_file(made_by, external) {
             return Err(refuse(&name, "it is not a regular file"));
         }
-        let mut large = read_extra(&name, extra)?;
-        let mut widen = |value: u64| {
-            if value == SATURATED_32 && !large.is_empty() {
-                large.remove(0)
-            } else {
-                value
-            }
-        };
-        let (size_bytes, compressed_bytes, offset) =
-            (widen(size), widen(compressed), widen(offset));
-        if !large.is_empty() {
-            return Err(refuse(&name, "its ZIP64 field says more than it should"));
-        }
+        let widened = widen([size, compressed, offset], &read_extra(&name, extra)?);
+        let [size_bytes, compressed_bytes, offset] =
+            widened.ok_or_else(|| refuse(&name, "its ZIP64 field contradicts its header"))?;
         Ok(Self {
             common: Common {
                 version_needed,
@@ -301,18 +291,14 @@ impl CentralHeader {
             ));
         }
         let is_streamed = flags & FLAG_DESCRIPTOR != 0;
-        let mut large = read_extra(name, extra)?.into_iter();
-        let mut widen = |value| match value {
-            SATURATED_32 => large.next().unwrap_or(value),
-            _ => value,
+        let widened = widen([size, compressed], &read_extra(name, extra)?);
+        let said = if is_streamed {
+            (0, Some([0, 0]))
+        } else {
+            let sizes = [self.size_bytes, self.compressed_bytes];
+            (u64::from(self.crc32), Some(sizes))
         };
-        let found = (crc32, widen(size), widen(compressed));
-        let said = (
-            u64::from(self.crc32),
-            self.size_bytes,
-            self.compressed_bytes,
-        );
-        if found != if is_streamed { (0, 0, 0) } else { said } || large.next().is_some() {
+        if (crc32, widened) != said {
             return Err(refuse(name, "its local header contradicts the directory"));
         }
         let data_offset = self.offset + LOCAL_BYTES + name_bytes + extra_bytes;
@@ -394,6 +380,26 @@ fn refuse(name: &[u8], what: &'static str) -> ArchiveError {
         name: String::from_utf8_lossy(name).escape_debug().to_string(),
         what,
     }
+}
+
+/// The header's numbers, those that do not fit it taken from the ZIP64 field. Where all fit, the field may
+/// repeat the first of them, as some programs have it, but not say anything else.
+fn widen<const N: usize>(header: [u64; N], field: &[u64]) -> Option<[u64; N]> {
+    let saturated = header
+        .iter()
+        .filter(|value| **value == SATURATED_32)
+        .count();
+    if saturated == 0 {
+        return header.starts_with(field).then_some(header);
+    }
+    if field.len() != saturated {
+        return None;
+    }
+    let mut large = field.iter();
+    Some(header.map(|value| match value {
+        SATURATED_32 => large.next().copied().unwrap_or(value),
+        _ => value,
+    }))
 }
 
 /// The numbers of the ZIP64 field, which is the only one that a bundle has.

@@ -249,7 +249,7 @@ impl Check<'_> {
                 ),
             );
         }
-        self.finish(signed, streams, last)
+        self.finish(signed, streams, (first, last))
     }
 
     /// The entry must follow the one before. After a finding the chain goes on from what is there.
@@ -399,11 +399,16 @@ impl Check<'_> {
         Ok(false)
     }
 
-    fn finish(&mut self, signed: &Signed, mut streams: Streams<'_>, last: Seq) -> io::Result<()> {
+    fn finish(
+        &mut self,
+        signed: &Signed,
+        mut streams: Streams<'_>,
+        (first, last): (Seq, Seq),
+    ) -> io::Result<()> {
         self.take_disposition(&mut streams, None)?;
         while let Some(Ok(bytes)) = streams.statements.take() {
             if let Ok(entry) = Entry::decode(&bytes)
-                && entry.seq <= last
+                && (first..=last).contains(&entry.seq)
             {
                 self.add(
                     entry.seq.get(),

@@ -203,12 +203,12 @@ pub async fn append(
     Err(AppendError::Busy)
 }
 
-/// Appends a system event, and waits for it; not to be called on the event loop.
+/// Appends a system event, and waits for it; not to be called on the event loop. Gives its seq.
 pub(super) fn append_system(
     writer: &WriterThread,
     ledger: &Ledger,
     sections: &[(&str, &[u8])],
-) -> Result<(), AppendError> {
+) -> Result<Seq, AppendError> {
     let submission = Submission {
         ledger: ledger.record.number,
         events: vec![prepare_system(
@@ -220,10 +220,16 @@ pub(super) fn append_system(
         looked_up_below: Seq::new(0),
     };
     let answer = writer.push(submission)?;
-    answer
+    let accepted = answer
         .blocking_recv()
         .unwrap_or(Err(Refusal::OutcomeUnknown))?;
-    Ok(())
+    let entry = accepted
+        .entries
+        .first()
+        .and_then(|bytes| Entry::decode(bytes).ok());
+    entry
+        .map(|entry| entry.seq)
+        .ok_or(AppendError::OutcomeUnknown)
 }
 
 type Answer = tokio::sync::oneshot::Receiver<Result<Accepted, Refusal>>;

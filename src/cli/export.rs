@@ -1,0 +1,180 @@
+//! `trailkeep export`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::TargetArgs;
+use super::client::Client;
+use super::output::{print_json, print_line, progress_bar};
+use crate::offline::read_text;
+
+/// How often a job is asked how far it is.
+const POLL: Duration = Duration::from_millis(50);
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  trailkeep export --dir D --out all.zip
+  trailkeep export --dir D --out november.zip --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z
+  trailkeep export --dir D --out some.zip --seq 17..42 --redact input,output
+  trailkeep export --dir D --out chats.zip --action chat.completion --recipient age1...
+
+A bundle proves itself offline: `trailkeep bundle verify B.zip --key PUBLIC.pem`. Without --action it is a
+range: nothing between its ends can be left out. With --action it is a selection. --from is inclusive, --to
+exclusive, both ends of --seq are inclusive. The export is recorded in the ledger.")]
+pub(super) struct ExportArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// File to write; it appears when it is complete
+    #[arg(long, value_name = "B.zip")]
+    out: PathBuf,
+    /// Recorded at this moment (RFC 3339) or later
+    #[arg(long, value_name = "T")]
+    from: Option<String>,
+    /// Recorded before this moment (RFC 3339)
+    #[arg(long, value_name = "T")]
+    to: Option<String>,
+    /// From one entry to another, both included
+    #[arg(long, value_name = "A..B", conflicts_with_all = ["from", "to"])]
+    seq: Option<String>,
+    /// Only the events with this action
+    #[arg(long, value_name = "A")]
+    action: Option<String>,
+    /// Sections to replace by their digests, such as input,output
+    #[arg(long, value_name = "SECTIONS", value_delimiter = ',')]
+    redact: Vec<String>,
+    /// Encrypt for this age recipient; may be given several times
+    #[arg(long, value_name = "age1...")]
+    recipient: Vec<String>,
+    /// Include the proof that the ledger still begins with what this checkpoint signs
+    #[arg(long, value_name = "OLD_CHECKPOINT_FILE")]
+    against: Vec<PathBuf>,
+    /// Print JSON: {"file","proof","range","recorded","counts","export_seq","size","bytes","sha256","encrypted"}
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
+    let against = args
+        .against
+        .iter()
+        .map(|path| read_text(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let question = json!({
+        "from": args.from,
+        "to": args.to,
+        "seq": args.seq,
+        "action": args.action,
+        "redact": args.redact,
+        "recipients": args.recipient,
+        "against": against,
+    });
+    let client = Client::to(&args.target)?;
+    let exported = export_to(&client, &question, &args.out).await;
+    client.close().await?;
+    let mut summary = exported?;
+    if args.json {
+        summary["file"] = json!(args.out);
+        print_json(&summary)?;
+    } else {
+        print_line(&describe(&summary, &args.out))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks for a bundle, waits for it, and puts it where it belongs. Gives what it holds.
+pub(super) async fn export_to(
+    client: &Client,
+    question: &Value,
+    out: &Path,
+) -> anyhow::Result<Value> {
+    // A place that can't be written to is found before the work is done.
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".trailkeep-export-")
+        .tempfile_in(folder)
+        .with_context(|| format!("can't write to {}", folder.display()))?;
+    let body = serde_json::to_vec(question)?;
+    let mut job: Value = client
+        .send("POST", "/v1/exports", Some("application/json"), body)
+        .await?
+        .json()
+        .await?;
+    let id = job["id"]
+        .as_str()
+        .context("the server named no export")?
+        .to_owned();
+    let bar = progress_bar(0, "exporting");
+    while job["state"] == "running" {
+        if let (Some(done), Some(total)) = (
+            job["progress"]["done"].as_u64(),
+            job["progress"]["total"].as_u64(),
+        ) {
+            bar.set_length(total);
+            bar.set_position(done);
+        }
+        tokio::time::sleep(POLL).await;
+        job = client.get(&format!("/v1/exports/{id}")).await?;
+    }
+    bar.finish_and_clear();
+    if job["state"] != "done" {
+        bail!(
+            "the export failed: {}",
+            job["error"].as_str().unwrap_or("no reason was given")
+        );
+    }
+    let answer = client
+        .send("GET", &format!("/v1/exports/{id}/file"), None, Vec::new())
+        .await?;
+    let bytes = answer.write_to(file.as_file_mut()).await?;
+    if job["bytes"].as_u64() != Some(bytes) {
+        bail!("the bundle came incomplete: {bytes} bytes");
+    }
+    let failed = || format!("can't write {}", out.display());
+    file.as_file_mut()
+        .flush()
+        .and_then(|()| file.as_file().sync_all())
+        .with_context(failed)?;
+    file.persist(out).with_context(failed)?;
+    client
+        .send("DELETE", &format!("/v1/exports/{id}"), None, Vec::new())
+        .await?
+        .text()
+        .await?;
+    Ok(job)
+}
+
+fn describe(summary: &Value, out: &Path) -> String {
+    let count = |name: &str| summary["counts"][name].as_u64().unwrap_or_default();
+    let what = match summary["range"].as_object() {
+        Some(range) => format!("range, entries {} to {}", range["first"], range["last"]),
+        None => "selection".to_owned(),
+    };
+    let sealed = if summary["encrypted"] == true {
+        "\nencrypted    with age: `age -d -i KEY_FILE` opens it"
+    } else {
+        ""
+    };
+    format!(
+        "bundle       {}\nproof        {what}\ncounts       {} entries: {} events disclosed, {} expired, {} erased, {} restricted, {} withheld; {} statements\n\
+         recorded     as seq {}\nbytes        {}\nsha256       {}{sealed}",
+        out.display(),
+        count("entries"),
+        count("disclosed"),
+        count("expired"),
+        count("erased"),
+        count("restricted"),
+        count("withheld"),
+        count("statements"),
+        summary["export_seq"],
+        summary["bytes"],
+        summary["sha256"].as_str().unwrap_or_default(),
+    )
+}

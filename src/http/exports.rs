@@ -1,0 +1,365 @@
+//! `/v1/exports`: bundles, made as jobs (docs/api.md, "Exports").
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
+use serde::{Deserialize, Serialize};
+
+use super::auth::Caller;
+use super::problem::Problem;
+use crate::ids::Seq;
+use crate::seal::spool::Spool;
+use crate::service::blocking;
+use crate::service::export::{ExportRequest, ExportSummary, Scope};
+use crate::service::exports::{Job, StartError, Status};
+use crate::time::UnixMillis;
+
+/// Bytes of a question: it may hold several checkpoints.
+const QUESTION_BYTES_MAX: usize = 1 << 20;
+
+/// The body of `POST /v1/exports`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    from: Option<String>,
+    to: Option<String>,
+    seq: Option<String>,
+    action: Option<String>,
+    #[serde(default)]
+    redact: Vec<String>,
+    #[serde(default)]
+    recipients: Vec<String>,
+    #[serde(default)]
+    against: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<ShownProgress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(flatten)]
+    summary: Option<Box<ExportSummary>>,
+}
+
+#[derive(Serialize)]
+struct ShownProgress {
+    done: u64,
+    total: u64,
+}
+
+/// `POST /v1/exports`: begins one. It is recorded in the ledger before the answer is sent.
+pub(super) async fn start(caller: Caller, body: Body) -> Result<Response, Problem> {
+    let body = to_bytes(body, QUESTION_BYTES_MAX).await;
+    let body = body.map_err(|_| Problem::too_large("the question is larger than 1 MiB"))?;
+    let request = read_question(&body, &caller)?;
+    let (engine, ledger) = (Arc::clone(&caller.engine), Arc::clone(&caller.ledger));
+    let id = blocking(move || engine.exports.start(&engine, &ledger, request)).await?;
+    let job = caller.engine.exports.find(&caller.ledger, &id);
+    let job = job.ok_or_else(Problem::internal)?;
+    let location =
+        HeaderValue::from_str(&format!("/v1/exports/{id}")).map_err(|_| Problem::internal())?;
+    Ok((
+        StatusCode::ACCEPTED,
+        [(header::LOCATION, location)],
+        Json(shown(id, &job)),
+    )
+        .into_response())
+}
+
+/// `GET /v1/exports/{id}`: how far it is.
+pub(super) async fn show(caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
+    let job = find(&caller, &id)?;
+    Ok(Json(shown(id, &job)).into_response())
+}
+
+/// `DELETE /v1/exports/{id}`: stops it, or drops its file.
+pub(super) async fn remove(caller: Caller, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    if caller.engine.exports.remove(&caller.ledger, &id) {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(no_such_export())
+    }
+}
+
+/// `GET /v1/exports/{id}/file`: the bundle, whole or a range of its bytes (RFC 9110 section 14).
+pub(super) async fn file(
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let job = find(&caller, &id)?;
+    let Some((file, summary)) = job.file() else {
+        return Err(Problem::conflict_state(
+            "the export is not ready: look at /v1/exports/{id} until its state is `done`",
+        ));
+    };
+    let tag = format!("\"{}\"", summary.sha256);
+    let size = file.size_bytes();
+    let wanted = match asked_range(&headers, &tag, size) {
+        Asked::Whole => None,
+        Asked::Part(first, last) => Some((first, last)),
+        Asked::Unsatisfiable => {
+            let range = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
+            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, range).into_response());
+        }
+    };
+    let (first, end) = wanted.map_or((0, size), |(first, last)| (first, last + 1));
+    let (kind, name) = if summary.encrypted {
+        ("application/age-encryption", "bundle.zip.age")
+    } else {
+        ("application/zip", "bundle.zip")
+    };
+    let head = [
+        (header::CONTENT_TYPE, kind.to_owned()),
+        (header::CONTENT_LENGTH, (end - first).to_string()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+        (header::ACCEPT_RANGES, "bytes".to_owned()),
+        (header::ETAG, tag),
+        (header::CACHE_CONTROL, "private, no-store".to_owned()),
+    ];
+    let body = Body::from_stream(chunks(file, first, end));
+    Ok(match wanted {
+        None => (head, body).into_response(),
+        Some((first, last)) => {
+            let range = [(
+                header::CONTENT_RANGE,
+                format!("bytes {first}-{last}/{size}"),
+            )];
+            (StatusCode::PARTIAL_CONTENT, head, range, body).into_response()
+        }
+    })
+}
+
+fn chunks(
+    file: Arc<Spool>,
+    first: u64,
+    end: u64,
+) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> {
+    stream::try_unfold(first, move |offset| {
+        let file = Arc::clone(&file);
+        async move {
+            if offset >= end {
+                return Ok(None);
+            }
+            let chunk = blocking(move || file.read_chunk(offset)).await?;
+            let count = (chunk.len() as u64).min(end - offset);
+            let bytes = Bytes::copy_from_slice(&chunk[..count as usize]);
+            Ok(Some((bytes, offset + count)))
+        }
+    })
+}
+
+enum Asked {
+    Whole,
+    Part(u64, u64),
+    Unsatisfiable,
+}
+
+/// One range of bytes. Several, malformed ones and those of another file are answered with the whole, as
+/// RFC 9110 allows.
+fn asked_range(headers: &HeaderMap, tag: &str, size: u64) -> Asked {
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    if text(header::IF_RANGE).is_some_and(|known| known != tag) {
+        return Asked::Whole;
+    }
+    let Some((first, last)) = text(header::RANGE)
+        .and_then(|range| range.strip_prefix("bytes="))
+        .and_then(|range| range.split_once('-'))
+    else {
+        return Asked::Whole;
+    };
+    match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(first), Ok(last)) if first <= last && first < size => {
+            Asked::Part(first, last.min(size - 1))
+        }
+        (Ok(first), _) if last.is_empty() && first < size => Asked::Part(first, size - 1),
+        (_, Ok(count)) if first.is_empty() && count > 0 && size > 0 => {
+            Asked::Part(size.saturating_sub(count), size - 1)
+        }
+        (Ok(first), last_read) if first >= size && (last.is_empty() || last_read.is_ok()) => {
+            Asked::Unsatisfiable
+        }
+        (_, Ok(0)) if first.is_empty() => Asked::Unsatisfiable,
+        _ => Asked::Whole,
+    }
+}
+
+fn find(caller: &Caller, id: &str) -> Result<Arc<Job>, Problem> {
+    let job = caller.engine.exports.find(&caller.ledger, id);
+    job.ok_or_else(no_such_export)
+}
+
+fn no_such_export() -> Problem {
+    Problem::not_found(
+        "there is no such export: it was deleted or waited for over an hour, or the server was restarted; ask for it again",
+    )
+}
+
+fn shown(id: String, job: &Job) -> Shown {
+    let mut shown = Shown {
+        id,
+        state: "running",
+        progress: None,
+        error: None,
+        summary: None,
+    };
+    match job.status() {
+        Status::Running { done, total } => shown.progress = Some(ShownProgress { done, total }),
+        Status::Done(summary) => {
+            shown.state = "done";
+            shown.summary = Some(summary);
+        }
+        Status::Failed(error) => {
+            shown.state = "failed";
+            shown.error = Some(error);
+        }
+    }
+    shown
+}
+
+fn read_question(body: &[u8], caller: &Caller) -> Result<ExportRequest, Problem> {
+    let body: &[u8] = if body.is_empty() { b"{}" } else { body };
+    let question: Question = serde_json::from_slice(body).map_err(|error| {
+        Problem::bad_request(format!(
+            "the body must be a JSON object with from, to, seq (\"A..B\"), action, redact, recipients and against, all optional (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    let moment = |name: &str, text: &Option<String>| {
+        let wrong = || {
+            Problem::bad_request(format!(
+                "`{name}` must be an RFC 3339 time such as 2026-11-24T09:30:00Z"
+            ))
+        };
+        text.as_deref()
+            .map(|text| UnixMillis::parse_rfc3339(text).ok_or_else(wrong))
+            .transpose()
+    };
+    let scope = match &question.seq {
+        None => Scope::Time {
+            from: moment("from", &question.from)?,
+            to: moment("to", &question.to)?,
+        },
+        Some(_) if question.from.is_some() || question.to.is_some() => {
+            return Err(Problem::bad_request(
+                "name a time or a range of seqs, not both",
+            ));
+        }
+        Some(text) => {
+            let (first, last) = read_seqs(text).ok_or_else(|| {
+                Problem::bad_request("`seq` must be two numbers, such as 17..42; both are included")
+            })?;
+            Scope::Seqs { first, last }
+        }
+    };
+    Ok(ExportRequest {
+        scope,
+        action: question.action,
+        redact: question.redact,
+        recipients: question.recipients,
+        against: question.against,
+        asked_by: caller.key_id.clone(),
+    })
+}
+
+fn read_seqs(text: &str) -> Option<(Seq, Seq)> {
+    let (first, last) = text.split_once("..")?;
+    let read = |text: &str| {
+        text.parse()
+            .ok()
+            .map(Seq::new)
+            .filter(|seq| *seq <= Seq::MAX)
+    };
+    Some((read(first)?, read(last)?))
+}
+
+impl From<StartError> for Problem {
+    fn from(error: StartError) -> Self {
+        let detail = error.to_string();
+        match error {
+            StartError::Busy => Self::unavailable(detail, 30),
+            StartError::Export(error) if error.is_of_the_question() => Self::bad_request(detail),
+            StartError::Export(crate::service::export::ExportError::Append(error)) => {
+                (*error).into()
+            }
+            StartError::Export(_) | StartError::Random(_) => {
+                tracing::error!(%error, "an export could not be begun");
+                Self::damaged(detail)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_of_bytes() {
+        let ask = |range: &str, if_range: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RANGE, range.parse().unwrap());
+            if !if_range.is_empty() {
+                headers.insert(header::IF_RANGE, if_range.parse().unwrap());
+            }
+            match asked_range(&headers, "\"a\"", 10) {
+                Asked::Whole => "whole".to_owned(),
+                Asked::Part(first, last) => format!("{first}-{last}"),
+                Asked::Unsatisfiable => "416".to_owned(),
+            }
+        };
+        for (range, expected) in [
+            ("bytes=0-0", "0-0"),
+            ("bytes=3-99", "3-9"),
+            ("bytes=3-", "3-9"),
+            ("bytes=-3", "7-9"),
+            ("bytes=-99", "0-9"),
+            ("bytes=10-", "416"),
+            ("bytes=10-12", "416"),
+            ("bytes=-0", "416"),
+            ("bytes=5-3", "whole"),
+            ("bytes=1-2,4-5", "whole"),
+            ("bytes=a-b", "whole"),
+            ("lines=1-2", "whole"),
+        ] {
+            assert_eq!(ask(range, ""), expected, "{range}");
+        }
+        assert_eq!(ask("bytes=1-2", "\"a\""), "1-2");
+        assert_eq!(ask("bytes=1-2", "\"b\""), "whole");
+    }
+
+    #[test]
+    fn ranges_of_seqs() {
+        let read = |text| read_seqs(text).map(|(first, last)| (first.get(), last.get()));
+        assert_eq!(read("3..17"), Some((3, 17)));
+        for bad in [
+            "",
+            "3",
+            "3..",
+            "..3",
+            "a..b",
+            "3-17",
+            "0..99999999999999999999",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

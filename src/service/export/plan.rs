@@ -1,0 +1,291 @@
+//! What an export holds, decided before anything is read; and its record in the ledger.
+
+use serde_json::{Value, json};
+
+use super::{ExportError, ExportRequest, OlderHead, Scope};
+use crate::bundle::line::ALWAYS_DISCLOSED;
+use crate::bundle::manifest::{Proof, Recorded, SeqRange};
+use crate::ids::{LookupKey, Seq};
+use crate::ledger::checkpoint::Checkpoint;
+use crate::ledger::entry::Entry;
+use crate::ledger::event::shape::{RECEIVED, SECTIONS};
+use crate::seal::secret::TagLabel;
+use crate::service::Engine;
+use crate::service::append::append_system;
+use crate::service::ledger::Ledger;
+use crate::service::read::ReadError;
+use crate::time::UnixMillis;
+
+/// Seqs that one look-up in the index gives.
+const SEQS_PER_LOOKUP: usize = 10_000;
+
+/// What an export will hold.
+pub struct Plan {
+    pub(super) request: ExportRequest,
+    pub(super) recipients: Vec<age::x25519::Recipient>,
+    pub(super) older: Vec<OlderHead>,
+    pub(super) seqs: Seqs,
+    pub(super) recorded: Option<Recorded>,
+    pub(super) export_seq: Seq,
+    pub(super) exported_at: UnixMillis,
+}
+
+/// The entries of a bundle.
+#[derive(Clone, Debug)]
+pub(super) enum Seqs {
+    /// All between two, both in it.
+    Range(Seq, Seq),
+    /// The events of a selection, ascending.
+    Selection(Vec<u64>),
+}
+
+impl Seqs {
+    pub(super) fn count(&self) -> u64 {
+        match self {
+            Self::Range(first, last) => last.get() - first.get() + 1,
+            Self::Selection(seqs) => seqs.len() as u64,
+        }
+    }
+
+    pub(super) fn proof(&self) -> Proof {
+        match self {
+            Self::Range(..) => Proof::Range,
+            Self::Selection(_) => Proof::Selection,
+        }
+    }
+
+    pub(super) fn range(&self) -> Option<SeqRange> {
+        match self {
+            Self::Range(first, last) => Some(SeqRange {
+                first: first.get(),
+                last: last.get(),
+            }),
+            Self::Selection(_) => None,
+        }
+    }
+
+    pub(super) fn contains(&self, seq: Seq) -> bool {
+        match self {
+            Self::Range(first, last) => (*first..=*last).contains(&seq),
+            Self::Selection(_) => false,
+        }
+    }
+}
+
+impl Plan {
+    /// Entries that the bundle will hold.
+    pub fn entries(&self) -> u64 {
+        self.seqs.count()
+    }
+
+    /// The entry that records the export.
+    pub fn export_seq(&self) -> Seq {
+        self.export_seq
+    }
+}
+
+/// Decides what a bundle holds, and records the export: from here on it is seen (invariant 7).
+pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<Plan, ExportError> {
+    let recipients = request
+        .recipients
+        .iter()
+        .map(|text| {
+            text.parse()
+                .map_err(|_| ExportError::Recipient(text.clone()))
+        })
+        .collect::<Result<_, _>>()?;
+    check_redaction(&request.redact)?;
+    let size = ledger.published().head.size;
+    let older = request
+        .against
+        .iter()
+        .map(|note| older_head(ledger, note, size))
+        .collect::<Result<_, _>>()?;
+    let (first, end) = ends(engine, ledger, &request.scope, size)?;
+    let seqs = match &request.action {
+        None => Seqs::Range(first, Seq::new(end.get() - 1)),
+        Some(action) => Seqs::Selection(selected(engine, ledger, action, first, end)?),
+    };
+    let export_seq = record(engine, ledger, &request, &seqs)?;
+    let recorded = match seqs {
+        Seqs::Range(..) => Some(covered_time(engine, ledger, &request.scope, end)?),
+        Seqs::Selection(_) => None,
+    };
+    Ok(Plan {
+        recipients,
+        older,
+        seqs,
+        recorded,
+        export_seq,
+        exported_at: entry_at(engine, ledger, export_seq)?.recorded_at,
+        request,
+    })
+}
+
+fn check_redaction(names: &[String]) -> Result<(), ExportError> {
+    let known = |name: &str| name == RECEIVED || SECTIONS.iter().any(|field| field.name == name);
+    for name in names {
+        if ALWAYS_DISCLOSED.contains(&name.as_str()) {
+            let why = "without action, id, occurred_at and outcome an event counts as withheld";
+            return Err(ExportError::NotRedactable(name.clone(), why));
+        }
+        if !known(name) {
+            let why = "there is no such section; schema/event.schema.json lists them";
+            return Err(ExportError::NotRedactable(name.clone(), why));
+        }
+    }
+    Ok(())
+}
+
+fn older_head(ledger: &Ledger, note: &str, size: u64) -> Result<OlderHead, ExportError> {
+    let older = Checkpoint::open(note, &ledger.verifier).map_err(ExportError::Against)?;
+    if older.size > size {
+        return Err(ExportError::LargerThanLedger {
+            older: older.size,
+            size,
+        });
+    }
+    Ok(older)
+}
+
+/// The first seq of a scope and the one after its last, which is larger.
+fn ends(
+    engine: &Engine,
+    ledger: &Ledger,
+    scope: &Scope,
+    size: u64,
+) -> Result<(Seq, Seq), ExportError> {
+    let number = ledger.record.number;
+    match *scope {
+        Scope::Seqs { first, last } => {
+            if first <= last && last.get() < size {
+                Ok((first, last.next()))
+            } else {
+                Err(ExportError::NoSuchRange { last: size - 1 })
+            }
+        }
+        Scope::Time { from, to } => {
+            let edge = |moment: Option<UnixMillis>, open| match moment {
+                Some(moment) => engine.ledgers.first_recorded_at(number, size, moment.get()),
+                None => Ok(Seq::new(open)),
+            };
+            let (first, end) = (edge(from, 0)?, edge(to, size)?);
+            if first < end {
+                return Ok((first, end));
+            }
+            Err(ExportError::NothingRecorded {
+                first: entry_at(engine, ledger, Seq::new(0))?.recorded_at,
+                last: entry_at(engine, ledger, Seq::new(size - 1))?.recorded_at,
+            })
+        }
+    }
+}
+
+fn selected(
+    engine: &Engine,
+    ledger: &Ledger,
+    action: &str,
+    first: Seq,
+    end: Seq,
+) -> Result<Vec<u64>, ExportError> {
+    let key = LookupKey::from(ledger.index_key.tag(TagLabel::Action, "", action));
+    let mut seqs: Vec<u64> = Vec::new();
+    let mut next = first;
+    loop {
+        let found = engine
+            .index
+            .find(ledger.record.number, key, next, end, SEQS_PER_LOOKUP)?;
+        seqs.extend(found.iter().map(|seq| seq.get()));
+        match found.last() {
+            Some(last) if found.len() == SEQS_PER_LOOKUP => next = last.next(),
+            _ => return Ok(seqs),
+        }
+    }
+}
+
+/// The export's own entry: who, what kind, names of the filters, no value of any.
+fn record(
+    engine: &Engine,
+    ledger: &Ledger,
+    request: &ExportRequest,
+    seqs: &Seqs,
+) -> Result<Seq, ExportError> {
+    let section = json!({
+        "by": request.asked_by,
+        "proof": seqs.proof(),
+        "filters": names_of_filters(request),
+        "entries": seqs.count(),
+        "redacted_sections": request.redact,
+        "recipients": request.recipients.len(),
+    })
+    .to_string();
+    let sections: [(&str, &[u8]); 2] = [
+        ("action", b"\"trailkeep.export\""),
+        ("export", section.as_bytes()),
+    ];
+    append_system(&engine.writer, ledger, &sections)
+        .map_err(|error| ExportError::Append(Box::new(error)))
+}
+
+fn names_of_filters(request: &ExportRequest) -> Vec<&'static str> {
+    let scope = match request.scope {
+        Scope::Time { from, to } => [from.map(|_| "from"), to.map(|_| "to")],
+        Scope::Seqs { .. } => [Some("seq"), None],
+    };
+    scope
+        .into_iter()
+        .chain([request.action.as_ref().map(|_| "action")])
+        .flatten()
+        .collect()
+}
+
+/// The time that a range provably covers: up to `to` only if the entry after it was recorded by then,
+/// which a `to` in the future is not.
+fn covered_time(
+    engine: &Engine,
+    ledger: &Ledger,
+    scope: &Scope,
+    end: Seq,
+) -> Result<Recorded, ExportError> {
+    let Scope::Time { from, to } = *scope else {
+        return Ok(Recorded::default());
+    };
+    let after = entry_at(engine, ledger, end)?.recorded_at;
+    Ok(Recorded {
+        from: from.map(|moment| moment.to_string()),
+        to: to
+            .filter(|to| after >= *to)
+            .map(|moment| moment.to_string()),
+    })
+}
+
+pub(super) fn entry_at(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Entry, ExportError> {
+    let range = seq.get()..seq.get() + 1;
+    let bytes = engine.ledgers.entries(ledger.record.number, range)?;
+    let bytes = bytes.first().ok_or(ReadError::NotFound)?;
+    Entry::decode(bytes).map_err(|error| ReadError::Entry { seq, error }.into())
+}
+
+/// The question in its own words, for the manifest and for people.
+pub(super) fn question(request: &ExportRequest) -> Value {
+    let mut question = serde_json::Map::new();
+    match request.scope {
+        Scope::Time { from, to } => {
+            for (name, moment) in [("from", from), ("to", to)] {
+                if let Some(moment) = moment {
+                    question.insert(name.to_owned(), json!(moment.to_string()));
+                }
+            }
+        }
+        Scope::Seqs { first, last } => {
+            question.insert("seq".to_owned(), json!(format!("{first}..{last}")));
+        }
+    }
+    if let Some(action) = &request.action {
+        question.insert("action".to_owned(), json!(action));
+    }
+    if !request.redact.is_empty() {
+        question.insert("redact".to_owned(), json!(request.redact));
+    }
+    Value::Object(question)
+}

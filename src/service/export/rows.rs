@@ -1,0 +1,218 @@
+//! Entries with their texts: read in short transactions, opened side by side, given in order.
+
+use std::borrow::Cow;
+use std::num::NonZeroUsize;
+
+use super::ExportError;
+use super::plan::Seqs;
+use super::summary::Brief;
+use crate::bundle::line::{Line, Section};
+use crate::bundle::table;
+use crate::ids::Seq;
+use crate::ledger::commitment::{section_digest, section_salt};
+use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
+use crate::seal::payload::{OpenedEvent, open};
+use crate::service::Engine;
+use crate::service::ledger::Ledger;
+use crate::service::read::ReadError;
+
+/// Entries read in one transaction at most (docs/design.md, "No long readers").
+const ENTRIES_PER_READ: u64 = 1_000;
+/// Payloads that are opened together are to have about so many bytes.
+const BYTES_PER_READ: u64 = 4 << 20;
+
+/// An entry with what the bundle says of it.
+pub(super) struct Row {
+    pub(super) entry: Entry,
+    pub(super) bytes: EntryBytes,
+    /// Its line for events.jsonl or statements.jsonl.
+    pub(super) line: Vec<u8>,
+    /// Its line for events.csv, and for the summary; statements have none.
+    pub(super) event: Option<(Vec<u8>, Brief)>,
+}
+
+/// Reads the entries of a bundle, in order, some at a time.
+pub(super) struct Rows<'a> {
+    engine: &'a Engine,
+    ledger: &'a Ledger,
+    redact: &'a [String],
+    seqs: &'a Seqs,
+    next: u64,
+    per_read: u64,
+}
+
+/// An entry and its payload, as stored.
+struct Stored {
+    seq: Seq,
+    bytes: EntryBytes,
+    payload: Vec<u8>,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn new(
+        engine: &'a Engine,
+        ledger: &'a Ledger,
+        redact: &'a [String],
+        seqs: &'a Seqs,
+    ) -> Self {
+        Self {
+            engine,
+            ledger,
+            redact,
+            seqs,
+            next: 0,
+            per_read: 64,
+        }
+    }
+
+    /// The next entries; none at the end. The first rows carry excerpts for the summary's table.
+    pub(super) fn read(&mut self, with_excerpts: bool) -> Result<Vec<Row>, ExportError> {
+        let end = self.seqs.count().min(self.next + self.per_read);
+        let stored = match self.seqs {
+            Seqs::Range(first, _) => self.read_range(first.get() + self.next, first.get() + end)?,
+            Seqs::Selection(seqs) => seqs[self.next as usize..end as usize]
+                .iter()
+                .map(|seq| read_one(self.engine, self.ledger, Seq::new(*seq)))
+                .collect::<Result<_, _>>()?,
+        };
+        let bytes: u64 = stored.iter().map(|row| row.payload.len() as u64).sum();
+        let each = (bytes / (end - self.next).max(1)).max(1);
+        self.next = end;
+        self.per_read = (BYTES_PER_READ / each).clamp(16, ENTRIES_PER_READ);
+        self.render_side_by_side(&stored, with_excerpts)
+    }
+
+    fn read_range(&self, start: u64, end: u64) -> Result<Vec<Stored>, ExportError> {
+        let (ledgers, number) = (&self.engine.ledgers, self.ledger.record.number);
+        let entries = ledgers.entry_rows(number, start..end)?;
+        let mut payloads = ledgers
+            .payload_rows(number, start..end)?
+            .into_iter()
+            .peekable();
+        let mut stored = Vec::with_capacity(entries.len());
+        for (expected, (seq, bytes)) in (start..end).zip(entries) {
+            let payload = payloads.next_if(|(found, _)| *found == seq);
+            let (_, payload) = payload.ok_or(ReadError::PayloadMissing(seq))?;
+            if seq.get() != expected {
+                return Err(ReadError::NotFound.into());
+            }
+            let bytes = EntryBytes::try_from(bytes).map_err(|_| ReadError::NotFound)?;
+            stored.push(Stored {
+                seq,
+                bytes,
+                payload,
+            });
+        }
+        if stored.len() as u64 == end - start {
+            Ok(stored)
+        } else {
+            Err(ReadError::NotFound.into())
+        }
+    }
+
+    /// Opening and writing out is what costs: the rows are divided among the cores.
+    fn render_side_by_side(
+        &self,
+        stored: &[Stored],
+        with_excerpts: bool,
+    ) -> Result<Vec<Row>, ExportError> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let share = stored.len().div_ceil(cores).max(1);
+        std::thread::scope(|scope| {
+            let render = |part: &[Stored]| -> Result<Vec<Row>, ExportError> {
+                part.iter()
+                    .map(|row| render(self.engine, self.ledger, row, self.redact, with_excerpts))
+                    .collect()
+            };
+            let parts: Vec<_> = stored
+                .chunks(share)
+                .map(|part| scope.spawn(move || render(part)))
+                .collect();
+            let mut rows = Vec::with_capacity(stored.len());
+            for part in parts {
+                match part.join() {
+                    Ok(part) => rows.extend(part?),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            Ok(rows)
+        })
+    }
+}
+
+/// One of the ledger's own entries, or an event, in full.
+pub(super) fn read_statement(
+    engine: &Engine,
+    ledger: &Ledger,
+    seq: Seq,
+) -> Result<Row, ExportError> {
+    render(engine, ledger, &read_one(engine, ledger, seq)?, &[], false)
+}
+
+fn read_one(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Stored, ExportError> {
+    let found = engine.ledgers.event(ledger.record.number, seq)?;
+    let (bytes, payload) = found.ok_or(ReadError::NotFound)?;
+    let payload = payload.ok_or(ReadError::PayloadMissing(seq))?;
+    Ok(Stored {
+        seq,
+        bytes,
+        payload,
+    })
+}
+
+fn render(
+    engine: &Engine,
+    ledger: &Ledger,
+    stored: &Stored,
+    redact: &[String],
+    with_excerpts: bool,
+) -> Result<Row, ExportError> {
+    let seq = stored.seq;
+    let entry = Entry::decode(&stored.bytes).map_err(|error| ReadError::Entry { seq, error })?;
+    let origin = &ledger.record.origin;
+    let keys = engine
+        .keyring
+        .keys_of(origin, &stored.payload)
+        .map_err(|error| ReadError::Key { seq, error })?;
+    let opened = open(origin, &stored.payload, &keys, &entry.commitment)
+        .map_err(|error| ReadError::Payload { seq, error })?;
+    let is_event = entry.kind == EntryKind::Event;
+    let line = disclose(seq, &opened, if is_event { redact } else { &[] })?;
+    let mut written = Vec::new();
+    line.write(&mut written)?;
+    let event = is_event.then(|| {
+        let row = table::row(&line, entry.recorded_at);
+        (row, Brief::of(&line, &entry, with_excerpts))
+    });
+    Ok(Row {
+        entry,
+        bytes: stored.bytes,
+        line: written,
+        event,
+    })
+}
+
+fn disclose<'a>(
+    seq: Seq,
+    opened: &'a OpenedEvent,
+    redact: &[String],
+) -> Result<Line<'a>, ExportError> {
+    let sections = opened.sections.iter().map(|(name, bytes)| {
+        let salt = section_salt(&opened.event_salt, name);
+        let section = if redact.contains(name) {
+            Section::Redacted(section_digest(&salt, bytes))
+        } else {
+            // Every section was checked to be UTF-8 when it came in.
+            let json = std::str::from_utf8(bytes).map_err(std::io::Error::other)?;
+            Section::Disclosed {
+                salt,
+                json: Cow::Borrowed(json),
+            }
+        };
+        Ok((Cow::Borrowed(name.as_str()), section))
+    });
+    Ok(Line {
+        seq,
+        sections: sections.collect::<Result<_, std::io::Error>>()?,
+    })
+}

@@ -1,0 +1,317 @@
+//! The bundle, member after member.
+//!
+//! The texts are read once. What they give for later members waits in spools; what is held in memory does
+//! not grow with the number of events, but for eight bytes of each of a selection.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::bundle_writer::BundleWriter;
+use super::plan::{Plan, Seqs, question};
+use super::rows::{Row, Rows};
+use super::statements::{Explaining, explaining};
+use super::summary::Summary;
+use super::{ExportError, ExportSummary, Exported, readme, report};
+use crate::bundle::manifest::{Counts, FORMAT, Manifest};
+use crate::bundle::proofs::{self, ConsistencyProof, InclusionProof};
+use crate::bundle::{member, table};
+use crate::ids::{ClassNumber, Seq, hex};
+use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
+use crate::ledger::note::public_key_pem;
+use crate::ledger::tile::{InclusionPaths, consistency_path, encode_entry_bundle};
+use crate::seal::spool::{Spool, SpoolWriter};
+use crate::service::Engine;
+use crate::service::ledger::{Ledger, LedgerKeys, Published, StoredTiles};
+use crate::store::directory::free_bytes;
+
+/// Entries copied at a time.
+const ENTRIES_PER_READ: u64 = 1_000;
+
+/// What is known after the texts were written.
+struct Walked {
+    counts: Counts,
+    summary: Summary,
+    /// events.csv, and the statements inside of the range with their entries.
+    table: Spool,
+    lines: Spool,
+    entries: Spool,
+}
+
+/// Writes the bundle of a plan. `progress` hears how many entries of how many are done.
+pub fn write(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    cancelled: &AtomicBool,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Exported, ExportError> {
+    let keys = LedgerKeys::load(&engine.keyring, &ledger.record)?;
+    let spool = SpoolWriter::new(engine.directory.path())?;
+    let mut bundle = BundleWriter::new(spool, &plan.recipients)?;
+    bundle.add(member::README, readme::text(ledger, plan).as_bytes())?;
+    let classes = write_entries(engine, ledger, plan, &mut bundle)?;
+    let mut walked = write_events(engine, ledger, plan, &mut bundle, cancelled, progress)?;
+    let explaining = explaining(engine, ledger, plan, &classes)?;
+    write_statements(plan, &explaining, &mut walked, &mut bundle)?;
+    // Nothing of the range is destroyed before destruction exists; each event was disclosed above.
+    bundle.add(member::DISPOSITIONS, b"")?;
+    bundle.start(member::TABLE)?;
+    io::copy(&mut walked.table.reader(), &mut bundle)?;
+
+    // The head that is published now holds all that was read, and the export's own entry.
+    let published = ledger.published();
+    let boundary = boundary(engine, ledger, plan)?;
+    bundle.add(member::BOUNDARY, &encode_entry_bundle(&boundary))?;
+    write_proofs(engine, ledger, plan, &published, &explaining, &mut bundle)?;
+    bundle.add(member::CHECKPOINT, published.head.note.as_bytes())?;
+    bundle.add(member::KEYS, b"")?;
+    let pem = public_key_pem(ledger.verifier.public());
+    bundle.add(member::PUBLIC_KEY_PEM, pem.as_bytes())?;
+    let vkey = format!("{}\n", ledger.verifier);
+    bundle.add(member::PUBLIC_KEY_VKEY, vkey.as_bytes())?;
+    bundle.start(member::REPORT)?;
+    report::render(
+        ledger,
+        plan,
+        &published,
+        &walked.counts,
+        &walked.summary,
+        &explaining,
+        &mut bundle,
+    )?;
+    let manifest = manifest(ledger, plan, &walked, explaining);
+    let mut text = serde_json::to_vec_pretty(&manifest)?;
+    text.push(b'\n');
+    bundle.add(member::MANIFEST, &text)?;
+    let (file, sha256) = bundle.finish(&keys.signing)?;
+    Ok(Exported {
+        summary: ExportSummary {
+            proof: manifest.proof,
+            range: manifest.range,
+            recorded: manifest.recorded,
+            counts: manifest.counts,
+            export_seq: manifest.export_seq,
+            size: published.head.size,
+            bytes: file.size_bytes(),
+            sha256: hex(&sha256),
+            encrypted: !plan.recipients.is_empty(),
+        },
+        file: Arc::new(file),
+    })
+}
+
+/// entries.bin. Gives the classes of the events.
+fn write_entries(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    bundle: &mut BundleWriter,
+) -> Result<BTreeSet<ClassNumber>, ExportError> {
+    bundle.start(member::ENTRIES)?;
+    let number = ledger.record.number;
+    let mut classes = BTreeSet::new();
+    let mut copy = |start: u64, end: u64| -> Result<(), ExportError> {
+        let entries = engine.ledgers.entries(number, start..end)?;
+        for bytes in &entries {
+            let entry = Entry::decode(bytes).map_err(io::Error::other)?;
+            if entry.kind == EntryKind::Event {
+                classes.insert(entry.class);
+            }
+        }
+        Ok(bundle.write_all(&encode_entry_bundle(&entries))?)
+    };
+    match &plan.seqs {
+        Seqs::Range(first, last) => {
+            let end = last.get() + 1;
+            for start in (first.get()..end).step_by(ENTRIES_PER_READ as usize) {
+                copy(start, end.min(start + ENTRIES_PER_READ))?;
+            }
+        }
+        Seqs::Selection(seqs) => {
+            for seq in seqs {
+                copy(*seq, seq + 1)?;
+            }
+        }
+    }
+    Ok(classes)
+}
+
+/// events.jsonl, and what is found on the way.
+fn write_events(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    bundle: &mut BundleWriter,
+    cancelled: &AtomicBool,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Walked, ExportError> {
+    let directory = engine.directory.path();
+    let mut table = SpoolWriter::new(directory)?;
+    let (mut lines, mut entries) = (SpoolWriter::new(directory)?, SpoolWriter::new(directory)?);
+    let mut counts = Counts::default();
+    let mut summary = Summary::default();
+    table.write_all(&table::header())?;
+    bundle.start(member::EVENTS)?;
+    let mut rows = Rows::new(engine, ledger, &plan.request.redact, &plan.seqs);
+    loop {
+        if cancelled.load(Ordering::Relaxed) {
+            return Err(ExportError::Cancelled);
+        }
+        if free_bytes(directory).is_some_and(|free| free < engine.min_free_bytes) {
+            return Err(ExportError::Full);
+        }
+        let some = rows.read(summary.wants_rows())?;
+        if some.is_empty() {
+            break;
+        }
+        for row in some {
+            counts.entries += 1;
+            match row.event {
+                Some((cells, brief)) => {
+                    counts.disclosed += 1;
+                    bundle.write_all(&row.line)?;
+                    table.write_all(&cells)?;
+                    summary.add(brief);
+                }
+                None => {
+                    counts.statements += 1;
+                    lines.write_all(&row.line)?;
+                    entries.write_all(&encode_entry_bundle(&[row.bytes]))?;
+                }
+            }
+        }
+        progress(counts.entries, plan.entries());
+    }
+    Ok(Walked {
+        counts,
+        summary,
+        table: table.finish()?,
+        lines: lines.finish()?,
+        entries: entries.finish()?,
+    })
+}
+
+/// The statements before, inside of and after the entries, ascending.
+fn write_statements(
+    plan: &Plan,
+    explaining: &Explaining,
+    walked: &mut Walked,
+    bundle: &mut BundleWriter,
+) -> Result<(), ExportError> {
+    let first = match &plan.seqs {
+        Seqs::Range(first, _) => *first,
+        Seqs::Selection(_) => Seq::MAX,
+    };
+    let split = explaining.rows.partition_point(|row| row.entry.seq < first);
+    let (before, after) = explaining.rows.split_at(split);
+    walked.counts.statements += explaining.rows.len() as u64;
+    bundle.start(member::STATEMENTS)?;
+    let lines = |rows: &[Row]| {
+        rows.iter()
+            .flat_map(|row| row.line.clone())
+            .collect::<Vec<u8>>()
+    };
+    bundle.write_all(&lines(before))?;
+    io::copy(&mut walked.lines.reader(), bundle)?;
+    bundle.write_all(&lines(after))?;
+    bundle.start(member::STATEMENT_ENTRIES)?;
+    let entries = |rows: &[Row]| {
+        let entries: Vec<EntryBytes> = rows.iter().map(|row| row.bytes).collect();
+        encode_entry_bundle(&entries)
+    };
+    bundle.write_all(&entries(before))?;
+    io::copy(&mut walked.entries.reader(), bundle)?;
+    Ok(bundle.write_all(&entries(after))?)
+}
+
+/// The entries beside a range: before it there may be none, after it stands the export's own at least.
+fn boundary(engine: &Engine, ledger: &Ledger, plan: &Plan) -> Result<Vec<EntryBytes>, ExportError> {
+    let mut entries = Vec::new();
+    for seq in beside(&plan.seqs) {
+        let found = engine
+            .ledgers
+            .entries(ledger.record.number, seq.get()..seq.get() + 1)?;
+        entries.extend(found);
+    }
+    Ok(entries)
+}
+
+fn beside(seqs: &Seqs) -> Vec<Seq> {
+    match seqs {
+        Seqs::Range(first, last) => {
+            let before = first.get().checked_sub(1).map(Seq::new);
+            before.into_iter().chain([last.next()]).collect()
+        }
+        Seqs::Selection(_) => Vec::new(),
+    }
+}
+
+fn write_proofs(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    published: &Published,
+    explaining: &Explaining,
+    bundle: &mut BundleWriter,
+) -> Result<(), ExportError> {
+    let tiles = StoredTiles {
+        ledgers: &engine.ledgers,
+        ledger: ledger.record.number,
+        published,
+    };
+    let size = published.head.size;
+    let mut needed: Vec<u64> = explaining
+        .rows
+        .iter()
+        .map(|row| row.entry.seq.get())
+        .collect();
+    needed.extend(beside(&plan.seqs).iter().map(|seq| seq.get()));
+    match &plan.seqs {
+        Seqs::Range(first, last) => needed.extend([first.get(), last.get()]),
+        Seqs::Selection(seqs) => needed.extend(seqs),
+    }
+    needed.sort_unstable();
+    needed.dedup();
+    let paths = InclusionPaths::new(size, &tiles);
+    let inclusion = needed.into_iter().map(|seq| {
+        Ok(InclusionProof {
+            seq: Seq::new(seq),
+            path: paths.path(seq)?,
+        })
+    });
+    let consistency = plan
+        .older
+        .iter()
+        .filter(|older| (1..size).contains(&older.size))
+        .map(|older| {
+            Ok(ConsistencyProof {
+                from: older.size,
+                path: consistency_path(older.size, size, &tiles)?,
+            })
+        })
+        .collect::<Result<Vec<_>, ExportError>>()?;
+    bundle.start(member::PROOFS)?;
+    let mut buffered = io::BufWriter::new(bundle);
+    proofs::write::<ExportError>(&mut buffered, inclusion, &consistency)?;
+    Ok(buffered.flush()?)
+}
+
+fn manifest(ledger: &Ledger, plan: &Plan, walked: &Walked, explaining: Explaining) -> Manifest {
+    Manifest {
+        format: FORMAT.to_owned(),
+        origin: ledger.record.origin.to_string(),
+        proof: plan.seqs.proof(),
+        range: plan.seqs.range(),
+        recorded: plan.recorded.clone(),
+        query: question(&plan.request),
+        counts: walked.counts,
+        redacted_sections: plan.request.redact.clone(),
+        classes: explaining.classes,
+        exported_by: plan.request.asked_by.clone(),
+        exported_at: plan.exported_at.to_string(),
+        export_seq: plan.export_seq.get(),
+        software: concat!("trailkeep ", env!("CARGO_PKG_VERSION")).to_owned(),
+    }
+}
