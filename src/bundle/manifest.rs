@@ -103,10 +103,10 @@ pub struct Manifest {
     pub origin: String,
     /// What it can prove.
     pub proof: Proof,
-    /// Of a range: its first and last entry.
+    /// Its first and last entry; none where a selection has no entry.
     #[serde(default)]
     pub range: Option<SeqRange>,
-    /// Of a range: the time that it covers.
+    /// The time that was asked for: of a range, the time that it provably covers.
     #[serde(default)]
     pub recorded: Option<Recorded>,
     /// What was asked for, in the words of the request.

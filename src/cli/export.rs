@@ -153,9 +153,11 @@ pub(super) async fn export_to(
 
 fn describe(summary: &Value, out: &Path) -> String {
     let count = |name: &str| summary["counts"][name].as_u64().unwrap_or_default();
-    let what = match summary["range"].as_object() {
-        Some(range) => format!("range, entries {} to {}", range["first"], range["last"]),
-        None => "selection".to_owned(),
+    let what = if summary["proof"] == "range" {
+        let range = &summary["range"];
+        format!("range, entries {} to {}", range["first"], range["last"])
+    } else {
+        "selection".to_owned()
     };
     let sealed = if summary["encrypted"] == true {
         "\nencrypted    with age: `age -d -i KEY_FILE` opens it"

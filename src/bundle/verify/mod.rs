@@ -4,6 +4,8 @@
 //! files.rs checks the container and what is signed, statements.rs what the ledger says of itself, range.rs
 //! and selection.rs that the entries are in the tree, events.rs that the texts are those of the entries.
 
+mod account;
+mod edges;
 mod events;
 mod files;
 mod range;
@@ -81,8 +83,10 @@ struct Found {
     counts: Counts,
     /// Statements inside of the range.
     statements_inside: u64,
-    /// Names of sections that stand as digests.
+    /// Names of sections of events that stand as digests.
     redacted: BTreeSet<String>,
+    /// And of statements.
+    redacted_in_statements: BTreeSet<String>,
     /// Classes of the events, with the first event of each.
     classes: BTreeMap<ClassNumber, Seq>,
     /// SHA-256 of events.csv as it is, and as the events give it.
@@ -115,7 +119,15 @@ impl Check<'_> {
             );
         }
         self.report.counts = self.found.counts;
-        self.report.redacted_sections = self.found.redacted.iter().cloned().collect();
+        let said = signed.manifest.redacted_sections.iter();
+        let found = std::mem::take(&mut self.found.redacted);
+        let in_statements = std::mem::take(&mut self.found.redacted_in_statements);
+        let redacted: BTreeSet<String> = found
+            .into_iter()
+            .chain(in_statements)
+            .chain(said.cloned())
+            .collect();
+        self.report.redacted_sections = redacted.into_iter().collect();
         Ok(())
     }
 

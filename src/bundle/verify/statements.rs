@@ -91,7 +91,7 @@ impl Check<'_> {
     }
 
     fn statement(
-        &self,
+        &mut self,
         signed: &Signed,
         bytes: &EntryBytes,
         seq: Seq,
@@ -115,6 +115,8 @@ impl Check<'_> {
                 "its sections are not those that its entry commits to".to_owned(),
             ));
         }
+        let redacted = line.redacted().map(str::to_owned);
+        self.found.redacted_in_statements.extend(redacted);
         if entry.kind == EntryKind::Genesis {
             genesis_agrees(signed, &line)?;
         }

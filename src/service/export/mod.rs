@@ -78,9 +78,9 @@ pub struct Exported {
 pub struct ExportSummary {
     /// What it can prove.
     pub proof: Proof,
-    /// First and last entry of a range.
+    /// First and last entry; none where there is no entry.
     pub range: Option<SeqRange>,
-    /// The time that a range covers.
+    /// The time that was asked for, and that a range covers.
     pub recorded: Option<Recorded>,
     /// How many of each.
     pub counts: Counts,

@@ -25,7 +25,7 @@ pub struct Plan {
     pub(super) recipients: Vec<age::x25519::Recipient>,
     pub(super) older: Vec<OlderHead>,
     pub(super) seqs: Seqs,
-    pub(super) recorded: Option<Recorded>,
+    pub(super) recorded: Recorded,
     pub(super) export_seq: Seq,
     pub(super) exported_at: UnixMillis,
 }
@@ -61,6 +61,17 @@ impl Seqs {
                 last: last.get(),
             }),
             Self::Selection(_) => None,
+        }
+    }
+
+    /// The first and the last entry, of a selection too.
+    pub(super) fn ends(&self) -> Option<SeqRange> {
+        match self {
+            Self::Range(..) => self.range(),
+            Self::Selection(seqs) => Some(SeqRange {
+                first: *seqs.first()?,
+                last: *seqs.last()?,
+            }),
         }
     }
 
@@ -107,10 +118,7 @@ pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<
         Some(action) => Seqs::Selection(selected(engine, ledger, action, first, end)?),
     };
     let export_seq = record(engine, ledger, &request, &seqs)?;
-    let recorded = match seqs {
-        Seqs::Range(..) => Some(covered_time(engine, ledger, &request.scope, end)?),
-        Seqs::Selection(_) => None,
-    };
+    let recorded = covered_time(engine, ledger, &request.scope, end)?;
     Ok(Plan {
         recipients,
         older,

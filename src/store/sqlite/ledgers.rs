@@ -358,9 +358,15 @@ impl Ledgers {
         })
     }
 
+    /// Empties the write-ahead log, so that what was deleted is in no file; `false` where a reader outside of
+    /// this process keeps it from that.
+    pub fn scrub(&self) -> Result<bool, StoreError> {
+        self.database.scrub()
+    }
+
     /// Copies the write-ahead log into the file, before closing.
     pub fn close(&self) -> Result<(), StoreError> {
-        self.database.checkpoint()
+        self.database.scrub().map(drop)
     }
 
     fn rows(

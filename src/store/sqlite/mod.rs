@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
@@ -20,6 +20,8 @@ use super::directory::io_error;
 const PAGE_BYTES: u32 = 8192;
 /// Pages in the write-ahead log before a commit copies them into the file.
 const AUTO_CHECKPOINT_PAGES: u32 = 8000;
+/// How long a connection waits for another.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle readers that a file keeps open.
 const IDLE_READERS_MAX: usize = 8;
 
@@ -41,6 +43,8 @@ pub(super) struct Database {
     path: PathBuf,
     writer: Mutex<Connection>,
     idle_readers: Mutex<Vec<Connection>>,
+    /// Readers share it; the scrub takes it alone, since a reader on any snapshot keeps it busy.
+    gate: RwLock<()>,
 }
 
 impl Database {
@@ -112,6 +116,7 @@ impl Database {
             path: path.to_owned(),
             writer: Mutex::new(connection),
             idle_readers: Mutex::new(Vec::new()),
+            gate: RwLock::new(()),
         })
     }
 
@@ -121,6 +126,7 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        let _open = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         let idle = lock(&self.idle_readers).pop();
         let mut connection = match idle {
             Some(connection) => connection,
@@ -156,12 +162,20 @@ impl Database {
         Ok(value)
     }
 
-    /// Closes the writer in order: copies the write-ahead log into the file.
-    pub(super) fn checkpoint(&self) -> Result<(), StoreError> {
+    /// Copies the write-ahead log into the file and empties it, so that what was deleted is in neither.
+    /// `false` where somebody else still reads: then old pages may remain, and it is to be tried again.
+    pub(super) fn scrub(&self) -> Result<bool, StoreError> {
+        let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         lock(&self.idle_readers).clear();
-        lock(&self.writer)
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .map_err(|error| self.error(error))
+        let connection = lock(&self.writer);
+        // A TRUNCATE that waits would hold the writer for as long.
+        let busy = connection.busy_timeout(Duration::ZERO).and_then(|()| {
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        });
+        let restored = connection.busy_timeout(BUSY_TIMEOUT);
+        let busy: i64 = busy.map_err(|error| self.error(error))?;
+        restored.map_err(|error| self.error(error))?;
+        Ok(busy == 0)
     }
 
     /// Names the file in an error of SQLite's.
@@ -179,7 +193,7 @@ impl Database {
     fn open_reader(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.execute_batch(
             "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8192;",
         )?;
@@ -189,13 +203,11 @@ impl Database {
 
 /// A mutex whose holder panicked guards a connection that rolled back: it stays usable.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.execute_batch(&format!(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
          PRAGMA wal_autocheckpoint = {AUTO_CHECKPOINT_PAGES}; PRAGMA temp_store = MEMORY;

@@ -332,7 +332,7 @@ impl Vault {
 
     /// Copies the write-ahead log into the file, before closing.
     pub fn close(&self) -> Result<(), StoreError> {
-        self.database.checkpoint()
+        self.database.scrub().map(drop)
     }
 }
 

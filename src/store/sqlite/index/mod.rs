@@ -212,7 +212,7 @@ impl Index {
 
     /// Copies the write-ahead log into the file, before closing.
     pub fn close(&self) -> Result<(), StoreError> {
-        self.database.checkpoint()
+        self.database.scrub().map(drop)
     }
 
     fn find_in_run(
