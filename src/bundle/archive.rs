@@ -21,7 +21,7 @@ pub trait Source: Sync {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 }
 
-impl Source for [u8] {
+impl Source for Vec<u8> {
     fn size_bytes(&self) -> io::Result<u64> {
         Ok(self.len() as u64)
     }

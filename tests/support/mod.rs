@@ -279,7 +279,9 @@ impl Client {
                 .map(str::trim)
         };
         let mut body = Vec::new();
-        if let Some(length) = field("content-length:") {
+        if headers.split(' ').nth(1) == Some("204") {
+            // It has no body, and says nothing of one.
+        } else if let Some(length) = field("content-length:") {
             body.resize(length.parse().unwrap(), 0);
             connection.read_exact(&mut body)?;
         } else {
