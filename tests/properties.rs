@@ -13,7 +13,7 @@ use trailkeep::ledger::checkpoint::Checkpoint;
 use trailkeep::ledger::commitment::commitment_of;
 use trailkeep::ledger::entry::{Entry, EntryBytes, EntryKind, leaf_hash};
 use trailkeep::ledger::merkle::{
-    Frontier, ProofError, empty_root, node_hash, root_from_inclusion, verify_consistency,
+    Frontier, ProofError, empty_root, left_of, node_hash, root_from_inclusion, verify_consistency,
     verify_inclusion,
 };
 use trailkeep::ledger::note::VerifierKey;
@@ -124,6 +124,75 @@ fn every_inclusion_up_to_300_leaves() {
             );
             if let Some((_, shorter)) = path.split_last() {
                 assert!(verify_inclusion(index, size, leaf, shorter, &root).is_err());
+            }
+        }
+    }
+}
+
+/// As bundle/verify does it: the leaves of a range grow the tree left of the first, and must give the tree left
+/// of the last with the last, which is in the tree.
+fn range_leads_to(
+    root: &RootHash,
+    size: u64,
+    first: u64,
+    range: &[LeafHash],
+    paths: [&[TreeHash]; 2],
+) -> bool {
+    let last = first + range.len() as u64 - 1;
+    let (Ok(mut grown), Ok(mut expected)) = (
+        left_of(first, size, paths[0]),
+        left_of(last, size, paths[1]),
+    ) else {
+        return false;
+    };
+    range.iter().for_each(|leaf| grown.push(*leaf));
+    expected.push(range[range.len() - 1]);
+    grown.root() == expected.root()
+        && verify_inclusion(last, size, &range[range.len() - 1], paths[1], root).is_ok()
+}
+
+#[test]
+fn every_range_up_to_40_leaves() {
+    for size in 1..=40 {
+        let leaves = leaves(size);
+        let root = RootHash::from(naive_root(&leaves));
+        let paths: Vec<_> = (0..size as usize)
+            .map(|index| naive_path(index, &leaves))
+            .collect();
+        for first in 0..size as usize {
+            let left = left_of(first as u64, size, &paths[first]).unwrap();
+            assert_eq!(
+                left.root(),
+                naive_root(&leaves[..first]).into(),
+                "{first} of {size}"
+            );
+            for last in first..size as usize {
+                let ends = [paths[first].as_slice(), paths[last].as_slice()];
+                let holds = |range: &[LeafHash], ends| {
+                    range_leads_to(&root, size, first as u64, range, ends)
+                };
+                assert!(
+                    holds(&leaves[first..=last], ends),
+                    "{first}..={last} of {size}"
+                );
+                for changed in first..=last {
+                    let mut range = leaves[first..=last].to_vec();
+                    range[changed - first] = leaf(1_000);
+                    assert!(
+                        !holds(&range, ends),
+                        "{changed} in {first}..={last} of {size}"
+                    );
+                }
+                if first < last {
+                    assert!(
+                        !holds(&leaves[first..last], ends),
+                        "the last dropped, {first}..={last} of {size}"
+                    );
+                    assert!(
+                        !holds(&leaves[first + 1..=last], ends),
+                        "the first dropped, {first}..={last} of {size}"
+                    );
+                }
             }
         }
     }

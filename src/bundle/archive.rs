@@ -144,6 +144,12 @@ impl<'a> Archive<'a> {
         })
     }
 
+    /// Offset in the file of the middle of a member's stored bytes.
+    pub fn middle_of(&self, name: &str) -> Option<u64> {
+        let member = self.members.iter().find(|member| member.name == name)?;
+        Some(member.data_offset + member.compressed_bytes / 2)
+    }
+
     /// A small member's whole content; `None` where there is none.
     pub fn read_small(&self, name: &str) -> Option<io::Result<Vec<u8>>> {
         let mut reader = self.reader(name)?;

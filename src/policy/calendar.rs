@@ -145,6 +145,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_month_without_the_day_ends_with_its_last() {
+        for (from, period, to) in [
+            ("2025-01-31T10:00:00Z", "P1M", "2025-02-28T10:00:00.000Z"),
+            ("2024-01-31T10:00:00Z", "P1M", "2024-02-29T10:00:00.000Z"),
+            ("2024-02-29T00:00:00Z", "P1Y", "2025-02-28T00:00:00.000Z"),
+            ("2025-08-31T00:00:00Z", "P6M", "2026-02-28T00:00:00.000Z"),
+            ("2026-11-24T00:00:00Z", "P90D", "2027-02-22T00:00:00.000Z"),
+            ("2025-01-31T00:00:00Z", "P1M1D", "2025-03-01T00:00:00.000Z"),
+            (
+                "2020-02-29T23:59:59.999Z",
+                "P6Y",
+                "2026-02-28T23:59:59.999Z",
+            ),
+        ] {
+            let moment = UnixMillis::parse_rfc3339(from).unwrap();
+            let later = CalendarPeriod::parse(period).unwrap().after(moment);
+            assert_eq!(later.unwrap().to_string(), to, "{from} + {period}");
+        }
+        let long = CalendarPeriod::parse("P9000Y").unwrap();
+        assert_eq!(long.after(UnixMillis::new(0)), None);
+        assert_eq!(long.after(UnixMillis::new(u64::MAX)), None);
+    }
+
+    #[test]
     fn periods_are_whole_calendar_units_in_order() {
         for (text, written) in [
             ("P90D", "P90D"),

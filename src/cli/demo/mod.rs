@@ -1,5 +1,7 @@
 //! `trailkeep demo`: the main job, for real, on made-up events.
 
+mod bundle;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -77,11 +79,14 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     );
 
     show_tampering(&path, &receipt, &root_key)?;
+    bundle::show_bundles(&path).await?;
     print_line(&format!(
         "\nTry next:\n  \
          trailkeep query --dir {dir} --action chat.completion --limit 5\n  \
          trailkeep show --dir {dir} demo-000001\n  \
          trailkeep receipt verify {dir}/demo-000001.tlog-proof --key {dir}/public-key.pem\n  \
+         trailkeep bundle verify {dir}/bundle.zip --key {dir}/public-key.pem\n  \
+         unzip -p {dir}/bundle.zip report.html > report.html        (and open it in a browser)\n  \
          trailkeep verify --dir {dir}\n  \
          trailkeep serve --dir {dir}\n\
          With cargo, write `cargo run --release --` for `trailkeep`. Remove {dir} when you are done."

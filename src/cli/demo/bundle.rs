@@ -1,0 +1,105 @@
+//! The demo's second half: an auditor gets a bundle, and verifies it without us.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use serde_json::json;
+
+use super::super::client::Client;
+use super::super::export::export_to;
+use super::super::output::print_line;
+use super::super::{DirectoryArgs, TargetArgs};
+use crate::bundle::archive::Archive;
+use crate::bundle::member;
+use crate::offline::{Checked, FileSource, check_file};
+
+/// Exports the ledger whole and redacted, verifies both, and shows what the verifier says of a copy in which
+/// one byte is changed.
+pub(super) async fn show_bundles(path: &Path) -> anyhow::Result<()> {
+    let target = TargetArgs {
+        directory: DirectoryArgs {
+            dir: path.to_owned(),
+            root_key_file: None,
+            root_key_command: None,
+        },
+        url: None,
+        token: None,
+    };
+    let key = path.join("public-key.pem");
+    let (whole, redacted) = (path.join("bundle.zip"), path.join("bundle-redacted.zip"));
+    let client = Client::to(&target)?;
+    let exported = async {
+        let summary = export_to(&client, &json!({}), &whole).await?;
+        export_to(&client, &json!({"redact": ["input", "output"]}), &redacted).await?;
+        anyhow::Ok(summary)
+    };
+    let summary = exported.await;
+    client.close().await?;
+    let summary = summary?;
+    print_line(&format!(
+        "\n6  A bundle      {} ({} KiB): signed, for an auditor; report.html in it is for reading\n                 {}",
+        whole.display(),
+        summary["bytes"].as_u64().unwrap_or_default() / 1024,
+        verdict(&whole, &key, true)?,
+    ))?;
+    print_line(&format!(
+        "\n7  Redacted      {}: inputs and outputs are digests, and the events still prove\n                 {}",
+        redacted.display(),
+        verdict(&redacted, &key, true)?,
+    ))?;
+    let changed = path.join("bundle-changed.zip");
+    change_one_byte(&whole, &changed)?;
+    print_line(&format!(
+        "\n8  Tamper again  one byte of a text changed in a copy of the bundle\n                 {}",
+        verdict(&changed, &key, false)?,
+    ))?;
+    std::fs::remove_file(&changed)?;
+    Ok(())
+}
+
+/// Verifies as an auditor would: the file, the key, and nothing else.
+fn verdict(bundle: &Path, key: &Path, expected: bool) -> anyhow::Result<String> {
+    let checked = check_file(bundle, Some(key), None)?;
+    let Checked::Bundle(report) = checked else {
+        anyhow::bail!(
+            "{} is no bundle: this is a fault of trailkeep",
+            bundle.display()
+        );
+    };
+    ensure!(
+        report.authentic == expected,
+        "the bundle does not verify as it should: this is a fault of trailkeep\n{report}"
+    );
+    let text = match (report.authentic, report.complete) {
+        (true, true) => "AUTHENTIC and COMPLETE".to_owned(),
+        (true, false) => format!(
+            "AUTHENTIC; not complete: redacted are {}",
+            report.redacted_sections.join(", ")
+        ),
+        (false, _) => "NOT VERIFIED".to_owned(),
+    };
+    let findings = report.findings.iter().take(2).map(|finding| {
+        format!(
+            "\n                 bundle  {}: {}",
+            finding.rule, finding.detail
+        )
+    });
+    Ok(format!(
+        "verified offline: {text}{}",
+        findings.collect::<String>()
+    ))
+}
+
+/// Changes a byte in the middle of the events' texts.
+fn change_one_byte(bundle: &Path, copy: &Path) -> anyhow::Result<()> {
+    let source = FileSource::open(bundle)?;
+    let place = Archive::open(&source)?.middle_of(member::EVENTS);
+    let place = place.context("the bundle holds no events: this is a fault of trailkeep")?;
+    let mut bytes = std::fs::read(bundle)?;
+    let byte = usize::try_from(place)
+        .ok()
+        .and_then(|place| bytes.get_mut(place));
+    *byte.context("the bundle is cut off: this is a fault of trailkeep")? ^= 1;
+    std::fs::write(copy, bytes)?;
+    Ok(())
+}
