@@ -74,8 +74,8 @@ fn measure_size(count: u64, folder: &Path) -> anyhow::Result<()> {
     fill(&data, count)?;
     for (name, question) in [("range", &[][..]), ("selection", &["--action", ACTION])] {
         let bundle = folder.join("bundle.zip");
-        let mut export = trailkeep(&["export", "--json", "--out"], &data);
-        export.arg(&bundle).args(question);
+        let mut export = trailkeep(&["export", "--json"], &data);
+        export.arg("--out").arg(&bundle).args(question);
         let exported = measure(export)?;
         let summary: Value = serde_json::from_slice(&exported.stdout)?;
         let mut verify = Command::new(env!("CARGO_BIN_EXE_trailkeep-verify"));

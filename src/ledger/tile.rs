@@ -156,8 +156,8 @@ pub struct InclusionPaths<'a, S> {
     tree: TileTree<'a, S>,
 }
 
-/// Tiles that are kept before they are dropped and read again: 8 MiB.
-const TILES_KEPT_MAX: usize = 1_024;
+/// Tiles that are kept before they are dropped and read again, with the nodes made of them: 1 MiB.
+const TILES_KEPT_MAX: usize = 64;
 
 impl<'a, S: TileSource> InclusionPaths<'a, S> {
     /// The paths of the tree of this size.
@@ -171,6 +171,7 @@ impl<'a, S: TileSource> InclusionPaths<'a, S> {
     pub fn path(&self, index: u64) -> Result<Vec<TreeHash>, S::Error> {
         if self.tree.read.borrow().len() > TILES_KEPT_MAX {
             self.tree.read.borrow_mut().clear();
+            self.tree.made.borrow_mut().clear();
         }
         let mut path = Vec::new();
         if index < self.tree.size {
@@ -207,6 +208,8 @@ struct TileTree<'a, S> {
     size: u64,
     source: &'a S,
     read: RefCell<HashMap<TileCoordinate, Vec<TreeHash>>>,
+    /// Roots of whole subtrees, by first leaf and height: paths of neighbours have most of them in common.
+    made: RefCell<HashMap<(u64, u32), TreeHash>>,
 }
 
 impl<'a, S: TileSource> TileTree<'a, S> {
@@ -215,6 +218,7 @@ impl<'a, S: TileSource> TileTree<'a, S> {
             size,
             source,
             read: RefCell::default(),
+            made: RefCell::default(),
         }
     }
 
@@ -234,6 +238,9 @@ impl<'a, S: TileSource> TileTree<'a, S> {
     /// Root of an aligned subtree of 2^n leaves, from the tile that has its nodes or descendants.
     fn whole_subtree(&self, start: u64, count: u64) -> Result<TreeHash, S::Error> {
         let height = count.trailing_zeros();
+        if let Some(made) = self.made.borrow().get(&(start, height)) {
+            return Ok(*made);
+        }
         let level = (height / TILE_HEIGHT) as u8;
         let first = nodes_at(level, start);
         let nodes = 1usize << (height % TILE_HEIGHT);
@@ -262,6 +269,7 @@ impl<'a, S: TileSource> TileTree<'a, S> {
                 .map(|pair| node_hash(&pair[0], &pair[1]))
                 .collect();
         }
+        self.made.borrow_mut().insert((start, height), row[0]);
         Ok(row[0])
     }
 

@@ -309,13 +309,11 @@ impl Check<'_> {
         let Some(bytes) = self.bytes(name)? else {
             return Ok(None);
         };
-        match String::from_utf8(bytes) {
-            Ok(text) => Ok(Some(text)),
-            Err(_) => {
-                self.add(None, "members", format!("{name} is not UTF-8"));
-                Ok(None)
-            }
+        let text = String::from_utf8(bytes).ok();
+        if text.is_none() {
+            self.add(None, "members", format!("{name} is not UTF-8"));
         }
+        Ok(text)
     }
 
     /// A member that can't be followed to its end: a finding, unless the file itself can't be read.

@@ -202,85 +202,14 @@ pub fn fingerprint(key: &VerifierKey) -> String {
 /// The report for a person, to be filed.
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let proof = self.proof.map(|proof| match proof {
-            Proof::Range => "bundle, proof `range`: everything between two entries".to_owned(),
-            Proof::Selection => "bundle, proof `selection`: the answer to a query".to_owned(),
-        });
-        let open = |moment: Option<String>| moment.unwrap_or_else(|| "open".to_owned());
-        let recorded = self.recorded.clone();
-        let rows = [
-            ("checked", proof),
-            ("key", self.key.clone()),
-            ("fingerprint", self.key_fingerprint.clone()),
-            ("ledger", self.origin.clone()),
-            (
-                "checkpoint",
-                self.size
-                    .zip(self.root.clone())
-                    .map(|(size, root)| format!("{size} entries, root {root}")),
-            ),
-            (
-                "entries",
-                self.range
-                    .map(|range| format!("{} to {}", range.first, range.last)),
-            ),
-            (
-                "recorded",
-                recorded
-                    .map(|recorded| format!("{} to {}", open(recorded.from), open(recorded.to))),
-            ),
-        ];
-        for (name, value) in rows {
-            if let Some(value) = value {
-                writeln!(formatter, "{name:<12} {value}")?;
-            }
-        }
-        if self.key_changes > 0 {
-            writeln!(
-                formatter,
-                "{:<12} {} key change(s) lead from the key that you gave to this one",
-                "", self.key_changes
-            )?;
-        }
-        if self.proof.is_some() {
-            let counts = &self.counts;
-            writeln!(
-                formatter,
-                "{:<12} {} entries: {} events disclosed, {} expired, {} erased, {} restricted, {} withheld; {} statements",
-                "counts",
-                counts.entries,
-                counts.disclosed,
-                counts.expired,
-                counts.erased,
-                counts.restricted,
-                counts.withheld,
-                counts.statements
-            )?;
-        }
-        for finding in &self.findings {
-            let place = finding
-                .seq
-                .map_or_else(|| "bundle".to_owned(), |seq| format!("seq {seq}"));
-            writeln!(
-                formatter,
-                "{:<12} {place}: {}: {}",
-                "finding", finding.rule, finding.detail
-            )?;
-        }
-        let listed = self.findings.len() as u64;
-        if self.findings_total > listed {
-            writeln!(
-                formatter,
-                "{:<12} and {} more",
-                "",
-                self.findings_total - listed
-            )?;
-        }
+        self.write_subject(formatter)?;
+        self.write_counts(formatter)?;
+        self.write_findings(formatter)?;
         if !self.authentic {
+            let findings = self.findings_total;
             return write!(
                 formatter,
-                "{:<12} NOT VERIFIED: {} finding(s); rely on nothing of it",
-                "verdict", self.findings_total
+                "verdict      NOT VERIFIED: {findings} finding(s); rely on nothing of it"
             );
         }
         write_list(formatter, "proven", &self.proven())?;
@@ -291,7 +220,80 @@ impl fmt::Display for Report {
         } else {
             "AUTHENTIC; NOT COMPLETE, as said above"
         };
-        write!(formatter, "{:<12} {verdict}", "verdict")
+        write!(formatter, "verdict      {verdict}")
+    }
+}
+
+impl Report {
+    /// What was checked, and with which key.
+    fn write_subject(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let proof = self.proof.map(|proof| match proof {
+            Proof::Range => "bundle, proof `range`: everything between two entries",
+            Proof::Selection => "bundle, proof `selection`: the answer to a query",
+        });
+        let head = self.size.zip(self.root.as_ref());
+        let range = self.range;
+        let open = |moment: &Option<String>| moment.clone().unwrap_or_else(|| "open".to_owned());
+        let recorded = self.recorded.as_ref();
+        let rows = [
+            ("checked", proof.map(str::to_owned)),
+            ("key", self.key.clone()),
+            ("fingerprint", self.key_fingerprint.clone()),
+            ("ledger", self.origin.clone()),
+            (
+                "checkpoint",
+                head.map(|(size, root)| format!("{size} entries, root {root}")),
+            ),
+            (
+                "entries",
+                range.map(|range| format!("{} to {}", range.first, range.last)),
+            ),
+            (
+                "recorded",
+                recorded.map(|time| format!("{} to {}", open(&time.from), open(&time.to))),
+            ),
+        ];
+        for (name, value) in rows {
+            if let Some(value) = value {
+                writeln!(formatter, "{name:<12} {value}")?;
+            }
+        }
+        if self.key_changes > 0 {
+            let changes = self.key_changes;
+            let text = "key change(s) lead from the key that you gave to this one";
+            writeln!(formatter, "             {changes} {text}")?;
+        }
+        Ok(())
+    }
+
+    fn write_counts(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.proof.is_none() {
+            return Ok(());
+        }
+        let counts = &self.counts;
+        writeln!(
+            formatter,
+            "counts       {} entries: {} events disclosed, {} expired, {} erased, {} restricted, {} withheld; {} statements",
+            counts.entries,
+            counts.disclosed,
+            counts.expired,
+            counts.erased,
+            counts.restricted,
+            counts.withheld,
+            counts.statements
+        )
+    }
+
+    fn write_findings(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Finding { seq, rule, detail } in &self.findings {
+            let place = seq.map_or_else(|| "bundle".to_owned(), |seq| format!("seq {seq}"));
+            writeln!(formatter, "finding      {place}: {rule}: {detail}")?;
+        }
+        let unlisted = self.findings_total - self.findings.len() as u64;
+        if unlisted > 0 {
+            writeln!(formatter, "             and {unlisted} more")?;
+        }
+        Ok(())
     }
 }
 

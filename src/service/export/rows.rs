@@ -1,6 +1,7 @@
 //! Entries with their texts: read in short transactions, opened side by side, given in order.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
 use super::ExportError;
@@ -70,10 +71,13 @@ impl<'a> Rows<'a> {
         let end = self.seqs.count().min(self.next + self.per_read);
         let stored = match self.seqs {
             Seqs::Range(first, _) => self.read_range(first.get() + self.next, first.get() + end)?,
-            Seqs::Selection(seqs) => seqs[self.next as usize..end as usize]
-                .iter()
-                .map(|seq| read_one(self.engine, self.ledger, Seq::new(*seq)))
-                .collect::<Result<_, _>>()?,
+            Seqs::Selection(seqs) => {
+                let mut stored = Vec::new();
+                for near in neighbours(&seqs[self.next as usize..end as usize]) {
+                    stored.extend(self.read_some(near)?);
+                }
+                stored
+            }
         };
         let bytes: u64 = stored.iter().map(|row| row.payload.len() as u64).sum();
         let each = (bytes / (end - self.next).max(1)).max(1);
@@ -83,31 +87,31 @@ impl<'a> Rows<'a> {
     }
 
     fn read_range(&self, start: u64, end: u64) -> Result<Vec<Stored>, ExportError> {
+        self.read_some(&(start..end).collect::<Vec<_>>())
+    }
+
+    /// Reads seqs that lie close together, ascending, in one transaction for each table.
+    fn read_some(&self, seqs: &[u64]) -> Result<Vec<Stored>, ExportError> {
+        let (Some(first), Some(last)) = (seqs.first(), seqs.last()) else {
+            return Ok(Vec::new());
+        };
         let (ledgers, number) = (&self.engine.ledgers, self.ledger.record.number);
-        let entries = ledgers.entry_rows(number, start..end)?;
-        let mut payloads = ledgers
-            .payload_rows(number, start..end)?
-            .into_iter()
-            .peekable();
-        let mut stored = Vec::with_capacity(entries.len());
-        for (expected, (seq, bytes)) in (start..end).zip(entries) {
-            let payload = payloads.next_if(|(found, _)| *found == seq);
-            let (_, payload) = payload.ok_or(ReadError::PayloadMissing(seq))?;
-            if seq.get() != expected {
-                return Err(ReadError::NotFound.into());
-            }
-            let bytes = EntryBytes::try_from(bytes).map_err(|_| ReadError::NotFound)?;
-            stored.push(Stored {
-                seq,
-                bytes,
-                payload,
-            });
-        }
-        if stored.len() as u64 == end - start {
-            Ok(stored)
-        } else {
-            Err(ReadError::NotFound.into())
-        }
+        let entries = ledgers.entry_rows(number, *first..last + 1)?;
+        let mut entries: HashMap<Seq, Vec<u8>> = entries.into_iter().collect();
+        let payloads = ledgers.payload_rows(number, *first..last + 1)?;
+        let mut payloads: HashMap<Seq, Vec<u8>> = payloads.into_iter().collect();
+        seqs.iter()
+            .map(|seq| {
+                let seq = Seq::new(*seq);
+                let bytes = entries.remove(&seq).ok_or(ReadError::NotFound)?;
+                let payload = payloads.remove(&seq);
+                Ok(Stored {
+                    seq,
+                    bytes: EntryBytes::try_from(bytes).map_err(|_| ReadError::NotFound)?,
+                    payload: payload.ok_or(ReadError::PayloadMissing(seq))?,
+                })
+            })
+            .collect()
     }
 
     /// Opening and writing out is what costs: the rows are divided among the cores.
@@ -138,6 +142,13 @@ impl<'a> Rows<'a> {
             Ok(rows)
         })
     }
+}
+
+/// Seqs in stretches whose gaps are small, and which one read takes: rows in between are read and dropped.
+pub(super) fn neighbours(seqs: &[u64]) -> impl Iterator<Item = &[u64]> {
+    const GAP_MAX: u64 = 8;
+    seqs.chunk_by(|one, next| next - one <= GAP_MAX)
+        .flat_map(|near| near.chunks(ENTRIES_PER_READ as usize / GAP_MAX as usize))
 }
 
 /// One of the ledger's own entries, or an event, in full.

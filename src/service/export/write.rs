@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::bundle_writer::BundleWriter;
 use super::plan::{Plan, Seqs, question};
-use super::rows::{Row, Rows};
+use super::rows::{Row, Rows, neighbours};
 use super::statements::{Explaining, explaining};
 use super::summary::Summary;
 use super::{ExportError, ExportSummary, Exported, readme, report};
@@ -112,8 +112,14 @@ fn write_entries(
     bundle.start(member::ENTRIES)?;
     let number = ledger.record.number;
     let mut classes = BTreeSet::new();
-    let mut copy = |start: u64, end: u64| -> Result<(), ExportError> {
-        let entries = engine.ledgers.entries(number, start..end)?;
+    let mut copy = |start: u64, end: u64, wanted: &[u64]| -> Result<(), ExportError> {
+        let mut entries = engine.ledgers.entries(number, start..end)?;
+        if !wanted.is_empty() {
+            entries.retain(|bytes| {
+                Entry::decode(bytes)
+                    .is_ok_and(|entry| wanted.binary_search(&entry.seq.get()).is_ok())
+            });
+        }
         for bytes in &entries {
             let entry = Entry::decode(bytes).map_err(io::Error::other)?;
             if entry.kind == EntryKind::Event {
@@ -126,12 +132,12 @@ fn write_entries(
         Seqs::Range(first, last) => {
             let end = last.get() + 1;
             for start in (first.get()..end).step_by(ENTRIES_PER_READ as usize) {
-                copy(start, end.min(start + ENTRIES_PER_READ))?;
+                copy(start, end.min(start + ENTRIES_PER_READ), &[])?;
             }
         }
         Seqs::Selection(seqs) => {
-            for seq in seqs {
-                copy(*seq, seq + 1)?;
+            for near in neighbours(seqs) {
+                copy(near[0], near[near.len() - 1] + 1, near)?;
             }
         }
     }
@@ -168,18 +174,15 @@ fn write_events(
         }
         for row in some {
             counts.entries += 1;
-            match row.event {
-                Some((cells, brief)) => {
-                    counts.disclosed += 1;
-                    bundle.write_all(&row.line)?;
-                    table.write_all(&cells)?;
-                    summary.add(brief);
-                }
-                None => {
-                    counts.statements += 1;
-                    lines.write_all(&row.line)?;
-                    entries.write_all(&encode_entry_bundle(&[row.bytes]))?;
-                }
+            if let Some((cells, brief)) = row.event {
+                counts.disclosed += 1;
+                bundle.write_all(&row.line)?;
+                table.write_all(&cells)?;
+                summary.add(brief);
+            } else {
+                counts.statements += 1;
+                lines.write_all(&row.line)?;
+                entries.write_all(&encode_entry_bundle(&[row.bytes]))?;
             }
         }
         progress(counts.entries, plan.entries());
