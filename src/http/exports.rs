@@ -32,11 +32,34 @@ struct Question {
     seq: Option<String>,
     action: Option<String>,
     #[serde(default)]
-    redact: Vec<String>,
+    redact: Several,
+    #[serde(default, alias = "recipient")]
+    recipients: Several,
     #[serde(default)]
-    recipients: Vec<String>,
-    #[serde(default)]
-    against: Vec<String>,
+    against: Several,
+}
+
+/// A list, or its only element.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Several {
+    List(Vec<String>),
+    One(String),
+}
+
+impl Default for Several {
+    fn default() -> Self {
+        Self::List(Vec::new())
+    }
+}
+
+impl Several {
+    fn into_list(self) -> Vec<String> {
+        match self {
+            Self::List(list) => list,
+            Self::One(one) => vec![one],
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -273,9 +296,9 @@ fn read_question(body: &[u8], caller: &Caller) -> Result<ExportRequest, Problem>
     Ok(ExportRequest {
         scope,
         action: question.action,
-        redact: question.redact,
-        recipients: question.recipients,
-        against: question.against,
+        redact: question.redact.into_list(),
+        recipients: question.recipients.into_list(),
+        against: question.against.into_list(),
         asked_by: caller.key_id.clone(),
     })
 }

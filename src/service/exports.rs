@@ -114,6 +114,13 @@ impl Exports {
         self.jobs().remove(id).is_some()
     }
 
+    /// Stops all of them: the server ends.
+    pub fn cancel_all(&self) {
+        for job in self.jobs().values() {
+            job.cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Drops what waited too long; refuses where there is still too much.
     fn make_room(&self, engine: &Engine) -> Result<(), StartError> {
         let now = engine.clock.since_boot_ms();

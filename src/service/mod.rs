@@ -70,6 +70,7 @@ impl Engine {
 
     /// Writes what waits, keeps the watermark, and closes the files.
     pub fn close(&self) -> Result<(), append::StoppedBadly> {
+        self.exports.cancel_all();
         self.merger.stop();
         self.writer.stop()?;
         self.index.close()?;
