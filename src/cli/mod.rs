@@ -8,6 +8,7 @@ mod demo;
 mod export;
 mod index;
 mod init;
+mod key;
 mod offline;
 mod output;
 mod read;
@@ -64,9 +65,9 @@ enum Command {
     Query(read::QueryArgs),
     /// Print the signed head of the ledger
     Checkpoint(read::CheckpointArgs),
-    /// Keys of the ledger
+    /// The ledger's public key, and API keys
     #[command(subcommand)]
-    Key(read::KeyCommand),
+    Key(key::KeyCommand),
     /// Prove that an event is in the ledger, and check such proofs
     #[command(subcommand)]
     Receipt(offline::ReceiptCommand),
@@ -177,7 +178,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Show(args) => read::show(args).await,
         Command::Query(args) => read::query(args).await,
         Command::Checkpoint(args) => read::checkpoint(args).await,
-        Command::Key(command) => read::key(command).await,
+        Command::Key(command) => key::run(command).await,
         Command::Receipt(command) => offline::run(command).await,
         Command::Export(args) => export::run(args).await,
         Command::Bundle(command) => bundle::run(command),

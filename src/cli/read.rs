@@ -1,9 +1,8 @@
-//! `trailkeep show`, `query`, `checkpoint` and `key public`.
+//! `trailkeep show`, `query` and `checkpoint`.
 
 use std::process::ExitCode;
 
-use anyhow::bail;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::Args;
 use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde::{Deserialize, Serialize};
@@ -70,29 +69,6 @@ pub(super) struct CheckpointArgs {
     target: TargetArgs,
 }
 
-#[derive(Subcommand)]
-pub(super) enum KeyCommand {
-    /// Print the ledger's public key, which auditors need from you
-    Public {
-        #[command(flatten)]
-        target: TargetArgs,
-        /// Whose ledger
-        #[arg(long, default_value = crate::service::DEFAULT_TENANT)]
-        tenant: String,
-        /// PEM for openssl, vkey for the tools of transparency logs
-        #[arg(long, value_enum, default_value = "pem")]
-        format: KeyFormat,
-    },
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub(super) enum KeyFormat {
-    /// SPKI in PEM
-    Pem,
-    /// C2SP verifier key
-    Vkey,
-}
-
 #[derive(Serialize, Deserialize)]
 struct Shown {
     id: Option<String>,
@@ -106,13 +82,6 @@ struct Shown {
 struct Page {
     events: Vec<Shown>,
     next_cursor: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Key {
-    origin: String,
-    pem: String,
-    vkey: String,
 }
 
 pub(super) async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
@@ -213,25 +182,5 @@ pub(super) async fn checkpoint(args: CheckpointArgs) -> anyhow::Result<ExitCode>
     let note = client.get_text("/v1/checkpoint").await;
     client.close().await?;
     print_bytes(note?.as_bytes())?;
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(super) async fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
-    let KeyCommand::Public {
-        target,
-        tenant,
-        format,
-    } = command;
-    let client = Client::to(&target)?;
-    let key = client.get::<Key>("/v1/key").await;
-    client.close().await?;
-    let key = key?;
-    if key.origin.rsplit('/').next() != Some(tenant.as_str()) {
-        bail!("there is no tenant `{tenant}` here");
-    }
-    match format {
-        KeyFormat::Pem => print_bytes(key.pem.as_bytes())?,
-        KeyFormat::Vkey => print_line(&key.vkey)?,
-    }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,12 @@
-//! Who is calling, and whose ledger it is about.
+//! Who is calling, whose ledger it is about, and whether they may.
+//!
+//! A handler names the right that it needs in its argument, `Caller<may::Append>`, and gets its caller in no
+//! other way: a route that forgets to ask does not compile.
 
+use std::marker::PhantomData;
+use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
@@ -9,12 +15,16 @@ use axum::http::request::Parts;
 use super::problem::Problem;
 use super::{App, Entrance};
 use crate::ids::TenantName;
+use crate::service::access::{Right, Role};
 use crate::service::api_key::{Principal, authenticate};
 use crate::service::ledger::Ledger;
 use crate::service::{DEFAULT_TENANT, Engine};
 
+/// How long the answer to a wrong token takes: guessing is not to be cheap.
+const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(250);
+
 /// An authenticated caller with the ledger of their tenant.
-pub(super) struct Caller {
+pub(super) struct Identified {
     pub(super) engine: Arc<Engine>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) entrance: Entrance,
@@ -22,41 +32,74 @@ pub(super) struct Caller {
     pub(super) key_id: String,
 }
 
-impl FromRequestParts<App> for Caller {
+/// A caller who may do `R`.
+pub(super) struct Caller<R>(Identified, PhantomData<R>);
+
+/// The right that a route needs.
+pub(super) trait Needed {
+    /// Which.
+    const RIGHT: Right;
+}
+
+/// Rights as types.
+pub(super) mod may {
+    use super::{Needed, Right};
+
+    macro_rules! rights {
+        ($($name:ident),*) => {$(
+            /// The right of the same name.
+            pub(in super::super) struct $name;
+
+            impl Needed for $name {
+                const RIGHT: Right = Right::$name;
+            }
+        )*};
+    }
+
+    rights!(Append, Read, Prove, Export, Verify, ManageKeys);
+}
+
+impl<R: Needed + Send> FromRequestParts<App> for Caller<R> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let principal = match app.entrance {
             Entrance::Local => local_principal()?,
-            Entrance::Network => {
-                let header = parts
-                    .headers
-                    .get(AUTHORIZATION)
-                    .and_then(|value| value.to_str().ok());
-                let token = header
-                    .and_then(bearer_token)
-                    .ok_or_else(Problem::unauthorized)?;
-                let found = authenticate(&app.engine.keyring, token).map_err(|error| {
-                    tracing::error!(%error, "a token could not be checked");
-                    Problem::internal()
-                })?;
-                found.ok_or_else(Problem::unauthorized)?
-            }
+            Entrance::Network => network_principal(parts, app).await?,
         };
+        if !principal.role.may(R::RIGHT) {
+            return Err(Problem::forbidden(principal.role, R::RIGHT));
+        }
         let ledger = app
             .engine
             .ledger_of(&principal.tenant)
             .ok_or_else(Problem::unauthorized)?;
-        Ok(Self {
+        let identified = Identified {
             engine: Arc::clone(&app.engine),
             ledger: Arc::clone(ledger),
             entrance: app.entrance,
             key_id: principal.key_id,
-        })
+        };
+        Ok(Self(identified, PhantomData))
     }
 }
 
-impl Caller {
+impl<R> Caller<R> {
+    /// The caller, whose right was checked.
+    pub(super) fn identified(self) -> Identified {
+        self.0
+    }
+}
+
+impl<R> Deref for Caller<R> {
+    type Target = Identified;
+
+    fn deref(&self) -> &Identified {
+        &self.0
+    }
+}
+
+impl Identified {
     /// Refuses a path that names another tenant, as if it did not exist.
     pub(super) fn require_tenant(&self, tenant: &str) -> Result<(), Problem> {
         if self.ledger.record.tenant.as_str() == tenant {
@@ -67,11 +110,31 @@ impl Caller {
     }
 }
 
+async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Problem> {
+    let header = parts
+        .headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let token = header
+        .and_then(bearer_token)
+        .ok_or_else(Problem::unauthorized)?;
+    let now = app.engine.clock.wall();
+    let found = authenticate(&app.engine.keyring, token, now).map_err(|error| {
+        tracing::error!(%error, "a token could not be checked");
+        Problem::internal()
+    })?;
+    if found.is_none() {
+        tokio::time::sleep(WRONG_TOKEN_DELAY).await;
+    }
+    found.ok_or_else(Problem::unauthorized)
+}
+
 fn local_principal() -> Result<Principal, Problem> {
     let tenant = TenantName::new(DEFAULT_TENANT).map_err(|_| Problem::internal())?;
     Ok(Principal {
         key_id: "local".to_owned(),
         tenant,
+        role: Role::Admin,
     })
 }
 

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::auth::Caller;
+use super::auth::{Caller, Identified, may};
 use super::body;
 use super::problem::Problem;
 use crate::ids::Seq;
@@ -65,12 +65,13 @@ struct Brief {
 
 /// `POST /v1/events`: the way in. The answer is sent when the events are on disk.
 pub(super) async fn append(
-    caller: Caller,
+    caller: Caller<may::Append>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let format = body::format_of(&headers)?;
     let bytes = body::read(&headers, body).await?;
+    let caller = caller.identified();
     let entrance = caller.entrance;
     let submitted = blocking(move || body::parse(&bytes, format, entrance)).await?;
     let is_single = submitted.is_single;
@@ -85,7 +86,7 @@ pub(super) async fn append(
     .await
 }
 
-fn answer_single(caller: &Caller, outcome: &Outcome) -> Result<Response, Problem> {
+fn answer_single(caller: &Identified, outcome: &Outcome) -> Result<Response, Problem> {
     let event = outcome.events.first().ok_or_else(Problem::internal)?;
     let entry = decode(event)?;
     let receipt = caller.ledger.receipt(
@@ -153,19 +154,22 @@ fn decode(event: &Appended) -> Result<Entry, Problem> {
 }
 
 /// `GET /v1/events/{id}`.
-pub(super) async fn show(caller: Caller, Path(id): Path<String>) -> Result<Json<Shown>, Problem> {
-    show_named(caller, EventName::Id(id)).await
+pub(super) async fn show(
+    caller: Caller<may::Read>,
+    Path(id): Path<String>,
+) -> Result<Json<Shown>, Problem> {
+    show_named(caller.identified(), EventName::Id(id)).await
 }
 
 /// `GET /v1/entries/{seq}`: any entry, the server's own included.
 pub(super) async fn show_entry(
-    caller: Caller,
+    caller: Caller<may::Read>,
     Path(seq): Path<String>,
 ) -> Result<Json<Shown>, Problem> {
-    show_named(caller, EventName::Seq(parse_seq(&seq)?)).await
+    show_named(caller.identified(), EventName::Seq(parse_seq(&seq)?)).await
 }
 
-async fn show_named(caller: Caller, name: EventName) -> Result<Json<Shown>, Problem> {
+async fn show_named(caller: Identified, name: EventName) -> Result<Json<Shown>, Problem> {
     let event = blocking(move || {
         let published = caller.ledger.published();
         let seq = find_seq(&caller.engine, &caller.ledger, &published, &name)?;
@@ -175,19 +179,22 @@ async fn show_named(caller: Caller, name: EventName) -> Result<Json<Shown>, Prob
 }
 
 /// `GET /v1/events/{id}/proof`.
-pub(super) async fn proof(caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
-    prove(caller, EventName::Id(id)).await
+pub(super) async fn proof(
+    caller: Caller<may::Prove>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    prove(caller.identified(), EventName::Id(id)).await
 }
 
 /// `GET /v1/entries/{seq}/proof`.
 pub(super) async fn entry_proof(
-    caller: Caller,
+    caller: Caller<may::Prove>,
     Path(seq): Path<String>,
 ) -> Result<Response, Problem> {
-    prove(caller, EventName::Seq(parse_seq(&seq)?)).await
+    prove(caller.identified(), EventName::Seq(parse_seq(&seq)?)).await
 }
 
-async fn prove(caller: Caller, name: EventName) -> Result<Response, Problem> {
+async fn prove(caller: Identified, name: EventName) -> Result<Response, Problem> {
     let receipt = blocking(move || {
         let published = caller.ledger.published();
         let seq = find_seq(&caller.engine, &caller.ledger, &published, &name)?;
@@ -198,9 +205,12 @@ async fn prove(caller: Caller, name: EventName) -> Result<Response, Problem> {
 }
 
 /// `GET /v1/events`: a page of events, oldest first.
-pub(super) async fn query(caller: Caller, RawQuery(raw): RawQuery) -> Result<Response, Problem> {
+pub(super) async fn query(
+    caller: Caller<may::Read>,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, Problem> {
     let asked = parse_query(raw.as_deref().unwrap_or_default())?;
-    let Caller { engine, ledger, .. } = caller;
+    let Identified { engine, ledger, .. } = caller.identified();
     let page =
         blocking(move || query_events(&engine, &ledger, &ledger.published(), &asked)).await?;
     let events = page

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 
-use super::auth::Caller;
+use super::auth::{Caller, Identified, may};
 use super::problem::Problem;
 use crate::ids::Seq;
 use crate::seal::spool::Spool;
@@ -81,7 +81,7 @@ struct ShownProgress {
 }
 
 /// `POST /v1/exports`: begins one. It is recorded in the ledger before the answer is sent.
-pub(super) async fn start(caller: Caller, body: Body) -> Result<Response, Problem> {
+pub(super) async fn start(caller: Caller<may::Export>, body: Body) -> Result<Response, Problem> {
     let body = to_bytes(body, QUESTION_BYTES_MAX).await;
     let body = body.map_err(|_| Problem::too_large("the question is larger than 1 MiB"))?;
     let request = read_question(&body, &caller)?;
@@ -100,13 +100,19 @@ pub(super) async fn start(caller: Caller, body: Body) -> Result<Response, Proble
 }
 
 /// `GET /v1/exports/{id}`: how far it is.
-pub(super) async fn show(caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn show(
+    caller: Caller<may::Export>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
     let job = find(&caller, &id)?;
     Ok(Json(shown(id, &job)).into_response())
 }
 
 /// `DELETE /v1/exports/{id}`: stops it, or drops its file.
-pub(super) async fn remove(caller: Caller, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+pub(super) async fn remove(
+    caller: Caller<may::Export>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
     if caller.engine.exports.remove(&caller.ledger, &id) {
         Ok(StatusCode::NO_CONTENT)
     } else {
@@ -116,7 +122,7 @@ pub(super) async fn remove(caller: Caller, Path(id): Path<String>) -> Result<Sta
 
 /// `GET /v1/exports/{id}/file`: the bundle, whole or a range of its bytes (RFC 9110 section 14).
 pub(super) async fn file(
-    caller: Caller,
+    caller: Caller<may::Export>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -224,7 +230,7 @@ fn asked_range(headers: &HeaderMap, tag: &str, size: u64) -> Asked {
     }
 }
 
-fn find(caller: &Caller, id: &str) -> Result<Arc<Job>, Problem> {
+fn find(caller: &Identified, id: &str) -> Result<Arc<Job>, Problem> {
     let job = caller.engine.exports.find(&caller.ledger, id);
     job.ok_or_else(no_such_export)
 }
@@ -257,7 +263,7 @@ fn shown(id: String, job: &Job) -> Shown {
     shown
 }
 
-fn read_question(body: &[u8], caller: &Caller) -> Result<ExportRequest, Problem> {
+fn read_question(body: &[u8], caller: &Identified) -> Result<ExportRequest, Problem> {
     let body: &[u8] = if body.is_empty() { b"{}" } else { body };
     let question: Question = serde_json::from_slice(body).map_err(|error| {
         Problem::bad_request(format!(

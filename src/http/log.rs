@@ -6,7 +6,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::auth::Caller;
+use super::auth::{Caller, Identified, may};
 use super::problem::Problem;
 use crate::ledger::note::public_key_pem;
 use crate::ledger::tile::{
@@ -18,7 +18,7 @@ use crate::service::ledger::StoredTiles;
 use crate::service::read::ReadError;
 
 /// `GET /v1/checkpoint`: the signed head.
-pub(super) async fn own_checkpoint(caller: Caller) -> Response {
+pub(super) async fn own_checkpoint(caller: Caller<may::Prove>) -> Response {
     let note = caller.ledger.published().head.note.clone();
     let headers = [
         (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
@@ -29,7 +29,7 @@ pub(super) async fn own_checkpoint(caller: Caller) -> Response {
 
 /// `GET /v1/log/{tenant}/checkpoint`.
 pub(super) async fn checkpoint(
-    caller: Caller,
+    caller: Caller<may::Prove>,
     Path(tenant): Path<String>,
 ) -> Result<Response, Problem> {
     caller.require_tenant(&tenant)?;
@@ -38,7 +38,7 @@ pub(super) async fn checkpoint(
 
 /// `GET /v1/log/{tenant}/tile/…`: hashes or entries. What a tree of the published size does not have is 404.
 pub(super) async fn tile(
-    caller: Caller,
+    caller: Caller<may::Prove>,
     Path((tenant, path)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     caller.require_tenant(&tenant)?;
@@ -55,7 +55,7 @@ pub(super) async fn tile(
     Ok((headers, bytes).into_response())
 }
 
-fn read_tile(caller: &Caller, path: TilePath) -> Result<Vec<u8>, Problem> {
+fn read_tile(caller: &Identified, path: TilePath) -> Result<Vec<u8>, Problem> {
     let published = caller.ledger.published();
     let beyond = || Problem::not_found("the ledger is smaller than this tile");
     let has = |tile, width| width <= tile_width(tile, published.head.size);
@@ -90,7 +90,7 @@ fn read_tile(caller: &Caller, path: TilePath) -> Result<Vec<u8>, Problem> {
 }
 
 /// `GET /v1/key`: the ledger's public key in both forms.
-pub(super) async fn key(caller: Caller) -> Response {
+pub(super) async fn key(caller: Caller<may::Prove>) -> Response {
     let verifier = &caller.ledger.verifier;
     let pem = public_key_pem(verifier.public());
     Json(json!({"origin": verifier.name(), "pem": pem, "vkey": verifier.to_string()}))

@@ -4,6 +4,7 @@ mod auth;
 mod body;
 mod events;
 mod exports;
+mod keys;
 mod log;
 mod operate;
 pub mod problem;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
@@ -59,6 +60,8 @@ pub fn router(engine: Arc<Engine>, entrance: Entrance) -> Router {
             get(exports::show).delete(exports::remove),
         )
         .route("/v1/exports/{id}/file", get(exports::file))
+        .route("/v1/keys", post(keys::create).get(keys::list))
+        .route("/v1/keys/{id}", delete(keys::revoke))
         .route("/v1/verify", post(operate::verify))
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(not_found)

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::auth::Caller;
+use super::auth::{Caller, may};
 use super::problem::Problem;
 use crate::ledger::note::NOTE_BYTES_MAX;
 use crate::service::verify::{Subject, verify as verify_ledger};
@@ -16,7 +16,7 @@ const LINES_WAITING_MAX: usize = 16;
 
 /// `POST /v1/verify`, with the text of an older checkpoint as body or none. The answer comes as lines of
 /// JSON while it runs: `{"done","total"}` and at the end `{"report"}` or `{"error"}`.
-pub(super) async fn verify(caller: Caller, body: Body) -> Result<Response, Problem> {
+pub(super) async fn verify(caller: Caller<may::Verify>, body: Body) -> Result<Response, Problem> {
     let body = to_bytes(body, NOTE_BYTES_MAX).await;
     let body = body
         .map_err(|_| Problem::too_large("the body must be the text of a checkpoint, or empty"))?;

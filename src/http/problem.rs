@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::ledger::event::Fault;
+use crate::service::access::{Right, Role};
 use crate::service::append::AppendError;
 use crate::service::read::ReadError;
 
@@ -78,6 +79,15 @@ impl Problem {
             "No valid token",
             detail,
         )
+    }
+
+    /// 403: the key's role has not the right.
+    pub fn forbidden(role: Role, right: Right) -> Self {
+        let what = right.as_words();
+        let detail = format!(
+            "a key of the role {role} may not {what}: use a key of another role; docs/access.md has the matrix"
+        );
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
     }
 
     /// 404.

@@ -3,17 +3,26 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::Engine;
+use super::access::Role;
+use super::append::{AppendError, append_system};
 use super::keyring::{KeyError, Keyring};
+use super::ledger::Ledger;
 use crate::ids::{TenantName, hex};
+use crate::policy::CalendarPeriod;
 use crate::seal::secret::random_bytes;
 use crate::store::ApiKeyRow;
+use crate::time::UnixMillis;
 
 /// Begins every token, so that secret scanners find one that leaked.
-const TOKEN_PREFIX: &str = "trailkeep_admin_";
+const TOKEN_PREFIX: &str = "trailkeep_";
+/// Bytes of a secret.
+const SECRET_BYTES: usize = 32;
 
 /// Who sent a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,68 +31,241 @@ pub struct Principal {
     pub key_id: String,
     /// Whose ledger it reads and writes.
     pub tenant: TenantName,
+    /// What it may do.
+    pub role: Role,
 }
 
-/// What stands in the vault, sealed.
+/// What stands in the vault, sealed. Times are milliseconds since 1970.
 #[derive(Serialize, Deserialize)]
 struct Sealed {
     tenant: String,
-    role: String,
+    role: Role,
     secret_sha256: [u8; 32],
+    #[serde(default)]
+    created_at_ms: u64,
+    #[serde(default)]
+    expires_at_ms: Option<u64>,
+    #[serde(default)]
+    revoked_at_ms: Option<u64>,
 }
 
-/// Makes a key with all rights for a tenant. The token is in no file: it is shown once.
-pub fn create(keyring: &Keyring, tenant: &TenantName) -> Result<Zeroizing<String>, KeyError> {
+/// A key as it is listed: never its secret, nor the hash of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListedKey {
+    /// Its id.
+    pub id: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whose it is.
+    pub tenant: String,
+    /// When it was made (RFC 3339, UTC).
+    pub created_at: String,
+    /// When it ends; none: it does not by itself.
+    pub expires_at: Option<String>,
+    /// When it was revoked.
+    pub revoked_at: Option<String>,
+}
+
+/// A key that was made just now.
+pub struct CreatedKey {
+    /// Its id.
+    pub id: String,
+    /// The token: it is shown this once.
+    pub token: Zeroizing<String>,
+    /// When it ends.
+    pub expires_at: Option<UnixMillis>,
+}
+
+/// Why a key was not made or revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum ManageError {
+    /// The tenant has no such key.
+    #[error("there is no such key: `trailkeep key list` shows their ids")]
+    NoSuchKey,
+    /// A period that leads beyond the calendar.
+    #[error("a key can't expire after the year 9999")]
+    Expiry,
+    /// It could not be recorded, so it was not done.
+    #[error("it could not be recorded, so it was not done: {0}")]
+    Record(#[from] Box<AppendError>),
+    /// The vault failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// Makes the first key of a tenant, with all rights.
+pub fn create_first(
+    keyring: &Keyring,
+    tenant: &TenantName,
+    now: UnixMillis,
+) -> Result<Zeroizing<String>, KeyError> {
     let id = hex(&random_bytes::<8>()?);
-    let secret = Zeroizing::new(random_bytes::<32>()?);
-    let sealed = Sealed {
-        tenant: tenant.as_str().to_owned(),
-        role: "admin".to_owned(),
-        secret_sha256: Sha256::digest(*secret).into(),
-    };
-    let text = serde_json::to_vec(&sealed).expect("strings and bytes always have a JSON form");
-    let (epoch, sealed) = keyring.seal(&text, &place(&id))?;
-    keyring.vault().add_api_key(&ApiKeyRow {
-        id: id.clone(),
-        epoch,
-        sealed,
-    })?;
-    Ok(Zeroizing::new(format!(
-        "{TOKEN_PREFIX}{id}_{}",
-        URL_SAFE_NO_PAD.encode(*secret)
-    )))
+    store_new(keyring, tenant, Role::Admin, &id, (now, None))
 }
 
-/// Who has this token; none for a wrong one. What it says is compared in constant time.
-pub fn authenticate(keyring: &Keyring, token: &str) -> Result<Option<Principal>, KeyError> {
-    let Some((id, secret)) = token
-        .strip_prefix(TOKEN_PREFIX)
-        .and_then(|rest| rest.split_once('_'))
-    else {
+/// Makes a key, after recording that it is made.
+pub fn create(
+    engine: &Engine,
+    ledger: &Ledger,
+    role: Role,
+    expires_after: Option<CalendarPeriod>,
+    by: &str,
+) -> Result<CreatedKey, ManageError> {
+    let now = engine.clock.wall();
+    let expires_at = expires_after
+        .map(|period| period.after(now).ok_or(ManageError::Expiry))
+        .transpose()?;
+    let id = hex(&random_bytes::<8>().map_err(KeyError::from)?);
+    let said = json!({
+        "id": id,
+        "role": role,
+        "expires_at": expires_at.map(|moment| moment.to_string()),
+        "by": by,
+    });
+    record(engine, ledger, "trailkeep.key.create", &said)?;
+    let tenant = &ledger.record.tenant;
+    let token = store_new(&engine.keyring, tenant, role, &id, (now, expires_at))?;
+    Ok(CreatedKey {
+        id,
+        token,
+        expires_at,
+    })
+}
+
+/// Revokes a key of the ledger's tenant, after recording it. A second time changes nothing.
+pub fn revoke(engine: &Engine, ledger: &Ledger, id: &str, by: &str) -> Result<(), ManageError> {
+    let vault = engine.keyring.vault();
+    let row = vault.api_key(id).map_err(KeyError::from)?;
+    let row = row.ok_or(ManageError::NoSuchKey)?;
+    let mut sealed = open(&engine.keyring, &row)?;
+    if sealed.tenant != ledger.record.tenant.as_str() {
+        return Err(ManageError::NoSuchKey);
+    }
+    if sealed.revoked_at_ms.is_some() {
+        return Ok(());
+    }
+    let said = json!({"id": id, "role": sealed.role, "by": by});
+    record(engine, ledger, "trailkeep.key.revoke", &said)?;
+    sealed.revoked_at_ms = Some(engine.clock.wall().get());
+    let row = seal(&engine.keyring, id, &sealed)?;
+    Ok(vault.replace_api_key(&row).map_err(KeyError::from)?)
+}
+
+/// The keys of a ledger's tenant, the oldest first.
+pub fn list(engine: &Engine, ledger: &Ledger) -> Result<Vec<ListedKey>, KeyError> {
+    let mut keys = Vec::new();
+    for row in engine.keyring.vault().api_keys()? {
+        let sealed = open(&engine.keyring, &row)?;
+        if sealed.tenant == ledger.record.tenant.as_str() {
+            let time = |millis| UnixMillis::new(millis).to_string();
+            let listed = ListedKey {
+                id: row.id,
+                role: sealed.role,
+                tenant: sealed.tenant,
+                created_at: time(sealed.created_at_ms),
+                expires_at: sealed.expires_at_ms.map(time),
+                revoked_at: sealed.revoked_at_ms.map(time),
+            };
+            keys.push((sealed.created_at_ms, listed));
+        }
+    }
+    keys.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(keys.into_iter().map(|(_, key)| key).collect())
+}
+
+/// Who has this token; none for a wrong, revoked or expired one.
+///
+/// A token whose id is unknown takes the same way as one whose secret is wrong, and the comparison is in
+/// constant time: neither says how near a guess was.
+pub fn authenticate(
+    keyring: &Keyring,
+    token: &str,
+    now: UnixMillis,
+) -> Result<Option<Principal>, KeyError> {
+    let Some((role, id, secret)) = split(token) else {
         return Ok(None);
     };
-    let Ok(secret) = URL_SAFE_NO_PAD.decode(secret).map(Zeroizing::new) else {
-        return Ok(None);
-    };
-    let Some(row) = keyring.vault().api_key(id)? else {
-        return Ok(None);
-    };
-    let sealed = open(keyring, &row)?;
+    let row = keyring.vault().api_key(id)?;
+    let sealed = row.map(|row| open(keyring, &row)).transpose()?;
     let hash: [u8; 32] = Sha256::digest(&*secret).into();
-    if !bool::from(hash.ct_eq(&sealed.secret_sha256)) {
+    let stored = sealed
+        .as_ref()
+        .map_or([0; 32], |sealed| sealed.secret_sha256);
+    let is_right = bool::from(hash.ct_eq(&stored));
+    let Some(sealed) = sealed.filter(|_| is_right) else {
+        return Ok(None);
+    };
+    let is_over = sealed.revoked_at_ms.is_some()
+        || sealed.expires_at_ms.is_some_and(|end| end <= now.get())
+        || sealed.role != role;
+    if is_over {
         return Ok(None);
     }
     let tenant =
         TenantName::new(&sealed.tenant).map_err(|_| KeyError::DoesNotOpen("an API key"))?;
     Ok(Some(Principal {
-        key_id: row.id,
+        key_id: id.to_owned(),
         tenant,
+        role,
     }))
 }
 
 /// Whether a stored key is what was stored; for verifying.
 pub fn check_row(keyring: &Keyring, row: &ApiKeyRow) -> Result<(), KeyError> {
     open(keyring, row).map(drop)
+}
+
+fn split(token: &str) -> Option<(Role, &str, Zeroizing<Vec<u8>>)> {
+    let (role, rest) = token.strip_prefix(TOKEN_PREFIX)?.split_once('_')?;
+    let (id, secret) = rest.split_once('_')?;
+    let secret = URL_SAFE_NO_PAD.decode(secret).map(Zeroizing::new).ok()?;
+    (secret.len() == SECRET_BYTES).then_some((role.parse().ok()?, id, secret))
+}
+
+fn record(
+    engine: &Engine,
+    ledger: &Ledger,
+    action: &str,
+    said: &serde_json::Value,
+) -> Result<(), ManageError> {
+    let (action, said) = (json!(action).to_string(), said.to_string());
+    let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), ("key", said.as_bytes())];
+    append_system(&engine.writer, ledger, &sections)
+        .map(drop)
+        .map_err(|error| Box::new(error).into())
+}
+
+fn store_new(
+    keyring: &Keyring,
+    tenant: &TenantName,
+    role: Role,
+    id: &str,
+    (now, expires_at): (UnixMillis, Option<UnixMillis>),
+) -> Result<Zeroizing<String>, KeyError> {
+    let secret = Zeroizing::new(random_bytes::<SECRET_BYTES>()?);
+    let sealed = Sealed {
+        tenant: tenant.as_str().to_owned(),
+        role,
+        secret_sha256: Sha256::digest(*secret).into(),
+        created_at_ms: now.get(),
+        expires_at_ms: expires_at.map(UnixMillis::get),
+        revoked_at_ms: None,
+    };
+    keyring.vault().add_api_key(&seal(keyring, id, &sealed)?)?;
+    let secret = URL_SAFE_NO_PAD.encode(*secret);
+    Ok(Zeroizing::new(format!(
+        "{TOKEN_PREFIX}{role}_{id}_{secret}"
+    )))
+}
+
+fn seal(keyring: &Keyring, id: &str, sealed: &Sealed) -> Result<ApiKeyRow, KeyError> {
+    let text = serde_json::to_vec(sealed).expect("strings and numbers always have a JSON form");
+    let (epoch, sealed) = keyring.seal(&text, &place(id))?;
+    Ok(ApiKeyRow {
+        id: id.to_owned(),
+        epoch,
+        sealed,
+    })
 }
 
 fn open(keyring: &Keyring, row: &ApiKeyRow) -> Result<Sealed, KeyError> {

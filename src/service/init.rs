@@ -159,7 +159,7 @@ fn make_files(
         .add_ledger_secrets(&keys.seal(&keyring, &record)?)?;
     ledgers.add_ledger(&record)?;
     write_first_entries(&keyring, &ledgers, &record, &keys, clock)?;
-    let token = api_key::create(&keyring, &record.tenant)?;
+    let token = api_key::create_first(&keyring, &record.tenant, clock.wall())?;
     ledgers.close()?;
     keyring.vault().close()?;
     let public = keys.signing.verifying_key();

@@ -3,6 +3,7 @@
 //! The services decide and act; below them are the store and the keys, above them HTTP and the
 //! command line.
 
+pub mod access;
 pub mod api_key;
 pub mod append;
 pub mod clock;

@@ -275,6 +275,18 @@ impl Vault {
         })
     }
 
+    /// Replaces what stands of an API key. On disk when it returns.
+    pub fn replace_api_key(&self, row: &ApiKeyRow) -> Result<(), StoreError> {
+        self.database.write(|tx| {
+            tx.execute(
+                "UPDATE api_key SET epoch = ?2, sealed = ?3 WHERE id = ?1",
+                params![row.id, row.epoch, row.sealed],
+            )
+            .map(drop)
+            .map_err(|error| self.database.error(error))
+        })
+    }
+
     /// The API key with an id.
     pub fn api_key(&self, id: &str) -> Result<Option<ApiKeyRow>, StoreError> {
         self.database.read(|tx| {

@@ -1,0 +1,185 @@
+//! `trailkeep key`: the ledger's public key, and the API keys.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::{Subcommand, ValueEnum};
+use comfy_table::Table;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::TargetArgs;
+use super::client::{Client, segment};
+use super::output::{note, print_bytes, print_json, print_line};
+use crate::service::access::Role;
+
+#[derive(Subcommand)]
+pub(super) enum KeyCommand {
+    /// Print the ledger's public key, which auditors need from you
+    Public {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Whose ledger
+        #[arg(long, default_value = crate::service::DEFAULT_TENANT)]
+        tenant: String,
+        /// PEM for openssl, vkey for the tools of transparency logs
+        #[arg(long, value_enum, default_value = "pem")]
+        format: KeyFormat,
+    },
+    /// Make an API key; its token is shown this once
+    #[command(after_help = "\
+Examples:
+  trailkeep key create --dir D --role writer
+  trailkeep key create --dir D --role auditor --expires P90D --json | jq -r .token
+
+docs/access.md says what each role may do.")]
+    Create {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// writer, reader, auditor, privacy or admin
+        #[arg(long)]
+        role: Role,
+        /// It ends after this calendar period, such as P90D or P1Y [default: it does not end by itself]
+        #[arg(long, value_name = "PERIOD")]
+        expires: Option<String>,
+        /// Print JSON: {"id","token","role","tenant","expires_at"}
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the API keys, revoked and expired ones too
+    List {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Print JSON: {"keys":[{"id","role","tenant","created_at","expires_at","revoked_at"}]}
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke an API key; it works at once
+    #[command(after_help = "Example:  trailkeep key revoke --dir D 4f1c8a90b2d3e6f7")]
+    Revoke {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The key's id, as `key list` shows it: the part after the role in its token
+        id: String,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum KeyFormat {
+    /// SPKI in PEM
+    Pem,
+    /// C2SP verifier key
+    Vkey,
+}
+
+#[derive(Deserialize)]
+struct PublicKey {
+    origin: String,
+    pem: String,
+    vkey: String,
+}
+
+pub(super) async fn run(command: KeyCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        KeyCommand::Public {
+            target,
+            tenant,
+            format,
+        } => public(&target, &tenant, format).await,
+        KeyCommand::Create {
+            target,
+            role,
+            expires,
+            json,
+        } => create(&target, role, expires.as_deref(), json).await,
+        KeyCommand::List { target, json } => list(&target, json).await,
+        KeyCommand::Revoke { target, id } => revoke(&target, &id).await,
+    }
+}
+
+async fn public(target: &TargetArgs, tenant: &str, format: KeyFormat) -> anyhow::Result<ExitCode> {
+    let client = Client::to(target)?;
+    let key = client.get::<PublicKey>("/v1/key").await;
+    client.close().await?;
+    let key = key?;
+    if key.origin.rsplit('/').next() != Some(tenant) {
+        bail!("there is no tenant `{tenant}` here");
+    }
+    match format {
+        KeyFormat::Pem => print_bytes(key.pem.as_bytes())?,
+        KeyFormat::Vkey => print_line(&key.vkey)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn create(
+    target: &TargetArgs,
+    role: Role,
+    expires: Option<&str>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let body = serde_json::to_vec(&json!({"role": role, "expires": expires}))?;
+    let client = Client::to(target)?;
+    let made = async {
+        let answer = client.send("POST", "/v1/keys", Some("application/json"), body);
+        answer.await?.json::<Value>().await
+    };
+    let made = made.await;
+    client.close().await?;
+    let made = made?;
+    if json {
+        print_json(&made)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let text = |name: &str| made[name].as_str().unwrap_or_default();
+    let end = made["expires_at"]
+        .as_str()
+        .unwrap_or("it does not end by itself");
+    print_line(&format!(
+        "id        {}\nrole      {role}\ntenant    {}\nends      {end}\ntoken     {}",
+        text("id"),
+        text("tenant"),
+        text("token")
+    ))?;
+    note("Keep the token now: it is shown this once and is in no file.");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let client = Client::to(target)?;
+    let keys = client.get::<Value>("/v1/keys").await;
+    client.close().await?;
+    let keys = keys?;
+    if json {
+        print_json(&keys)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new();
+    table
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_header(["id", "role", "made", "ends", "revoked"]);
+    for key in keys["keys"].as_array().into_iter().flatten() {
+        let cell = |name: &str| key[name].as_str().unwrap_or("-").to_owned();
+        table.add_row(["id", "role", "created_at", "expires_at", "revoked_at"].map(cell));
+    }
+    print_line(&table.to_string())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn revoke(target: &TargetArgs, id: &str) -> anyhow::Result<ExitCode> {
+    let client = Client::to(target)?;
+    let path = format!("/v1/keys/{}", segment(id));
+    let outcome = async {
+        client
+            .send("DELETE", &path, None, Vec::new())
+            .await?
+            .text()
+            .await
+    };
+    let outcome = outcome.await;
+    client.close().await?;
+    outcome?;
+    print_line(&format!("revoked {id}"))?;
+    Ok(ExitCode::SUCCESS)
+}
