@@ -169,7 +169,7 @@ pub fn list(engine: &Engine, ledger: &Ledger) -> Result<Vec<ListedKey>, KeyError
             keys.push((sealed.created_at_ms, listed));
         }
     }
-    keys.sort_by(|(one, _), (other, _)| one.cmp(other));
+    keys.sort_by_key(|(created_at_ms, _)| *created_at_ms);
     Ok(keys.into_iter().map(|(_, key)| key).collect())
 }
 
