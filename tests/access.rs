@@ -93,6 +93,20 @@ const ROUTES: &[(&str, &str, &str, &str, Right)] = &[
         "",
         Right::ManageKeys,
     ),
+    (
+        "POST",
+        "/v1/tenants",
+        "/v1/tenants",
+        r#"{"name":"walked"}"#,
+        Right::ManageTenants,
+    ),
+    (
+        "GET",
+        "/v1/tenants",
+        "/v1/tenants",
+        "",
+        Right::ManageTenants,
+    ),
     ("POST", "/v1/verify", "/v1/verify", "", Right::Verify),
 ];
 
@@ -264,6 +278,150 @@ fn a_key_s_row_changed_by_hand_gives_no_access() {
     server.stop();
     let output = directory.run(&["verify", "--json"]);
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+}
+
+fn send(server: &Server, token: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("Authorization", &bearer),
+    ];
+    let mut client = server.client();
+    let answer = client
+        .request(method, path, &headers, body.as_bytes())
+        .unwrap();
+    let value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+    (answer.status, value)
+}
+
+fn event_of(text: &str) -> String {
+    serde_json::json!({
+        "id": "same-id", "action": "chat.completion", "actor": {"id": "same-person"},
+        "subjects": [{"id": "same-person"}], "context": {"conversation": "same"}, "input": text,
+    })
+    .to_string()
+}
+
+#[test]
+fn two_tenants_never_meet() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    // Made through the socket while the server runs, and usable at once.
+    let made = directory.run(&["tenant", "create", "acme", "--json"]);
+    let made: Value = serde_json::from_slice(&succeeded(&made).stdout).unwrap();
+    assert_eq!(made["origin"], "audit.example.com/acme");
+    let acme = made["token"].as_str().unwrap().to_owned();
+    let own = directory.token.clone();
+    for (token, text) in [(&own, "of the operator"), (&acme, "of acme")] {
+        for _ in 0..2 {
+            let (status, answer) = send(&server, token, "POST", "/v1/events", &event_of(text));
+            assert!([200, 201].contains(&status), "{answer}");
+        }
+        let (status, _) = send(&server, token, "POST", "/v1/events", &event_of("another"));
+        assert_eq!(status, 409);
+        let (_, shown) = send(&server, token, "GET", "/v1/events/same-id", "");
+        assert_eq!(shown["event"]["input"], text);
+        let (_, page) = send(
+            &server,
+            token,
+            "GET",
+            "/v1/events?action=chat.completion",
+            "",
+        );
+        assert_eq!(page["events"].as_array().unwrap().len(), 1);
+        assert_eq!(page["events"][0]["event"]["input"], text);
+    }
+    // Whatever is named of the other does not exist.
+    let (_, export) = send(&server, &own, "POST", "/v1/exports", "{}");
+    let id = export["id"].as_str().unwrap();
+    let (_, keys) = send(&server, &own, "GET", "/v1/keys", "");
+    let key = keys["keys"][0]["id"].as_str().unwrap();
+    for (method, path) in [
+        ("GET", format!("/v1/exports/{id}")),
+        ("GET", format!("/v1/exports/{id}/file")),
+        ("DELETE", format!("/v1/exports/{id}")),
+        ("DELETE", format!("/v1/keys/{key}")),
+        ("GET", "/v1/log/default/checkpoint".to_owned()),
+        ("GET", "/v1/log/default/tile/0/000.p/1".to_owned()),
+    ] {
+        let (status, answer) = send(&server, &acme, method, &path, "");
+        assert_eq!(status, 404, "{method} {path}");
+        assert!(!answer.to_string().contains("default/"), "{answer}");
+    }
+    let (_, keys) = send(&server, &acme, "GET", "/v1/keys", "");
+    assert_eq!(keys["keys"].as_array().unwrap().len(), 1);
+    // Only the operator knows of tenants.
+    assert_eq!(send(&server, &acme, "GET", "/v1/tenants", "").0, 403);
+    assert_eq!(
+        send(&server, &acme, "POST", "/v1/tenants", r#"{"name":"x"}"#).0,
+        403
+    );
+    assert_eq!(
+        send(&server, &own, "POST", "/v1/tenants", r#"{"name":"acme"}"#).0,
+        409
+    );
+    assert_eq!(
+        send(&server, &own, "POST", "/v1/tenants", r#"{"name":"A"}"#).0,
+        400
+    );
+    server.kill();
+
+    // A tenant survives a crash, verifies alone, and exports what is its own.
+    for (tenant, text) in [("default", "of the operator"), ("acme", "of acme")] {
+        let report = directory.run(&["verify", "--json", "--tenant", tenant]);
+        let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+        assert_eq!(report["ok"], true, "{tenant}: {report}");
+        assert_eq!(report["origin"], format!("audit.example.com/{tenant}"));
+        let shown = directory.run(&["show", "same-id", "--json", "--tenant", tenant]);
+        let shown: Value = serde_json::from_slice(&succeeded(&shown).stdout).unwrap();
+        assert_eq!(shown["event"]["input"], text);
+        let out = directory.path.with_extension(tenant);
+        let key = directory.path.with_extension("pem");
+        let out = out.to_str().unwrap();
+        succeeded(&directory.run(&["export", "--tenant", tenant, "--out", out]));
+        let public = directory.run(&["key", "public", "--tenant", tenant]);
+        std::fs::write(&key, &succeeded(&public).stdout).unwrap();
+        let verify = std::process::Command::new(env!("CARGO_BIN_EXE_trailkeep-verify"))
+            .arg(out)
+            .arg("--key")
+            .arg(&key)
+            .output()
+            .unwrap();
+        succeeded(&verify);
+    }
+    let unknown = directory.run(&["query", "--tenant", "nobody"]);
+    assert!(
+        said(&unknown).contains("no such tenant"),
+        "{}",
+        said(&unknown)
+    );
+    assert_no_tag_in_common(&directory);
+}
+
+/// The same ids and persons have other look-up keys in each ledger.
+fn assert_no_tag_in_common(directory: &Directory) {
+    let connection = rusqlite::Connection::open(directory.path.join("ledger.db")).unwrap();
+    let mut query = connection
+        .prepare("SELECT row >> 40, keys FROM active_index")
+        .unwrap();
+    let rows = query
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    let mut tags: std::collections::HashMap<[u8; 16], i64> = std::collections::HashMap::new();
+    let mut ledgers = std::collections::BTreeSet::new();
+    for row in rows {
+        let (ledger, keys): (i64, Vec<u8>) = row.unwrap();
+        ledgers.insert(ledger);
+        for tag in keys.as_chunks::<16>().0 {
+            assert_eq!(
+                *tags.entry(*tag).or_insert(ledger),
+                ledger,
+                "a tag of two ledgers"
+            );
+        }
+    }
+    assert_eq!(ledgers.len(), 2);
+    assert!(tags.len() > 4);
 }
 
 #[test]

@@ -626,7 +626,7 @@ fn an_export_while_writers_and_a_scrub_go_on() {
             .start(StartOptions::new(Arc::new(SystemClock)))
             .unwrap(),
     );
-    let ledger = Arc::clone(engine.open_ledgers().next().unwrap());
+    let ledger = engine.open_ledgers().remove(0);
     let stop = AtomicBool::new(false);
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -9,7 +9,7 @@ const LINES_OF_A_FUNCTION_MAX: usize = 80;
 
 /// Folders and files below src, and what of the crate each may use besides itself.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("ids.rs", &[]),
+    ("ids", &[]),
     ("time.rs", &[]),
     ("ledger", &["ids", "time"]),
     ("policy", &["ids", "time"]),

@@ -109,8 +109,8 @@ impl Site {
 impl Server {
     /// The one ledger.
     pub(crate) fn ledger(&self) -> anyhow::Result<Arc<Ledger>> {
-        let ledger = self.engine.open_ledgers().next();
-        ledger.cloned().context("the directory holds no ledger")
+        let ledger = self.engine.open_ledgers().into_iter().next();
+        ledger.context("the directory holds no ledger")
     }
 
     /// Ends in order; the files are closed then.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use axum::Router;
 use axum::body::Body;
+use axum::http::HeaderName;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -14,6 +15,7 @@ use serde::de::DeserializeOwned;
 use tower::ServiceExt;
 
 use super::TargetArgs;
+use crate::http::auth::TENANT_HEADER;
 use crate::http::{Entrance, router};
 use crate::service::Engine;
 use crate::service::open::{Files, OpenError};
@@ -32,6 +34,7 @@ pub(super) enum Client {
     Here {
         router: Router,
         engine: std::sync::Arc<Engine>,
+        tenant: String,
     },
     /// Another process has it, or it is another machine.
     Remote {
@@ -66,13 +69,19 @@ impl Client {
                 Ok(Self::Here {
                     router: router(std::sync::Arc::clone(&engine), Entrance::Local),
                     engine,
+                    tenant: target.tenant.clone(),
                 })
             }
             Err(OpenError::Store(error @ StoreError::Locked(_))) => {
                 if !socket.exists() {
                     return Err(error.into());
                 }
-                let client = builder().unix_socket(socket).build()?;
+                let tenant = target.tenant.parse::<reqwest::header::HeaderValue>()?;
+                let headers = [(HeaderName::from_static(TENANT_HEADER), tenant)];
+                let client = builder()
+                    .unix_socket(socket)
+                    .default_headers(headers.into_iter().collect())
+                    .build()?;
                 Ok(Self::Remote {
                     client,
                     base: "http://localhost".to_owned(),
@@ -92,8 +101,11 @@ impl Client {
         body: Vec<u8>,
     ) -> anyhow::Result<Answer> {
         match self {
-            Self::Here { router, .. } => {
-                let mut request = axum::http::Request::builder().method(method).uri(path);
+            Self::Here { router, tenant, .. } => {
+                let mut request = axum::http::Request::builder()
+                    .method(method)
+                    .uri(path)
+                    .header(TENANT_HEADER, tenant);
                 if let Some(content_type) = content_type {
                     request = request.header("content-type", content_type);
                 }
@@ -153,7 +165,7 @@ impl Client {
 
     /// Ends: where this process has the directory, writes what waits and closes the files.
     pub(super) async fn close(self) -> anyhow::Result<()> {
-        if let Self::Here { router, engine } = self {
+        if let Self::Here { router, engine, .. } = self {
             drop(router);
             crate::service::blocking(move || engine.close()).await?;
         }

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::{Subcommand, ValueEnum};
 use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
@@ -20,9 +19,6 @@ pub(super) enum KeyCommand {
     Public {
         #[command(flatten)]
         target: TargetArgs,
-        /// Whose ledger
-        #[arg(long, default_value = crate::service::DEFAULT_TENANT)]
-        tenant: String,
         /// PEM for openssl, vkey for the tools of transparency logs
         #[arg(long, value_enum, default_value = "pem")]
         format: KeyFormat,
@@ -75,18 +71,13 @@ pub(super) enum KeyFormat {
 
 #[derive(Deserialize)]
 struct PublicKey {
-    origin: String,
     pem: String,
     vkey: String,
 }
 
 pub(super) async fn run(command: KeyCommand) -> anyhow::Result<ExitCode> {
     match command {
-        KeyCommand::Public {
-            target,
-            tenant,
-            format,
-        } => public(&target, &tenant, format).await,
+        KeyCommand::Public { target, format } => public(&target, format).await,
         KeyCommand::Create {
             target,
             role,
@@ -98,14 +89,11 @@ pub(super) async fn run(command: KeyCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn public(target: &TargetArgs, tenant: &str, format: KeyFormat) -> anyhow::Result<ExitCode> {
+async fn public(target: &TargetArgs, format: KeyFormat) -> anyhow::Result<ExitCode> {
     let client = Client::to(target)?;
     let key = client.get::<PublicKey>("/v1/key").await;
     client.close().await?;
     let key = key?;
-    if key.origin.rsplit('/').next() != Some(tenant) {
-        bail!("there is no tenant `{tenant}` here");
-    }
     match format {
         KeyFormat::Pem => print_bytes(key.pem.as_bytes())?,
         KeyFormat::Vkey => print_line(&key.vkey)?,

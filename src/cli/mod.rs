@@ -13,6 +13,7 @@ mod offline;
 mod output;
 mod read;
 mod serve;
+mod tenant;
 mod verify;
 
 use std::io::Write;
@@ -68,6 +69,9 @@ enum Command {
     /// The ledger's public key, and API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Tenants: each with a ledger and keys of its own
+    #[command(subcommand)]
+    Tenant(tenant::TenantCommand),
     /// Prove that an event is in the ledger, and check such proofs
     #[command(subcommand)]
     Receipt(offline::ReceiptCommand),
@@ -144,6 +148,14 @@ struct TargetArgs {
     /// Server to talk to instead of a data directory
     #[arg(long, env = "TRAILKEEP_URL", value_name = "URL")]
     url: Option<String>,
+    /// Tenant to act for, with --dir; with --url the token says it
+    #[arg(
+        long,
+        env = "TRAILKEEP_TENANT",
+        value_name = "T",
+        default_value = crate::service::DEFAULT_TENANT
+    )]
+    tenant: String,
     /// API token for the server
     #[arg(
         long,
@@ -179,6 +191,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Query(args) => read::query(args).await,
         Command::Checkpoint(args) => read::checkpoint(args).await,
         Command::Key(command) => key::run(command).await,
+        Command::Tenant(command) => tenant::run(command).await,
         Command::Receipt(command) => offline::run(command).await,
         Command::Export(args) => export::run(args).await,
         Command::Bundle(command) => bundle::run(command),

@@ -10,7 +10,6 @@ use serde_json::Value;
 use super::client::Client;
 use super::output::{print_json, print_line, progress_bar};
 use super::{TargetArgs, exit};
-use crate::service::DEFAULT_TENANT;
 use crate::service::open::Files;
 use crate::service::verify::{Subject, verify as verify_ledger};
 use crate::store::StoreError;
@@ -71,14 +70,15 @@ async fn verify_here(args: &VerifyArgs, against: Option<String>) -> anyhow::Resu
         }
         Err(error) => return Err(error.into()),
     };
+    let tenant = args.target.tenant.clone();
     let report = crate::service::blocking(move || {
         let bar = progress_bar(0, "verifying");
         let ledgers = files.ledgers.ledgers()?;
         let Some(record) = ledgers
             .iter()
-            .find(|record| record.tenant.as_str() == DEFAULT_TENANT)
+            .find(|record| record.tenant.as_str() == tenant)
         else {
-            bail!("the directory holds no ledger of the tenant `{DEFAULT_TENANT}`");
+            bail!("the directory holds no ledger of the tenant `{tenant}`");
         };
         let report = verify_ledger(
             Subject::from(&files),

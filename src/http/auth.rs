@@ -20,6 +20,9 @@ use crate::service::api_key::{Principal, authenticate};
 use crate::service::ledger::Ledger;
 use crate::service::{DEFAULT_TENANT, Engine};
 
+/// Names the tenant that a command on the machine acts for. Over the network the token alone says it.
+pub(crate) const TENANT_HEADER: &str = "trailkeep-tenant";
+
 /// How long the answer to a wrong token takes: guessing is not to be cheap.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(250);
 
@@ -56,7 +59,15 @@ pub(super) mod may {
         )*};
     }
 
-    rights!(Append, Read, Prove, Export, Verify, ManageKeys);
+    rights!(
+        Append,
+        Read,
+        Prove,
+        Export,
+        Verify,
+        ManageKeys,
+        ManageTenants
+    );
 }
 
 impl<R: Needed + Send> FromRequestParts<App> for Caller<R> {
@@ -64,19 +75,21 @@ impl<R: Needed + Send> FromRequestParts<App> for Caller<R> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let principal = match app.entrance {
-            Entrance::Local => local_principal()?,
+            Entrance::Local => local_principal(parts)?,
             Entrance::Network => network_principal(parts, app).await?,
         };
         if !principal.role.may(R::RIGHT) {
             return Err(Problem::forbidden(principal.role, R::RIGHT));
         }
-        let ledger = app
-            .engine
-            .ledger_of(&principal.tenant)
-            .ok_or_else(Problem::unauthorized)?;
+        let is_operator = principal.tenant.as_str() == DEFAULT_TENANT;
+        if R::RIGHT == Right::ManageTenants && !is_operator {
+            return Err(Problem::forbidden(principal.role, R::RIGHT));
+        }
+        let ledger = app.engine.ledger_of(&principal.tenant);
+        let ledger = ledger.ok_or_else(|| Problem::not_found("there is no such tenant"))?;
         let identified = Identified {
             engine: Arc::clone(&app.engine),
-            ledger: Arc::clone(ledger),
+            ledger,
             entrance: app.entrance,
             key_id: principal.key_id,
         };
@@ -129,8 +142,12 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
     found.ok_or_else(Problem::unauthorized)
 }
 
-fn local_principal() -> Result<Principal, Problem> {
-    let tenant = TenantName::new(DEFAULT_TENANT).map_err(|_| Problem::internal())?;
+/// A command of the directory's owner, who may act for any tenant.
+fn local_principal(parts: &Parts) -> Result<Principal, Problem> {
+    let named = parts.headers.get(TENANT_HEADER);
+    let named = named.map_or(Ok(DEFAULT_TENANT), |value| value.to_str());
+    let tenant = named.ok().and_then(|name| TenantName::new(name).ok());
+    let tenant = tenant.ok_or_else(|| Problem::not_found("there is no such tenant"))?;
     Ok(Principal {
         key_id: "local".to_owned(),
         tenant,

@@ -1,6 +1,6 @@
 //! The HTTP edge: routes, who may call them, formats in and out. docs/api.md describes it.
 
-mod auth;
+pub(crate) mod auth;
 mod body;
 mod events;
 mod exports;
@@ -9,6 +9,7 @@ mod log;
 mod operate;
 pub mod problem;
 pub mod serve;
+mod tenants;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +63,7 @@ pub fn router(engine: Arc<Engine>, entrance: Entrance) -> Router {
         .route("/v1/exports/{id}/file", get(exports::file))
         .route("/v1/keys", post(keys::create).get(keys::list))
         .route("/v1/keys/{id}", delete(keys::revoke))
+        .route("/v1/tenants", post(tenants::create).get(tenants::list))
         .route("/v1/verify", post(operate::verify))
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(not_found)

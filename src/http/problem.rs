@@ -123,6 +123,16 @@ impl Problem {
         problem
     }
 
+    /// 409: a name that is given once only was given.
+    pub fn name_taken(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "name-taken",
+            "The name is taken",
+            detail,
+        )
+    }
+
     /// 409: what is asked for is not in the state that it needs.
     pub fn conflict_state(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "not-ready", "Not ready", detail)

@@ -36,6 +36,8 @@ pub enum Right {
     Verify,
     /// Makes, lists and revokes API keys.
     ManageKeys,
+    /// Makes and lists tenants; in the operator's own tenant alone.
+    ManageTenants,
 }
 
 impl Role {
@@ -55,7 +57,7 @@ impl Role {
             Right::Read => matches!(self, Self::Reader | Self::Admin),
             Right::Prove => !matches!(self, Self::Writer),
             Right::Export | Right::Verify => matches!(self, Self::Auditor | Self::Admin),
-            Right::ManageKeys => matches!(self, Self::Admin),
+            Right::ManageKeys | Right::ManageTenants => matches!(self, Self::Admin),
         }
     }
 
@@ -93,13 +95,14 @@ impl FromStr for Role {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Append,
         Self::Read,
         Self::Prove,
         Self::Export,
         Self::Verify,
         Self::ManageKeys,
+        Self::ManageTenants,
     ];
 
     /// What it lets one do, to stand behind "may not".
@@ -111,6 +114,7 @@ impl Right {
             Self::Export => "export bundles",
             Self::Verify => "have the ledger verified",
             Self::ManageKeys => "manage API keys",
+            Self::ManageTenants => "manage tenants",
         }
     }
 }

@@ -6,21 +6,17 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::append::{AppendError, Extension, prepare_system};
-use super::keyring::{KeyError, Keyring};
-use super::ledger::LedgerKeys;
+use super::found::{FoundError, found};
+use super::keyring::KeyError;
 use super::open::{OpenError, open_keys};
 use super::{DEFAULT_TENANT, api_key};
-use crate::ids::{ClassNumber, LedgerNumber, LogName, NameError, Origin, Seq, TenantName, hex};
-use crate::ledger::chain::ChainHead;
+use crate::ids::{LedgerNumber, LogName, NameError, Origin, TenantName};
 use crate::ledger::note::{VerifierKey, public_key_pem};
-use crate::ledger::tile::EdgeTiles;
-use crate::policy::{DEFAULT_90D, Policy, PolicyError};
 use crate::seal::epoch::{self, DirectoryId, Epoch, EpochNumber};
 use crate::seal::root::{self, RootKeySource};
 use crate::seal::secret::{EpochKey, RandomError, RootKey, random_bytes};
 use crate::store::directory::{DataDirectory, write_private_file};
-use crate::store::{ClassRow, Index, LedgerRecord, Ledgers, StoreError, Vault, Watermark};
+use crate::store::{Index, LedgerRecord, Ledgers, StoreError, Vault};
 use crate::time::Clock;
 
 /// Where the files are made before they are moved to their places, `epoch.key` last.
@@ -61,12 +57,9 @@ pub enum InitError {
     /// No random bytes.
     #[error(transparent)]
     Random(#[from] RandomError),
-    /// The first entries can't be sealed.
+    /// The ledger can't be begun.
     #[error(transparent)]
-    Append(#[from] AppendError),
-    /// The shipped policy is wrong; a fault of this program.
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
+    Found(#[from] FoundError),
     /// A file can't be moved to its place.
     #[error("can't finish {path}: {error}", path = .0.display(), error = .1)]
     Move(std::path::PathBuf, std::io::Error),
@@ -153,20 +146,15 @@ fn make_files(
         origin: Origin::of(log, &tenant),
         tenant,
     };
-    let keys = LedgerKeys::random()?;
-    keyring
-        .vault()
-        .add_ledger_secrets(&keys.seal(&keyring, &record)?)?;
-    ledgers.add_ledger(&record)?;
-    write_first_entries(&keyring, &ledgers, &record, &keys, clock)?;
+    let founded = found(&keyring, &ledgers, record.clone(), clock)?;
     let token = api_key::create_first(&keyring, &record.tenant, clock.wall())?;
     ledgers.close()?;
     keyring.vault().close()?;
-    let public = keys.signing.verifying_key();
+    let verifier = founded.ledger.verifier.clone();
     Ok(Initialised {
         token,
-        public_key_pem: public_key_pem(&public),
-        verifier: VerifierKey::from_public(record.origin.as_str(), &public),
+        public_key_pem: public_key_pem(verifier.public()),
+        verifier,
         origin: record.origin,
     })
 }
@@ -182,70 +170,4 @@ fn make_root_key(directory: &DataDirectory, source: &RootKeySource) -> Result<Ro
         return Ok(key);
     }
     Ok(source.load().map_err(OpenError::from)?)
-}
-
-/// The genesis, the policy as loaded, and the class that it makes.
-fn write_first_entries(
-    keyring: &Keyring,
-    ledgers: &Ledgers,
-    record: &LedgerRecord,
-    keys: &LedgerKeys,
-    clock: &Arc<dyn Clock>,
-) -> Result<(), InitError> {
-    let policy = Policy::parse(DEFAULT_90D)?;
-    let verifier = VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
-    let ledger_id = hex(&random_bytes::<16>()?);
-    let genesis = serde_json::json!({
-        "format": "trailkeep/ledger/v1",
-        "origin": record.origin.as_str(),
-        "id": ledger_id,
-        "vkey": verifier.to_string(),
-    });
-    let loaded = serde_json::json!({
-        "id": policy.id, "version": policy.version, "sha256": policy.sha256, "text": policy.text,
-    });
-    let class = serde_json::json!({
-        "number": 1,
-        "policies": [{"id": policy.id, "version": policy.version, "sha256": policy.sha256}],
-        "minimum": policy.keep_at_least.to_string(),
-        "after": policy.delete_after.map(|period| period.to_string()),
-    })
-    .to_string();
-    let system =
-        |sections: &[(&str, &[u8])]| prepare_system(&record.origin, &keys.system, sections);
-    let events = vec![
-        system(&[("ledger", genesis.to_string().as_bytes())])?,
-        system(&[
-            ("action", b"\"trailkeep.policy.load\""),
-            ("policy", loaded.to_string().as_bytes()),
-        ])?,
-        system(&[
-            ("action", b"\"trailkeep.class.define\""),
-            ("class", class.as_bytes()),
-        ])?,
-    ];
-    let mut extension = Extension::of(
-        record.number,
-        ChainHead::EMPTY,
-        EdgeTiles::default(),
-        Seq::new(0),
-    );
-    let now = clock.wall();
-    for event in events {
-        extension.place(event, now);
-    }
-    extension.define_class(ClassRow {
-        number: ClassNumber::new(1),
-        statement: Seq::new(2),
-        definition: class,
-    });
-    let batch = extension.sign(record, &keys.signing).batch;
-    let mark = Watermark {
-        size: batch.checkpoint.size,
-        root: batch.checkpoint.root,
-        seen_at: now,
-    };
-    ledgers.commit(&[batch])?;
-    keyring.vault().set_watermark(record.number, &mark)?;
-    Ok(())
 }

@@ -11,6 +11,7 @@ mod clock_guard;
 pub mod export;
 pub mod exports;
 pub mod failpoint;
+mod found;
 pub mod init;
 pub mod keyring;
 pub mod ledger;
@@ -19,12 +20,13 @@ pub mod open;
 pub mod query;
 pub mod read;
 pub mod rebuild_index;
+pub mod tenant;
 pub mod verify;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use self::append::WriterThread;
+use self::append::{LedgerState, Newcomers, WriterThread};
 use self::keyring::Keyring;
 use self::ledger::Ledger;
 use crate::ids::TenantName;
@@ -50,23 +52,45 @@ pub struct Engine {
     pub exports: exports::Exports,
     /// Free space below which nothing but destruction uses the disk.
     pub min_free_bytes: u64,
-    tenants: HashMap<TenantName, Arc<Ledger>>,
+    tenants: RwLock<HashMap<TenantName, Arc<Ledger>>>,
+    newcomers: Newcomers,
+    founding: Mutex<()>,
     merger: merging::MergeThread,
     _lock: DirectoryLock,
 }
 
-/// The tenant that `init` makes.
+/// The tenant that `init` makes: the operator's own. Its administrators make the others.
 pub const DEFAULT_TENANT: &str = "default";
 
 impl Engine {
     /// The open ledger of a tenant.
-    pub fn ledger_of(&self, tenant: &TenantName) -> Option<&Arc<Ledger>> {
-        self.tenants.get(tenant)
+    pub fn ledger_of(&self, tenant: &TenantName) -> Option<Arc<Ledger>> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.get(tenant).cloned()
     }
 
     /// All open ledgers.
-    pub fn open_ledgers(&self) -> impl Iterator<Item = &Arc<Ledger>> {
-        self.tenants.values()
+    pub fn open_ledgers(&self) -> Vec<Arc<Ledger>> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.values().cloned().collect()
+    }
+
+    /// Held while a ledger is begun.
+    fn founding(&self) -> MutexGuard<'_, ()> {
+        self.founding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a ledger that was begun just now: for the writer first, then for requests.
+    fn add_ledger(&self, state: LedgerState) {
+        let ledger = Arc::clone(&state.ledger);
+        let mut newcomers = self
+            .newcomers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        newcomers.push(state);
+        drop(newcomers);
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        tenants.insert(ledger.record.tenant.clone(), ledger);
     }
 
     /// Writes what waits, keeps the watermark, and closes the files.

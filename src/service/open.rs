@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, RwLock};
 
 use super::Engine;
-use super::append::{AppendError, LedgerState, Writer, WriterThread, append_system};
+use super::append::{AppendError, LedgerState, Newcomers, Writer, WriterThread, append_system};
 use super::clock_guard::ClockGuard;
 use super::keyring::{KeyError, Keyring};
 use super::ledger::{Class, Ledger, LedgerKeys, Published, ReadTileError};
@@ -172,12 +172,14 @@ impl Files {
             keyring,
             lock,
         } = self;
+        let newcomers = Newcomers::default();
         let writer = Writer {
             ledgers: Arc::clone(&ledgers),
             index: Arc::clone(&index),
             keyring: Arc::clone(&keyring),
             clock: Arc::clone(&clock),
             states,
+            newcomers: Arc::clone(&newcomers),
             directory: directory.path().to_owned(),
             min_free_bytes,
             clock_guard: ClockGuard::start(&*clock, last_seen, confirm_clock),
@@ -196,7 +198,9 @@ impl Files {
             writer,
             exports: super::exports::Exports::default(),
             min_free_bytes,
-            tenants,
+            tenants: RwLock::new(tenants),
+            newcomers,
+            founding: Mutex::new(()),
             merger,
             _lock: lock,
         })

@@ -23,6 +23,7 @@ pub(super) async fn show_bundles(path: &Path) -> anyhow::Result<()> {
             root_key_command: None,
         },
         url: None,
+        tenant: crate::service::DEFAULT_TENANT.to_owned(),
         token: None,
     };
     let key = path.join("public-key.pem");

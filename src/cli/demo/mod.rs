@@ -120,6 +120,7 @@ async fn write_events(
             root_key_command: None,
         },
         url: Some(url),
+        tenant: crate::service::DEFAULT_TENANT.to_owned(),
         token: Some(made.token.to_string()),
     })?;
     let started_at = UnixMillis::new(clock().wall().get().saturating_sub(6 * HOUR_MS));

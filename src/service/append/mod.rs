@@ -9,10 +9,10 @@ mod queue;
 mod thread;
 mod writer;
 
-pub(super) use extension::Extension;
+pub(super) use extension::{Extended, Extension};
 pub(super) use prepare::{lookup_keys, person_tag, prepare_system};
 pub use thread::{StoppedBadly, WriterThread};
-pub(super) use writer::{LedgerState, Writer};
+pub(super) use writer::{LedgerState, Newcomers, Writer};
 
 use std::sync::Arc;
 

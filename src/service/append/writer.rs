@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
@@ -27,6 +27,9 @@ const WATERMARK_DELAY: Duration = Duration::from_secs(1);
 /// Rows of a merged active run that are deleted at once when no batch waits.
 const DROPPED_ROWS_PER_STEP: usize = 1_000;
 
+/// Ledgers that were begun while the writer runs; it takes them before its next batch.
+pub(in crate::service) type Newcomers = Arc<Mutex<Vec<LedgerState>>>;
+
 /// What the writer owns. Nothing else writes to the ledgers.
 pub(in crate::service) struct Writer {
     pub(in crate::service) ledgers: Arc<Ledgers>,
@@ -34,6 +37,7 @@ pub(in crate::service) struct Writer {
     pub(in crate::service) keyring: Arc<Keyring>,
     pub(in crate::service) clock: Arc<dyn Clock>,
     pub(in crate::service) states: HashMap<LedgerNumber, LedgerState>,
+    pub(in crate::service) newcomers: Newcomers,
     pub(in crate::service) directory: PathBuf,
     pub(in crate::service) min_free_bytes: u64,
     pub(in crate::service) clock_guard: ClockGuard,
@@ -57,7 +61,10 @@ impl Writer {
     pub(super) fn run(mut self, queue: &Queue) -> Result<(), StoreError> {
         let mut watermark_written = Instant::now();
         loop {
-            let outcome = match queue.take(WATERMARK_DELAY / 4) {
+            let woken = queue.take(WATERMARK_DELAY / 4);
+            // What waits for a ledger was queued after the ledger was put here.
+            self.take_newcomers();
+            let outcome = match woken {
                 Woken::Batch(batch) => self.write(batch),
                 Woken::Idle => self.drop_merged_rows(),
                 Woken::Closed => return self.write_watermarks(),
@@ -73,6 +80,17 @@ impl Writer {
                 return Err(error);
             }
         }
+    }
+
+    fn take_newcomers(&mut self) {
+        let mut newcomers = self
+            .newcomers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let begun = newcomers
+            .drain(..)
+            .map(|state| (state.ledger.record.number, state));
+        self.states.extend(begun);
     }
 
     /// From the queue to the commit and the answers: the whole way of a batch, top to bottom.

@@ -51,14 +51,18 @@ pub(super) fn check(
             findings.add(None, "api-key", error.to_string());
         }
     }
-    let newest = subject
-        .ledgers
-        .checkpoint(record.number)?
-        .map_or(head.size, |newest| newest.size);
-    for (table, _) in subject
-        .ledgers
-        .rows_beyond(&[(record.number, newest.max(head.size))])?
-    {
+    let mut sizes = Vec::new();
+    for known in subject.ledgers.ledgers()? {
+        let newest = subject.ledgers.checkpoint(known.number)?;
+        let newest = newest.map_or(0, |newest| newest.size);
+        let this = if known.number == record.number {
+            head.size
+        } else {
+            0
+        };
+        sizes.push((known.number, newest.max(this)));
+    }
+    for (table, _) in subject.ledgers.rows_beyond(&sizes)? {
         findings.add(
             None,
             "stray-row",

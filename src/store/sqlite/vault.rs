@@ -263,6 +263,15 @@ impl Vault {
         })
     }
 
+    /// The largest number of a ledger that has secrets here; none where no ledger has.
+    pub fn last_ledger(&self) -> Result<Option<LedgerNumber>, StoreError> {
+        self.database.read(|tx| {
+            tx.query_row("SELECT max(ledger) FROM ledger_secret", [], |row| {
+                Ok(row.get::<_, Option<u32>>(0)?.map(LedgerNumber::new))
+            })
+        })
+    }
+
     /// Adds an API key.
     pub fn add_api_key(&self, row: &ApiKeyRow) -> Result<(), StoreError> {
         self.database.write(|tx| {

@@ -1,12 +1,15 @@
 //! `ledger.db`: entries, payloads, full tiles, the last checkpoint of each ledger and the active index run.
 
+mod active;
+
 use std::ops::Range;
 use std::path::Path;
 
 use rusqlite::{OptionalExtension, params};
 
+use self::active::{concatenate, drop_active};
 use super::{Database, FileKind};
-use crate::ids::{ClassNumber, LedgerNumber, LookupKey, Origin, RootHash, Seq, TenantName};
+use crate::ids::{ClassNumber, LedgerNumber, Origin, RootHash, Seq, TenantName};
 use crate::ledger::entry::{ENTRY_BYTES, EntryBytes};
 use crate::ledger::tile::TileCoordinate;
 use crate::store::{ClassRow, LedgerBatch, LedgerRecord, StoreError, row_number, row_seq};
@@ -14,7 +17,7 @@ use crate::store::{ClassRow, LedgerBatch, LedgerRecord, StoreError, row_number, 
 static FILE: FileKind = FileKind {
     name: "ledger.db",
     application_id: 0x544B_4C47,
-    migrations: &[include_str!("ledger_001.sql")],
+    migrations: &[include_str!("../ledger_001.sql")],
     hint: "restore it from a backup of the same directory; never edit it by hand",
 };
 
@@ -50,8 +53,12 @@ impl Ledgers {
         })
     }
 
-    /// Adds an empty ledger.
-    pub fn add_ledger(&self, record: &LedgerRecord) -> Result<(), StoreError> {
+    /// Adds a ledger with its first entries: both are on disk when this returns, or neither.
+    pub fn found_ledger(
+        &self,
+        record: &LedgerRecord,
+        first: &LedgerBatch,
+    ) -> Result<(), StoreError> {
         self.database.write(|tx| {
             tx.execute(
                 "INSERT INTO ledger (number, tenant, origin) VALUES (?1, ?2, ?3)",
@@ -61,8 +68,8 @@ impl Ledgers {
                     record.origin.as_str()
                 ],
             )
-            .map(drop)
-            .map_err(|error| self.database.error(error))
+            .map_err(|error| self.database.error(error))?;
+            self.commit_batch(tx, first)
         })
     }
 
@@ -113,28 +120,35 @@ impl Ledgers {
     /// must drop all it knows and open the directory again.
     pub fn commit(&self, batches: &[LedgerBatch]) -> Result<(), StoreError> {
         self.database.write(|tx| {
-            for batch in batches {
-                let found: u64 = tx
-                    .prepare_cached("SELECT size FROM checkpoint WHERE ledger = ?1")
-                    .and_then(|mut query| {
-                        query
-                            .query_row([batch.ledger.get()], |row| row.get(0))
-                            .optional()
-                    })
-                    .map_err(|error| self.database.error(error))?
-                    .unwrap_or(0);
-                if found != batch.expected_size {
-                    let (ledger, expected) = (batch.ledger.get(), batch.expected_size);
-                    return Err(StoreError::Fenced {
-                        ledger,
-                        expected,
-                        found,
-                    });
-                }
-                write_batch(tx, batch).map_err(|error| self.database.error(error))?;
-            }
-            Ok(())
+            batches
+                .iter()
+                .try_for_each(|batch| self.commit_batch(tx, batch))
         })
+    }
+
+    fn commit_batch(
+        &self,
+        tx: &rusqlite::Connection,
+        batch: &LedgerBatch,
+    ) -> Result<(), StoreError> {
+        let found: u64 = tx
+            .prepare_cached("SELECT size FROM checkpoint WHERE ledger = ?1")
+            .and_then(|mut query| {
+                query
+                    .query_row([batch.ledger.get()], |row| row.get(0))
+                    .optional()
+            })
+            .map_err(|error| self.database.error(error))?
+            .unwrap_or(0);
+        if found != batch.expected_size {
+            let (ledger, expected) = (batch.ledger.get(), batch.expected_size);
+            return Err(StoreError::Fenced {
+                ledger,
+                expected,
+                found,
+            });
+        }
+        write_batch(tx, batch).map_err(|error| self.database.error(error))
     }
 
     /// Entries of a range of seqs, ascending. Missing rows leave the answer shorter.
@@ -303,61 +317,6 @@ impl Ledgers {
         Ok(beyond)
     }
 
-    /// The active index run of a ledger, from a seq on: each event's look-up keys.
-    pub fn active_index(
-        &self,
-        ledger: LedgerNumber,
-        range: Range<u64>,
-    ) -> Result<Vec<(Seq, Vec<LookupKey>)>, StoreError> {
-        let rows = self.rows(
-            "SELECT row, keys FROM active_index WHERE row >= ?1 AND row < ?2 ORDER BY row",
-            ledger,
-            range,
-        )?;
-        rows.into_iter()
-            .map(|(seq, bytes)| {
-                let (keys, rest) = bytes.as_chunks::<16>();
-                if rest.is_empty() {
-                    Ok((seq, keys.iter().map(|key| LookupKey::new(*key)).collect()))
-                } else {
-                    Err(self.damaged("holds an index row of a wrong length"))
-                }
-            })
-            .collect()
-    }
-
-    /// Deletes up to `limit` rows of the active run below `end`: they stand in a merged run now.
-    pub fn drop_active(
-        &self,
-        ledger: LedgerNumber,
-        end: Seq,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        self.database.write(|tx| {
-            drop_active(tx, ledger, end, limit).map_err(|error| self.database.error(error))
-        })
-    }
-
-    /// Puts back index rows that were derived again from the payloads.
-    pub fn put_active(
-        &self,
-        ledger: LedgerNumber,
-        rows: &[(Seq, Vec<LookupKey>)],
-    ) -> Result<(), StoreError> {
-        self.database.write(|tx| {
-            let put = || -> rusqlite::Result<()> {
-                let mut statement = tx.prepare_cached(
-                    "INSERT OR REPLACE INTO active_index (row, keys) VALUES (?1, ?2)",
-                )?;
-                for (seq, keys) in rows {
-                    statement.execute(params![row_number(ledger, *seq), concatenate(keys)])?;
-                }
-                Ok(())
-            };
-            put().map_err(|error| self.database.error(error))
-        })
-    }
-
     /// Empties the write-ahead log, so that what was deleted is in no file; `false` where a reader outside of
     /// this process keeps it from that.
     pub fn scrub(&self) -> Result<bool, StoreError> {
@@ -446,25 +405,4 @@ fn write_batch(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite::Resu
     )?
     .execute(params![batch.ledger.get(), head.size, &head.root.as_bytes()[..], head.note])?;
     Ok(())
-}
-
-fn drop_active(
-    tx: &rusqlite::Connection,
-    ledger: LedgerNumber,
-    end: Seq,
-    limit: usize,
-) -> rusqlite::Result<usize> {
-    tx.prepare_cached(
-        "DELETE FROM active_index WHERE row IN
-         (SELECT row FROM active_index WHERE row >= ?1 AND row < ?2 ORDER BY row LIMIT ?3)",
-    )?
-    .execute(params![
-        row_number(ledger, Seq::new(0)),
-        row_number(ledger, end),
-        limit
-    ])
-}
-
-fn concatenate(keys: &[LookupKey]) -> Vec<u8> {
-    keys.iter().flat_map(|key| *key.as_bytes()).collect()
 }
