@@ -107,6 +107,7 @@ const ROUTES: &[(&str, &str, &str, &str, Right)] = &[
         "",
         Right::ManageTenants,
     ),
+    ("GET", "/v1/access", "/v1/access", "", Right::SeeAccess),
     ("POST", "/v1/verify", "/v1/verify", "", Right::Verify),
 ];
 
@@ -422,6 +423,94 @@ fn assert_no_tag_in_common(directory: &Directory) {
     }
     assert_eq!(ledgers.len(), 2);
     assert!(tags.len() > 4);
+}
+
+fn accesses(directory: &Directory) -> Vec<Value> {
+    let listed = directory.run(&["access", "list", "--json"]);
+    let mut listed: Value = serde_json::from_slice(&succeeded(&listed).stdout).unwrap();
+    serde_json::from_value(listed["accesses"].take()).unwrap()
+}
+
+#[test]
+fn who_looks_is_seen() {
+    let directory = Directory::new();
+    directory.append(EVENT);
+    let (id, token) = make_key(&directory, Role::Reader, &[]);
+    let server = directory.serve();
+    for _ in 0..3 {
+        assert_eq!(
+            send(&server, &token, "GET", "/v1/events/an-event", "").0,
+            200
+        );
+    }
+    let (status, _) = send(
+        &server,
+        &token,
+        "GET",
+        "/v1/events?action=chat.completion&limit=5",
+        "",
+    );
+    assert_eq!(status, 200);
+    // What shows no text is no read, and neither is what was not there.
+    assert_eq!(
+        send(&server, &token, "GET", "/v1/events/another", "").0,
+        404
+    );
+    assert_eq!(
+        send(&server, &token, "GET", "/v1/events/an-event/proof", "").0,
+        200
+    );
+    assert_eq!(send(&server, &token, "GET", "/v1/checkpoint", "").0, 200);
+    succeeded(&directory.run(&["show", "an-event", "--purpose", "case 17"]));
+    server.stop();
+
+    let listed = accesses(&directory);
+    let reads: Vec<&Value> = listed
+        .iter()
+        .filter(|access| access["action"] == "trailkeep.access")
+        .map(|access| &access["detail"])
+        .collect();
+    // The first read, the query, the command, and at the end the two repetitions of the first.
+    assert_eq!(reads.len(), 4, "{listed:?}");
+    assert_eq!(
+        (&reads[0]["by"], &reads[0]["count"]),
+        (&Value::from(id), &Value::from(1))
+    );
+    assert_eq!(reads[0]["seq"], 3);
+    assert_eq!(reads[1]["filters"], serde_json::json!(["action"]));
+    assert!(reads[1]["seq"].is_null());
+    assert_eq!(
+        (&reads[2]["by"], &reads[2]["purpose"]),
+        (&Value::from("local"), &Value::from("case 17"))
+    );
+    assert_eq!(reads[3]["count"], 2);
+    // No value of a filter, no id of an event, and nothing of a person.
+    let text = serde_json::to_string(&listed).unwrap();
+    assert!(
+        !text.contains("chat.completion") && !text.contains("an-event"),
+        "{text}"
+    );
+    assert!(
+        listed
+            .iter()
+            .any(|access| access["action"] == "trailkeep.key.create")
+    );
+    directory.assert_clean();
+}
+
+#[test]
+fn a_read_that_can_not_be_recorded_is_not_answered() {
+    let directory = Directory::new();
+    directory.append(EVENT);
+    let server = directory.serve_with(&[("TRAILKEEP_MIN_FREE_BYTES", "18446744073709551615")]);
+    let (status, answer) = send(&server, &directory.token, "GET", "/v1/events/an-event", "");
+    assert_eq!(status, 507, "{answer}");
+    assert!(!answer.to_string().contains("hello"), "{answer}");
+    assert_eq!(
+        send(&server, &directory.token, "GET", "/v1/checkpoint", "").0,
+        200
+    );
+    server.stop();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use axum::Router;
 use axum::body::Body;
-use axum::http::HeaderName;
+use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use tower::ServiceExt;
 
 use super::TargetArgs;
-use crate::http::auth::TENANT_HEADER;
+use crate::http::auth::{PURPOSE_HEADER, TENANT_HEADER};
 use crate::http::{Entrance, router};
 use crate::service::Engine;
 use crate::service::open::{Files, OpenError};
@@ -34,7 +34,7 @@ pub(super) enum Client {
     Here {
         router: Router,
         engine: std::sync::Arc<Engine>,
-        tenant: String,
+        headers: HeaderMap,
     },
     /// Another process has it, or it is another machine.
     Remote {
@@ -56,7 +56,7 @@ impl Client {
         if let Some(url) = &target.url {
             let base = url.trim_end_matches('/').to_owned();
             return Ok(Self::Remote {
-                client: builder().build()?,
+                client: builder().default_headers(headers_of(target)?).build()?,
                 base,
                 token: target.token.clone(),
             });
@@ -69,18 +69,16 @@ impl Client {
                 Ok(Self::Here {
                     router: router(std::sync::Arc::clone(&engine), Entrance::Local),
                     engine,
-                    tenant: target.tenant.clone(),
+                    headers: headers_of(target)?,
                 })
             }
             Err(OpenError::Store(error @ StoreError::Locked(_))) => {
                 if !socket.exists() {
                     return Err(error.into());
                 }
-                let tenant = target.tenant.parse::<reqwest::header::HeaderValue>()?;
-                let headers = [(HeaderName::from_static(TENANT_HEADER), tenant)];
                 let client = builder()
                     .unix_socket(socket)
-                    .default_headers(headers.into_iter().collect())
+                    .default_headers(headers_of(target)?)
                     .build()?;
                 Ok(Self::Remote {
                     client,
@@ -101,11 +99,13 @@ impl Client {
         body: Vec<u8>,
     ) -> anyhow::Result<Answer> {
         match self {
-            Self::Here { router, tenant, .. } => {
-                let mut request = axum::http::Request::builder()
-                    .method(method)
-                    .uri(path)
-                    .header(TENANT_HEADER, tenant);
+            Self::Here {
+                router, headers, ..
+            } => {
+                let mut request = axum::http::Request::builder().method(method).uri(path);
+                for (name, value) in headers {
+                    request = request.header(name, value);
+                }
                 if let Some(content_type) = content_type {
                     request = request.header("content-type", content_type);
                 }
@@ -231,6 +231,21 @@ impl Answer {
 /// A path segment with what must be escaped, escaped.
 pub(super) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// What goes with every request: for whom, and why. Over the network the token says for whom.
+fn headers_of(target: &TargetArgs) -> anyhow::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    if target.url.is_none() {
+        headers.insert(TENANT_HEADER, target.tenant.parse()?);
+    }
+    if let Some(purpose) = &target.purpose {
+        let purpose = purpose
+            .parse()
+            .context("--purpose must be printable ASCII")?;
+        headers.insert(PURPOSE_HEADER, purpose);
+    }
+    Ok(headers)
 }
 
 /// Opens the directory in this process.

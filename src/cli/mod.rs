@@ -1,6 +1,7 @@
 //! The command line: one file a command. All of them but `init`, `serve`, `demo` and the like are clients
 //! of the same routes, whether a server runs, or the command opens the directory itself.
 
+mod access;
 mod append;
 mod bundle;
 mod client;
@@ -69,6 +70,9 @@ enum Command {
     /// The ledger's public key, and API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Who read, exported and managed what
+    #[command(subcommand)]
+    Access(access::AccessCommand),
     /// Tenants: each with a ledger and keys of its own
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
@@ -156,6 +160,9 @@ struct TargetArgs {
         default_value = crate::service::DEFAULT_TENANT
     )]
     tenant: String,
+    /// Why you read: it is recorded with the read
+    #[arg(long, env = "TRAILKEEP_PURPOSE", value_name = "TEXT")]
+    purpose: Option<String>,
     /// API token for the server
     #[arg(
         long,
@@ -191,6 +198,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Query(args) => read::query(args).await,
         Command::Checkpoint(args) => read::checkpoint(args).await,
         Command::Key(command) => key::run(command).await,
+        Command::Access(command) => access::run(command).await,
         Command::Tenant(command) => tenant::run(command).await,
         Command::Receipt(command) => offline::run(command).await,
         Command::Export(args) => export::run(args).await,

@@ -23,6 +23,10 @@ use crate::service::{DEFAULT_TENANT, Engine};
 /// Names the tenant that a command on the machine acts for. Over the network the token alone says it.
 pub(crate) const TENANT_HEADER: &str = "trailkeep-tenant";
 
+/// Why a caller reads, in their words; it is recorded with the read.
+pub(crate) const PURPOSE_HEADER: &str = "trailkeep-purpose";
+const PURPOSE_BYTES_MAX: usize = 256;
+
 /// How long the answer to a wrong token takes: guessing is not to be cheap.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(250);
 
@@ -33,6 +37,8 @@ pub(super) struct Identified {
     pub(super) entrance: Entrance,
     /// Id of the API key, or `local`.
     pub(super) key_id: String,
+    /// Why, in the caller's words.
+    pub(super) purpose: Option<String>,
 }
 
 /// A caller who may do `R`.
@@ -65,6 +71,7 @@ pub(super) mod may {
         Prove,
         Export,
         Verify,
+        SeeAccess,
         ManageKeys,
         ManageTenants
     );
@@ -92,6 +99,7 @@ impl<R: Needed + Send> FromRequestParts<App> for Caller<R> {
             ledger,
             entrance: app.entrance,
             key_id: principal.key_id,
+            purpose: purpose(parts)?,
         };
         Ok(Self(identified, PhantomData))
     }
@@ -120,6 +128,22 @@ impl Identified {
         } else {
             Err(Problem::not_found("there is no such log"))
         }
+    }
+}
+
+fn purpose(parts: &Parts) -> Result<Option<String>, Problem> {
+    let Some(value) = parts.headers.get(PURPOSE_HEADER) else {
+        return Ok(None);
+    };
+    let text = value
+        .to_str()
+        .ok()
+        .filter(|text| text.len() <= PURPOSE_BYTES_MAX);
+    match text {
+        Some(text) => Ok(Some(text.to_owned())),
+        None => Err(Problem::bad_request(
+            "`Trailkeep-Purpose` must be at most 256 printable ASCII characters",
+        )),
     }
 }
 

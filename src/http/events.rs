@@ -13,10 +13,11 @@ use super::body;
 use super::problem::Problem;
 use crate::ids::Seq;
 use crate::ledger::entry::{Entry, leaf_hash};
+use crate::service::access_log::{AccessRecord, record_read};
 use crate::service::append::{Appended, Outcome, append as append_events};
 use crate::service::blocking;
 use crate::service::query::{
-    Cursor, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, Query, query as query_events,
+    Cursor, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, Page, Query, query as query_events,
 };
 use crate::service::read::{self, EventName, StoredEvent, find_seq, open_event};
 use crate::time::UnixMillis;
@@ -170,10 +171,24 @@ pub(super) async fn show_entry(
 }
 
 async fn show_named(caller: Identified, name: EventName) -> Result<Json<Shown>, Problem> {
-    let event = blocking(move || {
+    let event = blocking(move || -> Result<StoredEvent, Problem> {
         let published = caller.ledger.published();
         let seq = find_seq(&caller.engine, &caller.ledger, &published, &name)?;
-        open_event(&caller.engine, &caller.ledger, seq)
+        let event = open_event(&caller.engine, &caller.ledger, seq)?;
+        let read = AccessRecord {
+            by: &caller.key_id,
+            route: match name {
+                EventName::Id(_) => "/v1/events/{id}",
+                EventName::Seq(_) => "/v1/entries/{seq}",
+            },
+            question: &seq.to_string(),
+            filters: Vec::new(),
+            purpose: caller.purpose.as_deref(),
+            events: 1,
+            seq: Some(seq),
+        };
+        record_read(&caller.engine, &caller.ledger, &read)?;
+        Ok(event)
     });
     shown(&event.await?).map(Json)
 }
@@ -210,9 +225,24 @@ pub(super) async fn query(
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
     let asked = parse_query(raw.as_deref().unwrap_or_default())?;
-    let Identified { engine, ledger, .. } = caller.identified();
-    let page =
-        blocking(move || query_events(&engine, &ledger, &ledger.published(), &asked)).await?;
+    let caller = caller.identified();
+    let question = raw.unwrap_or_default();
+    let page = blocking(move || -> Result<Page, Problem> {
+        let Identified { engine, ledger, .. } = &caller;
+        let page = query_events(engine, ledger, &ledger.published(), &asked)?;
+        let read = AccessRecord {
+            by: &caller.key_id,
+            route: "/v1/events",
+            question: &question,
+            filters: names_of_filters(&asked),
+            purpose: caller.purpose.as_deref(),
+            events: page.events.len() as u64,
+            seq: None,
+        };
+        record_read(engine, ledger, &read)?;
+        Ok(page)
+    })
+    .await?;
     let events = page
         .events
         .iter()
@@ -224,6 +254,15 @@ pub(super) async fn query(
         next_cursor,
     })
     .into_response())
+}
+
+fn names_of_filters(asked: &Query) -> Vec<&'static str> {
+    let names = [
+        asked.from.map(|_| "from"),
+        asked.to.map(|_| "to"),
+        asked.action.as_ref().map(|_| "action"),
+    ];
+    names.into_iter().flatten().collect()
 }
 
 fn parse_query(raw: &str) -> Result<Query, Problem> {

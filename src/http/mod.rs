@@ -1,5 +1,6 @@
 //! The HTTP edge: routes, who may call them, formats in and out. docs/api.md describes it.
 
+mod access;
 pub(crate) mod auth;
 mod body;
 mod events;
@@ -63,6 +64,7 @@ pub fn router(engine: Arc<Engine>, entrance: Entrance) -> Router {
         .route("/v1/exports/{id}/file", get(exports::file))
         .route("/v1/keys", post(keys::create).get(keys::list))
         .route("/v1/keys/{id}", delete(keys::revoke))
+        .route("/v1/access", get(access::list))
         .route("/v1/tenants", post(tenants::create).get(tenants::list))
         .route("/v1/verify", post(operate::verify))
         .route("/healthz", get(|| async { "ok\n" }))

@@ -3,13 +3,18 @@
 use std::future::IntoFuture;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
 use super::{Entrance, router};
 use crate::service::Engine;
+use crate::service::access_log::flush_repeats;
 use crate::service::append::StoppedBadly;
+
+/// How often repetitions of reads are looked for.
+const REPEATS_RECORDED_EVERY: Duration = Duration::from_secs(5);
 
 /// Why the server ended.
 #[derive(Debug, thiserror::Error)]
@@ -53,10 +58,12 @@ pub async fn serve(
         .into_future();
     let (network, local) = (tokio::spawn(network), tokio::spawn(local));
 
+    let repeats = tokio::spawn(record_repeats(Arc::clone(&engine)));
     let failure = tokio::select! {
         () = stop => None,
         reason = engine.writer.failed() => Some(reason),
     };
+    repeats.abort();
     stopping.send_replace(true);
     for task in [network, local] {
         if let Ok(Err(error)) = task.await {
@@ -68,6 +75,19 @@ pub async fn serve(
     match failure {
         Some(reason) => Err(ServeError::Writer(reason)),
         None => Ok(closed?),
+    }
+}
+
+/// Repetitions of reads are recorded soon after their time is over.
+async fn record_repeats(engine: Arc<Engine>) {
+    let mut every = tokio::time::interval(REPEATS_RECORDED_EVERY);
+    loop {
+        every.tick().await;
+        let engine = Arc::clone(&engine);
+        let flushed = crate::service::blocking(move || flush_repeats(&engine, false)).await;
+        if let Err(error) = flushed {
+            tracing::warn!(%error, "repetitions of reads could not be recorded");
+        }
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Right {
     Verify,
     /// Makes, lists and revokes API keys.
     ManageKeys,
+    /// Sees who read, exported and managed what.
+    SeeAccess,
     /// Makes and lists tenants; in the operator's own tenant alone.
     ManageTenants,
 }
@@ -57,6 +59,7 @@ impl Role {
             Right::Read => matches!(self, Self::Reader | Self::Admin),
             Right::Prove => !matches!(self, Self::Writer),
             Right::Export | Right::Verify => matches!(self, Self::Auditor | Self::Admin),
+            Right::SeeAccess => matches!(self, Self::Auditor | Self::Privacy | Self::Admin),
             Right::ManageKeys | Right::ManageTenants => matches!(self, Self::Admin),
         }
     }
@@ -95,12 +98,13 @@ impl FromStr for Role {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Append,
         Self::Read,
         Self::Prove,
         Self::Export,
         Self::Verify,
+        Self::SeeAccess,
         Self::ManageKeys,
         Self::ManageTenants,
     ];
@@ -113,6 +117,7 @@ impl Right {
             Self::Prove => "read checkpoints, keys, tiles and proofs",
             Self::Export => "export bundles",
             Self::Verify => "have the ledger verified",
+            Self::SeeAccess => "see who read what kind of thing",
             Self::ManageKeys => "manage API keys",
             Self::ManageTenants => "manage tenants",
         }

@@ -4,6 +4,7 @@
 //! command line.
 
 pub mod access;
+pub mod access_log;
 pub mod api_key;
 pub mod append;
 pub mod clock;
@@ -48,6 +49,8 @@ pub struct Engine {
     pub clock: Arc<dyn Clock>,
     /// The one writer.
     pub writer: WriterThread,
+    /// Reads of the last seconds.
+    pub access_log: access_log::AccessLog,
     /// Exports under way and ready.
     pub exports: exports::Exports,
     /// Free space below which nothing but destruction uses the disk.
@@ -96,6 +99,9 @@ impl Engine {
     /// Writes what waits, keeps the watermark, and closes the files.
     pub fn close(&self) -> Result<(), append::StoppedBadly> {
         self.exports.cancel_all();
+        if let Err(error) = access_log::flush_repeats(self, true) {
+            tracing::warn!(%error, "repetitions of reads could not be recorded");
+        }
         self.merger.stop();
         self.writer.stop()?;
         self.index.close()?;

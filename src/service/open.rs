@@ -196,6 +196,7 @@ impl Files {
             keyring,
             clock,
             writer,
+            access_log: super::access_log::AccessLog::default(),
             exports: super::exports::Exports::default(),
             min_free_bytes,
             tenants: RwLock::new(tenants),

@@ -121,6 +121,7 @@ async fn write_events(
         },
         url: Some(url),
         tenant: crate::service::DEFAULT_TENANT.to_owned(),
+        purpose: None,
         token: Some(made.token.to_string()),
     })?;
     let started_at = UnixMillis::new(clock().wall().get().saturating_sub(6 * HOUR_MS));
