@@ -161,6 +161,14 @@ fn write_timeline(bars: &[(String, u64)], out: &mut impl Write) -> io::Result<()
     let (Some(first), Some(last)) = (bars.first(), bars.last()) else {
         return Ok(());
     };
+    if bars.len() == 1 {
+        return writeln!(
+            out,
+            "<h2>When</h2>\n<p>All {} events were recorded within the hour from {} (UTC).</p>",
+            grouped(first.1),
+            first.0
+        );
+    }
     let most = bars
         .iter()
         .map(|(_, count)| *count)
@@ -340,6 +348,22 @@ mod tests {
         );
         assert_eq!(text.matches("&lt;script&gt;").count(), 4, "{text}");
         assert!(text.contains("The first 1 of 2 events"), "{text}");
+    }
+
+    #[test]
+    fn one_bar_is_a_sentence() {
+        let bar = |label: &str, count| (label.to_owned(), count);
+        let page = |bars: &[(String, u64)]| {
+            let mut out = Vec::new();
+            write_timeline(bars, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(page(&[]), "");
+        assert!(
+            page(&[bar("2026-11-24 09:00", 3)]).contains("within the hour from 2026-11-24 09:00")
+        );
+        let two = page(&[bar("2026-11-24", 3), bar("2026-11-25", 0)]);
+        assert_eq!(two.matches("<li").count(), 2, "{two}");
     }
 
     #[test]
