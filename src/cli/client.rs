@@ -158,11 +158,6 @@ impl Client {
         self.send("GET", path, None, Vec::new()).await?.json().await
     }
 
-    /// Sends a GET and reads a text answer.
-    pub(super) async fn get_text(&self, path: &str) -> anyhow::Result<String> {
-        self.send("GET", path, None, Vec::new()).await?.text().await
-    }
-
     /// Ends: where this process has the directory, writes what waits and closes the files.
     pub(super) async fn close(self) -> anyhow::Result<()> {
         if let Self::Here { router, engine, .. } = self {
@@ -171,6 +166,39 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// One request to what the arguments name, and its whole answer as text.
+pub(super) async fn ask_text(
+    target: &TargetArgs,
+    method: &str,
+    path: &str,
+    body: Option<&serde_json::Value>,
+) -> anyhow::Result<String> {
+    let client = Client::to(target)?;
+    let asked = async {
+        let kind = body.map(|_| "application/json");
+        let bytes = body
+            .map(serde_json::to_vec)
+            .transpose()?
+            .unwrap_or_default();
+        client.send(method, path, kind, bytes).await?.text().await
+    };
+    let answer = asked.await;
+    client.close().await?;
+    answer
+}
+
+/// One request to what the arguments name, and its answer as JSON.
+pub(super) async fn ask<T: DeserializeOwned>(
+    target: &TargetArgs,
+    method: &str,
+    path: &str,
+    body: Option<&serde_json::Value>,
+) -> anyhow::Result<T> {
+    Ok(serde_json::from_str(
+        &ask_text(target, method, path, body).await?,
+    )?)
 }
 
 impl Answer {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::TargetArgs;
-use super::client::{Client, segment};
+use super::client::{ask, ask_text, segment};
 use super::output::{note, print_bytes, print_json, print_line};
 use crate::service::access::Role;
 
@@ -90,10 +90,7 @@ pub(super) async fn run(command: KeyCommand) -> anyhow::Result<ExitCode> {
 }
 
 async fn public(target: &TargetArgs, format: KeyFormat) -> anyhow::Result<ExitCode> {
-    let client = Client::to(target)?;
-    let key = client.get::<PublicKey>("/v1/key").await;
-    client.close().await?;
-    let key = key?;
+    let key: PublicKey = ask(target, "GET", "/v1/key", None).await?;
     match format {
         KeyFormat::Pem => print_bytes(key.pem.as_bytes())?,
         KeyFormat::Vkey => print_line(&key.vkey)?,
@@ -107,15 +104,8 @@ async fn create(
     expires: Option<&str>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let body = serde_json::to_vec(&json!({"role": role, "expires": expires}))?;
-    let client = Client::to(target)?;
-    let made = async {
-        let answer = client.send("POST", "/v1/keys", Some("application/json"), body);
-        answer.await?.json::<Value>().await
-    };
-    let made = made.await;
-    client.close().await?;
-    let made = made?;
+    let asked = json!({"role": role, "expires": expires});
+    let made: Value = ask(target, "POST", "/v1/keys", Some(&asked)).await?;
     if json {
         print_json(&made)?;
         return Ok(ExitCode::SUCCESS);
@@ -135,10 +125,7 @@ async fn create(
 }
 
 async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let client = Client::to(target)?;
-    let keys = client.get::<Value>("/v1/keys").await;
-    client.close().await?;
-    let keys = keys?;
+    let keys: Value = ask(target, "GET", "/v1/keys", None).await?;
     if json {
         print_json(&keys)?;
         return Ok(ExitCode::SUCCESS);
@@ -156,18 +143,8 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 async fn revoke(target: &TargetArgs, id: &str) -> anyhow::Result<ExitCode> {
-    let client = Client::to(target)?;
     let path = format!("/v1/keys/{}", segment(id));
-    let outcome = async {
-        client
-            .send("DELETE", &path, None, Vec::new())
-            .await?
-            .text()
-            .await
-    };
-    let outcome = outcome.await;
-    client.close().await?;
-    outcome?;
+    ask_text(target, "DELETE", &path, None).await?;
     print_line(&format!("revoked {id}"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Subcommand;
 
-use super::client::{Client, segment};
+use super::client::{ask_text, segment};
 use super::output::{print_bytes, print_json, print_line};
 use super::{TargetArgs, exit};
 use crate::ledger::note::PublicKey;
@@ -52,12 +52,8 @@ pub(super) async fn run(command: ReceiptCommand) -> anyhow::Result<ExitCode> {
             } else {
                 "events"
             };
-            let client = Client::to(&target)?;
-            let text = client
-                .get_text(&format!("/v1/{kind}/{}/proof", segment(&name)))
-                .await;
-            client.close().await?;
-            print_bytes(text?.as_bytes())?;
+            let path = format!("/v1/{kind}/{}/proof", segment(&name));
+            print_bytes(ask_text(&target, "GET", &path, None).await?.as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
         ReceiptCommand::Verify {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::TargetArgs;
-use super::client::{Client, segment};
+use super::client::{Client, ask, ask_text, segment};
 use super::output::{print_bytes, print_json, print_line};
 use crate::service::query::PAGE_EVENTS_MAX;
 
@@ -85,14 +85,10 @@ struct Page {
 }
 
 pub(super) async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
-    let client = Client::to(&args.target)?;
     let is_seq = !args.id && args.name.bytes().all(|byte| byte.is_ascii_digit());
     let kind = if is_seq { "entries" } else { "events" };
-    let shown = client
-        .get::<Shown>(&format!("/v1/{kind}/{}", segment(&args.name)))
-        .await;
-    client.close().await?;
-    let shown = shown?;
+    let path = format!("/v1/{kind}/{}", segment(&args.name));
+    let shown: Shown = ask(&args.target, "GET", &path, None).await?;
     if args.json {
         print_json(&shown)?;
         return Ok(ExitCode::SUCCESS);
@@ -178,9 +174,7 @@ async fn collect(client: &Client, args: &QueryArgs) -> anyhow::Result<Page> {
 }
 
 pub(super) async fn checkpoint(args: CheckpointArgs) -> anyhow::Result<ExitCode> {
-    let client = Client::to(&args.target)?;
-    let note = client.get_text("/v1/checkpoint").await;
-    client.close().await?;
-    print_bytes(note?.as_bytes())?;
+    let note = ask_text(&args.target, "GET", "/v1/checkpoint", None).await?;
+    print_bytes(note.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::{Value, json};
 
 use super::TargetArgs;
-use super::client::Client;
+use super::client::ask;
 use super::output::{note, print_json, print_line};
 
 #[derive(Subcommand)]
@@ -46,15 +46,8 @@ pub(super) async fn run(command: TenantCommand) -> anyhow::Result<ExitCode> {
 }
 
 async fn create(target: &TargetArgs, name: &str, json: bool) -> anyhow::Result<ExitCode> {
-    let body = serde_json::to_vec(&json!({ "name": name }))?;
-    let client = Client::to(target)?;
-    let made = async {
-        let answer = client.send("POST", "/v1/tenants", Some("application/json"), body);
-        answer.await?.json::<Value>().await
-    };
-    let made = made.await;
-    client.close().await?;
-    let made = made?;
+    let asked = json!({ "name": name });
+    let made: Value = ask(target, "POST", "/v1/tenants", Some(&asked)).await?;
     if json {
         print_json(&made)?;
         return Ok(ExitCode::SUCCESS);
@@ -71,10 +64,7 @@ async fn create(target: &TargetArgs, name: &str, json: bool) -> anyhow::Result<E
 }
 
 async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let client = Client::to(target)?;
-    let tenants = client.get::<Value>("/v1/tenants").await;
-    client.close().await?;
-    let tenants = tenants?;
+    let tenants: Value = ask(target, "GET", "/v1/tenants", None).await?;
     if json {
         print_json(&tenants)?;
         return Ok(ExitCode::SUCCESS);
