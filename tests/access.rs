@@ -107,6 +107,20 @@ const ROUTES: &[(&str, &str, &str, &str, Right)] = &[
         "",
         Right::ManageTenants,
     ),
+    (
+        "PATCH",
+        "/v1/tenants/{name}",
+        "/v1/tenants/walked",
+        r#"{"public_log":false}"#,
+        Right::ManageTenants,
+    ),
+    (
+        "POST",
+        "/v1/tenants/{name}/close",
+        "/v1/tenants/walked/close",
+        "",
+        Right::ManageTenants,
+    ),
     ("GET", "/v1/access", "/v1/access", "", Right::SeeAccess),
     ("POST", "/v1/verify", "/v1/verify", "", Right::Verify),
 ];
@@ -423,6 +437,248 @@ fn assert_no_tag_in_common(directory: &Directory) {
     }
     assert_eq!(ledgers.len(), 2);
     assert!(tags.len() > 4);
+}
+
+/// A server with a second tenant, `acme`, and the token of its admin.
+fn with_acme() -> (Directory, Server, String) {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let made = directory.run(&["tenant", "create", "acme", "--json"]);
+    let made: Value = serde_json::from_slice(&succeeded(&made).stdout).unwrap();
+    let token = made["token"].as_str().unwrap().to_owned();
+    (directory, server, token)
+}
+
+#[test]
+fn a_log_is_open_to_everybody_only_where_it_is_set_so() {
+    let (directory, server, acme) = with_acme();
+    let paths = |tenant: &str| {
+        ["checkpoint", "tile/0/000.p/1", "tile/entries/000.p/1"]
+            .map(|path| format!("/v1/log/{tenant}/{path}"))
+    };
+    let ask_anonymously = |server: &Server, path: &str| {
+        let basic = [("Authorization", "Basic bm9ib2R5")];
+        let mut client = server.client();
+        client.request("GET", path, &basic, b"").unwrap().status
+    };
+    let anonymous = |path: &str| ask_anonymously(&server, path);
+    for path in paths("acme")
+        .iter()
+        .chain(&paths("default"))
+        .chain(&paths("nobody"))
+    {
+        assert_eq!(anonymous(path), 401, "{path}");
+    }
+    succeeded(&directory.run(&["tenant", "set", "acme", "--public-log", "on"]));
+    for path in paths("acme") {
+        assert_eq!(anonymous(&path), 200, "{path}");
+        assert_eq!(
+            send(&server, &directory.token, "GET", &path, "").0,
+            200,
+            "{path}"
+        );
+    }
+    for path in paths("default").iter().chain(&paths("nobody")) {
+        assert_eq!(anonymous(path), 401, "{path}");
+        assert_eq!(send(&server, &acme, "GET", path, "").0, 404, "{path}");
+    }
+    for path in [
+        "/v1/checkpoint",
+        "/v1/key",
+        "/v1/events",
+        "/v1/entries/1",
+        "/v1/entries/1/proof",
+    ] {
+        assert_eq!(anonymous(path), 401, "{path}");
+    }
+    // It survives a restart, and ends when it is ended.
+    server.stop();
+    let server = directory.serve();
+    let checkpoint = "/v1/log/acme/checkpoint";
+    assert_eq!(ask_anonymously(&server, checkpoint), 200);
+    succeeded(&directory.run(&["tenant", "set", "acme", "--public-log", "off"]));
+    assert_eq!(ask_anonymously(&server, checkpoint), 401);
+    let listed = directory.run(&["access", "list", "--tenant", "acme", "--json"]);
+    let listed: Value = serde_json::from_slice(&succeeded(&listed).stdout).unwrap();
+    let set: Vec<&Value> = listed["accesses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|access| access["action"] == "trailkeep.tenant.set")
+        .map(|access| &access["detail"]["public_log"])
+        .collect();
+    assert_eq!(set, [true, false]);
+}
+
+#[test]
+fn a_closed_tenant_takes_nothing_new_and_shows_what_it_has() {
+    let (directory, server, acme) = with_acme();
+    assert_eq!(send(&server, &acme, "POST", "/v1/events", EVENT).0, 201);
+    let bundle = directory.path.join("acme.zip");
+    let out = bundle.to_str().unwrap();
+    let closed = directory.run(&["tenant", "close", "acme", "--out", out, "--json"]);
+    let closed: Value = serde_json::from_slice(&succeeded(&closed).stdout).unwrap();
+    assert_eq!(closed["bundle"]["counts"]["disclosed"], 1);
+    let again = EVENT.replace("an-event", "another");
+    for _ in 0..2 {
+        let (status, answer) = send(&server, &acme, "POST", "/v1/events", &again);
+        assert_eq!(
+            (status, &answer["type"]),
+            (409, &"urn:trailkeep:problem:tenant-closed".into())
+        );
+    }
+    // A repeated one has its receipt already; reading goes on; other tenants don't notice.
+    assert_eq!(send(&server, &acme, "POST", "/v1/events", EVENT).0, 200);
+    assert_eq!(
+        send(&server, &acme, "GET", "/v1/events/an-event", "").0,
+        200
+    );
+    assert_eq!(
+        send(&server, &directory.token, "POST", "/v1/events", &again).0,
+        201
+    );
+    server.stop();
+    let refused = directory.run(&["append", "--tenant", "acme", "-"]);
+    assert!(!refused.status.success());
+    // Closing again exports again; the operator's own can't be closed.
+    let repeated = directory.run(&["tenant", "close", "acme", "--out", out, "--json"]);
+    let repeated: Value = serde_json::from_slice(&succeeded(&repeated).stdout).unwrap();
+    assert_eq!(repeated["closed_at"], closed["closed_at"]);
+    assert!(
+        said(&directory.run(&["tenant", "close", "default", "--without-export"]))
+            .contains("can't be closed")
+    );
+    assert!(
+        said(&directory.run(&["tenant", "close", "nobody", "--without-export"]))
+            .contains("no such tenant")
+    );
+    let listed = directory.run(&["tenant", "list", "--json"]);
+    let listed: Value = serde_json::from_slice(&succeeded(&listed).stdout).unwrap();
+    assert_eq!(listed["tenants"][0]["closed_at"], closed["closed_at"]);
+    directory.assert_clean();
+}
+
+#[test]
+fn settings_taken_out_of_the_vault_are_missed() {
+    let (directory, server, _) = with_acme();
+    server.stop();
+    let vault = rusqlite::Connection::open(directory.path.join("vault.db")).unwrap();
+    vault
+        .execute("DELETE FROM sealed_record WHERE ledger = 2", [])
+        .unwrap();
+    drop(vault);
+    let refused = directory.run(&["tenant", "list"]);
+    assert!(!refused.status.success());
+    assert!(
+        said(&refused).contains("a tenant's settings"),
+        "{}",
+        said(&refused)
+    );
+}
+
+#[test]
+fn the_read_audit_is_switched_off_for_one_tenant_and_says_so() {
+    let (directory, server, acme) = with_acme();
+    assert_eq!(send(&server, &acme, "POST", "/v1/events", EVENT).0, 201);
+    succeeded(&directory.run(&["tenant", "set", "acme", "--read-audit", "off"]));
+    assert_eq!(
+        send(&server, &acme, "GET", "/v1/events/an-event", "").0,
+        200
+    );
+    succeeded(&directory.run(&["tenant", "set", "acme", "--read-audit", "on"]));
+    assert_eq!(send(&server, &acme, "GET", "/v1/entries/3", "").0, 200);
+    server.stop();
+    let listed = directory.run(&["access", "list", "--tenant", "acme", "--json"]);
+    let listed: Value = serde_json::from_slice(&succeeded(&listed).stdout).unwrap();
+    let actions: Vec<&str> = listed["accesses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|access| access["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            "trailkeep.tenant.set",
+            "trailkeep.tenant.set",
+            "trailkeep.access"
+        ]
+    );
+}
+
+#[test]
+fn a_read_leaves_whom_it_showed() {
+    let directory = Directory::new();
+    directory.append(
+        r#"[{"id":"one","action":"a","actor":{"id":"x"},"subjects":[{"id":"kim"},{"id":"lee"}]},
+            {"id":"two","action":"a","actor":{"id":"x"},"subjects":[{"id":"kim"}]},
+            {"id":"three","action":"a","actor":{"id":"x"}}]"#,
+    );
+    let rows = || -> Vec<(Vec<u8>, i64)> {
+        let ledger = rusqlite::Connection::open(directory.path.join("ledger.db")).unwrap();
+        let mut query = ledger
+            .prepare("SELECT reference, row & 1099511627775 FROM person_read ORDER BY row")
+            .unwrap();
+        let rows = query
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    succeeded(&directory.run(&["show", "three"]));
+    assert_eq!(rows(), []);
+    succeeded(&directory.run(&["show", "two"]));
+    let (kim, first) = rows()[0].clone();
+    assert_eq!(rows().len(), 1);
+    succeeded(&directory.run(&["query", "--action", "a"]));
+    let second: Vec<(Vec<u8>, i64)> = rows().into_iter().filter(|(_, seq)| *seq > first).collect();
+    // Two persons of three events, each once; the reference is the person's and not their id.
+    assert_eq!(second.len(), 2);
+    assert!(second.iter().any(|(reference, _)| *reference == kim));
+    directory.assert_clean();
+}
+
+/// Commands on the socket and on the files act as the directory's owner; over the network as their token.
+#[test]
+fn commands_may_do_what_their_way_in_may_do() {
+    let directory = Directory::new();
+    directory.append(EVENT);
+    let out = directory.path.join("b.zip");
+    let commands: &[(&[&str], Right)] = &[
+        (&["show", "an-event"], Right::Read),
+        (&["query", "--action", "chat.completion"], Right::Read),
+        (&["export", "--out", out.to_str().unwrap()], Right::Export),
+        (&["key", "list"], Right::ManageKeys),
+        (&["tenant", "list"], Right::ManageTenants),
+        (&["access", "list"], Right::SeeAccess),
+        (&["verify"], Right::Verify),
+    ];
+    let tokens = Role::ALL.map(|role| (role, make_key(&directory, role, &[]).1));
+    for (command, _) in commands {
+        succeeded(&directory.run(command));
+    }
+    let server = directory.serve();
+    for (command, right) in commands {
+        succeeded(&directory.run(command));
+        for (role, token) in &tokens {
+            let mut network = support::trailkeep();
+            network
+                .args(*command)
+                .args(["--url", &format!("http://{}", server.address)]);
+            let ended = network.env("TRAILKEEP_TOKEN", token).output().unwrap();
+            assert_eq!(
+                ended.status.success(),
+                role.may(*right),
+                "{role} {command:?}: {}",
+                said(&ended)
+            );
+        }
+        let mut nobody = support::trailkeep();
+        nobody
+            .args(*command)
+            .args(["--url", &format!("http://{}", server.address)])
+            .env("TRAILKEEP_TOKEN", "trailkeep_admin_00_x");
+        assert!(!nobody.output().unwrap().status.success(), "{command:?}");
+    }
 }
 
 fn accesses(directory: &Directory) -> Vec<Value> {

@@ -1,15 +1,25 @@
 //! `trailkeep tenant`.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use anyhow::{Context, bail};
+use clap::{Subcommand, ValueEnum};
 use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::{Value, json};
 
 use super::TargetArgs;
-use super::client::ask;
+use super::client::{Client, ask, segment};
+use super::export::export_to;
 use super::output::{note, print_json, print_line};
+
+/// On or off.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Switch {
+    On,
+    Off,
+}
 
 #[derive(Subcommand)]
 pub(super) enum TenantCommand {
@@ -28,11 +38,55 @@ one of its tokens.")]
         #[arg(long)]
         json: bool,
     },
+    /// Set what holds for one tenant; the tenant's ledger records it
+    #[command(after_help = "\
+Examples:
+  trailkeep tenant set --dir D acme --public-log on
+  trailkeep tenant set --dir D acme --read-audit off
+
+A public log answers its checkpoint and tiles (times, sizes and hashes, no text) to everybody who asks for
+/v1/log/acme/... Switching the read audit off ends invariant 7 for this tenant: who reads is no longer seen.")]
+    Set {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The tenant
+        name: String,
+        /// Whether checkpoints and tiles are answered to everybody [default of a new tenant: off]
+        #[arg(long, value_enum)]
+        public_log: Option<Switch>,
+        /// Whether reads of events are recorded [default of a new tenant: on]
+        #[arg(long, value_enum)]
+        read_audit: Option<Switch>,
+        /// Print JSON: the tenant as `tenant list` shows it
+        #[arg(long)]
+        json: bool,
+    },
+    /// Close a tenant: it takes no more events, and what it has goes as its minimums end
+    #[command(after_help = "\
+Example:  trailkeep tenant close --dir D acme --out acme-final.zip
+
+The ledger is closed first and exported then, so that the bundle is complete to the last event. Closing is
+for good; the command may be repeated to export again. Reading, exporting and erasing go on.")]
+    Close {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The tenant
+        name: String,
+        /// Bundle of all that the ledger holds
+        #[arg(long, value_name = "B.zip", required_unless_present = "without_export")]
+        out: Option<PathBuf>,
+        /// Close without a bundle
+        #[arg(long, conflicts_with = "out")]
+        without_export: bool,
+        /// Print JSON: {"tenant","closed_at","seq","bundle"}
+        #[arg(long)]
+        json: bool,
+    },
     /// List the tenants
     List {
         #[command(flatten)]
         target: TargetArgs,
-        /// Print JSON: {"tenants":[{"tenant","origin","size","vkey"}]}
+        /// Print JSON: {"tenants":[{"tenant","origin","size","vkey","closed_at","public_log","read_audit"}]}
         #[arg(long)]
         json: bool,
     },
@@ -41,6 +95,20 @@ one of its tokens.")]
 pub(super) async fn run(command: TenantCommand) -> anyhow::Result<ExitCode> {
     match command {
         TenantCommand::Create { target, name, json } => create(&target, &name, json).await,
+        TenantCommand::Set {
+            target,
+            name,
+            public_log,
+            read_audit,
+            json,
+        } => set(&target, &name, [public_log, read_audit], json).await,
+        TenantCommand::Close {
+            target,
+            name,
+            out,
+            json,
+            ..
+        } => close(target, &name, out.as_deref(), json).await,
         TenantCommand::List { target, json } => list(&target, json).await,
     }
 }
@@ -63,20 +131,100 @@ async fn create(target: &TargetArgs, name: &str, json: bool) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
+async fn set(
+    target: &TargetArgs,
+    name: &str,
+    [public_log, read_audit]: [Option<Switch>; 2],
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let mut asked = serde_json::Map::new();
+    for (name, switch) in [("public_log", public_log), ("read_audit", read_audit)] {
+        if let Some(switch) = switch {
+            asked.insert(name.to_owned(), json!(matches!(switch, Switch::On)));
+        }
+    }
+    if asked.is_empty() {
+        bail!("nothing to set: give --public-log or --read-audit");
+    }
+    let path = format!("/v1/tenants/{}", segment(name));
+    let tenant: Value = ask(target, "PATCH", &path, Some(&Value::Object(asked))).await?;
+    if json {
+        print_json(&tenant)?;
+    } else {
+        print_line(&table([&tenant].into_iter()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn close(
+    mut target: TargetArgs,
+    name: &str,
+    out: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let path = format!("/v1/tenants/{}/close", segment(name));
+    let mut closed: Value = ask(&target, "POST", &path, Some(&json!({}))).await?;
+    if let Some(out) = out {
+        if target.url.is_some() {
+            bail!(
+                "{name} is closed; export it with one of its own tokens: trailkeep export --url URL --out {}",
+                out.display()
+            );
+        }
+        target.tenant = name.to_owned();
+        let client = Client::to(&target)?;
+        let bundle = export_to(&client, &json!({}), out).await;
+        client.close().await?;
+        closed["bundle"] = bundle.with_context(|| {
+            format!("{name} is closed, and its export failed: run the command again")
+        })?;
+    }
+    if json {
+        print_json(&closed)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let at = closed["closed_at"].as_str().unwrap_or_default();
+    print_line(&format!(
+        "{name} is closed since {at}: it takes no more events"
+    ))?;
+    if let Some(out) = out {
+        print_line(&format!("all that it holds: {}", out.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
     let tenants: Value = ask(target, "GET", "/v1/tenants", None).await?;
     if json {
         print_json(&tenants)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_header(["tenant", "entries", "public key"]);
-    for tenant in tenants["tenants"].as_array().into_iter().flatten() {
-        let text = |name: &str| tenant[name].as_str().unwrap_or_default().to_owned();
-        table.add_row([text("tenant"), tenant["size"].to_string(), text("vkey")]);
-    }
-    print_line(&table.to_string())?;
+    let tenants = tenants["tenants"].as_array();
+    print_line(&table(tenants.into_iter().flatten()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn table<'a>(tenants: impl Iterator<Item = &'a Value>) -> String {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+        "tenant",
+        "entries",
+        "closed",
+        "public log",
+        "read audit",
+        "public key",
+    ]);
+    for tenant in tenants {
+        let text = |name: &str| tenant[name].as_str().unwrap_or_default().to_owned();
+        let switch = |name: &str| (if tenant[name] == true { "on" } else { "off" }).to_owned();
+        table.add_row([
+            text("tenant"),
+            tenant["size"].to_string(),
+            text("closed_at"),
+            switch("public_log"),
+            switch("read_audit"),
+            text("vkey"),
+        ]);
+    }
+    table.to_string()
 }

@@ -3,12 +3,13 @@
 //! A handler names the right that it needs in its argument, `Caller<may::Append>`, and gets its caller in no
 //! other way: a route that forgets to ask does not compile.
 
+use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Path};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
@@ -120,11 +121,35 @@ impl<R> Deref for Caller<R> {
     }
 }
 
-impl Identified {
-    /// Refuses a path that names another tenant, as if it did not exist.
-    pub(super) fn require_tenant(&self, tenant: &str) -> Result<(), Problem> {
-        if self.ledger.record.tenant.as_str() == tenant {
-            Ok(())
+/// The log that a path names, for whom it is open: for everybody where the tenant's setting says so, else for
+/// callers of that tenant who may prove.
+pub(super) struct OpenLog {
+    pub(super) engine: Arc<Engine>,
+    pub(super) ledger: Arc<Ledger>,
+}
+
+impl FromRequestParts<App> for OpenLog {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let path = Path::<HashMap<String, String>>::from_request_parts(parts, app).await;
+        let named = path
+            .ok()
+            .and_then(|Path(names)| TenantName::new(names.get("tenant")?).ok())
+            .and_then(|tenant| app.engine.ledger_of(&tenant));
+        if let Some(ledger) = &named
+            && ledger.settings().public_log
+        {
+            let engine = Arc::clone(&app.engine);
+            let ledger = Arc::clone(ledger);
+            return Ok(Self { engine, ledger });
+        }
+        let caller = Caller::<may::Prove>::from_request_parts(parts, app).await?;
+        let Identified { engine, ledger, .. } = caller.identified();
+        // Another tenant's log is answered as one that does not exist.
+        let is_theirs = named.is_some_and(|named| Arc::ptr_eq(&named, &ledger));
+        if is_theirs {
+            Ok(Self { engine, ledger })
         } else {
             Err(Problem::not_found("there is no such log"))
         }

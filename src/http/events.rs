@@ -13,7 +13,7 @@ use super::body;
 use super::problem::Problem;
 use crate::ids::Seq;
 use crate::ledger::entry::{Entry, leaf_hash};
-use crate::service::access_log::{AccessRecord, record_read};
+use crate::service::access_log::{AccessRecord, persons_of, record_read};
 use crate::service::append::{Appended, Outcome, append as append_events};
 use crate::service::blocking;
 use crate::service::query::{
@@ -186,6 +186,7 @@ async fn show_named(caller: Identified, name: EventName) -> Result<Json<Shown>, 
             purpose: caller.purpose.as_deref(),
             events: 1,
             seq: Some(seq),
+            persons: persons_of(&caller.engine, &caller.ledger, std::slice::from_ref(&event))?,
         };
         record_read(&caller.engine, &caller.ledger, &read)?;
         Ok(event)
@@ -238,6 +239,7 @@ pub(super) async fn query(
             purpose: caller.purpose.as_deref(),
             events: page.events.len() as u64,
             seq: None,
+            persons: persons_of(engine, ledger, &page.events)?,
         };
         record_read(engine, ledger, &read)?;
         Ok(page)

@@ -6,7 +6,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::auth::{Caller, Identified, may};
+use super::auth::{Caller, OpenLog, may};
 use super::problem::Problem;
 use crate::ledger::note::public_key_pem;
 use crate::ledger::tile::{
@@ -14,12 +14,21 @@ use crate::ledger::tile::{
     tile_width,
 };
 use crate::service::blocking;
-use crate::service::ledger::StoredTiles;
+use crate::service::ledger::{Ledger, StoredTiles};
 use crate::service::read::ReadError;
 
 /// `GET /v1/checkpoint`: the signed head.
 pub(super) async fn own_checkpoint(caller: Caller<may::Prove>) -> Response {
-    let note = caller.ledger.published().head.note.clone();
+    checkpoint_of(&caller.ledger)
+}
+
+/// `GET /v1/log/{tenant}/checkpoint`.
+pub(super) async fn checkpoint(log: OpenLog) -> Response {
+    checkpoint_of(&log.ledger)
+}
+
+fn checkpoint_of(ledger: &Ledger) -> Response {
+    let note = ledger.published().head.note.clone();
     let headers = [
         (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
         (header::CACHE_CONTROL, "no-cache"),
@@ -27,24 +36,14 @@ pub(super) async fn own_checkpoint(caller: Caller<may::Prove>) -> Response {
     (headers, note).into_response()
 }
 
-/// `GET /v1/log/{tenant}/checkpoint`.
-pub(super) async fn checkpoint(
-    caller: Caller<may::Prove>,
-    Path(tenant): Path<String>,
-) -> Result<Response, Problem> {
-    caller.require_tenant(&tenant)?;
-    Ok(own_checkpoint(caller).await)
-}
-
 /// `GET /v1/log/{tenant}/tile/…`: hashes or entries. What a tree of the published size does not have is 404.
 pub(super) async fn tile(
-    caller: Caller<may::Prove>,
-    Path((tenant, path)): Path<(String, String)>,
+    log: OpenLog,
+    Path((_, path)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    caller.require_tenant(&tenant)?;
     let path = TilePath::parse(&path)
         .ok_or_else(|| Problem::not_found("there is no such tile path; see C2SP tlog-tiles"))?;
-    let bytes = blocking(move || read_tile(&caller, path)).await?;
+    let bytes = blocking(move || read_tile(&log, path)).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream"),
         (
@@ -55,18 +54,18 @@ pub(super) async fn tile(
     Ok((headers, bytes).into_response())
 }
 
-fn read_tile(caller: &Identified, path: TilePath) -> Result<Vec<u8>, Problem> {
-    let published = caller.ledger.published();
+fn read_tile(log: &OpenLog, path: TilePath) -> Result<Vec<u8>, Problem> {
+    let published = log.ledger.published();
     let beyond = || Problem::not_found("the ledger is smaller than this tile");
     let has = |tile, width| width <= tile_width(tile, published.head.size);
-    let number = caller.ledger.record.number;
+    let number = log.ledger.record.number;
     match path {
         TilePath::Hashes { tile, width } => {
             if !has(tile, width) {
                 return Err(beyond());
             }
             let tiles = StoredTiles {
-                ledgers: &caller.engine.ledgers,
+                ledgers: &log.engine.ledgers,
                 ledger: number,
                 published: &published,
             };
@@ -80,7 +79,7 @@ fn read_tile(caller: &Identified, path: TilePath) -> Result<Vec<u8>, Problem> {
                 return Err(beyond());
             }
             let first = index * TILE_WIDTH as u64;
-            let entries = caller
+            let entries = log
                 .engine
                 .ledgers
                 .entries(number, first..first + u64::from(width));

@@ -18,7 +18,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
@@ -66,6 +66,8 @@ pub fn router(engine: Arc<Engine>, entrance: Entrance) -> Router {
         .route("/v1/keys/{id}", delete(keys::revoke))
         .route("/v1/access", get(access::list))
         .route("/v1/tenants", post(tenants::create).get(tenants::list))
+        .route("/v1/tenants/{name}", patch(tenants::change))
+        .route("/v1/tenants/{name}/close", post(tenants::close))
         .route("/v1/verify", post(operate::verify))
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(not_found)

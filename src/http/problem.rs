@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::ledger::event::Fault;
 use crate::service::access::{Right, Role};
 use crate::service::append::AppendError;
+use crate::service::keyring::KeyError;
 use crate::service::read::ReadError;
 
 /// A problem, on its way to the client.
@@ -138,6 +139,12 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "not-ready", "Not ready", detail)
     }
 
+    /// 409: the tenant takes no more events.
+    pub fn tenant_closed(detail: impl Into<String>) -> Self {
+        let title = "The tenant is closed";
+        Self::new(StatusCode::CONFLICT, "tenant-closed", title, detail)
+    }
+
     /// 413: too large.
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new(
@@ -262,6 +269,7 @@ impl From<AppendError> for Problem {
             AppendError::Busy => Self::unavailable(detail, 1),
             AppendError::Clock(_) => Self::unavailable(detail, 60),
             AppendError::Full => Self::disk_full(detail),
+            AppendError::TenantClosed => Self::tenant_closed(detail),
             AppendError::Stopped | AppendError::OutcomeUnknown => Self::unavailable(detail, 5),
             AppendError::Read(error) => error.into(),
             AppendError::Key(_) | AppendError::Store(_) => {
@@ -281,5 +289,11 @@ impl From<ReadError> for Problem {
                 Self::damaged(error.to_string())
             }
         }
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        AppendError::from(error).into()
     }
 }

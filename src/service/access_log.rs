@@ -13,11 +13,14 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::Engine;
-use super::append::{AppendError, append_system};
+use super::append::{AppendError, append_read, person_tag};
+use super::keyring::KeyError;
 use super::ledger::Ledger;
-use super::read::{ReadError, open_event};
-use crate::ids::{LedgerNumber, Seq};
+use super::read::{ReadError, StoredEvent, open_event};
+use crate::ids::{LedgerNumber, PersonReference, Seq};
 use crate::ledger::entry::{Entry, EntryKind};
+use crate::ledger::event::Facts;
+use crate::seal::secret::TagLabel;
 use crate::time::UnixMillis;
 
 /// How long repetitions of one question share an entry.
@@ -43,6 +46,33 @@ pub struct AccessRecord<'a> {
     pub events: u64,
     /// The one entry that was asked for.
     pub seq: Option<Seq>,
+    /// The persons whom the shown events are about.
+    pub persons: Vec<PersonReference>,
+}
+
+/// The persons whom events are about, each once.
+pub fn persons_of(
+    engine: &Engine,
+    ledger: &Ledger,
+    events: &[StoredEvent],
+) -> Result<Vec<PersonReference>, KeyError> {
+    let mut tags = std::collections::HashSet::new();
+    for event in events {
+        let sections = event.sections.iter();
+        let sections = sections.map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        let facts = Facts::from_sections(sections);
+        let subjects = facts.map(|facts| facts.subjects).unwrap_or_default();
+        tags.extend(
+            subjects
+                .iter()
+                .map(|person| person_tag(&ledger.index_key, TagLabel::Subject, person)),
+        );
+    }
+    let (origin, number) = (&ledger.record.origin, ledger.record.number);
+    let found = tags
+        .into_iter()
+        .map(|tag| engine.keyring.stored_person(origin, number, tag));
+    found.filter_map(Result::transpose).collect()
 }
 
 /// The questions of the last ten seconds.
@@ -83,6 +113,9 @@ pub fn record_read(
 ) -> Result<(), AppendError> {
     let now = engine.clock.since_boot_ms();
     flush_repeats(engine, false)?;
+    if !ledger.settings().read_audit {
+        return Ok(());
+    }
     let asked = json!([read.by, read.route, read.question, read.purpose]).to_string();
     let key = (ledger.record.number, Sha256::digest(asked).into());
     if let Some(asked) = engine.access_log.recent().get_mut(&key) {
@@ -99,7 +132,7 @@ pub fn record_read(
         "seq": read.seq.map(Seq::get),
         "count": 1,
     });
-    append(engine, ledger, &section)?;
+    append(engine, ledger, &section, &read.persons)?;
     let mut recent = engine.access_log.recent();
     if recent.len() < REMEMBERED_MAX {
         let asked = Recent {
@@ -119,7 +152,7 @@ pub fn flush_repeats(engine: &Engine, all: bool) -> Result<(), AppendError> {
         let ledgers = engine.open_ledgers();
         if let Some(ledger) = ledgers.iter().find(|ledger| ledger.record.number == number) {
             asked.section["count"] = json!(asked.repeats);
-            append(engine, ledger, &asked.section)?;
+            append(engine, ledger, &asked.section, &[])?;
         }
     }
     Ok(())
@@ -129,13 +162,14 @@ fn append(
     engine: &Engine,
     ledger: &Ledger,
     section: &serde_json::Value,
+    persons: &[PersonReference],
 ) -> Result<(), AppendError> {
     let section = section.to_string();
     let sections: [(&str, &[u8]); 2] = [
         ("access", section.as_bytes()),
         ("action", b"\"trailkeep.access\""),
     ];
-    append_system(&engine.writer, ledger, &sections).map(drop)
+    append_read(&engine.writer, ledger, &sections, persons.to_vec()).map(drop)
 }
 
 /// An access as it is listed.

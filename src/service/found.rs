@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::append::{AppendError, Extended, Extension, LedgerState, prepare_system};
 use super::keyring::{KeyError, Keyring};
 use super::ledger::{Class, Ledger, LedgerKeys, Published};
+use super::settings;
 use crate::ids::{ClassNumber, Seq, hex};
 use crate::ledger::chain::ChainHead;
 use crate::ledger::note::VerifierKey;
@@ -46,6 +47,7 @@ pub(super) fn found(
     let policy = Policy::parse(DEFAULT_90D)?;
     let vault = keyring.vault();
     vault.add_ledger_secrets(&keys.seal(keyring, &record)?)?;
+    let settings = settings::begin(keyring, &record)?;
     let Extended { batch, chain, edge } = first_entries(&record, &keys, &policy, clock)?;
     let mark = Watermark {
         size: batch.checkpoint.size,
@@ -64,7 +66,7 @@ pub(super) fn found(
         edge: edge.clone(),
     };
     Ok(LedgerState {
-        ledger: Arc::new(Ledger::new(record, &keys, class, published)),
+        ledger: Arc::new(Ledger::new(record, &keys, class, settings, published)),
         signing: keys.signing,
         chain,
         edge,

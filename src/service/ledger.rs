@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ed25519_dalek::SigningKey;
 
 use super::keyring::{KeyError, Keyring};
+use super::settings::TenantSettings;
 use crate::ids::{ClassNumber, KeyId, Seq, TreeHash};
 use crate::ledger::note::VerifierKey;
 use crate::ledger::proof::Receipt;
@@ -37,6 +38,7 @@ pub struct Ledger {
     pub verifier: VerifierKey,
     /// The class of events that no regime applies to.
     pub default_class: Class,
+    settings: RwLock<Arc<TenantSettings>>,
     published: RwLock<Arc<Published>>,
 }
 
@@ -65,6 +67,7 @@ impl Ledger {
         record: LedgerRecord,
         keys: &LedgerKeys,
         default_class: Class,
+        settings: TenantSettings,
         published: Published,
     ) -> Self {
         let verifier =
@@ -74,9 +77,25 @@ impl Ledger {
             index_key: keys.index.clone(),
             system_key: keys.system.clone(),
             default_class,
+            settings: RwLock::new(Arc::new(settings)),
             published: RwLock::new(Arc::new(published)),
             record,
         }
+    }
+
+    /// What is set for the tenant.
+    pub fn settings(&self) -> Arc<TenantSettings> {
+        let settings = self.settings.read();
+        Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes other settings, once they are recorded.
+    pub(super) fn set_settings(&self, settings: TenantSettings) {
+        let mut current = self
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(settings);
     }
 
     /// The head that is on disk.

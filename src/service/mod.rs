@@ -21,6 +21,8 @@ pub mod open;
 pub mod query;
 pub mod read;
 pub mod rebuild_index;
+mod records;
+pub mod settings;
 pub mod tenant;
 pub mod verify;
 

@@ -308,12 +308,19 @@ fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<LedgerState, Open
         .find_map(|row| parse_class(row.number, &row.definition));
     let default_class =
         default_class.ok_or_else(|| damaged("it has no retention class".to_owned()))?;
+    let settings = super::settings::load(&files.keyring, record)?;
     let published = Published {
         head,
         edge: edge.clone(),
     };
     Ok(LedgerState {
-        ledger: Arc::new(Ledger::new(record.clone(), &keys, default_class, published)),
+        ledger: Arc::new(Ledger::new(
+            record.clone(),
+            &keys,
+            default_class,
+            settings,
+            published,
+        )),
         signing: keys.signing,
         chain,
         watermark_size: mark.size,

@@ -13,6 +13,7 @@ use super::ledger::Ledger;
 use crate::ids::{LedgerNumber, NameError, Origin, TenantName};
 use crate::ledger::note::public_key_pem;
 use crate::store::{LedgerRecord, StoreError};
+use crate::time::UnixMillis;
 
 /// A tenant that was made just now.
 pub struct CreatedTenant {
@@ -37,6 +38,12 @@ pub struct ListedTenant {
     pub size: u64,
     /// Its ledger's public key, as a C2SP verifier key.
     pub vkey: String,
+    /// When it was closed (RFC 3339, UTC).
+    pub closed_at: Option<String>,
+    /// Whether its checkpoints and tiles are answered to everybody.
+    pub public_log: bool,
+    /// Whether reads of its events are recorded.
+    pub read_audit: bool,
 }
 
 /// Why a tenant was not made.
@@ -107,13 +114,23 @@ pub fn list(engine: &Engine) -> Vec<ListedTenant> {
     let mut tenants: Vec<ListedTenant> = engine
         .open_ledgers()
         .iter()
-        .map(|ledger| ListedTenant {
-            tenant: ledger.record.tenant.to_string(),
-            origin: ledger.record.origin.to_string(),
-            size: ledger.published().head.size,
-            vkey: ledger.verifier.to_string(),
-        })
+        .map(|ledger| listed(ledger))
         .collect();
     tenants.sort_by(|one, other| one.tenant.cmp(&other.tenant));
     tenants
+}
+
+/// One tenant as it is listed.
+pub fn listed(ledger: &Ledger) -> ListedTenant {
+    let settings = ledger.settings();
+    let closed_at = settings.closed_at_ms.map(UnixMillis::new);
+    ListedTenant {
+        tenant: ledger.record.tenant.to_string(),
+        origin: ledger.record.origin.to_string(),
+        size: ledger.published().head.size,
+        vkey: ledger.verifier.to_string(),
+        closed_at: closed_at.map(|moment| moment.to_string()),
+        public_log: settings.public_log,
+        read_audit: settings.read_audit,
+    }
 }

@@ -12,11 +12,11 @@ use std::path::PathBuf;
 pub use sqlite::index::{Index, MergeStep};
 pub use sqlite::ledgers::{EventRow, Ledgers, StoredCheckpoint};
 pub use sqlite::vault::{
-    ApiKeyRow, DataKeyRow, LedgerSecretRow, NewDataKey, NewPerson, PersonRow, Vault, VaultChanges,
-    Watermark,
+    ApiKeyRow, DataKeyRow, LedgerSecretRow, NewDataKey, NewPerson, PersonRow, SealedRecordRow,
+    Vault, VaultChanges, Watermark,
 };
 
-use crate::ids::{ClassNumber, LedgerNumber, LookupKey, Origin, Seq, TenantName};
+use crate::ids::{ClassNumber, LedgerNumber, LookupKey, Origin, PersonReference, Seq, TenantName};
 use crate::ledger::entry::EntryBytes;
 use crate::ledger::tile::TileCoordinate;
 
@@ -40,6 +40,8 @@ pub struct Row {
     pub payload: Vec<u8>,
     /// What it is looked up by; the event id's tag first.
     pub lookups: Vec<LookupKey>,
+    /// The persons whose events the recorded read showed.
+    pub shown_persons: Vec<PersonReference>,
 }
 
 /// A retention class.

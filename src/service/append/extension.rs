@@ -88,6 +88,7 @@ impl Extension {
             entry: bytes,
             payload: event.payload,
             lookups: event.lookups,
+            shown_persons: event.shown_persons,
         });
         bytes
     }

@@ -16,7 +16,7 @@ pub(super) use writer::{LedgerState, Newcomers, Writer};
 
 use std::sync::Arc;
 
-use crate::ids::{ClassNumber, Commitment, LedgerNumber, LookupKey, Seq};
+use crate::ids::{ClassNumber, Commitment, LedgerNumber, LookupKey, PersonReference, Seq};
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
 use crate::ledger::event::Event;
 use crate::seal::secret::TagLabel;
@@ -43,6 +43,8 @@ pub struct PreparedEvent {
     pub commitment: Commitment,
     /// What it is found by, the event id's key first; none for system events.
     pub lookups: Vec<LookupKey>,
+    /// The persons whose events the recorded read showed; of reads alone.
+    pub shown_persons: Vec<PersonReference>,
 }
 
 /// Events that stand together: all of them are written, or none.
@@ -80,6 +82,8 @@ pub(super) enum Refusal {
     Full,
     /// The clock can't be believed.
     Clock(ClockJump),
+    /// The tenant takes no more events.
+    TenantClosed,
     /// The writer has stopped.
     Stopped,
     /// A write failed half-way: it may be on disk or not.
@@ -114,6 +118,9 @@ pub enum AppendError {
     /// The clock jumped.
     #[error(transparent)]
     Clock(ClockJump),
+    /// The tenant takes no more events.
+    #[error("the tenant was closed and takes no more events: nothing was written")]
+    TenantClosed,
     /// The writer has stopped.
     #[error(
         "the server is stopping or its writer has failed; nothing was written: send it again later"
@@ -141,6 +148,7 @@ impl From<Refusal> for AppendError {
             Refusal::Busy | Refusal::LookAgain => Self::Busy,
             Refusal::Full => Self::Full,
             Refusal::Clock(jump) => Self::Clock(jump),
+            Refusal::TenantClosed => Self::TenantClosed,
             Refusal::Stopped => Self::Stopped,
             Refusal::OutcomeUnknown => Self::OutcomeUnknown,
         }
@@ -209,13 +217,23 @@ pub(super) fn append_system(
     ledger: &Ledger,
     sections: &[(&str, &[u8])],
 ) -> Result<Seq, AppendError> {
+    append_read(writer, ledger, sections, Vec::new())
+}
+
+/// Appends the system event of a read, with the persons whose events it showed.
+pub(super) fn append_read(
+    writer: &WriterThread,
+    ledger: &Ledger,
+    sections: &[(&str, &[u8])],
+    shown_persons: Vec<PersonReference>,
+) -> Result<Seq, AppendError> {
+    let system = prepare_system(&ledger.record.origin, &ledger.system_key, sections)?;
     let submission = Submission {
         ledger: ledger.record.number,
-        events: vec![prepare_system(
-            &ledger.record.origin,
-            &ledger.system_key,
-            sections,
-        )?],
+        events: vec![PreparedEvent {
+            shown_persons,
+            ..system
+        }],
         needs: Needs::default(),
         looked_up_below: Seq::new(0),
     };

@@ -155,5 +155,6 @@ fn seal_under(
         payload: sealed.payload,
         commitment: sealed.commitment,
         lookups: Vec::new(),
+        shown_persons: Vec::new(),
     })
 }

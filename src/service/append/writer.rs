@@ -9,10 +9,10 @@ use ed25519_dalek::SigningKey;
 
 use super::extension::{Extended, Extension};
 use super::queue::{Queue, Waiting, Woken};
-use super::{Accepted, Refusal, Submission};
+use super::{Accepted, PreparedEvent, Refusal, Submission};
 use crate::ids::{LedgerNumber, LookupKey, Seq};
 use crate::ledger::chain::ChainHead;
-use crate::ledger::entry::EntryBytes;
+use crate::ledger::entry::{EntryBytes, EntryKind};
 use crate::ledger::tile::EdgeTiles;
 use crate::service::clock_guard::ClockGuard;
 use crate::service::failpoint::FailPoint;
@@ -108,6 +108,7 @@ impl Writer {
             refuse(batch, || Refusal::Full);
             return Ok(());
         }
+        let batch = self.refuse_closed(batch);
         // Ids that came meanwhile go back to be compared, outside of this thread.
         let (batch, repeated) = self.split_repeated(batch);
 
@@ -165,6 +166,18 @@ impl Writer {
         }
         refuse(repeated, || Refusal::LookAgain);
         Ok(())
+    }
+
+    /// Turns away events of tenants that are closed; what the ledger itself records goes on.
+    fn refuse_closed(&self, batch: Vec<Waiting>) -> Vec<Waiting> {
+        let (open, closed) = batch.into_iter().partition(|waiting| {
+            let submission = &waiting.submission;
+            let settings = self.states[&submission.ledger].ledger.settings();
+            let is_event = |event: &PreparedEvent| event.kind == EntryKind::Event;
+            settings.closed_at_ms.is_none() || !submission.events.iter().any(is_event)
+        });
+        refuse(closed, || Refusal::TenantClosed);
+        open
     }
 
     /// Submissions with an id that the ledger, or an earlier one of this batch, already has.

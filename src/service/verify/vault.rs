@@ -3,6 +3,7 @@
 use super::{Findings, Subject};
 use crate::service::api_key;
 use crate::service::keyring::KeyError;
+use crate::service::settings;
 use crate::store::{LedgerRecord, StoreError, StoredCheckpoint};
 
 /// Rows of the vault read at once.
@@ -50,6 +51,9 @@ pub(super) fn check(
         if let Err(error) = opened(api_key::check_row(subject.keyring, &row))? {
             findings.add(None, "api-key", error.to_string());
         }
+    }
+    if let Err(error) = opened(settings::load(subject.keyring, record))? {
+        findings.add(None, "settings", error.to_string());
     }
     let mut sizes = Vec::new();
     for known in subject.ledgers.ledgers()? {

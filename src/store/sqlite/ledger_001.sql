@@ -62,3 +62,10 @@ CREATE TABLE class (
     definition TEXT NOT NULL,
     PRIMARY KEY (ledger, number)
 ) STRICT;
+
+-- Which persons a recorded read showed: their random references. The rows go with the person.
+CREATE TABLE person_read (
+    reference BLOB NOT NULL CHECK (length(reference) = 16),
+    row INTEGER NOT NULL,
+    PRIMARY KEY (reference, row)
+) STRICT, WITHOUT ROWID;

@@ -52,3 +52,14 @@ CREATE TABLE watermark (
     root BLOB NOT NULL CHECK (length(root) = 32),
     seen_at_ms INTEGER NOT NULL
 ) STRICT;
+
+-- What a restored ledger must neither bring back nor lose, each sealed in its place: a tenant's settings, holds,
+-- destroying jobs.
+CREATE TABLE sealed_record (
+    kind TEXT NOT NULL,
+    ledger INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (kind, ledger, id)
+) STRICT;

@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, params};
 
 use self::active::{concatenate, drop_active};
 use super::{Database, FileKind};
-use crate::ids::{ClassNumber, LedgerNumber, Origin, RootHash, Seq, TenantName};
+use crate::ids::{ClassNumber, LedgerNumber, Origin, PersonReference, RootHash, Seq, TenantName};
 use crate::ledger::entry::{ENTRY_BYTES, EntryBytes};
 use crate::ledger::tile::TileCoordinate;
 use crate::store::{ClassRow, LedgerBatch, LedgerRecord, StoreError, row_number, row_seq};
@@ -277,6 +277,15 @@ impl Ledgers {
         })
     }
 
+    /// The entries of recorded reads that showed a person, oldest first.
+    pub fn reads_of_person(&self, reference: PersonReference) -> Result<Vec<Seq>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached("SELECT row FROM person_read WHERE reference = ?1 ORDER BY row")?
+                .query_map([&reference.as_bytes()[..]], |row| Ok(row_seq(row.get(0)?)))?
+                .collect()
+        })
+    }
+
     /// How many full tiles are stored for a ledger.
     pub fn tile_count(&self, ledger: LedgerNumber) -> Result<u64, StoreError> {
         self.database.read(|tx| {
@@ -294,7 +303,7 @@ impl Ledgers {
         sizes: &[(LedgerNumber, u64)],
     ) -> Result<Vec<(&'static str, i64)>, StoreError> {
         let mut beyond = Vec::new();
-        for table in ["entry", "payload", "active_index"] {
+        for table in ["entry", "payload", "active_index", "person_read"] {
             let mut from = i64::MIN;
             let edges = sizes.iter().map(|(ledger, size)| {
                 (
@@ -358,6 +367,8 @@ fn write_batch(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite::Resu
     let mut entry = tx.prepare_cached("INSERT INTO entry (row, bytes) VALUES (?1, ?2)")?;
     let mut payload = tx.prepare_cached("INSERT INTO payload (row, bytes) VALUES (?1, ?2)")?;
     let mut index = tx.prepare_cached("INSERT INTO active_index (row, keys) VALUES (?1, ?2)")?;
+    let mut shown =
+        tx.prepare_cached("INSERT OR IGNORE INTO person_read (reference, row) VALUES (?1, ?2)")?;
     let mut seq = Seq::new(batch.expected_size);
     for row in &batch.rows {
         let number = row_number(batch.ledger, seq);
@@ -366,6 +377,9 @@ fn write_batch(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite::Resu
         payload.execute(params![number, row.payload])?;
         if !row.lookups.is_empty() {
             index.execute(params![number, concatenate(&row.lookups)])?;
+        }
+        for reference in &row.shown_persons {
+            shown.execute(params![&reference.as_bytes()[..], number])?;
         }
         seq = seq.next();
     }

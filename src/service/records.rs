@@ -1,0 +1,67 @@
+//! Records that the vault keeps sealed for a ledger: what a restored ledger must neither bring back nor lose.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::keyring::{KeyError, Keyring};
+use crate::ids::{LedgerNumber, Origin};
+use crate::store::{LedgerRecord, SealedRecordRow};
+
+/// A kind of record.
+pub(super) trait Record: Serialize + DeserializeOwned {
+    /// Its name in the vault, which its sealing binds.
+    const KIND: &'static str;
+    /// What it is, to stand in an error.
+    const WHAT: &'static str;
+}
+
+/// Keeps a record, in the place of an earlier one with its id. On disk when it returns.
+pub(super) fn put<R: Record>(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+    id: &str,
+    record: &R,
+) -> Result<(), KeyError> {
+    let row = seal(keyring, ledger.number, &ledger.origin, id, record)?;
+    Ok(keyring.vault().put_record(&row)?)
+}
+
+/// The row that holds a record.
+pub(super) fn seal<R: Record>(
+    keyring: &Keyring,
+    ledger: LedgerNumber,
+    origin: &Origin,
+    id: &str,
+    record: &R,
+) -> Result<SealedRecordRow, KeyError> {
+    let text = serde_json::to_vec(record).expect("records are plain data, which has a JSON form");
+    let (epoch, sealed) = keyring.seal(&text, &place(R::KIND, origin, id))?;
+    Ok(SealedRecordRow {
+        kind: R::KIND.to_owned(),
+        ledger,
+        id: id.to_owned(),
+        epoch,
+        sealed,
+    })
+}
+
+/// All records of a kind, with their ids.
+pub(super) fn all<R: Record>(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+) -> Result<Vec<(String, R)>, KeyError> {
+    let rows = keyring.vault().records(R::KIND, ledger.number)?;
+    rows.into_iter()
+        .map(|row| {
+            let place = place(R::KIND, &ledger.origin, &row.id);
+            let text = keyring.unseal(row.epoch, &row.sealed, &place, R::WHAT)?;
+            let record =
+                serde_json::from_slice(&text).map_err(|_| KeyError::DoesNotOpen(R::WHAT))?;
+            Ok((row.id, record))
+        })
+        .collect()
+}
+
+fn place(kind: &str, origin: &Origin, id: &str) -> String {
+    format!("trailkeep/{kind}/v1\n{origin}\n{id}")
+}

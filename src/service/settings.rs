@@ -1,0 +1,153 @@
+//! What is set for one tenant. A change is an entry of the tenant's ledger before it holds.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Engine;
+use super::append::{AppendError, append_system};
+use super::keyring::{KeyError, Keyring};
+use super::ledger::Ledger;
+use super::records::{self, Record};
+use crate::ids::Seq;
+use crate::store::LedgerRecord;
+use crate::time::UnixMillis;
+
+/// A tenant has one row of settings.
+const ROW_ID: &str = "tenant";
+
+/// The settings of one tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantSettings {
+    /// When the tenant was closed: it takes no event from then on.
+    pub closed_at_ms: Option<u64>,
+    /// Whether checkpoints and tiles are answered to everybody.
+    pub public_log: bool,
+    /// Whether reads of events are recorded.
+    pub read_audit: bool,
+}
+
+impl Default for TenantSettings {
+    fn default() -> Self {
+        Self {
+            closed_at_ms: None,
+            public_log: false,
+            read_audit: true,
+        }
+    }
+}
+
+impl Record for TenantSettings {
+    const KIND: &'static str = "settings";
+    const WHAT: &'static str = "a tenant's settings";
+}
+
+/// What a change sets; what is `None` stays.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsChange {
+    /// Opens checkpoints and tiles to everybody, or closes them.
+    pub public_log: Option<bool>,
+    /// Switches the recording of reads.
+    pub read_audit: Option<bool>,
+}
+
+/// Why settings were not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// It could not be recorded, so it was not done.
+    #[error("it could not be recorded, so it was not done: {0}")]
+    Record(Box<AppendError>),
+    /// The vault failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// The settings of a tenant, from the vault. Every ledger has them from its beginning: a missing row was
+/// taken away.
+pub(super) fn load(keyring: &Keyring, ledger: &LedgerRecord) -> Result<TenantSettings, KeyError> {
+    let mut rows = records::all::<TenantSettings>(keyring, ledger)?.into_iter();
+    match (rows.next(), rows.next()) {
+        (Some((id, settings)), None) if id == ROW_ID => Ok(settings),
+        _ => Err(KeyError::DoesNotOpen(TenantSettings::WHAT)),
+    }
+}
+
+/// Gives a new ledger its settings.
+pub(super) fn begin(keyring: &Keyring, ledger: &LedgerRecord) -> Result<TenantSettings, KeyError> {
+    let settings = TenantSettings::default();
+    records::put(keyring, ledger, ROW_ID, &settings)?;
+    Ok(settings)
+}
+
+/// Changes settings; recorded first.
+pub fn change(
+    engine: &Engine,
+    ledger: &Ledger,
+    change: &SettingsChange,
+    by: &str,
+) -> Result<TenantSettings, SettingsError> {
+    let _one = engine.founding();
+    let mut settings = (*ledger.settings()).clone();
+    settings.public_log = change.public_log.unwrap_or(settings.public_log);
+    settings.read_audit = change.read_audit.unwrap_or(settings.read_audit);
+    if settings == *ledger.settings() {
+        return Ok(settings);
+    }
+    let said = json!({
+        "public_log": settings.public_log,
+        "read_audit": settings.read_audit,
+        "by": by,
+    });
+    record(engine, ledger, "trailkeep.tenant.set", &said)?;
+    keep(engine, ledger, settings)
+}
+
+/// Closes a tenant: its ledger takes no event after the entry that says so. Gives that entry's seq, and when.
+pub fn close(
+    engine: &Engine,
+    ledger: &Ledger,
+    by: &str,
+) -> Result<(Option<Seq>, UnixMillis), SettingsError> {
+    let _one = engine.founding();
+    let mut settings = (*ledger.settings()).clone();
+    if let Some(closed_at) = settings.closed_at_ms {
+        return Ok((None, UnixMillis::new(closed_at)));
+    }
+    let now = engine.clock.wall();
+    // The writer refuses events from here on, so that the entry comes after the last of them.
+    let before = ledger.settings();
+    settings.closed_at_ms = Some(now.get());
+    ledger.set_settings(settings.clone());
+    let said = json!({ "by": by, "entries_before": ledger.published().head.size });
+    let recorded = record(engine, ledger, "trailkeep.tenant.close", &said);
+    match recorded.and_then(|seq| Ok((seq, keep(engine, ledger, settings)?))) {
+        Ok((seq, _)) => Ok((Some(seq), now)),
+        Err(error) => {
+            ledger.set_settings((*before).clone());
+            Err(error)
+        }
+    }
+}
+
+fn record(
+    engine: &Engine,
+    ledger: &Ledger,
+    action: &str,
+    said: &serde_json::Value,
+) -> Result<Seq, SettingsError> {
+    let (action, said) = (json!(action).to_string(), said.to_string());
+    let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), ("tenant", said.as_bytes())];
+    append_system(&engine.writer, ledger, &sections)
+        .map_err(|error| SettingsError::Record(Box::new(error)))
+}
+
+fn keep(
+    engine: &Engine,
+    ledger: &Ledger,
+    settings: TenantSettings,
+) -> Result<TenantSettings, SettingsError> {
+    records::put(&engine.keyring, &ledger.record, ROW_ID, &settings)?;
+    ledger.set_settings(settings.clone());
+    Ok(settings)
+}
