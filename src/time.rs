@@ -28,6 +28,18 @@ impl UnixMillis {
         u64::try_from(moment.timestamp_millis()).ok().map(Self)
     }
 
+    /// 00:00 of its day, in UTC.
+    #[must_use]
+    pub const fn start_of_day(self) -> Self {
+        Self(self.0 - self.0 % 86_400_000)
+    }
+
+    /// RFC 3339 in UTC, with a fraction only where there is one: `2030-11-26T00:00:00Z`.
+    pub fn to_short_rfc3339(self) -> String {
+        self.to_datetime()
+            .to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    }
+
     /// The calendar's view of this moment, in UTC. Moments after the year 9999 count as its end.
     pub fn to_datetime(self) -> DateTime<Utc> {
         let millis = i64::try_from(self.0.min(Self::MAX.0)).unwrap_or(i64::MAX);

@@ -12,6 +12,7 @@ mod init;
 mod key;
 mod offline;
 mod output;
+mod policy;
 mod read;
 mod serve;
 mod tenant;
@@ -70,6 +71,9 @@ enum Command {
     /// The ledger's public key, and API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Retention policies: check, list, show, and explain what they say of an event
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Who read, exported and managed what
     #[command(subcommand)]
     Access(access::AccessCommand),
@@ -199,6 +203,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Checkpoint(args) => read::checkpoint(args).await,
         Command::Key(command) => key::run(command).await,
         Command::Access(command) => access::run(command).await,
+        Command::Policy(command) => policy::run(command),
         Command::Tenant(command) => tenant::run(command).await,
         Command::Receipt(command) => offline::run(command).await,
         Command::Export(args) => export::run(args).await,

@@ -1,6 +1,7 @@
 //! `trailkeep serve`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -67,7 +68,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// How this process runs an engine; `TRAILKEEP_MIN_FREE_BYTES` sets the reserve of the disk.
+/// How this process runs an engine: `TRAILKEEP_MIN_FREE_BYTES` sets the reserve of the disk, `TRAILKEEP_POLICIES` names
+/// a directory with policies.
 pub(super) fn start_options(confirm_clock: bool) -> StartOptions {
     let set = std::env::var("TRAILKEEP_MIN_FREE_BYTES")
         .ok()
@@ -75,6 +77,7 @@ pub(super) fn start_options(confirm_clock: bool) -> StartOptions {
     let usual = StartOptions::new(clock());
     StartOptions {
         min_free_bytes: set.unwrap_or(usual.min_free_bytes),
+        policy_directory: std::env::var_os("TRAILKEEP_POLICIES").map(PathBuf::from),
         confirm_clock,
         ..usual
     }

@@ -266,6 +266,11 @@ impl From<AppendError> for Problem {
                     detail,
                 }])
             }
+            AppendError::Class { position, error } => Self::invalid_events(vec![LineFault {
+                line: position + 1,
+                pointer: "/regimes".to_owned(),
+                detail: error.to_string(),
+            }]),
             AppendError::Busy => Self::unavailable(detail, 1),
             AppendError::Clock(_) => Self::unavailable(detail, 60),
             AppendError::Full => Self::disk_full(detail),

@@ -59,7 +59,7 @@ impl CalendarPeriod {
     }
 
     /// The moment this period after another, in UTC: years and months first, where a day that the month
-    /// does not have becomes its last, then days. `None` beyond the year 9999.
+    /// does not have becomes its last (Regulation 1182/71 Art. 3(2)(c)), then days. `None` beyond the year 9999.
     pub fn after(self, moment: UnixMillis) -> Option<UnixMillis> {
         let months = self.years.checked_mul(12)?.checked_add(self.months)?;
         let later = moment
@@ -68,6 +68,32 @@ impl CalendarPeriod {
             .checked_add_days(Days::new(u64::from(self.days)))?;
         let millis = UnixMillis::new(u64::try_from(later.timestamp_millis()).ok()?);
         (millis <= UnixMillis::MAX).then_some(millis)
+    }
+
+    /// The end of this period from the day of a moment, in UTC: the day itself does not count, the last day
+    /// counts whole, so it is 00:00 of the day after. `None` beyond the year 9999.
+    pub fn end_from(self, moment: UnixMillis) -> Option<UnixMillis> {
+        let last_day = self.after(moment.start_of_day())?;
+        Self::DAY.after(last_day)
+    }
+
+    /// One day.
+    pub const DAY: Self = Self {
+        years: 0,
+        months: 0,
+        days: 1,
+    };
+
+    /// No time at all: `P0D`.
+    pub const NONE: Self = Self {
+        years: 0,
+        months: 0,
+        days: 0,
+    };
+
+    /// Whether it is no time at all.
+    pub fn is_none(self) -> bool {
+        self == Self::NONE
     }
 
     /// Whether it is shorter than a year, whatever the calendar: months count 31 days.

@@ -1,10 +1,24 @@
-//! Retention policies: what a policy file says, and the calendar it is said in. Pure: no clock inside.
+//! Retention policies: what a policy file says, the calendar it is said in, and what follows for an event.
+//! Pure: no clock inside.
 
 pub mod calendar;
+pub mod class;
+pub mod clock;
+mod document;
 pub mod file;
+pub mod lint;
+pub mod resolve;
+pub mod set;
+pub mod verdict;
 
 pub use calendar::{CalendarPeriod, KeyPeriod};
-pub use file::{Policy, PolicyError};
+pub use class::{ClassDefinition, ClassKey, ClassPolicy};
+pub use clock::{ClockRule, EventTimes};
+pub use document::{Authority, AuthorityKind, Erasure};
+pub use file::{Force, OnErasureRequest, Policy, PolicyError};
+pub use resolve::{Applied, Date, Resolved, resolve};
+pub use set::{DEFAULT_POLICY, PolicySet, PolicySetError};
+pub use verdict::{Decision, ErasureOutcome, HoldSpan, Verdict, verdict};
 
 /// The policy of events without a regime, as shipped: policies/default-90d.toml.
 pub const DEFAULT_90D: &str = include_str!("../../policies/default-90d.toml");

@@ -95,6 +95,8 @@ pub enum TagLabel {
     Model,
     /// `llm.prompt.name`.
     Prompt,
+    /// `retention.record`.
+    Record,
     /// The producer of `source`.
     Source,
     /// `id`.
@@ -114,6 +116,7 @@ impl TagLabel {
             Self::Outcome => "outcome",
             Self::Model => "model",
             Self::Prompt => "prompt",
+            Self::Record => "record",
             Self::Source => "source",
             Self::EventId => "event-id",
         }

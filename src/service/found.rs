@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use super::append::{AppendError, Extended, Extension, LedgerState, prepare_system};
+use super::append::{AppendError, Extended, Extension, LedgerState, PreparedEvent, prepare_system};
+use super::classes::{Class, ClassBook, StatedPolicy, policy_section};
 use super::keyring::{KeyError, Keyring};
-use super::ledger::{Class, Ledger, LedgerKeys, Published};
+use super::ledger::{Ledger, LedgerKeys, Published};
 use super::settings;
 use crate::ids::{ClassNumber, Seq, hex};
 use crate::ledger::chain::ChainHead;
 use crate::ledger::note::VerifierKey;
 use crate::ledger::tile::EdgeTiles;
-use crate::policy::{DEFAULT_90D, Policy, PolicyError};
+use crate::policy::{Applied, ClassDefinition, ClassKey, DEFAULT_90D, Policy, PolicyError};
 use crate::seal::secret::{RandomError, random_bytes};
-use crate::store::{ClassRow, LedgerRecord, Ledgers, StoreError, Watermark};
+use crate::store::{LedgerRecord, Ledgers, Statement, StoreError, Watermark};
 use crate::time::Clock;
 
 /// Why a ledger was not begun.
@@ -44,11 +45,11 @@ pub(super) fn found(
     clock: &Arc<dyn Clock>,
 ) -> Result<LedgerState, FoundError> {
     let keys = LedgerKeys::random()?;
-    let policy = Policy::parse(DEFAULT_90D)?;
     let vault = keyring.vault();
     vault.add_ledger_secrets(&keys.seal(keyring, &record)?)?;
     let settings = settings::begin(keyring, &record)?;
-    let Extended { batch, chain, edge } = first_entries(&record, &keys, &policy, clock)?;
+    let classes = ClassBook::default();
+    let Extended { batch, chain, edge } = first_entries(&record, &keys, &classes, clock)?;
     let mark = Watermark {
         size: batch.checkpoint.size,
         root: batch.checkpoint.root,
@@ -57,16 +58,12 @@ pub(super) fn found(
     vault.set_watermark(record.number, &mark)?;
     ledgers.found_ledger(&record, &batch)?;
     keyring.add_system_key(&keys.system);
-    let class = Class {
-        number: ClassNumber::new(1),
-        delete_after: policy.delete_after,
-    };
     let published = Published {
         head: batch.checkpoint,
         edge: edge.clone(),
     };
     Ok(LedgerState {
-        ledger: Arc::new(Ledger::new(record, &keys, class, settings, published)),
+        ledger: Arc::new(Ledger::new(record, &keys, classes, settings, published)),
         signing: keys.signing,
         chain,
         edge,
@@ -79,9 +76,10 @@ pub(super) fn found(
 fn first_entries(
     record: &LedgerRecord,
     keys: &LedgerKeys,
-    policy: &Policy,
+    classes: &ClassBook,
     clock: &Arc<dyn Clock>,
 ) -> Result<Extended, FoundError> {
+    let now = clock.wall();
     let verifier = VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
     let genesis = serde_json::json!({
         "format": "trailkeep/ledger/v1",
@@ -89,28 +87,36 @@ fn first_entries(
         "id": hex(&random_bytes::<16>()?),
         "vkey": verifier.to_string(),
     });
-    let loaded = serde_json::json!({
-        "id": policy.id, "version": policy.version, "sha256": policy.sha256, "text": policy.text,
-    });
-    let class = serde_json::json!({
-        "number": 1,
-        "policies": [{"id": policy.id, "version": policy.version, "sha256": policy.sha256}],
-        "minimum": policy.keep_at_least.to_string(),
-        "after": policy.delete_after.map(|period| period.to_string()),
-    })
-    .to_string();
+    let policy = Arc::new(Policy::parse(DEFAULT_90D)?);
+    let any_action = "";
+    let applied = [Applied::to(&policy, any_action, now)];
+    let definition = ClassDefinition::new(1, ClassKey::of(&applied, any_action), &applied);
+    let class = serde_json::json!(definition).to_string();
     let system =
-        |sections: &[(&str, &[u8])]| prepare_system(&record.origin, &keys.system, sections);
+        |sections: &[(&str, &[u8])], states: Option<Statement>| -> Result<_, AppendError> {
+            let event = prepare_system(&record.origin, &keys.system, sections)?;
+            Ok(PreparedEvent { states, ..event })
+        };
+    let states_class = Statement::Class {
+        number: ClassNumber::new(1),
+        definition: class.clone(),
+    };
     let events = [
-        system(&[("ledger", genesis.to_string().as_bytes())])?,
-        system(&[
-            ("action", b"\"trailkeep.policy.load\""),
-            ("policy", loaded.to_string().as_bytes()),
-        ])?,
-        system(&[
-            ("action", b"\"trailkeep.class.define\""),
-            ("class", class.as_bytes()),
-        ])?,
+        system(&[("ledger", genesis.to_string().as_bytes())], None)?,
+        system(
+            &[
+                ("action", b"\"trailkeep.policy.load\""),
+                ("policy", policy_section(&policy).as_bytes()),
+            ],
+            Some(Statement::Policy),
+        )?,
+        system(
+            &[
+                ("action", b"\"trailkeep.class.define\""),
+                ("class", class.as_bytes()),
+            ],
+            Some(states_class),
+        )?,
     ];
     let mut extension = Extension::of(
         record.number,
@@ -118,14 +124,15 @@ fn first_entries(
         EdgeTiles::default(),
         Seq::new(0),
     );
-    let now = clock.wall();
     for event in events {
         extension.place(event, now);
     }
-    extension.define_class(ClassRow {
-        number: ClassNumber::new(1),
-        statement: Seq::new(2),
-        definition: class,
+    classes.add_policy(StatedPolicy {
+        statement: Seq::new(1),
+        policy,
     });
+    if let Some(class) = Class::from_definition(Seq::new(2), definition) {
+        classes.add(class);
+    }
     Ok(extension.sign(record, &keys.signing))
 }

@@ -4,27 +4,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ed25519_dalek::SigningKey;
 
+use super::classes::ClassBook;
 use super::keyring::{KeyError, Keyring};
 use super::settings::TenantSettings;
-use crate::ids::{ClassNumber, KeyId, Seq, TreeHash};
+use crate::ids::{KeyId, Seq, TreeHash};
 use crate::ledger::note::VerifierKey;
 use crate::ledger::proof::Receipt;
 use crate::ledger::tile::{
     EdgeTiles, TileCoordinate, TileSource, hashes_from_bytes, inclusion_path,
 };
-use crate::policy::CalendarPeriod;
 use crate::seal::payload::NumberedKey;
 use crate::seal::secret::{DataKey, IndexKey};
 use crate::store::{LedgerRecord, LedgerSecretRow, Ledgers, StoreError, StoredCheckpoint};
-
-/// A retention class, as far as writing needs it.
-#[derive(Clone, Debug)]
-pub struct Class {
-    /// Its number in this ledger.
-    pub number: ClassNumber,
-    /// The period after which its events go; none: kept without end.
-    pub delete_after: Option<CalendarPeriod>,
-}
 
 /// A ledger and its keys.
 pub struct Ledger {
@@ -36,8 +27,8 @@ pub struct Ledger {
     pub system_key: NumberedKey,
     /// Checks this ledger's signatures.
     pub verifier: VerifierKey,
-    /// The class of events that no regime applies to.
-    pub default_class: Class,
+    /// Its retention classes.
+    pub classes: ClassBook,
     settings: RwLock<Arc<TenantSettings>>,
     published: RwLock<Arc<Published>>,
 }
@@ -66,7 +57,7 @@ impl Ledger {
     pub fn new(
         record: LedgerRecord,
         keys: &LedgerKeys,
-        default_class: Class,
+        classes: ClassBook,
         settings: TenantSettings,
         published: Published,
     ) -> Self {
@@ -76,7 +67,7 @@ impl Ledger {
             verifier,
             index_key: keys.index.clone(),
             system_key: keys.system.clone(),
-            default_class,
+            classes,
             settings: RwLock::new(Arc::new(settings)),
             published: RwLock::new(Arc::new(published)),
             record,

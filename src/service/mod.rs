@@ -7,8 +7,10 @@ pub mod access;
 pub mod access_log;
 pub mod api_key;
 pub mod append;
+pub mod classes;
 pub mod clock;
 mod clock_guard;
+pub mod explain;
 pub mod export;
 pub mod exports;
 pub mod failpoint;
@@ -18,6 +20,7 @@ pub mod keyring;
 pub mod ledger;
 mod merging;
 pub mod open;
+pub mod policies;
 pub mod query;
 pub mod read;
 pub mod rebuild_index;
@@ -33,6 +36,7 @@ use self::append::{LedgerState, Newcomers, WriterThread};
 use self::keyring::Keyring;
 use self::ledger::Ledger;
 use crate::ids::TenantName;
+use crate::policy::PolicySet;
 use crate::store::directory::{DataDirectory, DirectoryLock};
 use crate::store::{Index, Ledgers};
 use crate::time::Clock;
@@ -55,6 +59,8 @@ pub struct Engine {
     pub access_log: access_log::AccessLog,
     /// Exports under way and ready.
     pub exports: exports::Exports,
+    /// The policies in force.
+    pub policies: Arc<PolicySet>,
     /// Free space below which nothing but destruction uses the disk.
     pub min_free_bytes: u64,
     tenants: RwLock<HashMap<TenantName, Arc<Ledger>>>,

@@ -1,14 +1,14 @@
 //! Reading one event: found by seq or id, opened, and checked against its entry.
 
 use super::Engine;
-use super::keyring::KeyError;
+use super::keyring::{KeyError, Keyring};
 use super::ledger::{Ledger, Published, ReadTileError};
 use crate::ids::{LookupKey, Seq};
 use crate::ledger::entry::{Entry, EntryBytes, EntryError, EntryKind};
 use crate::ledger::proof::Receipt;
 use crate::seal::payload::{OpenError, open};
 use crate::seal::secret::TagLabel;
-use crate::store::StoreError;
+use crate::store::{LedgerRecord, Ledgers, StoreError};
 
 /// Why an event can't be shown.
 #[derive(Debug, thiserror::Error)]
@@ -119,15 +119,23 @@ pub fn find_seq(
 
 /// Reads the event at `seq`, opens it and checks it.
 pub fn open_event(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<StoredEvent, ReadError> {
-    let (entry_bytes, payload) = engine
-        .ledgers
-        .event(ledger.record.number, seq)?
+    open_stored(&engine.ledgers, &engine.keyring, &ledger.record, seq)
+}
+
+/// The same, from the files alone.
+pub(super) fn open_stored(
+    ledgers: &Ledgers,
+    keyring: &Keyring,
+    record: &LedgerRecord,
+    seq: Seq,
+) -> Result<StoredEvent, ReadError> {
+    let (entry_bytes, payload) = ledgers
+        .event(record.number, seq)?
         .ok_or(ReadError::NotFound)?;
     let entry = Entry::decode(&entry_bytes).map_err(|error| ReadError::Entry { seq, error })?;
     let payload = payload.ok_or(ReadError::PayloadMissing(seq))?;
-    let origin = &ledger.record.origin;
-    let keys = engine
-        .keyring
+    let origin = &record.origin;
+    let keys = keyring
         .keys_of(origin, &payload)
         .map_err(|error| ReadError::Key { seq, error })?;
     let opened = open(origin, &payload, &keys, &entry.commitment)

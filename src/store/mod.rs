@@ -42,6 +42,38 @@ pub struct Row {
     pub lookups: Vec<LookupKey>,
     /// The persons whose events the recorded read showed.
     pub shown_persons: Vec<PersonReference>,
+    /// What it states for other entries.
+    pub states: Option<Statement>,
+}
+
+/// What a system entry states for other entries, beside its text: rows by which it is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Statement {
+    /// A retention class.
+    Class {
+        /// Its number.
+        number: ClassNumber,
+        /// Its definition, as its section has it.
+        definition: String,
+    },
+    /// A policy, as loaded, changed or dropped.
+    Policy,
+    /// Events that expired.
+    Expiry,
+    /// Single events that went.
+    Covers,
+}
+
+impl Statement {
+    /// The kind's name; none of a class, which has a table of its own.
+    pub const fn kind(&self) -> Option<&'static str> {
+        match self {
+            Self::Class { .. } => None,
+            Self::Policy => Some("policy"),
+            Self::Expiry => Some("expiry"),
+            Self::Covers => Some("covers"),
+        }
+    }
 }
 
 /// A retention class.
@@ -66,8 +98,6 @@ pub struct LedgerBatch {
     pub rows: Vec<Row>,
     /// Tiles that became full.
     pub tiles: Vec<(TileCoordinate, Vec<u8>)>,
-    /// Retention classes that a statement among the rows defines.
-    pub classes: Vec<ClassRow>,
     /// Rows of the active index run below this seq stand in a merged run: some of them go with this commit.
     pub merged_end: Seq,
     /// The signed head after it.

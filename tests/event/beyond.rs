@@ -274,6 +274,7 @@ fn facts_are_read_decoded_and_without_repeats() {
         models: vec!["m".to_owned()],
         prompt: Some("p".to_owned()),
         regimes: vec!["hipaa".to_owned(), "soc2".to_owned()],
+        record: None,
         source: Some(("bot".to_owned(), 7)),
     };
     assert_eq!(*event.facts(), expected);

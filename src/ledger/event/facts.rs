@@ -52,6 +52,8 @@ pub struct Facts {
     pub prompt: Option<String>,
     /// The regimes that the event names: at most 8.
     pub regimes: Vec<String>,
+    /// `retention.record`: the record that it belongs to, whose clock a trigger starts.
+    pub record: Option<String>,
     /// The producer's name and its number for the event.
     pub source: Option<(String, u64)>,
 }
@@ -102,6 +104,11 @@ struct PromptFields {
 }
 
 #[derive(Deserialize)]
+struct RetentionFields {
+    record: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct SourceFields {
     name: String,
     // `7.0` is an integer in JSON Schema, and every allowed integer fits into a double.
@@ -112,7 +119,7 @@ struct SourceFields {
 #[derive(Default)]
 struct Held<'a>([Option<&'a [u8]>; HOLDERS.len()]);
 
-const HOLDERS: [&str; 11] = [
+const HOLDERS: [&str; 12] = [
     "id",
     "action",
     "outcome",
@@ -123,6 +130,7 @@ const HOLDERS: [&str; 11] = [
     "context",
     "llm",
     "regimes",
+    "retention",
     "source",
 ];
 
@@ -178,6 +186,9 @@ impl<'a> Held<'a> {
             models: distinct(llm.request_model.into_iter().chain(llm.response_model)),
             prompt: llm.prompt.and_then(|prompt| prompt.name),
             regimes: distinct(regimes),
+            record: self
+                .read::<RetentionFields>("retention")?
+                .and_then(|retention| retention.record),
             source: self.source()?,
         })
     }

@@ -126,6 +126,7 @@ pub const SECTIONS: &[Field] = &[
     optional("outcome", OUTCOME),
     optional("output", Shape::Any),
     optional("regimes", list(&text(Form::Regime, 63), 8)),
+    optional("retention", Shape::Object(RETENTION)),
     optional("source", Shape::Object(SOURCE)),
     optional("subjects", list(&Shape::Object(SUBJECT), 64)),
     optional("targets", list(&Shape::Object(TARGET), 256)),
@@ -133,6 +134,8 @@ pub const SECTIONS: &[Field] = &[
 
 /// The section that only the server writes.
 pub const RECEIVED: &str = "received";
+
+const RETENTION: &[Field] = &[optional("record", line(256))];
 
 const ACTOR: &[Field] = &[
     required("id", line(512)),

@@ -8,7 +8,7 @@ use crate::ledger::chain::ChainHead;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind, leaf_hash};
 use crate::ledger::tile::{EdgeTiles, hashes_to_bytes};
-use crate::store::{ClassRow, LedgerBatch, LedgerRecord, Row, StoredCheckpoint};
+use crate::store::{LedgerBatch, LedgerRecord, Row, StoredCheckpoint};
 use crate::time::UnixMillis;
 
 /// The end of a ledger, growing.
@@ -20,7 +20,6 @@ pub(in crate::service) struct Extension {
     edge: EdgeTiles,
     rows: Vec<Row>,
     tiles: Vec<(crate::ledger::tile::TileCoordinate, Vec<u8>)>,
-    classes: Vec<ClassRow>,
 }
 
 /// What an extension becomes once it is on disk.
@@ -48,7 +47,6 @@ impl Extension {
             edge,
             rows: Vec::new(),
             tiles: Vec::new(),
-            classes: Vec::new(),
         }
     }
 
@@ -89,13 +87,9 @@ impl Extension {
             payload: event.payload,
             lookups: event.lookups,
             shown_persons: event.shown_persons,
+            states: event.states,
         });
         bytes
-    }
-
-    /// Adds a class that one of the placed events defines.
-    pub(in crate::service) fn define_class(&mut self, class: ClassRow) {
-        self.classes.push(class);
     }
 
     /// Signs the new head.
@@ -112,7 +106,6 @@ impl Extension {
             expected_size: self.from_size,
             rows: self.rows,
             tiles: self.tiles,
-            classes: self.classes,
             merged_end: self.merged_end,
             checkpoint: StoredCheckpoint { size, root, note },
         };

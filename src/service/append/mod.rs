@@ -3,12 +3,15 @@
 //! [`append`] parses nothing and knows no HTTP: it compares ids, seals on the caller's side, queues, and
 //! waits for the writer (writer.rs) to have the events on disk.
 
+mod error;
 mod extension;
 mod prepare;
 mod queue;
 mod thread;
 mod writer;
 
+pub use error::AppendError;
+pub(super) use error::Refusal;
 pub(super) use extension::{Extended, Extension};
 pub(super) use prepare::{lookup_keys, person_tag, prepare_system};
 pub use thread::{StoppedBadly, WriterThread};
@@ -19,13 +22,15 @@ use std::sync::Arc;
 use crate::ids::{ClassNumber, Commitment, LedgerNumber, LookupKey, PersonReference, Seq};
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
 use crate::ledger::event::Event;
+use crate::policy::Policy;
 use crate::seal::secret::TagLabel;
-use crate::service::clock_guard::ClockJump;
-use crate::service::keyring::{KeyError, Needs};
+use crate::service::classes::{Class, class_for, policies_of};
+use crate::service::keyring::Needs;
 use crate::service::ledger::{Ledger, Published};
-use crate::service::read::{ReadError, open_event};
+use crate::service::read::open_event;
 use crate::service::{Engine, blocking};
-use crate::store::StoreError;
+use crate::store::Statement;
+use crate::time::UnixMillis;
 
 /// How often an append looks again after somebody else wrote one of its ids.
 const ATTEMPTS_MAX: usize = 8;
@@ -45,6 +50,8 @@ pub struct PreparedEvent {
     pub lookups: Vec<LookupKey>,
     /// The persons whose events the recorded read showed; of reads alone.
     pub shown_persons: Vec<PersonReference>,
+    /// What it states for other entries; of system events alone.
+    pub states: Option<Statement>,
 }
 
 /// Events that stand together: all of them are written, or none.
@@ -69,90 +76,6 @@ impl Submission {
 pub(super) struct Accepted {
     pub(super) entries: Vec<EntryBytes>,
     pub(super) published: Arc<Published>,
-}
-
-/// Why the writer did not take a submission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// The queue is full.
-    Busy,
-    /// One of the ids came meanwhile.
-    LookAgain,
-    /// The disk is full.
-    Full,
-    /// The clock can't be believed.
-    Clock(ClockJump),
-    /// The tenant takes no more events.
-    TenantClosed,
-    /// The writer has stopped.
-    Stopped,
-    /// A write failed half-way: it may be on disk or not.
-    OutcomeUnknown,
-}
-
-/// Why events were not appended. Nothing of the request is on disk, but for `OutcomeUnknown`.
-#[derive(Debug, thiserror::Error)]
-pub enum AppendError {
-    /// An id stands for another event already.
-    #[error("an event with this id and other content is already recorded")]
-    Conflict {
-        /// Position in the request, from 0.
-        position: usize,
-        /// The seq of the recorded one; none if it stands earlier in the same request.
-        recorded: Option<Seq>,
-    },
-    /// More than 64 subjects with keys of their own.
-    #[error("an event has at most 64 subjects")]
-    TooManySubjects,
-    /// Larger than any payload may be.
-    #[error("the event is larger than a payload can hold")]
-    Unsealable,
-    /// The queue is full.
-    #[error("more events wait than the disk takes; try again shortly")]
-    Busy,
-    /// The disk is full.
-    #[error(
-        "the disk is full or below its reserve; nothing was written: make room and send it again"
-    )]
-    Full,
-    /// The clock jumped.
-    #[error(transparent)]
-    Clock(ClockJump),
-    /// The tenant takes no more events.
-    #[error("the tenant was closed and takes no more events: nothing was written")]
-    TenantClosed,
-    /// The writer has stopped.
-    #[error(
-        "the server is stopping or its writer has failed; nothing was written: send it again later"
-    )]
-    Stopped,
-    /// A write failed half-way.
-    #[error(
-        "the write failed half-way and its outcome is unknown: send it again with the same id, which can't double it"
-    )]
-    OutcomeUnknown,
-    /// A key could not be found or made.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A recorded event with the same id could not be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-}
-
-impl From<Refusal> for AppendError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Busy | Refusal::LookAgain => Self::Busy,
-            Refusal::Full => Self::Full,
-            Refusal::Clock(jump) => Self::Clock(jump),
-            Refusal::TenantClosed => Self::TenantClosed,
-            Refusal::Stopped => Self::Stopped,
-            Refusal::OutcomeUnknown => Self::OutcomeUnknown,
-        }
-    }
 }
 
 /// One event of an answered append.
@@ -217,7 +140,20 @@ pub(super) fn append_system(
     ledger: &Ledger,
     sections: &[(&str, &[u8])],
 ) -> Result<Seq, AppendError> {
-    append_read(writer, ledger, sections, Vec::new())
+    let system = prepare_system(&ledger.record.origin, &ledger.system_key, sections)?;
+    append_prepared(writer, ledger, system)
+}
+
+/// Appends a system event that states something for other entries.
+pub(super) fn append_statement(
+    writer: &WriterThread,
+    ledger: &Ledger,
+    sections: &[(&str, &[u8])],
+    states: Statement,
+) -> Result<Seq, AppendError> {
+    let system = prepare_system(&ledger.record.origin, &ledger.system_key, sections)?;
+    let states = Some(states);
+    append_prepared(writer, ledger, PreparedEvent { states, ..system })
 }
 
 /// Appends the system event of a read, with the persons whose events it showed.
@@ -228,12 +164,21 @@ pub(super) fn append_read(
     shown_persons: Vec<PersonReference>,
 ) -> Result<Seq, AppendError> {
     let system = prepare_system(&ledger.record.origin, &ledger.system_key, sections)?;
+    let read = PreparedEvent {
+        shown_persons,
+        ..system
+    };
+    append_prepared(writer, ledger, read)
+}
+
+fn append_prepared(
+    writer: &WriterThread,
+    ledger: &Ledger,
+    event: PreparedEvent,
+) -> Result<Seq, AppendError> {
     let submission = Submission {
         ledger: ledger.record.number,
-        events: vec![PreparedEvent {
-            shown_persons,
-            ..system
-        }],
+        events: vec![event],
         needs: Needs::default(),
         looked_up_below: Seq::new(0),
     };
@@ -264,15 +209,12 @@ fn submit(
     let now = engine.clock.wall();
     let mut needs = Needs::default();
     let mut prepared = Vec::with_capacity(events.len());
-    for (event, recorded) in events.iter().zip(&recorded) {
-        if matches!(recorded, Recorded::New) {
-            prepared.push(prepare::prepare_event(
-                &engine.keyring,
-                ledger,
-                event,
-                now,
-                &mut needs,
-            )?);
+    let classes = classes_of(engine, ledger, events, &recorded, now)?;
+    for (event, class) in events.iter().zip(&classes) {
+        if let Some(class) = class {
+            let keyring = &engine.keyring;
+            let sealed = prepare::prepare_event(keyring, ledger, event, class, now, &mut needs)?;
+            prepared.push(sealed);
         }
     }
     let recorded = recorded
@@ -292,6 +234,39 @@ fn submit(
         looked_up_below,
     };
     Ok((Some(engine.writer.push(submission)?), recorded))
+}
+
+/// The retention class of each event that is new; all regimes are known before the first class is stated.
+fn classes_of(
+    engine: &Engine,
+    ledger: &Ledger,
+    events: &[Event],
+    recorded: &[Recorded],
+    now: UnixMillis,
+) -> Result<Vec<Option<Arc<Class>>>, AppendError> {
+    let mut applying = Vec::with_capacity(events.len());
+    for (position, (event, recorded)) in events.iter().zip(recorded).enumerate() {
+        applying.push(match recorded {
+            Recorded::New => {
+                let policies = policies_of(
+                    &engine.policies,
+                    &[],
+                    &event.facts().regimes,
+                    &event.facts().action,
+                );
+                Some(policies.map_err(|error| AppendError::Class { position, error })?)
+            }
+            Recorded::Before(_) | Recorded::EarlierInRequest => None,
+        });
+    }
+    let class = |(event, policies): (&Event, &Option<Vec<Arc<Policy>>>)| {
+        let action = &event.facts().action;
+        let policies = policies.as_ref();
+        policies
+            .map(|policies| class_for(engine, ledger, policies, action, now))
+            .transpose()
+    };
+    events.iter().zip(&applying).map(class).collect()
 }
 
 enum Recorded {

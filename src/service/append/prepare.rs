@@ -8,6 +8,7 @@ use crate::ledger::event::{Event, Facts, Person};
 use crate::policy::KeyPeriod;
 use crate::seal::payload::{EVENT_NONCE_BYTES, KeySet, NumberedKey, seal};
 use crate::seal::secret::{IndexKey, TagLabel, random_bytes};
+use crate::service::classes::Class;
 use crate::service::keyring::{KeyError, KeySlot, Keyring, Needs};
 use crate::service::ledger::Ledger;
 use crate::time::UnixMillis;
@@ -17,16 +18,16 @@ pub(super) fn prepare_event(
     keyring: &Keyring,
     ledger: &Ledger,
     event: &Event,
+    class: &Class,
     now: UnixMillis,
     needs: &mut Needs,
 ) -> Result<PreparedEvent, AppendError> {
     let facts = event.facts();
-    let class = &ledger.default_class;
     let slot = |person| KeySlot {
         ledger: ledger.record.number,
         person,
         class: class.number,
-        period: KeyPeriod::of(now, class.delete_after),
+        period: KeyPeriod::of(now, class.after),
     };
     let origin = &ledger.record.origin;
     let subject_tags = facts
@@ -96,6 +97,7 @@ pub(in crate::service) fn lookup_keys(
         (TagLabel::Conversation, &facts.conversation),
         (TagLabel::Trace, &facts.trace),
         (TagLabel::Prompt, &facts.prompt),
+        (TagLabel::Record, &facts.record),
     ];
     keys.extend(
         optional
@@ -156,5 +158,6 @@ fn seal_under(
         commitment: sealed.commitment,
         lookups: Vec::new(),
         shown_persons: Vec::new(),
+        states: None,
     })
 }

@@ -29,6 +29,7 @@ pub(super) struct Read {
     index_rows: u64,
     /// Classes whose statement was found.
     classes: usize,
+    statements: usize,
 }
 
 /// The walk over the payloads.
@@ -38,6 +39,8 @@ pub(super) struct Walk<'a> {
     keys: Option<&'a LedgerKeys>,
     size: u64,
     classes: Vec<ClassRow>,
+    /// Entries that state something for others, and what.
+    statements: HashMap<Seq, String>,
     persons: Mutex<LruCache<Tag, Option<KnownPerson>>>,
 }
 
@@ -63,12 +66,18 @@ impl<'a> Walk<'a> {
         size: u64,
     ) -> Result<Self, StoreError> {
         let classes = subject.ledgers.classes(record.number)?;
+        let statements = subject
+            .ledgers
+            .statements(record.number)?
+            .into_iter()
+            .collect();
         Ok(Self {
             subject,
             record,
             keys,
             size,
             classes,
+            statements,
             persons: Mutex::new(LruCache::new(PERSONS_REMEMBERED)),
         })
     }
@@ -87,6 +96,7 @@ impl<'a> Walk<'a> {
                 total.intact += read.intact;
                 total.index_rows += read.index_rows;
                 total.classes += read.classes;
+                total.statements += read.statements;
                 findings.append(found);
             }
             progress(end, self.size);
@@ -96,6 +106,14 @@ impl<'a> Walk<'a> {
             .subject
             .index
             .count_rows(self.record.number, Seq::new(self.size))?;
+        if total.statements != self.statements.len() {
+            let detail = format!(
+                "{} statements stand in the table, {} in the ledger",
+                self.statements.len(),
+                total.statements
+            );
+            findings.add(None, "statement", detail);
+        }
         if total.classes != self.classes.len() {
             let detail = format!(
                 "{} classes stand in the table, {} in statements",
@@ -176,7 +194,9 @@ impl<'a> Walk<'a> {
             if entry.kind == EntryKind::Event {
                 self.check_event(row, &entry, &opened, &mut read, &mut findings)?;
             } else {
-                read.classes += usize::from(self.check_statement(row, &opened, &mut findings));
+                let (is_class, is_statement) = self.check_statement(row, &opened, &mut findings);
+                read.classes += usize::from(is_class);
+                read.statements += usize::from(is_statement);
             }
         }
         Ok((read, findings))
@@ -334,8 +354,13 @@ impl<'a> Walk<'a> {
     }
 
     /// The statements of the ledger's beginning and of its classes say what the tables say.
-    /// `true` for the statement of a class.
-    fn check_statement(&self, row: &Stored, opened: &OpenedEvent, findings: &mut Findings) -> bool {
+    /// Whether it states a class, and whether it states something else for other entries.
+    fn check_statement(
+        &self,
+        row: &Stored,
+        opened: &OpenedEvent,
+        findings: &mut Findings,
+    ) -> (bool, bool) {
         let section = |name: &str| {
             opened
                 .sections
@@ -369,6 +394,13 @@ impl<'a> Walk<'a> {
                 );
             }
         }
+        let kind = ["policy", "expiry", "covers"]
+            .into_iter()
+            .find(|name| section(name).is_some());
+        if kind != self.statements.get(&row.seq).map(String::as_str) {
+            let detail = "the table of statements and the ledger's entry differ";
+            findings.add(seq, "statement", detail);
+        }
         let defined = self.classes.iter().find(|class| class.statement == row.seq);
         let stated = section("class").map(Vec::as_slice);
         if stated != defined.map(|class| class.definition.as_bytes()) {
@@ -388,7 +420,7 @@ impl<'a> Walk<'a> {
                 );
             }
         }
-        stated.is_some()
+        (stated.is_some(), kind.is_some())
     }
 
     fn person(&self, tag: Tag) -> Result<Option<KnownPerson>, KeyError> {

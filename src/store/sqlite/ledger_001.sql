@@ -69,3 +69,10 @@ CREATE TABLE person_read (
     row INTEGER NOT NULL,
     PRIMARY KEY (reference, row)
 ) STRICT, WITHOUT ROWID;
+
+-- System entries that state something for others: the versions of policies, what expired, what went by a request
+-- or a trigger. By these rows they are found; what they state is in their texts.
+CREATE TABLE statement (
+    row INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('policy', 'expiry', 'covers'))
+) STRICT;

@@ -12,7 +12,9 @@ use super::{Database, FileKind};
 use crate::ids::{ClassNumber, LedgerNumber, Origin, PersonReference, RootHash, Seq, TenantName};
 use crate::ledger::entry::{ENTRY_BYTES, EntryBytes};
 use crate::ledger::tile::TileCoordinate;
-use crate::store::{ClassRow, LedgerBatch, LedgerRecord, StoreError, row_number, row_seq};
+use crate::store::{
+    ClassRow, LedgerBatch, LedgerRecord, Statement, StoreError, row_number, row_seq,
+};
 
 static FILE: FileKind = FileKind {
     name: "ledger.db",
@@ -286,6 +288,21 @@ impl Ledgers {
         })
     }
 
+    /// The statements of a ledger: seq and kind, ascending.
+    pub fn statements(&self, ledger: LedgerNumber) -> Result<Vec<(Seq, String)>, StoreError> {
+        let (first, last) = (
+            row_number(ledger, Seq::new(0)),
+            row_number(ledger, Seq::MAX),
+        );
+        self.database.read(|tx| {
+            tx.prepare_cached(
+                "SELECT row, kind FROM statement WHERE row >= ?1 AND row <= ?2 ORDER BY row",
+            )?
+            .query_map([first, last], |row| Ok((row_seq(row.get(0)?), row.get(1)?)))?
+            .collect()
+        })
+    }
+
     /// How many full tiles are stored for a ledger.
     pub fn tile_count(&self, ledger: LedgerNumber) -> Result<u64, StoreError> {
         self.database.read(|tx| {
@@ -303,7 +320,13 @@ impl Ledgers {
         sizes: &[(LedgerNumber, u64)],
     ) -> Result<Vec<(&'static str, i64)>, StoreError> {
         let mut beyond = Vec::new();
-        for table in ["entry", "payload", "active_index", "person_read"] {
+        for table in [
+            "entry",
+            "payload",
+            "active_index",
+            "person_read",
+            "statement",
+        ] {
             let mut from = i64::MIN;
             let edges = sizes.iter().map(|(ledger, size)| {
                 (
@@ -381,6 +404,9 @@ fn write_batch(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite::Resu
         for reference in &row.shown_persons {
             shown.execute(params![&reference.as_bytes()[..], number])?;
         }
+        if let Some(statement) = &row.states {
+            write_statement(tx, batch.ledger, seq, statement)?;
+        }
         seq = seq.next();
     }
     let mut tile = tx.prepare_cached(
@@ -392,17 +418,6 @@ fn write_batch(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite::Resu
             coordinate.level,
             coordinate.index,
             hashes
-        ])?;
-    }
-    let mut class = tx.prepare_cached(
-        "INSERT INTO class (ledger, number, statement_seq, definition) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    for row in &batch.classes {
-        class.execute(params![
-            batch.ledger.get(),
-            row.number.get(),
-            row.statement.get(),
-            row.definition
         ])?;
     }
     // As many as come, and half as many again: under load the table stays as small as the active run.
@@ -418,5 +433,24 @@ fn write_batch(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite::Resu
          ON CONFLICT (ledger) DO UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note",
     )?
     .execute(params![batch.ledger.get(), head.size, &head.root.as_bytes()[..], head.note])?;
+    Ok(())
+}
+
+fn write_statement(
+    tx: &rusqlite::Connection,
+    ledger: LedgerNumber,
+    seq: Seq,
+    statement: &Statement,
+) -> rusqlite::Result<()> {
+    if let Statement::Class { number, definition } = statement {
+        tx.prepare_cached(
+            "INSERT INTO class (ledger, number, statement_seq, definition) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![ledger.get(), number.get(), seq.get(), definition])?;
+    }
+    if let Some(kind) = statement.kind() {
+        tx.prepare_cached("INSERT INTO statement (row, kind) VALUES (?1, ?2)")?
+            .execute(params![row_number(ledger, seq), kind])?;
+    }
     Ok(())
 }

@@ -1,30 +1,29 @@
 //! Opening a data directory: every file is looked at before any is used, and a ledger that is not the
 //! one that the vault last saw is refused.
 
+mod ledger;
+
 use std::collections::HashMap;
 use std::fs;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 
-use super::Engine;
-use super::append::{AppendError, LedgerState, Newcomers, Writer, WriterThread, append_system};
-use super::clock_guard::ClockGuard;
-use super::keyring::{KeyError, Keyring};
-use super::ledger::{Class, Ledger, LedgerKeys, Published, ReadTileError};
-use super::merging::MergeThread;
-use crate::ids::{ClassNumber, LedgerNumber, RootHash, Seq, TenantName, TreeHash};
-use crate::ledger::chain::ChainHead;
-use crate::ledger::checkpoint::{Checkpoint, CheckpointError};
-use crate::ledger::entry::{Entry, EntryError, leaf_hash};
-use crate::ledger::note::VerifierKey;
-use crate::ledger::tile::{
-    EdgeTiles, TILE_WIDTH, TileCoordinate, TileSource, hashes_from_bytes, tile_root,
-};
-use crate::policy::CalendarPeriod;
+use crate::ids::TenantName;
 use crate::seal::epoch::{self, DirectoryId, EpochFileError};
 use crate::seal::root::{RootKeyError, RootKeySource};
+use crate::service::Engine;
+use crate::service::append::{AppendError, Newcomers, Writer, WriterThread, append_system};
+use crate::service::clock_guard::ClockGuard;
+use crate::service::keyring::{KeyError, Keyring};
+use crate::service::ledger::{Ledger, LedgerKeys};
+use crate::service::merging::MergeThread;
+use crate::service::policies::{self, PoliciesError};
 use crate::store::directory::{DataDirectory, DirectoryLock};
-use crate::store::{Index, LedgerRecord, Ledgers, StoreError, StoredCheckpoint, Vault};
+use crate::store::{Index, LedgerRecord, Ledgers, StoreError, Vault};
 use crate::time::{Clock, UnixMillis};
+
+pub use self::ledger::check_signed_head;
+use self::ledger::open_ledger;
 
 /// Free space below which appends stop, unless set otherwise.
 pub const MIN_FREE_BYTES_DEFAULT: u64 = 256 << 20;
@@ -35,6 +34,9 @@ pub enum OpenError {
     /// A file is missing, damaged, foreign or locked.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The policies can't be taken into force.
+    #[error(transparent)]
+    Policies(#[from] PoliciesError),
     /// There is no root key.
     #[error(transparent)]
     RootKey(#[from] RootKeyError),
@@ -91,6 +93,8 @@ pub struct StartOptions {
     pub clock: Arc<dyn Clock>,
     /// Free space below which appends stop.
     pub min_free_bytes: u64,
+    /// Policies in the place of shipped ones or beside them; none: `policies/` in the data directory, if there.
+    pub policy_directory: Option<PathBuf>,
     /// Somebody looked at the clock and says that it is right; this is recorded.
     pub confirm_clock: bool,
 }
@@ -101,6 +105,7 @@ impl StartOptions {
         Self {
             clock,
             min_free_bytes: MIN_FREE_BYTES_DEFAULT,
+            policy_directory: None,
             confirm_clock: false,
         }
     }
@@ -148,8 +153,12 @@ impl Files {
         let StartOptions {
             clock,
             min_free_bytes,
+            policy_directory,
             confirm_clock,
         } = options;
+        let own = self.directory.path().join("policies");
+        let policy_directory = policy_directory.or_else(|| own.is_dir().then_some(own));
+        let policies = Arc::new(policies::load(policy_directory.as_deref())?);
         let mut last_seen = None;
         let mut states = HashMap::new();
         let mut tenants = HashMap::new();
@@ -189,22 +198,25 @@ impl Files {
         if confirm_clock {
             record_confirmation(&writer, &tenants, &clock, last_seen)?;
         }
-        Ok(Engine {
+        let engine = Engine {
             directory,
+            policies,
             ledgers,
             index,
             keyring,
             clock,
             writer,
-            access_log: super::access_log::AccessLog::default(),
-            exports: super::exports::Exports::default(),
+            access_log: crate::service::access_log::AccessLog::default(),
+            exports: crate::service::exports::Exports::default(),
             min_free_bytes,
             tenants: RwLock::new(tenants),
             newcomers,
             founding: Mutex::new(()),
             merger,
             _lock: lock,
-        })
+        };
+        policies::state_changes(&engine)?;
+        Ok(engine)
     }
 }
 
@@ -258,196 +270,4 @@ pub(super) fn open_keys(
     )?;
     let vault = Arc::new(Vault::open(&directory.vault_db(), &id)?);
     Ok((Keyring::new(vault, directory_id, epochs), id))
-}
-
-fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<LedgerState, OpenError> {
-    let keys = files.load_keys(record)?;
-    let origin = record.origin.to_string();
-    let damaged = |what: String| OpenError::Damaged {
-        origin: origin.clone(),
-        what,
-    };
-    let head = files
-        .ledgers
-        .checkpoint(record.number)?
-        .ok_or_else(|| damaged("it has no checkpoint".to_owned()))?;
-    let watermark = files.keyring.vault().watermark(record.number)?;
-    let mark =
-        watermark.ok_or_else(|| damaged("the vault does not remember its head".to_owned()))?;
-    if mark.size > head.size {
-        let seen = mark.size;
-        return Err(OpenError::RolledBack {
-            origin,
-            found: head.size,
-            seen,
-        });
-    }
-    let verifier = VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
-    check_signed_head(&head, &verifier).map_err(|error| damaged(error.to_string()))?;
-    let edge =
-        read_edge(files, record.number, head.size).map_err(|error| damaged(error.to_string()))?;
-    if edge.root() != head.root {
-        return Err(damaged(
-            "its entries and tiles do not lead to the checkpoint's root".to_owned(),
-        ));
-    }
-    if root_at(files, record.number, mark.size, &edge)
-        .map_err(|error| damaged(error.to_string()))?
-        != mark.root
-    {
-        return Err(OpenError::AnotherHistory {
-            origin,
-            size: mark.size,
-        });
-    }
-    let chain = read_chain_head(files, record.number, head.size)
-        .map_err(|error| damaged(error.to_string()))?;
-    let classes = files.ledgers.classes(record.number)?;
-    let default_class = classes
-        .iter()
-        .find_map(|row| parse_class(row.number, &row.definition));
-    let default_class =
-        default_class.ok_or_else(|| damaged("it has no retention class".to_owned()))?;
-    let settings = super::settings::load(&files.keyring, record)?;
-    let published = Published {
-        head,
-        edge: edge.clone(),
-    };
-    Ok(LedgerState {
-        ledger: Arc::new(Ledger::new(
-            record.clone(),
-            &keys,
-            default_class,
-            settings,
-            published,
-        )),
-        signing: keys.signing,
-        chain,
-        watermark_size: mark.size,
-        merged_end: Seq::new(0),
-        edge,
-    })
-}
-
-/// Why the head of a ledger does not stand.
-#[derive(Debug, thiserror::Error)]
-pub enum HeadError {
-    /// Its signature or form.
-    #[error("its checkpoint: {0}")]
-    Checkpoint(#[from] CheckpointError),
-    /// The signed text says something else than the row.
-    #[error("its checkpoint says {0} entries, its row {1}, or they name different roots")]
-    Disagree(u64, u64),
-    /// Its last entry.
-    #[error("its last entry: {0}")]
-    Entry(#[from] EntryError),
-    /// There is no last entry.
-    #[error("its last entry is missing")]
-    Missing,
-    /// A tile is missing.
-    #[error(transparent)]
-    Tile(#[from] ReadTileError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Checks the signed note of a head against its row.
-pub fn check_signed_head(head: &StoredCheckpoint, verifier: &VerifierKey) -> Result<(), HeadError> {
-    let signed = Checkpoint::open(&head.note, verifier)?;
-    if signed.size != head.size || signed.root != head.root {
-        return Err(HeadError::Disagree(signed.size, head.size));
-    }
-    Ok(())
-}
-
-/// A class as its statement defines it: `{"number":1,"policies":[…],"minimum":"P0D","after":"P90D"}`.
-pub fn parse_class(number: ClassNumber, definition: &str) -> Option<Class> {
-    let definition: serde_json::Value = serde_json::from_str(definition).ok()?;
-    let after = definition.get("after").and_then(serde_json::Value::as_str);
-    let delete_after = after.map(CalendarPeriod::parse).transpose().ok()?;
-    Some(Class {
-        number,
-        delete_after,
-    })
-}
-
-fn read_chain_head(files: &Files, ledger: LedgerNumber, size: u64) -> Result<ChainHead, HeadError> {
-    let Some(last) = size.checked_sub(1) else {
-        return Ok(ChainHead::EMPTY);
-    };
-    let (bytes, _) = files
-        .ledgers
-        .event(ledger, Seq::new(last))?
-        .ok_or(HeadError::Missing)?;
-    let entry = Entry::decode(&bytes)?;
-    Ok(ChainHead {
-        next: Seq::new(size),
-        last_leaf: leaf_hash(&bytes),
-        last_recorded_at: entry.recorded_at,
-    })
-}
-
-/// The right edge of the tree: of leaves from the last entries, of higher levels from the full tiles below.
-pub(super) fn read_edge(
-    files: &Files,
-    ledger: LedgerNumber,
-    size: u64,
-) -> Result<EdgeTiles, ReadTileError> {
-    EdgeTiles::restore(
-        size,
-        &DerivedTiles {
-            ledgers: &files.ledgers,
-            ledger,
-        },
-    )
-}
-
-fn root_at(
-    files: &Files,
-    ledger: LedgerNumber,
-    size: u64,
-    edge: &EdgeTiles,
-) -> Result<RootHash, ReadTileError> {
-    if size == edge.size() {
-        return Ok(edge.root());
-    }
-    Ok(read_edge(files, ledger, size)?.root())
-}
-
-/// Partial tiles, derived from what is below them.
-struct DerivedTiles<'a> {
-    ledgers: &'a Ledgers,
-    ledger: LedgerNumber,
-}
-
-impl TileSource for DerivedTiles<'_> {
-    type Error = ReadTileError;
-
-    fn tile(&self, tile: TileCoordinate, width: u16) -> Result<Vec<TreeHash>, ReadTileError> {
-        let first = tile.index * TILE_WIDTH as u64;
-        let range = first..first + u64::from(width);
-        let Some(below) = tile.level.checked_sub(1) else {
-            let entries = self.ledgers.entries(self.ledger, range)?;
-            return Ok(entries
-                .iter()
-                .map(|entry| TreeHash::from(leaf_hash(entry)))
-                .collect());
-        };
-        range
-            .map(|index| {
-                let full = TileCoordinate {
-                    level: below,
-                    index,
-                };
-                let bytes = self.ledgers.tile(self.ledger, full)?;
-                let hashes = bytes.and_then(|bytes| hashes_from_bytes(&bytes));
-                let hashes = hashes.ok_or(ReadTileError::Missing {
-                    level: below,
-                    index,
-                })?;
-                Ok(tile_root(&hashes))
-            })
-            .collect()
-    }
 }

@@ -1,0 +1,282 @@
+//! From policies and moments to dates: the arithmetic and the composition of docs/retention.md, with reasons.
+//! Pure: the caller says what time it is.
+
+use std::fmt;
+
+use super::calendar::CalendarPeriod;
+use super::clock::{ClockRule, EventTimes};
+use super::file::{Figures, Force, OnErasureRequest, Policy};
+use crate::time::UnixMillis;
+
+/// A date that may not be known yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Date {
+    /// This moment.
+    At(UnixMillis),
+    /// Something must happen first, or it never comes.
+    Open,
+}
+
+impl Date {
+    /// The moment; none while open.
+    pub const fn moment(self) -> Option<UnixMillis> {
+        match self {
+            Self::At(moment) => Some(moment),
+            Self::Open => None,
+        }
+    }
+
+    /// Whether it has come.
+    pub fn is_reached(self, now: UnixMillis) -> bool {
+        self <= Self::At(now)
+    }
+
+    fn of(moment: Option<UnixMillis>) -> Self {
+        moment.map_or(Self::Open, Self::At)
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(moment) => formatter.write_str(&moment.to_short_rfc3339()),
+            Self::Open => formatter.write_str("open"),
+        }
+    }
+}
+
+/// A policy as it applies to an event: by the action's figures, and by whether its law binds yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Applied<'a> {
+    /// The policy.
+    pub policy: &'a Policy,
+    /// Its figures for the event's action.
+    pub figures: &'a Figures,
+    /// Whether the law behind it bound when the event was received.
+    pub law_applies: bool,
+}
+
+impl<'a> Applied<'a> {
+    /// A policy as it applies to an action at a time of receipt.
+    pub fn to(policy: &'a Policy, action: &str, recorded_at: UnixMillis) -> Self {
+        Self {
+            figures: policy.figures_for(action).1,
+            law_applies: policy.law_applies_at(recorded_at),
+            policy,
+        }
+    }
+
+    /// The force of the minimum: a custom, before the law binds.
+    pub const fn keep_force(&self) -> Force {
+        match self.policy.keep_force {
+            Force::Law if !self.law_applies => Force::Custom,
+            force => force,
+        }
+    }
+
+    /// What a request for erasure meets: it is honoured before the law binds, unless the file says why not.
+    pub const fn on_erasure_request(&self) -> OnErasureRequest {
+        if !self.law_applies && self.policy.erasure.justification.is_none() {
+            return OnErasureRequest::Honour;
+        }
+        self.policy.erasure.request
+    }
+
+    /// The end of the minimum with its margin: nothing is destroyed before. None where there is no minimum.
+    pub fn keep_until(&self, times: &EventTimes) -> Option<Date> {
+        let Figures {
+            keep_at_least,
+            clock,
+            max_clock,
+            ..
+        } = self.figures;
+        if keep_at_least.is_none() {
+            return None;
+        }
+        let with_margin = |end| self.policy.min_margin.after(end);
+        let own = clock
+            .start(times)
+            .and_then(|start| keep_at_least.end_from(start))
+            .and_then(with_margin);
+        let mut until = Date::of(own);
+        if self.policy.follows_record {
+            let ended = max_clock
+                .start(times)
+                .and_then(|start| CalendarPeriod::NONE.end_from(start));
+            until = until.max(Date::of(ended.and_then(with_margin)));
+        }
+        Some(until)
+    }
+
+    /// When it goes in the ordinary course. None where the policy sets no maximum.
+    pub fn expires_at(&self, times: &EventTimes) -> Option<Date> {
+        let after = self.figures.delete_after?;
+        let start = self.figures.max_clock.start(times);
+        Some(Date::of(start.and_then(|start| after.end_from(start))))
+    }
+
+    /// Whether all of its dates follow from the receipt alone.
+    pub fn is_of_receipt(&self) -> bool {
+        let Figures {
+            keep_at_least,
+            delete_after,
+            clock,
+            max_clock,
+        } = self.figures;
+        (keep_at_least.is_none() || clock.is_of_receipt())
+            && (delete_after.is_none() || max_clock.is_of_receipt())
+            && (!self.policy.follows_record || max_clock.is_of_receipt())
+    }
+
+    /// Whether its maximum binds customs: one of law or guidance.
+    const fn has_binding_maximum(&self) -> bool {
+        matches!(self.policy.delete_force, Force::Law | Force::Guidance)
+    }
+
+    /// Whether its minimum binds: one of law or contract.
+    pub const fn has_binding_minimum(&self) -> bool {
+        matches!(self.keep_force(), Force::Law | Force::Contract)
+    }
+}
+
+/// One figure of one policy, and the date that it leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The policy.
+    pub policy: String,
+    /// Such as `keep_at_least P6Y from received`.
+    pub figure: String,
+    /// Who stands behind it.
+    pub force: Force,
+    /// Where it is said.
+    pub citation: String,
+    /// The date.
+    pub date: Date,
+}
+
+/// A figure that overrode another: somebody must own the ground for that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The policy whose figure held.
+    pub held: String,
+    /// The policy whose figure did not.
+    pub overridden: String,
+    /// What happened, in words.
+    pub detail: String,
+}
+
+/// What several policies together say of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// Nothing is destroyed before: the latest minimum of law or contract; the receipt where there is none.
+    pub keep_until: Date,
+    /// When it goes in the ordinary course.
+    pub expires_at: Date,
+    /// Each figure, with its date.
+    pub reasons: Vec<Reason>,
+    /// Figures that overrode others.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Composes what policies say: `X = max(M, min(Hmax, max(S, Cmax)))`, where M and S are the latest minimum that
+/// binds and the latest customary one, Hmax and Cmax the earliest maximum of law or guidance and the earliest other.
+pub fn resolve(applied: &[Applied<'_>], times: &EventTimes) -> Resolved {
+    let keep = |binding: bool| {
+        let of_kind = applied
+            .iter()
+            .filter(move |one| one.has_binding_minimum() == binding);
+        of_kind
+            .filter_map(|one| Some((one.keep_until(times)?, one)))
+            .max_by_key(|(date, _)| *date)
+    };
+    let maximum = |binding: bool| {
+        let of_kind = applied
+            .iter()
+            .filter(move |one| one.has_binding_maximum() == binding);
+        of_kind
+            .filter_map(|one| Some((one.expires_at(times)?, one)))
+            .min_by_key(|(date, _)| *date)
+    };
+    let (minimum, custom) = (keep(true), keep(false));
+    let (binding_maximum, other_maximum) = (maximum(true), maximum(false));
+    let recorded = Date::At(times.recorded_at);
+    let date =
+        |found: &Option<(Date, &Applied<'_>)>, otherwise| found.map_or(otherwise, |(date, _)| date);
+    let keep_until = date(&minimum, recorded);
+    let lenient = date(&other_maximum, Date::Open).max(date(&custom, recorded));
+    let expires_at = keep_until.max(date(&binding_maximum, Date::Open).min(lenient));
+    let mut conflicts = Vec::new();
+    if let Some((limit, maximum)) = binding_maximum {
+        if let Some((until, minimum)) = minimum
+            && until > limit
+        {
+            conflicts.push(conflict(
+                minimum,
+                maximum,
+                "its minimum is later than the maximum",
+                limit,
+            ));
+        }
+        if let Some((until, custom)) = custom
+            && until > limit
+        {
+            conflicts.push(conflict(
+                maximum,
+                custom,
+                "its maximum is earlier than the customary minimum",
+                until,
+            ));
+        }
+    }
+    Resolved {
+        keep_until,
+        expires_at,
+        reasons: applied.iter().flat_map(|one| reasons(one, times)).collect(),
+        conflicts,
+    }
+}
+
+fn conflict(held: &Applied<'_>, overridden: &Applied<'_>, what: &str, date: Date) -> Conflict {
+    let (held, overridden) = (held.policy.id.clone(), overridden.policy.id.clone());
+    let detail = format!("{held} over {overridden}: {what}, {date}");
+    Conflict {
+        held,
+        overridden,
+        detail,
+    }
+}
+
+fn reasons(applied: &Applied<'_>, times: &EventTimes) -> Vec<Reason> {
+    let Applied {
+        policy, figures, ..
+    } = applied;
+    let reason = |name: &str, period: CalendarPeriod, clock: &ClockRule, force, date| Reason {
+        policy: policy.id.clone(),
+        figure: format!("{name} {period} from {clock}"),
+        force,
+        citation: policy.citation(),
+        date,
+    };
+    let keep = applied.keep_until(times).map(|date| {
+        reason(
+            "keep_at_least",
+            figures.keep_at_least,
+            &figures.clock,
+            applied.keep_force(),
+            date,
+        )
+    });
+    let delete = applied
+        .expires_at(times)
+        .zip(figures.delete_after)
+        .map(|(date, after)| {
+            reason(
+                "delete_after",
+                after,
+                &figures.max_clock,
+                policy.delete_force,
+                date,
+            )
+        });
+    keep.into_iter().chain(delete).collect()
+}

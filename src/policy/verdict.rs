@@ -1,0 +1,161 @@
+//! What is to happen with an event at a moment: hold, minimum, request, maximum, in this order.
+
+use super::clock::EventTimes;
+use super::file::OnErasureRequest;
+use super::resolve::{Applied, Date, Resolved, resolve};
+use crate::time::UnixMillis;
+
+/// What a request for erasure leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErasureOutcome {
+    /// The event is destroyed.
+    Honour,
+    /// It is restricted, and destroyed when the last ground to keep it ends.
+    Restrict,
+    /// It is refused on a ground that a policy names, and destroyed when that ends.
+    Refuse,
+}
+
+/// A time during which a legal hold covers the event; without end while it is not lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldSpan {
+    /// When it was placed.
+    pub from: UnixMillis,
+    /// When it was lifted.
+    pub to: Option<UnixMillis>,
+}
+
+impl HoldSpan {
+    /// Whether it covers at a moment.
+    pub fn is_active(&self, at: UnixMillis) -> bool {
+        self.from <= at && self.to.is_none_or(|to| at < to)
+    }
+}
+
+/// What is to happen at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// A hold covers it: nothing may be destroyed.
+    Held,
+    /// A request waits for the end of a minimum.
+    Restrict,
+    /// Its time has come.
+    Destroy,
+    /// Its time has not come.
+    Keep,
+}
+
+/// The verdict on an event at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The dates, which no request and no hold changes.
+    pub resolved: Resolved,
+    /// What a request made at the time that was given, or at the moment, leads to.
+    pub erasure: ErasureOutcome,
+    /// Until when the request is not carried out; none where it is at once.
+    pub erasure_until: Option<Date>,
+    /// When it is destroyed, as things stand.
+    pub destroy_at: Date,
+    /// What is to happen at the moment.
+    pub decision: Decision,
+}
+
+/// What a request for erasure at a moment leads to, and until when it waits.
+pub fn on_erasure_request(
+    applied: &[Applied<'_>],
+    times: &EventTimes,
+    now: UnixMillis,
+) -> (ErasureOutcome, Option<Date>) {
+    let standing: Vec<(&Applied<'_>, Date)> = applied
+        .iter()
+        .filter(|one| one.on_erasure_request() != OnErasureRequest::Honour)
+        .filter_map(|one| Some((one, one.keep_until(times)?)))
+        .filter(|(_, until)| !until.is_reached(now))
+        .collect();
+    let Some(until) = standing.iter().map(|(_, until)| *until).max() else {
+        return (ErasureOutcome::Honour, None);
+    };
+    let refuses =
+        |(one, _): &(&Applied<'_>, Date)| one.on_erasure_request() == OnErasureRequest::Refuse;
+    let outcome = if standing.iter().any(refuses) {
+        ErasureOutcome::Refuse
+    } else {
+        ErasureOutcome::Restrict
+    };
+    (outcome, Some(until))
+}
+
+/// The verdict on an event at a moment.
+pub fn verdict(
+    applied: &[Applied<'_>],
+    times: &EventTimes,
+    erasure_requested_at: Option<UnixMillis>,
+    holds: &[HoldSpan],
+    at: UnixMillis,
+) -> Verdict {
+    let resolved = resolve(applied, times);
+    let asked_at = erasure_requested_at.unwrap_or(at);
+    let (mut erasure, mut erasure_until) = on_erasure_request(applied, times, asked_at);
+    let due = match (erasure_requested_at, erasure_until) {
+        (None, _) => resolved.expires_at,
+        // A request turns the earliest lawful moment into the due moment.
+        (Some(asked), None) => resolved.expires_at.min(Date::At(asked)),
+        (Some(_), Some(until)) => resolved.expires_at.min(until),
+    };
+    // A minimum that binds stands whatever was asked.
+    let due = due.max(resolved.keep_until);
+    let destroy_at = after_holds(due, holds, at);
+    if let Some(hold_end) = active_until(holds, asked_at) {
+        // A hold restricts what it keeps from a request.
+        erasure_until = Some(erasure_until.unwrap_or(hold_end).max(hold_end));
+        if erasure == ErasureOutcome::Honour {
+            erasure = ErasureOutcome::Restrict;
+        }
+    }
+    let requested = erasure_requested_at.is_some_and(|asked| asked <= at);
+    let decision = if holds.iter().any(|hold| hold.is_active(at)) {
+        Decision::Held
+    } else if destroy_at.is_reached(at) {
+        Decision::Destroy
+    } else if requested && erasure != ErasureOutcome::Honour {
+        Decision::Restrict
+    } else {
+        Decision::Keep
+    };
+    Verdict {
+        resolved,
+        erasure,
+        erasure_until,
+        destroy_at,
+        decision,
+    }
+}
+
+/// The end of the last of the holds that cover a moment without a gap; none where none covers it.
+fn active_until(holds: &[HoldSpan], at: UnixMillis) -> Option<Date> {
+    let mut end = None;
+    let mut moment = at;
+    while let Some(hold) = holds.iter().find(|hold| hold.is_active(moment)) {
+        let Some(to) = hold.to else {
+            return Some(Date::Open);
+        };
+        end = Some(Date::At(to));
+        moment = to;
+    }
+    end
+}
+
+/// When something that is due is destroyed: after the holds that cover it then, or that cover it now where it
+/// is overdue.
+fn after_holds(due: Date, holds: &[HoldSpan], at: UnixMillis) -> Date {
+    let Date::At(due) = due else {
+        return Date::Open;
+    };
+    let of_due = active_until(holds, due);
+    let of_now = if due <= at {
+        active_until(holds, at)
+    } else {
+        None
+    };
+    of_due.max(of_now).unwrap_or(Date::At(due))
+}
