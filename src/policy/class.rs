@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::calendar::CalendarPeriod;
 use super::clock::EventTimes;
-use super::resolve::{Applied, Date, resolve};
+use super::file::Policy;
+use super::resolve::{Applied, Date, expires_at};
 use crate::time::UnixMillis;
 
 /// A policy of a class, as the class's statement names it.
@@ -71,6 +72,30 @@ impl ClassKey {
                 .collect(),
         }
     }
+
+    /// What applies to the events of the class: its policies as they were stated, each found by its SHA-256, by the
+    /// figures and the law of their receipt. `None` where one of them, or a special case of it, is not found.
+    pub fn applied<'a>(
+        &self,
+        mut stated: impl FnMut(&ClassPolicy) -> Option<&'a Policy>,
+    ) -> Option<Vec<Applied<'a>>> {
+        let applied = |named: &ClassPolicy| {
+            let policy = stated(named)?;
+            let case = self.cases.get(&named.id).map(String::as_str);
+            let case = match case {
+                Some(name) => Some(policy.special_case(name)?),
+                None => None,
+            };
+            Some(Applied {
+                case: case.map(|case| case.name.as_str()),
+                figures: case.map_or(&policy.figures, |case| &case.figures),
+                law_applies: !self.law_not_yet.contains(&named.id),
+                policy,
+                is_later: false,
+            })
+        };
+        self.policies.iter().map(applied).collect()
+    }
 }
 
 impl ClassDefinition {
@@ -106,7 +131,7 @@ fn after_of(applied: &[Applied<'_>], minimum: CalendarPeriod) -> Option<Calendar
     if !applied.iter().all(Applied::is_of_receipt) {
         return None;
     }
-    let expires_at = |day| resolve(applied, &EventTimes::received(day)).expires_at;
+    let expires_at = |day| expires_at(applied, &EventTimes::received(day));
     if expires_at(FIRST_DAY) == Date::Open {
         return None;
     }

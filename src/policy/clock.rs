@@ -42,7 +42,7 @@ pub struct EventTimes {
 }
 
 impl EventTimes {
-    /// An event that occurred when it was received, of no record.
+    /// An event that occurred when it was received, of no record: so every stored event counts.
     pub const fn received(recorded_at: UnixMillis) -> Self {
         Self {
             recorded_at,
@@ -103,9 +103,14 @@ impl ClockRule {
         }
     }
 
-    /// Whether it depends on nothing but the receipt: the same for all events of a moment.
+    /// Whether it starts with the receipt for every stored event. `occurred` does: a producer's clock destroys
+    /// nothing and keeps nothing for ever, so what is stored counts from its receipt (docs/retention.md).
     pub fn is_of_receipt(&self) -> bool {
-        *self == Self::Received
+        match self {
+            Self::Received | Self::Occurred => true,
+            Self::Trigger { .. } => false,
+            Self::LaterOf(rules) => rules.iter().all(Self::is_of_receipt),
+        }
     }
 
     /// The names of the triggers that it waits for or takes up.

@@ -214,8 +214,12 @@ impl Policy {
         let Some(name) = special_case else {
             return Some(&self.figures);
         };
-        let special = self.special_cases.iter().find(|case| case.name == name);
-        special.map(|case| &case.figures)
+        self.special_case(name).map(|case| &case.figures)
+    }
+
+    /// A special case by its name.
+    pub fn special_case(&self, name: &str) -> Option<&SpecialCase> {
+        self.special_cases.iter().find(|case| case.name == name)
     }
 
     /// Whether the law behind the minimum binds events received at a moment.

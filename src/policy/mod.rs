@@ -4,8 +4,10 @@
 pub mod calendar;
 pub mod class;
 pub mod clock;
+pub mod cutoff;
 mod document;
 pub mod file;
+pub mod later;
 pub mod lint;
 pub mod resolve;
 pub mod set;

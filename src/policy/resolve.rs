@@ -50,19 +50,26 @@ impl fmt::Display for Date {
 pub struct Applied<'a> {
     /// The policy.
     pub policy: &'a Policy,
+    /// The special case that the event's action falls under.
+    pub case: Option<&'a str>,
     /// Its figures for the event's action.
     pub figures: &'a Figures,
     /// Whether the law behind it bound when the event was received.
     pub law_applies: bool,
+    /// Whether it is a version that came after the event: only its minimum counts (see [`super::later`]).
+    pub is_later: bool,
 }
 
 impl<'a> Applied<'a> {
     /// A policy as it applies to an action at a time of receipt.
     pub fn to(policy: &'a Policy, action: &str, recorded_at: UnixMillis) -> Self {
+        let (case, figures) = policy.figures_for(action);
         Self {
-            figures: policy.figures_for(action).1,
+            case,
+            figures,
             law_applies: policy.law_applies_at(recorded_at),
             policy,
+            is_later: false,
         }
     }
 
@@ -110,7 +117,7 @@ impl<'a> Applied<'a> {
 
     /// When it goes in the ordinary course. None where the policy sets no maximum.
     pub fn expires_at(&self, times: &EventTimes) -> Option<Date> {
-        let after = self.figures.delete_after?;
+        let after = self.figures.delete_after.filter(|_| !self.is_later)?;
         let start = self.figures.max_clock.start(times);
         Some(Date::of(start.and_then(|start| after.end_from(start))))
     }
@@ -178,61 +185,88 @@ pub struct Resolved {
     pub conflicts: Vec<Conflict>,
 }
 
+/// The figures that rule among those of several policies, each with the policy that it is of.
+struct Ruling<'a, 'p> {
+    recorded: Date,
+    minimum: Option<(Date, &'a Applied<'p>)>,
+    custom: Option<(Date, &'a Applied<'p>)>,
+    binding_maximum: Option<(Date, &'a Applied<'p>)>,
+    other_maximum: Option<(Date, &'a Applied<'p>)>,
+}
+
+impl<'a, 'p> Ruling<'a, 'p> {
+    fn of(applied: &'a [Applied<'p>], times: &EventTimes) -> Self {
+        let keep = |binding: bool| {
+            let of_kind = applied
+                .iter()
+                .filter(move |one| one.has_binding_minimum() == binding);
+            of_kind
+                .filter_map(|one| Some((one.keep_until(times)?, one)))
+                .max_by_key(|(date, _)| *date)
+        };
+        let maximum = |binding: bool| {
+            let of_kind = applied
+                .iter()
+                .filter(move |one| one.has_binding_maximum() == binding);
+            of_kind
+                .filter_map(|one| Some((one.expires_at(times)?, one)))
+                .min_by_key(|(date, _)| *date)
+        };
+        Self {
+            recorded: Date::At(times.recorded_at),
+            minimum: keep(true),
+            custom: keep(false),
+            binding_maximum: maximum(true),
+            other_maximum: maximum(false),
+        }
+    }
+
+    fn keep_until(&self) -> Date {
+        self.minimum.map_or(self.recorded, |(date, _)| date)
+    }
+
+    fn expires_at(&self) -> Date {
+        let date = |found: Option<(Date, _)>, otherwise| found.map_or(otherwise, |(date, _)| date);
+        let lenient = date(self.other_maximum, Date::Open).max(date(self.custom, self.recorded));
+        let limited = date(self.binding_maximum, Date::Open).min(lenient);
+        self.keep_until().max(limited)
+    }
+
+    fn conflicts(&self) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        let Some((limit, maximum)) = self.binding_maximum else {
+            return conflicts;
+        };
+        if let Some((until, minimum)) = self.minimum
+            && until > limit
+        {
+            let what = "its minimum is later than the maximum";
+            conflicts.push(conflict(minimum, maximum, what, limit));
+        }
+        if let Some((until, custom)) = self.custom
+            && until > limit
+        {
+            let what = "its maximum is earlier than the customary minimum";
+            conflicts.push(conflict(maximum, custom, what, until));
+        }
+        conflicts
+    }
+}
+
+/// When an event goes in the ordinary course: [`resolve`] without its reasons.
+pub fn expires_at(applied: &[Applied<'_>], times: &EventTimes) -> Date {
+    Ruling::of(applied, times).expires_at()
+}
+
 /// Composes what policies say: `X = max(M, min(Hmax, max(S, Cmax)))`, where M and S are the latest minimum that
 /// binds and the latest customary one, Hmax and Cmax the earliest maximum of law or guidance and the earliest other.
 pub fn resolve(applied: &[Applied<'_>], times: &EventTimes) -> Resolved {
-    let keep = |binding: bool| {
-        let of_kind = applied
-            .iter()
-            .filter(move |one| one.has_binding_minimum() == binding);
-        of_kind
-            .filter_map(|one| Some((one.keep_until(times)?, one)))
-            .max_by_key(|(date, _)| *date)
-    };
-    let maximum = |binding: bool| {
-        let of_kind = applied
-            .iter()
-            .filter(move |one| one.has_binding_maximum() == binding);
-        of_kind
-            .filter_map(|one| Some((one.expires_at(times)?, one)))
-            .min_by_key(|(date, _)| *date)
-    };
-    let (minimum, custom) = (keep(true), keep(false));
-    let (binding_maximum, other_maximum) = (maximum(true), maximum(false));
-    let recorded = Date::At(times.recorded_at);
-    let date =
-        |found: &Option<(Date, &Applied<'_>)>, otherwise| found.map_or(otherwise, |(date, _)| date);
-    let keep_until = date(&minimum, recorded);
-    let lenient = date(&other_maximum, Date::Open).max(date(&custom, recorded));
-    let expires_at = keep_until.max(date(&binding_maximum, Date::Open).min(lenient));
-    let mut conflicts = Vec::new();
-    if let Some((limit, maximum)) = binding_maximum {
-        if let Some((until, minimum)) = minimum
-            && until > limit
-        {
-            conflicts.push(conflict(
-                minimum,
-                maximum,
-                "its minimum is later than the maximum",
-                limit,
-            ));
-        }
-        if let Some((until, custom)) = custom
-            && until > limit
-        {
-            conflicts.push(conflict(
-                maximum,
-                custom,
-                "its maximum is earlier than the customary minimum",
-                until,
-            ));
-        }
-    }
+    let ruling = Ruling::of(applied, times);
     Resolved {
-        keep_until,
-        expires_at,
+        keep_until: ruling.keep_until(),
+        expires_at: ruling.expires_at(),
         reasons: applied.iter().flat_map(|one| reasons(one, times)).collect(),
-        conflicts,
+        conflicts: ruling.conflicts(),
     }
 }
 
@@ -250,9 +284,14 @@ fn reasons(applied: &Applied<'_>, times: &EventTimes) -> Vec<Reason> {
     let Applied {
         policy, figures, ..
     } = applied;
+    let later = if applied.is_later {
+        format!(" (version {}, stated later)", policy.version)
+    } else {
+        String::new()
+    };
     let reason = |name: &str, period: CalendarPeriod, clock: &ClockRule, force, date| Reason {
         policy: policy.id.clone(),
-        figure: format!("{name} {period} from {clock}"),
+        figure: format!("{name} {period} from {clock}{later}"),
         force,
         citation: policy.citation(),
         date,

@@ -1,0 +1,125 @@
+//! Properties of the resolver, over made-up policies.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use proptest::prelude::*;
+use trailkeep::policy::resolve::expires_at;
+use trailkeep::policy::{
+    Applied, CalendarPeriod, ClassDefinition, ClassKey, Date, EventTimes, Policy, cutoff,
+};
+use trailkeep::time::UnixMillis;
+
+const DAY_MS: u64 = 86_400_000;
+
+fn period() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (0_u32..1_200).prop_map(|days| format!("P{days}D")),
+        (0_u32..40).prop_map(|months| format!("P{months}M")),
+        (0_u32..8).prop_map(|years| format!("P{years}Y")),
+        (0_u32..3, 0_u32..14, 0_u32..40).prop_map(|(y, m, d)| format!("P{y}Y{m}M{d}D")),
+    ]
+}
+
+/// A policy of any figures; its sense is not looked at.
+fn policy(clock: impl Strategy<Value = &'static str> + Clone) -> impl Strategy<Value = Policy> {
+    let forces = (
+        prop::sample::select(vec!["law", "contract", "custom"]),
+        prop::sample::select(vec!["law", "guidance", "custom"]),
+        prop::sample::select(vec!["honour", "restrict_until_minimum", "refuse"]),
+    );
+    let figures = (period(), prop::option::of(period()), clock.clone(), clock);
+    let law_from = prop::option::weighted(0.3, 2020_u32..2035);
+    let parts = (
+        0_u32..1_000_000,
+        1_u32..50,
+        forces,
+        figures,
+        law_from,
+        0_u32..4,
+    );
+    parts.prop_map(|(id, version, forces, figures, law_from, margin)| {
+        let (keep_force, delete_force, request) = forces;
+        let (keep, delete, clock, max_clock) = figures;
+        let law_from = law_from.map_or(String::new(), |year| {
+            format!("law_applies_from = {year}-03-31\n")
+        });
+        let delete = delete.map_or(String::new(), |delete| {
+            format!("delete_after = \"{delete}\"\n")
+        });
+        let text = format!(
+            "schema = 1\nid = \"p{id}\"\nversion = {version}\ntitle = \"made up\"\n{law_from}\
+             [retention]\nkeep_at_least = \"{keep}\"\nkeep_force = \"{keep_force}\"\n{delete}\
+             delete_force = \"{delete_force}\"\nclock = \"{clock}\"\nmax_clock = \"{max_clock}\"\n\
+             min_margin = \"P{margin}D\"\n[erasure]\nrequest = \"{request}\"\n"
+        );
+        Policy::parse(&text).unwrap()
+    })
+}
+
+fn of_receipt() -> impl Strategy<Value = Policy> {
+    policy(prop::sample::select(vec!["received", "occurred"]))
+}
+
+/// Any moment from 2019 to 2061.
+fn moment() -> impl Strategy<Value = UnixMillis> {
+    (1_546_300_800_000_u64..2_871_763_200_000).prop_map(UnixMillis::new)
+}
+
+fn applied(policies: &[Policy], recorded_at: UnixMillis) -> Vec<Applied<'_>> {
+    policies
+        .iter()
+        .map(|policy| Applied::to(policy, "a.b", recorded_at))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// The cut-off of a run: all before it has expired, verifiers accept it, and no later one would do.
+    #[test]
+    fn a_cut_off_is_the_last_that_holds(
+        policies in prop::collection::vec(of_receipt(), 1..4),
+        later in of_receipt(),
+        received in moment(),
+        now in moment(),
+        days in prop::collection::vec(0_u64..40_000, 20),
+    ) {
+        let later = Policy { id: policies[0].id.clone(), version: 99, ..later };
+        let stated = applied(&policies, received);
+        let versions = [&later];
+        let definition = ClassDefinition::new(1, ClassKey::of(&stated, "a.b"), &stated);
+        let Some(after) = definition.after else { return Ok(()) };
+        let after = CalendarPeriod::parse(&after).unwrap();
+        let expires_at = |recorded_at| {
+            let times = EventTimes::received(UnixMillis::new(recorded_at));
+            let applied = trailkeep::policy::later::with_later(&stated, &versions, None, &times);
+            expires_at(&applied, &times)
+        };
+        let ends = |before| after.after(UnixMillis::new(before)).unwrap();
+        let found = cutoff::recorded_before(&stated, &versions, after, now);
+        if let Some(before) = found {
+            let before = before.get();
+            prop_assert!(ends(before) <= now);
+            for earlier in days.iter().filter_map(|day| before.checked_sub(1 + day * DAY_MS / 3)) {
+                prop_assert!(expires_at(earlier) <= Date::At(now), "recorded {earlier}");
+            }
+        }
+        let next = found.map_or(0, UnixMillis::get) + 1;
+        prop_assert!(ends(next) > now || expires_at(next - 1) > Date::At(now), "{next} would do");
+    }
+
+    /// Dates follow from the day of receipt alone, and a later receipt never brings an earlier date.
+    #[test]
+    fn dates_rise_with_the_receipt(
+        policies in prop::collection::vec(of_receipt(), 1..4),
+        law in moment(),
+        received in moment(),
+        more_days in 0_u64..800,
+    ) {
+        let stated = applied(&policies, law);
+        let of = |recorded_at| expires_at(&stated, &EventTimes::received(recorded_at));
+        let day = received.start_of_day();
+        prop_assert_eq!(of(received), of(day));
+        prop_assert_eq!(of(day), of(UnixMillis::new(day.get() + DAY_MS - 1)));
+        prop_assert!(of(day) <= of(UnixMillis::new(day.get() + more_days * DAY_MS)));
+    }
+}
