@@ -47,6 +47,8 @@ struct Many {
     first_seq: Option<u64>,
     last_seq: Option<u64>,
     events: Vec<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gone: Vec<serde_json::Value>,
     checkpoint: String,
 }
 
@@ -193,6 +195,7 @@ impl Many {
         self.checkpoint = other.checkpoint;
         if with_events {
             self.events.extend(other.events);
+            self.gone.extend(other.gone);
         }
     }
 }

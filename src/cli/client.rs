@@ -44,6 +44,11 @@ pub(super) enum Client {
     },
 }
 
+/// A policy or a hold forbids what was asked: the command ends with an exit code of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Refused(String);
+
 /// An answer, read to its end or line by line.
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -53,6 +58,11 @@ pub(super) struct Answer {
 impl Client {
     /// The way to what the arguments name: a server's URL, else the directory; if a server has that, its socket.
     pub(super) fn to(target: &TargetArgs) -> anyhow::Result<Self> {
+        Self::to_confirming(target, false)
+    }
+
+    /// The same; where this process opens the directory, it may say that the clock is right.
+    pub(super) fn to_confirming(target: &TargetArgs, confirm_clock: bool) -> anyhow::Result<Self> {
         if let Some(url) = &target.url {
             let base = url.trim_end_matches('/').to_owned();
             return Ok(Self::Remote {
@@ -63,7 +73,8 @@ impl Client {
         }
         let directory = target.directory.directory();
         let socket = directory.socket();
-        match open_here(target) {
+        // Opening may record something, and waits until it is on disk.
+        match tokio::task::block_in_place(|| open_here(target, confirm_clock)) {
             Ok(engine) => {
                 let engine = std::sync::Arc::new(engine);
                 Ok(Self::Here {
@@ -210,7 +221,11 @@ impl Answer {
         }
         let text = String::from_utf8(bytes).context("the answer is not UTF-8")?;
         if self.status >= 400 {
-            bail!("{}", describe_problem(self.status, &text));
+            let described = describe_problem(self.status, &text);
+            if text.contains("urn:trailkeep:problem:refused") {
+                return Err(Refused(described).into());
+            }
+            bail!("{described}");
         }
         Ok(text)
     }
@@ -277,9 +292,9 @@ fn headers_of(target: &TargetArgs) -> anyhow::Result<HeaderMap> {
 }
 
 /// Opens the directory in this process.
-pub(super) fn open_here(target: &TargetArgs) -> Result<Engine, OpenError> {
+pub(super) fn open_here(target: &TargetArgs, confirm_clock: bool) -> Result<Engine, OpenError> {
     let files = Files::open(target.directory.directory(), &target.directory.root_key())?;
-    files.start(super::serve::start_options(false))
+    files.start(super::serve::start_options(confirm_clock))
 }
 
 fn builder() -> reqwest::ClientBuilder {

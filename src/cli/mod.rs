@@ -7,6 +7,7 @@ mod bundle;
 mod client;
 mod demo;
 mod export;
+mod hold;
 mod index;
 mod init;
 mod key;
@@ -14,6 +15,7 @@ mod offline;
 mod output;
 mod policy;
 mod read;
+mod retention;
 mod serve;
 mod tenant;
 mod verify;
@@ -35,6 +37,7 @@ mod exit {
     pub(super) const FAILED: u8 = 1;
     pub(super) const USAGE: u8 = 2;
     pub(super) const TAMPERED: u8 = 3;
+    pub(super) const REFUSED: u8 = 4;
 }
 
 /// An append-only, hash-chained, encrypted audit trail that proves what it kept.
@@ -74,6 +77,12 @@ enum Command {
     /// Retention policies: check, list, show, and explain what they say of an event
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Legal holds: nothing that one covers is destroyed
+    #[command(subcommand)]
+    Hold(hold::HoldCommand),
+    /// What is kept, until when, and what goes
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
     /// Who read, exported and managed what
     #[command(subcommand)]
     Access(access::AccessCommand),
@@ -204,6 +213,8 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Key(command) => key::run(command).await,
         Command::Access(command) => access::run(command).await,
         Command::Policy(command) => policy::run(command),
+        Command::Hold(command) => hold::run(command).await,
+        Command::Retention(command) => retention::run(command).await,
         Command::Tenant(command) => tenant::run(command).await,
         Command::Receipt(command) => offline::run(command).await,
         Command::Export(args) => export::run(args).await,
@@ -240,5 +251,10 @@ fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let _ = writeln!(std::io::stderr(), "trailkeep: {error:#}");
-    ExitCode::from(exit::FAILED)
+    let is_refused = error.downcast_ref::<client::Refused>().is_some();
+    ExitCode::from(if is_refused {
+        exit::REFUSED
+    } else {
+        exit::FAILED
+    })
 }

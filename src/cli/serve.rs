@@ -36,6 +36,22 @@ pub(super) struct ServeArgs {
     /// Say that the clock is right after a jump, or after more than 31 days of rest; it is recorded
     #[arg(long)]
     confirm_clock: bool,
+    /// Hour of the day (UTC) at which what is due is destroyed; `none`: only `trailkeep retention run` does it
+    #[arg(long, env = "TRAILKEEP_RETENTION_HOUR", default_value = "2", value_name = "HOUR", value_parser = hour)]
+    retention_hour: DailyHour,
+}
+
+/// An hour of the day, or none.
+#[derive(Clone, Copy, Debug)]
+struct DailyHour(Option<u8>);
+
+fn hour(text: &str) -> Result<DailyHour, String> {
+    if text == "none" {
+        return Ok(DailyHour(None));
+    }
+    let hour = text.parse().ok().filter(|hour| *hour < 24);
+    hour.map(|hour| DailyHour(Some(hour)))
+        .ok_or_else(|| "write an hour from 0 to 23, or none".to_owned())
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
@@ -64,7 +80,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         }
         tracing::info!("stopping");
     };
-    serve(engine, listener, stop).await?;
+    serve(engine, listener, args.retention_hour.0, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 

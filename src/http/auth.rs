@@ -73,6 +73,9 @@ pub(super) mod may {
         Export,
         Verify,
         SeeAccess,
+        SeeRetention,
+        RunRetention,
+        ManageHolds,
         ManageKeys,
         ManageTenants
     );

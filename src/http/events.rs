@@ -14,8 +14,9 @@ use super::problem::Problem;
 use crate::ids::Seq;
 use crate::ledger::entry::{Entry, leaf_hash};
 use crate::service::access_log::{AccessRecord, persons_of, record_read};
-use crate::service::append::{Appended, Outcome, append as append_events};
+use crate::service::append::{Appended, AppendedAs, Outcome, append as append_events};
 use crate::service::blocking;
+use crate::service::fate::Departure;
 use crate::service::query::{
     Cursor, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, Page, Query, query as query_events,
 };
@@ -54,7 +55,32 @@ struct Many {
     first_seq: Option<u64>,
     last_seq: Option<u64>,
     events: Vec<Brief>,
+    /// Events that had been recorded and whose texts have gone since.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gone: Vec<AlreadyGone>,
     checkpoint: String,
+}
+
+/// An event that had been recorded, and whose text has gone since: nothing of it was written.
+#[derive(Serialize)]
+struct AlreadyGone {
+    id: String,
+    already_recorded: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    expired: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    erased: bool,
+}
+
+impl AlreadyGone {
+    fn of(id: String, departure: Departure) -> Self {
+        Self {
+            id,
+            already_recorded: true,
+            expired: departure == Departure::Expired,
+            erased: departure == Departure::Erased,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -89,12 +115,16 @@ pub(super) async fn append(
 
 fn answer_single(caller: &Identified, outcome: &Outcome) -> Result<Response, Problem> {
     let event = outcome.events.first().ok_or_else(Problem::internal)?;
+    if let AppendedAs::Gone(departure) = event.result {
+        return Ok(Json(AlreadyGone::of(event.id.clone(), departure)).into_response());
+    }
+    let bytes = event.entry().ok_or_else(Problem::internal)?;
     let entry = decode(event)?;
     let receipt = caller.ledger.receipt(
         &caller.engine.ledgers,
         &outcome.published,
         entry.seq,
-        event.entry,
+        *bytes,
     );
     let receipt = receipt.map_err(read::ReadError::from)?;
     // What goes out was checked as its reader will check it.
@@ -102,7 +132,7 @@ fn answer_single(caller: &Identified, outcome: &Outcome) -> Result<Response, Pro
         tracing::error!(%error, seq = entry.seq.get(), "a receipt does not verify");
         Problem::damaged("the receipt of this event does not verify: run `trailkeep verify`")
     })?;
-    let status = if event.duplicate {
+    let status = if event.is_duplicate() {
         StatusCode::OK
     } else {
         StatusCode::CREATED
@@ -111,7 +141,7 @@ fn answer_single(caller: &Identified, outcome: &Outcome) -> Result<Response, Pro
         id: event.id.clone(),
         seq: entry.seq.get(),
         recorded_at: entry.recorded_at.to_string(),
-        leaf_hash: leaf_hash(&event.entry).to_string(),
+        leaf_hash: leaf_hash(bytes).to_string(),
         receipt: receipt.to_text(),
     };
     Ok((status, Json(answer)).into_response())
@@ -119,10 +149,17 @@ fn answer_single(caller: &Identified, outcome: &Outcome) -> Result<Response, Pro
 
 fn answer_many(outcome: &Outcome) -> Response {
     let briefs: Vec<Brief> = outcome.events.iter().filter_map(brief).collect();
+    let gone = outcome
+        .events
+        .iter()
+        .filter_map(|event| match event.result {
+            AppendedAs::Gone(departure) => Some(AlreadyGone::of(event.id.clone(), departure)),
+            AppendedAs::New(_) | AppendedAs::Before(_) => None,
+        });
     let duplicates = outcome
         .events
         .iter()
-        .filter(|event| event.duplicate)
+        .filter(|event| event.is_duplicate())
         .count();
     let seqs = || briefs.iter().map(|brief| brief.seq);
     let answer = Many {
@@ -131,6 +168,7 @@ fn answer_many(outcome: &Outcome) -> Response {
         first_seq: seqs().min(),
         last_seq: seqs().max(),
         checkpoint: outcome.published.head.note.clone(),
+        gone: gone.collect(),
         events: briefs,
     };
     let status = if answer.accepted == 0 {
@@ -146,7 +184,7 @@ fn brief(event: &Appended) -> Option<Brief> {
     Some(Brief {
         id: event.id.clone(),
         seq,
-        leaf_hash: leaf_hash(&event.entry).to_string(),
+        leaf_hash: leaf_hash(event.entry()?).to_string(),
     })
 }
 
@@ -327,7 +365,7 @@ fn decode_component(text: &str) -> Result<String, Problem> {
         .map_err(|_| Problem::bad_request("the query string is not UTF-8"))
 }
 
-fn parse_seq(text: &str) -> Result<Seq, Problem> {
+pub(super) fn parse_seq(text: &str) -> Result<Seq, Problem> {
     let seq = text
         .parse()
         .ok()

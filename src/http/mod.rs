@@ -9,6 +9,7 @@ mod keys;
 mod log;
 mod operate;
 pub mod problem;
+mod retention;
 pub mod serve;
 mod tenants;
 
@@ -68,6 +69,16 @@ pub fn router(engine: Arc<Engine>, entrance: Entrance) -> Router {
         .route("/v1/tenants", post(tenants::create).get(tenants::list))
         .route("/v1/tenants/{name}", patch(tenants::change))
         .route("/v1/tenants/{name}/close", post(tenants::close))
+        .route("/v1/holds", post(retention::place).get(retention::list))
+        .route("/v1/holds/{id}/lift", post(retention::lift))
+        .route(
+            "/v1/triggers",
+            post(retention::fire).get(retention::triggers),
+        )
+        .route("/v1/retention/preview", get(retention::preview))
+        .route("/v1/retention/run", post(retention::run))
+        .route("/v1/entries/{seq}/retention", get(retention::explain_entry))
+        .route("/v1/events/{id}/retention", get(retention::explain_event))
         .route("/v1/verify", post(operate::verify))
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(not_found)

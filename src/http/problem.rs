@@ -145,6 +145,11 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "tenant-closed", title, detail)
     }
 
+    /// 410: the text went lawfully.
+    pub fn gone(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, "gone", "The text has gone", detail)
+    }
+
     /// 413: too large.
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new(
@@ -177,6 +182,26 @@ impl Problem {
         );
         problem.errors = errors;
         problem
+    }
+
+    /// 422: the request has the form, and asks for what can't be.
+    pub fn unprocessable(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "unprocessable",
+            "It can't be done as asked",
+            detail,
+        )
+    }
+
+    /// 409: a policy or hold forbids it.
+    pub fn refused(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "refused",
+            "Refused by policy or hold",
+            detail,
+        )
     }
 
     /// 500: a fault of this program.
@@ -289,6 +314,9 @@ impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::NotFound => Self::not_found("there is no such event in this ledger"),
+            ReadError::Gone { .. } => {
+                Self::gone(format!("{error}; its entry, and every proof over it, stay"))
+            }
             error => {
                 tracing::error!(%error, "a read failed");
                 Self::damaged(error.to_string())

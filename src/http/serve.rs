@@ -12,7 +12,12 @@ use super::{Entrance, router};
 use crate::service::Engine;
 use crate::service::access_log::flush_repeats;
 use crate::service::append::StoppedBadly;
+use crate::service::retention::daily::run_if_due;
 
+/// How often it is looked whether the daily run is due.
+const DAILY_RUN_LOOKED_FOR_EVERY: Duration = Duration::from_secs(1);
+/// After so many looks a daily run that failed is tried again.
+const TRIED_AGAIN_AFTER: u32 = 60;
 /// How often repetitions of reads are looked for.
 const REPEATS_RECORDED_EVERY: Duration = Duration::from_secs(5);
 
@@ -37,6 +42,7 @@ pub enum ServeError {
 pub async fn serve(
     engine: Arc<Engine>,
     listener: TcpListener,
+    daily_hour: Option<u8>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let socket_path = engine.directory.socket();
@@ -59,11 +65,15 @@ pub async fn serve(
     let (network, local) = (tokio::spawn(network), tokio::spawn(local));
 
     let repeats = tokio::spawn(record_repeats(Arc::clone(&engine)));
+    let daily = daily_hour.map(|hour| tokio::spawn(run_daily(Arc::clone(&engine), hour)));
     let failure = tokio::select! {
         () = stop => None,
         reason = engine.writer.failed() => Some(reason),
     };
     repeats.abort();
+    if let Some(daily) = daily {
+        daily.abort();
+    }
     stopping.send_replace(true);
     for task in [network, local] {
         if let Ok(Err(error)) = task.await {
@@ -87,6 +97,32 @@ async fn record_repeats(engine: Arc<Engine>) {
         let flushed = crate::service::blocking(move || flush_repeats(&engine, false)).await;
         if let Err(error) = flushed {
             tracing::warn!(%error, "repetitions of reads could not be recorded");
+        }
+    }
+}
+
+/// Expiry runs once a day.
+async fn run_daily(engine: Arc<Engine>, hour: u8) {
+    let mut every = tokio::time::interval(DAILY_RUN_LOOKED_FOR_EVERY);
+    let mut wait = 0;
+    loop {
+        every.tick().await;
+        if wait > 0 {
+            wait -= 1;
+            continue;
+        }
+        let engine = Arc::clone(&engine);
+        match crate::service::blocking(move || run_if_due(&engine, hour)).await {
+            Ok(reports) => {
+                for report in reports.iter().filter(|report| report.destroyed > 0) {
+                    let (destroyed, held) = (report.destroyed, report.held);
+                    tracing::info!(tenant = report.tenant, destroyed, held, "expiry");
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the daily expiry failed; it is tried again");
+                wait = TRIED_AGAIN_AFTER;
+            }
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Calendar periods as policies write them, and the periods that data keys stand for.
 
 use std::fmt;
+use std::ops::Range;
 
-use chrono::{Datelike, Days, Months};
+use chrono::{Datelike, Days, Months, NaiveDate, NaiveTime, Weekday};
 
+use crate::ids::{Tag, hex};
 use crate::time::UnixMillis;
 
 /// An ISO 8601 period of whole calendar units: `P90D`, `P6Y`, `P6Y3M`, `P2W`. No time part.
@@ -135,6 +137,8 @@ pub enum KeyPeriod {
         /// 1 to 12.
         month: u32,
     },
+    /// The life of a record, by its keyed tag, where something that happens to the record starts the clock.
+    Record(Tag),
 }
 
 impl KeyPeriod {
@@ -156,12 +160,34 @@ impl KeyPeriod {
     }
 }
 
-/// `2026-W48` or `2026-11`.
+impl KeyPeriod {
+    /// From when, inclusive, until when, exclusive, events under its keys are recorded.
+    pub fn bounds(self) -> Range<UnixMillis> {
+        let first = match self {
+            Self::Week { year, week } => NaiveDate::from_isoywd_opt(year, week, Weekday::Mon),
+            Self::Month { year, month } => NaiveDate::from_ymd_opt(year, month, 1),
+            Self::Record(_) => None,
+        };
+        let end = first.and_then(|first| match self {
+            Self::Month { .. } => first.checked_add_months(Months::new(1)),
+            Self::Week { .. } | Self::Record(_) => first.checked_add_days(Days::new(7)),
+        });
+        let moment = |day: NaiveDate| {
+            let millis = day.and_time(NaiveTime::MIN).and_utc().timestamp_millis();
+            u64::try_from(millis).ok().map(UnixMillis::new)
+        };
+        let start = first.and_then(moment).unwrap_or(UnixMillis::new(0));
+        start..end.and_then(moment).unwrap_or(UnixMillis::new(u64::MAX))
+    }
+}
+
+/// `2026-W48`, `2026-11` or `record-` and 32 hex digits.
 impl fmt::Display for KeyPeriod {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Week { year, week } => write!(formatter, "{year:04}-W{week:02}"),
             Self::Month { year, month } => write!(formatter, "{year:04}-{month:02}"),
+            Self::Record(tag) => write!(formatter, "record-{}", hex(tag.as_bytes())),
         }
     }
 }
@@ -220,6 +246,28 @@ mod tests {
             "P9999999D",
         ] {
             assert!(CalendarPeriod::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_period_holds_the_moments_that_it_is_of() {
+        for text in [
+            "2026-12-31T23:59:59.999Z",
+            "2027-01-01T00:00:00Z",
+            "2024-02-29T12:00:00Z",
+        ] {
+            let moment = UnixMillis::parse_rfc3339(text).unwrap();
+            for after in ["P90D", "P6Y"] {
+                let period = KeyPeriod::of(moment, Some(CalendarPeriod::parse(after).unwrap()));
+                let bounds = period.bounds();
+                assert!(bounds.contains(&moment), "{text} {after}");
+                for other in [bounds.start, UnixMillis::new(bounds.end.get() - 1)] {
+                    let after = CalendarPeriod::parse(after).unwrap();
+                    assert_eq!(KeyPeriod::of(other, Some(after)), period);
+                }
+                let next = KeyPeriod::of(bounds.end, Some(CalendarPeriod::parse(after).unwrap()));
+                assert_eq!(next.bounds().start, bounds.end);
+            }
         }
     }
 

@@ -228,6 +228,14 @@ impl Policy {
             .is_none_or(|from| recorded_at.to_datetime().date_naive() >= from)
     }
 
+    /// The names of the triggers that any of its clocks waits for or takes up.
+    pub fn triggers(&self) -> Vec<&str> {
+        let special = self.special_cases.iter().map(|case| &case.figures);
+        let figures = std::iter::once(&self.figures).chain(special);
+        let clocks = figures.flat_map(|figures| [&figures.clock, &figures.max_clock]);
+        clocks.flat_map(ClockRule::triggers).collect()
+    }
+
     /// The citations, joined.
     pub fn citation(&self) -> String {
         let citations: Vec<&str> = self

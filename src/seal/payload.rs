@@ -137,6 +137,11 @@ pub fn key_ids(payload: &[u8]) -> Result<Vec<KeyId>, OpenError> {
     Ok(Header::read(payload)?.key_ids)
 }
 
+/// The random bytes of a payload's sealing.
+pub fn event_nonce(payload: &[u8]) -> Result<[u8; EVENT_NONCE_BYTES], OpenError> {
+    Ok(Header::read(payload)?.nonce)
+}
+
 /// Opens a payload and checks it against the commitment of its entry.
 pub fn open(
     origin: &Origin,

@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::ids::Tag;
+use crate::ids::{Seq, Tag};
 
 /// The machine's random generator failed. Nothing can be sealed without it.
 #[derive(Debug, thiserror::Error)]
@@ -142,6 +142,20 @@ impl IndexKey {
         tag.copy_from_slice(&digest[..16]);
         Tag::new(tag)
     }
+}
+
+/// The salt of an event's item in a statement (docs/format.md, "Cover"): nobody without the ledger's system key can
+/// tell which events an item may be of.
+pub fn item_salt(system_key: &DataKey, nonce: &[u8; 16], seq: Seq) -> [u8; 16] {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(&system_key.0).expect("HMAC takes keys of any length");
+    mac.update(b"trailkeep/item/v1\n");
+    mac.update(nonce);
+    mac.update(&seq.get().to_be_bytes());
+    let digest = mac.finalize().into_bytes();
+    let mut salt = [0; 16];
+    salt.copy_from_slice(&digest[..16]);
+    salt
 }
 
 #[cfg(test)]

@@ -38,6 +38,12 @@ pub enum Right {
     ManageKeys,
     /// Sees who read, exported and managed what.
     SeeAccess,
+    /// Sees what is kept, until when and why.
+    SeeRetention,
+    /// Runs expiry, and says what happened to records.
+    RunRetention,
+    /// Places and lifts legal holds.
+    ManageHolds,
     /// Makes and lists tenants; in the operator's own tenant alone.
     ManageTenants,
 }
@@ -59,7 +65,12 @@ impl Role {
             Right::Read => matches!(self, Self::Reader | Self::Admin),
             Right::Prove => !matches!(self, Self::Writer),
             Right::Export | Right::Verify => matches!(self, Self::Auditor | Self::Admin),
-            Right::SeeAccess => matches!(self, Self::Auditor | Self::Privacy | Self::Admin),
+            Right::SeeAccess | Right::SeeRetention => {
+                matches!(self, Self::Auditor | Self::Privacy | Self::Admin)
+            }
+            Right::RunRetention | Right::ManageHolds => {
+                matches!(self, Self::Privacy | Self::Admin)
+            }
             Right::ManageKeys | Right::ManageTenants => matches!(self, Self::Admin),
         }
     }
@@ -98,13 +109,16 @@ impl FromStr for Role {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Append,
         Self::Read,
         Self::Prove,
         Self::Export,
         Self::Verify,
         Self::SeeAccess,
+        Self::SeeRetention,
+        Self::RunRetention,
+        Self::ManageHolds,
         Self::ManageKeys,
         Self::ManageTenants,
     ];
@@ -119,6 +133,9 @@ impl Right {
             Self::Verify => "have the ledger verified",
             Self::SeeAccess => "see who read what kind of thing",
             Self::ManageKeys => "manage API keys",
+            Self::SeeRetention => "see what is kept, until when and why",
+            Self::RunRetention => "run expiry, and fire triggers of records",
+            Self::ManageHolds => "place and lift legal holds",
             Self::ManageTenants => "manage tenants",
         }
     }

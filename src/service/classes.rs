@@ -138,6 +138,13 @@ impl ClassBook {
         self.read().policies.get(sha256).cloned()
     }
 
+    /// All versions of policies that are stated.
+    pub fn policies(&self) -> Vec<Arc<Policy>> {
+        let book = self.read();
+        let policies = book.policies.values();
+        policies.map(|stated| Arc::clone(&stated.policy)).collect()
+    }
+
     fn by_key(&self, key: &ClassKey) -> Option<Arc<Class>> {
         self.read().by_key.get(key).cloned()
     }

@@ -20,6 +20,8 @@ const RUNNING_MAX: usize = 2;
 const KEPT_MAX: usize = 16;
 /// How long a bundle waits to be fetched.
 const KEPT_MS: u64 = 3_600_000;
+/// How often a bundle is written again because texts went meanwhile.
+const WRITTEN_AGAIN_MAX: usize = 3;
 
 /// The exports of a running server.
 #[derive(Default)]
@@ -33,6 +35,8 @@ pub struct Job {
     total: u64,
     done: AtomicU64,
     cancelled: AtomicBool,
+    /// Texts went while it was written: it is written again.
+    again: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -89,11 +93,12 @@ impl Exports {
             total: plan.entries(),
             done: AtomicU64::new(0),
             cancelled: AtomicBool::new(false),
+            again: AtomicBool::new(false),
             state: Mutex::new(State::Running),
         });
         self.jobs().insert(id.clone(), Arc::clone(&job));
         let (engine, ledger) = (Arc::clone(engine), Arc::clone(ledger));
-        tokio::task::spawn_blocking(move || job.run(&engine, &ledger, &plan));
+        tokio::task::spawn_blocking(move || job.run(&engine, &ledger, plan));
         Ok(id)
     }
 
@@ -112,6 +117,27 @@ impl Exports {
         };
         job.cancelled.store(true, Ordering::Relaxed);
         self.jobs().remove(id).is_some()
+    }
+
+    /// Texts of a ledger are going: bundles that may hold them are dropped, and those under way written again.
+    pub(super) fn texts_go(&self, ledger: LedgerNumber) {
+        for job in self.jobs().values().filter(|job| job.ledger == ledger) {
+            let mut state = job.state();
+            match &*state {
+                State::Running => {
+                    job.again.store(true, Ordering::Relaxed);
+                    job.cancelled.store(true, Ordering::Relaxed);
+                }
+                State::Done { at_boot_ms, .. } => {
+                    *state = State::Failed {
+                        error: "texts of this bundle have gone since it was made: export again"
+                            .to_owned(),
+                        at_boot_ms: *at_boot_ms,
+                    };
+                }
+                State::Failed { .. } => {}
+            }
+        }
     }
 
     /// Stops all of them: the server ends.
@@ -169,9 +195,19 @@ impl Job {
         }
     }
 
-    fn run(&self, engine: &Engine, ledger: &Ledger, plan: &Plan) {
-        let mut progress = |done, _| self.done.store(done, Ordering::Relaxed);
-        let outcome = write(engine, ledger, plan, &self.cancelled, &mut progress);
+    fn run(&self, engine: &Engine, ledger: &Ledger, mut plan: Plan) {
+        let mut outcome = self.write(engine, ledger, &plan);
+        for _ in 0..WRITTEN_AGAIN_MAX {
+            let texts_went = self.again.swap(false, Ordering::Relaxed)
+                || matches!(outcome, Err(ExportError::Changed));
+            if !texts_went {
+                break;
+            }
+            self.cancelled.store(false, Ordering::Relaxed);
+            outcome = plan
+                .drop_gone(engine, ledger)
+                .and_then(|()| self.write(engine, ledger, &plan));
+        }
         let at_boot_ms = engine.clock.since_boot_ms();
         *self.state() = match outcome {
             Ok(exported) => State::Done {
@@ -186,6 +222,16 @@ impl Job {
                 }
             }
         };
+    }
+
+    fn write(
+        &self,
+        engine: &Engine,
+        ledger: &Ledger,
+        plan: &Plan,
+    ) -> Result<Exported, ExportError> {
+        let mut progress = |done, _| self.done.store(done, Ordering::Relaxed);
+        write(engine, ledger, plan, &self.cancelled, &mut progress)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -24,11 +24,23 @@ pub enum FailPoint {
     AfterRunWritten,
     /// The watermark is about to be written.
     BeforeWatermark,
+    /// It is stated in the ledger what goes; all of it is still there.
+    DestructionStated,
+    /// Index rows of some events that go are gone; their texts are there.
+    IndexRowsDestroyed,
+    /// Some of the texts that go are gone.
+    SomeTextsDestroyed,
+    /// All texts of a job are gone; their keys are there.
+    TextsDestroyed,
+    /// The keys of a job are gone; old pages may stand in the logs.
+    KeysDestroyed,
+    /// The logs are emptied; the job is still open.
+    LogsEmptied,
 }
 
 impl FailPoint {
     /// All of them, for tests.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 15] = [
         Self::BatchTaken,
         Self::BeforeVaultCommit,
         Self::AfterVaultCommit,
@@ -38,6 +50,12 @@ impl FailPoint {
         Self::MergeStarted,
         Self::AfterRunWritten,
         Self::BeforeWatermark,
+        Self::DestructionStated,
+        Self::IndexRowsDestroyed,
+        Self::SomeTextsDestroyed,
+        Self::TextsDestroyed,
+        Self::KeysDestroyed,
+        Self::LogsEmptied,
     ];
 
     /// The name in the environment variable.
@@ -52,6 +70,12 @@ impl FailPoint {
             Self::MergeStarted => "merge-started",
             Self::AfterRunWritten => "after-run-written",
             Self::BeforeWatermark => "before-watermark",
+            Self::DestructionStated => "destruction-stated",
+            Self::IndexRowsDestroyed => "index-rows-destroyed",
+            Self::SomeTextsDestroyed => "some-texts-destroyed",
+            Self::TextsDestroyed => "texts-destroyed",
+            Self::KeysDestroyed => "keys-destroyed",
+            Self::LogsEmptied => "logs-emptied",
         }
     }
 

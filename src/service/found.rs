@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::append::{AppendError, Extended, Extension, LedgerState, PreparedEvent, prepare_system};
 use super::classes::{Class, ClassBook, StatedPolicy, policy_section};
+use super::fate::Covers;
 use super::keyring::{KeyError, Keyring};
 use super::ledger::{Ledger, LedgerKeys, Published};
 use super::settings;
@@ -61,9 +62,16 @@ pub(super) fn found(
     let published = Published {
         head: batch.checkpoint,
         edge: edge.clone(),
+        last_recorded_at: chain.last_recorded_at,
     };
     Ok(LedgerState {
-        ledger: Arc::new(Ledger::new(record, &keys, classes, settings, published)),
+        ledger: Arc::new(Ledger::new(
+            record,
+            &keys,
+            (classes, Covers::default()),
+            settings,
+            published,
+        )),
         signing: keys.signing,
         chain,
         edge,

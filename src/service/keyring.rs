@@ -3,14 +3,17 @@
 //! A new key is usable at once and *pending* until the writer has put it into the vault; every event
 //! that uses a pending key carries it to the writer, so no event is ever on disk without its key.
 
+mod destroy;
+
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use lru::LruCache;
 use zeroize::Zeroizing;
 
+pub use self::destroy::Destroyed;
 use crate::ids::{ClassNumber, KeyId, LedgerNumber, Origin, PersonReference, Tag};
 use crate::seal::epoch::{DirectoryId, Epoch};
 use crate::seal::payload::{KeySet, NumberedKey, OpenError, key_ids};
@@ -91,6 +94,7 @@ pub struct Keyring {
     keys: Mutex<Known<KeySlot, NumberedKey, NewDataKey>>,
     by_id: Mutex<LruCache<KeyId, Arc<DataKey>>>,
     system: Mutex<HashMap<KeyId, Arc<DataKey>>>,
+    destroyed: RwLock<Destroyed>,
 }
 
 impl Keyring {
@@ -104,6 +108,7 @@ impl Keyring {
             keys: Mutex::new(Known::default()),
             by_id: Mutex::new(LruCache::new(CACHE_ENTRIES)),
             system: Mutex::default(),
+            destroyed: RwLock::default(),
         }
     }
 

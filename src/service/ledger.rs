@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ed25519_dalek::SigningKey;
 
 use super::classes::ClassBook;
+use super::fate::Covers;
 use super::keyring::{KeyError, Keyring};
 use super::settings::TenantSettings;
 use crate::ids::{KeyId, Seq, TreeHash};
@@ -16,6 +17,7 @@ use crate::ledger::tile::{
 use crate::seal::payload::NumberedKey;
 use crate::seal::secret::{DataKey, IndexKey};
 use crate::store::{LedgerRecord, LedgerSecretRow, Ledgers, StoreError, StoredCheckpoint};
+use crate::time::UnixMillis;
 
 /// A ledger and its keys.
 pub struct Ledger {
@@ -29,6 +31,8 @@ pub struct Ledger {
     pub verifier: VerifierKey,
     /// Its retention classes.
     pub classes: ClassBook,
+    /// The statements by which texts went.
+    pub covers: Covers,
     settings: RwLock<Arc<TenantSettings>>,
     published: RwLock<Arc<Published>>,
 }
@@ -40,6 +44,8 @@ pub struct Published {
     pub head: StoredCheckpoint,
     /// The right edge of the tree of that size.
     pub edge: EdgeTiles,
+    /// When its last entry was recorded.
+    pub last_recorded_at: UnixMillis,
 }
 
 /// The secrets of a ledger, opened.
@@ -57,7 +63,7 @@ impl Ledger {
     pub fn new(
         record: LedgerRecord,
         keys: &LedgerKeys,
-        classes: ClassBook,
+        (classes, covers): (ClassBook, Covers),
         settings: TenantSettings,
         published: Published,
     ) -> Self {
@@ -68,6 +74,7 @@ impl Ledger {
             index_key: keys.index.clone(),
             system_key: keys.system.clone(),
             classes,
+            covers,
             settings: RwLock::new(Arc::new(settings)),
             published: RwLock::new(Arc::new(published)),
             record,

@@ -10,11 +10,14 @@ pub mod append;
 pub mod classes;
 pub mod clock;
 mod clock_guard;
+pub mod cover;
 pub mod explain;
 pub mod export;
 pub mod exports;
 pub mod failpoint;
+pub mod fate;
 mod found;
+pub mod hold;
 pub mod init;
 pub mod keyring;
 pub mod ledger;
@@ -25,12 +28,15 @@ pub mod query;
 pub mod read;
 pub mod rebuild_index;
 mod records;
+pub mod retention;
 pub mod settings;
 pub mod tenant;
+pub mod trigger;
 pub mod verify;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
 use self::append::{LedgerState, Newcomers, WriterThread};
 use self::keyring::Keyring;
@@ -66,6 +72,9 @@ pub struct Engine {
     tenants: RwLock<HashMap<TenantName, Arc<Ledger>>>,
     newcomers: Newcomers,
     founding: Mutex<()>,
+    retention: Mutex<()>,
+    destruction: Mutex<()>,
+    daily_run_at_ms: AtomicU64,
     merger: merging::MergeThread,
     _lock: DirectoryLock,
 }
@@ -89,6 +98,44 @@ impl Engine {
     /// Held while a ledger is begun.
     fn founding(&self) -> MutexGuard<'_, ()> {
         self.founding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held while it is decided what is destroyed, and while a hold is placed or lifted: neither comes between.
+    fn retention(&self) -> MutexGuard<'_, ()> {
+        self.retention
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held while something is destroyed, from its statement to its end, and while a backup is made.
+    fn destruction(&self) -> MutexGuard<'_, ()> {
+        self.destruction
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, unless something is being destroyed.
+    fn try_destruction(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.destruction.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// The operator's own ledger.
+    fn operator(&self) -> Option<Arc<Ledger>> {
+        let name = TenantName::new(DEFAULT_TENANT).ok()?;
+        self.ledger_of(&name)
+    }
+
+    /// When this process last looked whether the daily run is due, and it was not, or was made.
+    fn daily_run_at_ms(&self) -> u64 {
+        self.daily_run_at_ms.load(Ordering::Relaxed)
+    }
+
+    fn set_daily_run_at_ms(&self, at_ms: u64) {
+        self.daily_run_at_ms.store(at_ms, Ordering::Relaxed);
     }
 
     /// Opens a ledger that was begun just now: for the writer first, then for requests.

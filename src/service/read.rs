@@ -1,6 +1,7 @@
 //! Reading one event: found by seq or id, opened, and checked against its entry.
 
 use super::Engine;
+use super::fate::{Covers, Departure, Gone};
 use super::keyring::{KeyError, Keyring};
 use super::ledger::{Ledger, Published, ReadTileError};
 use crate::ids::{LookupKey, Seq};
@@ -8,7 +9,7 @@ use crate::ledger::entry::{Entry, EntryBytes, EntryError, EntryKind};
 use crate::ledger::proof::Receipt;
 use crate::seal::payload::{OpenError, open};
 use crate::seal::secret::TagLabel;
-use crate::store::{LedgerRecord, Ledgers, StoreError};
+use crate::store::{EventRow, LedgerRecord, Ledgers, StoreError};
 
 /// Why an event can't be shown.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +17,17 @@ pub enum ReadError {
     /// There is no such event.
     #[error("there is no such event")]
     NotFound,
-    /// Its payload is gone.
+    /// Its text went lawfully.
+    #[error("the text of entry {seq} is {departure}: entry {by} says so", departure = .departure.as_str())]
+    Gone {
+        /// Which.
+        seq: Seq,
+        /// How it went.
+        departure: Departure,
+        /// The statement.
+        by: Seq,
+    },
+    /// Its payload is gone, and nothing says why.
     #[error("entry {0} is there and its payload is not: run `trailkeep verify`")]
     PayloadMissing(Seq),
     /// Its entry is not an entry.
@@ -119,7 +130,13 @@ pub fn find_seq(
 
 /// Reads the event at `seq`, opens it and checks it.
 pub fn open_event(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<StoredEvent, ReadError> {
-    open_stored(&engine.ledgers, &engine.keyring, &ledger.record, seq)
+    open_stored(
+        &engine.ledgers,
+        &engine.keyring,
+        &ledger.record,
+        &ledger.covers,
+        seq,
+    )
 }
 
 /// The same, from the files alone.
@@ -127,12 +144,20 @@ pub(super) fn open_stored(
     ledgers: &Ledgers,
     keyring: &Keyring,
     record: &LedgerRecord,
+    covers: &Covers,
     seq: Seq,
 ) -> Result<StoredEvent, ReadError> {
-    let (entry_bytes, payload) = ledgers
-        .event(record.number, seq)?
-        .ok_or(ReadError::NotFound)?;
+    let found = ledgers.event(record.number, seq)?;
+    let EventRow {
+        entry: entry_bytes,
+        payload,
+        mark,
+    } = found.ok_or(ReadError::NotFound)?;
     let entry = Entry::decode(&entry_bytes).map_err(|error| ReadError::Entry { seq, error })?;
+    // Asked after the row was read: what is stated gone meanwhile is not shown.
+    if let Some(Gone { departure, by, .. }) = covers.gone(&entry, mark) {
+        return Err(ReadError::Gone { seq, departure, by });
+    }
     let payload = payload.ok_or(ReadError::PayloadMissing(seq))?;
     let origin = &record.origin;
     let keys = keyring
@@ -154,11 +179,11 @@ pub fn receipt(
     published: &Published,
     seq: Seq,
 ) -> Result<Receipt, ReadError> {
-    let (entry, _) = engine
+    let entries = engine
         .ledgers
-        .event(ledger.record.number, seq)?
-        .ok_or(ReadError::NotFound)?;
-    Ok(ledger.receipt(&engine.ledgers, published, seq, entry)?)
+        .entries(ledger.record.number, seq.get()..seq.get() + 1)?;
+    let entry = entries.first().ok_or(ReadError::NotFound)?;
+    Ok(ledger.receipt(&engine.ledgers, published, seq, *entry)?)
 }
 
 /// Whether an entry is an application's event.

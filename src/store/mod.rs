@@ -10,7 +10,7 @@ mod sqlite;
 use std::path::PathBuf;
 
 pub use sqlite::index::{Index, MergeStep};
-pub use sqlite::ledgers::{EventRow, Ledgers, StoredCheckpoint};
+pub use sqlite::ledgers::{EventRow, ExpiryRow, Ledgers, Mark, OpenJob, StoredCheckpoint};
 pub use sqlite::vault::{
     ApiKeyRow, DataKeyRow, LedgerSecretRow, NewDataKey, NewPerson, PersonRow, SealedRecordRow,
     Vault, VaultChanges, Watermark,
@@ -19,6 +19,7 @@ pub use sqlite::vault::{
 use crate::ids::{ClassNumber, LedgerNumber, LookupKey, Origin, PersonReference, Seq, TenantName};
 use crate::ledger::entry::EntryBytes;
 use crate::ledger::tile::TileCoordinate;
+use crate::time::UnixMillis;
 
 /// A ledger as the store knows it.
 #[derive(Clone, Debug)]
@@ -46,6 +47,66 @@ pub struct Row {
     pub states: Option<Statement>,
 }
 
+/// How the text of an event went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// At the end of its time.
+    Expired,
+    /// Because a person asked.
+    Erased,
+}
+
+impl Departure {
+    /// The state's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Erased => "erased",
+        }
+    }
+
+    /// The state of a word.
+    fn of_word(word: &str) -> Option<Self> {
+        [Self::Expired, Self::Erased]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+    }
+}
+
+/// Why single events went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CoverCause {
+    /// A person asked.
+    Request,
+    /// Something happened to their record, and their time ended.
+    Trigger,
+}
+
+impl CoverCause {
+    /// The word of the statement's section.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Trigger => "trigger",
+        }
+    }
+
+    /// The kind of its statements in the store.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Request => "covers-request",
+            Self::Trigger => "covers-trigger",
+        }
+    }
+
+    /// The cause of a kind of statement.
+    pub fn of_kind(kind: &str) -> Option<Self> {
+        [Self::Request, Self::Trigger]
+            .into_iter()
+            .find(|cause| cause.kind() == kind)
+    }
+}
+
 /// What a system entry states for other entries, beside its text: rows by which it is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Statement {
@@ -58,10 +119,24 @@ pub enum Statement {
     },
     /// A policy, as loaded, changed or dropped.
     Policy,
-    /// Events that expired.
-    Expiry,
+    /// Events that expired: those of a class that were recorded before a moment.
+    Expiry {
+        /// Their class.
+        class: ClassNumber,
+        /// The moment.
+        recorded_before: UnixMillis,
+        /// Those of them that a hold keeps: they stay, and the next run looks at them again.
+        held: Vec<Seq>,
+        /// Those that a hold kept from an earlier run, and that go now.
+        released: Vec<Seq>,
+    },
     /// Single events that went.
-    Covers,
+    Covers {
+        /// Why.
+        cause: CoverCause,
+        /// The events, ascending.
+        items: Vec<Seq>,
+    },
 }
 
 impl Statement {
@@ -70,9 +145,14 @@ impl Statement {
         match self {
             Self::Class { .. } => None,
             Self::Policy => Some("policy"),
-            Self::Expiry => Some("expiry"),
-            Self::Covers => Some("covers"),
+            Self::Expiry { .. } => Some("expiry"),
+            Self::Covers { cause, .. } => Some(cause.kind()),
         }
+    }
+
+    /// Whether what it states is still to be done.
+    pub const fn opens_a_job(&self) -> bool {
+        matches!(self, Self::Expiry { .. } | Self::Covers { .. })
     }
 }
 

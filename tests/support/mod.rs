@@ -1,6 +1,7 @@
 //! The real program under test: a server that can be killed, commands, and a small HTTP client.
 #![allow(
     dead_code,
+    unused_imports,
     unreachable_pub,
     clippy::unwrap_used,
     reason = "each test file uses a part of this; a test fails by panicking"
@@ -13,6 +14,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+
+mod clocked;
+
+pub use clocked::{Clocked, Random};
 
 /// The program.
 pub fn trailkeep() -> Command {
@@ -50,9 +55,19 @@ impl Directory {
     }
 
     fn made_at(temporary: tempfile::TempDir, path: PathBuf) -> Self {
+        Self::made_with(temporary, path, &[])
+    }
+
+    /// The same with environment variables set.
+    pub fn made_with(
+        temporary: tempfile::TempDir,
+        path: PathBuf,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let output = trailkeep()
             .args(["init", "--name", "audit.example.com", "--json", "--dir"])
             .arg(&path)
+            .envs(environment.iter().copied())
             .output();
         let made: Value = serde_json::from_slice(&succeeded(&output.unwrap()).stdout).unwrap();
         let public_key = temporary.path().join("public.pem");
@@ -111,9 +126,15 @@ impl Directory {
 
     /// Serves with environment variables set.
     pub fn serve_with(&self, environment: &[(&str, &str)]) -> Server {
+        self.serve_as(&[], environment)
+    }
+
+    /// Serves with more arguments and environment variables.
+    pub fn serve_as(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Server {
         let mut child = trailkeep()
             .args(["serve", "--listen", "127.0.0.1:0", "--dir"])
             .arg(&self.path)
+            .args(arguments)
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -107,7 +107,7 @@ async fn write_events(
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(serve(engine, listener, async {
+    let server = tokio::spawn(serve(engine, listener, None, async {
         let _ = stopped.await;
     }));
     print_line(&format!(

@@ -13,21 +13,23 @@ mod writer;
 pub use error::AppendError;
 pub(super) use error::Refusal;
 pub(super) use extension::{Extended, Extension};
-pub(super) use prepare::{lookup_keys, person_tag, prepare_system};
+pub(super) use prepare::{lookup_keys, person_tag, prepare_statement, prepare_system};
 pub use thread::{StoppedBadly, WriterThread};
 pub(super) use writer::{LedgerState, Newcomers, Writer};
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::ids::{ClassNumber, Commitment, LedgerNumber, LookupKey, PersonReference, Seq};
+use crate::ids::{ClassNumber, Commitment, LedgerNumber, LookupKey, PersonReference, Seq, Tag};
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
 use crate::ledger::event::Event;
-use crate::policy::Policy;
+use crate::policy::{KeyPeriod, Policy};
 use crate::seal::secret::TagLabel;
 use crate::service::classes::{Class, class_for, policies_of};
+use crate::service::fate::Departure;
 use crate::service::keyring::Needs;
 use crate::service::ledger::{Ledger, Published};
-use crate::service::read::open_event;
+use crate::service::read::{ReadError, open_event};
 use crate::service::{Engine, blocking};
 use crate::store::Statement;
 use crate::time::UnixMillis;
@@ -63,7 +65,12 @@ pub(super) struct Submission {
     pub(super) needs: Needs,
     /// The index's merged end before the ids were looked up.
     pub(super) looked_up_below: Seq,
+    /// When it may be recorded: what it says holds in this time, from inclusive, to exclusive.
+    pub(super) recorded_within: Range<UnixMillis>,
 }
+
+/// At any time.
+const EVER: Range<UnixMillis> = UnixMillis::new(0)..UnixMillis::new(u64::MAX);
 
 impl Submission {
     fn bytes(&self) -> usize {
@@ -83,16 +90,38 @@ pub(super) struct Accepted {
 pub struct Appended {
     /// Its id, given or added.
     pub id: String,
-    /// Its entry.
-    pub entry: EntryBytes,
-    /// Whether it had been recorded before this request.
-    pub duplicate: bool,
+    /// What became of it.
+    pub result: AppendedAs,
+}
+
+/// What became of one event of an append.
+#[derive(Clone, Copy, Debug)]
+pub enum AppendedAs {
+    /// It was written just now.
+    New(EntryBytes),
+    /// It had been recorded before.
+    Before(EntryBytes),
+    /// It had been recorded, and its text has gone since: nothing was written.
+    Gone(Departure),
 }
 
 impl Appended {
+    /// Its entry, while it can be told which it is.
+    pub const fn entry(&self) -> Option<&EntryBytes> {
+        match &self.result {
+            AppendedAs::New(entry) | AppendedAs::Before(entry) => Some(entry),
+            AppendedAs::Gone(_) => None,
+        }
+    }
+
+    /// Whether it had been recorded before this request.
+    pub const fn is_duplicate(&self) -> bool {
+        !matches!(self.result, AppendedAs::New(_))
+    }
+
     /// Where it stands.
     pub fn decoded(&self) -> Option<Entry> {
-        Entry::decode(&self.entry).ok()
+        Entry::decode(self.entry()?).ok()
     }
 }
 
@@ -156,6 +185,16 @@ pub(super) fn append_statement(
     append_prepared(writer, ledger, PreparedEvent { states, ..system })
 }
 
+/// Appends statements together, all or none, recorded at a moment or later. Gives the seq of the first.
+pub(super) fn append_statements(
+    writer: &WriterThread,
+    ledger: &Ledger,
+    statements: Vec<PreparedEvent>,
+    from: UnixMillis,
+) -> Result<Seq, AppendError> {
+    append_all(writer, ledger, statements, from..EVER.end)
+}
+
 /// Appends the system event of a read, with the persons whose events it showed.
 pub(super) fn append_read(
     writer: &WriterThread,
@@ -176,11 +215,21 @@ fn append_prepared(
     ledger: &Ledger,
     event: PreparedEvent,
 ) -> Result<Seq, AppendError> {
+    append_all(writer, ledger, vec![event], EVER)
+}
+
+fn append_all(
+    writer: &WriterThread,
+    ledger: &Ledger,
+    events: Vec<PreparedEvent>,
+    recorded_within: Range<UnixMillis>,
+) -> Result<Seq, AppendError> {
     let submission = Submission {
         ledger: ledger.record.number,
-        events: vec![event],
+        events,
         needs: Needs::default(),
         looked_up_below: Seq::new(0),
+        recorded_within,
     };
     let answer = writer.push(submission)?;
     let accepted = answer
@@ -198,32 +247,33 @@ fn append_prepared(
 type Answer = tokio::sync::oneshot::Receiver<Result<Accepted, Refusal>>;
 
 /// Looks the ids up, seals what is new and queues it. Gives where the answer will come, if anything is
-/// new, and the entries of what is recorded already.
+/// new, and what is recorded already.
 fn submit(
     engine: &Engine,
     ledger: &Ledger,
     events: &[Event],
-) -> Result<(Option<Answer>, Vec<Option<EntryBytes>>), AppendError> {
+) -> Result<(Option<Answer>, Vec<Recorded>), AppendError> {
     let looked_up_below = engine.index.merged_end(ledger.record.number);
     let recorded = find_recorded(engine, ledger, events)?;
-    let now = engine.clock.wall();
+    // Recorded time does not step back, whatever the clock does.
+    let now = engine.clock.wall().max(ledger.published().last_recorded_at);
+    let mut recorded_within = EVER;
     let mut needs = Needs::default();
     let mut prepared = Vec::with_capacity(events.len());
     let classes = classes_of(engine, ledger, events, &recorded, now)?;
     for (event, class) in events.iter().zip(&classes) {
         if let Some(class) = class {
             let keyring = &engine.keyring;
-            let sealed = prepare::prepare_event(keyring, ledger, event, class, now, &mut needs)?;
+            let period = key_period(ledger, event, class, now);
+            let bounds = period.bounds();
+            // A key serves its period alone: so it can go when the period has.
+            recorded_within.start = recorded_within.start.max(bounds.start);
+            recorded_within.end = recorded_within.end.min(bounds.end);
+            let key_slot = (class.number, period);
+            let sealed = prepare::prepare_event(keyring, ledger, event, key_slot, &mut needs)?;
             prepared.push(sealed);
         }
     }
-    let recorded = recorded
-        .into_iter()
-        .map(|recorded| match recorded {
-            Recorded::Before(entry) => Some(entry),
-            Recorded::New | Recorded::EarlierInRequest => None,
-        })
-        .collect();
     if prepared.is_empty() {
         return Ok((None, recorded));
     }
@@ -232,6 +282,7 @@ fn submit(
         events: prepared,
         needs,
         looked_up_below,
+        recorded_within,
     };
     Ok((Some(engine.writer.push(submission)?), recorded))
 }
@@ -256,7 +307,7 @@ fn classes_of(
                 );
                 Some(policies.map_err(|error| AppendError::Class { position, error })?)
             }
-            Recorded::Before(_) | Recorded::EarlierInRequest => None,
+            Recorded::Before(_) | Recorded::Gone(_) | Recorded::EarlierInRequest => None,
         });
     }
     let class = |(event, policies): (&Event, &Option<Vec<Arc<Policy>>>)| {
@@ -269,9 +320,22 @@ fn classes_of(
     events.iter().zip(&applying).map(class).collect()
 }
 
+/// The time that the data keys of an event serve: a record's whole life where something that happens to it starts
+/// the clock, else a week or a month.
+fn key_period(ledger: &Ledger, event: &Event, class: &Class, now: UnixMillis) -> KeyPeriod {
+    match &event.facts().record {
+        Some(record) if class.after.is_none() => {
+            KeyPeriod::Record(ledger.index_key.tag(TagLabel::Record, "", record))
+        }
+        _ => KeyPeriod::of(now, class.after),
+    }
+}
+
+/// Whether an event of a request is recorded.
 enum Recorded {
     New,
     Before(EntryBytes),
+    Gone(Departure),
     EarlierInRequest,
 }
 
@@ -303,7 +367,13 @@ fn find_recorded(
             recorded.push(Recorded::New);
             continue;
         };
-        let stored = open_event(engine, ledger, seq)?;
+        let stored = match open_event(engine, ledger, seq) {
+            Err(ReadError::Gone { departure, .. }) => {
+                recorded.push(Recorded::Gone(departure));
+                continue;
+            }
+            stored => stored?,
+        };
         let text = stored
             .sections
             .iter()
@@ -316,7 +386,35 @@ fn find_recorded(
         }
         recorded.push(Recorded::Before(stored.entry_bytes));
     }
+    find_gone(engine, ledger, events, &mut recorded)?;
     Ok(recorded)
+}
+
+/// Which of the events that seem new were recorded once and went.
+fn find_gone(
+    engine: &Engine,
+    ledger: &Ledger,
+    events: &[Event],
+    recorded: &mut [Recorded],
+) -> Result<(), AppendError> {
+    if ledger.covers.is_empty() {
+        return Ok(());
+    }
+    let tag = |event: &Event| {
+        let id = event.facts().id.as_deref().unwrap_or_default();
+        ledger.index_key.tag(TagLabel::EventId, "", id)
+    };
+    let tags: Vec<Tag> = events.iter().map(tag).collect();
+    let number = ledger.record.number;
+    let gone = engine
+        .ledgers
+        .gone_ids(number, &tags, engine.clock.wall())?;
+    for (recorded, gone) in recorded.iter_mut().zip(gone) {
+        if let (Recorded::New, Some(departure)) = (&recorded, gone) {
+            *recorded = Recorded::Gone(departure);
+        }
+    }
+    Ok(())
 }
 
 fn same_sections(one: &Event, other: &Event) -> bool {
@@ -341,7 +439,7 @@ fn without_received<'a>(
 fn join(
     ledger: &Ledger,
     events: &[Event],
-    recorded: Vec<Option<EntryBytes>>,
+    recorded: Vec<Recorded>,
     accepted: Option<Accepted>,
 ) -> Outcome {
     let published = accepted.as_ref().map_or_else(
@@ -352,23 +450,24 @@ fn join(
         .map(|accepted| accepted.entries)
         .unwrap_or_default()
         .into_iter();
-    let mut entries: std::collections::HashMap<String, EntryBytes> =
+    let mut results: std::collections::HashMap<String, AppendedAs> =
         std::collections::HashMap::new();
     let mut joined = Vec::with_capacity(events.len());
     for (event, recorded) in events.iter().zip(recorded) {
         let id = event.facts().id.clone().unwrap_or_default();
-        let earlier = recorded.or_else(|| entries.get(&id).copied());
-        let duplicate = earlier.is_some();
-        // An event is either recorded, a repetition within the request, or written just now, in this order.
-        let Some(entry) = earlier.or_else(|| written.next()) else {
-            continue;
+        let result = match recorded {
+            Recorded::New => written.next().map(AppendedAs::New),
+            Recorded::Before(entry) => Some(AppendedAs::Before(entry)),
+            Recorded::Gone(departure) => Some(AppendedAs::Gone(departure)),
+            Recorded::EarlierInRequest => results.get(&id).map(|earlier| match *earlier {
+                AppendedAs::New(entry) => AppendedAs::Before(entry),
+                other => other,
+            }),
         };
-        entries.insert(id.clone(), entry);
-        joined.push(Appended {
-            id,
-            entry,
-            duplicate,
-        });
+        // Every new event of an accepted submission was written.
+        let Some(result) = result else { continue };
+        results.entry(id.clone()).or_insert(result);
+        joined.push(Appended { id, result });
     }
     Outcome {
         events: joined,

@@ -8,26 +8,24 @@ use crate::ledger::event::{Event, Facts, Person};
 use crate::policy::KeyPeriod;
 use crate::seal::payload::{EVENT_NONCE_BYTES, KeySet, NumberedKey, seal};
 use crate::seal::secret::{IndexKey, TagLabel, random_bytes};
-use crate::service::classes::Class;
 use crate::service::keyring::{KeyError, KeySlot, Keyring, Needs};
 use crate::service::ledger::Ledger;
-use crate::time::UnixMillis;
+use crate::store::Statement;
 
 /// Seals an event of an application. What it needs in the vault joins `needs`.
 pub(super) fn prepare_event(
     keyring: &Keyring,
     ledger: &Ledger,
     event: &Event,
-    class: &Class,
-    now: UnixMillis,
+    (class, period): (ClassNumber, KeyPeriod),
     needs: &mut Needs,
 ) -> Result<PreparedEvent, AppendError> {
     let facts = event.facts();
     let slot = |person| KeySlot {
         ledger: ledger.record.number,
         person,
-        class: class.number,
-        period: KeyPeriod::of(now, class.after),
+        class,
+        period,
     };
     let origin = &ledger.record.origin;
     let subject_tags = facts
@@ -58,7 +56,7 @@ pub(super) fn prepare_event(
     let sealed = seal_under(origin, keys, &sections)?;
     Ok(PreparedEvent {
         kind: EntryKind::Event,
-        class: class.number,
+        class,
         lookups,
         ..sealed
     })
@@ -71,6 +69,21 @@ pub(in crate::service) fn prepare_system(
     sections: &[(&str, &[u8])],
 ) -> Result<PreparedEvent, AppendError> {
     seal_under(ledger_origin, vec![system_key.clone()], sections)
+}
+
+/// Seals a system event that states something for others, with a nonce from which its items' salts come.
+pub(in crate::service) fn prepare_statement(
+    ledger: &Ledger,
+    nonce: [u8; EVENT_NONCE_BYTES],
+    sections: &[(&str, &[u8])],
+    states: Statement,
+) -> Result<PreparedEvent, AppendError> {
+    let keys = vec![ledger.system_key.clone()];
+    let sealed = seal_with(&ledger.record.origin, keys, nonce, sections)?;
+    Ok(PreparedEvent {
+        states: Some(states),
+        ..sealed
+    })
 }
 
 /// The keys by which an event is found, the event id's first. `reference` gives a person's reference;
@@ -148,8 +161,17 @@ fn seal_under(
     keys: Vec<NumberedKey>,
     sections: &[(&str, &[u8])],
 ) -> Result<PreparedEvent, AppendError> {
-    let keys = KeySet::new(keys).ok_or(AppendError::TooManySubjects)?;
     let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes().map_err(KeyError::from)?;
+    seal_with(origin, keys, nonce, sections)
+}
+
+fn seal_with(
+    origin: &crate::ids::Origin,
+    keys: Vec<NumberedKey>,
+    nonce: [u8; EVENT_NONCE_BYTES],
+    sections: &[(&str, &[u8])],
+) -> Result<PreparedEvent, AppendError> {
+    let keys = KeySet::new(keys).ok_or(AppendError::TooManySubjects)?;
     let sealed = seal(origin, &keys, nonce, sections).ok_or(AppendError::Unsealable)?;
     Ok(PreparedEvent {
         kind: EntryKind::System,

@@ -14,12 +14,13 @@ use crate::ids::{LedgerNumber, LookupKey, Seq};
 use crate::ledger::chain::ChainHead;
 use crate::ledger::entry::{EntryBytes, EntryKind};
 use crate::ledger::tile::EdgeTiles;
+use crate::seal::payload::key_ids;
 use crate::service::clock_guard::ClockGuard;
 use crate::service::failpoint::FailPoint;
-use crate::service::keyring::Keyring;
+use crate::service::keyring::{Destroyed, Keyring};
 use crate::service::ledger::{Ledger, Published};
 use crate::store::directory::free_bytes;
-use crate::store::{Index, LedgerBatch, Ledgers, StoreError, Watermark};
+use crate::store::{ExpiryRow, Index, LedgerBatch, Ledgers, Statement, StoreError, Watermark};
 use crate::time::{Clock, UnixMillis};
 
 /// The vault's memory of the head is at most this late.
@@ -109,8 +110,13 @@ impl Writer {
             return Ok(());
         }
         let batch = self.refuse_closed(batch);
+        // No key is destroyed while a batch is written.
+        let keyring = Arc::clone(&self.keyring);
+        let destroyed = keyring.hold_still();
+        let (batch, stale) = self.split_stale(batch, now, &destroyed);
         // Ids that came meanwhile go back to be compared, outside of this thread.
-        let (batch, repeated) = self.split_repeated(batch);
+        let (batch, mut repeated) = self.split_repeated(batch);
+        repeated.extend(stale);
 
         // Durability point 1: the data keys. A crash after it leaves keys that no event uses.
         FailPoint::BeforeVaultCommit.reach();
@@ -180,6 +186,25 @@ impl Writer {
         open
     }
 
+    /// Submissions that were sealed for another time, or under a key that went: they go back to be sealed anew.
+    fn split_stale(
+        &self,
+        batch: Vec<Waiting>,
+        now: UnixMillis,
+        destroyed: &Destroyed,
+    ) -> (Vec<Waiting>, Vec<Waiting>) {
+        batch.into_iter().partition(|waiting| {
+            let submission = &waiting.submission;
+            let last = self.states[&submission.ledger].chain.last_recorded_at;
+            let is_free = |event: &PreparedEvent| {
+                let keys = key_ids(&event.payload).unwrap_or_default();
+                destroyed.is_free_of(keys.into_iter(), &event.lookups)
+            };
+            submission.recorded_within.contains(&now.max(last))
+                && submission.events.iter().all(is_free)
+        })
+    }
+
     /// Submissions with an id that the ledger, or an earlier one of this batch, already has.
     fn split_repeated(&self, batch: Vec<Waiting>) -> (Vec<Waiting>, Vec<Waiting>) {
         let mut ids: HashSet<(LedgerNumber, LookupKey)> = HashSet::new();
@@ -236,6 +261,10 @@ impl Writer {
 
     fn advance(&mut self, batch: LedgerBatch, chain: ChainHead, edge: EdgeTiles) -> Arc<Published> {
         let first = batch.expected_size;
+        let ledger = &self.states[&batch.ledger].ledger;
+        for (row, seq) in batch.rows.iter().zip(first..) {
+            note_statement(ledger, Seq::new(seq), row.states.as_ref());
+        }
         let rows = batch
             .rows
             .into_iter()
@@ -254,6 +283,7 @@ impl Writer {
         state.ledger.publish(Published {
             head: batch.checkpoint,
             edge,
+            last_recorded_at: chain.last_recorded_at,
         });
         state.ledger.published()
     }
@@ -300,6 +330,23 @@ impl Writer {
             }
         }
         Ok(())
+    }
+}
+
+/// A statement is on disk: from here on nobody gets the texts that it covers.
+fn note_statement(ledger: &Ledger, seq: Seq, statement: Option<&Statement>) {
+    match statement {
+        Some(Statement::Expiry {
+            class,
+            recorded_before,
+            ..
+        }) => ledger.covers.add_expiry(ExpiryRow {
+            statement: seq,
+            class: *class,
+            recorded_before: *recorded_before,
+        }),
+        Some(Statement::Covers { cause, .. }) => ledger.covers.add_cause(seq, *cause),
+        Some(Statement::Class { .. } | Statement::Policy) | None => {}
     }
 }
 

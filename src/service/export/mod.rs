@@ -139,6 +139,9 @@ pub enum ExportError {
         "the disk with the data directory has less than its reserve left: make room, or ask for a smaller range"
     )]
     Full,
+    /// Events of a selection went while it was written.
+    #[error("events of this selection went while it was written: ask again")]
+    Changed,
     /// Somebody stopped it.
     #[error("the export was cancelled")]
     Cancelled,

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::rows::neighbours;
 use super::{ExportError, ExportRequest, OlderHead, Scope};
 use crate::bundle::line::ALWAYS_DISCLOSED;
 use crate::bundle::manifest::{Proof, Recorded, SeqRange};
@@ -89,6 +90,14 @@ impl Plan {
         self.seqs.count()
     }
 
+    /// Takes out of a selection what went since it was made.
+    pub fn drop_gone(&mut self, engine: &Engine, ledger: &Ledger) -> Result<(), ExportError> {
+        if let Seqs::Selection(seqs) = &self.seqs {
+            self.seqs = Seqs::Selection(still_there(engine, ledger, seqs)?);
+        }
+        Ok(())
+    }
+
     /// The entry that records the export.
     pub fn export_seq(&self) -> Seq {
         self.export_seq
@@ -115,7 +124,10 @@ pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<
     let (first, end) = ends(engine, ledger, &request.scope, size)?;
     let seqs = match &request.action {
         None => Seqs::Range(first, Seq::new(end.get() - 1)),
-        Some(action) => Seqs::Selection(selected(engine, ledger, action, first, end)?),
+        Some(action) => {
+            let found = selected(engine, ledger, action, first, end)?;
+            Seqs::Selection(still_there(engine, ledger, &found)?)
+        }
     };
     let export_seq = record(engine, ledger, &request, &seqs)?;
     let recorded = covered_time(engine, ledger, &request.scope, end)?;
@@ -209,6 +221,25 @@ fn selected(
             _ => return Ok(seqs),
         }
     }
+}
+
+/// Those whose texts have not gone.
+fn still_there(engine: &Engine, ledger: &Ledger, seqs: &[u64]) -> Result<Vec<u64>, ExportError> {
+    let number = ledger.record.number;
+    let mut there = Vec::with_capacity(seqs.len());
+    for near in neighbours(seqs) {
+        let range = near[0]..near[near.len() - 1] + 1;
+        let marks = engine.ledgers.marks(number, range.clone())?;
+        for (seq, bytes) in engine.ledgers.entry_rows(number, range)? {
+            let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
+            let mark = marks.get(&seq).copied().unwrap_or_default();
+            if near.binary_search(&seq.get()).is_ok() && ledger.covers.gone(&entry, mark).is_none()
+            {
+                there.push(seq.get());
+            }
+        }
+    }
+    Ok(there)
 }
 
 /// The export's own entry: who, what kind, names of the filters, no value of any.

@@ -14,8 +14,10 @@ use crate::ledger::commitment::{section_digest, section_salt};
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
 use crate::seal::payload::{OpenedEvent, open};
 use crate::service::Engine;
+use crate::service::fate::Gone;
 use crate::service::ledger::Ledger;
 use crate::service::read::ReadError;
+use crate::store::Mark;
 
 /// Entries read in one transaction at most (docs/design.md, "No long readers").
 const ENTRIES_PER_READ: u64 = 1_000;
@@ -26,10 +28,24 @@ const BYTES_PER_READ: u64 = 4 << 20;
 pub(super) struct Row {
     pub(super) entry: Entry,
     pub(super) bytes: EntryBytes,
-    /// Its line for events.jsonl or statements.jsonl.
-    pub(super) line: Vec<u8>,
-    /// Its line for events.csv, and for the summary; statements have none.
-    pub(super) event: Option<(Vec<u8>, Brief)>,
+    pub(super) content: Content,
+}
+
+/// What the bundle says of an entry.
+pub(super) enum Content {
+    /// The ledger's own: its line for statements.jsonl.
+    Statement(Vec<u8>),
+    /// An event that is disclosed.
+    Event {
+        /// Its line for events.jsonl.
+        line: Vec<u8>,
+        /// Its line for events.csv.
+        cells: Vec<u8>,
+        /// For the summary.
+        brief: Brief,
+    },
+    /// An event whose text went.
+    Gone(Gone),
 }
 
 /// Reads the entries of a bundle, in order, some at a time.
@@ -42,11 +58,35 @@ pub(super) struct Rows<'a> {
     per_read: u64,
 }
 
+impl Content {
+    /// The line of a statement; nothing of anything else.
+    pub(super) fn statement(&self) -> &[u8] {
+        match self {
+            Self::Statement(line) => line,
+            Self::Event { .. } | Self::Gone(_) => &[],
+        }
+    }
+}
+
 /// An entry and its payload, as stored.
 struct Stored {
     seq: Seq,
     bytes: EntryBytes,
-    payload: Vec<u8>,
+    text: Text,
+}
+
+enum Text {
+    Payload(Vec<u8>),
+    Gone(Gone),
+}
+
+impl Text {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Payload(payload) => payload.len() as u64,
+            Self::Gone(_) => 0,
+        }
+    }
 }
 
 impl<'a> Rows<'a> {
@@ -79,7 +119,7 @@ impl<'a> Rows<'a> {
                 stored
             }
         };
-        let bytes: u64 = stored.iter().map(|row| row.payload.len() as u64).sum();
+        let bytes: u64 = stored.iter().map(|row| row.text.len()).sum();
         let each = (bytes / (end - self.next).max(1)).max(1);
         self.next = end;
         self.per_read = (BYTES_PER_READ / each).clamp(16, ENTRIES_PER_READ);
@@ -100,16 +140,14 @@ impl<'a> Rows<'a> {
         let mut entries: HashMap<Seq, Vec<u8>> = entries.into_iter().collect();
         let payloads = ledgers.payload_rows(number, *first..last + 1)?;
         let mut payloads: HashMap<Seq, Vec<u8>> = payloads.into_iter().collect();
+        // Asked after the payloads were read: what is stated gone meanwhile is not disclosed.
+        let marks = ledgers.marks(number, *first..last + 1)?;
         seqs.iter()
             .map(|seq| {
                 let seq = Seq::new(*seq);
                 let bytes = entries.remove(&seq).ok_or(ReadError::NotFound)?;
-                let payload = payloads.remove(&seq);
-                Ok(Stored {
-                    seq,
-                    bytes: EntryBytes::try_from(bytes).map_err(|_| ReadError::NotFound)?,
-                    payload: payload.ok_or(ReadError::PayloadMissing(seq))?,
-                })
+                let mark = marks.get(&seq).copied().unwrap_or_default();
+                stored(self.ledger, seq, bytes, payloads.remove(&seq), mark)
             })
             .collect()
     }
@@ -162,13 +200,25 @@ pub(super) fn read_statement(
 
 fn read_one(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Stored, ExportError> {
     let found = engine.ledgers.event(ledger.record.number, seq)?;
-    let (bytes, payload) = found.ok_or(ReadError::NotFound)?;
-    let payload = payload.ok_or(ReadError::PayloadMissing(seq))?;
-    Ok(Stored {
-        seq,
-        bytes,
-        payload,
-    })
+    let row = found.ok_or(ReadError::NotFound)?;
+    stored(ledger, seq, row.entry.to_vec(), row.payload, row.mark)
+}
+
+fn stored(
+    ledger: &Ledger,
+    seq: Seq,
+    bytes: Vec<u8>,
+    payload: Option<Vec<u8>>,
+    mark: Mark,
+) -> Result<Stored, ExportError> {
+    let bytes = EntryBytes::try_from(bytes).map_err(|_| ReadError::NotFound)?;
+    let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
+    let text = match (ledger.covers.gone(&entry, mark), payload) {
+        (Some(gone), _) => Text::Gone(gone),
+        (None, Some(payload)) => Text::Payload(payload),
+        (None, None) => return Err(ReadError::PayloadMissing(seq).into()),
+    };
+    Ok(Stored { seq, bytes, text })
 }
 
 fn render(
@@ -181,25 +231,39 @@ fn render(
     let seq = stored.seq;
     let entry = Entry::decode(&stored.bytes).map_err(|error| ReadError::Entry { seq, error })?;
     let origin = &ledger.record.origin;
+    let payload = match &stored.text {
+        Text::Payload(payload) => payload,
+        Text::Gone(gone) => {
+            return Ok(Row {
+                entry,
+                bytes: stored.bytes,
+                content: Content::Gone(*gone),
+            });
+        }
+    };
     let keys = engine
         .keyring
-        .keys_of(origin, &stored.payload)
+        .keys_of(origin, payload)
         .map_err(|error| ReadError::Key { seq, error })?;
-    let opened = open(origin, &stored.payload, &keys, &entry.commitment)
+    let opened = open(origin, payload, &keys, &entry.commitment)
         .map_err(|error| ReadError::Payload { seq, error })?;
     let is_event = entry.kind == EntryKind::Event;
     let line = disclose(seq, &opened, if is_event { redact } else { &[] })?;
     let mut written = Vec::new();
     line.write(&mut written)?;
-    let event = is_event.then(|| {
-        let row = table::row(&line, entry.recorded_at);
-        (row, Brief::of(&line, &entry, with_excerpts))
-    });
+    let content = if is_event {
+        Content::Event {
+            cells: table::row(&line, entry.recorded_at),
+            brief: Brief::of(&line, &entry, with_excerpts),
+            line: written,
+        }
+    } else {
+        Content::Statement(written)
+    };
     Ok(Row {
         entry,
         bytes: stored.bytes,
-        line: written,
-        event,
+        content,
     })
 }
 

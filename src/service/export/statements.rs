@@ -1,5 +1,5 @@
 //! The statements that stand outside of a bundle's entries and explain them: the genesis, the classes of the
-//! events, the policies of these, and the export's own entry.
+//! events, the policies of these, what covers events that went, and the export's own entry.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::ExportError;
 use super::plan::{Plan, entry_at};
-use super::rows::{Row, read_statement};
+use super::rows::{Content, Row, read_statement};
 use crate::bundle::cover::ClassSection;
 use crate::bundle::line::Line;
 use crate::bundle::manifest::ClassPolicies;
@@ -30,8 +30,10 @@ pub(super) fn explaining(
     ledger: &Ledger,
     plan: &Plan,
     classes: &BTreeSet<ClassNumber>,
+    covering: &BTreeSet<Seq>,
 ) -> Result<Explaining, ExportError> {
     let mut seqs = BTreeSet::from([Seq::new(0), plan.export_seq]);
+    seqs.extend(covering);
     let (mut policies, mut periods) = (Vec::new(), Vec::new());
     for row in engine.ledgers.classes(ledger.record.number)? {
         if !classes.contains(&row.number) {
@@ -84,7 +86,10 @@ fn find_policies(
             continue;
         }
         let row = read_statement(engine, ledger, seq)?;
-        let line = Line::parse(row.line.trim_ascii_end()).map_err(std::io::Error::other)?;
+        let Content::Statement(text) = &row.content else {
+            continue;
+        };
+        let line = Line::parse(text.trim_ascii_end()).map_err(std::io::Error::other)?;
         let policy = line
             .text("policy")
             .and_then(|text| serde_json::from_str::<PolicySection>(text).ok());

@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::bundle_writer::BundleWriter;
 use super::plan::{Plan, Seqs, question};
-use super::rows::{Row, Rows, neighbours};
+use super::rows::{Content, Row, Rows, neighbours};
 use super::statements::{Explaining, explaining};
 use super::summary::Summary;
 use super::{ExportError, ExportSummary, Exported, readme, report};
+use crate::bundle::line::Disposition;
 use crate::bundle::manifest::{Counts, FORMAT, Manifest};
 use crate::bundle::proofs::{self, ConsistencyProof, InclusionProof};
 use crate::bundle::{member, table};
@@ -23,6 +24,8 @@ use crate::ledger::note::public_key_pem;
 use crate::ledger::tile::{InclusionPaths, consistency_path, encode_entry_bundle};
 use crate::seal::spool::{Spool, SpoolWriter};
 use crate::service::Engine;
+use crate::service::cover::ItemTrees;
+use crate::service::fate::Departure;
 use crate::service::ledger::{Ledger, LedgerKeys, Published, StoredTiles};
 use crate::store::directory::free_bytes;
 
@@ -37,6 +40,9 @@ struct Walked {
     table: Spool,
     lines: Spool,
     entries: Spool,
+    dispositions: Spool,
+    /// The statements by which texts of the range went.
+    covering: BTreeSet<Seq>,
 }
 
 /// Writes the bundle of a plan. `progress` hears how many entries of how many are done.
@@ -53,10 +59,10 @@ pub fn write(
     bundle.add(member::README, readme::text(ledger, plan).as_bytes())?;
     let classes = write_entries(engine, ledger, plan, &mut bundle)?;
     let mut walked = write_events(engine, ledger, plan, &mut bundle, cancelled, progress)?;
-    let explaining = explaining(engine, ledger, plan, &classes)?;
+    let explaining = explaining(engine, ledger, plan, &classes, &walked.covering)?;
     write_statements(plan, &explaining, &mut walked, &mut bundle)?;
-    // Nothing of the range is destroyed before destruction exists; each event was disclosed above.
-    bundle.add(member::DISPOSITIONS, b"")?;
+    bundle.start(member::DISPOSITIONS)?;
+    io::copy(&mut walked.dispositions.reader(), &mut bundle)?;
     bundle.start(member::TABLE)?;
     io::copy(&mut walked.table.reader(), &mut bundle)?;
 
@@ -156,6 +162,9 @@ fn write_events(
     let directory = engine.directory.path();
     let mut table = SpoolWriter::new(directory)?;
     let (mut lines, mut entries) = (SpoolWriter::new(directory)?, SpoolWriter::new(directory)?);
+    let mut dispositions = SpoolWriter::new(directory)?;
+    let mut trees = ItemTrees::new(&engine.ledgers, ledger);
+    let mut covering = BTreeSet::new();
     let mut counts = Counts::default();
     let mut summary = Summary::default();
     table.write_all(&table::header())?;
@@ -174,15 +183,32 @@ fn write_events(
         }
         for row in some {
             counts.entries += 1;
-            if let Some((cells, brief)) = row.event {
-                counts.disclosed += 1;
-                bundle.write_all(&row.line)?;
-                table.write_all(&cells)?;
-                summary.add(brief);
-            } else {
-                counts.statements += 1;
-                lines.write_all(&row.line)?;
-                entries.write_all(&encode_entry_bundle(&[row.bytes]))?;
+            match row.content {
+                Content::Event { line, cells, brief } => {
+                    counts.disclosed += 1;
+                    bundle.write_all(&line)?;
+                    table.write_all(&cells)?;
+                    summary.add(brief);
+                }
+                Content::Statement(line) => {
+                    counts.statements += 1;
+                    lines.write_all(&line)?;
+                    entries.write_all(&encode_entry_bundle(&[row.bytes]))?;
+                }
+                // A selection is of what there is: one of its events went since it was made.
+                Content::Gone(_) if plan.seqs.range().is_none() => {
+                    return Err(ExportError::Changed);
+                }
+                Content::Gone(gone) => {
+                    match gone.departure {
+                        Departure::Expired => counts.expired += 1,
+                        Departure::Erased => counts.erased += 1,
+                    }
+                    covering.insert(gone.by);
+                    let seq = row.entry.seq;
+                    let fate = trees.fate(seq, gone)?;
+                    Disposition { seq, fate }.write(&mut dispositions)?;
+                }
             }
         }
         progress(counts.entries, plan.entries());
@@ -193,6 +219,8 @@ fn write_events(
         table: table.finish()?,
         lines: lines.finish()?,
         entries: entries.finish()?,
+        dispositions: dispositions.finish()?,
+        covering,
     })
 }
 
@@ -213,7 +241,7 @@ fn write_statements(
     bundle.start(member::STATEMENTS)?;
     let lines = |rows: &[Row]| {
         rows.iter()
-            .flat_map(|row| row.line.clone())
+            .flat_map(|row| row.content.statement().to_vec())
             .collect::<Vec<u8>>()
     };
     bundle.write_all(&lines(before))?;

@@ -14,6 +14,7 @@ use crate::ledger::tile::{
 use crate::policy::Policy;
 use crate::service::append::LedgerState;
 use crate::service::classes::{Class, ClassBook, StatedPolicy};
+use crate::service::fate::Covers;
 use crate::service::ledger::{Ledger, Published, ReadTileError};
 use crate::service::read::{ReadError, open_stored};
 use crate::store::{LedgerRecord, Ledgers, StoreError, StoredCheckpoint};
@@ -61,16 +62,18 @@ pub(super) fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<Ledger
     let chain = read_chain_head(files, record.number, head.size)
         .map_err(|error| damaged(error.to_string()))?;
     let classes = load_classes(files, record).map_err(|error| damaged(error.to_string()))?;
+    let covers = Covers::load(&files.ledgers, record.number)?;
     let settings = crate::service::settings::load(&files.keyring, record)?;
     let published = Published {
         head,
         edge: edge.clone(),
+        last_recorded_at: chain.last_recorded_at,
     };
     Ok(LedgerState {
         ledger: Arc::new(Ledger::new(
             record.clone(),
             &keys,
-            classes,
+            (classes, covers),
             settings,
             published,
         )),
@@ -123,11 +126,17 @@ fn load_classes(files: &Files, record: &LedgerRecord) -> Result<ClassBook, Class
         let class = class.filter(|class| class.number == row.number);
         book.add(class.ok_or(ClassesError::Class(row.number.get()))?);
     }
-    for (seq, kind) in files.ledgers.statements(record.number)? {
+    for (seq, kind, _) in files.ledgers.statements(record.number)? {
         if kind != "policy" {
             continue;
         }
-        let opened = open_stored(&files.ledgers, &files.keyring, record, seq)?;
+        let opened = open_stored(
+            &files.ledgers,
+            &files.keyring,
+            record,
+            &Covers::default(),
+            seq,
+        )?;
         let section = opened.section("policy");
         let text = section
             .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok())
@@ -168,14 +177,12 @@ fn read_chain_head(files: &Files, ledger: LedgerNumber, size: u64) -> Result<Cha
     let Some(last) = size.checked_sub(1) else {
         return Ok(ChainHead::EMPTY);
     };
-    let (bytes, _) = files
-        .ledgers
-        .event(ledger, Seq::new(last))?
-        .ok_or(HeadError::Missing)?;
-    let entry = Entry::decode(&bytes)?;
+    let found = files.ledgers.entries(ledger, last..size)?;
+    let bytes = found.first().ok_or(HeadError::Missing)?;
+    let entry = Entry::decode(bytes)?;
     Ok(ChainHead {
         next: Seq::new(size),
-        last_leaf: leaf_hash(&bytes),
+        last_leaf: leaf_hash(bytes),
         last_recorded_at: entry.recorded_at,
     })
 }

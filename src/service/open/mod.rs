@@ -6,6 +6,7 @@ mod ledger;
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 
 use crate::ids::TenantName;
@@ -18,6 +19,7 @@ use crate::service::keyring::{KeyError, Keyring};
 use crate::service::ledger::{Ledger, LedgerKeys};
 use crate::service::merging::MergeThread;
 use crate::service::policies::{self, PoliciesError};
+use crate::service::retention::daily::finish_open;
 use crate::store::directory::{DataDirectory, DirectoryLock};
 use crate::store::{Index, LedgerRecord, Ledgers, StoreError, Vault};
 use crate::time::{Clock, UnixMillis};
@@ -212,10 +214,18 @@ impl Files {
             tenants: RwLock::new(tenants),
             newcomers,
             founding: Mutex::new(()),
+            retention: Mutex::new(()),
+            destruction: Mutex::new(()),
+            daily_run_at_ms: AtomicU64::new(0),
             merger,
             _lock: lock,
         };
         policies::state_changes(&engine)?;
+        // What goes is shown to nobody since it was stated; that it is not all destroyed yet must not keep the rest
+        // from being served.
+        if let Err(error) = finish_open(&engine) {
+            tracing::error!(%error, "a destroying job could not be finished; it is tried again");
+        }
         Ok(engine)
     }
 }

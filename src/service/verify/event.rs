@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use lru::LruCache;
 
+use super::cover::CoverCheck;
 use super::{ENTRIES_PER_READ, Findings, Subject};
 use crate::ids::{LedgerNumber, LookupKey, PersonReference, Seq, Tag};
 use crate::ledger::entry::{Entry, EntryKind};
@@ -14,9 +15,10 @@ use crate::ledger::event::Facts;
 use crate::seal::payload::{OpenedEvent, key_ids, open};
 use crate::seal::secret::TagLabel;
 use crate::service::append::{lookup_keys, person_tag};
+use crate::service::fate::{Departure, Gone};
 use crate::service::keyring::KeyError;
 use crate::service::ledger::LedgerKeys;
-use crate::store::{ClassRow, LedgerRecord, StoreError};
+use crate::store::{ClassRow, LedgerRecord, Mark, StoreError};
 
 /// Persons remembered while verifying.
 const PERSONS_REMEMBERED: NonZeroUsize = NonZeroUsize::new(100_000).expect("not zero");
@@ -26,6 +28,9 @@ const PERSONS_REMEMBERED: NonZeroUsize = NonZeroUsize::new(100_000).expect("not 
 pub(super) struct Read {
     pub(super) events: u64,
     pub(super) intact: u64,
+    pub(super) expired: u64,
+    pub(super) erased: u64,
+    pub(super) held: u64,
     index_rows: u64,
     /// Classes whose statement was found.
     classes: usize,
@@ -35,12 +40,13 @@ pub(super) struct Read {
 /// The walk over the payloads.
 pub(super) struct Walk<'a> {
     subject: Subject<'a>,
-    record: &'a LedgerRecord,
-    keys: Option<&'a LedgerKeys>,
+    pub(super) record: &'a LedgerRecord,
+    pub(super) keys: Option<&'a LedgerKeys>,
     size: u64,
-    classes: Vec<ClassRow>,
+    pub(super) classes: Vec<ClassRow>,
     /// Entries that state something for others, and what.
-    statements: HashMap<Seq, String>,
+    pub(super) statements: HashMap<Seq, (String, bool)>,
+    cover: CoverCheck,
     persons: Mutex<LruCache<Tag, Option<KnownPerson>>>,
 }
 
@@ -51,11 +57,12 @@ struct KnownPerson {
 }
 
 /// One row of a range: what stands in each table.
-struct Stored {
-    seq: Seq,
-    entry: Option<Entry>,
-    payload: Option<Vec<u8>>,
+pub(super) struct Stored {
+    pub(super) seq: Seq,
+    pub(super) entry: Option<Entry>,
+    pub(super) payload: Option<Vec<u8>>,
     active: Option<Vec<LookupKey>>,
+    mark: Mark,
 }
 
 impl<'a> Walk<'a> {
@@ -64,12 +71,15 @@ impl<'a> Walk<'a> {
         record: &'a LedgerRecord,
         keys: Option<&'a LedgerKeys>,
         size: u64,
+        findings: &mut Findings,
     ) -> Result<Self, StoreError> {
         let classes = subject.ledgers.classes(record.number)?;
-        let statements = subject
-            .ledgers
-            .statements(record.number)?
-            .into_iter()
+        let mut statements = subject.ledgers.statements(record.number)?;
+        statements.retain(|(seq, ..)| seq.get() < size);
+        let cover = CoverCheck::new(subject, record, keys, &classes, &statements, findings)?;
+        let statements = statements.into_iter();
+        let statements = statements
+            .map(|(seq, kind, open)| (seq, (kind, open)))
             .collect();
         Ok(Self {
             subject,
@@ -78,12 +88,13 @@ impl<'a> Walk<'a> {
             size,
             classes,
             statements,
+            cover,
             persons: Mutex::new(LruCache::new(PERSONS_REMEMBERED)),
         })
     }
 
     pub(super) fn run(
-        self,
+        mut self,
         findings: &mut Findings,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Read, StoreError> {
@@ -91,9 +102,16 @@ impl<'a> Walk<'a> {
         for start in (0..self.size).step_by(ENTRIES_PER_READ as usize) {
             let end = self.size.min(start + ENTRIES_PER_READ);
             let rows = self.read_range(start, end)?;
+            if rows.iter().any(|row| self.seems_missing(row)) {
+                // A server beside us may have stated it gone since we began.
+                self.look_again()?;
+            }
             for (read, found) in self.check_side_by_side(&rows)? {
                 total.events += read.events;
                 total.intact += read.intact;
+                total.expired += read.expired;
+                total.erased += read.erased;
+                total.held += read.held;
                 total.index_rows += read.index_rows;
                 total.classes += read.classes;
                 total.statements += read.statements;
@@ -122,8 +140,12 @@ impl<'a> Walk<'a> {
             );
             findings.add(None, "class", detail);
         }
+        let is_quiet =
+            !self.cover.has_open_job() && self.cover.is_current(self.subject, self.record)?;
         // Rows of events whose text does not open can't be judged, and those events are findings already.
-        if self.keys.is_some() && total.intact == total.events && stored != total.index_rows {
+        let whole = total.intact + total.expired + total.erased == total.events;
+        // While a job is under way, rows of events that go are on their way out.
+        if self.keys.is_some() && whole && is_quiet && stored != total.index_rows {
             let detail = format!(
                 "the index holds {stored} rows where the events give {}",
                 total.index_rows
@@ -131,6 +153,29 @@ impl<'a> Walk<'a> {
             findings.add(None, "index", detail);
         }
         Ok(total)
+    }
+
+    /// Whether an event's text is not there, for all that was known at the beginning.
+    fn seems_missing(&self, row: &Stored) -> bool {
+        let entry = row.entry.filter(|_| row.payload.is_none());
+        entry.is_some_and(|entry| {
+            entry.kind == EntryKind::Event && self.cover.gone(&entry, row.mark).is_none()
+        })
+    }
+
+    fn look_again(&mut self) -> Result<(), StoreError> {
+        let statements = self.subject.ledgers.statements(self.record.number)?;
+        // What is wrong with them was said at the beginning, or is said of later ones by the next walk.
+        let mut unsaid = Findings::default();
+        self.cover = CoverCheck::new(
+            self.subject,
+            self.record,
+            self.keys,
+            &self.classes,
+            &statements,
+            &mut unsaid,
+        )?;
+        Ok(())
     }
 
     fn read_range(&self, start: u64, end: u64) -> Result<Vec<Stored>, StoreError> {
@@ -147,6 +192,8 @@ impl<'a> Walk<'a> {
             .entry_rows(number, start..end)?
             .into_iter()
             .collect();
+        // Read last: a payload that went in between is then known to have gone.
+        let marks = ledgers.marks(number, start..end)?;
         let row = |seq| {
             let entry = entries
                 .get(&seq)
@@ -156,6 +203,7 @@ impl<'a> Walk<'a> {
                 entry,
                 payload: payloads.remove(&seq),
                 active: active.remove(&seq),
+                mark: marks.get(&seq).copied().unwrap_or_default(),
             }
         };
         Ok((start..end).map(Seq::new).map(row).collect())
@@ -184,6 +232,10 @@ impl<'a> Walk<'a> {
             // An entry that is missing or malformed is a finding of the chain's.
             let Some(entry) = row.entry else { continue };
             read.events += u64::from(entry.kind == EntryKind::Event);
+            if let Some(gone) = self.cover.gone(&entry, row.mark) {
+                self.check_gone(row, &entry, gone, &mut read, &mut findings);
+                continue;
+            }
             let opened = match self.open(row, &entry) {
                 Ok(opened) => opened,
                 Err((rule, detail)) => {
@@ -200,6 +252,36 @@ impl<'a> Walk<'a> {
             }
         }
         Ok((read, findings))
+    }
+
+    /// A text that went is covered, and nothing of it is left.
+    fn check_gone(
+        &self,
+        row: &Stored,
+        entry: &Entry,
+        gone: Gone,
+        read: &mut Read,
+        findings: &mut Findings,
+    ) {
+        let before = findings.total;
+        let seq = row.seq.get();
+        if let Err(detail) = self.cover.check(entry, gone) {
+            findings.add(seq, "cover", detail);
+        }
+        if !self.cover.has_open_job() && (row.payload.is_some() || row.active.is_some()) {
+            let detail = format!(
+                "entry {} says that its text is {}, and it is still here",
+                gone.by,
+                gone.departure.as_str()
+            );
+            findings.add(seq, "covered-present", detail);
+        }
+        if findings.total == before {
+            match gone.departure {
+                Departure::Expired => read.expired += 1,
+                Departure::Erased => read.erased += 1,
+            }
+        }
     }
 
     fn open(&self, row: &Stored, entry: &Entry) -> Result<OpenedEvent, (&'static str, String)> {
@@ -250,7 +332,16 @@ impl<'a> Walk<'a> {
             .iter()
             .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
         match Facts::from_sections(sections) {
-            Ok(facts) => self.check_lookups(row, entry, &facts, read, findings)?,
+            Ok(facts) => {
+                let is_held = self.cover.is_held(entry, &facts);
+                read.held += u64::from(is_held);
+                if row.mark.is_overdue && !self.cover.may_be_overdue(entry, &facts) {
+                    let detail =
+                        "the expiry of its class covers it, no hold keeps it, and it is still here";
+                    findings.add(seq, "overdue", detail);
+                }
+                self.check_lookups(row, entry, &facts, read, findings)?;
+            }
             Err(error) => findings.add(seq, "sections", error.to_string()),
         }
         read.intact += u64::from(findings.total == before);
@@ -351,76 +442,6 @@ impl<'a> Walk<'a> {
             );
         }
         Ok(())
-    }
-
-    /// The statements of the ledger's beginning and of its classes say what the tables say.
-    /// Whether it states a class, and whether it states something else for other entries.
-    fn check_statement(
-        &self,
-        row: &Stored,
-        opened: &OpenedEvent,
-        findings: &mut Findings,
-    ) -> (bool, bool) {
-        let section = |name: &str| {
-            opened
-                .sections
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, bytes)| bytes)
-        };
-        let seq = row.seq.get();
-        if seq == 0 {
-            let ledger = section("ledger")
-                .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok());
-            let says = |name: &str| {
-                ledger
-                    .as_ref()
-                    .and_then(|ledger| ledger.get(name)?.as_str())
-                    .unwrap_or_default()
-            };
-            let vkey = self.keys.map(|keys| {
-                let public = keys.signing.verifying_key();
-                crate::ledger::note::VerifierKey::from_public(self.record.origin.as_str(), &public)
-                    .to_string()
-            });
-            let fits = says("format") == "trailkeep/ledger/v1"
-                && says("origin") == self.record.origin.as_str()
-                && vkey.is_none_or(|vkey| vkey == says("vkey"));
-            if !fits {
-                findings.add(
-                    seq,
-                    "genesis",
-                    "the genesis names another format, origin or key",
-                );
-            }
-        }
-        let kind = ["policy", "expiry", "covers"]
-            .into_iter()
-            .find(|name| section(name).is_some());
-        if kind != self.statements.get(&row.seq).map(String::as_str) {
-            let detail = "the table of statements and the ledger's entry differ";
-            findings.add(seq, "statement", detail);
-        }
-        let defined = self.classes.iter().find(|class| class.statement == row.seq);
-        let stated = section("class").map(Vec::as_slice);
-        if stated != defined.map(|class| class.definition.as_bytes()) {
-            findings.add(
-                seq,
-                "class",
-                "the class table and the ledger's statement differ",
-            );
-        } else if let Some(class) = defined {
-            let number = serde_json::from_str::<serde_json::Value>(&class.definition).ok();
-            let number = number.and_then(|definition| definition.get("number")?.as_u64());
-            if number != Some(u64::from(class.number.get())) {
-                findings.add(
-                    seq,
-                    "class",
-                    "the class table gives the class another number than its statement",
-                );
-            }
-        }
-        (stated.is_some(), kind.is_some())
     }
 
     fn person(&self, tag: Tag) -> Result<Option<KnownPerson>, KeyError> {

@@ -3,7 +3,9 @@
 //! It reads ranges of a fixed tree size, each in a short transaction, so it runs beside a writing
 //! server. It changes nothing and shows no text: it is no read.
 
+mod cover;
 mod event;
+mod statement;
 mod tree;
 mod vault;
 
@@ -85,6 +87,8 @@ pub struct Report {
     pub erased: u64,
     /// Events whose text is there and shown to nobody without the legal purpose.
     pub restricted: u64,
+    /// Events among the intact and restricted that a legal hold covers.
+    pub held: u64,
     /// Events in none of these states: their text is changed, or missing without cover.
     pub damaged: u64,
     /// Size of the signed head.
@@ -169,8 +173,8 @@ pub fn verify(
         head.size = stored_end;
     }
     let walked = tree::walk(subject, record.number, &head, &mut findings)?;
-    let read = event::Walk::new(subject, record, keys.as_ref(), head.size)?
-        .run(&mut findings, progress)?;
+    let walk = event::Walk::new(subject, record, keys.as_ref(), head.size, &mut findings)?;
+    let read = walk.run(&mut findings, progress)?;
     vault::check(subject, record, &head, &mut findings)?;
     if let (Some(note), Some(keys)) = (against, &keys) {
         check_against(
@@ -189,10 +193,11 @@ pub fn verify(
         entries: walked.entries,
         events: read.events,
         intact: read.intact,
-        expired: 0,
-        erased: 0,
+        expired: read.expired,
+        erased: read.erased,
         restricted: 0,
-        damaged: read.events - read.intact,
+        held: read.held,
+        damaged: read.events - read.intact - read.expired - read.erased,
         size: head.size,
         root: head.root.to_string(),
         findings_total: findings.total,

@@ -13,5 +13,7 @@ CREATE TABLE run (
     level INTEGER NOT NULL,
     first_seq INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
-    filter BLOB NOT NULL
+    filter BLOB NOT NULL,
+    -- Rows were deleted since the filter was made: it is made again in the background.
+    filter_is_stale INTEGER NOT NULL DEFAULT 0 CHECK (filter_is_stale IN (0, 1))
 ) STRICT;

@@ -71,8 +71,41 @@ CREATE TABLE person_read (
 ) STRICT, WITHOUT ROWID;
 
 -- System entries that state something for others: the versions of policies, what expired, what went by a request
--- or a trigger. By these rows they are found; what they state is in their texts.
+-- or a trigger. By these rows they are found; what they state is in their texts. `open` while what was stated is
+-- still being done: a job that is taken up again at the next start.
 CREATE TABLE statement (
     row INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL CHECK (kind IN ('policy', 'expiry', 'covers'))
+    kind TEXT NOT NULL CHECK (kind IN ('policy', 'expiry', 'covers-request', 'covers-trigger')),
+    open INTEGER NOT NULL CHECK (open IN (0, 1))
 ) STRICT;
+
+-- Expiry statements: events of the class that were recorded before the moment are gone, but for those in `overdue`.
+CREATE TABLE expiry (
+    ledger INTEGER NOT NULL REFERENCES ledger (number),
+    statement_seq INTEGER NOT NULL,
+    class INTEGER NOT NULL CHECK (class > 0),
+    recorded_before_ms INTEGER NOT NULL,
+    PRIMARY KEY (ledger, statement_seq)
+) STRICT;
+
+-- Events that a statement covers one by one; `statement` is its row.
+CREATE TABLE covered (
+    row INTEGER PRIMARY KEY,
+    statement INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX covered_by ON covered (statement, row);
+
+-- Events that an expiry statement covers and a legal hold keeps: the next run looks at them again.
+CREATE TABLE overdue (
+    row INTEGER PRIMARY KEY
+) STRICT;
+
+-- Keyed tags of the ids of events that went: for a while a repetition is known as such. No seq leads back.
+CREATE TABLE gone_id (
+    ledger INTEGER NOT NULL,
+    tag BLOB NOT NULL CHECK (length(tag) = 16),
+    state TEXT NOT NULL CHECK (state IN ('expired', 'erased')),
+    until_ms INTEGER NOT NULL,
+    PRIMARY KEY (ledger, tag)
+) STRICT, WITHOUT ROWID;

@@ -3,6 +3,8 @@
 pub(super) mod index;
 pub(super) mod ledgers;
 pub(super) mod vault;
+mod vault_destroy;
+mod vault_records;
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
@@ -160,6 +162,30 @@ impl Database {
         let value = work(&transaction)?;
         transaction.commit().map_err(|error| self.error(error))?;
         Ok(value)
+    }
+
+    /// Copies what is in the write-ahead log into the file, as far as nobody reads it: it holds nobody up.
+    pub(super) fn copy_log(&self) -> Result<(), StoreError> {
+        let connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+            .map_err(|error| self.error(error))?;
+        let copied = configure(&connection)
+            .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
+        copied.map_err(|error| self.error(error))
+    }
+
+    /// Gives up to `pages` free pages back to the file system, in one transaction; whether there are more.
+    pub(super) fn release_pages(&self, pages: u32) -> Result<bool, StoreError> {
+        let connection = lock(&self.writer);
+        let release = || -> rusqlite::Result<bool> {
+            let mut step = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+            // Each row that it gives is a page; it must be asked to its end.
+            let mut rows = step.query([])?;
+            while rows.next()?.is_some() {}
+            connection.query_row("PRAGMA freelist_count", [], |row| {
+                Ok(row.get::<_, i64>(0)? > 0)
+            })
+        };
+        release().map_err(|error| self.error(error))
     }
 
     /// Copies the write-ahead log into the file and empties it, so that what was deleted is in neither.

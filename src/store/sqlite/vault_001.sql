@@ -27,6 +27,9 @@ CREATE TABLE data_key (
     UNIQUE (ledger, person, class, period)
 ) STRICT;
 
+-- The keys of a class and period go together when nothing is left that they open.
+CREATE INDEX data_key_of_period ON data_key (ledger, class, period);
+
 -- Of each ledger: `signing`, `index` and `system`.
 CREATE TABLE ledger_secret (
     ledger INTEGER NOT NULL,

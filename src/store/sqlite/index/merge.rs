@@ -5,9 +5,11 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 
 use super::filter::KeyFilter;
+use super::remove::wait_for_readers;
 use super::{Index, Run, active_events_max};
 use crate::ids::{LedgerNumber, LookupKey, Seq};
 use crate::store::StoreError;
+use crate::store::sqlite::lock;
 
 /// Runs of one level that are merged into one of the next.
 const FAN_IN: usize = 16;
@@ -37,6 +39,7 @@ struct NewRun {
 impl Index {
     /// Does one piece of the background work that is due. One thread calls this.
     pub fn merge(&self) -> Result<MergeStep, StoreError> {
+        let _alone = lock(&self.reshaping);
         if let Some(ledger) = self.full_active_run() {
             let end = self.write_active_run(ledger)?;
             return Ok(MergeStep::Wrote(ledger, end));
@@ -46,6 +49,7 @@ impl Index {
                 self.merge_runs(&runs)?;
                 Ok(MergeStep::Merged)
             }
+            None if self.are_filters_due() => self.renew_filters().map(|()| MergeStep::Idle),
             None => Ok(MergeStep::Idle),
         }
     }
@@ -160,10 +164,7 @@ impl Index {
             state.runs.push(Arc::new(merged));
             state.runs.sort_by_key(|run| (run.ledger, run.first));
         }
-        // Look-ups that began before the swap may still read the old tables: wait for them, then drop.
-        while runs.iter().any(|run| Arc::strong_count(run) > 1) {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        wait_for_readers(runs);
         self.drop_unregistered_runs()
     }
 
@@ -272,7 +273,7 @@ impl Index {
         })
     }
 
-    fn build_filter(&self, id: i64) -> Result<KeyFilter, StoreError> {
+    pub(super) fn build_filter(&self, id: i64) -> Result<KeyFilter, StoreError> {
         let table = Run::table(id);
         self.database.read(|tx| {
             let count = format!("SELECT count(*) FROM (SELECT DISTINCT key FROM {table})");
@@ -286,7 +287,7 @@ impl Index {
         })
     }
 
-    fn write<T>(
+    pub(super) fn write<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {

@@ -8,10 +8,12 @@
 
 mod filter;
 mod merge;
+mod remove;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Instant;
 
 use rusqlite::params;
 
@@ -49,6 +51,9 @@ fn active_events_max() -> usize {
 pub struct Index {
     database: Database,
     state: RwLock<State>,
+    /// Held while tables of runs are written: a merge must not copy a row that is being deleted.
+    reshaping: Mutex<()>,
+    filters_renewed_at: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -64,7 +69,7 @@ struct Active {
     seqs: HashMap<LookupKey, Vec<Seq>>,
 }
 
-/// A sorted table in `index.db`. It never changes.
+/// A sorted table in `index.db`. Nothing is added to it; rows of events that went are deleted.
 #[derive(Debug)]
 struct Run {
     id: i64,
@@ -93,6 +98,8 @@ impl Index {
         let index = Self {
             database,
             state: RwLock::default(),
+            reshaping: Mutex::default(),
+            filters_renewed_at: Mutex::default(),
         };
         index.drop_unregistered_runs()?;
         let mut state = State {
@@ -208,6 +215,17 @@ impl Index {
         };
         runs.iter()
             .try_fold(active, |sum, run| Ok(sum + self.count_run(run, end)?))
+    }
+
+    /// Empties the write-ahead log, so that what was deleted is in no file; `false` where somebody reads.
+    pub fn scrub(&self) -> Result<bool, StoreError> {
+        self.database.copy_log()?;
+        self.database.scrub()
+    }
+
+    /// Gives up to `pages` free pages back to the file system; whether there are more.
+    pub fn release_pages(&self, pages: u32) -> Result<bool, StoreError> {
+        self.database.release_pages(pages)
     }
 
     /// Copies the write-ahead log into the file, before closing.

@@ -1,6 +1,7 @@
 //! `ledger.db`: entries, payloads, full tiles, the last checkpoint of each ledger and the active index run.
 
 mod active;
+mod retention;
 
 use std::ops::Range;
 use std::path::Path;
@@ -8,13 +9,13 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, params};
 
 use self::active::{concatenate, drop_active};
+use self::retention::write_statement;
+pub use self::retention::{ExpiryRow, Mark, OpenJob};
 use super::{Database, FileKind};
-use crate::ids::{ClassNumber, LedgerNumber, Origin, PersonReference, RootHash, Seq, TenantName};
+use crate::ids::{LedgerNumber, Origin, PersonReference, RootHash, Seq, TenantName};
 use crate::ledger::entry::{ENTRY_BYTES, EntryBytes};
 use crate::ledger::tile::TileCoordinate;
-use crate::store::{
-    ClassRow, LedgerBatch, LedgerRecord, Statement, StoreError, row_number, row_seq,
-};
+use crate::store::{LedgerBatch, LedgerRecord, StoreError, row_number, row_seq};
 
 static FILE: FileKind = FileKind {
     name: "ledger.db",
@@ -34,8 +35,16 @@ pub struct StoredCheckpoint {
     pub note: String,
 }
 
-/// An entry, and its payload while it has one.
-pub type EventRow = (EntryBytes, Option<Vec<u8>>);
+/// An entry, its payload while it has one, and what statements say of it.
+#[derive(Clone, Debug)]
+pub struct EventRow {
+    /// The entry.
+    pub entry: EntryBytes,
+    /// The encrypted text.
+    pub payload: Option<Vec<u8>>,
+    /// What statements say of it.
+    pub mark: Mark,
+}
 
 /// The ledgers of one data directory.
 pub struct Ledgers {
@@ -205,21 +214,33 @@ impl Ledgers {
         )
     }
 
-    /// Entry and payload of one event.
+    /// Entry and payload of one event, and what statements say of it.
     pub fn event(&self, ledger: LedgerNumber, seq: Seq) -> Result<Option<EventRow>, StoreError> {
         let row = row_number(ledger, seq);
-        let found: Option<(Vec<u8>, Option<Vec<u8>>)> = self.database.read(|tx| {
+        let found: Option<(Vec<u8>, Option<Vec<u8>>, Mark)> = self.database.read(|tx| {
             tx.prepare_cached(
-                "SELECT entry.bytes, payload.bytes FROM entry LEFT JOIN payload USING (row) WHERE entry.row = ?1",
+                "SELECT entry.bytes, payload.bytes, covered.statement, overdue.row
+                 FROM entry LEFT JOIN payload USING (row) LEFT JOIN covered USING (row)
+                 LEFT JOIN overdue USING (row) WHERE entry.row = ?1",
             )?
-            .query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row([row], |row| {
+                let mark = Mark {
+                    covered_by: row.get::<_, Option<i64>>(2)?.map(row_seq),
+                    is_overdue: row.get::<_, Option<i64>>(3)?.is_some(),
+                };
+                Ok((row.get(0)?, row.get(1)?, mark))
+            })
             .optional()
         })?;
         found
-            .map(|(entry, payload)| {
+            .map(|(entry, payload, mark)| {
                 let entry = EntryBytes::try_from(entry)
                     .map_err(|_| self.damaged("holds an entry of a wrong length"))?;
-                Ok((entry, payload))
+                Ok(EventRow {
+                    entry,
+                    payload,
+                    mark,
+                })
             })
             .transpose()
     }
@@ -267,39 +288,12 @@ impl Ledgers {
         })
     }
 
-    /// The retention classes of a ledger, by number.
-    pub fn classes(&self, ledger: LedgerNumber) -> Result<Vec<ClassRow>, StoreError> {
-        self.database.read(|tx| {
-            tx.prepare_cached("SELECT number, statement_seq, definition FROM class WHERE ledger = ?1 ORDER BY number")?
-                .query_map([ledger.get()], |row| {
-                    let (number, statement) = (ClassNumber::new(row.get(0)?), Seq::new(row.get(1)?));
-                    Ok(ClassRow { number, statement, definition: row.get(2)? })
-                })?
-                .collect()
-        })
-    }
-
     /// The entries of recorded reads that showed a person, oldest first.
     pub fn reads_of_person(&self, reference: PersonReference) -> Result<Vec<Seq>, StoreError> {
         self.database.read(|tx| {
             tx.prepare_cached("SELECT row FROM person_read WHERE reference = ?1 ORDER BY row")?
                 .query_map([&reference.as_bytes()[..]], |row| Ok(row_seq(row.get(0)?)))?
                 .collect()
-        })
-    }
-
-    /// The statements of a ledger: seq and kind, ascending.
-    pub fn statements(&self, ledger: LedgerNumber) -> Result<Vec<(Seq, String)>, StoreError> {
-        let (first, last) = (
-            row_number(ledger, Seq::new(0)),
-            row_number(ledger, Seq::MAX),
-        );
-        self.database.read(|tx| {
-            tx.prepare_cached(
-                "SELECT row, kind FROM statement WHERE row >= ?1 AND row <= ?2 ORDER BY row",
-            )?
-            .query_map([first, last], |row| Ok((row_seq(row.get(0)?), row.get(1)?)))?
-            .collect()
         })
     }
 
@@ -326,6 +320,8 @@ impl Ledgers {
             "active_index",
             "person_read",
             "statement",
+            "covered",
+            "overdue",
         ] {
             let mut from = i64::MIN;
             let edges = sizes.iter().map(|(ledger, size)| {
@@ -349,9 +345,15 @@ impl Ledgers {
         Ok(beyond)
     }
 
+    /// Gives up to `pages` free pages back to the file system; whether there are more.
+    pub fn release_pages(&self, pages: u32) -> Result<bool, StoreError> {
+        self.database.release_pages(pages)
+    }
+
     /// Empties the write-ahead log, so that what was deleted is in no file; `false` where a reader outside of
     /// this process keeps it from that.
     pub fn scrub(&self) -> Result<bool, StoreError> {
+        self.database.copy_log()?;
         self.database.scrub()
     }
 
@@ -433,24 +435,5 @@ fn write_batch(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite::Resu
          ON CONFLICT (ledger) DO UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note",
     )?
     .execute(params![batch.ledger.get(), head.size, &head.root.as_bytes()[..], head.note])?;
-    Ok(())
-}
-
-fn write_statement(
-    tx: &rusqlite::Connection,
-    ledger: LedgerNumber,
-    seq: Seq,
-    statement: &Statement,
-) -> rusqlite::Result<()> {
-    if let Statement::Class { number, definition } = statement {
-        tx.prepare_cached(
-            "INSERT INTO class (ledger, number, statement_seq, definition) VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![ledger.get(), number.get(), seq.get(), definition])?;
-    }
-    if let Some(kind) = statement.kind() {
-        tx.prepare_cached("INSERT INTO statement (row, kind) VALUES (?1, ?2)")?
-            .execute(params![row_number(ledger, seq), kind])?;
-    }
     Ok(())
 }

@@ -1,0 +1,206 @@
+//! `trailkeep hold`.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use comfy_table::Table;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use serde_json::{Value, json};
+
+use super::TargetArgs;
+use super::client::{ask, segment};
+use super::output::{note, print_json, print_line};
+
+#[derive(Subcommand)]
+pub(super) enum HoldCommand {
+    /// Place a legal hold: nothing that it covers is destroyed until it is lifted
+    #[command(after_help = "\
+Examples:
+  trailkeep hold place --dir D --matter 'Doe v. Acme' --reason 'litigation is anticipated'
+  trailkeep hold place --dir D --matter M-17 --reason 'regulator asked' --subject customer-17
+  trailkeep hold place --dir D --matter M-18 --reason audit --regime hipaa --from 2026-01-01T00:00:00Z
+
+It covers the events that every given part fits, those too that come later. There is no way past it. What was
+destroyed before is told with the statement that covers it. Matter, reason and person stand in the vault alone.")]
+    Place {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Why it is needed
+        #[arg(long, value_name = "R")]
+        reason: String,
+        /// The case that it is for
+        #[arg(long, value_name = "M")]
+        matter: String,
+        /// Events about this person
+        #[arg(long, value_name = "S")]
+        subject: Option<String>,
+        /// Which system the person's id belongs to
+        #[arg(long, value_name = "N", requires = "subject")]
+        namespace: Option<String>,
+        /// Events under this regime
+        #[arg(long, value_name = "X")]
+        regime: Option<String>,
+        /// Events of this action; `*` stands for any text
+        #[arg(long, value_name = "A")]
+        action: Option<String>,
+        /// Recorded at this moment (RFC 3339) or later
+        #[arg(long, value_name = "T")]
+        from: Option<String>,
+        /// Recorded before this moment (RFC 3339)
+        #[arg(long, value_name = "T")]
+        to: Option<String>,
+        /// After this somebody must look whether it is still needed
+        #[arg(long, value_name = "PERIOD", default_value = crate::service::hold::REVIEW_EVERY)]
+        review: String,
+        /// Print JSON: {"id","seq","review_at","late","too_late":[{"statement","class","recorded_before"}]}
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the holds, and those that were lifted in the last 30 days
+    List {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Print JSON: {"holds":[{"id","matter","reason","subject","regime","action","from","to",...}]}
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lift a hold: what it kept beyond its time goes with the next run
+    Lift {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The hold's id
+        id: String,
+        /// Why it is no longer needed
+        #[arg(long, value_name = "R")]
+        reason: String,
+        /// Print JSON: the hold as `hold list` shows it
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(command: HoldCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        HoldCommand::Place {
+            target,
+            reason,
+            matter,
+            subject,
+            namespace,
+            regime,
+            action,
+            from,
+            to,
+            review,
+            json,
+        } => {
+            let subject =
+                subject.map(|id| json!({"id": id, "namespace": namespace.unwrap_or_default()}));
+            let asked = json!({
+                "matter": matter, "reason": reason, "subject": subject, "regime": regime,
+                "action": action, "from": from, "to": to, "review": review,
+            });
+            place(&target, &asked, json).await
+        }
+        HoldCommand::List { target, json } => list(&target, json).await,
+        HoldCommand::Lift {
+            target,
+            id,
+            reason,
+            json,
+        } => {
+            let path = format!("/v1/holds/{}/lift", segment(&id));
+            let asked = json!({ "reason": reason });
+            let hold: Value = ask(&target, "POST", &path, Some(&asked)).await?;
+            if json {
+                print_json(&hold)?;
+            } else {
+                print_line(&format!("the hold {id} is lifted"))?;
+                note(
+                    "What it kept beyond its time goes with the next run: `trailkeep retention preview` shows it.",
+                );
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn place(target: &TargetArgs, asked: &Value, json: bool) -> anyhow::Result<ExitCode> {
+    let placed: Value = ask(target, "POST", "/v1/holds", Some(asked)).await?;
+    if json {
+        print_json(&placed)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let review = placed["review_at"].as_str().unwrap_or("never");
+    print_line(&format!(
+        "hold     {}\nentry    {}\nreview   {review}",
+        placed["id"].as_str().unwrap_or_default(),
+        placed["seq"]
+    ))?;
+    if placed["late"].as_u64().is_some_and(|late| late > 0) {
+        note(&format!(
+            "It came late for {} events: their time was over, and they are kept now.",
+            placed["late"]
+        ));
+    }
+    for before in placed["too_late"].as_array().into_iter().flatten() {
+        note(&format!(
+            "It came too late for events of class {} recorded before {}: entry {} says that they went.",
+            before["class"],
+            before["recorded_before"].as_str().unwrap_or_default(),
+            before["statement"]
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let holds: Value = ask(target, "GET", "/v1/holds", None).await?;
+    if json {
+        print_json(&holds)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+        "id", "matter", "reason", "covers", "placed", "review", "lifted",
+    ]);
+    for hold in holds["holds"].as_array().into_iter().flatten() {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let review = if hold["review_is_due"] == true {
+            format!("{} (due)", text(&hold["review_at"]))
+        } else {
+            text(&hold["review_at"])
+        };
+        table.add_row([
+            text(&hold["id"]),
+            text(&hold["matter"]),
+            text(&hold["reason"]),
+            covers(hold),
+            text(&hold["placed_at"]),
+            review,
+            text(&hold["lifted"]["at"]),
+        ]);
+    }
+    print_line(&table.to_string())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn covers(hold: &Value) -> String {
+    let part = |name: &str| Some(format!("{name} {}", hold[name].as_str()?));
+    let subject = hold["subject"]["id"]
+        .as_str()
+        .map(|id| format!("subject {id}"));
+    let parts: Vec<String> = subject
+        .into_iter()
+        .chain(
+            ["regime", "action", "from", "to"]
+                .into_iter()
+                .filter_map(part),
+        )
+        .collect();
+    if parts.is_empty() {
+        "everything".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}

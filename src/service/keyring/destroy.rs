@@ -1,0 +1,85 @@
+//! Destroying keys and persons while others append: what was sealed meanwhile under a key that went is sent back.
+
+use std::collections::HashSet;
+use std::sync::{PoisonError, RwLockReadGuard};
+
+use super::{KeyError, Keyring, lock};
+use crate::ids::{KeyId, LedgerNumber, LookupKey, Origin, PersonReference, Tag};
+
+/// What was destroyed since the process began, for events that were sealed before and come to the writer after.
+#[derive(Debug, Default)]
+pub struct Destroyed {
+    keys: HashSet<KeyId>,
+    persons: HashSet<LookupKey>,
+}
+
+impl Destroyed {
+    /// Whether an event that needs these may be written.
+    pub fn is_free_of(&self, keys: impl Iterator<Item = KeyId>, lookups: &[LookupKey]) -> bool {
+        (self.keys.is_empty() || !keys.into_iter().any(|key| self.keys.contains(&key)))
+            && (self.persons.is_empty() || !lookups.iter().any(|key| self.persons.contains(key)))
+    }
+}
+
+impl Keyring {
+    /// What was destroyed; nothing more is while the answer is held: the writer holds it for a batch.
+    pub fn hold_still(&self) -> RwLockReadGuard<'_, Destroyed> {
+        self.destroyed
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Destroys data keys, here and in the vault.
+    pub fn destroy_keys(&self, keys: &[KeyId]) -> Result<(), KeyError> {
+        let mut destroyed = self
+            .destroyed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        destroyed.keys.extend(keys);
+        self.vault.delete_data_keys(keys)?;
+        let mut by_id = lock(&self.by_id);
+        for key in keys {
+            by_id.pop(key);
+        }
+        let mut known = lock(&self.keys);
+        let gone: Vec<_> = known
+            .ready
+            .iter()
+            .filter(|(_, key)| destroyed.keys.contains(&key.id))
+            .map(|(slot, _)| *slot)
+            .collect();
+        for slot in gone {
+            known.ready.pop(&slot);
+        }
+        Ok(())
+    }
+
+    /// Destroys a person's tag and reference if no key and, as `is_found` says, no event has the person any more.
+    /// Gives the reference that went.
+    pub fn forget_person(
+        &self,
+        origin: &Origin,
+        ledger: LedgerNumber,
+        tag: Tag,
+        is_found: impl FnOnce(PersonReference) -> Result<bool, KeyError>,
+    ) -> Result<Option<PersonReference>, KeyError> {
+        // The writer writes nothing meanwhile, so nobody begins to need the person.
+        let mut destroyed = self
+            .destroyed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(row) = self.vault.person(ledger, tag)? else {
+            return Ok(None);
+        };
+        let Some(reference) = self.stored_person(origin, ledger, tag)? else {
+            return Ok(None);
+        };
+        if self.vault.person_has_keys(ledger, row.id)? || is_found(reference)? {
+            return Ok(None);
+        }
+        destroyed.persons.insert(LookupKey::from(reference));
+        self.vault.delete_person(row.id)?;
+        lock(&self.persons).ready.pop(&(ledger, tag));
+        Ok(Some(reference))
+    }
+}

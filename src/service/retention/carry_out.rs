@@ -1,0 +1,230 @@
+//! Destroying what a statement says has gone. Every step may be done twice: a job that a crash cut off is carried
+//! out again from its beginning, and closed only when nothing is left.
+//!
+//! The order: index rows while the texts still say which; texts, in steps that hold the writer for milliseconds;
+//! data keys of which nothing is left, and persons whom nobody needs any more; then the logs of all files are
+//! emptied, so that what was deleted stands nowhere; then the job is closed. Free pages go back to the file system
+//! behind it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::RetentionError;
+use super::due::{DueClass, present};
+use super::keys::{
+    Touched, all_persons, destroy_keys, forget_person, periods_between, periods_of_records,
+    stated_at,
+};
+use super::texts::{TEXTS_PER_CHUNK, destroy_class, destroy_texts};
+use crate::ids::Seq;
+use crate::ledger::entry::Entry;
+use crate::policy::KeyPeriod;
+use crate::service::Engine;
+use crate::service::classes::Class;
+use crate::service::failpoint::FailPoint;
+use crate::service::ledger::Ledger;
+use crate::store::StoreError;
+use crate::time::UnixMillis;
+
+/// Entries of one read.
+const ENTRIES_PER_READ: u64 = 1_000;
+/// Free pages that one step gives back.
+const PAGES_PER_STEP: u32 = 64;
+/// How long the logs are tried to be emptied before the job is left for the next time.
+const SCRUB_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A statement that is to be carried out.
+#[derive(Clone)]
+pub struct Job {
+    /// The entry that states it.
+    pub statement: Seq,
+    scope: Scope,
+}
+
+#[derive(Clone)]
+enum Scope {
+    /// The events of a class up to a time of receipt, but for those that are marked as overdue.
+    Class {
+        class: Arc<Class>,
+        /// What was recorded before is gone already; none: look at all.
+        from: Option<UnixMillis>,
+        before: UnixMillis,
+        /// Events from earlier times that go as well.
+        released: Vec<Seq>,
+    },
+    /// These.
+    Items(Vec<Seq>),
+}
+
+/// What a job did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JobDone {
+    /// Events whose texts were destroyed, as far as this process did it.
+    pub destroyed: u64,
+    /// Whether old pages may still be in a file's log.
+    pub scrub_pending: bool,
+}
+
+impl Job {
+    pub(super) fn of_class(due: &DueClass) -> Self {
+        Self {
+            statement: Seq::new(0),
+            scope: Scope::Class {
+                class: Arc::clone(&due.class),
+                from: due.expired_before,
+                before: due.recorded_before,
+                released: due.released.clone(),
+            },
+        }
+    }
+
+    pub(super) fn of_items(items: Vec<Seq>) -> Self {
+        Self {
+            statement: Seq::new(0),
+            scope: Scope::Items(items),
+        }
+    }
+}
+
+/// Carries out what a crash, or somebody who read, left open.
+pub(in crate::service) fn resume(
+    engine: &Engine,
+    ledger: &Ledger,
+) -> Result<Vec<JobDone>, RetentionError> {
+    let number = ledger.record.number;
+    let mut done = Vec::new();
+    for open in engine.ledgers.open_jobs(number)? {
+        let expiries = engine.ledgers.expiries(number)?;
+        let expiry = expiries.iter().find(|row| row.statement == open.statement);
+        let mut touched = Touched::default();
+        let scope = if let Some(row) = expiry {
+            let class = ledger.classes.class(row.class);
+            Scope::Class {
+                class: class.ok_or(RetentionError::Class(row.class.get()))?,
+                from: None,
+                before: row.recorded_before,
+                released: Vec::new(),
+            }
+        } else {
+            touched.periods = periods_of_records(engine, ledger)?;
+            Scope::Items(engine.ledgers.covered_by(number, open.statement)?)
+        };
+        // Whom the texts were about that are gone already, nobody knows: everybody is looked at.
+        touched.persons = all_persons(engine, ledger)?;
+        let job = Job {
+            statement: open.statement,
+            scope,
+        };
+        done.push(destroy(engine, ledger, &job, touched)?);
+    }
+    Ok(done)
+}
+
+/// Destroys what a job says that was stated just now, and closes it.
+pub(super) fn carry_out(
+    engine: &Engine,
+    ledger: &Ledger,
+    job: &Job,
+) -> Result<JobDone, RetentionError> {
+    FailPoint::DestructionStated.reach();
+    destroy(engine, ledger, job, Touched::default())
+}
+
+fn destroy(
+    engine: &Engine,
+    ledger: &Ledger,
+    job: &Job,
+    mut touched: Touched,
+) -> Result<JobDone, RetentionError> {
+    let mut done = JobDone::default();
+    match &job.scope {
+        Scope::Items(items) => {
+            for seqs in items.chunks(TEXTS_PER_CHUNK) {
+                done.destroyed += destroy_texts(engine, ledger, seqs, &mut touched)?;
+            }
+        }
+        Scope::Class {
+            class,
+            from,
+            before,
+            released,
+        } => {
+            for seqs in released.chunks(TEXTS_PER_CHUNK) {
+                done.destroyed += destroy_texts(engine, ledger, seqs, &mut touched)?;
+            }
+            done.destroyed += destroy_class(engine, ledger, class, (*from, *before), &mut touched)?;
+            let from = match from {
+                Some(from) => *from,
+                None => stated_at(engine, ledger, class)?,
+            };
+            touched
+                .periods
+                .extend(periods_between(class, from, *before));
+            touched.periods.retain(|(_, period)| match period {
+                KeyPeriod::Record(_) => true,
+                KeyPeriod::Week { .. } | KeyPeriod::Month { .. } => period.bounds().end <= *before,
+            });
+        }
+    }
+    FailPoint::TextsDestroyed.reach();
+    for (class, period) in &touched.periods {
+        destroy_keys(engine, ledger, *class, *period)?;
+    }
+    for person in &touched.persons {
+        forget_person(engine, ledger, *person)?;
+    }
+    FailPoint::KeysDestroyed.reach();
+    if !scrub(engine)? {
+        done.scrub_pending = true;
+        return Ok(done);
+    }
+    FailPoint::LogsEmptied.reach();
+    engine
+        .ledgers
+        .close_job(ledger.record.number, job.statement)?;
+    give_back_pages(engine)?;
+    Ok(done)
+}
+
+/// Empties the logs of all files, so that what was deleted stands in none; `false` where somebody outside of this
+/// process keeps reading.
+pub(super) fn scrub(engine: &Engine) -> Result<bool, StoreError> {
+    let begun = Instant::now();
+    loop {
+        let emptied =
+            engine.ledgers.scrub()? && engine.index.scrub()? && engine.keyring.vault().scrub()?;
+        if emptied || begun.elapsed() >= SCRUB_PATIENCE {
+            return Ok(emptied);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Gives free pages back to the file system, a few at a time.
+fn give_back_pages(engine: &Engine) -> Result<(), StoreError> {
+    while engine.ledgers.release_pages(PAGES_PER_STEP)? {
+        std::thread::yield_now();
+    }
+    while engine.index.release_pages(PAGES_PER_STEP)? {}
+    // The files shrink when the log is copied into them.
+    engine.ledgers.scrub()?;
+    engine.index.scrub().map(drop)
+}
+
+/// How many events of a class are present in a range; for previews.
+pub(super) fn count_present(
+    engine: &Engine,
+    ledger: &Ledger,
+    range: std::ops::Range<u64>,
+    mut each: impl FnMut(&Entry),
+) -> Result<(), RetentionError> {
+    let mut first = range.start;
+    while first < range.end {
+        let last = range.end.min(first + ENTRIES_PER_READ);
+        for entry in present(engine, ledger, first, last)? {
+            each(&entry);
+        }
+        first = last;
+    }
+    Ok(())
+}

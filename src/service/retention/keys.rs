@@ -1,0 +1,205 @@
+//! Data keys of which nothing is left, and persons whom nobody needs any more.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::RetentionError;
+use super::due::Due;
+use crate::ids::{ClassNumber, KeyId, LookupKey, Seq, Tag};
+use crate::ledger::entry::Entry;
+use crate::policy::KeyPeriod;
+use crate::seal::payload::key_ids;
+use crate::service::Engine;
+use crate::service::classes::Class;
+use crate::service::keyring::KeyError;
+use crate::service::ledger::Ledger;
+use crate::service::read::ReadError;
+use crate::service::trigger;
+use crate::time::UnixMillis;
+
+/// Entries of one read.
+const ENTRIES_PER_READ: u64 = 1_000;
+/// Data keys that one commit destroys.
+const KEYS_PER_STEP: usize = 500;
+/// Persons read at once.
+const PERSONS_PER_READ: u32 = 1_000;
+
+/// What the events that go had to do with.
+#[derive(Default)]
+pub(super) struct Touched {
+    pub(super) periods: HashSet<(ClassNumber, KeyPeriod)>,
+    pub(super) persons: HashSet<Tag>,
+}
+
+/// The key periods of all records that something happened to.
+pub(super) fn periods_of_records(
+    engine: &Engine,
+    ledger: &Ledger,
+) -> Result<HashSet<(ClassNumber, KeyPeriod)>, RetentionError> {
+    let tag = |record: &str| trigger::record_tag(ledger, record);
+    let records = trigger::by_record(&engine.keyring, &ledger.record, tag)?;
+    let classes = ledger.classes.all();
+    let waiting = classes.iter().filter(|class| class.after.is_none());
+    Ok(waiting
+        .flat_map(|class| {
+            let of_class = |record: &Tag| (class.number, KeyPeriod::Record(*record));
+            records.keys().map(of_class)
+        })
+        .collect())
+}
+
+pub(super) fn all_persons(
+    engine: &Engine,
+    ledger: &Ledger,
+) -> Result<HashSet<Tag>, RetentionError> {
+    let mut persons = HashSet::new();
+    let mut after = 0;
+    loop {
+        let vault = engine.keyring.vault();
+        let some = vault.person_tags(ledger.record.number, after, PERSONS_PER_READ)?;
+        let Some((last, _)) = some.last() else {
+            return Ok(persons);
+        };
+        after = *last;
+        persons.extend(some.iter().filter_map(|(_, tag)| Tag::from_slice(tag)));
+    }
+}
+
+/// Destroys the keys of periods that ended and of which nothing is left, of classes of which nothing goes now; whether
+/// there were any.
+pub(super) fn destroy_idle_keys(
+    engine: &Engine,
+    ledger: &Ledger,
+    due: &Due,
+) -> Result<bool, RetentionError> {
+    let mut any = false;
+    for class in due.classes.iter().filter(|class| class.goes() == 0) {
+        let Some(from) = class.expired_before else {
+            continue;
+        };
+        for (number, period) in periods_between(&class.class, from, class.recorded_before) {
+            any |= destroy_keys(engine, ledger, number, period)?;
+        }
+    }
+    Ok(any)
+}
+
+/// When a class was stated: no event of it is older.
+pub(super) fn stated_at(
+    engine: &Engine,
+    ledger: &Ledger,
+    class: &Class,
+) -> Result<UnixMillis, RetentionError> {
+    let seq = class.statement;
+    let range = seq.get()..seq.get() + 1;
+    let found = engine.ledgers.entries(ledger.record.number, range)?;
+    let bytes = found.first().ok_or(ReadError::NotFound)?;
+    let entry = Entry::decode(bytes).map_err(|error| ReadError::Entry { seq, error })?;
+    Ok(entry.recorded_at)
+}
+
+/// The periods of a class's keys that ended in a time.
+pub(super) fn periods_between(
+    class: &Class,
+    from: UnixMillis,
+    before: UnixMillis,
+) -> Vec<(ClassNumber, KeyPeriod)> {
+    let mut periods = Vec::new();
+    let mut period = KeyPeriod::of(from, class.after);
+    while period.bounds().end <= before {
+        periods.push((class.number, period));
+        period = KeyPeriod::of(period.bounds().end, class.after);
+    }
+    periods
+}
+
+/// Destroys the data keys of a class and period that no text needs any more; whether there were any.
+pub(super) fn destroy_keys(
+    engine: &Engine,
+    ledger: &Ledger,
+    class: ClassNumber,
+    period: KeyPeriod,
+) -> Result<bool, RetentionError> {
+    let number = ledger.record.number;
+    let keys = engine
+        .keyring
+        .vault()
+        .data_keys_of_period(number, class, &period.to_string())?;
+    if keys.is_empty() {
+        return Ok(false);
+    }
+    let needed = keys_needed(engine, ledger, class, period)?;
+    let going: Vec<KeyId> = keys
+        .into_iter()
+        .filter(|key| !needed.contains(key))
+        .collect();
+    for step in going.chunks(KEYS_PER_STEP) {
+        engine.keyring.destroy_keys(step)?;
+    }
+    Ok(!going.is_empty())
+}
+
+/// The keys that texts of a class and period are sealed under.
+fn keys_needed(
+    engine: &Engine,
+    ledger: &Ledger,
+    class: ClassNumber,
+    period: KeyPeriod,
+) -> Result<BTreeSet<KeyId>, RetentionError> {
+    let number = ledger.record.number;
+    let mut needed = BTreeSet::new();
+    let mut need = |seq: Seq| -> Result<(), RetentionError> {
+        let found = engine.ledgers.event(number, seq)?;
+        let payload = found.and_then(|row| row.payload).unwrap_or_default();
+        needed.extend(key_ids(&payload).unwrap_or_default());
+        Ok(())
+    };
+    if let KeyPeriod::Record(record) = period {
+        let found = engine.index.find(
+            number,
+            LookupKey::from(record),
+            Seq::new(0),
+            Seq::MAX,
+            usize::MAX,
+        )?;
+        for seq in found {
+            need(seq)?;
+        }
+        return Ok(needed);
+    }
+    let size = ledger.published().head.size;
+    let bounds = period.bounds();
+    let edge = |moment: UnixMillis| engine.ledgers.first_recorded_at(number, size, moment.get());
+    let (mut first, end) = (edge(bounds.start)?.get(), edge(bounds.end)?.get());
+    while first < end {
+        let last = end.min(first + ENTRIES_PER_READ);
+        let there = engine.ledgers.seqs_with_payload(number, first..last)?;
+        for (seq, bytes) in engine.ledgers.entry_rows(number, first..last)? {
+            let is_of_class = Entry::decode(&bytes).is_ok_and(|entry| entry.class == class);
+            if is_of_class && there.binary_search(&seq).is_ok() {
+                need(seq)?;
+            }
+        }
+        first = last;
+    }
+    Ok(needed)
+}
+
+/// Destroys a person's tag and reference, and which reads showed them, if no event has them any more.
+pub(super) fn forget_person(
+    engine: &Engine,
+    ledger: &Ledger,
+    tag: Tag,
+) -> Result<(), RetentionError> {
+    let number = ledger.record.number;
+    let gone = engine
+        .keyring
+        .forget_person(&ledger.record.origin, number, tag, |reference| {
+            let key = LookupKey::from(reference);
+            let found = engine.index.find(number, key, Seq::new(0), Seq::MAX, 1);
+            found.map(|found| !found.is_empty()).map_err(KeyError::from)
+        })?;
+    if let Some(reference) = gone {
+        engine.ledgers.delete_reads_of_person(reference)?;
+    }
+    Ok(())
+}

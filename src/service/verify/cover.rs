@@ -1,0 +1,247 @@
+//! What covers the texts that went: each statement is checked once, and each text against its statement.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Findings, Subject};
+use crate::bundle::cover::{Statement, Statements};
+use crate::bundle::line::{Covered, Fate};
+use crate::ids::{ClassNumber, Seq};
+use crate::ledger::entry::Entry;
+use crate::ledger::event::Facts;
+use crate::service::classes::Class;
+use crate::service::cover::{ItemTree, statement_nonce};
+use crate::service::fate::{Covers, Gone};
+use crate::service::hold::Holds;
+use crate::service::keyring::KeyError;
+use crate::service::ledger::LedgerKeys;
+use crate::service::read::{ReadError, StoredEvent, open_stored};
+use crate::store::{ClassRow, CoverCause, LedgerRecord, Mark, StoreError};
+use crate::time::UnixMillis;
+
+/// What a lifted hold kept goes with the next run, which is at most a day later; then somebody is to look.
+const RELEASED_GRACE_MS: u64 = 2 * 86_400_000;
+
+/// The statements by which texts went, and the holds that keep others.
+pub(super) struct CoverCheck {
+    covers: Covers,
+    statements: Statements,
+    /// Statements on single events whose items are not those that they sign.
+    wrong: HashSet<Seq>,
+    has_open_job: bool,
+    /// Statements when this was made.
+    known: usize,
+    classes: HashMap<ClassNumber, Class>,
+    holds: Holds,
+    /// Those that hold, and those that were lifted lately.
+    holds_of_late: Holds,
+}
+
+impl CoverCheck {
+    pub(super) fn new(
+        subject: Subject<'_>,
+        record: &LedgerRecord,
+        keys: Option<&LedgerKeys>,
+        classes: &[ClassRow],
+        statements: &[(Seq, String, bool)],
+        findings: &mut Findings,
+    ) -> Result<Self, StoreError> {
+        let holds = match Holds::load(subject.keyring, record) {
+            Ok(holds) => holds,
+            Err(KeyError::Store(error)) => return Err(error),
+            Err(error) => {
+                findings.add(None, "hold", error.to_string());
+                Holds::default()
+            }
+        };
+        let lately = last_recorded_at(subject, record)?
+            .get()
+            .saturating_sub(RELEASED_GRACE_MS);
+        let mut check = Self {
+            covers: Covers::load(subject.ledgers, record.number)?,
+            statements: Statements::default(),
+            wrong: HashSet::new(),
+            has_open_job: statements.iter().any(|(_, _, open)| *open),
+            known: subject.ledgers.statements(record.number)?.len(),
+            classes: HashMap::new(),
+            holds: holds.clone().in_force(),
+            holds_of_late: holds.in_force_after(UnixMillis::new(lately)),
+        };
+        for row in classes {
+            check.add_class(row);
+        }
+        let figures = subject.ledgers.expiries(record.number)?;
+        let figures = figures
+            .iter()
+            .map(|row| (row.statement, (row.class, row.recorded_before)))
+            .collect::<HashMap<_, _>>();
+        for (seq, kind, _) in statements.iter().filter(|(_, kind, _)| kind != "policy") {
+            // What does not open is a finding of the walk.
+            let Some(stored) = open_statement(subject, record, *seq)? else {
+                continue;
+            };
+            let fits = match CoverCause::of_kind(kind) {
+                None => {
+                    stored.section("expiry").and_then(class_and_time) == figures.get(seq).copied()
+                }
+                Some(_) => items_fit(subject, record, keys, &stored)?,
+            };
+            if !fits {
+                let detail = "what it covers is not what the tables say that it covers";
+                findings.add(seq.get(), "cover", detail);
+                check.wrong.insert(*seq);
+            }
+            check.add_statement(*seq, &stored);
+        }
+        if figures.len()
+            != statements
+                .iter()
+                .filter(|(_, kind, _)| kind == "expiry")
+                .count()
+        {
+            let detail = "the table of expiries has not the rows of the ledger's expiry statements";
+            findings.add(None, "cover", detail);
+        }
+        Ok(check)
+    }
+
+    fn add_class(&mut self, row: &ClassRow) {
+        let Ok(section) = serde_json::from_str(&row.definition) else {
+            return;
+        };
+        let statement = Statement {
+            class: Some(section),
+            ..Statement::default()
+        };
+        self.statements.insert(row.statement, statement);
+        let definition = serde_json::from_str(&row.definition).ok();
+        let class = definition.and_then(|known| Class::from_definition(row.statement, known));
+        self.classes
+            .extend(class.map(|class| (class.number, class)));
+    }
+
+    fn add_statement(&mut self, seq: Seq, stored: &StoredEvent) {
+        let read = |name| serde_json::from_slice(stored.section(name)?).ok();
+        let covers = stored.section("covers");
+        let statement = Statement {
+            recorded_at_ms: stored.entry.recorded_at.get(),
+            class: None,
+            expiry: read("expiry"),
+            covers: covers.and_then(|bytes| serde_json::from_slice(bytes).ok()),
+            restricts: None,
+        };
+        self.statements.insert(seq, statement);
+    }
+
+    pub(super) const fn has_open_job(&self) -> bool {
+        self.has_open_job
+    }
+
+    /// Whether no statement came since this was made, and no job is under way.
+    pub(super) fn is_current(
+        &self,
+        subject: Subject<'_>,
+        record: &LedgerRecord,
+    ) -> Result<bool, StoreError> {
+        let statements = subject.ledgers.statements(record.number)?;
+        Ok(statements.len() == self.known && !statements.iter().any(|(_, _, open)| *open))
+    }
+
+    pub(super) fn gone(&self, entry: &Entry, mark: Mark) -> Option<Gone> {
+        self.covers.gone(entry, mark)
+    }
+
+    /// Whether the statement lets the text go. What it says of its items as a whole was checked at the beginning.
+    pub(super) fn check(&self, entry: &Entry, gone: Gone) -> Result<(), String> {
+        if self.wrong.contains(&gone.by) {
+            return Err(format!("entry {} does not cover what it says", gone.by));
+        }
+        if gone.is_item {
+            return if gone.by > entry.seq {
+                Ok(())
+            } else {
+                Err(format!("entry {} is not later than this one", gone.by))
+            };
+        }
+        let covered = Covered {
+            by: gone.by,
+            item: None,
+        };
+        self.statements
+            .check(entry, &Fate::Expired(covered))
+            .map_err(|error| error.to_string())
+    }
+
+    /// Whether a hold covers the event now.
+    pub(super) fn is_held(&self, entry: &Entry, facts: &Facts) -> bool {
+        self.covered_by(&self.holds, entry, facts)
+    }
+
+    /// Whether a hold keeps it beyond its time, or did until lately.
+    pub(super) fn may_be_overdue(&self, entry: &Entry, facts: &Facts) -> bool {
+        self.covered_by(&self.holds_of_late, entry, facts)
+    }
+
+    fn covered_by(&self, holds: &Holds, entry: &Entry, facts: &Facts) -> bool {
+        let Some(class) = self.classes.get(&entry.class) else {
+            return false;
+        };
+        let facts = || Ok::<_, std::convert::Infallible>(facts.clone());
+        let Ok(covering) = holds.covering(entry, class, facts);
+        !covering.is_empty()
+    }
+}
+
+fn last_recorded_at(subject: Subject<'_>, record: &LedgerRecord) -> Result<UnixMillis, StoreError> {
+    let end = subject.ledgers.stored_end(record.number)?;
+    let last = subject
+        .ledgers
+        .entries(record.number, end.saturating_sub(1)..end)?;
+    let last = last.first().and_then(|bytes| Entry::decode(bytes).ok());
+    Ok(last.map_or(UnixMillis::new(0), |entry| entry.recorded_at))
+}
+
+fn open_statement(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    seq: Seq,
+) -> Result<Option<StoredEvent>, StoreError> {
+    let (ledgers, keyring) = (subject.ledgers, subject.keyring);
+    match open_stored(ledgers, keyring, record, &Covers::default(), seq) {
+        Ok(stored) => Ok(Some(stored)),
+        Err(ReadError::Store(error)) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+fn class_and_time(section: &[u8]) -> Option<(ClassNumber, UnixMillis)> {
+    let section: serde_json::Value = serde_json::from_slice(section).ok()?;
+    let class = u16::try_from(section.get("class")?.as_u64()?).ok()?;
+    let before = section.get("recorded_before_ms")?.as_u64()?;
+    Some((ClassNumber::new(class), UnixMillis::new(before)))
+}
+
+/// Whether the rows that name a statement are the items whose root it signs.
+fn items_fit(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    keys: Option<&LedgerKeys>,
+    stored: &StoredEvent,
+) -> Result<bool, StoreError> {
+    let Some(keys) = keys else { return Ok(true) };
+    let seq = stored.entry.seq;
+    let items = subject.ledgers.covered_by(record.number, seq)?;
+    let nonce = match statement_nonce(subject.ledgers, record.number, seq) {
+        Ok(nonce) => nonce,
+        Err(ReadError::Store(error)) => return Err(error),
+        Err(_) => return Ok(false),
+    };
+    let tree = ItemTree::new(&keys.system.key, &nonce, items);
+    let section = stored
+        .section("covers")
+        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok());
+    let says = |name: &str| section.as_ref().and_then(|section| section.get(name));
+    Ok(
+        says("items").and_then(serde_json::Value::as_u64) == Some(tree.size())
+            && says("root").and_then(serde_json::Value::as_str) == Some(&tree.root().to_string()),
+    )
+}

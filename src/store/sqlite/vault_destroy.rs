@@ -1,0 +1,67 @@
+//! What is destroyed in the vault: data keys and persons.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::vault::Vault;
+use crate::ids::{ClassNumber, KeyId, LedgerNumber};
+use crate::store::StoreError;
+
+impl Vault {
+    /// The data keys of a class and period.
+    pub fn data_keys_of_period(
+        &self,
+        ledger: LedgerNumber,
+        class: ClassNumber,
+        period: &str,
+    ) -> Result<Vec<KeyId>, StoreError> {
+        self.database().read(|tx| {
+            tx.prepare_cached(
+                "SELECT key_id FROM data_key WHERE ledger = ?1 AND class = ?2 AND period = ?3",
+            )?
+            .query_map(params![ledger.get(), class.get(), period], |row| {
+                Ok(KeyId::new(row.get::<_, i64>(0)?.cast_unsigned()))
+            })?
+            .collect()
+        })
+    }
+
+    /// Destroys data keys. On disk when it returns; the write-ahead log still holds them until it is scrubbed.
+    pub fn delete_data_keys(&self, keys: &[KeyId]) -> Result<(), StoreError> {
+        self.database().write(|tx| {
+            let delete = || -> rusqlite::Result<()> {
+                let mut delete = tx.prepare_cached("DELETE FROM data_key WHERE key_id = ?1")?;
+                for key in keys {
+                    delete.execute([key.get().cast_signed()])?;
+                }
+                Ok(())
+            };
+            delete().map_err(|error| self.database().error(error))
+        })
+    }
+
+    /// Whether a person's row is named by a data key.
+    pub fn person_has_keys(&self, ledger: LedgerNumber, person: i64) -> Result<bool, StoreError> {
+        self.database().read(|tx| {
+            let found: Option<i64> = tx
+                .prepare_cached("SELECT 1 FROM data_key WHERE ledger = ?1 AND person = ?2 LIMIT 1")?
+                .query_row(params![ledger.get(), person], |row| row.get(0))
+                .optional()?;
+            Ok(found.is_some())
+        })
+    }
+
+    /// Destroys a person's tag and reference.
+    pub fn delete_person(&self, person: i64) -> Result<(), StoreError> {
+        self.database().write(|tx| {
+            tx.execute("DELETE FROM person WHERE id = ?1", [person])
+                .map(drop)
+                .map_err(|error| self.database().error(error))
+        })
+    }
+
+    /// Empties the write-ahead log, so that what was deleted is in no file; `false` where a reader keeps it.
+    pub fn scrub(&self) -> Result<bool, StoreError> {
+        self.database().copy_log()?;
+        self.database().scrub()
+    }
+}

@@ -1,0 +1,62 @@
+//! Sealed records of the vault: settings, holds and the like, each in its place.
+
+use rusqlite::params;
+
+use super::vault::{SealedRecordRow, Vault};
+use crate::ids::LedgerNumber;
+use crate::store::StoreError;
+
+impl Vault {
+    /// Adds or replaces a sealed record. On disk when it returns.
+    pub fn put_record(&self, row: &SealedRecordRow) -> Result<(), StoreError> {
+        self.database().write(|tx| {
+            tx.execute(
+                "INSERT INTO sealed_record (kind, ledger, id, epoch, sealed) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (kind, ledger, id) DO UPDATE SET epoch = excluded.epoch, sealed = excluded.sealed",
+                params![row.kind, row.ledger.get(), row.id, row.epoch, row.sealed],
+            )
+            .map(drop)
+            .map_err(|error| self.database().error(error))
+        })
+    }
+
+    /// The sealed records of a kind and ledger, by id.
+    pub fn records(
+        &self,
+        kind: &str,
+        ledger: LedgerNumber,
+    ) -> Result<Vec<SealedRecordRow>, StoreError> {
+        self.database().read(|tx| {
+            tx.prepare_cached(
+                "SELECT id, epoch, sealed FROM sealed_record WHERE kind = ?1 AND ledger = ?2 ORDER BY id",
+            )?
+            .query_map(params![kind, ledger.get()], |row| {
+                Ok(SealedRecordRow {
+                    kind: kind.to_owned(),
+                    ledger,
+                    id: row.get(0)?,
+                    epoch: row.get(1)?,
+                    sealed: row.get(2)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    /// Destroys a sealed record, if it is there.
+    pub fn delete_record(
+        &self,
+        kind: &str,
+        ledger: LedgerNumber,
+        id: &str,
+    ) -> Result<(), StoreError> {
+        self.database().write(|tx| {
+            tx.execute(
+                "DELETE FROM sealed_record WHERE kind = ?1 AND ledger = ?2 AND id = ?3",
+                params![kind, ledger.get(), id],
+            )
+            .map(drop)
+            .map_err(|error| self.database().error(error))
+        })
+    }
+}
