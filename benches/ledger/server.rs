@@ -76,7 +76,7 @@ impl Site {
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(serve(Arc::clone(&engine), listener, async {
             let _ = stopped.await;
-        }));
+        })?);
         Ok(Server {
             engine,
             target,
