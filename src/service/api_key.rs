@@ -50,7 +50,7 @@ struct Sealed {
 }
 
 /// A key as it is listed: never its secret, nor the hash of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct ListedKey {
     /// Its id.
     pub id: String,

@@ -28,7 +28,7 @@ pub struct CreatedTenant {
 }
 
 /// A tenant as it is listed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct ListedTenant {
     /// Its name.
     pub tenant: String,
