@@ -44,14 +44,21 @@ fn keys_are_listed_without_their_secrets_and_recorded() {
         .iter()
         .map(|access| (&access["action"], &access["detail"]))
         .collect();
-    assert_eq!(recorded[0].0, "trailkeep.key.create");
-    assert_eq!(recorded[1].0, "trailkeep.key.revoke");
-    for (_, detail) in &recorded {
-        assert_eq!(
-            (&detail["by"], &detail["id"]),
-            (&"local".into(), &id.clone().into())
-        );
-    }
+    // The first key of all is stated, too.
+    let first = keys.iter().find(|key| key["id"] != *id).unwrap();
+    let expected = [
+        ("trailkeep.key.create", &first["id"], "init"),
+        ("trailkeep.key.create", &made["id"], "local"),
+        ("trailkeep.key.revoke", &made["id"], "local"),
+    ];
+    let recorded: Vec<_> = recorded
+        .iter()
+        .map(|(action, detail)| {
+            let by = detail["by"].as_str().unwrap();
+            (action.as_str().unwrap(), &detail["id"], by)
+        })
+        .collect();
+    assert_eq!(recorded, expected);
     directory.assert_clean();
 }
 
@@ -200,6 +207,7 @@ fn two_tenants_never_meet() {
             .output()
             .unwrap();
         succeeded(&verify);
+        assert_bundle_is_of(out, tenant, text);
     }
     let unknown = directory.run(&["query", "--tenant", "nobody"]);
     assert!(
@@ -208,6 +216,32 @@ fn two_tenants_never_meet() {
         said(&unknown)
     );
     assert_no_tag_in_common(&directory);
+}
+
+/// Nothing in any file of a tenant's bundle is of the other.
+fn assert_bundle_is_of(bundle: &str, tenant: &str, text: &str) {
+    let show = |more: &[&str]| {
+        let mut command = support::trailkeep();
+        let output = command.args(["bundle", "show", bundle]).args(more).output();
+        succeeded(&output.unwrap()).stdout.clone()
+    };
+    let listed: Value = serde_json::from_slice(&show(&["--json"])).unwrap();
+    let (other, others_text) = match tenant {
+        "acme" => ("default", "of the operator"),
+        _ => ("acme", "of acme"),
+    };
+    let mut shown = 0;
+    for member in listed["members"].as_array().unwrap() {
+        let name = member["name"].as_str().unwrap();
+        let content = String::from_utf8_lossy(&show(&["--member", name])).into_owned();
+        shown += usize::from(content.contains(text));
+        assert!(!content.contains(others_text), "{name} of {tenant}");
+        // The operator's ledger says that it made the other; nothing of its origin stands elsewhere.
+        let is_said = tenant == "default" && name == "statements.jsonl";
+        let origin = format!("audit.example.com/{other}");
+        assert!(is_said || !content.contains(&origin), "{name} of {tenant}");
+    }
+    assert!(shown > 0);
 }
 
 /// The same ids and persons have other look-up keys in each ledger.
@@ -396,6 +430,7 @@ fn the_read_audit_is_switched_off_for_one_tenant_and_says_so() {
     assert_eq!(
         actions,
         [
+            "trailkeep.key.create",
             "trailkeep.tenant.set",
             "trailkeep.tenant.set",
             "trailkeep.access"
@@ -485,7 +520,7 @@ fn who_looks_is_seen() {
         (&reads[0]["by"], &reads[0]["count"]),
         (&Value::from(id), &Value::from(1))
     );
-    assert_eq!(reads[0]["seq"], 3);
+    assert_eq!(reads[0]["seq"], 4);
     assert_eq!(reads[1]["filters"], serde_json::json!(["action"]));
     assert!(reads[1]["seq"].is_null());
     assert_eq!(
@@ -583,5 +618,5 @@ fn wrong_questions_about_keys_are_told_so() {
             said(&output)
         );
     }
-    assert_eq!(directory.assert_clean()["entries"], 3);
+    assert_eq!(directory.assert_clean()["entries"], 4);
 }

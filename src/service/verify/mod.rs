@@ -171,7 +171,7 @@ pub fn verify(
     let walked = tree::walk(subject, record.number, &head, &mut findings)?;
     let read = event::Walk::new(subject, record, keys.as_ref(), head.size)?
         .run(&mut findings, progress)?;
-    vault::check(subject, record, &head, &mut findings)?;
+    vault::check(subject, record, &head, &walked.roots, &mut findings)?;
     if let (Some(note), Some(keys)) = (against, &keys) {
         check_against(
             note,

@@ -1,5 +1,6 @@
 //! The vault's rows, and rows that belong to nothing.
 
+use super::tree::OldRoots;
 use super::{Findings, Subject};
 use crate::service::api_key;
 use crate::service::keyring::KeyError;
@@ -14,6 +15,7 @@ pub(super) fn check(
     subject: Subject<'_>,
     record: &LedgerRecord,
     head: &StoredCheckpoint,
+    roots: &OldRoots,
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
     let vault = subject.keyring.vault();
@@ -26,6 +28,10 @@ pub(super) fn check(
         );
     }
     if let Some(mark) = mark {
+        let root_at = |size| match size {
+            size if size == head.size => Ok(head.root),
+            older => roots.root_at(subject.ledgers, older),
+        };
         // A running server may have gone on since the head was read; only a lead without a head is a finding.
         let newest = subject
             .ledgers
@@ -37,7 +43,7 @@ pub(super) fn check(
                 mark.size
             );
             findings.add(None, "rolled-back", detail);
-        } else if mark.size == head.size && mark.root != head.root {
+        } else if mark.size <= head.size && mark.root != root_at(mark.size)? {
             findings.add(
                 None,
                 "rolled-back",
