@@ -283,7 +283,7 @@ fn what_is_exported_is_what_was_asked() {
         (&report["authentic"], &report["complete"]),
         (&json!(true), &json!(true))
     );
-    assert_eq!(report["range"], json!({"first": 0, "last": 42}));
+    assert_eq!(report["range"], json!({"first": 0, "last": 43}));
     let signed = report["signed_only"].as_array().unwrap();
     assert!(signed.contains(&json!("report.html")) && !signed.contains(&json!("events.jsonl")));
 
@@ -402,7 +402,7 @@ fn wrong_questions_are_told_so() {
         said(&nowhere)
     );
     // A wrong question is not recorded as an export, and leaves no file behind.
-    assert_eq!(directory.assert_clean()["entries"], 6);
+    assert_eq!(directory.assert_clean()["entries"], 7);
     let left = std::fs::read_dir(directory.path.parent().unwrap()).unwrap();
     let left: Vec<String> = left.map(|entry| name(&entry.unwrap().path())).collect();
     assert!(

@@ -54,12 +54,12 @@ fn every_command_as_written() {
     );
 
     assert_eq!(
-        json(&directory.run(&["show", "3", "--json"]))["id"],
+        json(&directory.run(&["show", "4", "--json"]))["id"],
         "order-4711"
     );
     assert_eq!(
         json(&directory.run(&["show", "order-4711", "--json"]))["seq"],
-        3
+        4
     );
     assert_eq!(directory.run(&["show", "nobody"]).status.code(), Some(1));
     let page = json(&directory.run(&[
@@ -115,7 +115,7 @@ fn every_command_as_written() {
         first["receipt"]
             .as_str()
             .unwrap()
-            .replace("index 3", "index 2")
+            .replace("index 4", "index 3")
             .as_bytes(),
     );
     assert_eq!(verifier(&[&changed, "--key", &pem]).status.code(), Some(3));
@@ -220,7 +220,7 @@ fn the_demo_shows_the_main_job() {
     let text = String::from_utf8(succeeded(&output).stdout.clone()).unwrap();
     for part in [
         "VERIFIED",
-        "OK: 303 entries, 300 of 300 events intact",
+        "OK: 304 entries, 300 of 300 events intact",
         "NOT OK",
         "Try next",
     ] {
@@ -259,9 +259,9 @@ fn the_tiles_alone_give_the_checkpoint_s_root() {
     );
     let note = client.get("/v1/checkpoint").unwrap().text();
     let (size, root) = (note.lines().nth(1).unwrap(), note.lines().nth(2).unwrap());
-    assert_eq!(size, "703");
+    assert_eq!(size, "704");
     let mut frontier = Frontier::default();
-    for tile in ["000", "001", "002.p/191"] {
+    for tile in ["000", "001", "002.p/192"] {
         let hashes = client
             .get(&format!("/v1/log/default/tile/0/{tile}"))
             .unwrap()

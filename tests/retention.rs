@@ -32,7 +32,7 @@ fn json_of(output: &Output) -> Value {
 #[test]
 fn what_is_due_goes_and_the_ledger_proves_as_before() {
     let clocked = Clocked::at("2026-08-25T10:00:00Z");
-    clocked.append(&event("old", &json!({})));
+    let old = clocked.append(&event("old", &json!({})))["seq"].to_string();
     clocked.set("2026-08-26T10:00:00Z");
     clocked.append(&event("young", &json!({})));
     let before = clocked.checkpoint();
@@ -58,7 +58,7 @@ fn what_is_due_goes_and_the_ledger_proves_as_before() {
     let against = clocked.command(&["verify", "--json", "--against"], &[&before]);
     assert_eq!(json_of(&against)["ok"], true);
 
-    let gone = clocked.output(&["show", "3", "--json"]);
+    let gone = clocked.output(&["show", &old, "--json"]);
     assert_eq!(gone.status.code(), Some(1));
     assert!(said(&gone).contains("expired"), "{}", said(&gone));
     assert!(!clocked.output(&["show", "old"]).status.success());
@@ -74,7 +74,7 @@ fn what_is_due_goes_and_the_ledger_proves_as_before() {
         (&json!(1), &json!("old")),
         "{again}"
     );
-    let explained = clocked.json(&["retention", "explain", "3", "--json"]);
+    let explained = clocked.json(&["retention", "explain", &old, "--json"]);
     assert_eq!(explained["state"], "expired");
     clocked.assert_residue_free("input of old");
     clocked.assert_residue_free("person-of-old");
@@ -340,7 +340,8 @@ fn expiry_is_taken_up_wherever_it_was_killed() {
 #[test]
 fn the_server_runs_daily_and_a_jump_of_the_clock_destroys_nothing() {
     let clocked = Clocked::at("2026-08-26T10:00:00Z");
-    clocked.append(&event("old", &json!({})));
+    let old = clocked.append(&event("old", &json!({})))["seq"].clone();
+    let old = format!("/v1/entries/{old}");
     clocked.set("2026-11-24T12:00:00Z");
     let server = clocked.serve();
     let mut client = server.client();
@@ -349,10 +350,10 @@ fn the_server_runs_daily_and_a_jump_of_the_clock_destroys_nothing() {
     // Its time is over, and the hour has not come.
     clocked.set("2026-11-25T01:59:00Z");
     pause();
-    assert_eq!(client.get("/v1/entries/3").unwrap().status, 200);
+    assert_eq!(client.get(&old).unwrap().status, 200);
     clocked.set("2026-11-25T02:00:00Z");
     let begun = std::time::Instant::now();
-    while client.get("/v1/entries/3").unwrap().status != 410 {
+    while client.get(&old).unwrap().status != 410 {
         assert!(begun.elapsed().as_secs() < 30, "the daily run did not come");
         std::thread::sleep(std::time::Duration::from_millis(100));
     }

@@ -74,9 +74,9 @@ impl Site {
             token: self.token.clone(),
         };
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(Arc::clone(&engine), listener, async {
+        let task = tokio::spawn(serve(Arc::clone(&engine), listener, None, async {
             let _ = stopped.await;
-        }));
+        })?);
         Ok(Server {
             engine,
             target,

@@ -9,6 +9,7 @@ use crate::time::UnixMillis;
 pub const FORMAT: &str = "trailkeep/bundle/v1";
 
 /// What a bundle can prove.
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Proof {
@@ -19,6 +20,7 @@ pub enum Proof {
 }
 
 /// First and last seq of a range, both in it.
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeqRange {
     /// The first.
@@ -28,6 +30,7 @@ pub struct SeqRange {
 }
 
 /// The time that a range covers; open where nothing is said.
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
     /// All that was recorded at this moment or later (RFC 3339, UTC).
@@ -48,6 +51,7 @@ impl Recorded {
 }
 
 /// How many of each there are.
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Entries in entries.bin. For a range, the sum of the disclosed, the four others and the statements

@@ -137,15 +137,15 @@ pub(super) async fn run(command: RetentionCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn with_time(path: &str, name: &str, time: Option<&str>) -> String {
+fn with_time(path: &str, time: Option<&str>) -> String {
     time.map_or_else(
         || path.to_owned(),
-        |time| format!("{path}?{name}={}", segment(time)),
+        |time| format!("{path}?at={}", segment(time)),
     )
 }
 
 async fn preview(target: &TargetArgs, as_of: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
-    let path = with_time("/v1/retention/preview", "as_of", as_of);
+    let path = with_time("/v1/retention/preview", as_of);
     let preview: Value = ask(target, "GET", &path, None).await?;
     if json {
         print_json(&preview)?;
@@ -247,7 +247,7 @@ async fn explain(
     } else {
         format!("/v1/events/{}/retention", segment(event))
     };
-    let said: Value = ask(target, "GET", &with_time(&path, "at", at), None).await?;
+    let said: Value = ask(target, "GET", &with_time(&path, at), None).await?;
     if json {
         print_json(&said)?;
         return Ok(ExitCode::SUCCESS);

@@ -71,8 +71,6 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
-    print_line(&format!("listening on http://{address}"))?;
-    tracing::info!(%address, "serving");
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => (),
@@ -80,7 +78,10 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         }
         tracing::info!("stopping");
     };
-    serve(engine, listener, args.retention_hour.0, stop).await?;
+    let serving = serve(engine, listener, args.retention_hour.0, stop)?;
+    print_line(&format!("listening on http://{address}"))?;
+    tracing::info!(%address, "serving");
+    serving.await?;
     Ok(ExitCode::SUCCESS)
 }
 

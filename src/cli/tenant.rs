@@ -52,7 +52,7 @@ A public log answers its checkpoint and tiles (times, sizes and hashes, no text)
         /// The tenant
         name: String,
         /// Whether checkpoints and tiles are answered to everybody [default of a new tenant: off]
-        #[arg(long, value_enum)]
+        #[arg(long, value_enum, required_unless_present = "read_audit")]
         public_log: Option<Switch>,
         /// Whether reads of events are recorded [default of a new tenant: on]
         #[arg(long, value_enum)]
@@ -142,9 +142,6 @@ async fn set(
         if let Some(switch) = switch {
             asked.insert(name.to_owned(), json!(matches!(switch, Switch::On)));
         }
-    }
-    if asked.is_empty() {
-        bail!("nothing to set: give --public-log or --read-audit");
     }
     let path = format!("/v1/tenants/{}", segment(name));
     let tenant: Value = ask(target, "PATCH", &path, Some(&Value::Object(asked))).await?;

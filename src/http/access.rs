@@ -2,31 +2,54 @@
 
 use axum::Json;
 use axum::extract::{Query, rejection::QueryRejection};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Caller, may};
 use super::problem::Problem;
 use crate::ids::Seq;
-use crate::service::access_log;
+use crate::service::access_log::{self, ListedAccess};
 use crate::service::blocking;
 use crate::service::query::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX};
 use crate::time::UnixMillis;
 
-#[derive(Deserialize)]
+/// The parameters, each once.
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
+    /// Recorded at this moment or later (RFC 3339).
+    #[param(format = DateTime)]
     from: Option<String>,
+    /// Recorded before this moment (RFC 3339).
+    #[param(format = DateTime)]
     to: Option<String>,
+    /// The `next_start` of the page before.
     start: Option<u64>,
+    /// Accesses of a page at most; 100 if nothing is said.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
-/// `GET /v1/access`: a page of accesses, oldest first.
+/// A page of accesses.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AccessPage {
+    accesses: Vec<ListedAccess>,
+    /// What to give as `start` for the next page; none: this is the last.
+    next_start: Option<u64>,
+}
+
+/// Lists who read, exported and managed what, oldest first.
+#[utoipa::path(
+    get,
+    path = "/v1/access",
+    params(Asked),
+    responses((status = 200, description = "A page.", body = AccessPage)),
+)]
 pub(super) async fn list(
     caller: Caller<may::SeeAccess>,
     asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<AccessPage>, Problem> {
     let Query(asked) = asked.map_err(|_| {
         Problem::bad_request("from, to, start and limit are the parameters, each once")
     })?;
@@ -52,8 +75,8 @@ pub(super) async fn list(
     let page =
         blocking(move || access_log::list(&caller.engine, &caller.ledger, time, start, limit));
     let page = page.await?;
-    Ok(Json(json!({
-        "accesses": page.accesses,
-        "next_start": page.next.map(Seq::get),
-    })))
+    Ok(Json(AccessPage {
+        accesses: page.accesses,
+        next_start: page.next.map(Seq::get),
+    }))
 }

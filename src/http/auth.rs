@@ -1,9 +1,10 @@
 //! Who is calling, whose ledger it is about, and whether they may.
 //!
-//! A handler names the right that it needs in its argument, `Caller<may::Append>`, and gets its caller in no
-//! other way: a route that forgets to ask does not compile.
+//! A handler names the right that it needs in its first argument, `Caller<may::Append>`, and gets its caller in no
+//! other way: a route that forgets to ask does not compile ([`super::document::Guard`]).
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
+use super::document::{Access, Guard};
 use super::problem::Problem;
 use super::{App, Entrance};
 use crate::ids::TenantName;
@@ -81,6 +83,10 @@ pub(super) mod may {
     );
 }
 
+impl<R: Needed> Guard for Caller<R> {
+    const ACCESS: Access = Access::Right(R::RIGHT);
+}
+
 impl<R: Needed + Send> FromRequestParts<App> for Caller<R> {
     type Rejection = Problem;
 
@@ -94,7 +100,7 @@ impl<R: Needed + Send> FromRequestParts<App> for Caller<R> {
         }
         let is_operator = principal.tenant.as_str() == DEFAULT_TENANT;
         if R::RIGHT == Right::ManageTenants && !is_operator {
-            return Err(Problem::forbidden(principal.role, R::RIGHT));
+            return Err(Problem::not_the_operator());
         }
         let ledger = app.engine.ledger_of(&principal.tenant);
         let ledger = ledger.ok_or_else(|| Problem::not_found("there is no such tenant"))?;
@@ -131,6 +137,10 @@ pub(super) struct OpenLog {
     pub(super) ledger: Arc<Ledger>,
 }
 
+impl Guard for OpenLog {
+    const ACCESS: Access = Access::UnlessPublic(Right::Prove);
+}
+
 impl FromRequestParts<App> for OpenLog {
     type Rejection = Problem;
 
@@ -156,6 +166,21 @@ impl FromRequestParts<App> for OpenLog {
         } else {
             Err(Problem::not_found("there is no such log"))
         }
+    }
+}
+
+/// Whoever calls, without a token: for routes that say nothing of any tenant.
+pub(super) struct Anyone;
+
+impl Guard for Anyone {
+    const ACCESS: Access = Access::Open;
+}
+
+impl FromRequestParts<App> for Anyone {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        Ok(Self)
     }
 }
 

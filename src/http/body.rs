@@ -1,9 +1,10 @@
 //! Request bodies: read to a limit, decoded to a limit, split into events.
 
 use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, header};
 use futures_util::TryStreamExt;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_util::io::StreamReader;
 
@@ -19,6 +20,9 @@ const BODY_BYTES_MAX: u64 = 32 << 20;
 const EVENTS_MAX: usize = 10_000;
 /// Faults that are reported of one request.
 const FAULTS_MAX: usize = 100;
+
+/// Bytes of a question.
+pub(super) const QUESTION_BYTES_MAX: usize = 1 << 20;
 
 /// How the events of a body are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +58,18 @@ pub(super) fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
             "send `Content-Type: application/json` (an object or an array) or `application/x-ndjson` (an object a line)",
         )),
     }
+}
+
+/// Reads a question: one JSON object, of the form that is described. The error repeats nothing of the body.
+pub(super) async fn read_json<T: DeserializeOwned>(body: Body, form: &str) -> Result<T, Problem> {
+    let body = to_bytes(body, QUESTION_BYTES_MAX).await;
+    let body = body.map_err(|_| Problem::too_large("the body is larger than 1 MiB"))?;
+    serde_json::from_slice(&body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Problem::bad_request(format!(
+            "the body must be {form} (line {line}, column {column})"
+        ))
+    })
 }
 
 /// Reads and decodes the body.

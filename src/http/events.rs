@@ -7,9 +7,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Caller, Identified, may};
 use super::body;
+use super::document::Event;
 use super::problem::Problem;
 use crate::ids::Seq;
 use crate::ledger::entry::{Entry, leaf_hash};
@@ -23,51 +25,75 @@ use crate::service::query::{
 use crate::service::read::{self, EventName, StoredEvent, find_seq, open_event};
 use crate::time::UnixMillis;
 
-/// An event as it is shown.
-#[derive(Serialize)]
+/// An event as it was recorded.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecordedEvent)]
 pub(super) struct Shown {
+    /// Its id; entries of the server have none.
     id: Option<String>,
+    /// Its place in the ledger.
     seq: u64,
+    /// When it was recorded, by the server's clock (RFC 3339, UTC).
     recorded_at: String,
+    /// Leaf hash of its entry, base64.
     leaf_hash: String,
+    /// Its sections, each exactly as it came; `received` is the server's.
+    #[schema(value_type = Object)]
     event: Box<RawValue>,
 }
 
-#[derive(Serialize)]
+/// A page of events.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventPage)]
 struct Listed {
     events: Vec<Shown>,
+    /// What to give as `cursor` for the next page; none: this is the last.
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+/// One event, recorded.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AppendedOne)]
 struct Single {
     id: String,
+    /// Its place in the ledger.
     seq: u64,
+    /// When it was recorded, by the server's clock (RFC 3339, UTC).
     recorded_at: String,
+    /// Leaf hash of its entry, base64.
     leaf_hash: String,
+    /// Proof that it is in the ledger: C2SP tlog-proof.
     receipt: String,
 }
 
-#[derive(Serialize)]
+/// Several events, recorded.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AppendedMany)]
 struct Many {
+    /// Recorded by this request.
     accepted: usize,
+    /// Recorded before, with the same content.
     duplicates: usize,
     first_seq: Option<u64>,
     last_seq: Option<u64>,
+    /// The events in the order in which they were sent.
     events: Vec<Brief>,
     /// Events that had been recorded and whose texts have gone since.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     gone: Vec<AlreadyGone>,
+    /// A signed head that holds all of them.
     checkpoint: String,
 }
 
 /// An event that had been recorded, and whose text has gone since: nothing of it was written.
-#[derive(Serialize)]
-struct AlreadyGone {
+#[derive(Serialize, ToSchema)]
+pub(super) struct AlreadyGone {
     id: String,
     already_recorded: bool,
+    /// Its time had come.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     expired: bool,
+    /// A person had asked.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     erased: bool,
 }
@@ -83,14 +109,49 @@ impl AlreadyGone {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AppendedBrief)]
 struct Brief {
     id: String,
     seq: u64,
     leaf_hash: String,
 }
 
-/// `POST /v1/events`: the way in. The answer is sent when the events are on disk.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is only described")]
+enum Submission {
+    One(Event),
+    Many(Vec<Event>),
+}
+
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is only described")]
+enum AppendAnswer {
+    One(Single),
+    Many(Many),
+}
+
+/// Appends events.
+///
+/// The answer is sent when they are on disk. A request is all or nothing. The same `id` with the same sections gets
+/// its first entry again. The body may have a `Content-Encoding` of `gzip` or `zstd`.
+#[utoipa::path(
+    post,
+    path = "/v1/events",
+    request_body(content(
+        (Submission = "application/json", example = json!({"id": "order-17", "action": "chat.completion", "outcome": "success", "actor": {"id": "u-1042"}, "subjects": [{"id": "p-7"}], "input": "When will it arrive?", "output": "Tomorrow."})),
+        (String = "application/x-ndjson", example = json!("{\"action\":\"chat.completion\",\"actor\":{\"id\":\"u-1042\"}}\n")),
+    )),
+    responses(
+        (status = 201, description = "Recorded, durably.", body = AppendAnswer),
+        (status = 200, description = "All of it was recorded before.", body = AppendAnswer),
+    ),
+    extensions(("x-trailkeep-problems" = json!([
+        "id-conflict", "tenant-closed", "too-large", "media-type", "invalid-event"
+    ]))),
+)]
 pub(super) async fn append(
     caller: Caller<may::Append>,
     headers: HeaderMap,
@@ -192,7 +253,14 @@ fn decode(event: &Appended) -> Result<Entry, Problem> {
     event.decoded().ok_or_else(Problem::internal)
 }
 
-/// `GET /v1/events/{id}`.
+/// Shows an event.
+#[utoipa::path(
+    get,
+    path = "/v1/events/{id}",
+    params(("id" = String, Path, description = "The event's id.", example = "order-17")),
+    responses((status = 200, description = "The event.", body = Shown)),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "gone"]))),
+)]
 pub(super) async fn show(
     caller: Caller<may::Read>,
     Path(id): Path<String>,
@@ -200,7 +268,14 @@ pub(super) async fn show(
     show_named(caller.identified(), EventName::Id(id)).await
 }
 
-/// `GET /v1/entries/{seq}`: any entry, the server's own included.
+/// Shows an entry, by its place; the server's own too.
+#[utoipa::path(
+    get,
+    path = "/v1/entries/{seq}",
+    params(("seq" = u64, Path, description = "Place in the ledger, from 0.", maximum = 1_099_511_627_775_u64, example = 3)),
+    responses((status = 200, description = "The entry's event.", body = Shown)),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "gone"]))),
+)]
 pub(super) async fn show_entry(
     caller: Caller<may::Read>,
     Path(seq): Path<String>,
@@ -232,7 +307,14 @@ async fn show_named(caller: Identified, name: EventName) -> Result<Json<Shown>, 
     shown(&event.await?).map(Json)
 }
 
-/// `GET /v1/events/{id}/proof`.
+/// Proves that an event is in the ledger.
+#[utoipa::path(
+    get,
+    path = "/v1/events/{id}/proof",
+    params(("id" = String, Path, description = "The event's id.", example = "order-17")),
+    responses((status = 200, description = "The receipt: C2SP tlog-proof.", body = String)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
 pub(super) async fn proof(
     caller: Caller<may::Prove>,
     Path(id): Path<String>,
@@ -240,7 +322,14 @@ pub(super) async fn proof(
     prove(caller.identified(), EventName::Id(id)).await
 }
 
-/// `GET /v1/entries/{seq}/proof`.
+/// Proves that an entry is in the ledger.
+#[utoipa::path(
+    get,
+    path = "/v1/entries/{seq}/proof",
+    params(("seq" = u64, Path, description = "Place in the ledger, from 0.", maximum = 1_099_511_627_775_u64, example = 3)),
+    responses((status = 200, description = "The receipt: C2SP tlog-proof.", body = String)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
 pub(super) async fn entry_proof(
     caller: Caller<may::Prove>,
     Path(seq): Path<String>,
@@ -258,7 +347,35 @@ async fn prove(caller: Identified, name: EventName) -> Result<Response, Problem>
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 
-/// `GET /v1/events`: a page of events, oldest first.
+/// The parameters of a query, each once.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it is only described")]
+struct Asked {
+    /// Recorded at this moment or later (RFC 3339).
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// Recorded before this moment (RFC 3339).
+    #[param(format = DateTime)]
+    to: Option<String>,
+    /// With this action.
+    #[param(example = "chat.completion")]
+    action: Option<String>,
+    /// Events of a page at most; 100 if nothing is said.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u64>,
+    /// The `next_cursor` of the page before.
+    #[param(pattern = "^c[0-9]+-[0-9]+$")]
+    cursor: Option<String>,
+}
+
+/// Lists events, oldest first, a page at a time.
+#[utoipa::path(
+    get,
+    path = "/v1/events",
+    params(Asked),
+    responses((status = 200, description = "A page.", body = Listed)),
+)]
 pub(super) async fn query(
     caller: Caller<may::Read>,
     RawQuery(raw): RawQuery,

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
+use super::body::read_json;
+use super::document::Bytes as FileBytes;
 use super::problem::Problem;
 use crate::ids::Seq;
 use crate::seal::spool::Spool;
@@ -20,27 +23,36 @@ use crate::service::export::{ExportRequest, ExportSummary, Scope};
 use crate::service::exports::{Job, StartError, Status};
 use crate::time::UnixMillis;
 
-/// Bytes of a question: it may hold several checkpoints.
-const QUESTION_BYTES_MAX: usize = 1 << 20;
-
-/// The body of `POST /v1/exports`.
-#[derive(Deserialize)]
+/// What is to be exported; `{}` is the whole ledger.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ExportQuestion)]
 struct Question {
+    /// Recorded at this moment or later (RFC 3339).
+    #[schema(format = DateTime)]
     from: Option<String>,
+    /// Recorded before this moment (RFC 3339).
+    #[schema(format = DateTime)]
     to: Option<String>,
+    /// First and last entry, both in it; goes with neither `from` nor `to`.
+    #[schema(pattern = "^[0-9]+\\.\\.[0-9]+$", example = "17..42")]
     seq: Option<String>,
+    /// Only events with this action: a selection, which is never complete.
     action: Option<String>,
+    /// Sections that go as digests alone.
     #[serde(default)]
     redact: Several,
+    /// age recipients who alone can open the file.
     #[serde(default, alias = "recipient")]
     recipients: Several,
+    /// Older checkpoints for which consistency is to be proven.
     #[serde(default)]
     against: Several,
 }
 
 /// A list, or its only element.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OneOrSeveral)]
 #[serde(untagged)]
 enum Several {
     List(Vec<String>),
@@ -62,29 +74,51 @@ impl Several {
     }
 }
 
-#[derive(Serialize)]
-struct Shown {
-    id: String,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    progress: Option<ShownProgress>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(flatten)]
-    summary: Option<Box<ExportSummary>>,
+/// An export: `done` or `failed` at the end.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Export)]
+#[serde(tag = "state", rename_all = "lowercase")]
+enum Shown {
+    Running {
+        id: String,
+        progress: ShownProgress,
+    },
+    Done {
+        id: String,
+        #[serde(flatten)]
+        summary: Box<ExportSummary>,
+    },
+    Failed {
+        id: String,
+        /// What went wrong and how to mend it.
+        error: String,
+    },
 }
 
-#[derive(Serialize)]
+/// Entries written, and in all.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExportProgress)]
 struct ShownProgress {
     done: u64,
     total: u64,
 }
 
-/// `POST /v1/exports`: begins one. It is recorded in the ledger before the answer is sent.
+/// Begins an export: a signed bundle that proves itself offline.
+///
+/// It is recorded in the ledger before the answer is sent. Ask for the export until its state is `done`; its file
+/// then waits for an hour.
+#[utoipa::path(
+    post,
+    path = "/v1/exports",
+    request_body(content = Question, example = json!({"action": "chat.completion", "redact": ["input"]})),
+    responses((status = 202, description = "It is being made.", body = Shown, headers(
+        ("Location" = String, description = "Where to ask how far it is.")
+    ))),
+    extensions(("x-trailkeep-problems" = json!(["too-large"]))),
+)]
 pub(super) async fn start(caller: Caller<may::Export>, body: Body) -> Result<Response, Problem> {
-    let body = to_bytes(body, QUESTION_BYTES_MAX).await;
-    let body = body.map_err(|_| Problem::too_large("the question is larger than 1 MiB"))?;
-    let request = read_question(&body, &caller)?;
+    let form = "a JSON object with from, to, seq (\"A..B\"), action, redact, recipients and against, all optional";
+    let request = read_question(read_json(body, form).await?, &caller)?;
     let (engine, ledger) = (Arc::clone(&caller.engine), Arc::clone(&caller.ledger));
     let id = blocking(move || engine.exports.start(&engine, &ledger, request)).await?;
     let job = caller.engine.exports.find(&caller.ledger, &id);
@@ -99,7 +133,14 @@ pub(super) async fn start(caller: Caller<may::Export>, body: Body) -> Result<Res
         .into_response())
 }
 
-/// `GET /v1/exports/{id}`: how far it is.
+/// Says how far an export is.
+#[utoipa::path(
+    get,
+    path = "/v1/exports/{id}",
+    params(("id" = String, Path, description = "The export's id.", example = "0123456789abcdef0123456789abcdef")),
+    responses((status = 200, description = "The export.", body = Shown)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
 pub(super) async fn show(
     caller: Caller<may::Export>,
     Path(id): Path<String>,
@@ -108,7 +149,14 @@ pub(super) async fn show(
     Ok(Json(shown(id, &job)).into_response())
 }
 
-/// `DELETE /v1/exports/{id}`: stops it, or drops its file.
+/// Stops an export, or drops its file.
+#[utoipa::path(
+    delete,
+    path = "/v1/exports/{id}",
+    params(("id" = String, Path, description = "The export's id.", example = "0123456789abcdef0123456789abcdef")),
+    responses((status = 204, description = "It is gone.")),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
 pub(super) async fn remove(
     caller: Caller<may::Export>,
     Path(id): Path<String>,
@@ -120,7 +168,23 @@ pub(super) async fn remove(
     }
 }
 
-/// `GET /v1/exports/{id}/file`: the bundle, whole or a range of its bytes (RFC 9110 section 14).
+/// Gives the bundle, whole or a range of its bytes (RFC 9110 section 14).
+#[utoipa::path(
+    get,
+    path = "/v1/exports/{id}/file",
+    params(
+        ("id" = String, Path, description = "The export's id.", example = "0123456789abcdef0123456789abcdef"),
+        ("Range" = Option<String>, Header, description = "One range of bytes; another is answered with the whole."),
+        ("If-Range" = Option<String>, Header, description = "The `ETag` of the file that the range is of."),
+    ),
+    responses(
+        (status = 200, description = "The file.", headers(("ETag" = String, description = "SHA-256 of the file.")),
+            content((inline(FileBytes) = "application/zip"), (inline(FileBytes) = "application/age-encryption"))),
+        (status = 206, description = "The range.", headers(("Content-Range" = String)),
+            content((inline(FileBytes) = "application/zip"), (inline(FileBytes) = "application/age-encryption"))),
+    ),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "not-ready", "range-not-satisfiable"]))),
+)]
 pub(super) async fn file(
     caller: Caller<may::Export>,
     Path(id): Path<String>,
@@ -139,7 +203,7 @@ pub(super) async fn file(
         Asked::Part(first, last) => Some((first, last)),
         Asked::Unsatisfiable => {
             let range = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
-            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, range).into_response());
+            return Ok((range, Problem::range_not_satisfiable(size)).into_response());
         }
     };
     let (first, end) = wanted.map_or((0, size), |(first, last)| (first, last + 1));
@@ -242,36 +306,17 @@ fn no_such_export() -> Problem {
 }
 
 fn shown(id: String, job: &Job) -> Shown {
-    let mut shown = Shown {
-        id,
-        state: "running",
-        progress: None,
-        error: None,
-        summary: None,
-    };
     match job.status() {
-        Status::Running { done, total } => shown.progress = Some(ShownProgress { done, total }),
-        Status::Done(summary) => {
-            shown.state = "done";
-            shown.summary = Some(summary);
+        Status::Running { done, total } => {
+            let progress = ShownProgress { done, total };
+            Shown::Running { id, progress }
         }
-        Status::Failed(error) => {
-            shown.state = "failed";
-            shown.error = Some(error);
-        }
+        Status::Done(summary) => Shown::Done { id, summary },
+        Status::Failed(error) => Shown::Failed { id, error },
     }
-    shown
 }
 
-fn read_question(body: &[u8], caller: &Identified) -> Result<ExportRequest, Problem> {
-    let body: &[u8] = if body.is_empty() { b"{}" } else { body };
-    let question: Question = serde_json::from_slice(body).map_err(|error| {
-        Problem::bad_request(format!(
-            "the body must be a JSON object with from, to, seq (\"A..B\"), action, redact, recipients and against, all optional (line {}, column {})",
-            error.line(),
-            error.column()
-        ))
-    })?;
+fn read_question(question: Question, caller: &Identified) -> Result<ExportRequest, Problem> {
     let moment = |name: &str, text: &Option<String>| {
         let wrong = || {
             Problem::bad_request(format!(

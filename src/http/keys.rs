@@ -1,41 +1,64 @@
 //! `/v1/keys`: API keys of the caller's tenant.
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::auth::{Caller, may};
+use super::body::read_json;
 use super::problem::Problem;
 use crate::policy::CalendarPeriod;
 use crate::service::access::Role;
-use crate::service::api_key::{self, ManageError};
+use crate::service::api_key::{self, ListedKey, ManageError};
 use crate::service::blocking;
 
-const BODY_BYTES_MAX: usize = 4 << 10;
-
-#[derive(Deserialize)]
+/// A key to be made.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewKey {
+    #[schema(value_type = Role)]
     role: String,
+    /// A calendar period after which it ends, such as `P90D` or `P1Y`; none: it does not end by itself.
+    #[schema(pattern = "^P[1-9][0-9]{0,3}[DWMY]$")]
     expires: Option<String>,
 }
 
-/// `POST /v1/keys`: makes one. The token is in this answer and nowhere else.
+/// A key that was made.
+#[derive(Serialize, ToSchema)]
+struct MadeKey {
+    id: String,
+    /// It is in this answer and nowhere else.
+    token: String,
+    role: Role,
+    tenant: String,
+    /// When it ends (RFC 3339, UTC).
+    expires_at: Option<String>,
+}
+
+/// API keys.
+#[derive(Serialize, ToSchema)]
+struct KeyList {
+    keys: Vec<ListedKey>,
+}
+
+/// Makes an API key of the caller's tenant.
+#[utoipa::path(
+    post,
+    path = "/v1/keys",
+    request_body(content = NewKey, example = json!({"role": "reader", "expires": "P90D"})),
+    responses((status = 201, description = "The key, and its token this once.", body = MadeKey)),
+    extensions(("x-trailkeep-problems" = json!(["too-large"]))),
+)]
 pub(super) async fn create(
     caller: Caller<may::ManageKeys>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = to_bytes(body, BODY_BYTES_MAX).await;
-    let body = body.map_err(|_| Problem::too_large("the body is larger than 4 KiB"))?;
-    let asked: NewKey = serde_json::from_slice(&body).map_err(|_| {
-        Problem::bad_request(
-            "the body must be {\"role\":\"reader\",\"expires\":\"P90D\"}; expires may be absent",
-        )
-    })?;
+    let form = "{\"role\":\"reader\",\"expires\":\"P90D\"}; expires may be absent";
+    let asked: NewKey = read_json(body, form).await?;
     let role: Role = asked
         .role
         .parse()
@@ -60,24 +83,36 @@ pub(super) async fn create(
         )
     })
     .await?;
-    let answer = json!({
-        "id": made.id,
-        "token": *made.token,
-        "role": role,
-        "tenant": tenant,
-        "expires_at": made.expires_at.map(|moment| moment.to_string()),
-    });
+    let answer = MadeKey {
+        id: made.id,
+        token: made.token.to_string(),
+        role,
+        tenant,
+        expires_at: made.expires_at.map(|moment| moment.to_string()),
+    };
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
-/// `GET /v1/keys`: all of the tenant's, revoked ones too.
+/// Lists the API keys of the caller's tenant, revoked and expired ones too.
+#[utoipa::path(
+    get,
+    path = "/v1/keys",
+    responses((status = 200, description = "The keys, the oldest first.", body = KeyList)),
+)]
 pub(super) async fn list(caller: Caller<may::ManageKeys>) -> Result<Response, Problem> {
     let keys = blocking(move || api_key::list(&caller.engine, &caller.ledger)).await;
     let keys = keys.map_err(ManageError::from)?;
-    Ok(Json(json!({ "keys": keys })).into_response())
+    Ok(Json(KeyList { keys }).into_response())
 }
 
-/// `DELETE /v1/keys/{id}`: revokes one, at once.
+/// Revokes an API key, at once.
+#[utoipa::path(
+    delete,
+    path = "/v1/keys/{id}",
+    params(("id" = String, Path, description = "The key's id.", example = "4f1c8a90b2d3e6f7")),
+    responses((status = 204, description = "It opens nothing any more.")),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
 pub(super) async fn revoke(
     caller: Caller<may::ManageKeys>,
     Path(id): Path<String>,

@@ -4,9 +4,11 @@ use axum::Json;
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::auth::{Caller, OpenLog, may};
+use super::document::Bytes;
 use super::problem::Problem;
 use crate::ledger::note::public_key_pem;
 use crate::ledger::tile::{
@@ -17,12 +19,24 @@ use crate::service::blocking;
 use crate::service::ledger::{Ledger, StoredTiles};
 use crate::service::read::ReadError;
 
-/// `GET /v1/checkpoint`: the signed head.
+/// The signed head of the caller's ledger.
+#[utoipa::path(
+    get,
+    path = "/v1/checkpoint",
+    responses((status = 200, description = "C2SP tlog-checkpoint.", body = String)),
+)]
 pub(super) async fn own_checkpoint(caller: Caller<may::Prove>) -> Response {
     checkpoint_of(&caller.ledger)
 }
 
-/// `GET /v1/log/{tenant}/checkpoint`.
+/// The signed head of a log.
+#[utoipa::path(
+    get,
+    path = "/v1/log/{tenant}/checkpoint",
+    params(("tenant" = String, Path, description = "The tenant.", example = "default")),
+    responses((status = 200, description = "C2SP tlog-checkpoint.", body = String)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
 pub(super) async fn checkpoint(log: OpenLog) -> Response {
     checkpoint_of(&log.ledger)
 }
@@ -36,7 +50,17 @@ fn checkpoint_of(ledger: &Ledger) -> Response {
     (headers, note).into_response()
 }
 
-/// `GET /v1/log/{tenant}/tile/…`: hashes or entries. What a tree of the published size does not have is 404.
+/// A tile of a log: hashes or entries (C2SP tlog-tiles). What a tree of the published size does not have is 404.
+#[utoipa::path(
+    get,
+    path = "/v1/log/{tenant}/tile/{*path}",
+    params(
+        ("tenant" = String, Path, description = "The tenant.", example = "default"),
+        ("path" = String, Path, description = "`<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]`; its slashes may stand as they are.", example = "0/000.p/1"),
+    ),
+    responses((status = 200, description = "The tile.", body = inline(Bytes), content_type = "application/octet-stream")),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
 pub(super) async fn tile(
     log: OpenLog,
     Path((_, path)): Path<(String, String)>,
@@ -88,10 +112,29 @@ fn read_tile(log: &OpenLog, path: TilePath) -> Result<Vec<u8>, Problem> {
     }
 }
 
-/// `GET /v1/key`: the ledger's public key in both forms.
+/// The public key of a ledger.
+#[derive(Serialize, ToSchema)]
+struct PublicKey {
+    /// The ledger's origin, which is the key's name.
+    origin: String,
+    /// SPKI in PEM.
+    pem: String,
+    /// C2SP verifier key.
+    vkey: String,
+}
+
+/// The public key of the caller's ledger.
+#[utoipa::path(
+    get,
+    path = "/v1/key",
+    responses((status = 200, description = "The key in both forms.", body = PublicKey)),
+)]
 pub(super) async fn key(caller: Caller<may::Prove>) -> Response {
     let verifier = &caller.ledger.verifier;
-    let pem = public_key_pem(verifier.public());
-    Json(json!({"origin": verifier.name(), "pem": pem, "vkey": verifier.to_string()}))
-        .into_response()
+    let key = PublicKey {
+        origin: verifier.name().to_owned(),
+        pem: public_key_pem(verifier.public()),
+        vkey: verifier.to_string(),
+    };
+    Json(key).into_response()
 }

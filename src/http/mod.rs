@@ -3,8 +3,10 @@
 mod access;
 pub(crate) mod auth;
 mod body;
+mod document;
 mod events;
 mod exports;
+mod holds;
 mod keys;
 mod log;
 mod operate;
@@ -19,10 +21,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
-use axum::routing::{delete, get, patch, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
+use utoipa_axum::router::OpenApiRouter;
 
+pub use self::document::document;
+use self::document::route;
 use self::problem::Problem;
 use crate::service::Engine;
 
@@ -45,42 +49,48 @@ pub struct App {
     entrance: Entrance,
 }
 
+/// All routes, with what the OpenAPI document says of them.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(document::begun())
+        .routes(route!(events::append))
+        .routes(route!(events::query))
+        .routes(route!(events::show))
+        .routes(route!(events::proof))
+        .routes(route!(events::show_entry))
+        .routes(route!(events::entry_proof))
+        .routes(route!(log::own_checkpoint))
+        .routes(route!(log::key))
+        .routes(route!(log::checkpoint))
+        .routes(route!(log::tile))
+        .routes(route!(exports::start))
+        .routes(route!(exports::show))
+        .routes(route!(exports::remove))
+        .routes(route!(exports::file))
+        .routes(route!(keys::create))
+        .routes(route!(keys::list))
+        .routes(route!(keys::revoke))
+        .routes(route!(access::list))
+        .routes(route!(tenants::create))
+        .routes(route!(tenants::list))
+        .routes(route!(tenants::change))
+        .routes(route!(tenants::close))
+        .routes(route!(holds::place))
+        .routes(route!(holds::list))
+        .routes(route!(holds::lift))
+        .routes(route!(retention::fire))
+        .routes(route!(retention::triggers))
+        .routes(route!(retention::preview))
+        .routes(route!(retention::run))
+        .routes(route!(retention::explain_entry))
+        .routes(route!(retention::explain_event))
+        .routes(route!(operate::verify))
+        .routes(route!(operate::healthz))
+        .routes(route!(document::serve))
+}
+
 /// All routes over an engine.
 pub fn router(engine: Arc<Engine>, entrance: Entrance) -> Router {
-    Router::new()
-        .route("/v1/events", post(events::append).get(events::query))
-        .route("/v1/events/{id}", get(events::show))
-        .route("/v1/events/{id}/proof", get(events::proof))
-        .route("/v1/entries/{seq}", get(events::show_entry))
-        .route("/v1/entries/{seq}/proof", get(events::entry_proof))
-        .route("/v1/checkpoint", get(log::own_checkpoint))
-        .route("/v1/key", get(log::key))
-        .route("/v1/log/{tenant}/checkpoint", get(log::checkpoint))
-        .route("/v1/log/{tenant}/tile/{*path}", get(log::tile))
-        .route("/v1/exports", post(exports::start))
-        .route(
-            "/v1/exports/{id}",
-            get(exports::show).delete(exports::remove),
-        )
-        .route("/v1/exports/{id}/file", get(exports::file))
-        .route("/v1/keys", post(keys::create).get(keys::list))
-        .route("/v1/keys/{id}", delete(keys::revoke))
-        .route("/v1/access", get(access::list))
-        .route("/v1/tenants", post(tenants::create).get(tenants::list))
-        .route("/v1/tenants/{name}", patch(tenants::change))
-        .route("/v1/tenants/{name}/close", post(tenants::close))
-        .route("/v1/holds", post(retention::place).get(retention::list))
-        .route("/v1/holds/{id}/lift", post(retention::lift))
-        .route(
-            "/v1/triggers",
-            post(retention::fire).get(retention::triggers),
-        )
-        .route("/v1/retention/preview", get(retention::preview))
-        .route("/v1/retention/run", post(retention::run))
-        .route("/v1/entries/{seq}/retention", get(retention::explain_entry))
-        .route("/v1/events/{id}/retention", get(retention::explain_event))
-        .route("/v1/verify", post(operate::verify))
-        .route("/healthz", get(|| async { "ok\n" }))
+    Router::from(routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::disable()) // body.rs has the limits, before and after decoding

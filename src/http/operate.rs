@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::auth::{Caller, may};
+use super::auth::{Anyone, Caller, may};
 use super::problem::Problem;
 use crate::ledger::note::NOTE_BYTES_MAX;
 use crate::service::verify::{Subject, verify as verify_ledger};
@@ -14,8 +14,27 @@ use crate::service::verify::{Subject, verify as verify_ledger};
 /// Lines that wait for a slow reader; the verifier waits with them.
 const LINES_WAITING_MAX: usize = 16;
 
-/// `POST /v1/verify`, with the text of an older checkpoint as body or none. The answer comes as lines of
-/// JSON while it runs: `{"done","total"}` and at the end `{"report"}` or `{"error"}`.
+/// Says that the process answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    responses((status = 200, description = "It answers: `ok`.", body = String)),
+)]
+pub(super) async fn healthz(_: Anyone) -> &'static str {
+    "ok\n"
+}
+
+/// Verifies the whole ledger.
+///
+/// The body may be an older checkpoint, which the ledger must continue. The answer comes as lines of JSON while it
+/// runs: `{"done","total"}`, and at the end `{"report"}` or `{"error"}`.
+#[utoipa::path(
+    post,
+    path = "/v1/verify",
+    request_body(content = String, content_type = "text/plain", description = "An older checkpoint, or nothing."),
+    responses((status = 200, description = "Lines of JSON.", body = String, content_type = "application/x-ndjson")),
+    extensions(("x-trailkeep-problems" = json!(["too-large"]))),
+)]
 pub(super) async fn verify(caller: Caller<may::Verify>, body: Body) -> Result<Response, Problem> {
     let body = to_bytes(body, NOTE_BYTES_MAX).await;
     let body = body

@@ -1,32 +1,45 @@
 //! Errors as RFC 9457 problem details: a stable type, what was wrong, how to mend it. No payload text.
 
+mod kind;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
+pub use self::kind::Kind;
 use crate::ledger::event::Fault;
+use crate::service::DEFAULT_TENANT;
 use crate::service::access::{Right, Role};
 use crate::service::append::AppendError;
 use crate::service::keyring::KeyError;
 use crate::service::read::ReadError;
 
-/// A problem, on its way to the client.
-#[derive(Debug, Serialize)]
+/// What went wrong (RFC 9457); docs/errors.md lists the types.
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
+    /// Which kind of problem: stable, for programs.
     #[serde(rename = "type")]
+    #[schema(pattern = "^urn:trailkeep:problem:[a-z-]+$")]
     kind: String,
+    /// The kind in words.
     title: &'static str,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    /// What was wrong with this request and how to mend it.
     detail: String,
+    /// The events at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     errors: Vec<LineFault>,
     #[serde(skip)]
     retry_after_seconds: Option<u32>,
 }
 
 /// What is wrong with one event of a request.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct LineFault {
     /// Line of an NDJSON body from 1, or position in an array from 1; 1 for an object.
     pub line: usize,
@@ -48,14 +61,12 @@ impl LineFault {
 }
 
 impl Problem {
-    fn new(status: StatusCode, name: &str, title: &'static str, detail: impl Into<String>) -> Self {
-        let kind = format!("urn:trailkeep:problem:{name}");
-        let (status, detail) = (status.as_u16(), detail.into());
+    fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
-            kind,
-            title,
-            status,
-            detail,
+            kind: kind.to_type(),
+            title: kind.title(),
+            status: kind.status().as_u16(),
+            detail: detail.into(),
             errors: Vec::new(),
             retry_after_seconds: None,
         }
@@ -63,23 +74,13 @@ impl Problem {
 
     /// 400: the request is not of the form that the route takes.
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "bad-request",
-            "Malformed request",
-            detail,
-        )
+        Self::new(Kind::BadRequest, detail)
     }
 
     /// 401: no token, or a wrong one.
     pub fn unauthorized() -> Self {
         let detail = "send `Authorization: Bearer TOKEN` with a valid API token";
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "unauthorized",
-            "No valid token",
-            detail,
-        )
+        Self::new(Kind::Unauthorized, detail)
     }
 
     /// 403: the key's role has not the right.
@@ -88,33 +89,31 @@ impl Problem {
         let detail = format!(
             "a key of the role {role} may not {what}: use a key of another role; docs/access.md has the matrix"
         );
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
+        Self::new(Kind::Forbidden, detail)
+    }
+
+    /// 403: the key is of another tenant than the operator's.
+    pub fn not_the_operator() -> Self {
+        let detail = format!(
+            "only admins of the operator's own tenant, `{DEFAULT_TENANT}`, may manage tenants: use a key of that one"
+        );
+        Self::new(Kind::Forbidden, detail)
     }
 
     /// 404.
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
+        Self::new(Kind::NotFound, detail)
     }
 
     /// 405.
     pub fn method_not_allowed() -> Self {
         let detail = "this route does not take this method; docs/api.md lists the routes";
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method-not-allowed",
-            "Method not allowed",
-            detail,
-        )
+        Self::new(Kind::MethodNotAllowed, detail)
     }
 
     /// 409: an id stands for something else already.
     pub fn conflict(detail: impl Into<String>, line: usize) -> Self {
-        let mut problem = Self::new(
-            StatusCode::CONFLICT,
-            "id-conflict",
-            "The id is taken",
-            detail,
-        );
+        let mut problem = Self::new(Kind::IdConflict, detail);
         problem.errors.push(LineFault {
             line,
             pointer: "/id".to_owned(),
@@ -126,125 +125,80 @@ impl Problem {
 
     /// 409: a name that is given once only was given.
     pub fn name_taken(detail: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::CONFLICT,
-            "name-taken",
-            "The name is taken",
-            detail,
-        )
+        Self::new(Kind::NameTaken, detail)
     }
 
     /// 409: what is asked for is not in the state that it needs.
     pub fn conflict_state(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, "not-ready", "Not ready", detail)
+        Self::new(Kind::NotReady, detail)
     }
 
     /// 409: the tenant takes no more events.
     pub fn tenant_closed(detail: impl Into<String>) -> Self {
-        let title = "The tenant is closed";
-        Self::new(StatusCode::CONFLICT, "tenant-closed", title, detail)
+        Self::new(Kind::TenantClosed, detail)
     }
 
     /// 410: the text went lawfully.
     pub fn gone(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::GONE, "gone", "The text has gone", detail)
+        Self::new(Kind::Gone, detail)
     }
 
     /// 413: too large.
     pub fn too_large(detail: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too-large",
-            "Too large",
-            detail,
-        )
+        Self::new(Kind::TooLarge, detail)
     }
 
     /// 415: a media type or encoding that the route does not take.
     pub fn unsupported_media_type(detail: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "media-type",
-            "Unsupported media type",
-            detail,
-        )
+        Self::new(Kind::MediaType, detail)
+    }
+
+    /// 416: no byte of the file is in the range that was asked for.
+    pub fn range_not_satisfiable(size: u64) -> Self {
+        let detail = format!("the file has {size} bytes: ask for a range within them");
+        Self::new(Kind::RangeNotSatisfiable, detail)
     }
 
     /// 422: events that break the rules. All bad lines are named; nothing was recorded.
     pub fn invalid_events(errors: Vec<LineFault>) -> Self {
         let detail =
             "nothing of this request was recorded; mend the places named and send it again";
-        let mut problem = Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid-event",
-            "Invalid event",
-            detail,
-        );
+        let mut problem = Self::new(Kind::InvalidEvent, detail);
         problem.errors = errors;
         problem
     }
 
     /// 422: the request has the form, and asks for what can't be.
     pub fn unprocessable(detail: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "unprocessable",
-            "It can't be done as asked",
-            detail,
-        )
+        Self::new(Kind::Unprocessable, detail)
     }
 
     /// 409: a policy or hold forbids it.
     pub fn refused(detail: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::CONFLICT,
-            "refused",
-            "Refused by policy or hold",
-            detail,
-        )
+        Self::new(Kind::Refused, detail)
     }
 
     /// 500: a fault of this program.
     pub fn internal() -> Self {
         let detail = "a fault of trailkeep; the server's log has more";
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "Internal error",
-            detail,
-        )
+        Self::new(Kind::Internal, detail)
     }
 
     /// 500: what is stored is not what was written.
     pub fn damaged(detail: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "damaged",
-            "Stored data is damaged",
-            detail,
-        )
+        Self::new(Kind::Damaged, detail)
     }
 
     /// 503: not now.
     pub fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
-        let mut problem = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "unavailable",
-            "Not now",
-            detail,
-        );
+        let mut problem = Self::new(Kind::Unavailable, detail);
         problem.retry_after_seconds = Some(retry_after_seconds);
         problem
     }
 
     /// 507: the disk is full.
     pub fn disk_full(detail: impl Into<String>) -> Self {
-        let mut problem = Self::new(
-            StatusCode::INSUFFICIENT_STORAGE,
-            "disk-full",
-            "The disk is full",
-            detail,
-        );
+        let mut problem = Self::new(Kind::DiskFull, detail);
         problem.retry_after_seconds = Some(30);
         problem
     }

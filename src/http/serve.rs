@@ -38,16 +38,28 @@ pub enum ServeError {
     Close(#[from] StoppedBadly),
 }
 
-/// Serves until `stop` ends or the writer fails; then lets requests under way finish and closes the files.
-pub async fn serve(
+/// Makes the socket, so that commands find it as soon as this returns. The future serves until `stop` ends or the
+/// writer fails; then it lets requests under way finish and closes the files.
+pub fn serve(
     engine: Arc<Engine>,
     listener: TcpListener,
     daily_hour: Option<u8>,
     stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<impl Future<Output = Result<(), ServeError>> + Send, ServeError> {
+    let path = engine.directory.socket();
+    match listen_locally(&path) {
+        Ok(socket) => Ok(serve_both(engine, listener, socket, daily_hour, stop)),
+        Err(error) => Err(ServeError::Socket(path, error)),
+    }
+}
+
+async fn serve_both(
+    engine: Arc<Engine>,
+    listener: TcpListener,
+    socket: UnixListener,
+    daily_hour: Option<u8>,
+    stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let socket_path = engine.directory.socket();
-    let socket = listen_locally(&socket_path)
-        .map_err(|error| ServeError::Socket(socket_path.clone(), error))?;
     let (stopping, stopped) = watch::channel(false);
     let until_stopped = || {
         let mut stopped = stopped.clone();
@@ -80,7 +92,7 @@ pub async fn serve(
             return Err(ServeError::Listener(error));
         }
     }
-    let _ = std::fs::remove_file(&socket_path);
+    let _ = std::fs::remove_file(engine.directory.socket());
     let closed = crate::service::blocking(move || engine.close()).await;
     match failure {
         Some(reason) => Err(ServeError::Writer(reason)),

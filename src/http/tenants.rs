@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
+use super::body::read_json;
 use super::problem::Problem;
 use crate::ids::{Seq, TenantName};
 use crate::service::ledger::Ledger;
@@ -18,23 +19,58 @@ use crate::service::settings::{self, SettingsChange, SettingsError};
 use crate::service::tenant::{self, ListedTenant, TenantError};
 use crate::service::{DEFAULT_TENANT, blocking};
 
-const BODY_BYTES_MAX: usize = 4 << 10;
-
-#[derive(Deserialize)]
+/// A tenant to be made.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewTenant {
+    /// It is never given twice.
+    #[schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
     name: String,
 }
 
-/// `POST /v1/tenants`: makes one, with its first API key.
+/// A tenant that was made.
+#[derive(Serialize, ToSchema)]
+struct MadeTenant {
+    tenant: String,
+    /// Its ledger's origin.
+    origin: String,
+    /// The token of its first API key, of an admin: it is in this answer and nowhere else.
+    token: String,
+    /// Its ledger's public key, in PEM.
+    public_key: String,
+    /// The same as a C2SP verifier key.
+    vkey: String,
+}
+
+/// Tenants.
+#[derive(Serialize, ToSchema)]
+struct TenantList {
+    tenants: Vec<ListedTenant>,
+}
+
+/// A tenant that takes no more events.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ClosedTenant {
+    tenant: String,
+    /// When it was closed (RFC 3339, UTC).
+    closed_at: String,
+    /// The entry of its ledger that says so; none where it was closed before.
+    seq: Option<u64>,
+}
+
+/// Makes a tenant, with its first API key.
+#[utoipa::path(
+    post,
+    path = "/v1/tenants",
+    request_body(content = NewTenant, example = json!({"name": "acme"})),
+    responses((status = 201, description = "The tenant.", body = MadeTenant)),
+    extensions(("x-trailkeep-problems" = json!(["name-taken", "too-large"]))),
+)]
 pub(super) async fn create(
     caller: Caller<may::ManageTenants>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = to_bytes(body, BODY_BYTES_MAX).await;
-    let body = body.map_err(|_| Problem::too_large("the body is larger than 4 KiB"))?;
-    let asked: NewTenant = serde_json::from_slice(&body)
-        .map_err(|_| Problem::bad_request("the body must be {\"name\":\"acme\"}"))?;
+    let asked: NewTenant = read_json(body, "{\"name\":\"acme\"}").await?;
     let name =
         TenantName::new(&asked.name).map_err(|error| Problem::bad_request(error.to_string()))?;
     let caller = caller.identified();
@@ -42,32 +78,43 @@ pub(super) async fn create(
     let made =
         blocking(move || tenant::create(&caller.engine, &caller.ledger, &name, &caller.key_id))
             .await?;
-    let answer = json!({
-        "tenant": answered,
-        "origin": made.origin.as_str(),
-        "token": *made.token,
-        "public_key": made.public_key_pem,
-        "vkey": made.vkey,
-    });
+    let answer = MadeTenant {
+        tenant: answered,
+        origin: made.origin.to_string(),
+        token: made.token.to_string(),
+        public_key: made.public_key_pem,
+        vkey: made.vkey,
+    };
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
-/// `GET /v1/tenants`.
+/// Lists the tenants.
+#[utoipa::path(
+    get,
+    path = "/v1/tenants",
+    responses((status = 200, description = "The tenants, by name.", body = TenantList)),
+)]
 pub(super) async fn list(caller: Caller<may::ManageTenants>) -> Response {
-    Json(json!({ "tenants": tenant::list(&caller.engine) })).into_response()
+    let tenants = tenant::list(&caller.engine);
+    Json(TenantList { tenants }).into_response()
 }
 
-/// `PATCH /v1/tenants/{name}`: sets what is named, and leaves the rest.
+/// Sets what is named for a tenant, and leaves the rest.
+#[utoipa::path(
+    patch,
+    path = "/v1/tenants/{name}",
+    params(("name" = String, Path, description = "The tenant.", example = "acme")),
+    request_body(content = SettingsChange, example = json!({"public_log": false})),
+    responses((status = 200, description = "The tenant as it is now.", body = ListedTenant)),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "too-large"]))),
+)]
 pub(super) async fn change(
     caller: Caller<may::ManageTenants>,
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Json<ListedTenant>, Problem> {
-    let body = to_bytes(body, BODY_BYTES_MAX).await;
-    let body = body.map_err(|_| Problem::too_large("the body is larger than 4 KiB"))?;
-    let asked: SettingsChange = serde_json::from_slice(&body).map_err(|_| {
-        Problem::bad_request("the body must be such as {\"public_log\":true,\"read_audit\":true}")
-    })?;
+    let form = "such as {\"public_log\":true,\"read_audit\":true}";
+    let asked: SettingsChange = read_json(body, form).await?;
     let ledger = named(&caller, &name)?;
     blocking(move || {
         settings::change(&caller.engine, &ledger, &asked, &caller.key_id)?;
@@ -76,11 +123,18 @@ pub(super) async fn change(
     .await
 }
 
-/// `POST /v1/tenants/{name}/close`: nothing new from here on; what is recorded goes as its minimums end.
+/// Closes a tenant: it takes no event from here on; what is recorded goes as its minimums end.
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{name}/close",
+    params(("name" = String, Path, description = "The tenant.", example = "acme")),
+    responses((status = 200, description = "It is closed.", body = ClosedTenant)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
 pub(super) async fn close(
     caller: Caller<may::ManageTenants>,
     Path(name): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<ClosedTenant>, Problem> {
     if name == DEFAULT_TENANT {
         let detail = "the operator's own tenant can't be closed: its ledger records what is done with the others";
         return Err(Problem::bad_request(detail));
@@ -88,9 +142,11 @@ pub(super) async fn close(
     let ledger = named(&caller, &name)?;
     blocking(move || {
         let (seq, closed_at) = settings::close(&caller.engine, &ledger, &caller.key_id)?;
-        let seq = seq.map(Seq::get);
-        let answer = json!({"tenant": name, "closed_at": closed_at.to_string(), "seq": seq});
-        Ok(Json(answer))
+        Ok(Json(ClosedTenant {
+            tenant: name,
+            closed_at: closed_at.to_string(),
+            seq: seq.map(Seq::get),
+        }))
     })
     .await
 }

@@ -173,7 +173,7 @@ fn append(
 }
 
 /// An access as it is listed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ListedAccess {
     /// The entry that records it.
     pub seq: u64,
@@ -182,6 +182,7 @@ pub struct ListedAccess {
     /// What was done: `trailkeep.access`, `trailkeep.export`, `trailkeep.key.create` and so on.
     pub action: String,
     /// What the entry says of it.
+    #[schema(value_type = Object)]
     pub detail: serde_json::Value,
 }
 

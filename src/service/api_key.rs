@@ -21,6 +21,8 @@ use crate::time::UnixMillis;
 
 /// Begins every token, so that secret scanners find one that leaked.
 const TOKEN_PREFIX: &str = "trailkeep_";
+/// The action of the entry that records the making of a key.
+pub(super) const KEY_CREATE: &str = "trailkeep.key.create";
 /// Bytes of a secret.
 const SECRET_BYTES: usize = 32;
 
@@ -50,7 +52,7 @@ struct Sealed {
 }
 
 /// A key as it is listed: never its secret, nor the hash of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct ListedKey {
     /// Its id.
     pub id: String,
@@ -93,14 +95,33 @@ pub enum ManageError {
     Key(#[from] KeyError),
 }
 
-/// Makes the first key of a tenant, with all rights.
-pub fn create_first(
-    keyring: &Keyring,
-    tenant: &TenantName,
-    now: UnixMillis,
-) -> Result<Zeroizing<String>, KeyError> {
-    let id = hex(&random_bytes::<8>()?);
-    store_new(keyring, tenant, Role::Admin, &id, (now, None))
+/// The first key of a tenant, an admin's. The ledger's first entries state it; then it is stored.
+pub struct FirstKey {
+    id: String,
+    by: String,
+}
+
+impl FirstKey {
+    /// A key that is made by `init`, or by the operator's key of this id.
+    pub fn new(by: &str) -> Result<Self, KeyError> {
+        let (id, by) = (hex(&random_bytes::<8>()?), by.to_owned());
+        Ok(Self { id, by })
+    }
+
+    /// The section `key` of the entry that states it.
+    pub(super) fn section(&self) -> String {
+        said_of_new(&self.id, Role::Admin, None, &self.by)
+    }
+
+    /// Stores it, so that its token opens the tenant.
+    pub fn store(
+        &self,
+        keyring: &Keyring,
+        tenant: &TenantName,
+        now: UnixMillis,
+    ) -> Result<Zeroizing<String>, KeyError> {
+        store_new(keyring, tenant, Role::Admin, &self.id, (now, None))
+    }
 }
 
 /// Makes a key, after recording that it is made.
@@ -116,13 +137,8 @@ pub fn create(
         .map(|period| period.after(now).ok_or(ManageError::Expiry))
         .transpose()?;
     let id = hex(&random_bytes::<8>().map_err(KeyError::from)?);
-    let said = json!({
-        "id": id,
-        "role": role,
-        "expires_at": expires_at.map(|moment| moment.to_string()),
-        "by": by,
-    });
-    record(engine, ledger, "trailkeep.key.create", &said)?;
+    let said = said_of_new(&id, role, expires_at, by);
+    record(engine, ledger, KEY_CREATE, &said)?;
     let tenant = &ledger.record.tenant;
     let token = store_new(&engine.keyring, tenant, role, &id, (now, expires_at))?;
     Ok(CreatedKey {
@@ -144,7 +160,7 @@ pub fn revoke(engine: &Engine, ledger: &Ledger, id: &str, by: &str) -> Result<()
     if sealed.revoked_at_ms.is_some() {
         return Ok(());
     }
-    let said = json!({"id": id, "role": sealed.role, "by": by});
+    let said = json!({"id": id, "role": sealed.role, "by": by}).to_string();
     record(engine, ledger, "trailkeep.key.revoke", &said)?;
     sealed.revoked_at_ms = Some(engine.clock.wall().get());
     let row = seal(&engine.keyring, id, &sealed)?;
@@ -222,13 +238,14 @@ fn split(token: &str) -> Option<(Role, &str, Zeroizing<Vec<u8>>)> {
     (secret.len() == SECRET_BYTES).then_some((role.parse().ok()?, id, secret))
 }
 
-fn record(
-    engine: &Engine,
-    ledger: &Ledger,
-    action: &str,
-    said: &serde_json::Value,
-) -> Result<(), ManageError> {
-    let (action, said) = (json!(action).to_string(), said.to_string());
+/// What the entry says that records the making of a key.
+fn said_of_new(id: &str, role: Role, expires_at: Option<UnixMillis>, by: &str) -> String {
+    let expires_at = expires_at.map(|moment| moment.to_string());
+    json!({"id": id, "role": role, "expires_at": expires_at, "by": by}).to_string()
+}
+
+fn record(engine: &Engine, ledger: &Ledger, action: &str, said: &str) -> Result<(), ManageError> {
+    let action = json!(action).to_string();
     let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), ("key", said.as_bytes())];
     append_system(&engine.writer, ledger, &sections)
         .map(drop)

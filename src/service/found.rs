@@ -1,7 +1,9 @@
-//! Beginning a ledger: its keys, its genesis, the policy that applies where nothing else does, and its class.
+//! Beginning a ledger: its keys, its genesis, the policy that applies where nothing else does, its class, and
+//! the first API key.
 
 use std::sync::Arc;
 
+use super::api_key::{FirstKey, KEY_CREATE};
 use super::append::{AppendError, Extended, Extension, LedgerState, PreparedEvent, prepare_system};
 use super::classes::{Class, ClassBook, StatedPolicy, policy_section};
 use super::fate::Covers;
@@ -43,6 +45,7 @@ pub(super) fn found(
     keyring: &Keyring,
     ledgers: &Ledgers,
     record: LedgerRecord,
+    first_key: &FirstKey,
     clock: &Arc<dyn Clock>,
 ) -> Result<LedgerState, FoundError> {
     let keys = LedgerKeys::random()?;
@@ -50,7 +53,8 @@ pub(super) fn found(
     vault.add_ledger_secrets(&keys.seal(keyring, &record)?)?;
     let settings = settings::begin(keyring, &record)?;
     let classes = ClassBook::default();
-    let Extended { batch, chain, edge } = first_entries(&record, &keys, &classes, clock)?;
+    let Extended { batch, chain, edge } =
+        first_entries(&record, &keys, &classes, first_key, clock)?;
     let mark = Watermark {
         size: batch.checkpoint.size,
         root: batch.checkpoint.root,
@@ -80,11 +84,12 @@ pub(super) fn found(
     })
 }
 
-/// The genesis, the policy as loaded, and the class that it makes.
+/// The genesis, the policy as loaded, the class that it makes, and the key that is about to be stored.
 fn first_entries(
     record: &LedgerRecord,
     keys: &LedgerKeys,
     classes: &ClassBook,
+    first_key: &FirstKey,
     clock: &Arc<dyn Clock>,
 ) -> Result<Extended, FoundError> {
     let now = clock.wall();
@@ -124,6 +129,16 @@ fn first_entries(
                 ("class", class.as_bytes()),
             ],
             Some(states_class),
+        )?,
+        system(
+            &[
+                (
+                    "action",
+                    serde_json::json!(KEY_CREATE).to_string().as_bytes(),
+                ),
+                ("key", first_key.section().as_bytes()),
+            ],
+            None,
         )?,
     ];
     let mut extension = Extension::of(

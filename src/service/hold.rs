@@ -49,7 +49,7 @@ pub struct HoldScope {
 }
 
 /// A person in a hold's scope.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeldPerson {
     /// The identifier.

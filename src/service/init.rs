@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::DEFAULT_TENANT;
+use super::api_key::FirstKey;
 use super::found::{FoundError, found};
 use super::keyring::KeyError;
 use super::open::{OpenError, open_keys};
-use super::{DEFAULT_TENANT, api_key};
 use crate::ids::{LedgerNumber, LogName, NameError, Origin, TenantName};
 use crate::ledger::note::{VerifierKey, public_key_pem};
 use crate::seal::epoch::{self, DirectoryId, Epoch, EpochNumber};
@@ -146,8 +147,9 @@ fn make_files(
         origin: Origin::of(log, &tenant),
         tenant,
     };
-    let founded = found(&keyring, &ledgers, record.clone(), clock)?;
-    let token = api_key::create_first(&keyring, &record.tenant, clock.wall())?;
+    let first_key = FirstKey::new("init")?;
+    let founded = found(&keyring, &ledgers, record.clone(), &first_key, clock)?;
+    let token = first_key.store(&keyring, &record.tenant, clock.wall())?;
     ledgers.close()?;
     keyring.vault().close()?;
     let verifier = founded.ledger.verifier.clone();

@@ -62,6 +62,15 @@ pub(super) fn all<R: Record>(
         .collect()
 }
 
+/// Opens every record of a ledger in its place, of whatever kind; the first that does not open is the error.
+pub(super) fn check_all(keyring: &Keyring, ledger: &LedgerRecord) -> Result<(), KeyError> {
+    for row in keyring.vault().records_of(ledger.number)? {
+        let place = place(&row.kind, &ledger.origin, &row.id);
+        keyring.unseal(row.epoch, &row.sealed, &place, "a record of a ledger")?;
+    }
+    Ok(())
+}
+
 fn place(kind: &str, origin: &Origin, id: &str) -> String {
     format!("trailkeep/{kind}/v1\n{origin}\n{id}")
 }

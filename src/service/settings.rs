@@ -43,7 +43,7 @@ impl Record for TenantSettings {
 }
 
 /// What a change sets; what is `None` stays.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettingsChange {
     /// Opens checkpoints and tiles to everybody, or closes them.

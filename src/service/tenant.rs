@@ -5,7 +5,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::Engine;
-use super::api_key;
+use super::api_key::FirstKey;
 use super::append::{AppendError, append_system};
 use super::found::{FoundError, found};
 use super::keyring::KeyError;
@@ -28,7 +28,7 @@ pub struct CreatedTenant {
 }
 
 /// A tenant as it is listed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct ListedTenant {
     /// Its name.
     pub tenant: String,
@@ -97,12 +97,14 @@ pub fn create(
     ];
     append_system(&engine.writer, operator, &sections)
         .map_err(|error| TenantError::Record(Box::new(error)))?;
-    let state = found(&engine.keyring, &engine.ledgers, record, &engine.clock)?;
+    let first_key = FirstKey::new(by)?;
+    let (keyring, clock) = (&engine.keyring, &engine.clock);
+    let state = found(keyring, &engine.ledgers, record, &first_key, clock)?;
     let verifier = state.ledger.verifier.clone();
     let origin = state.ledger.record.origin.clone();
     engine.add_ledger(state);
     Ok(CreatedTenant {
-        token: api_key::create_first(&engine.keyring, name, engine.clock.wall())?,
+        token: first_key.store(keyring, name, clock.wall())?,
         public_key_pem: public_key_pem(verifier.public()),
         vkey: verifier.to_string(),
         origin,

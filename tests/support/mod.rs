@@ -7,6 +7,8 @@
     reason = "each test file uses a part of this; a test fails by panicking"
 )]
 
+pub mod document;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -232,6 +234,13 @@ impl Answer {
 
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header's value, by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut fields = self.headers.lines().filter_map(|line| line.split_once(':'));
+        let found = fields.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.trim())
     }
 }
 

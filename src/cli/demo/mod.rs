@@ -109,7 +109,7 @@ async fn write_events(
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(serve(engine, listener, None, async {
         let _ = stopped.await;
-    }));
+    })?);
     print_line(&format!(
         "\n2  Write         {EVENTS} events of LLM calls to {url}/v1/events"
     ))?;

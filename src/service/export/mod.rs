@@ -74,7 +74,7 @@ pub struct Exported {
 }
 
 /// What a finished bundle holds.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct ExportSummary {
     /// What it can prove.
     pub proof: Proof,

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::Engine;
 use super::append::{AppendError, append_statements, prepare_statement};
@@ -67,7 +68,8 @@ impl From<AppendError> for RetentionError {
 }
 
 /// What a run did in one ledger.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[schema(as = RetentionRun)]
 pub struct RunReport {
     /// The ledger's tenant.
     pub tenant: String,
@@ -203,7 +205,7 @@ fn state_covers(
 }
 
 /// A hold that was placed, and what it came too late for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PlacedHold {
     /// Its id.
     pub id: String,
@@ -218,7 +220,7 @@ pub struct PlacedHold {
 }
 
 /// An expiry that came before a hold.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TooLate {
     /// The statement.
     pub statement: u64,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::RetentionError;
 use super::carry_out::count_present;
@@ -15,7 +16,8 @@ use crate::service::ledger::Ledger;
 use crate::time::UnixMillis;
 
 /// What a run would do.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RetentionPreview)]
 pub struct Preview {
     /// The moment.
     pub as_of: String,
@@ -30,7 +32,7 @@ pub struct Preview {
 }
 
 /// What a run would do with one class.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ClassPreview {
     /// Its number.
     pub class: u16,
@@ -47,7 +49,7 @@ pub struct ClassPreview {
 }
 
 /// A class whose events wait.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AwaitingTrigger {
     /// Its number.
     pub class: u16,

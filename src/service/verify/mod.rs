@@ -175,7 +175,7 @@ pub fn verify(
     let walked = tree::walk(subject, record.number, &head, &mut findings)?;
     let walk = event::Walk::new(subject, record, keys.as_ref(), head.size, &mut findings)?;
     let read = walk.run(&mut findings, progress)?;
-    vault::check(subject, record, &head, &mut findings)?;
+    vault::check(subject, record, &head, &walked.roots, &mut findings)?;
     if let (Some(note), Some(keys)) = (against, &keys) {
         check_against(
             note,

@@ -1,8 +1,10 @@
 //! The vault's rows, and rows that belong to nothing.
 
+use super::tree::OldRoots;
 use super::{Findings, Subject};
 use crate::service::api_key;
 use crate::service::keyring::KeyError;
+use crate::service::records;
 use crate::service::settings;
 use crate::store::{LedgerRecord, StoreError, StoredCheckpoint};
 
@@ -14,6 +16,7 @@ pub(super) fn check(
     subject: Subject<'_>,
     record: &LedgerRecord,
     head: &StoredCheckpoint,
+    roots: &OldRoots,
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
     let vault = subject.keyring.vault();
@@ -26,6 +29,10 @@ pub(super) fn check(
         );
     }
     if let Some(mark) = mark {
+        let root_at = |size| match size {
+            size if size == head.size => Ok(head.root),
+            older => roots.root_at(subject.ledgers, older),
+        };
         // A running server may have gone on since the head was read; only a lead without a head is a finding.
         let newest = subject
             .ledgers
@@ -37,7 +44,7 @@ pub(super) fn check(
                 mark.size
             );
             findings.add(None, "rolled-back", detail);
-        } else if mark.size == head.size && mark.root != head.root {
+        } else if mark.size <= head.size && mark.root != root_at(mark.size)? {
             findings.add(
                 None,
                 "rolled-back",
@@ -54,6 +61,20 @@ pub(super) fn check(
     }
     if let Err(error) = opened(settings::load(subject.keyring, record))? {
         findings.add(None, "settings", error.to_string());
+    }
+    if let Err(error) = opened(records::check_all(subject.keyring, record))? {
+        findings.add(None, "record", error.to_string());
+    }
+    let ledgers = subject.ledgers.ledgers()?;
+    let is_known = |number| ledgers.iter().any(|known| known.number == number);
+    for number in vault.ledgers_with_records()? {
+        if !is_known(number) {
+            findings.add(
+                None,
+                "record",
+                "the vault holds a record of a ledger that is not there",
+            );
+        }
     }
     let mut sizes = Vec::new();
     for known in subject.ledgers.ledgers()? {

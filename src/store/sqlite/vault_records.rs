@@ -43,6 +43,38 @@ impl Vault {
         })
     }
 
+    /// The sealed records of a ledger, of all kinds.
+    pub fn records_of(&self, ledger: LedgerNumber) -> Result<Vec<SealedRecordRow>, StoreError> {
+        self.database().read(|tx| {
+            tx.prepare_cached(
+                "SELECT kind, id, epoch, sealed FROM sealed_record WHERE ledger = ?1 ORDER BY kind, id",
+            )?
+            .query_map([ledger.get()], |row| {
+                Ok(SealedRecordRow {
+                    kind: row.get(0)?,
+                    ledger,
+                    id: row.get(1)?,
+                    epoch: row.get(2)?,
+                    sealed: row.get(3)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    /// The numbers of the ledgers that have sealed records.
+    pub fn ledgers_with_records(&self) -> Result<Vec<LedgerNumber>, StoreError> {
+        self.database().read(|tx| {
+            tx.prepare_cached("SELECT DISTINCT ledger FROM sealed_record ORDER BY ledger")?
+                .query_map([], |row| {
+                    // A number that no ledger can have is one of none.
+                    let number: i64 = row.get(0)?;
+                    Ok(LedgerNumber::new(u32::try_from(number).unwrap_or(0)))
+                })?
+                .collect()
+        })
+    }
+
     /// Destroys a sealed record, if it is there.
     pub fn delete_record(
         &self,
