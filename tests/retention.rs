@@ -433,6 +433,106 @@ fn a_month_of_days_agrees_with_a_simple_model() {
 }
 
 #[test]
+fn a_hold_between_decision_and_deletion_is_told_that_it_came_too_late() {
+    let clocked = Clocked::at("2026-06-01T10:00:00Z");
+    clocked.append(&(event("old", &json!({})) + &event("other", &json!({}))));
+    clocked.set("2026-08-31T02:00:00Z");
+    let kill = [("TRAILKEEP_FAILPOINT", "destruction-stated=kill")];
+    let killed = clocked.output_with(&["retention", "run", "--confirm-clock"], &kill);
+    assert!(!killed.status.success());
+    // It is stated; whoever comes now can't take it back.
+    let placed = clocked.json(&["hold", "place", "--reason", "r", "--matter", "m", "--json"]);
+    let statement = placed["too_late"][0]["statement"].as_u64().unwrap();
+    assert!(statement < placed["seq"].as_u64().unwrap(), "{placed}");
+    assert_eq!(placed["late"], 0, "{placed}");
+    let verified = clocked.verify();
+    assert_eq!(
+        (&verified["expired"], &verified["held"]),
+        (&json!(2), &json!(0))
+    );
+}
+
+#[test]
+fn what_the_tables_say_of_destruction_is_checked() {
+    let clocked = Clocked::at("2026-06-01T10:00:00Z");
+    let sox = json!({"regimes": ["sox"], "retention": {"record": "audit-2026"}});
+    clocked.append(&(event("a", &json!({})) + &event("held", &json!({})) + &event("paper", &sox)));
+    clocked.json(&[
+        "hold",
+        "place",
+        "--reason",
+        "r",
+        "--matter",
+        "m",
+        "--subject",
+        "person-of-held",
+        "--json",
+    ]);
+    let fire = [
+        "retention",
+        "trigger",
+        "audit_concluded",
+        "--record",
+        "audit-2026",
+        "--at",
+    ];
+    succeeded(&clocked.command(&fire, &["2026-06-01T00:00:00Z"]));
+    clocked.set("2034-01-01T02:00:00Z");
+    assert_eq!(clocked.run()["destroyed"], 2);
+    clocked.append(&event("young", &json!({})));
+    let verified = clocked.verify();
+    assert_eq!(
+        (&verified["expired"], &verified["intact"]),
+        (&json!(2), &json!(2))
+    );
+    let database = clocked.directory.path.join("ledger.db");
+    let whole = std::fs::read(&database).unwrap();
+    for (change, rule) in [
+        (
+            "UPDATE expiry SET recorded_before_ms = recorded_before_ms + 1",
+            "cover",
+        ),
+        ("UPDATE expiry SET class = class + 1", "payload-missing"),
+        ("DELETE FROM expiry", "payload-missing"),
+        ("UPDATE covered SET row = row - 1", "cover"),
+        ("DELETE FROM covered", "payload-missing"),
+        ("INSERT INTO overdue SELECT row FROM covered", "overdue"),
+        ("DELETE FROM overdue", "covered-present"),
+        ("DELETE FROM statement WHERE kind = 'expiry'", "statement"),
+        (
+            "UPDATE statement SET open = 1 WHERE kind = 'policy'",
+            "statement",
+        ),
+        (
+            "DELETE FROM payload WHERE row = (SELECT max(row) FROM payload)",
+            "payload-missing",
+        ),
+        (
+            "DELETE FROM payload WHERE row IN (SELECT row FROM overdue)",
+            "payload-missing",
+        ),
+        (
+            "INSERT INTO payload SELECT covered.row, payload.bytes FROM covered, payload LIMIT 1",
+            "covered-present",
+        ),
+    ] {
+        let connection = rusqlite::Connection::open(&database).unwrap();
+        let changed = connection.execute(change, []).unwrap();
+        assert!(changed > 0, "{change}");
+        connection.close().unwrap();
+        let output = clocked.output(&["verify", "--json"]);
+        assert_eq!(output.status.code(), Some(3), "{change}: {}", said(&output));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = report["findings"].as_array().unwrap();
+        let found = findings.iter().any(|finding| finding["rule"] == rule);
+        assert!(found, "{change}: {report}");
+        let _ = std::fs::remove_file(database.with_extension("db-wal"));
+        std::fs::write(&database, &whole).unwrap();
+    }
+    clocked.verify();
+}
+
+#[test]
 fn odd_regimes_are_told() {
     let clocked = Clocked::at("2026-01-01T10:00:00Z");
     let eight = [

@@ -22,6 +22,11 @@ const WITHOUT_MEANING: &[(&str, &str, &str)] = &[
     ),
     (
         "run",
+        "filter_is_stale",
+        "whether a filter is to be made again: it is made of the rows",
+    ),
+    (
+        "run",
         "level",
         "which runs are merged next: nothing is looked up by it",
     ),

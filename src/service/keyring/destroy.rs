@@ -54,32 +54,41 @@ impl Keyring {
         Ok(())
     }
 
-    /// Destroys a person's tag and reference if no key and, as `is_found` says, no event has the person any more.
-    /// Gives the reference that went.
-    pub fn forget_person(
+    /// Destroys the tags and references of persons, of whom no key and, as `is_found` says, no event is left. Gives
+    /// the references that went.
+    pub fn forget_persons(
         &self,
         origin: &Origin,
         ledger: LedgerNumber,
-        tag: Tag,
-        is_found: impl FnOnce(PersonReference) -> Result<bool, KeyError>,
-    ) -> Result<Option<PersonReference>, KeyError> {
-        // The writer writes nothing meanwhile, so nobody begins to need the person.
+        tags: &[Tag],
+        is_found: impl Fn(PersonReference) -> Result<bool, KeyError>,
+    ) -> Result<Vec<PersonReference>, KeyError> {
+        // The writer writes nothing meanwhile, so nobody begins to need one of them.
         let mut destroyed = self
             .destroyed
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        let Some(row) = self.vault.person(ledger, tag)? else {
-            return Ok(None);
-        };
-        let Some(reference) = self.stored_person(origin, ledger, tag)? else {
-            return Ok(None);
-        };
-        if self.vault.person_has_keys(ledger, row.id)? || is_found(reference)? {
-            return Ok(None);
+        let (mut rows, mut gone) = (Vec::new(), Vec::new());
+        for tag in tags {
+            let Some(row) = self.vault.person(ledger, *tag)? else {
+                continue;
+            };
+            let Some(reference) = self.stored_person(origin, ledger, *tag)? else {
+                continue;
+            };
+            if !self.vault.person_has_keys(ledger, row.id)? && !is_found(reference)? {
+                rows.push(row.id);
+                gone.push(reference);
+            }
         }
-        destroyed.persons.insert(LookupKey::from(reference));
-        self.vault.delete_person(row.id)?;
-        lock(&self.persons).ready.pop(&(ledger, tag));
-        Ok(Some(reference))
+        destroyed
+            .persons
+            .extend(gone.iter().copied().map(LookupKey::from));
+        self.vault.delete_persons(&rows)?;
+        let mut known = lock(&self.persons);
+        for tag in tags {
+            known.ready.pop(&(ledger, *tag));
+        }
+        Ok(gone)
     }
 }

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use super::RetentionError;
 use super::due::{DueClass, present};
 use super::keys::{
-    Touched, all_persons, destroy_keys, forget_person, periods_between, periods_of_records,
+    Touched, all_persons, destroy_keys, forget_persons, periods_between, periods_of_records,
     stated_at,
 };
-use super::texts::{TEXTS_PER_CHUNK, destroy_class, destroy_texts};
+use super::texts::{destroy_all, destroy_class};
 use crate::ids::Seq;
 use crate::ledger::entry::Entry;
 use crate::policy::KeyPeriod;
@@ -63,6 +63,18 @@ pub struct JobDone {
     pub destroyed: u64,
     /// Whether old pages may still be in a file's log.
     pub scrub_pending: bool,
+    /// The longest step that the writer may have waited for.
+    pub longest_step: Duration,
+}
+
+impl JobDone {
+    /// Does a step that holds the writer, and notes how long it took.
+    pub(super) fn step<T>(&mut self, step: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let outcome = step();
+        self.longest_step = self.longest_step.max(begun.elapsed());
+        outcome
+    }
 }
 
 impl Job {
@@ -136,23 +148,16 @@ fn destroy(
     job: &Job,
     mut touched: Touched,
 ) -> Result<JobDone, RetentionError> {
-    let mut done = JobDone::default();
     match &job.scope {
-        Scope::Items(items) => {
-            for seqs in items.chunks(TEXTS_PER_CHUNK) {
-                done.destroyed += destroy_texts(engine, ledger, seqs, &mut touched)?;
-            }
-        }
+        Scope::Items(items) => destroy_all(engine, ledger, items, &mut touched)?,
         Scope::Class {
             class,
             from,
             before,
             released,
         } => {
-            for seqs in released.chunks(TEXTS_PER_CHUNK) {
-                done.destroyed += destroy_texts(engine, ledger, seqs, &mut touched)?;
-            }
-            done.destroyed += destroy_class(engine, ledger, class, (*from, *before), &mut touched)?;
+            destroy_all(engine, ledger, released, &mut touched)?;
+            destroy_class(engine, ledger, class, (*from, *before), &mut touched)?;
             let from = match from {
                 Some(from) => *from,
                 None => stated_at(engine, ledger, class)?,
@@ -167,14 +172,17 @@ fn destroy(
         }
     }
     FailPoint::TextsDestroyed.reach();
-    for (class, period) in &touched.periods {
+    let Touched {
+        periods,
+        persons,
+        mut done,
+    } = touched;
+    for (class, period) in &periods {
         destroy_keys(engine, ledger, *class, *period)?;
     }
-    for person in &touched.persons {
-        forget_person(engine, ledger, *person)?;
-    }
+    forget_persons(engine, ledger, &persons, &mut done)?;
     FailPoint::KeysDestroyed.reach();
-    if !scrub(engine)? {
+    if !done.step(|| scrub(engine))? {
         done.scrub_pending = true;
         return Ok(done);
     }
@@ -182,7 +190,7 @@ fn destroy(
     engine
         .ledgers
         .close_job(ledger.record.number, job.statement)?;
-    give_back_pages(engine)?;
+    give_back_pages(engine, &mut done)?;
     Ok(done)
 }
 
@@ -201,13 +209,13 @@ pub(super) fn scrub(engine: &Engine) -> Result<bool, StoreError> {
 }
 
 /// Gives free pages back to the file system, a few at a time.
-fn give_back_pages(engine: &Engine) -> Result<(), StoreError> {
-    while engine.ledgers.release_pages(PAGES_PER_STEP)? {
+fn give_back_pages(engine: &Engine, done: &mut JobDone) -> Result<(), StoreError> {
+    while done.step(|| engine.ledgers.release_pages(PAGES_PER_STEP))? {
         std::thread::yield_now();
     }
     while engine.index.release_pages(PAGES_PER_STEP)? {}
     // The files shrink when the log is copied into them.
-    engine.ledgers.scrub()?;
+    done.step(|| engine.ledgers.scrub())?;
     engine.index.scrub().map(drop)
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::RetentionError;
+use super::carry_out::JobDone;
 use super::due::Due;
 use crate::ids::{ClassNumber, KeyId, LookupKey, Seq, Tag};
 use crate::ledger::entry::Entry;
@@ -22,12 +23,15 @@ const ENTRIES_PER_READ: u64 = 1_000;
 const KEYS_PER_STEP: usize = 500;
 /// Persons read at once.
 const PERSONS_PER_READ: u32 = 1_000;
+/// Persons that one step forgets: the writer waits meanwhile.
+const PERSONS_PER_STEP: usize = 32;
 
 /// What the events that go had to do with.
 #[derive(Default)]
 pub(super) struct Touched {
     pub(super) periods: HashSet<(ClassNumber, KeyPeriod)>,
     pub(super) persons: HashSet<Tag>,
+    pub(super) done: JobDone,
 }
 
 /// The key periods of all records that something happened to.
@@ -184,22 +188,29 @@ fn keys_needed(
     Ok(needed)
 }
 
-/// Destroys a person's tag and reference, and which reads showed them, if no event has them any more.
-pub(super) fn forget_person(
+/// Destroys the tags and references of persons whom no event has any more, and which reads showed them.
+pub(super) fn forget_persons(
     engine: &Engine,
     ledger: &Ledger,
-    tag: Tag,
+    persons: &HashSet<Tag>,
+    done: &mut JobDone,
 ) -> Result<(), RetentionError> {
     let number = ledger.record.number;
-    let gone = engine
-        .keyring
-        .forget_person(&ledger.record.origin, number, tag, |reference| {
-            let key = LookupKey::from(reference);
-            let found = engine.index.find(number, key, Seq::new(0), Seq::MAX, 1);
-            found.map(|found| !found.is_empty()).map_err(KeyError::from)
-        })?;
-    if let Some(reference) = gone {
-        engine.ledgers.delete_reads_of_person(reference)?;
+    let is_found = |reference| {
+        let key = LookupKey::from(reference);
+        let found = engine.index.find(number, key, Seq::new(0), Seq::MAX, 1);
+        found.map(|found| !found.is_empty()).map_err(KeyError::from)
+    };
+    let persons: Vec<Tag> = persons.iter().copied().collect();
+    for some in persons.chunks(PERSONS_PER_STEP) {
+        let forget = || {
+            let origin = &ledger.record.origin;
+            let gone = engine
+                .keyring
+                .forget_persons(origin, number, some, is_found)?;
+            Ok::<_, RetentionError>(engine.ledgers.delete_reads_of_persons(&gone)?)
+        };
+        done.step(forget)?;
     }
     Ok(())
 }

@@ -81,6 +81,17 @@ pub struct RunReport {
     pub statements: Vec<u64>,
     /// Whether old pages may still be in a file's log, since somebody read meanwhile; it is tried again.
     pub scrub_pending: bool,
+    /// The longest time that a step kept writers waiting, or waited for them, in milliseconds.
+    pub longest_step_ms: u64,
+}
+
+impl RunReport {
+    fn add(&mut self, done: JobDone) {
+        self.destroyed += done.destroyed;
+        self.scrub_pending |= done.scrub_pending;
+        let longest = u64::try_from(done.longest_step.as_millis()).unwrap_or(u64::MAX);
+        self.longest_step_ms = self.longest_step_ms.max(longest);
+    }
 }
 
 /// Destroys what is due in a ledger. Run twice, the second time changes nothing.
@@ -92,16 +103,14 @@ pub fn run(engine: &Engine, ledger: &Ledger, by: &str) -> Result<RunReport, Rete
     };
     // What a crash or a busy scrub left open comes first.
     for done in resume(engine, ledger)? {
-        report.destroyed += done.destroyed;
-        report.scrub_pending |= done.scrub_pending;
+        report.add(done);
     }
     let Decided { jobs, due } = decide(engine, ledger, by)?;
     report.held = due.held();
     for job in jobs {
         report.statements.push(job.statement.get());
         let done = carry_out::carry_out(engine, ledger, &job)?;
-        report.destroyed += done.destroyed;
-        report.scrub_pending |= done.scrub_pending;
+        report.add(done);
     }
     if keys::destroy_idle_keys(engine, ledger, &due)? {
         report.scrub_pending |= !carry_out::scrub(engine)?;

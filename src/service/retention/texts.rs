@@ -21,7 +21,7 @@ use crate::time::UnixMillis;
 /// How long the id of an event that went is known, so that a repetition is told so.
 const IDS_REMEMBERED_MS: u64 = 30 * 86_400_000;
 /// Texts that are destroyed together.
-pub(super) const TEXTS_PER_CHUNK: usize = 512;
+const TEXTS_PER_CHUNK: usize = 512;
 /// Texts that one commit deletes: it holds the writer for a few milliseconds.
 const TEXTS_PER_STEP: usize = 128;
 /// Entries of one read.
@@ -34,7 +34,7 @@ pub(super) fn destroy_class(
     class: &Class,
     (from, before): (Option<UnixMillis>, UnixMillis),
     touched: &mut Touched,
-) -> Result<u64, RetentionError> {
+) -> Result<(), RetentionError> {
     let number = ledger.record.number;
     let size = ledger.published().head.size;
     let mut next = match from {
@@ -44,16 +44,13 @@ pub(super) fn destroy_class(
     let end = engine
         .ledgers
         .first_recorded_at(number, size, before.get())?;
-    let mut destroyed = 0;
     while next < end {
         let last = end.get().min(next.get() + ENTRIES_PER_READ);
         let seqs = going(engine, ledger, class, next.get()..last)?;
-        for seqs in seqs.chunks(TEXTS_PER_CHUNK) {
-            destroyed += destroy_texts(engine, ledger, seqs, touched)?;
-        }
+        destroy_all(engine, ledger, &seqs, touched)?;
         next = Seq::new(last);
     }
-    Ok(destroyed)
+    Ok(())
 }
 
 /// The events of a class in a range whose texts are still there, and that no hold keeps.
@@ -77,13 +74,24 @@ fn going(
     Ok(seqs)
 }
 
-/// Destroys the index rows and texts of some events; those whose texts are gone already are left out.
-pub(super) fn destroy_texts(
+/// Destroys the index rows and texts of these events.
+pub(super) fn destroy_all(
     engine: &Engine,
     ledger: &Ledger,
     seqs: &[Seq],
     touched: &mut Touched,
-) -> Result<u64, RetentionError> {
+) -> Result<(), RetentionError> {
+    seqs.chunks(TEXTS_PER_CHUNK)
+        .try_for_each(|seqs| destroy_texts(engine, ledger, seqs, touched))
+}
+
+/// Destroys the index rows and texts of some events; those whose texts are gone already are left out.
+fn destroy_texts(
+    engine: &Engine,
+    ledger: &Ledger,
+    seqs: &[Seq],
+    touched: &mut Touched,
+) -> Result<(), RetentionError> {
     let number = ledger.record.number;
     let mut rows: Vec<(Seq, Vec<LookupKey>)> = Vec::with_capacity(seqs.len());
     let mut unreadable = HashSet::new();
@@ -115,9 +123,10 @@ pub(super) fn destroy_texts(
         .filter_map(|(_, keys)| Some(Tag::new(*keys.first()?.as_bytes())))
         .collect();
     let until = UnixMillis::new(engine.clock.wall().get().saturating_add(IDS_REMEMBERED_MS));
-    engine
-        .ledgers
-        .remember_ids(number, &ids, Departure::Expired, until)?;
+    let ledgers = &engine.ledgers;
+    touched
+        .done
+        .step(|| ledgers.remember_ids(number, &ids, Departure::Expired, until))?;
     engine.index.remove(number, &rows)?;
     if !unreadable.is_empty() {
         engine.index.remove_by_scan(number, &unreadable)?;
@@ -125,10 +134,13 @@ pub(super) fn destroy_texts(
     FailPoint::IndexRowsDestroyed.reach();
     let going: Vec<Seq> = rows.iter().map(|(seq, _)| *seq).chain(unreadable).collect();
     for step in going.chunks(TEXTS_PER_STEP) {
-        engine.ledgers.delete_payloads(number, step)?;
+        touched
+            .done
+            .step(|| ledgers.delete_payloads(number, step))?;
     }
     FailPoint::SomeTextsDestroyed.reach();
-    Ok(going.len() as u64)
+    touched.done.destroyed += going.len() as u64;
+    Ok(())
 }
 
 /// The index keys of an event, and what it had to do with; none where its text says nothing.

@@ -265,6 +265,10 @@ impl<'a> Walk<'a> {
     ) {
         let before = findings.total;
         let seq = row.seq.get();
+        if row.mark.is_overdue {
+            let detail = "it is said to be kept by a hold, and its text is gone";
+            findings.add(seq, "overdue", detail);
+        }
         if let Err(detail) = self.cover.check(entry, gone) {
             findings.add(seq, "cover", detail);
         }

@@ -50,12 +50,20 @@ impl Vault {
         })
     }
 
-    /// Destroys a person's tag and reference.
-    pub fn delete_person(&self, person: i64) -> Result<(), StoreError> {
+    /// Destroys the tags and references of persons, by their rows.
+    pub fn delete_persons(&self, persons: &[i64]) -> Result<(), StoreError> {
+        if persons.is_empty() {
+            return Ok(());
+        }
         self.database().write(|tx| {
-            tx.execute("DELETE FROM person WHERE id = ?1", [person])
-                .map(drop)
-                .map_err(|error| self.database().error(error))
+            let delete = || -> rusqlite::Result<()> {
+                let mut delete = tx.prepare_cached("DELETE FROM person WHERE id = ?1")?;
+                for person in persons {
+                    delete.execute([person])?;
+                }
+                Ok(())
+            };
+            delete().map_err(|error| self.database().error(error))
         })
     }
 

@@ -256,15 +256,21 @@ impl Ledgers {
         })
     }
 
-    /// Deletes the rows of the reads that showed a person.
-    pub fn delete_reads_of_person(&self, reference: PersonReference) -> Result<(), StoreError> {
+    /// Deletes the rows of the reads that showed persons.
+    pub fn delete_reads_of_persons(&self, gone: &[PersonReference]) -> Result<(), StoreError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
         self.database.write(|tx| {
-            tx.execute(
-                "DELETE FROM person_read WHERE reference = ?1",
-                [&reference.as_bytes()[..]],
-            )
-            .map(drop)
-            .map_err(|error| self.database.error(error))
+            let delete = || -> rusqlite::Result<()> {
+                let mut delete =
+                    tx.prepare_cached("DELETE FROM person_read WHERE reference = ?1")?;
+                for reference in gone {
+                    delete.execute([&reference.as_bytes()[..]])?;
+                }
+                Ok(())
+            };
+            delete().map_err(|error| self.database.error(error))
         })
     }
 }
