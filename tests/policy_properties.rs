@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
+use trailkeep::policy::later::with_later;
 use trailkeep::policy::resolve::expires_at;
 use trailkeep::policy::{
-    Applied, CalendarPeriod, ClassDefinition, ClassKey, Date, EventTimes, Policy, cutoff,
+    Applied, CalendarPeriod, ClassDefinition, ClassKey, Date, EventTimes, Force, Policy, cutoff,
+    resolve, verdict,
 };
 use trailkeep::time::UnixMillis;
 
@@ -17,6 +19,18 @@ fn period() -> impl Strategy<Value = String> {
         (0_u32..8).prop_map(|years| format!("P{years}Y")),
         (0_u32..3, 0_u32..14, 0_u32..40).prop_map(|(y, m, d)| format!("P{y}Y{m}M{d}D")),
     ]
+}
+
+fn clock() -> impl Strategy<Value = &'static str> + Clone {
+    prop::sample::select(vec![
+        "received",
+        "received",
+        "received",
+        "occurred",
+        "trigger:closed",
+        "later_of:received,trigger:closed?",
+        "later_of:received,trigger:closed",
+    ])
 }
 
 /// A policy of any figures; its sense is not looked at.
@@ -91,7 +105,7 @@ proptest! {
         let after = CalendarPeriod::parse(&after).unwrap();
         let expires_at = |recorded_at| {
             let times = EventTimes::received(UnixMillis::new(recorded_at));
-            let applied = trailkeep::policy::later::with_later(&stated, &versions, None, &times);
+            let applied = with_later(&stated, &versions, None, &times);
             expires_at(&applied, &times)
         };
         let ends = |before| after.after(UnixMillis::new(before)).unwrap();
@@ -121,5 +135,33 @@ proptest! {
         prop_assert_eq!(of(received), of(day));
         prop_assert_eq!(of(day), of(UnixMillis::new(day.get() + DAY_MS - 1)));
         prop_assert!(of(day) <= of(UnixMillis::new(day.get() + more_days * DAY_MS)));
+    }
+
+    /// Later versions lengthen or change nothing: no date becomes earlier.
+    #[test]
+    fn later_versions_never_shorten(
+        policies in prop::collection::vec(policy(clock()), 1..4),
+        later in prop::collection::vec((policy(clock()), 0_usize..4), 0..4),
+        received in moment(),
+        closed in prop::option::of(moment()),
+        asked in moment(),
+    ) {
+        let mut times = EventTimes::received(received);
+        times.triggers.extend(closed.map(|at| ("closed".to_owned(), at)));
+        let later: Vec<Policy> = later
+            .into_iter()
+            .map(|(policy, of)| Policy { id: policies[of % policies.len()].id.clone(), ..policy })
+            .collect();
+        let versions: Vec<&Policy> = later.iter().collect();
+        let stated = applied(&policies, received);
+        let all = with_later(&stated, &versions, None, &times);
+        let (before, after) = (resolve(&stated, &times), resolve(&all, &times));
+        prop_assert!(after.keep_until >= before.keep_until);
+        prop_assert!(after.expires_at >= before.expires_at);
+        let verdict = |applied: &[Applied<'_>]| verdict(applied, &times, Some(asked), &[], asked);
+        let (before, after) = (verdict(&stated), verdict(&all));
+        prop_assert!(after.destroy_at >= before.destroy_at);
+        let is_law = |one: &Applied<'_>| one.policy.keep_force == Force::Law;
+        prop_assert!(all[stated.len()..].iter().all(is_law));
     }
 }

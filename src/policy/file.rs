@@ -253,6 +253,11 @@ impl ActionPattern {
         Self(text.to_owned())
     }
 
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether an action fits.
     pub fn matches(&self, action: &str) -> bool {
         let mut parts = self.0.split('*');

@@ -4,8 +4,10 @@ use chrono::Datelike;
 use toml::de::{DeTable, DeValue};
 
 use super::calendar::CalendarPeriod;
+use super::change;
 use super::document::AuthorityKind;
 use super::file::{Figures, Force, OnErasureRequest, Policy};
+use super::sample;
 use super::set::SHIPPED;
 use crate::time::UnixMillis;
 
@@ -106,7 +108,7 @@ fn check_periods(policy: &Policy, lines: &Lines<'_>, findings: &mut Vec<Finding>
             continue;
         };
         let is_short = || {
-            first_days().any(|day| {
+            sample::days().any(|day| {
                 let needed = keep.after(day).and_then(|end| room.after(end));
                 delete.after(day) < needed
             })
@@ -123,13 +125,6 @@ fn check_periods(policy: &Policy, lines: &Lines<'_>, findings: &mut Vec<Finding>
             });
         }
     }
-}
-
-/// Days on which calendar periods differ most: all of four years.
-fn first_days() -> impl Iterator<Item = UnixMillis> {
-    const DAY_MS: u64 = 86_400_000;
-    const YEAR_2027_MS: u64 = 1_798_761_600_000;
-    (0..1_461).map(|day| UnixMillis::new(YEAR_2027_MS + day * DAY_MS))
 }
 
 fn check_force(policy: &Policy, lines: &Lines<'_>, findings: &mut Vec<Finding>) {
@@ -219,43 +214,14 @@ fn check_not_lowered(policy: &Policy, lines: &Lines<'_>, findings: &mut Vec<Find
     let Some(shipped) = shipped.and_then(|(_, text)| Policy::parse(text).ok()) else {
         return;
     };
-    if shipped.keep_force != Force::Law || policy.keep_force != Force::Law {
-        return;
-    }
-    let special = shipped
-        .special_cases
-        .iter()
-        .map(|case| Some(case.name.as_str()));
-    for name in std::iter::once(None).chain(special) {
-        // A special case that was left out falls under the figures of the others.
-        let own = policy.figures_named(name).unwrap_or(&policy.figures);
-        let Some(theirs) = shipped.figures_named(name) else {
-            continue;
-        };
-        let lowered =
-            first_days().any(|day| own.keep_at_least.after(day) < theirs.keep_at_least.after(day));
-        if lowered {
-            let path = match name {
-                Some(name) if policy.figures_named(Some(name)).is_some() => {
-                    vec!["retention", "class", name, "keep_at_least"]
-                }
-                _ => vec!["retention", "keep_at_least"],
-            };
-            findings.push(Finding {
-                line: lines.of_key(&path),
-                rule: "law-lowered",
-                problem: format!(
-                    "`keep_at_least` {} is less than the {} that the law asks for ({})",
-                    own.keep_at_least,
-                    theirs.keep_at_least,
-                    shipped.citation()
-                ),
-                remedy: format!(
-                    "write {} or more; if the law does not bind you, write `keep_force = \"custom\"`",
-                    theirs.keep_at_least
-                ),
-            });
-        }
+    for lowered in change::lowered(&shipped, policy) {
+        let path: Vec<&str> = lowered.path.iter().map(String::as_str).collect();
+        findings.push(Finding {
+            line: lines.of_key(&path),
+            rule: "law-lowered",
+            problem: lowered.problem,
+            remedy: lowered.remedy,
+        });
     }
 }
 

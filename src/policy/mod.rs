@@ -2,6 +2,7 @@
 //! Pure: no clock inside.
 
 pub mod calendar;
+pub mod change;
 pub mod class;
 pub mod clock;
 pub mod cutoff;
@@ -10,6 +11,7 @@ pub mod file;
 pub mod later;
 pub mod lint;
 pub mod resolve;
+mod sample;
 pub mod set;
 pub mod verdict;
 

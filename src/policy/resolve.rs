@@ -122,6 +122,18 @@ impl<'a> Applied<'a> {
         Some(Date::of(start.and_then(|start| after.end_from(start))))
     }
 
+    /// The names of the triggers that its dates wait for or take up, each once.
+    pub fn triggers(&self) -> Vec<&'a str> {
+        let Figures {
+            clock, max_clock, ..
+        } = self.figures;
+        let mut names = clock.triggers();
+        names.extend(max_clock.triggers());
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Whether all of its dates follow from the receipt alone.
     pub fn is_of_receipt(&self) -> bool {
         let Figures {
