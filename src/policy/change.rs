@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::clock::EventTimes;
-use super::file::{ActionPattern, Force, Policy};
+use super::file::{Force, Policy};
+use super::pattern::ActionPattern;
 use super::resolve::Applied;
 use super::sample;
 use crate::time::UnixMillis;
@@ -163,12 +164,15 @@ fn describe(
     } else if new.min_margin != old.min_margin {
         let (is, was) = (new.min_margin, old.min_margin);
         ("min_margin", is.to_string(), was.to_string())
+    } else if new.follows_record {
+        let (is, was) = (&own.max_clock, &theirs.max_clock);
+        ("max_clock", is.to_string(), was.to_string())
     } else {
         let (is, was) = (new.follows_record, old.follows_record);
         ("follows_record", is.to_string(), was.to_string())
     };
     let mut path = vec!["retention".to_owned()];
-    if let Some(case) = case.filter(|_| matches!(key, "keep_at_least" | "clock")) {
+    if let Some(case) = case.filter(|_| matches!(key, "keep_at_least" | "clock" | "max_clock")) {
         path.extend(["class".to_owned(), case.to_owned()]);
     }
     path.push(key.to_owned());

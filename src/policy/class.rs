@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calendar::CalendarPeriod;
 use super::clock::EventTimes;
-use super::file::Policy;
+use super::file::{Figures, Policy};
 use super::resolve::{Applied, Date, expires_at};
 use super::sample;
 
@@ -130,9 +130,18 @@ fn after_of(applied: &[Applied<'_>], minimum: CalendarPeriod) -> Option<Calendar
     if expires_at(sample::FIRST_DAY) == Date::Open {
         return None;
     }
-    let periods = applied
-        .iter()
-        .flat_map(|one| std::iter::once(one.figures.keep_at_least).chain(one.figures.delete_after));
+    let periods = applied.iter().flat_map(|one| {
+        let Figures {
+            keep_at_least,
+            delete_after,
+            ..
+        } = *one.figures;
+        // A maximum of law is due earlier than its figure says.
+        let early = delete_after.and_then(|after| after.less(one.policy.purge_within));
+        std::iter::once(keep_at_least)
+            .chain(delete_after)
+            .chain(early)
+    });
     let mut candidates: Vec<CalendarPeriod> = periods.collect();
     candidates.sort_by_key(|period| std::cmp::Reverse(period.after(sample::FIRST_DAY)));
     let fits = |period: &CalendarPeriod| {
