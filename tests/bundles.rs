@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use support::{Directory, said, succeeded, trailkeep};
 use trailkeep::bundle::verify::{Question, Report, verify};
 use trailkeep::ledger::note::PublicKey;
+use trailkeep::service::append::Incoming;
 
 fn vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bundle/vectors")
@@ -639,6 +640,11 @@ fn an_export_while_writers_and_a_scrub_go_on() {
                     json!({"id": format!("w{written}"), "action": "a.b", "actor": {"id": "x"}});
                 let event =
                     trailkeep::ledger::event::parse_event(event.to_string().as_bytes()).unwrap();
+                let event = Incoming {
+                    event,
+                    via: "http",
+                    added: Vec::new(),
+                };
                 let append = trailkeep::service::append::append(&engine, &ledger, vec![event]);
                 runtime.block_on(append).unwrap();
                 written += 1;

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
+use trailkeep::policy::later::with_later;
 use trailkeep::policy::resolve::expires_at;
 use trailkeep::policy::{
-    Applied, CalendarPeriod, ClassDefinition, ClassKey, Date, EventTimes, Policy, cutoff,
+    Applied, CalendarPeriod, ClassDefinition, ClassKey, Date, Decision, ErasureOutcome, EventTimes,
+    Force, HoldSpan, Policy, cutoff, resolve, verdict,
 };
 use trailkeep::time::UnixMillis;
 
@@ -17,6 +19,18 @@ fn period() -> impl Strategy<Value = String> {
         (0_u32..8).prop_map(|years| format!("P{years}Y")),
         (0_u32..3, 0_u32..14, 0_u32..40).prop_map(|(y, m, d)| format!("P{y}Y{m}M{d}D")),
     ]
+}
+
+fn clock() -> impl Strategy<Value = &'static str> + Clone {
+    prop::sample::select(vec![
+        "received",
+        "received",
+        "received",
+        "occurred",
+        "trigger:closed",
+        "later_of:received,trigger:closed?",
+        "later_of:received,trigger:closed",
+    ])
 }
 
 /// A policy of any figures; its sense is not looked at.
@@ -91,7 +105,7 @@ proptest! {
         let after = CalendarPeriod::parse(&after).unwrap();
         let expires_at = |recorded_at| {
             let times = EventTimes::received(UnixMillis::new(recorded_at));
-            let applied = trailkeep::policy::later::with_later(&stated, &versions, None, &times);
+            let applied = with_later(&stated, &versions, None, &times);
             expires_at(&applied, &times)
         };
         let ends = |before| after.after(UnixMillis::new(before)).unwrap();
@@ -121,5 +135,119 @@ proptest! {
         prop_assert_eq!(of(received), of(day));
         prop_assert_eq!(of(day), of(UnixMillis::new(day.get() + DAY_MS - 1)));
         prop_assert!(of(day) <= of(UnixMillis::new(day.get() + more_days * DAY_MS)));
+    }
+
+    /// More policies never make the minimum, nor the expiry, end earlier than the minimum of fewer.
+    #[test]
+    fn another_policy_never_shortens_the_minimum(
+        policies in prop::collection::vec(policy(clock()), 2..6),
+        received in moment(),
+        occurred in moment(),
+        closed in prop::option::of(moment()),
+    ) {
+        let mut times = EventTimes { occurred_at: occurred, ..EventTimes::received(received) };
+        times.triggers.extend(closed.map(|at| ("closed".to_owned(), at)));
+        let all = applied(&policies, received);
+        let (fewer, more) = (resolve(&all[1..], &times), resolve(&all, &times));
+        prop_assert!(more.keep_until >= fewer.keep_until);
+        prop_assert!(more.expires_at >= fewer.keep_until);
+        prop_assert!(more.expires_at >= more.keep_until);
+        // The order of the regimes says nothing.
+        let reversed: Vec<Applied<'_>> = all.iter().rev().copied().collect();
+        let reversed = resolve(&reversed, &times);
+        prop_assert_eq!((reversed.keep_until, reversed.expires_at), (more.keep_until, more.expires_at));
+        prop_assert_eq!(more.expires_at, expires_at(&all, &times));
+    }
+
+    /// A hold changes no date but that of the destruction, which it never makes earlier; and nothing is destroyed
+    /// before its minimum, under a hold, or before it expired unless somebody asked.
+    #[test]
+    fn nothing_goes_before_its_time(
+        policies in prop::collection::vec(policy(clock()), 1..4),
+        received in moment(),
+        closed in prop::option::of(moment()),
+        asked in prop::option::of(moment()),
+        holds in prop::collection::vec((moment(), prop::option::of(0_u64..4_000)), 0..4),
+        at in moment(),
+    ) {
+        let mut times = EventTimes::received(received);
+        times.triggers.extend(closed.map(|at| ("closed".to_owned(), at)));
+        let applied = applied(&policies, received);
+        let holds: Vec<HoldSpan> = holds
+            .into_iter()
+            .map(|(from, days)| HoldSpan {
+                from,
+                to: days.map(|days| UnixMillis::new(from.get() + (days + 1) * DAY_MS)),
+            })
+            .collect();
+        let free = verdict(&applied, &times, asked, &[], at);
+        let held = verdict(&applied, &times, asked, &holds, at);
+        prop_assert_eq!(&free.resolved, &held.resolved);
+        prop_assert!(held.destroy_at >= free.destroy_at);
+        prop_assert!(free.destroy_at >= free.resolved.keep_until);
+        prop_assert!(free.destroy_at <= free.resolved.expires_at);
+        let now = Date::At(at);
+        if held.decision == Decision::Destroy {
+            prop_assert!(held.resolved.keep_until <= now && held.destroy_at <= now);
+            prop_assert!(!holds.iter().any(|hold| hold.is_active(at)));
+            let was_asked = asked.is_some_and(|asked| asked <= at);
+            prop_assert!(was_asked || held.resolved.expires_at <= now);
+        }
+        // What a request waits for is what the destruction waits for.
+        if let (Some(asked), Some(until)) = (asked, free.erasure_until) {
+            prop_assert!(until > Date::At(asked.max(received)));
+            prop_assert!(free.destroy_at <= until);
+        }
+        prop_assert_eq!(free.erasure == ErasureOutcome::Honour, free.erasure_until.is_none());
+        // Asking makes nothing later, and twice is once.
+        let not_asked = verdict(&applied, &times, None, &[], at);
+        prop_assert!(free.destroy_at <= not_asked.destroy_at);
+        prop_assert_eq!(verdict(&applied, &times, asked, &holds, at), held);
+    }
+
+    /// The class's period is what verifiers may hold a run to: no event of the class expires earlier by it, and it is
+    /// never less than the minimum.
+    #[test]
+    fn the_period_of_a_class_holds_for_each_day(
+        policies in prop::collection::vec(of_receipt(), 1..4),
+        stated_at in moment(),
+        received in moment(),
+    ) {
+        let stated = applied(&policies, stated_at);
+        let class = ClassDefinition::new(1, ClassKey::of(&stated, "a.b"), &stated);
+        let Some(after) = class.after else { return Ok(()) };
+        let period = |text: &str| CalendarPeriod::parse(text).unwrap();
+        let expires = expires_at(&stated, &EventTimes::received(received));
+        let end = period(&after).end_from(received);
+        prop_assert!(end.map_or(Date::Open, Date::At) <= expires);
+        prop_assert!(period(&after).after(received) >= period(&class.minimum).after(received));
+    }
+
+    /// Later versions lengthen or change nothing: no date becomes earlier.
+    #[test]
+    fn later_versions_never_shorten(
+        policies in prop::collection::vec(policy(clock()), 1..4),
+        later in prop::collection::vec((policy(clock()), 0_usize..4), 0..4),
+        received in moment(),
+        closed in prop::option::of(moment()),
+        asked in moment(),
+    ) {
+        let mut times = EventTimes::received(received);
+        times.triggers.extend(closed.map(|at| ("closed".to_owned(), at)));
+        let later: Vec<Policy> = later
+            .into_iter()
+            .map(|(policy, of)| Policy { id: policies[of % policies.len()].id.clone(), ..policy })
+            .collect();
+        let versions: Vec<&Policy> = later.iter().collect();
+        let stated = applied(&policies, received);
+        let all = with_later(&stated, &versions, None, &times);
+        let (before, after) = (resolve(&stated, &times), resolve(&all, &times));
+        prop_assert!(after.keep_until >= before.keep_until);
+        prop_assert!(after.expires_at >= before.expires_at);
+        let verdict = |applied: &[Applied<'_>]| verdict(applied, &times, Some(asked), &[], asked);
+        let (before, after) = (verdict(&stated), verdict(&all));
+        prop_assert!(after.destroy_at >= before.destroy_at);
+        let is_law = |one: &Applied<'_>| one.policy.keep_force == Force::Law;
+        prop_assert!(all[stated.len()..].iter().all(is_law));
     }
 }

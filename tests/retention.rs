@@ -237,16 +237,17 @@ fn what_a_trigger_starts_waits_for_it() {
 #[test]
 fn a_law_that_becomes_longer_keeps_what_is_recorded_and_nothing_shortens_it() {
     let policies = tempfile::tempdir().unwrap();
-    let write = |version: u32, keep: &str, delete: &str| {
+    let write_as = |force: &str, version: u32, keep: &str, delete: &str| {
         let text = format!(
             "schema = 1\nid = \"house\"\nversion = {version}\ntitle = \"House\"\nreview_by = 2030-01-01\n\
              [[authority]]\ncitation = \"Act 1\"\nkind = \"law\"\n\
-             [retention]\nkeep_at_least = \"{keep}\"\nkeep_force = \"law\"\nkeep_law = [\"US\"]\n\
+             [retention]\nkeep_at_least = \"{keep}\"\nkeep_force = \"{force}\"\nkeep_law = [\"US\"]\n\
              delete_after = \"{delete}\"\nclock = \"received\"\nmax_clock = \"received\"\n\
-             [erasure]\nrequest = \"restrict_until_minimum\"\n"
+             [erasure]\nrequest = \"restrict_until_minimum\"\njustification = \"House\"\n"
         );
         std::fs::write(policies.path().join("house.toml"), text).unwrap();
     };
+    let write = |version, keep: &str, delete: &str| write_as("law", version, keep, delete);
     write(1, "P12M", "P14M");
     let clocked = Clocked::with_policies("2025-12-01T10:00:00Z", policies.path());
     clocked.append(&event("old", &json!({"regimes": ["house"]})));
@@ -261,8 +262,11 @@ fn a_law_that_becomes_longer_keeps_what_is_recorded_and_nothing_shortens_it() {
     keep_until("2028-12-03T00:00:00Z");
     clocked.set("2027-03-01T10:00:00Z");
     assert_eq!(clocked.run()["destroyed"], 0);
-    // T11: a shorter one changes nothing for what is recorded.
+    // T11: a law is not lowered; a custom in its place changes nothing for what is recorded.
     write(3, "P6M", "P8M");
+    let refused = clocked.output(&["show", "0"]);
+    assert!(said(&refused).contains("lowers"), "{}", said(&refused));
+    write_as("custom", 3, "P6M", "P8M");
     keep_until("2028-12-03T00:00:00Z");
     assert_eq!(clocked.run()["destroyed"], 0);
     clocked.append(&event("new", &json!({"regimes": ["house"]})));
@@ -270,7 +274,7 @@ fn a_law_that_becomes_longer_keeps_what_is_recorded_and_nothing_shortens_it() {
     assert_eq!(clocked.run()["destroyed"], 2);
     clocked.verify();
     // A changed file with the version of before is refused.
-    write(3, "P6M", "P9M");
+    write_as("custom", 3, "P6M", "P9M");
     let refused = clocked.output(&["show", "0"]);
     assert!(said(&refused).contains("version"), "{}", said(&refused));
 }

@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("time.rs", &[]),
     ("ledger", &["ids", "time"]),
-    ("policy", &["ids", "time"]),
+    ("policy", &["ids", "time", "ledger"]),
     ("bundle", &["ids", "time", "ledger", "policy"]),
     ("offline", &["ids", "time", "ledger", "bundle"]),
     ("demo", &["ids", "time"]),

@@ -8,8 +8,8 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tokio::task::JoinSet;
-use trailkeep::ledger::event::{Event, parse_event};
-use trailkeep::service::append::append;
+use trailkeep::ledger::event::parse_event;
+use trailkeep::service::append::{Incoming, append};
 use trailkeep::service::blocking;
 
 use crate::events::Events;
@@ -19,8 +19,6 @@ use crate::server::Server;
 const BATCH: u64 = 4_096;
 /// Appends under way: fewer events than the queue holds.
 const TASKS: usize = 4;
-/// The section that the HTTP edge adds.
-const RECEIVED: &[u8] = br#"{"via":"http","added":[]}"#;
 
 /// The rate of one stretch of the preload.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -93,14 +91,18 @@ fn claim(claimed: &AtomicU64, count: u64) -> Option<u64> {
     (first < count).then(|| BATCH.min(count - first))
 }
 
-fn parse_batch(events: &Events, count: u64) -> anyhow::Result<(Vec<Event>, u64)> {
+fn parse_batch(events: &Events, count: u64) -> anyhow::Result<(Vec<Incoming>, u64)> {
     let (mut text, mut bytes) = (Vec::new(), 0);
     let mut parsed = Vec::with_capacity(count as usize);
     for number in events.take(count) {
         text.clear();
         events.write(number, &mut text);
         bytes += text.len() as u64;
-        parsed.push(parse_event(&text)?.with_section("received", RECEIVED.to_vec())?);
+        parsed.push(Incoming {
+            event: parse_event(&text)?,
+            via: "http",
+            added: Vec::new(),
+        });
     }
     Ok((parsed, bytes))
 }

@@ -98,6 +98,17 @@ impl ClassPolicies {
     }
 }
 
+/// How many disclosed events a policy found to lack something when they came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapCount {
+    /// The policy.
+    pub policy: String,
+    /// `missing` and the field, or what is odd.
+    pub what: String,
+    /// How many.
+    pub events: u64,
+}
+
 /// The whole manifest. Members that it does not know are left to later versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -121,6 +132,9 @@ pub struct Manifest {
     pub redacted_sections: Vec<String>,
     /// The retention classes of the events.
     pub classes: Vec<ClassPolicies>,
+    /// What policies found the disclosed events to lack.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<GapCount>,
     /// Who asked: an API key's id, or `local`.
     pub exported_by: String,
     /// When (RFC 3339, UTC).

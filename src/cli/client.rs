@@ -47,7 +47,7 @@ pub(super) enum Client {
 /// A policy or a hold forbids what was asked: the command ends with an exit code of its own.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Refused(String);
+pub(super) struct Refused(pub(super) String);
 
 /// An answer, read to its end or line by line.
 pub(super) struct Answer {
@@ -222,7 +222,7 @@ impl Answer {
         let text = String::from_utf8(bytes).context("the answer is not UTF-8")?;
         if self.status >= 400 {
             let described = describe_problem(self.status, &text);
-            if text.contains("urn:trailkeep:problem:refused") {
+            if is_refusal(&text) {
                 return Err(Refused(described).into());
             }
             bail!("{described}");
@@ -301,6 +301,17 @@ fn builder() -> reqwest::ClientBuilder {
     // The provider may be there already; then this one is not needed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().connect_timeout(Duration::from_secs(10))
+}
+
+/// Whether a problem is the answer of a policy or a hold.
+fn is_refusal(text: &str) -> bool {
+    let problem = serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
+    let kind = problem["type"].as_str().unwrap_or_default();
+    [
+        "urn:trailkeep:problem:refused",
+        "urn:trailkeep:problem:policy",
+    ]
+    .contains(&kind)
 }
 
 /// A problem (RFC 9457) for a person: what was wrong, and each place.

@@ -43,6 +43,7 @@ one of its tokens.")]
 Examples:
   trailkeep tenant set --dir D acme --public-log on
   trailkeep tenant set --dir D acme --read-audit off
+  trailkeep tenant set --dir D acme --default-regime soc2 --default-regime gdpr --strict on
 
 A public log answers its checkpoint and tiles (times, sizes and hashes, no text) to everybody who asks for
 /v1/log/acme/... Switching the read audit off ends invariant 7 for this tenant: who reads is no longer seen.")]
@@ -57,6 +58,13 @@ A public log answers its checkpoint and tiles (times, sizes and hashes, no text)
         /// Whether reads of events are recorded [default of a new tenant: on]
         #[arg(long, value_enum)]
         read_audit: Option<Switch>,
+        /// Whether events are refused that lack a field which their policies ask for, or whose occurred_at is
+        /// odd [default of a new tenant: off, they are taken and flagged]
+        #[arg(long, value_enum)]
+        strict: Option<Switch>,
+        /// Regime of events that name none; may be given several times; none: back to default-90d
+        #[arg(long, value_name = "R")]
+        default_regime: Vec<String>,
         /// Print JSON: the tenant as `tenant list` shows it
         #[arg(long)]
         json: bool,
@@ -86,7 +94,7 @@ for good; the command may be repeated to export again. Reading, exporting and er
     List {
         #[command(flatten)]
         target: TargetArgs,
-        /// Print JSON: {"tenants":[{"tenant","origin","size","vkey","closed_at","public_log","read_audit"}]}
+        /// Print JSON: {"tenants":[{"tenant","origin","size","vkey","closed_at","public_log","read_audit","strict","default_regimes"}]}
         #[arg(long)]
         json: bool,
     },
@@ -100,8 +108,17 @@ pub(super) async fn run(command: TenantCommand) -> anyhow::Result<ExitCode> {
             name,
             public_log,
             read_audit,
+            strict,
+            default_regime,
             json,
-        } => set(&target, &name, [public_log, read_audit], json).await,
+        } => {
+            let switches = [
+                ("public_log", public_log),
+                ("read_audit", read_audit),
+                ("strict", strict),
+            ];
+            set(&target, &name, switches, &default_regime, json).await
+        }
         TenantCommand::Close {
             target,
             name,
@@ -134,13 +151,23 @@ async fn create(target: &TargetArgs, name: &str, json: bool) -> anyhow::Result<E
 async fn set(
     target: &TargetArgs,
     name: &str,
-    [public_log, read_audit]: [Option<Switch>; 2],
+    switches: [(&str, Option<Switch>); 3],
+    default_regimes: &[String],
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     let mut asked = serde_json::Map::new();
-    for (name, switch) in [("public_log", public_log), ("read_audit", read_audit)] {
+    for (name, switch) in switches {
         if let Some(switch) = switch {
             asked.insert(name.to_owned(), json!(matches!(switch, Switch::On)));
+        }
+    }
+    match default_regimes {
+        [] => {}
+        [none] if none == "none" => {
+            asked.insert("default_regimes".to_owned(), json!([]));
+        }
+        regimes => {
+            asked.insert("default_regimes".to_owned(), json!(regimes));
         }
     }
     let path = format!("/v1/tenants/{}", segment(name));
@@ -209,17 +236,27 @@ fn table<'a>(tenants: impl Iterator<Item = &'a Value>) -> String {
         "closed",
         "public log",
         "read audit",
+        "strict",
+        "default regimes",
         "public key",
     ]);
     for tenant in tenants {
         let text = |name: &str| tenant[name].as_str().unwrap_or_default().to_owned();
         let switch = |name: &str| (if tenant[name] == true { "on" } else { "off" }).to_owned();
+        let regimes = tenant["default_regimes"].as_array();
+        let regimes: Vec<&str> = regimes
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         table.add_row([
             text("tenant"),
             tenant["size"].to_string(),
             text("closed_at"),
             switch("public_log"),
             switch("read_audit"),
+            switch("strict"),
+            regimes.join(", "),
             text("vkey"),
         ]);
     }

@@ -13,6 +13,7 @@ use super::problem::{LineFault, Problem};
 use crate::ids::hex;
 use crate::ledger::event::{Event, EventError, parse_event, split_array, split_ndjson};
 use crate::seal::secret::random_bytes;
+use crate::service::append::Incoming;
 
 /// Bytes of a request's body, as sent and as decoded.
 const BODY_BYTES_MAX: u64 = 32 << 20;
@@ -35,7 +36,7 @@ pub(super) enum Format {
 
 /// The events of a request, and whether there can be only one.
 pub(super) struct Submitted {
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<Incoming>,
     pub(super) is_single: bool,
 }
 
@@ -97,7 +98,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Pro
     }
 }
 
-/// Parses the events and adds what the server adds: a missing `id`, and `received`.
+/// Parses the events and adds a missing `id`.
 pub(super) fn parse(body: &[u8], format: Format, entrance: Entrance) -> Result<Submitted, Problem> {
     let is_array = format == Format::Json && body.trim_ascii_start().first() == Some(&b'[');
     let texts: Vec<(usize, &[u8])> = match format {
@@ -122,7 +123,7 @@ pub(super) fn parse(body: &[u8], format: Format, entrance: Entrance) -> Result<S
     }
     let (mut events, mut errors) = (Vec::with_capacity(texts.len()), Vec::new());
     for (line, text) in texts {
-        match parse_event(text).and_then(|event| add_sections(event, entrance)) {
+        match parse_event(text).and_then(|event| incoming(event, entrance)) {
             Ok(event) => events.push(event),
             Err(error) => errors.push((line, error)),
         }
@@ -140,12 +141,12 @@ pub(super) fn parse(body: &[u8], format: Format, entrance: Entrance) -> Result<S
     }
 }
 
-fn add_sections(mut event: Event, entrance: Entrance) -> Result<Event, EventError> {
+fn incoming(mut event: Event, entrance: Entrance) -> Result<Incoming, EventError> {
     let via = match entrance {
         Entrance::Network => "http",
         Entrance::Local => "cli",
     };
-    let mut added: Vec<&str> = Vec::new();
+    let mut added = Vec::new();
     if event.facts().id.is_none() {
         let random: [u8; 16] = random_bytes().map_err(|error| {
             let fault = crate::ledger::event::Fault {
@@ -157,8 +158,7 @@ fn add_sections(mut event: Event, entrance: Entrance) -> Result<Event, EventErro
         event = event.with_section("id", format!("\"evt-{}\"", hex(&random)).into_bytes())?;
         added.push("id");
     }
-    let received = serde_json::json!({"via": via, "added": added}).to_string();
-    event.with_section("received", received.into_bytes())
+    Ok(Incoming { event, via, added })
 }
 
 fn refuse(errors: Vec<(usize, EventError)>) -> Problem {

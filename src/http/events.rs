@@ -149,7 +149,7 @@ enum AppendAnswer {
         (status = 200, description = "All of it was recorded before.", body = AppendAnswer),
     ),
     extensions(("x-trailkeep-problems" = json!([
-        "id-conflict", "tenant-closed", "too-large", "media-type", "invalid-event"
+        "id-conflict", "tenant-closed", "too-large", "media-type", "invalid-event", "policy"
     ]))),
 )]
 pub(super) async fn append(

@@ -10,6 +10,7 @@ mod holds;
 mod keys;
 mod log;
 mod operate;
+mod policies;
 pub mod problem;
 mod retention;
 pub mod serve;
@@ -70,6 +71,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(keys::list))
         .routes(route!(keys::revoke))
         .routes(route!(access::list))
+        .routes(route!(policies::gaps))
         .routes(route!(tenants::create))
         .routes(route!(tenants::list))
         .routes(route!(tenants::change))

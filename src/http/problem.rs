@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 pub use self::kind::Kind;
 use crate::ledger::event::Fault;
+use crate::policy::ingest::Refusal;
 use crate::service::DEFAULT_TENANT;
 use crate::service::access::{Right, Role};
 use crate::service::append::AppendError;
@@ -178,6 +179,23 @@ impl Problem {
         Self::new(Kind::Refused, detail)
     }
 
+    /// 422: events that policies refuse.
+    fn refused_by_policy(detail: String, refusals: Vec<(usize, Refusal)>) -> Self {
+        let mut problem = Self::new(Kind::Policy, detail);
+        let faults = refusals.into_iter().map(|(position, refusal)| LineFault {
+            line: position + 1,
+            pointer: refusal.pointer,
+            detail: refusal.detail,
+        });
+        problem.errors = faults.collect();
+        problem
+    }
+
+    /// 422: a regime that no policy is of.
+    pub fn unknown_regime(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Policy, detail)
+    }
+
     /// 500: a fault of this program.
     pub fn internal() -> Self {
         let detail = "a fault of trailkeep; the server's log has more";
@@ -250,6 +268,7 @@ impl From<AppendError> for Problem {
                 pointer: "/regimes".to_owned(),
                 detail: error.to_string(),
             }]),
+            AppendError::Refused(refusals) => Self::refused_by_policy(detail, refusals),
             AppendError::Busy => Self::unavailable(detail, 1),
             AppendError::Clock(_) => Self::unavailable(detail, 60),
             AppendError::Full => Self::disk_full(detail),

@@ -106,14 +106,14 @@ pub(super) async fn list(caller: Caller<may::ManageTenants>) -> Response {
     params(("name" = String, Path, description = "The tenant.", example = "acme")),
     request_body(content = SettingsChange, example = json!({"public_log": false})),
     responses((status = 200, description = "The tenant as it is now.", body = ListedTenant)),
-    extensions(("x-trailkeep-problems" = json!(["not-found", "too-large"]))),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "too-large", "policy"]))),
 )]
 pub(super) async fn change(
     caller: Caller<may::ManageTenants>,
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Json<ListedTenant>, Problem> {
-    let form = "such as {\"public_log\":true,\"read_audit\":true}";
+    let form = "such as {\"public_log\":true,\"read_audit\":true,\"strict\":false,\"default_regimes\":[\"soc2\"]}";
     let asked: SettingsChange = read_json(body, form).await?;
     let ledger = named(&caller, &name)?;
     blocking(move || {
@@ -161,6 +161,7 @@ fn named(caller: &Identified, name: &str) -> Result<Arc<Ledger>, Problem> {
 impl From<SettingsError> for Problem {
     fn from(error: SettingsError) -> Self {
         match error {
+            SettingsError::Regime(error) => Self::unknown_regime(error.to_string()),
             SettingsError::Record(error) => (*error).into(),
             SettingsError::Key(error) => error.into(),
         }

@@ -72,6 +72,49 @@ impl CalendarPeriod {
         (millis <= UnixMillis::MAX).then_some(millis)
     }
 
+    /// The moment this period before another, in UTC: years and months first, by the same rule. `None` before 1970.
+    pub fn before(self, moment: UnixMillis) -> Option<UnixMillis> {
+        let months = self.years.checked_mul(12)?.checked_add(self.months)?;
+        let earlier = moment
+            .to_datetime()
+            .checked_sub_months(Months::new(months))?
+            .checked_sub_days(Days::new(u64::from(self.days)))?;
+        u64::try_from(earlier.timestamp_millis())
+            .ok()
+            .map(UnixMillis::new)
+    }
+
+    /// A period that ends `other` before the end of this one, or somewhat earlier, counted from any day: whole months
+    /// less, and the days that are left of one. None where nothing is left.
+    pub fn less(self, other: Self) -> Option<Self> {
+        /// No month has fewer days.
+        const DAYS_OF_MONTH_MIN: u32 = 28;
+        const DAYS_OF_MONTH_MAX: u32 = 31;
+        let months =
+            (self.years * 12 + self.months).checked_sub(other.years * 12 + other.months)?;
+        if other.days <= self.days {
+            let (years, months) = (months / 12, months % 12);
+            let days = self.days - other.days;
+            return Some(Self {
+                years,
+                months,
+                days,
+            });
+        }
+        let missing = other.days - self.days;
+        let taken = missing.div_ceil(DAYS_OF_MONTH_MIN);
+        let months = months.checked_sub(taken)?;
+        // A month given back is at least 28 days; the last of the old ones may have had 31.
+        let days = (taken * DAYS_OF_MONTH_MIN)
+            .saturating_sub(missing + DAYS_OF_MONTH_MAX - DAYS_OF_MONTH_MIN);
+        let (years, months) = (months / 12, months % 12);
+        Some(Self {
+            years,
+            months,
+            days,
+        })
+    }
+
     /// The end of this period from the day of a moment, in UTC: the day itself does not count, the last day
     /// counts whole, so it is 00:00 of the day after. `None` beyond the year 9999.
     pub fn end_from(self, moment: UnixMillis) -> Option<UnixMillis> {

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::calendar::CalendarPeriod;
 use super::clock::EventTimes;
-use super::file::Policy;
+use super::file::{Figures, Policy};
 use super::resolve::{Applied, Date, expires_at};
-use crate::time::UnixMillis;
+use super::sample;
 
 /// A policy of a class, as the class's statement names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -116,14 +116,9 @@ fn minimum_of(applied: &[Applied<'_>]) -> CalendarPeriod {
     let binding = applied.iter().filter(|one| one.has_binding_minimum());
     binding
         .map(|one| one.figures.keep_at_least)
-        .max_by_key(|period| period.after(FIRST_DAY))
+        .max_by_key(|period| period.after(sample::FIRST_DAY))
         .unwrap_or(CalendarPeriod::NONE)
 }
-
-/// A day on which to compare periods, and from which four years of days begin: 2027-01-01.
-const FIRST_DAY: UnixMillis = UnixMillis::new(1_798_761_600_000);
-const DAY_MS: u64 = 86_400_000;
-const DAYS_OF_FOUR_YEARS: u64 = 1_461;
 
 /// The longest period that no event of the class goes before, whatever its day, and that is never less than the
 /// minimum. None where dates follow from something else than the receipt, or never come.
@@ -132,23 +127,29 @@ fn after_of(applied: &[Applied<'_>], minimum: CalendarPeriod) -> Option<Calendar
         return None;
     }
     let expires_at = |day| expires_at(applied, &EventTimes::received(day));
-    if expires_at(FIRST_DAY) == Date::Open {
+    if expires_at(sample::FIRST_DAY) == Date::Open {
         return None;
     }
-    let periods = applied
-        .iter()
-        .flat_map(|one| std::iter::once(one.figures.keep_at_least).chain(one.figures.delete_after));
+    let periods = applied.iter().flat_map(|one| {
+        let Figures {
+            keep_at_least,
+            delete_after,
+            ..
+        } = *one.figures;
+        // A maximum of law is due earlier than its figure says.
+        let early = delete_after.and_then(|after| after.less(one.policy.purge_within));
+        std::iter::once(keep_at_least)
+            .chain(delete_after)
+            .chain(early)
+    });
     let mut candidates: Vec<CalendarPeriod> = periods.collect();
-    candidates.sort_by_key(|period| std::cmp::Reverse(period.after(FIRST_DAY)));
-    let days: Vec<UnixMillis> = (0..DAYS_OF_FOUR_YEARS)
-        .map(|day| UnixMillis::new(FIRST_DAY.get() + day * DAY_MS))
-        .collect();
+    candidates.sort_by_key(|period| std::cmp::Reverse(period.after(sample::FIRST_DAY)));
     let fits = |period: &CalendarPeriod| {
         // Most candidates that are too long already are so on the first day.
-        days.iter().all(|day| {
-            let (own, least) = (period.after(*day), minimum.after(*day));
-            let end = period.end_from(*day).map_or(Date::Open, Date::At);
-            own >= least && end <= expires_at(*day)
+        sample::days().all(|day| {
+            let (own, least) = (period.after(day), minimum.after(day));
+            let end = period.end_from(day).map_or(Date::Open, Date::At);
+            own >= least && end <= expires_at(day)
         })
     };
     candidates
@@ -161,6 +162,7 @@ fn after_of(applied: &[Applied<'_>], minimum: CalendarPeriod) -> Option<Calendar
 mod tests {
     use super::*;
     use crate::policy::PolicySet;
+    use crate::time::UnixMillis;
 
     fn class_of(regimes: &[&str], action: &str, recorded_at: &str) -> ClassDefinition {
         let set = PolicySet::shipped().unwrap();

@@ -1,8 +1,9 @@
-//! The keys of a policy file, as TOML has them. docs/retention.md says what each means.
+//! The keys of a policy file, as TOML has them. docs/retention.md says what each means; read.rs reads their values.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use toml::value::Datetime;
 
 use super::file::{Force, OnErasureRequest};
 
@@ -14,41 +15,30 @@ pub(super) struct Document {
     pub(super) id: String,
     pub(super) version: u32,
     pub(super) title: String,
-    #[serde(default, rename = "jurisdiction")]
-    _jurisdiction: Vec<String>,
-    #[serde(default, rename = "effective_from")]
-    _effective_from: Option<toml::value::Datetime>,
-    pub(super) law_applies_from: Option<toml::value::Datetime>,
-    pub(super) review_by: Option<toml::value::Datetime>,
+    #[serde(default)]
+    pub(super) jurisdiction: Vec<String>,
+    pub(super) effective_from: Option<Datetime>,
+    pub(super) law_applies_from: Option<Datetime>,
+    pub(super) review_by: Option<Datetime>,
     #[serde(default)]
     pub(super) applies_to: AppliesTo,
     #[serde(default)]
     pub(super) authority: Vec<Authority>,
     pub(super) retention: Retention,
     pub(super) erasure: Erasure,
-    #[serde(default, rename = "hold")]
-    _hold: Option<Hold>,
+    #[serde(default)]
+    pub(super) hold: Hold,
     #[serde(default)]
     pub(super) record: Record,
 }
 
 /// Which events it is for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AppliesTo {
     #[serde(default)]
     pub(super) regimes: Vec<String>,
-    #[serde(default = "every_action")]
-    pub(super) event_types: Vec<String>,
-}
-
-impl Default for AppliesTo {
-    fn default() -> Self {
-        Self {
-            regimes: Vec::new(),
-            event_types: every_action(),
-        }
-    }
+    pub(super) event_types: Option<Vec<String>>,
 }
 
 /// A source.
@@ -85,20 +75,15 @@ pub(super) struct Retention {
     pub(super) keep_force: Force,
     #[serde(default)]
     pub(super) keep_law: Vec<String>,
-    #[serde(default, rename = "figure_force")]
-    _figure_force: Option<Force>,
+    pub(super) figure_force: Option<Force>,
     pub(super) delete_after: Option<String>,
-    #[serde(default = "custom")]
-    pub(super) delete_force: Force,
-    #[serde(default = "received")]
-    pub(super) clock: String,
+    pub(super) delete_force: Option<Force>,
+    pub(super) clock: Option<String>,
     pub(super) max_clock: Option<String>,
     pub(super) min_margin: Option<String>,
     pub(super) timezone: Option<String>,
-    #[serde(default, rename = "purge_within")]
-    _purge_within: Option<String>,
-    #[serde(default, rename = "immediately_available")]
-    _immediately_available: Option<String>,
+    pub(super) purge_within: Option<String>,
+    pub(super) immediately_available: Option<String>,
     #[serde(default)]
     pub(super) follows_record: bool,
     #[serde(default)]
@@ -132,20 +117,15 @@ pub struct Erasure {
     pub justification: Option<String>,
 }
 
-/// What a hold does; kept for readers, since no hold can be got past.
-#[derive(Debug, Deserialize)]
+/// What a hold does. No hold can be got past, so only one value of most keys is taken.
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Hold {
-    #[serde(default, rename = "blocks_expiry")]
-    _blocks_expiry: Option<bool>,
-    #[serde(default, rename = "blocks_erasure")]
-    _blocks_erasure: Option<bool>,
-    #[serde(default, rename = "restrict_while_held")]
-    _restrict_while_held: Option<bool>,
-    #[serde(default, rename = "review_every")]
-    _review_every: Option<String>,
-    #[serde(default, rename = "on_release")]
-    _on_release: Option<String>,
+    pub(super) blocks_expiry: Option<bool>,
+    pub(super) blocks_erasure: Option<bool>,
+    pub(super) restrict_while_held: Option<bool>,
+    pub(super) review_every: Option<String>,
+    pub(super) on_release: Option<String>,
 }
 
 /// What an event should have and must not have.
@@ -158,18 +138,5 @@ pub(super) struct Record {
     pub(super) required_for: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     pub(super) forbidden_event_fields: Vec<String>,
-    #[serde(default, rename = "max_clock_skew")]
-    _max_clock_skew: Option<String>,
-}
-
-fn every_action() -> Vec<String> {
-    vec!["*".to_owned()]
-}
-
-const fn custom() -> Force {
-    Force::Custom
-}
-
-fn received() -> String {
-    "received".to_owned()
+    pub(super) max_clock_skew: Option<String>,
 }

@@ -2,14 +2,20 @@
 //! Pure: no clock inside.
 
 pub mod calendar;
+pub mod change;
 pub mod class;
 pub mod clock;
 pub mod cutoff;
 mod document;
+pub mod fields;
 pub mod file;
+pub mod ingest;
 pub mod later;
 pub mod lint;
+mod pattern;
+pub mod read;
 pub mod resolve;
+mod sample;
 pub mod set;
 pub mod verdict;
 
@@ -17,7 +23,9 @@ pub use calendar::{CalendarPeriod, KeyPeriod};
 pub use class::{ClassDefinition, ClassKey, ClassPolicy};
 pub use clock::{ClockRule, EventTimes};
 pub use document::{Authority, AuthorityKind, Erasure};
-pub use file::{Force, OnErasureRequest, Policy, PolicyError};
+pub use file::{Force, OnErasureRequest, Policy};
+pub use pattern::ActionPattern;
+pub use read::PolicyError;
 pub use resolve::{Applied, Date, Resolved, resolve};
 pub use set::{DEFAULT_POLICY, PolicySet, PolicySetError};
 pub use verdict::{Decision, ErasureOutcome, HoldSpan, Verdict, verdict};

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::calendar::CalendarPeriod;
-use super::clock::{ClockRule, EventTimes};
+use super::clock::EventTimes;
 use super::file::{Figures, Force, OnErasureRequest, Policy};
 use crate::time::UnixMillis;
 
@@ -81,12 +81,20 @@ impl<'a> Applied<'a> {
         }
     }
 
-    /// What a request for erasure meets: it is honoured before the law binds, unless the file says why not.
+    /// What a request for erasure meets: it is honoured before the law binds, unless the file says why not. A minimum
+    /// that binds is never honoured away, whatever the file says (docs/design.md, invariant 6).
     pub const fn on_erasure_request(&self) -> OnErasureRequest {
-        if !self.law_applies && self.policy.erasure.justification.is_none() {
-            return OnErasureRequest::Honour;
+        let request = if !self.law_applies && self.policy.erasure.justification.is_none() {
+            OnErasureRequest::Honour
+        } else {
+            self.policy.erasure.request
+        };
+        match request {
+            OnErasureRequest::Honour if self.has_binding_minimum() => {
+                OnErasureRequest::RestrictUntilMinimum
+            }
+            request => request,
         }
-        self.policy.erasure.request
     }
 
     /// The end of the minimum with its margin: nothing is destroyed before. None where there is no minimum.
@@ -115,11 +123,32 @@ impl<'a> Applied<'a> {
         Some(until)
     }
 
-    /// When it goes in the ordinary course. None where the policy sets no maximum.
+    /// When it goes in the ordinary course. None where the policy sets no maximum. A maximum of law is kept even if
+    /// the destruction takes all of `purge_within`, so it is due that much earlier.
     pub fn expires_at(&self, times: &EventTimes) -> Option<Date> {
         let after = self.figures.delete_after.filter(|_| !self.is_later)?;
-        let start = self.figures.max_clock.start(times);
-        Some(Date::of(start.and_then(|start| after.end_from(start))))
+        let due = self.figures.max_clock.start(times).and_then(|start| {
+            let end = after.end_from(start)?;
+            if self.policy.delete_force != Force::Law {
+                return Some(end);
+            }
+            let early = self.policy.purge_within.before(end);
+            // Not before the day after the start, even if a file that no lint saw asks for it.
+            early.max(CalendarPeriod::NONE.end_from(start))
+        });
+        Some(Date::of(due))
+    }
+
+    /// The names of the triggers that its dates wait for or take up, each once.
+    pub fn triggers(&self) -> Vec<&'a str> {
+        let Figures {
+            clock, max_clock, ..
+        } = self.figures;
+        let mut names = clock.triggers();
+        names.extend(max_clock.triggers());
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// Whether all of its dates follow from the receipt alone.
@@ -222,7 +251,9 @@ impl<'a, 'p> Ruling<'a, 'p> {
     }
 
     fn keep_until(&self) -> Date {
-        self.minimum.map_or(self.recorded, |(date, _)| date)
+        // A minimum that a producer's date began may have ended before the receipt.
+        self.minimum
+            .map_or(self.recorded, |(date, _)| date.max(self.recorded))
     }
 
     fn expires_at(&self) -> Date {
@@ -289,33 +320,37 @@ fn reasons(applied: &Applied<'_>, times: &EventTimes) -> Vec<Reason> {
     } else {
         String::new()
     };
-    let reason = |name: &str, period: CalendarPeriod, clock: &ClockRule, force, date| Reason {
+    let reason = |figure: String, force, date| Reason {
         policy: policy.id.clone(),
-        figure: format!("{name} {period} from {clock}{later}"),
+        figure: figure + &later,
         force,
         citation: policy.citation(),
         date,
     };
     let keep = applied.keep_until(times).map(|date| {
-        reason(
-            "keep_at_least",
-            figures.keep_at_least,
-            &figures.clock,
-            applied.keep_force(),
-            date,
-        )
+        let force = applied.keep_force();
+        let own = policy.figure_force.filter(|own| *own != force);
+        let own = own.map_or(String::new(), |own| format!(" (the figure is {own})"));
+        let record = if policy.follows_record {
+            format!(" and {}", figures.max_clock)
+        } else {
+            String::new()
+        };
+        let figure = format!(
+            "keep_at_least {} from {}{record}{own}",
+            figures.keep_at_least, figures.clock
+        );
+        reason(figure, force, date)
     });
-    let delete = applied
-        .expires_at(times)
-        .zip(figures.delete_after)
-        .map(|(date, after)| {
-            reason(
-                "delete_after",
-                after,
-                &figures.max_clock,
-                policy.delete_force,
-                date,
-            )
-        });
+    let delete = applied.expires_at(times).zip(figures.delete_after);
+    let delete = delete.map(|(date, after)| {
+        let early = if policy.delete_force == Force::Law {
+            format!(" less purge_within {}", policy.purge_within)
+        } else {
+            String::new()
+        };
+        let figure = format!("delete_after {after} from {}{early}", figures.max_clock);
+        reason(figure, policy.delete_force, date)
+    });
     keep.into_iter().chain(delete).collect()
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::file::{Policy, PolicyError};
+use super::file::Policy;
+use super::read::PolicyError;
 
 /// The policies that the program ships, as files: policies/.
 pub const SHIPPED: [(&str, &str); 16] = [

@@ -37,7 +37,7 @@ impl HoldSpan {
 pub enum Decision {
     /// A hold covers it: nothing may be destroyed.
     Held,
-    /// A request waits for the end of a minimum.
+    /// A request waits for the end of a minimum or hold. One that was refused restricts nothing.
     Restrict,
     /// Its time has come.
     Destroy,
@@ -94,30 +94,29 @@ pub fn verdict(
     at: UnixMillis,
 ) -> Verdict {
     let resolved = resolve(applied, times);
-    let asked_at = erasure_requested_at.unwrap_or(at);
-    let (mut erasure, mut erasure_until) = on_erasure_request(applied, times, asked_at);
-    let due = match (erasure_requested_at, erasure_until) {
-        (None, _) => resolved.expires_at,
+    // A request reaches what comes after it when it comes.
+    let asked_at = erasure_requested_at.unwrap_or(at).max(times.recorded_at);
+    let (mut erasure, standing_until) = on_erasure_request(applied, times, asked_at);
+    let earliest = standing_until.unwrap_or(Date::At(asked_at));
+    let due = match erasure_requested_at {
         // A request turns the earliest lawful moment into the due moment.
-        (Some(asked), None) => resolved.expires_at.min(Date::At(asked)),
-        (Some(_), Some(until)) => resolved.expires_at.min(until),
+        Some(_) => resolved.expires_at.min(earliest).max(resolved.keep_until),
+        None => resolved.expires_at,
     };
-    // A minimum that binds stands whatever was asked.
-    let due = due.max(resolved.keep_until);
     let destroy_at = after_holds(due, holds, at);
-    if let Some(hold_end) = active_until(holds, asked_at) {
-        // A hold restricts what it keeps from a request.
-        erasure_until = Some(erasure_until.unwrap_or(hold_end).max(hold_end));
-        if erasure == ErasureOutcome::Honour {
-            erasure = ErasureOutcome::Restrict;
-        }
+    // A hold restricts what it keeps from a request.
+    let held_until = earliest
+        .moment()
+        .and_then(|moment| active_until(holds, moment));
+    if held_until.is_some() && erasure == ErasureOutcome::Honour {
+        erasure = ErasureOutcome::Restrict;
     }
     let requested = erasure_requested_at.is_some_and(|asked| asked <= at);
     let decision = if holds.iter().any(|hold| hold.is_active(at)) {
         Decision::Held
     } else if destroy_at.is_reached(at) {
         Decision::Destroy
-    } else if requested && erasure != ErasureOutcome::Honour {
+    } else if requested && erasure == ErasureOutcome::Restrict {
         Decision::Restrict
     } else {
         Decision::Keep
@@ -125,7 +124,7 @@ pub fn verdict(
     Verdict {
         resolved,
         erasure,
-        erasure_until,
+        erasure_until: held_until.or(standing_until),
         destroy_at,
         decision,
     }

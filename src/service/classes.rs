@@ -18,6 +18,8 @@ use crate::time::UnixMillis;
 
 /// Classes that a ledger may have.
 const CLASSES_MAX: u16 = 4_096;
+/// Regimes that an event may name: schema/event.schema.json.
+const REGIMES_MAX: usize = 8;
 
 /// A retention class.
 #[derive(Clone, Debug)]
@@ -76,6 +78,9 @@ pub enum ClassError {
         "no policy is of the regime `{0}`: `trailkeep policy list` shows the regimes there are"
     )]
     UnknownRegime(String),
+    /// More regimes than an event may name.
+    #[error("an event has at most {REGIMES_MAX} regimes, and here are {0}")]
+    TooManyRegimes(usize),
     /// The ledger has as many classes as it may.
     #[error(
         "the ledger has {CLASSES_MAX} retention classes, and these regimes would make another: use sets of regimes that are in use"
@@ -183,6 +188,9 @@ pub fn policies_of(
     } else {
         regimes
     };
+    if regimes.len() > REGIMES_MAX {
+        return Err(ClassError::TooManyRegimes(regimes.len()));
+    }
     let mut found: Vec<Arc<Policy>> = Vec::new();
     for regime in regimes {
         let policy = policies.of_regime(regime);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::policy::{
-    Applied, Date, Decision, ErasureOutcome, EventTimes, Force, HoldSpan, Verdict, verdict,
+    Applied, Date, Decision, ErasureOutcome, EventTimes, HoldSpan, Verdict, verdict,
 };
 use crate::time::UnixMillis;
 
@@ -43,7 +43,7 @@ pub fn explain(question: &Question<'_>) -> Value {
             json!({
                 "policy": reason.policy,
                 "figure": reason.figure,
-                "force": force_word(reason.force),
+                "force": reason.force.to_string(),
                 "citation": reason.citation,
                 "date": date(reason.date),
             })
@@ -85,16 +85,5 @@ const fn outcome_word(outcome: ErasureOutcome) -> &'static str {
         ErasureOutcome::Honour => "honour",
         ErasureOutcome::Restrict => "restrict",
         ErasureOutcome::Refuse => "refuse",
-    }
-}
-
-/// The word that policy files have for a force.
-pub const fn force_word(force: Force) -> &'static str {
-    match force {
-        Force::Law => "law",
-        Force::Contract => "contract",
-        Force::Guidance => "guidance",
-        Force::Custom => "custom",
-        Force::None => "none",
     }
 }

@@ -15,7 +15,7 @@ use super::records::{self, Record};
 use crate::ids::{Seq, hex};
 use crate::ledger::entry::Entry;
 use crate::ledger::event::{Facts, Person};
-use crate::policy::{CalendarPeriod, HoldSpan};
+use crate::policy::{ActionPattern, CalendarPeriod, HoldSpan};
 use crate::seal::secret::random_bytes;
 use crate::store::LedgerRecord;
 use crate::time::UnixMillis;
@@ -181,8 +181,9 @@ impl Hold {
                 |person: &Person| person.id == held.id && person.namespace == held.namespace;
             facts.subjects.iter().any(is_them)
         };
+        // A pattern that none is, which is refused when a hold is placed, would cover all rather than nothing.
         let fits = |pattern: &String| {
-            crate::policy::file::ActionPattern::new(pattern).matches(&facts.action)
+            ActionPattern::new(pattern).is_none_or(|pattern| pattern.matches(&facts.action))
         };
         subject.as_ref().is_none_or(is_about) && action.as_ref().is_none_or(fits)
     }
@@ -326,6 +327,12 @@ pub(super) fn forget_lifted(engine: &Engine, ledger: &Ledger) -> Result<(), KeyE
 fn checked(engine: &Engine, mut new: NewHold) -> Result<NewHold, HoldError> {
     new.matter = text("matter", &new.matter)?;
     new.reason = text("reason", &new.reason)?;
+    let action = new.scope.action.as_deref();
+    if action.is_some_and(|pattern| ActionPattern::new(pattern).is_none()) {
+        return Err(HoldError::Wrong(
+            "`action` must be an action such as `chat.completion`, in which `*` stands for any text".to_owned(),
+        ));
+    }
     if CalendarPeriod::parse(&new.review_every).map_or(true, CalendarPeriod::is_none) {
         return Err(HoldError::Wrong(format!(
             "the review period `{}` is none: write it such as P6M; a hold without a review is for ever",

@@ -9,7 +9,9 @@ use super::Engine;
 use super::append::{AppendError, append_statement};
 use super::classes::{LastStated, policy_section, state_policy};
 use super::ledger::Ledger;
+use crate::policy::change::{Lowered, lowered};
 use crate::policy::lint::{self, Finding};
+use crate::policy::set::SHIPPED;
 use crate::policy::{Policy, PolicySet, PolicySetError};
 use crate::store::Statement;
 
@@ -48,6 +50,16 @@ pub enum PoliciesError {
         stated: u32,
         /// The ledger.
         origin: String,
+    },
+    /// A changed file that lowers a legal minimum.
+    #[error("the policy `{id}`, version {version}: {problem}; {remedy}", id = .id, version = .version, problem = .lowered.problem, remedy = .lowered.remedy)]
+    Lowered {
+        /// The policy.
+        id: String,
+        /// The file's version.
+        version: u32,
+        /// What it lowers first.
+        lowered: Lowered,
     },
     /// A change could not be recorded.
     #[error("the change of a policy could not be recorded: {0}")]
@@ -110,6 +122,7 @@ fn state_change(
                     origin: ledger.record.origin.to_string(),
                 });
             }
+            check_not_lowered(ledger, stated, policy)?;
             state_policy(engine, ledger, policy, "trailkeep.policy.change").map_err(record)
         }
         None if !stated.is_dropped => {
@@ -128,4 +141,26 @@ fn state_change(
         }
         _ => Ok(()),
     }
+}
+
+/// A file of the operator's does not lower the legal minimum that the ledger states. What a release ships was
+/// looked at by those who made it, and must not keep a server from starting.
+fn check_not_lowered(
+    ledger: &Ledger,
+    stated: &LastStated,
+    policy: &Policy,
+) -> Result<(), PoliciesError> {
+    let is_shipped = SHIPPED.iter().any(|(_, text)| *text == policy.text);
+    let Some(before) = ledger.classes.policy(&stated.sha256) else {
+        return Ok(());
+    };
+    let mut found = lowered(&before.policy, policy);
+    if is_shipped || found.is_empty() {
+        return Ok(());
+    }
+    Err(PoliciesError::Lowered {
+        id: policy.id.clone(),
+        version: policy.version,
+        lowered: found.swap_remove(0),
+    })
 }

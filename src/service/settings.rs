@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::Engine;
 use super::append::{AppendError, append_system};
+use super::classes::{ClassError, policies_of};
 use super::keyring::{KeyError, Keyring};
 use super::ledger::Ledger;
 use super::records::{self, Record};
@@ -25,6 +26,10 @@ pub struct TenantSettings {
     pub public_log: bool,
     /// Whether reads of events are recorded.
     pub read_audit: bool,
+    /// Whether events are refused that lack what their policies ask for, or whose times are odd.
+    pub strict: bool,
+    /// Regimes of events that name none; none: `default-90d`.
+    pub default_regimes: Vec<String>,
 }
 
 impl Default for TenantSettings {
@@ -33,6 +38,8 @@ impl Default for TenantSettings {
             closed_at_ms: None,
             public_log: false,
             read_audit: true,
+            strict: false,
+            default_regimes: Vec::new(),
         }
     }
 }
@@ -50,11 +57,18 @@ pub struct SettingsChange {
     pub public_log: Option<bool>,
     /// Switches the recording of reads.
     pub read_audit: Option<bool>,
+    /// Switches the refusing of what lacks something.
+    pub strict: Option<bool>,
+    /// Sets the regimes of events that name none.
+    pub default_regimes: Option<Vec<String>>,
 }
 
 /// Why settings were not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
+    /// No policy is of a regime.
+    #[error(transparent)]
+    Regime(#[from] ClassError),
     /// It could not be recorded, so it was not done.
     #[error("it could not be recorded, so it was not done: {0}")]
     Record(Box<AppendError>),
@@ -91,12 +105,19 @@ pub fn change(
     let mut settings = (*ledger.settings()).clone();
     settings.public_log = change.public_log.unwrap_or(settings.public_log);
     settings.read_audit = change.read_audit.unwrap_or(settings.read_audit);
+    settings.strict = change.strict.unwrap_or(settings.strict);
+    if let Some(regimes) = &change.default_regimes {
+        policies_of(&engine.policies, &[], regimes, "")?;
+        settings.default_regimes.clone_from(regimes);
+    }
     if settings == *ledger.settings() {
         return Ok(settings);
     }
     let said = json!({
         "public_log": settings.public_log,
         "read_audit": settings.read_audit,
+        "strict": settings.strict,
+        "default_regimes": settings.default_regimes,
         "by": by,
     });
     record(engine, ledger, "trailkeep.tenant.set", &said)?;

@@ -44,6 +44,10 @@ pub struct ListedTenant {
     pub public_log: bool,
     /// Whether reads of its events are recorded.
     pub read_audit: bool,
+    /// Whether events are refused that lack what their policies ask for.
+    pub strict: bool,
+    /// Regimes of events that name none.
+    pub default_regimes: Vec<String>,
 }
 
 /// Why a tenant was not made.
@@ -134,5 +138,7 @@ pub fn listed(ledger: &Ledger) -> ListedTenant {
         closed_at: closed_at.map(|moment| moment.to_string()),
         public_log: settings.public_log,
         read_audit: settings.read_audit,
+        strict: settings.strict,
+        default_regimes: settings.default_regimes.clone(),
     }
 }

@@ -45,6 +45,30 @@ pub struct Row {
     pub shown_persons: Vec<PersonReference>,
     /// What it states for other entries.
     pub states: Option<Statement>,
+    /// What its policies found it to lack.
+    pub gaps: Vec<GapName>,
+}
+
+/// Something that a policy found of an event when it came: `missing` and a field, or what is odd.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GapName {
+    /// The policy.
+    pub policy: String,
+    /// What.
+    pub what: String,
+}
+
+/// How many events of a ledger a policy found to lack something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GapRow {
+    /// What.
+    pub name: GapName,
+    /// Events, of all that were ever recorded.
+    pub events: u64,
+    /// The first of them.
+    pub first: Seq,
+    /// The last.
+    pub last: Seq,
 }
 
 /// How the text of an event went.

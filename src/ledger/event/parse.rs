@@ -53,9 +53,7 @@ pub fn parse_event(text: &[u8]) -> Result<Event, EventError> {
 pub(super) fn check_section(name: &str, value: &[u8]) -> Result<&'static Field, EventError> {
     let json = strict_text(value)?;
     let mut walk = Walk::new();
-    let known = SECTIONS.iter().find(|field| field.name == name);
-    let received = (name == RECEIVED).then_some(&RECEIVED_FIELD);
-    let Some(field) = known.or(received) else {
+    let Some(field) = SECTIONS.iter().find(|field| field.name == name) else {
         walk.section_fault(None, UNKNOWN_ADDED);
         return Err(EventError::Invalid(walk.into_faults()));
     };
@@ -74,12 +72,7 @@ pub(super) fn check_section(name: &str, value: &[u8]) -> Result<&'static Field, 
     }
 }
 
-const UNKNOWN_ADDED: &str = "unknown section: only those of the schema and `received` can be added";
-const RECEIVED_FIELD: Field = Field {
-    name: RECEIVED,
-    required: false,
-    shape: super::shape::Shape::FreeObject,
-};
+const UNKNOWN_ADDED: &str = "unknown section: only those of the schema can be added";
 
 /// What JSON takes for white space.
 const WHITE: [char; 4] = [' ', '\t', '\n', '\r'];
@@ -226,7 +219,8 @@ impl Event {
         Ok(Self { sections, facts })
     }
 
-    /// The event with one more section, which the server adds: a missing `id`, and `received`.
+    /// The event with one more section, which the server adds, such as a missing `id`. `received` is no section of the
+    /// event yet: it is written when the event is recorded.
     /// Refused where the event has it already, or where the schema does.
     pub fn with_section(
         mut self,

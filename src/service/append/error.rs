@@ -45,6 +45,9 @@ pub enum AppendError {
         /// Why.
         error: ClassError,
     },
+    /// A policy refuses events: position in the request, from 0, and why.
+    #[error("policies refuse {} places of this request; nothing was recorded", .0.len())]
+    Refused(Vec<(usize, crate::policy::ingest::Refusal)>),
     /// More than 64 subjects with keys of their own.
     #[error("an event has at most 64 subjects")]
     TooManySubjects,

@@ -88,6 +88,7 @@ impl Extension {
             lookups: event.lookups,
             shown_persons: event.shown_persons,
             states: event.states,
+            gaps: event.gaps,
         });
         bytes
     }

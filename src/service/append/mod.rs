@@ -5,6 +5,7 @@
 
 mod error;
 mod extension;
+mod incoming;
 mod prepare;
 mod queue;
 mod thread;
@@ -13,6 +14,7 @@ mod writer;
 pub use error::AppendError;
 pub(super) use error::Refusal;
 pub(super) use extension::{Extended, Extension};
+pub use incoming::Incoming;
 pub(super) use prepare::{lookup_keys, person_tag, prepare_statement, prepare_system};
 pub use thread::{StoppedBadly, WriterThread};
 pub(super) use writer::{LedgerState, Newcomers, Writer};
@@ -23,15 +25,15 @@ use std::sync::Arc;
 use crate::ids::{ClassNumber, Commitment, LedgerNumber, LookupKey, PersonReference, Seq, Tag};
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
 use crate::ledger::event::Event;
-use crate::policy::{KeyPeriod, Policy};
+use crate::policy::KeyPeriod;
 use crate::seal::secret::TagLabel;
-use crate::service::classes::{Class, class_for, policies_of};
+use crate::service::classes::{Class, class_for};
 use crate::service::fate::Departure;
 use crate::service::keyring::Needs;
 use crate::service::ledger::{Ledger, Published};
 use crate::service::read::{ReadError, open_event};
 use crate::service::{Engine, blocking};
-use crate::store::Statement;
+use crate::store::{GapName, Statement};
 use crate::time::UnixMillis;
 
 /// How often an append looks again after somebody else wrote one of its ids.
@@ -54,6 +56,8 @@ pub struct PreparedEvent {
     pub shown_persons: Vec<PersonReference>,
     /// What it states for other entries; of system events alone.
     pub states: Option<Statement>,
+    /// What its policies found it to lack.
+    pub gaps: Vec<GapName>,
 }
 
 /// Events that stand together: all of them are written, or none.
@@ -141,7 +145,7 @@ pub struct Outcome {
 pub async fn append(
     engine: &Arc<Engine>,
     ledger: &Arc<Ledger>,
-    events: Vec<Event>,
+    events: Vec<Incoming>,
 ) -> Result<Outcome, AppendError> {
     let events = Arc::new(events);
     for _ in 0..ATTEMPTS_MAX {
@@ -251,7 +255,7 @@ type Answer = tokio::sync::oneshot::Receiver<Result<Accepted, Refusal>>;
 fn submit(
     engine: &Engine,
     ledger: &Ledger,
-    events: &[Event],
+    events: &[Incoming],
 ) -> Result<(Option<Answer>, Vec<Recorded>), AppendError> {
     let looked_up_below = engine.index.merged_end(ledger.record.number);
     let recorded = find_recorded(engine, ledger, events)?;
@@ -260,18 +264,23 @@ fn submit(
     let mut recorded_within = EVER;
     let mut needs = Needs::default();
     let mut prepared = Vec::with_capacity(events.len());
-    let classes = classes_of(engine, ledger, events, &recorded, now)?;
-    for (event, class) in events.iter().zip(&classes) {
-        if let Some(class) = class {
-            let keyring = &engine.keyring;
-            let period = key_period(ledger, event, class, now);
+    let applying = incoming::policies_of_new(engine, ledger, events, &recorded)?;
+    let checked = incoming::check(&applying, events, ledger.settings().strict, now)?;
+    for ((event, policies), checked) in events.iter().zip(&applying).zip(&checked) {
+        if let Some(policies) = policies {
+            let facts = event.event.facts();
+            let class = class_for(engine, ledger, policies, &facts.action, now)?;
+            let period = key_period(ledger, &event.event, &class, now);
             let bounds = period.bounds();
             // A key serves its period alone: so it can go when the period has.
             recorded_within.start = recorded_within.start.max(bounds.start);
             recorded_within.end = recorded_within.end.min(bounds.end);
-            let key_slot = (class.number, period);
-            let sealed = prepare::prepare_event(keyring, ledger, event, key_slot, &mut needs)?;
-            prepared.push(sealed);
+            let (key_slot, received) = ((class.number, period), event.received(checked));
+            let keyring = &engine.keyring;
+            let sealed =
+                prepare::prepare_event(keyring, ledger, event, &received, key_slot, &mut needs)?;
+            let gaps = incoming::gap_names(checked);
+            prepared.push(PreparedEvent { gaps, ..sealed });
         }
     }
     if prepared.is_empty() {
@@ -285,39 +294,6 @@ fn submit(
         recorded_within,
     };
     Ok((Some(engine.writer.push(submission)?), recorded))
-}
-
-/// The retention class of each event that is new; all regimes are known before the first class is stated.
-fn classes_of(
-    engine: &Engine,
-    ledger: &Ledger,
-    events: &[Event],
-    recorded: &[Recorded],
-    now: UnixMillis,
-) -> Result<Vec<Option<Arc<Class>>>, AppendError> {
-    let mut applying = Vec::with_capacity(events.len());
-    for (position, (event, recorded)) in events.iter().zip(recorded).enumerate() {
-        applying.push(match recorded {
-            Recorded::New => {
-                let policies = policies_of(
-                    &engine.policies,
-                    &[],
-                    &event.facts().regimes,
-                    &event.facts().action,
-                );
-                Some(policies.map_err(|error| AppendError::Class { position, error })?)
-            }
-            Recorded::Before(_) | Recorded::Gone(_) | Recorded::EarlierInRequest => None,
-        });
-    }
-    let class = |(event, policies): (&Event, &Option<Vec<Arc<Policy>>>)| {
-        let action = &event.facts().action;
-        let policies = policies.as_ref();
-        policies
-            .map(|policies| class_for(engine, ledger, policies, action, now))
-            .transpose()
-    };
-    events.iter().zip(&applying).map(class).collect()
 }
 
 /// The time that the data keys of an event serve: a record's whole life where something that happens to it starts
@@ -343,11 +319,11 @@ enum Recorded {
 fn find_recorded(
     engine: &Engine,
     ledger: &Ledger,
-    events: &[Event],
+    events: &[Incoming],
 ) -> Result<Vec<Recorded>, AppendError> {
     let mut in_request: std::collections::HashMap<&str, &Event> = std::collections::HashMap::new();
     let mut recorded = Vec::with_capacity(events.len());
-    for (position, event) in events.iter().enumerate() {
+    for (position, Incoming { event, .. }) in events.iter().enumerate() {
         let id = event.facts().id.as_deref().unwrap_or_default();
         if let Some(earlier) = in_request.insert(id, event) {
             if !same_sections(event, earlier) {
@@ -378,7 +354,7 @@ fn find_recorded(
             .sections
             .iter()
             .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-        if !without_received(text).eq(without_received(sections_of(event))) {
+        if !without_received(text).eq(sections_of(event)) {
             return Err(AppendError::Conflict {
                 position,
                 recorded: Some(seq),
@@ -394,14 +370,14 @@ fn find_recorded(
 fn find_gone(
     engine: &Engine,
     ledger: &Ledger,
-    events: &[Event],
+    events: &[Incoming],
     recorded: &mut [Recorded],
 ) -> Result<(), AppendError> {
     if ledger.covers.is_empty() {
         return Ok(());
     }
-    let tag = |event: &Event| {
-        let id = event.facts().id.as_deref().unwrap_or_default();
+    let tag = |event: &Incoming| {
+        let id = event.event.facts().id.as_deref().unwrap_or_default();
         ledger.index_key.tag(TagLabel::EventId, "", id)
     };
     let tags: Vec<Tag> = events.iter().map(tag).collect();
@@ -418,7 +394,7 @@ fn find_gone(
 }
 
 fn same_sections(one: &Event, other: &Event) -> bool {
-    without_received(sections_of(one)).eq(without_received(sections_of(other)))
+    sections_of(one).eq(sections_of(other))
 }
 
 fn sections_of(event: &Event) -> impl Iterator<Item = (&str, &[u8])> {
@@ -428,7 +404,7 @@ fn sections_of(event: &Event) -> impl Iterator<Item = (&str, &[u8])> {
         .map(|section| (&*section.name, &*section.bytes))
 }
 
-/// What the application sent: `received` is the server's word about the sending.
+/// What the application sent: `received` is the server's word about the sending, written when it is recorded.
 fn without_received<'a>(
     sections: impl Iterator<Item = (&'a str, &'a [u8])>,
 ) -> impl Iterator<Item = (&'a str, &'a [u8])> {
@@ -438,7 +414,7 @@ fn without_received<'a>(
 /// Brings what was recorded before and what was written now back into the request's order.
 fn join(
     ledger: &Ledger,
-    events: &[Event],
+    events: &[Incoming],
     recorded: Vec<Recorded>,
     accepted: Option<Accepted>,
 ) -> Outcome {
@@ -454,7 +430,7 @@ fn join(
         std::collections::HashMap::new();
     let mut joined = Vec::with_capacity(events.len());
     for (event, recorded) in events.iter().zip(recorded) {
-        let id = event.facts().id.clone().unwrap_or_default();
+        let id = event.event.facts().id.clone().unwrap_or_default();
         let result = match recorded {
             Recorded::New => written.next().map(AppendedAs::New),
             Recorded::Before(entry) => Some(AppendedAs::Before(entry)),

@@ -1,10 +1,11 @@
 //! From a parsed event to what the writer needs: keys, commitment, ciphertext, look-up keys.
 //! All of it runs side by side on the request tasks.
 
-use super::{AppendError, PreparedEvent};
+use super::{AppendError, Incoming, PreparedEvent};
 use crate::ids::{ClassNumber, LookupKey};
 use crate::ledger::entry::EntryKind;
-use crate::ledger::event::{Event, Facts, Person};
+use crate::ledger::event::shape::RECEIVED;
+use crate::ledger::event::{Facts, Person};
 use crate::policy::KeyPeriod;
 use crate::seal::payload::{EVENT_NONCE_BYTES, KeySet, NumberedKey, seal};
 use crate::seal::secret::{IndexKey, TagLabel, random_bytes};
@@ -12,14 +13,16 @@ use crate::service::keyring::{KeyError, KeySlot, Keyring, Needs};
 use crate::service::ledger::Ledger;
 use crate::store::Statement;
 
-/// Seals an event of an application. What it needs in the vault joins `needs`.
+/// Seals an event of an application with the server's word about it. What it needs in the vault joins `needs`.
 pub(super) fn prepare_event(
     keyring: &Keyring,
     ledger: &Ledger,
-    event: &Event,
+    incoming: &Incoming,
+    received: &[u8],
     (class, period): (ClassNumber, KeyPeriod),
     needs: &mut Needs,
 ) -> Result<PreparedEvent, AppendError> {
+    let event = &incoming.event;
     let facts = event.facts();
     let slot = |person| KeySlot {
         ledger: ledger.record.number,
@@ -48,11 +51,13 @@ pub(super) fn prepare_event(
             .person(origin, ledger.record.number, tag, needs)
             .map(Some)
     })?;
-    let sections: Vec<(&str, &[u8])> = event
+    let mut sections: Vec<(&str, &[u8])> = event
         .sections()
         .iter()
         .map(|section| (&*section.name, &*section.bytes))
         .collect();
+    let place = sections.partition_point(|(name, _)| *name < RECEIVED);
+    sections.insert(place, (RECEIVED, received));
     let sealed = seal_under(origin, keys, &sections)?;
     Ok(PreparedEvent {
         kind: EntryKind::Event,
@@ -181,5 +186,6 @@ fn seal_with(
         lookups: Vec::new(),
         shown_persons: Vec::new(),
         states: None,
+        gaps: Vec::new(),
     })
 }

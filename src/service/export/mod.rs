@@ -5,6 +5,7 @@
 //! checkpoint that holds all of it, the export's own entry included.
 
 mod bundle_writer;
+mod gaps;
 mod plan;
 mod readme;
 mod report;

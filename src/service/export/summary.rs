@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
+use super::gaps::{Flag, Gaps, flags_of};
 use crate::bundle::line::Line;
 use crate::ledger::entry::Entry;
 use crate::time::UnixMillis;
@@ -26,7 +27,8 @@ pub(super) struct Brief {
     action: String,
     outcome: String,
     model: String,
-    excerpts: Option<[Cell; 3]>,
+    flags: Vec<Flag>,
+    excerpts: Option<Box<[Cell; 3]>>,
 }
 
 /// What stands in a cell of the table of events.
@@ -76,7 +78,8 @@ impl Brief {
             action: text("action"),
             outcome: text("outcome"),
             model: model.unwrap_or_default().to_owned(),
-            excerpts: with_excerpts.then(excerpts),
+            flags: flags_of(line),
+            excerpts: with_excerpts.then(excerpts).map(Box::new),
         }
     }
 }
@@ -157,6 +160,7 @@ pub(super) struct Summary {
     pub(super) actions: Tally,
     pub(super) outcomes: Tally,
     pub(super) models: Tally,
+    pub(super) gaps: Gaps,
     pub(super) rows: Vec<EventRow>,
     pub(super) first_recorded: Option<UnixMillis>,
     pub(super) last_recorded: Option<UnixMillis>,
@@ -187,12 +191,13 @@ impl Summary {
                 action: brief.action.clone(),
                 outcome: brief.outcome.clone(),
                 model: brief.model.clone(),
-                cells,
+                cells: *cells,
             });
         }
         self.actions.add(brief.action);
         self.outcomes.add(brief.outcome);
         self.models.add(brief.model);
+        self.gaps.add(brief.flags);
     }
 
     /// Events per hour, day, week or longer: so many hours that the bars fit. Each bar with its first day or

@@ -340,6 +340,7 @@ fn manifest(ledger: &Ledger, plan: &Plan, walked: &Walked, explaining: Explainin
         counts: walked.counts,
         redacted_sections: plan.request.redact.clone(),
         classes: explaining.classes,
+        gaps: walked.summary.gaps.counts(),
         exported_by: plan.request.asked_by.clone(),
         exported_at: plan.exported_at.to_string(),
         export_seq: plan.export_seq.get(),

@@ -109,3 +109,14 @@ CREATE TABLE gone_id (
     until_ms INTEGER NOT NULL,
     PRIMARY KEY (ledger, tag)
 ) STRICT, WITHOUT ROWID;
+
+-- What policies found events to lack when they came, counted. Names of policies and fields, of no person.
+CREATE TABLE gap (
+    ledger INTEGER NOT NULL REFERENCES ledger (number),
+    policy TEXT NOT NULL,
+    what TEXT NOT NULL,
+    events INTEGER NOT NULL CHECK (events > 0),
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    PRIMARY KEY (ledger, policy, what)
+) STRICT, WITHOUT ROWID;

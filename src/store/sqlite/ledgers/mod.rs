@@ -1,6 +1,7 @@
 //! `ledger.db`: entries, payloads, full tiles, the last checkpoint of each ledger and the active index run.
 
 mod active;
+mod gaps;
 mod retention;
 
 use std::ops::Range;
@@ -411,6 +412,7 @@ fn write_batch(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite::Resu
         }
         seq = seq.next();
     }
+    gaps::count(tx, batch)?;
     let mut tile = tx.prepare_cached(
         "INSERT INTO tile (ledger, level, position, hashes) VALUES (?1, ?2, ?3, ?4)",
     )?;

@@ -1,0 +1,122 @@
+//! Events as they come in: what their policies say of them, and the server's word about them.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{AppendError, Recorded};
+use crate::ledger::event::{Event, Facts};
+use crate::policy::Policy;
+use crate::policy::ingest::{self, Checked};
+use crate::service::Engine;
+use crate::service::classes::policies_of;
+use crate::service::ledger::Ledger;
+use crate::store::GapName;
+use crate::time::UnixMillis;
+
+/// Refusals that are reported of one request.
+const REFUSALS_MAX: usize = 100;
+
+/// An event as it came in, with a missing id added; the section `received` is not in it yet.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The event.
+    pub event: Event,
+    /// The way that it came, such as `http`.
+    pub via: &'static str,
+    /// Names of the sections that the server added or derived.
+    pub added: Vec<&'static str>,
+}
+
+impl Incoming {
+    /// The section `received` (docs/format.md).
+    pub(super) fn received(&self, checked: &Checked) -> Vec<u8> {
+        let mut received = json!({"via": self.via, "added": self.added});
+        let flags = flags(checked);
+        if !flags.is_empty() {
+            received["flags"] = Value::Array(flags);
+        }
+        received.to_string().into_bytes()
+    }
+}
+
+fn flags(checked: &Checked) -> Vec<Value> {
+    let missing = checked
+        .gaps
+        .iter()
+        .map(|gap| json!({"policy": gap.policy, "missing": gap.field}));
+    let odd = checked
+        .odd
+        .iter()
+        .map(|odd| json!({"policy": odd.policy, "odd": odd.what}));
+    missing.chain(odd).collect()
+}
+
+/// The flags as they are counted.
+pub(super) fn gap_names(checked: &Checked) -> Vec<GapName> {
+    let missing = checked.gaps.iter().map(|gap| GapName {
+        policy: gap.policy.clone(),
+        what: format!("missing {}", gap.field),
+    });
+    let odd = checked.odd.iter().map(|odd| GapName {
+        policy: odd.policy.clone(),
+        what: odd.what.to_owned(),
+    });
+    missing.chain(odd).collect()
+}
+
+/// The policies of each event that is new; all regimes are known before anything else is done.
+pub(super) fn policies_of_new(
+    engine: &Engine,
+    ledger: &Ledger,
+    events: &[Incoming],
+    recorded: &[Recorded],
+) -> Result<Vec<Option<Vec<Arc<Policy>>>>, AppendError> {
+    let settings = ledger.settings();
+    let of = |(position, (event, recorded)): (usize, (&Incoming, &Recorded))| {
+        if !matches!(recorded, Recorded::New) {
+            return Ok(None);
+        }
+        let Facts {
+            regimes, action, ..
+        } = event.event.facts();
+        policies_of(&engine.policies, &settings.default_regimes, regimes, action)
+            .map(Some)
+            .map_err(|error| AppendError::Class { position, error })
+    };
+    events.iter().zip(recorded).enumerate().map(of).collect()
+}
+
+/// Checks the events that are new, those with policies here. One that is refused refuses all of the request.
+pub(super) fn check(
+    applying: &[Option<Vec<Arc<Policy>>>],
+    events: &[Incoming],
+    strict: bool,
+    now: UnixMillis,
+) -> Result<Vec<Checked>, AppendError> {
+    let mut refused = Vec::new();
+    let mut all = Vec::with_capacity(events.len());
+    for (position, (event, policies)) in events.iter().zip(applying).enumerate() {
+        let checked = match policies {
+            Some(policies) => ingest::check(policies, &event.event, now),
+            None => Checked::default(),
+        };
+        let more = if strict {
+            checked.strict_refusals()
+        } else {
+            Vec::new()
+        };
+        let refusals = checked.refusals.iter().cloned().chain(more);
+        refused.extend(refusals.map(|refusal| (position, refusal)));
+        if refused.len() >= REFUSALS_MAX {
+            break;
+        }
+        all.push(checked);
+    }
+    if refused.is_empty() {
+        Ok(all)
+    } else {
+        refused.truncate(REFUSALS_MAX);
+        Err(AppendError::Refused(refused))
+    }
+}
