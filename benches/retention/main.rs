@@ -17,9 +17,9 @@ use anyhow::Context;
 use clap::Parser;
 use trailkeep::demo::demo_events;
 use trailkeep::ids::LogName;
-use trailkeep::ledger::event::{Event, parse_event};
+use trailkeep::ledger::event::parse_event;
 use trailkeep::seal::root::RootKeySource;
-use trailkeep::service::append::append;
+use trailkeep::service::append::{Incoming, append};
 use trailkeep::service::init::init;
 use trailkeep::service::ledger::Ledger;
 use trailkeep::service::open::{Files, StartOptions};
@@ -161,12 +161,16 @@ async fn open(folder: &Path, clock: &Arc<MovedClock>) -> anyhow::Result<Arc<Engi
 }
 
 /// An event under an id and a person of its own; ten events have one person.
-fn event(source: &[String], number: u64) -> anyhow::Result<Event> {
+fn event(source: &[String], number: u64) -> anyhow::Result<Incoming> {
     let text = &source[number as usize % source.len()];
     let mut event: serde_json::Value = serde_json::from_str(text)?;
     event["id"] = format!("event-{number}").into();
     event["subjects"] = serde_json::json!([{"id": format!("person-{}", number / 10)}]);
-    Ok(parse_event(event.to_string().as_bytes())?)
+    Ok(Incoming {
+        event: parse_event(event.to_string().as_bytes())?,
+        via: "http",
+        added: Vec::new(),
+    })
 }
 
 async fn fill(
