@@ -23,6 +23,7 @@ use crate::service::Engine;
 use crate::service::classes::Class;
 use crate::service::failpoint::FailPoint;
 use crate::service::ledger::Ledger;
+use crate::service::rotation;
 use crate::store::StoreError;
 use crate::time::UnixMillis;
 
@@ -173,6 +174,8 @@ fn destroy(
     for person in &touched.persons {
         forget_person(engine, ledger, *person)?;
     }
+    // The job is still open: a crash before this comes back to it.
+    rotation::set_due(engine)?;
     FailPoint::KeysDestroyed.reach();
     if !scrub(engine)? {
         done.scrub_pending = true;

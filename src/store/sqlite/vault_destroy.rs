@@ -27,7 +27,7 @@ impl Vault {
 
     /// Destroys data keys. On disk when it returns; the write-ahead log still holds them until it is scrubbed.
     pub fn delete_data_keys(&self, keys: &[KeyId]) -> Result<(), StoreError> {
-        self.database().write(|tx| {
+        self.change(|tx| {
             let delete = || -> rusqlite::Result<()> {
                 let mut delete = tx.prepare_cached("DELETE FROM data_key WHERE key_id = ?1")?;
                 for key in keys {
@@ -52,7 +52,7 @@ impl Vault {
 
     /// Destroys a person's tag and reference.
     pub fn delete_person(&self, person: i64) -> Result<(), StoreError> {
-        self.database().write(|tx| {
+        self.change(|tx| {
             tx.execute("DELETE FROM person WHERE id = ?1", [person])
                 .map(drop)
                 .map_err(|error| self.database().error(error))
