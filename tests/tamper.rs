@@ -21,6 +21,11 @@ const WITHOUT_MEANING: &[(&str, &str, &str)] = &[
         "when the vault last saw the head: only the guard of the clock reads it",
     ),
     (
+        "sealing",
+        "changes",
+        "a count by which copies of the vault are compared; no secret and no entry follows from it",
+    ),
+    (
         "run",
         "filter_is_stale",
         "whether a filter is to be made again: it is made of the rows",

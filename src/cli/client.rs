@@ -15,10 +15,12 @@ use serde::de::DeserializeOwned;
 use tower::ServiceExt;
 
 use super::TargetArgs;
-use crate::http::auth::{PURPOSE_HEADER, TENANT_HEADER};
+use super::output::note;
+use crate::http::auth::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
 use crate::http::{Entrance, router};
 use crate::service::Engine;
 use crate::service::open::{Files, OpenError};
+use crate::service::vault_copy;
 use crate::store::StoreError;
 
 /// What a path segment may hold unescaped (RFC 3986 section 2.3).
@@ -173,7 +175,18 @@ impl Client {
     pub(super) async fn close(self) -> anyhow::Result<()> {
         if let Self::Here { router, engine, .. } = self {
             drop(router);
-            crate::service::blocking(move || engine.close()).await?;
+            let ended = crate::service::blocking(move || {
+                // A server copies new keys within a minute; a single command does it now.
+                let behind = vault_copy::keep_up(&engine);
+                engine.close().map(|()| behind)
+            });
+            match ended.await? {
+                Ok(targets) => targets.iter().for_each(|target| {
+                    let (id, error) = (&target.id, target.error.as_deref().unwrap_or_default());
+                    note(&format!("the copy of the vault {id} is behind: {error}"));
+                }),
+                Err(error) => note(&format!("the vault was not copied: {error}")),
+            }
         }
         Ok(())
     }
@@ -281,6 +294,9 @@ fn headers_of(target: &TargetArgs) -> anyhow::Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     if target.url.is_none() {
         headers.insert(TENANT_HEADER, target.tenant.parse()?);
+    }
+    if let Some(name) = &target.ledger {
+        headers.insert(LEDGER_HEADER, name.parse()?);
     }
     if let Some(purpose) = &target.purpose {
         let purpose = purpose

@@ -51,10 +51,13 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     ))?;
     note("Keep the token now: it is shown this once and is in no file.");
     note(
-        "The root key and the vault stand in this directory alone: before production, keep root.key elsewhere,",
+        "Without a copy target the vault stands once, and no payload can be read again if it is lost:",
     );
+    note(&format!(
+        "  trailkeep vault-copy add --dir {dir} DIRECTORY-ON-ANOTHER-DISK"
+    ));
     note(
-        "and a copy of vault.db with epoch.key on another disk. Without them no payload can be read again.",
+        "The root key stands beside it: before production keep it elsewhere (docs/operations.md).",
     );
     note(&format!("\nNext:  trailkeep serve --dir {dir}"));
     Ok(ExitCode::SUCCESS)

@@ -51,6 +51,20 @@ docs/access.md says what each role may do.")]
         #[arg(long)]
         json: bool,
     },
+    /// Seal the vault anew under a new epoch key, copy it, and destroy the old one
+    #[command(after_help = "\
+Example:  trailkeep key rotate-vault --dir D
+
+From then on no older copy of the vault opens for anybody, and with it nothing that was destroyed since. It comes
+by itself within a day of a destruction. With a copy target out of reach it stops before the old key is destroyed
+(exit code 1) and goes on by itself, or with this command. Writers go on meanwhile.")]
+    RotateVault {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Print JSON: {"epoch","under_way","copies_pending","due_since","last_ended_at","rows","targets"}
+        #[arg(long)]
+        json: bool,
+    },
     /// Revoke an API key; it works at once
     #[command(after_help = "Example:  trailkeep key revoke --dir D 4f1c8a90b2d3e6f7")]
     Revoke {
@@ -84,6 +98,7 @@ pub(super) async fn run(command: KeyCommand) -> anyhow::Result<ExitCode> {
             expires,
             json,
         } => create(&target, role, expires.as_deref(), json).await,
+        KeyCommand::RotateVault { target, json } => super::vault_copy::rotate(&target, json).await,
         KeyCommand::List { target, json } => list(&target, json).await,
         KeyCommand::Revoke { target, id } => revoke(&target, &id).await,
     }

@@ -3,10 +3,12 @@
 
 mod access;
 mod append;
+mod backup;
 mod bundle;
 mod client;
 mod demo;
 mod export;
+mod follow;
 mod hold;
 mod index;
 mod init;
@@ -15,9 +17,11 @@ mod offline;
 mod output;
 mod policy;
 mod read;
+mod restore;
 mod retention;
 mod serve;
 mod tenant;
+mod vault_copy;
 mod verify;
 
 use std::io::Write;
@@ -89,6 +93,12 @@ enum Command {
     /// Tenants: each with a ledger and keys of its own
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
+    /// Back up the ledgers and the vault, beside a running server; again: only what is new
+    Backup(backup::BackupArgs),
+    /// Make a data directory again from a backup and the newest copy of the vault
+    Restore(restore::RestoreArgs),
+    /// Copies of the vault on other disks or hosts: without one, every text stands and falls with one file
+    VaultCopy(vault_copy::VaultCopyArgs),
     /// Prove that an event is in the ledger, and check such proofs
     #[command(subcommand)]
     Receipt(offline::ReceiptCommand),
@@ -173,6 +183,9 @@ struct TargetArgs {
         default_value = crate::service::DEFAULT_TENANT
     )]
     tenant: String,
+    /// A ledger that a recovery closed, by name (`trailkeep tenant list`) [default: the open one]
+    #[arg(long, value_name = "NAME")]
+    ledger: Option<String>,
     /// Why you read: it is recorded with the read
     #[arg(long, env = "TRAILKEEP_PURPOSE", value_name = "TEXT")]
     purpose: Option<String>,
@@ -216,6 +229,9 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Hold(command) => hold::run(command).await,
         Command::Retention(command) => retention::run(command).await,
         Command::Tenant(command) => tenant::run(command).await,
+        Command::Backup(args) => backup::run(args).await,
+        Command::Restore(args) => restore::run(args).await,
+        Command::VaultCopy(args) => vault_copy::run(args).await,
         Command::Receipt(command) => offline::run(command).await,
         Command::Export(args) => export::run(args).await,
         Command::Bundle(command) => bundle::run(command),

@@ -85,6 +85,22 @@ Events name their record in `retention.record`. The events of a record that noth
         #[arg(long)]
         json: bool,
     },
+    /// Let destruction go on after a restore, once the holds were reviewed; it is recorded
+    #[command(after_help = "\
+Example:  trailkeep retention resume --dir D --reviewed-holds
+
+After a restore nothing expires and nothing is erased: holds that were placed after the copy of the vault was made
+are not in it. Place them again first.")]
+    Resume {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// You have looked at the holds, and they are those that should be in force
+        #[arg(long, required = true)]
+        reviewed_holds: bool,
+        /// Print JSON: {"was_paused"}
+        #[arg(long)]
+        json: bool,
+    },
     /// List what happened to which record
     Triggers {
         #[command(flatten)]
@@ -133,8 +149,26 @@ pub(super) async fn run(command: RetentionCommand) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        RetentionCommand::Resume {
+            target,
+            reviewed_holds,
+            json,
+        } => resume(&target, reviewed_holds, json).await,
         RetentionCommand::Triggers { target, json } => triggers(&target, json).await,
     }
+}
+
+async fn resume(target: &TargetArgs, reviewed_holds: bool, json: bool) -> anyhow::Result<ExitCode> {
+    let asked = json!({ "reviewed_holds": reviewed_holds });
+    let answer: Value = ask(target, "POST", "/v1/retention/resume", Some(&asked)).await?;
+    if json {
+        print_json(&answer)?;
+    } else if answer["was_paused"] == true {
+        print_line("destruction goes on: recorded")?;
+    } else {
+        print_line("destruction was not paused: nothing was changed")?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn with_time(path: &str, time: Option<&str>) -> String {

@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::client::Client;
 use super::output::{print_json, print_line, progress_bar};
 use super::{TargetArgs, exit};
+use crate::service::backup::open_backup;
 use crate::service::open::Files;
 use crate::service::verify::{Subject, verify as verify_ledger};
-use crate::store::StoreError;
+use crate::store::{LedgerRecord, StoreError};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -21,7 +22,8 @@ Examples:
   trailkeep verify --dir D --against checkpoint-of-last-month.txt --json
 
 Everything is derived again from the stored bytes. It runs beside a server too. Exit code 3: something
-is not as it was recorded; each finding names the entry and the rule.")]
+is not as it was recorded; each finding names the entry and the rule. Exit code 1: all is as recorded, but keys are
+missing (an older vault was restored).")]
 pub(super) struct VerifyArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -52,17 +54,48 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<ExitCode> {
     } else {
         print_line(&describe(&report))?;
     }
-    Ok(if ok {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(exit::TAMPERED)
+    Ok(match verdict(&report) {
+        _ if ok => ExitCode::SUCCESS,
+        Verdict::KeysMissing => ExitCode::from(exit::FAILED),
+        Verdict::Tampered => ExitCode::from(exit::TAMPERED),
     })
+}
+
+/// What findings come to.
+enum Verdict {
+    /// Nothing is other than it was recorded, and some texts can't be read.
+    KeysMissing,
+    /// Something is not as it was recorded.
+    Tampered,
+}
+
+fn verdict(report: &Value) -> Verdict {
+    let findings = report["findings"].as_array();
+    let is_key = |finding: &Value| finding["rule"] == "key-missing";
+    let all_listed = findings.is_some_and(|listed| report["findings_total"] == listed.len() as u64);
+    if all_listed && findings.is_some_and(|listed| listed.iter().all(is_key)) {
+        Verdict::KeysMissing
+    } else {
+        Verdict::Tampered
+    }
 }
 
 /// Opens the files without starting a writer, so that a damaged ledger can be looked at; if a server has
 /// them, asks the server.
 async fn verify_here(args: &VerifyArgs, against: Option<String>) -> anyhow::Result<Value> {
     let directory = &args.target.directory;
+    if directory.directory().is_backup() {
+        let backup = open_backup(&directory.directory(), &directory.root_key())?;
+        let (tenant, name) = (args.target.tenant.clone(), args.target.ledger.clone());
+        return crate::service::blocking(move || {
+            verify_open(
+                Subject::from(&backup),
+                (&tenant, name.as_deref()),
+                against.as_deref(),
+            )
+        })
+        .await;
+    }
     let files = match Files::open(directory.directory(), &directory.root_key()) {
         Ok(files) => files,
         Err(crate::service::open::OpenError::Store(StoreError::Locked(_))) => {
@@ -70,29 +103,41 @@ async fn verify_here(args: &VerifyArgs, against: Option<String>) -> anyhow::Resu
         }
         Err(error) => return Err(error.into()),
     };
-    let tenant = args.target.tenant.clone();
-    let report = crate::service::blocking(move || {
-        let bar = progress_bar(0, "verifying");
-        let ledgers = files.ledgers.ledgers()?;
-        let Some(record) = ledgers
-            .iter()
-            .find(|record| record.tenant.as_str() == tenant)
-        else {
-            bail!("the directory holds no ledger of the tenant `{tenant}`");
-        };
-        let report = verify_ledger(
+    let (tenant, name) = (args.target.tenant.clone(), args.target.ledger.clone());
+    crate::service::blocking(move || {
+        verify_open(
             Subject::from(&files),
-            record,
+            (&tenant, name.as_deref()),
             against.as_deref(),
-            &mut |done, total| {
-                bar.set_length(total);
-                bar.set_position(done);
-            },
-        );
-        bar.finish_and_clear();
-        Ok(serde_json::to_value(report?)?)
+        )
+    })
+    .await
+}
+
+/// Verifies the ledger with a name, or the newest of the tenant: earlier ones were closed by a recovery.
+fn verify_open(
+    subject: Subject<'_>,
+    (tenant, name): (&str, Option<&str>),
+    against: Option<&str>,
+) -> anyhow::Result<Value> {
+    let bar = progress_bar(0, "verifying");
+    let ledgers = subject.ledgers.ledgers()?;
+    let is_named = |record: &&LedgerRecord| {
+        let origin = record.origin.as_str();
+        name.is_none_or(|name| origin.rsplit('/').next() == Some(name))
+    };
+    let mut of_tenant = ledgers
+        .iter()
+        .filter(|record| record.tenant.as_str() == tenant);
+    let Some(record) = of_tenant.rfind(is_named) else {
+        bail!("the directory holds no such ledger of the tenant `{tenant}`");
+    };
+    let report = verify_ledger(subject, record, against, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
     });
-    report.await
+    bar.finish_and_clear();
+    Ok(serde_json::to_value(report?)?)
 }
 
 async fn ask(args: &VerifyArgs, against: Option<String>) -> anyhow::Result<Value> {
@@ -172,7 +217,13 @@ fn describe(report: &Value) -> String {
     if total > findings.len() as u64 {
         lines.push(format!("  and {} more", total - findings.len() as u64));
     }
-    lines.push(if total == 0 {
+    let keys_missing = matches!(verdict(report), Verdict::KeysMissing);
+    lines.push(if total > 0 && keys_missing {
+        format!(
+            "verdict   INCOMPLETE: nothing was changed, and {total} event(s) can't be opened: their keys are in this vault \
+             no more; restore with the newest copy of the vault"
+        )
+    } else if total == 0 {
         "verdict   OK: chain, tree, checkpoint, every payload and every index row are as recorded".to_owned()
     } else {
         format!("verdict   NOT OK: {total} finding(s); keep a copy of this directory before anything else")

@@ -26,6 +26,9 @@ use crate::service::{DEFAULT_TENANT, Engine};
 /// Names the tenant that a command on the machine acts for. Over the network the token alone says it.
 pub(crate) const TENANT_HEADER: &str = "trailkeep-tenant";
 
+/// Names a ledger of the caller's tenant that a recovery closed; without it, it is the open one.
+pub(crate) const LEDGER_HEADER: &str = "trailkeep-ledger";
+
 /// Why a caller reads, in their words; it is recorded with the read.
 pub(crate) const PURPOSE_HEADER: &str = "trailkeep-purpose";
 const PURPOSE_BYTES_MAX: usize = 256;
@@ -79,7 +82,8 @@ pub(super) mod may {
         RunRetention,
         ManageHolds,
         ManageKeys,
-        ManageTenants
+        ManageTenants,
+        ManageVault
     );
 }
 
@@ -99,11 +103,10 @@ impl<R: Needed + Send> FromRequestParts<App> for Caller<R> {
             return Err(Problem::forbidden(principal.role, R::RIGHT));
         }
         let is_operator = principal.tenant.as_str() == DEFAULT_TENANT;
-        if R::RIGHT == Right::ManageTenants && !is_operator {
+        if R::RIGHT.is_the_operator_s() && !is_operator {
             return Err(Problem::not_the_operator());
         }
-        let ledger = app.engine.ledger_of(&principal.tenant);
-        let ledger = ledger.ok_or_else(|| Problem::not_found("there is no such tenant"))?;
+        let ledger = ledger_of(parts, app, &principal.tenant)?;
         let identified = Identified {
             engine: Arc::clone(&app.engine),
             ledger,
@@ -148,8 +151,7 @@ impl FromRequestParts<App> for OpenLog {
         let path = Path::<HashMap<String, String>>::from_request_parts(parts, app).await;
         let named = path
             .ok()
-            .and_then(|Path(names)| TenantName::new(names.get("tenant")?).ok())
-            .and_then(|tenant| app.engine.ledger_of(&tenant));
+            .and_then(|Path(names)| app.engine.ledger_named(names.get("tenant")?));
         if let Some(ledger) = &named
             && ledger.settings().public_log
         {
@@ -160,11 +162,10 @@ impl FromRequestParts<App> for OpenLog {
         let caller = Caller::<may::Prove>::from_request_parts(parts, app).await?;
         let Identified { engine, ledger, .. } = caller.identified();
         // Another tenant's log is answered as one that does not exist.
-        let is_theirs = named.is_some_and(|named| Arc::ptr_eq(&named, &ledger));
-        if is_theirs {
-            Ok(Self { engine, ledger })
-        } else {
-            Err(Problem::not_found("there is no such log"))
+        let tenant = &ledger.record.tenant;
+        match named.filter(|named| named.record.tenant == *tenant) {
+            Some(ledger) => Ok(Self { engine, ledger }),
+            None => Err(Problem::not_found("there is no such log")),
         }
     }
 }
@@ -182,6 +183,21 @@ impl FromRequestParts<App> for Anyone {
     async fn from_request_parts(_: &mut Parts, _: &App) -> Result<Self, Infallible> {
         Ok(Self)
     }
+}
+
+/// The tenant's open ledger, or the one of theirs that the header names.
+fn ledger_of(parts: &Parts, app: &App, tenant: &TenantName) -> Result<Arc<Ledger>, Problem> {
+    let Some(name) = parts.headers.get(LEDGER_HEADER) else {
+        let open = app.engine.ledger_of(tenant);
+        return open.ok_or_else(|| Problem::not_found("there is no such tenant"));
+    };
+    let named = name
+        .to_str()
+        .ok()
+        .and_then(|name| app.engine.ledger_named(name));
+    named
+        .filter(|ledger| ledger.record.tenant == *tenant)
+        .ok_or_else(|| Problem::not_found("the tenant has no ledger of this name"))
 }
 
 fn purpose(parts: &Parts) -> Result<Option<String>, Problem> {

@@ -2,6 +2,7 @@
 
 mod access;
 pub(crate) mod auth;
+mod backup;
 mod body;
 mod document;
 mod events;
@@ -12,9 +13,11 @@ mod log;
 mod operate;
 mod policies;
 pub mod problem;
+mod progress;
 mod retention;
 pub mod serve;
 mod tenants;
+mod vault;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +88,14 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(retention::run))
         .routes(route!(retention::explain_entry))
         .routes(route!(retention::explain_event))
+        .routes(route!(vault::resume_destruction))
+        .routes(route!(vault::show))
+        .routes(route!(vault::rotate))
+        .routes(route!(vault::add))
+        .routes(route!(vault::list))
+        .routes(route!(vault::check))
+        .routes(route!(vault::remove))
+        .routes(route!(backup::make))
         .routes(route!(operate::verify))
         .routes(route!(operate::healthz))
         .routes(route!(document::serve))

@@ -272,7 +272,7 @@ impl From<AppendError> for Problem {
             AppendError::Busy => Self::unavailable(detail, 1),
             AppendError::Clock(_) => Self::unavailable(detail, 60),
             AppendError::Full => Self::disk_full(detail),
-            AppendError::TenantClosed => Self::tenant_closed(detail),
+            AppendError::TenantClosed | AppendError::LedgerClosed => Self::tenant_closed(detail),
             AppendError::Stopped | AppendError::OutcomeUnknown => Self::unavailable(detail, 5),
             AppendError::Read(error) => error.into(),
             AppendError::Key(_) | AppendError::Store(_) => {

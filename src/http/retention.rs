@@ -232,6 +232,7 @@ impl From<RetentionError> for Problem {
         match error {
             RetentionError::Record(error) => (*error).into(),
             RetentionError::Read(error) => error.into(),
+            RetentionError::Paused(..) => Self::refused(error.to_string()),
             error => {
                 tracing::error!(%error, "expiry failed");
                 Self::damaged(error.to_string())

@@ -13,6 +13,7 @@ use crate::service::Engine;
 use crate::service::access_log::flush_repeats;
 use crate::service::append::StoppedBadly;
 use crate::service::retention::daily::run_if_due;
+use crate::service::vault_keeper::VaultKeeper;
 
 /// How often it is looked whether the daily run is due.
 const DAILY_RUN_LOOKED_FOR_EVERY: Duration = Duration::from_secs(1);
@@ -33,6 +34,9 @@ pub enum ServeError {
     /// The writer failed: what was acknowledged is on disk, and the process must start again.
     #[error("the writer failed: {0}; all that was acknowledged is on disk: start again")]
     Writer(String),
+    /// The thread that keeps the vault's copies can't be started.
+    #[error("no thread could be started: {0}")]
+    Thread(std::io::Error),
     /// Closing failed.
     #[error(transparent)]
     Close(#[from] StoppedBadly),
@@ -76,6 +80,7 @@ async fn serve_both(
         .into_future();
     let (network, local) = (tokio::spawn(network), tokio::spawn(local));
 
+    let keeper = VaultKeeper::start(Arc::clone(&engine)).map_err(ServeError::Thread)?;
     let repeats = tokio::spawn(record_repeats(Arc::clone(&engine)));
     let daily = daily_hour.map(|hour| tokio::spawn(run_daily(Arc::clone(&engine), hour)));
     let failure = tokio::select! {
@@ -93,7 +98,11 @@ async fn serve_both(
         }
     }
     let _ = std::fs::remove_file(engine.directory.socket());
-    let closed = crate::service::blocking(move || engine.close()).await;
+    let closed = crate::service::blocking(move || {
+        keeper.stop(&engine);
+        engine.close()
+    })
+    .await;
     match failure {
         Some(reason) => Err(ServeError::Writer(reason)),
         None => Ok(closed?),

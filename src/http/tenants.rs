@@ -118,7 +118,7 @@ pub(super) async fn change(
     let ledger = named(&caller, &name)?;
     blocking(move || {
         settings::change(&caller.engine, &ledger, &asked, &caller.key_id)?;
-        Ok(Json(tenant::listed(&ledger)))
+        Ok(Json(tenant::listed(&caller.engine, &ledger)))
     })
     .await
 }

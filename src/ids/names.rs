@@ -120,6 +120,23 @@ impl Origin {
         LogName::new(log.unwrap_or_default())
     }
 
+    /// Which of its tenant's ledgers it names: 1 for the first, 2 for the one that continues it.
+    pub fn generation(&self) -> u32 {
+        let last = self.0.rsplit('/').next().unwrap_or_default();
+        let number = last
+            .split_once('.')
+            .and_then(|(_, number)| number.parse().ok());
+        number.unwrap_or(1)
+    }
+
+    /// The origin of another ledger of the same tenant; `generation` is 2 or more.
+    #[must_use]
+    pub fn next_generation(&self, generation: u32) -> Self {
+        let (log, last) = self.0.rsplit_once('/').unwrap_or_default();
+        let tenant = last.split('.').next().unwrap_or_default();
+        Self(format!("{log}/{tenant}.{generation}"))
+    }
+
     /// Whether it names this tenant's ledger, the first or one that continues it.
     pub fn is_of(&self, tenant: &TenantName) -> bool {
         let last = self.0.rsplit('/').next().unwrap_or_default();
@@ -208,6 +225,12 @@ mod tests {
                 "{good}"
             );
         }
+        let first = Origin::parse("a.b/c/default").unwrap();
+        let second = first.next_generation(2);
+        assert_eq!(second.as_str(), "a.b/c/default.2");
+        assert_eq!(Origin::parse(second.as_str()).as_ref(), Ok(&second));
+        assert_eq!((first.generation(), second.generation()), (1, 2));
+        assert_eq!(second.next_generation(3).as_str(), "a.b/c/default.3");
         for bad in [
             "a.b",
             "default",

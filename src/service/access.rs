@@ -47,6 +47,9 @@ pub enum Right {
     ManageHolds,
     /// Makes and lists tenants; in the operator's own tenant alone.
     ManageTenants,
+    /// Rotates and copies the vault, backs up, and lets destruction go on after a restore; in the operator's own
+    /// tenant alone.
+    ManageVault,
 }
 
 impl Role {
@@ -72,7 +75,9 @@ impl Role {
             Right::RunRetention | Right::ManageHolds => {
                 matches!(self, Self::Privacy | Self::Admin)
             }
-            Right::ManageKeys | Right::ManageTenants => matches!(self, Self::Admin),
+            Right::ManageKeys | Right::ManageTenants | Right::ManageVault => {
+                matches!(self, Self::Admin)
+            }
         }
     }
 
@@ -110,7 +115,7 @@ impl FromStr for Role {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Append,
         Self::Read,
         Self::Prove,
@@ -122,7 +127,13 @@ impl Right {
         Self::ManageHolds,
         Self::ManageKeys,
         Self::ManageTenants,
+        Self::ManageVault,
     ];
+
+    /// Whether only the operator's own tenant has it.
+    pub const fn is_the_operator_s(self) -> bool {
+        matches!(self, Self::ManageTenants | Self::ManageVault)
+    }
 
     /// What it lets one do, to stand behind "may not".
     pub const fn as_words(self) -> &'static str {
@@ -138,6 +149,7 @@ impl Right {
             Self::RunRetention => "run expiry, and fire triggers of records",
             Self::ManageHolds => "place and lift legal holds",
             Self::ManageTenants => "manage tenants",
+            Self::ManageVault => "manage the vault, its copies and backups",
         }
     }
 }

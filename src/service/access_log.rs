@@ -122,7 +122,7 @@ pub fn record_read(
         asked.repeats += 1;
         return Ok(());
     }
-    let section = json!({
+    let mut section = json!({
         "by": read.by,
         "verb": "GET",
         "route": read.route,
@@ -132,6 +132,9 @@ pub fn record_read(
         "seq": read.seq.map(Seq::get),
         "count": 1,
     });
+    if ledger.is_closed() {
+        section["ledger"] = json!(ledger.record.origin.as_str());
+    }
     append(engine, ledger, &section, &read.persons)?;
     let mut recent = engine.access_log.recent();
     if recent.len() < REMEMBERED_MAX {
@@ -149,7 +152,7 @@ pub fn record_read(
 pub fn flush_repeats(engine: &Engine, all: bool) -> Result<(), AppendError> {
     let now = engine.clock.since_boot_ms();
     for (number, mut asked) in engine.access_log.take_repeated(now, all) {
-        let ledgers = engine.open_ledgers();
+        let ledgers = engine.all_ledgers();
         if let Some(ledger) = ledgers.iter().find(|ledger| ledger.record.number == number) {
             asked.section["count"] = json!(asked.repeats);
             append(engine, ledger, &asked.section, &[])?;

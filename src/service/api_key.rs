@@ -16,7 +16,7 @@ use super::ledger::Ledger;
 use crate::ids::{TenantName, hex};
 use crate::policy::CalendarPeriod;
 use crate::seal::secret::random_bytes;
-use crate::store::ApiKeyRow;
+use crate::store::{ApiKeyRow, StoreError};
 use crate::time::UnixMillis;
 
 /// Begins every token, so that secret scanners find one that leaked.
@@ -163,8 +163,14 @@ pub fn revoke(engine: &Engine, ledger: &Ledger, id: &str, by: &str) -> Result<()
     let said = json!({"id": id, "role": sealed.role, "by": by}).to_string();
     record(engine, ledger, "trailkeep.key.revoke", &said)?;
     sealed.revoked_at_ms = Some(engine.clock.wall().get());
-    let row = seal(&engine.keyring, id, &sealed)?;
-    Ok(vault.replace_api_key(&row).map_err(KeyError::from)?)
+    loop {
+        let row = seal(&engine.keyring, id, &sealed)?;
+        match vault.replace_api_key(&row) {
+            // A rotation ended meanwhile.
+            Err(StoreError::RetiredEpoch) => {}
+            replaced => return Ok(replaced.map_err(KeyError::from)?),
+        }
+    }
 }
 
 /// The keys of a ledger's tenant, the oldest first.
@@ -268,7 +274,13 @@ fn store_new(
         expires_at_ms: expires_at.map(UnixMillis::get),
         revoked_at_ms: None,
     };
-    keyring.vault().add_api_key(&seal(keyring, id, &sealed)?)?;
+    loop {
+        match keyring.vault().add_api_key(&seal(keyring, id, &sealed)?) {
+            // A rotation ended meanwhile.
+            Err(StoreError::RetiredEpoch) => {}
+            added => break added?,
+        }
+    }
     let secret = URL_SAFE_NO_PAD.encode(*secret);
     Ok(Zeroizing::new(format!(
         "{TOKEN_PREFIX}{role}_{id}_{secret}"
@@ -290,6 +302,7 @@ fn open(keyring: &Keyring, row: &ApiKeyRow) -> Result<Sealed, KeyError> {
     serde_json::from_slice(&text).map_err(|_| KeyError::DoesNotOpen("an API key"))
 }
 
-fn place(id: &str) -> String {
+/// What the sealing of a key is bound to.
+pub(super) fn place(id: &str) -> String {
     format!("trailkeep/api-key/v1\n{id}")
 }

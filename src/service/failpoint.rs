@@ -36,10 +36,57 @@ pub enum FailPoint {
     KeysDestroyed,
     /// The logs are emptied; the job is still open.
     LogsEmptied,
+    /// A rotation is noted; there is no new epoch key yet.
+    RotationNoted,
+    /// Both epoch keys are on disk; no row is sealed anew.
+    RotationEpochWritten,
+    /// Some rows are sealed anew.
+    RotationChunkSealed,
+    /// All rows are sealed anew, and nothing is written under the old epoch.
+    RotationSealed,
+    /// A target has the new vault; others may not.
+    RotationCopied,
+    /// All targets have it, and the write-ahead log is empty.
+    RotationTruncated,
+    /// The file with the new epoch key alone stands beside `epoch.key`.
+    RotationKeyBeside,
+    /// The old epoch key is destroyed here, and not at the targets.
+    RotationKeyDestroyed,
+    /// It is destroyed everywhere; this is not recorded.
+    RotationDone,
+    /// It is recorded; the rotation is still noted as under way.
+    RotationRecorded,
+    /// A backup has the new rows behind its old end.
+    BackupRowsAdded,
+    /// The new vault stands beside the backup's old one.
+    BackupVaultBeside,
+    /// The backup's ledgers are at their new heads; its vault is the old one.
+    BackupLedgersDone,
 }
 
 impl FailPoint {
-    /// All of them, for tests.
+    /// Those of a rotation, in order.
+    pub const ROTATION: [Self; 10] = [
+        Self::RotationNoted,
+        Self::RotationEpochWritten,
+        Self::RotationChunkSealed,
+        Self::RotationSealed,
+        Self::RotationCopied,
+        Self::RotationTruncated,
+        Self::RotationKeyBeside,
+        Self::RotationKeyDestroyed,
+        Self::RotationDone,
+        Self::RotationRecorded,
+    ];
+
+    /// Those of a backup, in order.
+    pub const BACKUP: [Self; 3] = [
+        Self::BackupRowsAdded,
+        Self::BackupVaultBeside,
+        Self::BackupLedgersDone,
+    ];
+
+    /// Those of writing and of destroying.
     pub const ALL: [Self; 15] = [
         Self::BatchTaken,
         Self::BeforeVaultCommit,
@@ -76,6 +123,19 @@ impl FailPoint {
             Self::TextsDestroyed => "texts-destroyed",
             Self::KeysDestroyed => "keys-destroyed",
             Self::LogsEmptied => "logs-emptied",
+            Self::RotationNoted => "rotation-noted",
+            Self::RotationEpochWritten => "rotation-epoch-written",
+            Self::RotationChunkSealed => "rotation-chunk-sealed",
+            Self::RotationSealed => "rotation-sealed",
+            Self::RotationCopied => "rotation-copied",
+            Self::RotationTruncated => "rotation-truncated",
+            Self::RotationKeyBeside => "rotation-key-beside",
+            Self::RotationKeyDestroyed => "rotation-key-destroyed",
+            Self::RotationDone => "rotation-done",
+            Self::RotationRecorded => "rotation-recorded",
+            Self::BackupRowsAdded => "backup-rows-added",
+            Self::BackupVaultBeside => "backup-vault-beside",
+            Self::BackupLedgersDone => "backup-ledgers-done",
         }
     }
 

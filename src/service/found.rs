@@ -39,22 +39,40 @@ pub enum FoundError {
     Policy(#[from] PolicyError),
 }
 
+/// The end of the ledger that another one continues, as its genesis says it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(super) struct Continues {
+    /// Origin of the closed ledger.
+    pub(super) origin: String,
+    /// Its entries; what was acknowledged beyond them is lost.
+    pub(super) size: u64,
+    /// The root over them, in base64.
+    pub(super) root: String,
+}
+
 /// Begins a ledger. The vault comes first, its memory of the head too: a crash in between leaves secrets of a
 /// number that no ledger has, and never a ledger that can't be opened.
 pub(super) fn found(
     keyring: &Keyring,
     ledgers: &Ledgers,
     record: LedgerRecord,
-    first_key: &FirstKey,
+    first_key: Option<&FirstKey>,
     clock: &Arc<dyn Clock>,
+    continues: Option<&Continues>,
 ) -> Result<LedgerState, FoundError> {
     let keys = LedgerKeys::random()?;
     let vault = keyring.vault();
-    vault.add_ledger_secrets(&keys.seal(keyring, &record)?)?;
+    loop {
+        match vault.add_ledger(&record, &keys.seal(keyring, &record)?) {
+            // A rotation ended meanwhile.
+            Err(StoreError::RetiredEpoch) => {}
+            added => break added?,
+        }
+    }
     let settings = settings::begin(keyring, &record)?;
     let classes = ClassBook::default();
     let Extended { batch, chain, edge } =
-        first_entries(&record, &keys, &classes, first_key, clock)?;
+        first_entries(&record, &keys, &classes, first_key, clock, continues)?;
     let mark = Watermark {
         size: batch.checkpoint.size,
         root: batch.checkpoint.root,
@@ -89,17 +107,21 @@ fn first_entries(
     record: &LedgerRecord,
     keys: &LedgerKeys,
     classes: &ClassBook,
-    first_key: &FirstKey,
+    first_key: Option<&FirstKey>,
     clock: &Arc<dyn Clock>,
+    continues: Option<&Continues>,
 ) -> Result<Extended, FoundError> {
     let now = clock.wall();
     let verifier = VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
-    let genesis = serde_json::json!({
+    let mut genesis = serde_json::json!({
         "format": "trailkeep/ledger/v1",
         "origin": record.origin.as_str(),
         "id": hex(&random_bytes::<16>()?),
         "vkey": verifier.to_string(),
     });
+    if let Some(continues) = continues {
+        genesis["continues"] = serde_json::json!(continues);
+    }
     let policy = Arc::new(Policy::parse(DEFAULT_90D)?);
     let any_action = "";
     let applied = [Applied::to(&policy, any_action, now)];
@@ -130,17 +152,15 @@ fn first_entries(
             ],
             Some(states_class),
         )?,
-        system(
-            &[
-                (
-                    "action",
-                    serde_json::json!(KEY_CREATE).to_string().as_bytes(),
-                ),
-                ("key", first_key.section().as_bytes()),
-            ],
-            None,
-        )?,
     ];
+    let mut events = Vec::from(events);
+    // A ledger that continues another has the keys of its tenant.
+    if let Some(first_key) = first_key {
+        let action = serde_json::json!(KEY_CREATE).to_string();
+        let key = first_key.section();
+        let sections = [("action", action.as_bytes()), ("key", key.as_bytes())];
+        events.push(system(&sections, None)?);
+    }
     let mut extension = Extension::of(
         record.number,
         ChainHead::EMPTY,

@@ -148,7 +148,14 @@ fn make_files(
         tenant,
     };
     let first_key = FirstKey::new("init")?;
-    let founded = found(&keyring, &ledgers, record.clone(), &first_key, clock)?;
+    let founded = found(
+        &keyring,
+        &ledgers,
+        record.clone(),
+        Some(&first_key),
+        clock,
+        None,
+    )?;
     let token = first_key.store(&keyring, &record.tenant, clock.wall())?;
     ledgers.close()?;
     keyring.vault().close()?;

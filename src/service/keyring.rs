@@ -62,6 +62,8 @@ pub struct Pending<K, V, R> {
     slot: K,
     value: V,
     row: R,
+    /// What the row's sealing is bound to, for sealing it anew.
+    place: String,
     durable: AtomicBool,
 }
 
@@ -89,7 +91,7 @@ struct Known<K, V, R> {
 pub struct Keyring {
     vault: Arc<Vault>,
     directory: DirectoryId,
-    epochs: Vec<Epoch>,
+    epochs: RwLock<Arc<[Epoch]>>,
     persons: Mutex<Known<(LedgerNumber, Tag), PersonReference, NewPerson>>,
     keys: Mutex<Known<KeySlot, NumberedKey, NewDataKey>>,
     by_id: Mutex<LruCache<KeyId, Arc<DataKey>>>,
@@ -103,7 +105,7 @@ impl Keyring {
         Self {
             vault,
             directory,
-            epochs,
+            epochs: RwLock::new(epochs.into()),
             persons: Mutex::new(Known::default()),
             keys: Mutex::new(Known::default()),
             by_id: Mutex::new(LruCache::new(CACHE_ENTRIES)),
@@ -117,10 +119,26 @@ impl Keyring {
         &self.vault
     }
 
+    /// The data directory whose secrets these are.
+    pub fn directory(&self) -> DirectoryId {
+        self.directory
+    }
+
+    /// The epochs that open, ascending; the last one seals.
+    pub fn epochs(&self) -> Arc<[Epoch]> {
+        let epochs = self.epochs.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&epochs)
+    }
+
+    /// Takes the epochs that `epoch.key` has now.
+    pub(super) fn set_epochs(&self, epochs: Vec<Epoch>) {
+        *self.epochs.write().unwrap_or_else(PoisonError::into_inner) = epochs.into();
+    }
+
     /// Seals a secret under the current epoch, for a place.
     pub fn seal(&self, secret: &[u8], place: &str) -> Result<(u32, Vec<u8>), RandomError> {
-        let epoch = self
-            .epochs
+        let epochs = self.epochs();
+        let epoch = epochs
             .last()
             .expect("epoch.key holds at least one epoch: its reader checked");
         let place = format!("{place}\n{}", self.directory);
@@ -136,7 +154,8 @@ impl Keyring {
         what: &'static str,
     ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let place = format!("{place}\n{}", self.directory);
-        let epoch = self.epochs.iter().find(|known| known.number.0 == epoch);
+        let epochs = self.epochs();
+        let epoch = epochs.iter().find(|known| known.number.0 == epoch);
         epoch
             .and_then(|epoch| epoch.key.unwrap(sealed, place.as_bytes()).ok())
             .ok_or(KeyError::DoesNotOpen(what))
@@ -159,14 +178,15 @@ impl Keyring {
             return Ok(reference);
         }
         let reference = PersonReference::new(random_bytes()?);
-        let (epoch, sealed) = self.seal(reference.as_bytes(), &person_place(origin))?;
+        let place = person_place(origin.as_str());
+        let (epoch, sealed) = self.seal(reference.as_bytes(), &place)?;
         let row = NewPerson {
             ledger,
             tag,
             epoch,
             sealed,
         };
-        Ok(lock(&self.persons).find_or_add(slot, reference, row, &mut needs.persons))
+        Ok(lock(&self.persons).find_or_add(slot, reference, (row, place), &mut needs.persons))
     }
 
     /// The reference of a person whom the vault knows.
@@ -179,7 +199,12 @@ impl Keyring {
         let Some(row) = self.vault.person(ledger, tag)? else {
             return Ok(None);
         };
-        let reference = self.unseal(row.epoch, &row.sealed, &person_place(origin), "a person")?;
+        let reference = self.unseal(
+            row.epoch,
+            &row.sealed,
+            &person_place(origin.as_str()),
+            "a person",
+        )?;
         PersonReference::from_slice(&reference)
             .map(Some)
             .ok_or(KeyError::DoesNotOpen("a person"))
@@ -220,13 +245,13 @@ impl Keyring {
             epoch: 0,
             sealed: Vec::new(),
         };
-        (row.epoch, row.sealed) =
-            self.seal(numbered.key.expose(), &data_key_place(origin, &row))?;
+        let place = data_key_place(origin.as_str(), row.key_id, row.class, &row.period);
+        (row.epoch, row.sealed) = self.seal(numbered.key.expose(), &place)?;
         let row = NewDataKey {
             person: slot.person,
             row,
         };
-        Ok(lock(&self.keys).find_or_add(slot, numbered, row, &mut needs.keys))
+        Ok(lock(&self.keys).find_or_add(slot, numbered, (row, place), &mut needs.keys))
     }
 
     /// Makes a ledger's system key known; it is never destroyed.
@@ -259,7 +284,7 @@ impl Keyring {
         let key = self.unseal(
             row.epoch,
             &row.sealed,
-            &data_key_place(origin, row),
+            &data_key_place(origin.as_str(), row.key_id, row.class, &row.period),
             "a data key",
         )?;
         DataKey::from_slice(&key)
@@ -271,19 +296,53 @@ impl Keyring {
     pub fn make_durable<'a>(
         &self,
         needs: impl Iterator<Item = &'a Needs> + Clone,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<usize, KeyError> {
         let persons = distinct(needs.clone().flat_map(|needs| &needs.persons));
         let keys = distinct(needs.flat_map(|needs| &needs.keys));
         if persons.is_empty() && keys.is_empty() {
             return Ok(0);
         }
-        self.vault.commit(&VaultChanges {
-            persons: persons.iter().map(|pending| pending.row.clone()).collect(),
-            data_keys: keys.iter().map(|pending| pending.row.clone()).collect(),
-        })?;
+        // What was sealed before a rotation began is sealed anew; one that ends meanwhile refuses the commit.
+        loop {
+            let mut changes = VaultChanges::default();
+            for pending in &persons {
+                let mut row = pending.row.clone();
+                let secret = pending.value.as_bytes();
+                (row.epoch, row.sealed) =
+                    self.current(row.epoch, row.sealed, secret, &pending.place)?;
+                changes.persons.push(row);
+            }
+            for pending in &keys {
+                let mut new = pending.row.clone();
+                let (row, secret) = (&mut new.row, pending.value.key.expose());
+                let sealed = std::mem::take(&mut row.sealed);
+                (row.epoch, row.sealed) =
+                    self.current(row.epoch, sealed, secret, &pending.place)?;
+                changes.data_keys.push(new);
+            }
+            match self.vault.commit(&changes) {
+                Err(StoreError::RetiredEpoch) => {}
+                committed => break committed?,
+            }
+        }
         lock(&self.persons).settle(&persons);
         lock(&self.keys).settle(&keys);
         Ok(persons.len() + keys.len())
+    }
+
+    /// A sealing of the current epoch: the one that there is, or a new one.
+    fn current(
+        &self,
+        epoch: u32,
+        sealed: Vec<u8>,
+        secret: &[u8],
+        place: &str,
+    ) -> Result<(u32, Vec<u8>), RandomError> {
+        let now = self.epochs().last().map(|now| now.number.0);
+        if now == Some(epoch) {
+            return Ok((epoch, sealed));
+        }
+        self.seal(secret, place)
     }
 }
 
@@ -303,7 +362,7 @@ impl<K: Copy + Eq + std::hash::Hash, V: Clone, R> Known<K, V, R> {
         &mut self,
         slot: K,
         value: V,
-        row: R,
+        (row, place): (R, String),
         needs: &mut Vec<Arc<Pending<K, V, R>>>,
     ) -> V {
         if let Some(found) = self.find(&slot, needs) {
@@ -313,6 +372,7 @@ impl<K: Copy + Eq + std::hash::Hash, V: Clone, R> Known<K, V, R> {
             slot,
             value: value.clone(),
             row,
+            place,
             durable: AtomicBool::new(false),
         });
         self.pending.insert(slot, Arc::downgrade(&pending));
@@ -352,16 +412,22 @@ fn distinct<'a, K: Copy + Eq + std::hash::Hash + 'a, V: 'a, R: 'a>(
         .collect()
 }
 
-fn person_place(origin: &Origin) -> String {
+/// What the sealing of a person's reference is bound to.
+pub(super) fn person_place(origin: &str) -> String {
     format!("trailkeep/person/v1\n{origin}")
 }
 
-fn data_key_place(origin: &Origin, row: &DataKeyRow) -> String {
+/// What the sealing of a data key is bound to.
+pub(super) fn data_key_place(
+    origin: &str,
+    key_id: KeyId,
+    class: ClassNumber,
+    period: &str,
+) -> String {
     format!(
-        "trailkeep/data-key/v1\n{origin}\n{:016x}\n{}\n{}",
-        row.key_id.get(),
-        row.class.get(),
-        row.period
+        "trailkeep/data-key/v1\n{origin}\n{:016x}\n{}\n{period}",
+        key_id.get(),
+        class.get()
     )
 }
 

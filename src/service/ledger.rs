@@ -1,6 +1,6 @@
 //! A ledger as the running program knows it: its names, its keys, and its published head.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use ed25519_dalek::SigningKey;
 
@@ -35,6 +35,7 @@ pub struct Ledger {
     pub covers: Covers,
     settings: RwLock<Arc<TenantSettings>>,
     published: RwLock<Arc<Published>>,
+    continued_by: OnceLock<Arc<Ledger>>,
 }
 
 /// The head of a ledger that is on disk: what may leave the process.
@@ -77,8 +78,31 @@ impl Ledger {
             covers,
             settings: RwLock::new(Arc::new(settings)),
             published: RwLock::new(Arc::new(published)),
+            continued_by: OnceLock::new(),
             record,
         }
+    }
+
+    /// Whether a recovery closed it: it takes no entry and signs no head any more.
+    pub fn is_closed(&self) -> bool {
+        self.continued_by.get().is_some()
+    }
+
+    /// The ledger that records what is done with this one: itself, or the one that continues it.
+    pub(super) fn recorder(&self) -> &Ledger {
+        self.continued_by.get().map_or(self, |next| next)
+    }
+
+    /// Says that a recovery closed it, and which ledger goes on.
+    pub(super) fn close_for(&self, next: Arc<Ledger>) {
+        // A second call says the same.
+        let _ = self.continued_by.set(next);
+    }
+
+    /// Its name among those of its tenant, and in paths: the last part of its origin.
+    pub fn name(&self) -> &str {
+        let origin = self.record.origin.as_str();
+        origin.rsplit('/').next().unwrap_or(origin)
     }
 
     /// What is set for the tenant.
@@ -209,7 +233,8 @@ impl LedgerKeys {
         secrets
             .into_iter()
             .map(|(kind, key_id, secret)| {
-                let (epoch, sealed) = keyring.seal(secret, &place(record, kind, key_id))?;
+                let (epoch, sealed) =
+                    keyring.seal(secret, &secret_place(record.origin.as_str(), kind, key_id))?;
                 Ok(LedgerSecretRow {
                     ledger: record.number,
                     kind: kind.to_owned(),
@@ -232,7 +257,7 @@ impl LedgerKeys {
             let secret = keyring.unseal(
                 row.epoch,
                 &row.sealed,
-                &place(record, kind, row.key_id),
+                &secret_place(record.origin.as_str(), kind, row.key_id),
                 "a ledger secret",
             )?;
             let secret: [u8; 32] = secret
@@ -253,10 +278,10 @@ impl LedgerKeys {
     }
 }
 
-fn place(record: &LedgerRecord, kind: &str, key_id: KeyId) -> String {
+/// What the sealing of a secret is bound to.
+pub(super) fn secret_place(origin: &str, kind: &str, key_id: KeyId) -> String {
     format!(
-        "trailkeep/ledger-secret/v1\n{}\n{kind}\n{:016x}",
-        record.origin,
+        "trailkeep/ledger-secret/v1\n{origin}\n{kind}\n{:016x}",
         key_id.get()
     )
 }

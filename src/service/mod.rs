@@ -7,6 +7,7 @@ pub mod access;
 pub mod access_log;
 pub mod api_key;
 pub mod append;
+pub mod backup;
 pub mod classes;
 pub mod clock;
 mod clock_guard;
@@ -28,10 +29,14 @@ pub mod query;
 pub mod read;
 pub mod rebuild_index;
 mod records;
+pub mod restore;
 pub mod retention;
+pub mod rotation;
 pub mod settings;
 pub mod tenant;
 pub mod trigger;
+pub mod vault_copy;
+pub(crate) mod vault_keeper;
 pub mod verify;
 
 use std::collections::HashMap;
@@ -43,6 +48,7 @@ use self::keyring::Keyring;
 use self::ledger::Ledger;
 use crate::ids::TenantName;
 use crate::policy::PolicySet;
+use crate::seal::root::RootKeySource;
 use crate::store::directory::{DataDirectory, DirectoryLock};
 use crate::store::{Index, Ledgers};
 use crate::time::Clock;
@@ -70,11 +76,14 @@ pub struct Engine {
     /// Free space below which nothing but destruction uses the disk.
     pub min_free_bytes: u64,
     tenants: RwLock<HashMap<TenantName, Arc<Ledger>>>,
+    closed: Vec<Arc<Ledger>>,
     newcomers: Newcomers,
     founding: Mutex<()>,
     retention: Mutex<()>,
     destruction: Mutex<()>,
     daily_run_at_ms: AtomicU64,
+    root_key: RootKeySource,
+    keeping: Mutex<()>,
     merger: merging::MergeThread,
     _lock: DirectoryLock,
 }
@@ -93,6 +102,25 @@ impl Engine {
     pub fn open_ledgers(&self) -> Vec<Arc<Ledger>> {
         let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
         tenants.values().cloned().collect()
+    }
+
+    /// Ledgers that a recovery closed: read, exported and verified as before, never signed again.
+    pub fn closed_ledgers(&self) -> &[Arc<Ledger>] {
+        &self.closed
+    }
+
+    /// All ledgers, the closed ones behind the open ones.
+    pub fn all_ledgers(&self) -> Vec<Arc<Ledger>> {
+        let mut all = self.open_ledgers();
+        all.extend(self.closed.iter().cloned());
+        all
+    }
+
+    /// The ledger with this name, open or closed: the last part of its origin.
+    pub fn ledger_named(&self, name: &str) -> Option<Arc<Ledger>> {
+        self.all_ledgers()
+            .into_iter()
+            .find(|ledger| ledger.name() == name)
     }
 
     /// Held while a ledger is begun.
@@ -136,6 +164,11 @@ impl Engine {
 
     fn set_daily_run_at_ms(&self, at_ms: u64) {
         self.daily_run_at_ms.store(at_ms, Ordering::Relaxed);
+    }
+
+    /// Held while the vault is copied, or the epoch keys change. Taken after [`Self::destruction`] where both are.
+    fn keeping(&self) -> MutexGuard<'_, ()> {
+        self.keeping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens a ledger that was begun just now: for the writer first, then for requests.

@@ -3,7 +3,7 @@
 use super::append::{lookup_keys, person_tag};
 use super::keyring::KeyError;
 use super::ledger::LedgerKeys;
-use super::open::{OpenError, open_keys};
+use super::open::{OpenError, open_keys, refuse_a_backup};
 use crate::ids::{LedgerNumber, Seq};
 use crate::ledger::entry::{Entry, EntryKind};
 use crate::ledger::event::Facts;
@@ -21,13 +21,34 @@ pub fn rebuild_index(
     root_key: &RootKeySource,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<u64, OpenError> {
+    refuse_a_backup(directory)?;
+    Ok(rebuild(directory, root_key, progress)?.events)
+}
+
+/// What was found of the events.
+pub(super) struct Counts {
+    /// Events whose text opens.
+    pub(super) events: u64,
+    /// Events whose key the vault has not.
+    pub(super) keys_missing: u64,
+}
+
+/// The same, with more to say.
+pub(super) fn rebuild(
+    directory: &DataDirectory,
+    root_key: &RootKeySource,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Counts, OpenError> {
     let _lock = directory.lock()?;
     let (keyring, id) = open_keys(directory, root_key)?;
     let ledgers = Ledgers::open(&directory.ledger_db(), &id)?;
     set_aside(directory)?;
     Index::create(&directory.index_db(), &id)?;
     let index = Index::open(&directory.index_db(), &id, &ledgers)?;
-    let mut events = 0;
+    let mut counts = Counts {
+        events: 0,
+        keys_missing: 0,
+    };
     for record in ledgers.ledgers()? {
         let size = ledgers
             .checkpoint(record.number)?
@@ -35,8 +56,9 @@ pub fn rebuild_index(
         let keys = LedgerKeys::load(&keyring, &record)?;
         for start in (0..size).step_by(ENTRIES_PER_STEP as usize) {
             let end = size.min(start + ENTRIES_PER_STEP);
-            let rows = derive_rows(&ledgers, &keyring, &record, &keys, start..end)?;
-            events += rows.len() as u64;
+            let (rows, missing) = derive_rows(&ledgers, &keyring, &record, &keys, start..end)?;
+            counts.events += rows.len() as u64;
+            counts.keys_missing += missing;
             ledgers.put_active(record.number, &rows)?;
             index.add(record.number, rows.into_iter());
             merge_what_is_full(&index, &ledgers)?;
@@ -45,8 +67,11 @@ pub fn rebuild_index(
     }
     index.close()?;
     ledgers.close()?;
-    Ok(events)
+    Ok(counts)
 }
+
+/// Seqs with their look-up keys.
+type DerivedRows = Vec<(Seq, Vec<crate::ids::LookupKey>)>;
 
 fn derive_rows(
     ledgers: &Ledgers,
@@ -54,10 +79,10 @@ fn derive_rows(
     record: &LedgerRecord,
     keys: &LedgerKeys,
     range: std::ops::Range<u64>,
-) -> Result<Vec<(Seq, Vec<crate::ids::LookupKey>)>, OpenError> {
+) -> Result<(DerivedRows, u64), OpenError> {
     let entries = ledgers.entries(record.number, range.clone())?;
     let payloads = ledgers.payload_rows(record.number, range)?;
-    let mut rows = Vec::new();
+    let (mut rows, mut keys_missing) = (Vec::new(), 0);
     for (seq, payload) in payloads {
         let entry = entries
             .iter()
@@ -91,10 +116,11 @@ fn derive_rows(
         match derived {
             Ok(keys) => rows.push((seq, keys)),
             Err(KeyError::Store(error)) => return Err(error.into()),
+            Err(KeyError::Missing(_)) => keys_missing += 1,
             Err(_) => {}
         }
     }
-    Ok(rows)
+    Ok((rows, keys_missing))
 }
 
 fn merge_what_is_full(index: &Index, ledgers: &Ledgers) -> Result<(), StoreError> {

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::keyring::{KeyError, Keyring};
-use crate::ids::{LedgerNumber, Origin};
-use crate::store::{LedgerRecord, SealedRecordRow};
+use crate::ids::LedgerNumber;
+use crate::store::{LedgerRecord, SealedRecordRow, StoreError};
 
 /// A kind of record.
 pub(super) trait Record: Serialize + DeserializeOwned {
@@ -22,15 +22,31 @@ pub(super) fn put<R: Record>(
     id: &str,
     record: &R,
 ) -> Result<(), KeyError> {
-    let row = seal(keyring, ledger.number, &ledger.origin, id, record)?;
-    Ok(keyring.vault().put_record(&row)?)
+    put_at(keyring, ledger.number, ledger.origin.as_str(), id, record)
+}
+
+fn put_at<R: Record>(
+    keyring: &Keyring,
+    ledger: LedgerNumber,
+    origin: &str,
+    id: &str,
+    record: &R,
+) -> Result<(), KeyError> {
+    // A rotation that ends between the sealing and the writing refuses the row.
+    loop {
+        let row = seal(keyring, ledger, origin, id, record)?;
+        match keyring.vault().put_record(&row) {
+            Err(StoreError::RetiredEpoch) => {}
+            put => return Ok(put?),
+        }
+    }
 }
 
 /// The row that holds a record.
 pub(super) fn seal<R: Record>(
     keyring: &Keyring,
     ledger: LedgerNumber,
-    origin: &Origin,
+    origin: &str,
     id: &str,
     record: &R,
 ) -> Result<SealedRecordRow, KeyError> {
@@ -50,10 +66,18 @@ pub(super) fn all<R: Record>(
     keyring: &Keyring,
     ledger: &LedgerRecord,
 ) -> Result<Vec<(String, R)>, KeyError> {
-    let rows = keyring.vault().records(R::KIND, ledger.number)?;
+    opened(keyring, ledger.number, ledger.origin.as_str())
+}
+
+fn opened<R: Record>(
+    keyring: &Keyring,
+    ledger: LedgerNumber,
+    origin: &str,
+) -> Result<Vec<(String, R)>, KeyError> {
+    let rows = keyring.vault().records(R::KIND, ledger)?;
     rows.into_iter()
         .map(|row| {
-            let place = place(R::KIND, &ledger.origin, &row.id);
+            let place = place(R::KIND, origin, &row.id);
             let text = keyring.unseal(row.epoch, &row.sealed, &place, R::WHAT)?;
             let record =
                 serde_json::from_slice(&text).map_err(|_| KeyError::DoesNotOpen(R::WHAT))?;
@@ -65,12 +89,31 @@ pub(super) fn all<R: Record>(
 /// Opens every record of a ledger in its place, of whatever kind; the first that does not open is the error.
 pub(super) fn check_all(keyring: &Keyring, ledger: &LedgerRecord) -> Result<(), KeyError> {
     for row in keyring.vault().records_of(ledger.number)? {
-        let place = place(&row.kind, &ledger.origin, &row.id);
+        let place = place(&row.kind, ledger.origin.as_str(), &row.id);
         keyring.unseal(row.epoch, &row.sealed, &place, "a record of a ledger")?;
     }
     Ok(())
 }
 
-fn place(kind: &str, origin: &Origin, id: &str) -> String {
+/// What the sealing of a record is bound to. Records of no ledger have no origin.
+pub(super) fn place(kind: &str, origin: &str, id: &str) -> String {
     format!("trailkeep/{kind}/v1\n{origin}\n{id}")
+}
+
+/// Stands for "no ledger": records of the whole data directory.
+const NO_LEDGER: LedgerNumber = LedgerNumber::new(0);
+
+/// Keeps a record of the whole data directory, in the place of an earlier one with its id.
+pub(super) fn put_own<R: Record>(keyring: &Keyring, id: &str, record: &R) -> Result<(), KeyError> {
+    put_at(keyring, NO_LEDGER, "", id, record)
+}
+
+/// All records of the whole data directory of a kind, with their ids.
+pub(super) fn all_own<R: Record>(keyring: &Keyring) -> Result<Vec<(String, R)>, KeyError> {
+    opened(keyring, NO_LEDGER, "")
+}
+
+/// Forgets a record of the whole data directory, if it is there.
+pub(super) fn remove_own<R: Record>(keyring: &Keyring, id: &str) -> Result<(), KeyError> {
+    Ok(keyring.vault().delete_record(R::KIND, NO_LEDGER, id)?)
 }

@@ -87,6 +87,15 @@ pub(super) fn load(keyring: &Keyring, ledger: &LedgerRecord) -> Result<TenantSet
     }
 }
 
+/// Gives a ledger that continues another one the settings of that.
+pub(super) fn keep_for(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+    settings: &TenantSettings,
+) -> Result<(), KeyError> {
+    records::put(keyring, ledger, ROW_ID, settings)
+}
+
 /// Gives a new ledger its settings.
 pub(super) fn begin(keyring: &Keyring, ledger: &LedgerRecord) -> Result<TenantSettings, KeyError> {
     let settings = TenantSettings::default();

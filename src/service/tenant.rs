@@ -48,6 +48,8 @@ pub struct ListedTenant {
     pub strict: bool,
     /// Regimes of events that name none.
     pub default_regimes: Vec<String>,
+    /// Names of its ledgers that a recovery closed, for `--ledger`.
+    pub closed_ledgers: Vec<String>,
 }
 
 /// Why a tenant was not made.
@@ -83,7 +85,13 @@ pub fn create(
     // One at a time: a name and a number are looked up before they are taken.
     let _one = engine.founding();
     let ledgers = engine.ledgers.ledgers()?;
-    if ledgers.iter().any(|record| record.tenant == *name) {
+    // The vault also knows those that an older ledger.db does not.
+    let lost = engine.keyring.vault().ledgers()?;
+    if ledgers
+        .iter()
+        .chain(&lost)
+        .any(|record| record.tenant == *name)
+    {
         return Err(TenantError::Exists(name.clone()));
     }
     let known = ledgers.iter().map(|record| record.number);
@@ -103,7 +111,14 @@ pub fn create(
         .map_err(|error| TenantError::Record(Box::new(error)))?;
     let first_key = FirstKey::new(by)?;
     let (keyring, clock) = (&engine.keyring, &engine.clock);
-    let state = found(keyring, &engine.ledgers, record, &first_key, clock)?;
+    let state = found(
+        keyring,
+        &engine.ledgers,
+        record,
+        Some(&first_key),
+        clock,
+        None,
+    )?;
     let verifier = state.ledger.verifier.clone();
     let origin = state.ledger.record.origin.clone();
     engine.add_ledger(state);
@@ -120,14 +135,16 @@ pub fn list(engine: &Engine) -> Vec<ListedTenant> {
     let mut tenants: Vec<ListedTenant> = engine
         .open_ledgers()
         .iter()
-        .map(|ledger| listed(ledger))
+        .map(|ledger| listed(engine, ledger))
         .collect();
     tenants.sort_by(|one, other| one.tenant.cmp(&other.tenant));
     tenants
 }
 
 /// One tenant as it is listed.
-pub fn listed(ledger: &Ledger) -> ListedTenant {
+pub fn listed(engine: &Engine, ledger: &Ledger) -> ListedTenant {
+    let closed = engine.closed_ledgers().iter();
+    let closed = closed.filter(|closed| closed.record.tenant == ledger.record.tenant);
     let settings = ledger.settings();
     let closed_at = settings.closed_at_ms.map(UnixMillis::new);
     ListedTenant {
@@ -140,5 +157,6 @@ pub fn listed(ledger: &Ledger) -> ListedTenant {
         read_audit: settings.read_audit,
         strict: settings.strict,
         default_regimes: settings.default_regimes.clone(),
+        closed_ledgers: closed.map(|closed| closed.name().to_owned()).collect(),
     }
 }

@@ -65,6 +65,16 @@ impl DataDirectory {
             .any(|path| path.exists())
     }
 
+    /// What a backup says of itself; no data directory has it.
+    pub fn backup_json(&self) -> PathBuf {
+        self.path.join("backup.json")
+    }
+
+    /// Whether this is a backup.
+    pub fn is_backup(&self) -> bool {
+        self.backup_json().exists()
+    }
+
     /// Makes the directory, for its owner alone, and syncs its parent.
     pub fn create(&self) -> Result<(), StoreError> {
         if !self.path.exists() {
@@ -137,7 +147,8 @@ pub(super) fn io_error(path: &Path, error: std::io::Error) -> StoreError {
     }
 }
 
-fn sync_directory(path: &Path) -> Result<(), StoreError> {
+/// Makes the names in a directory survive a crash.
+pub fn sync_directory(path: &Path) -> Result<(), StoreError> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
         .map_err(|error| io_error(path, error))

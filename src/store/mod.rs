@@ -5,15 +5,19 @@
 //! the reasons for the files and their settings.
 
 pub mod directory;
+pub mod files;
 mod sqlite;
 
 use std::path::PathBuf;
 
 pub use sqlite::index::{Index, MergeStep};
-pub use sqlite::ledgers::{EventRow, ExpiryRow, Ledgers, Mark, OpenJob, StoredCheckpoint};
+pub use sqlite::ledgers::{
+    Copied, EventRow, ExpiryRow, Head, Ledgers, Mark, OpenJob, StoredCheckpoint,
+};
 pub use sqlite::vault::{
-    ApiKeyRow, DataKeyRow, LedgerSecretRow, NewDataKey, NewPerson, PersonRow, SealedRecordRow,
-    Vault, VaultChanges, Watermark,
+    ApiKeyRow, CopyState, DataKeyRow, LedgerSecretRow, NewDataKey, NewPerson, PersonRow, Resealed,
+    SealedPlace, SealedRecordRow, SealedRow, SealedTable, Vault, VaultChanges, VaultLook,
+    Watermark,
 };
 
 use crate::ids::{ClassNumber, LedgerNumber, LookupKey, Origin, PersonReference, Seq, TenantName};
@@ -22,7 +26,7 @@ use crate::ledger::tile::TileCoordinate;
 use crate::time::UnixMillis;
 
 /// A ledger as the store knows it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerRecord {
     /// Its number in this directory.
     pub number: LedgerNumber,
@@ -250,6 +254,9 @@ pub enum StoreError {
         /// What stands in the file.
         found: u64,
     },
+    /// A row was sealed before a rotation ended its epoch. Nothing was written; seal it again.
+    #[error("a rotation of the vault ended meanwhile: nothing of this was written; try again")]
+    RetiredEpoch,
     /// SQLite said no. After a commit the outcome is unknown.
     #[error("{file}: {error}")]
     Sqlite {

@@ -24,6 +24,7 @@ pub(super) async fn show_bundles(path: &Path) -> anyhow::Result<()> {
         },
         url: None,
         tenant: crate::service::DEFAULT_TENANT.to_owned(),
+        ledger: None,
         purpose: None,
         token: None,
     };

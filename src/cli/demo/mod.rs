@@ -121,6 +121,7 @@ async fn write_events(
         },
         url: Some(url),
         tenant: crate::service::DEFAULT_TENANT.to_owned(),
+        ledger: None,
         purpose: None,
         token: Some(made.token.to_string()),
     })?;

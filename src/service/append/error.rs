@@ -68,6 +68,11 @@ pub enum AppendError {
     /// The tenant takes no more events.
     #[error("the tenant was closed and takes no more events: nothing was written")]
     TenantClosed,
+    /// A recovery closed the ledger.
+    #[error(
+        "this ledger was closed by a recovery and another one goes on: leave `Trailkeep-Ledger` out; nothing was written"
+    )]
+    LedgerClosed,
     /// The writer has stopped.
     #[error(
         "the server is stopping or its writer has failed; nothing was written: send it again later"

@@ -8,6 +8,7 @@ mod extension;
 mod incoming;
 mod prepare;
 mod queue;
+mod system;
 mod thread;
 mod writer;
 
@@ -16,6 +17,7 @@ pub(super) use error::Refusal;
 pub(super) use extension::{Extended, Extension};
 pub use incoming::Incoming;
 pub(super) use prepare::{lookup_keys, person_tag, prepare_statement, prepare_system};
+pub(super) use system::{append_read, append_statement, append_statements, append_system};
 pub use thread::{StoppedBadly, WriterThread};
 pub(super) use writer::{LedgerState, Newcomers, Writer};
 
@@ -167,87 +169,6 @@ pub async fn append(
     Err(AppendError::Busy)
 }
 
-/// Appends a system event, and waits for it; not to be called on the event loop. Gives its seq.
-pub(super) fn append_system(
-    writer: &WriterThread,
-    ledger: &Ledger,
-    sections: &[(&str, &[u8])],
-) -> Result<Seq, AppendError> {
-    let system = prepare_system(&ledger.record.origin, &ledger.system_key, sections)?;
-    append_prepared(writer, ledger, system)
-}
-
-/// Appends a system event that states something for other entries.
-pub(super) fn append_statement(
-    writer: &WriterThread,
-    ledger: &Ledger,
-    sections: &[(&str, &[u8])],
-    states: Statement,
-) -> Result<Seq, AppendError> {
-    let system = prepare_system(&ledger.record.origin, &ledger.system_key, sections)?;
-    let states = Some(states);
-    append_prepared(writer, ledger, PreparedEvent { states, ..system })
-}
-
-/// Appends statements together, all or none, recorded at a moment or later. Gives the seq of the first.
-pub(super) fn append_statements(
-    writer: &WriterThread,
-    ledger: &Ledger,
-    statements: Vec<PreparedEvent>,
-    from: UnixMillis,
-) -> Result<Seq, AppendError> {
-    append_all(writer, ledger, statements, from..EVER.end)
-}
-
-/// Appends the system event of a read, with the persons whose events it showed.
-pub(super) fn append_read(
-    writer: &WriterThread,
-    ledger: &Ledger,
-    sections: &[(&str, &[u8])],
-    shown_persons: Vec<PersonReference>,
-) -> Result<Seq, AppendError> {
-    let system = prepare_system(&ledger.record.origin, &ledger.system_key, sections)?;
-    let read = PreparedEvent {
-        shown_persons,
-        ..system
-    };
-    append_prepared(writer, ledger, read)
-}
-
-fn append_prepared(
-    writer: &WriterThread,
-    ledger: &Ledger,
-    event: PreparedEvent,
-) -> Result<Seq, AppendError> {
-    append_all(writer, ledger, vec![event], EVER)
-}
-
-fn append_all(
-    writer: &WriterThread,
-    ledger: &Ledger,
-    events: Vec<PreparedEvent>,
-    recorded_within: Range<UnixMillis>,
-) -> Result<Seq, AppendError> {
-    let submission = Submission {
-        ledger: ledger.record.number,
-        events,
-        needs: Needs::default(),
-        looked_up_below: Seq::new(0),
-        recorded_within,
-    };
-    let answer = writer.push(submission)?;
-    let accepted = answer
-        .blocking_recv()
-        .unwrap_or(Err(Refusal::OutcomeUnknown))?;
-    let entry = accepted
-        .entries
-        .first()
-        .and_then(|bytes| Entry::decode(bytes).ok());
-    entry
-        .map(|entry| entry.seq)
-        .ok_or(AppendError::OutcomeUnknown)
-}
-
 type Answer = tokio::sync::oneshot::Receiver<Result<Accepted, Refusal>>;
 
 /// Looks the ids up, seals what is new and queues it. Gives where the answer will come, if anything is
@@ -257,6 +178,9 @@ fn submit(
     ledger: &Ledger,
     events: &[Incoming],
 ) -> Result<(Option<Answer>, Vec<Recorded>), AppendError> {
+    if ledger.is_closed() {
+        return Err(AppendError::LedgerClosed);
+    }
     let looked_up_below = engine.index.merged_end(ledger.record.number);
     let recorded = find_recorded(engine, ledger, events)?;
     // Recorded time does not step back, whatever the clock does.

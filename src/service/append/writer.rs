@@ -17,7 +17,7 @@ use crate::ledger::tile::EdgeTiles;
 use crate::seal::payload::key_ids;
 use crate::service::clock_guard::ClockGuard;
 use crate::service::failpoint::FailPoint;
-use crate::service::keyring::{Destroyed, Keyring};
+use crate::service::keyring::{Destroyed, KeyError, Keyring};
 use crate::service::ledger::{Ledger, Published};
 use crate::store::directory::free_bytes;
 use crate::store::{ExpiryRow, Index, LedgerBatch, Ledgers, Statement, StoreError, Watermark};
@@ -362,13 +362,22 @@ fn refuse(batch: Vec<Waiting>, refusal: impl Fn() -> Refusal) {
     }
 }
 
-/// Refuses a batch whose keys could not be written. A full disk wrote nothing; after anything else the
-/// outcome is unknown.
-fn give_up(batch: Vec<Waiting>, error: StoreError) -> Result<(), StoreError> {
-    if error.is_full() {
-        refuse(batch, || Refusal::Full);
-        return Ok(());
+/// Refuses a batch whose keys could not be written. A full disk wrote nothing, nor did a key that could not be
+/// sealed; after anything else the outcome is unknown.
+fn give_up(batch: Vec<Waiting>, error: KeyError) -> Result<(), StoreError> {
+    match error {
+        KeyError::Store(error) if !error.is_full() => {
+            refuse(batch, || Refusal::OutcomeUnknown);
+            Err(error)
+        }
+        KeyError::Store(_) => {
+            refuse(batch, || Refusal::Full);
+            Ok(())
+        }
+        error => {
+            tracing::error!(%error, "the keys of a batch could not be sealed");
+            refuse(batch, || Refusal::Busy);
+            Ok(())
+        }
     }
-    refuse(batch, || Refusal::OutcomeUnknown);
-    Err(error)
 }

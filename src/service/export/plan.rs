@@ -131,14 +131,23 @@ pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<
     };
     let export_seq = record(engine, ledger, &request, &seqs)?;
     let recorded = covered_time(engine, ledger, &request.scope, end)?;
+    // A closed ledger takes no entry: the one that continues it has the export's, and the genesis stands in.
+    let (export_seq, exported_at) = if ledger.is_closed() {
+        (Seq::new(0), engine.clock.wall())
+    } else {
+        (
+            export_seq,
+            entry_at(engine, ledger, export_seq)?.recorded_at,
+        )
+    };
     Ok(Plan {
+        request,
         recipients,
         older,
         seqs,
         recorded,
         export_seq,
-        exported_at: entry_at(engine, ledger, export_seq)?.recorded_at,
-        request,
+        exported_at,
     })
 }
 
@@ -249,15 +258,18 @@ fn record(
     request: &ExportRequest,
     seqs: &Seqs,
 ) -> Result<Seq, ExportError> {
-    let section = json!({
+    let mut section = json!({
         "by": request.asked_by,
         "proof": seqs.proof(),
         "filters": names_of_filters(request),
         "entries": seqs.count(),
         "redacted_sections": request.redact,
         "recipients": request.recipients.len(),
-    })
-    .to_string();
+    });
+    if ledger.is_closed() {
+        section["ledger"] = json!(ledger.record.origin.as_str());
+    }
+    let section = section.to_string();
     let sections: [(&str, &[u8]); 2] = [
         ("action", b"\"trailkeep.export\""),
         ("export", section.as_bytes()),
@@ -289,7 +301,13 @@ fn covered_time(
     let Scope::Time { from, to } = *scope else {
         return Ok(Recorded::default());
     };
-    let after = entry_at(engine, ledger, end)?.recorded_at;
+    let is_end = ledger.is_closed() && end.get() == ledger.published().head.size;
+    // Nothing comes after the last entry of a closed ledger, and so nothing proves when that was over.
+    let after = if is_end {
+        UnixMillis::new(0)
+    } else {
+        entry_at(engine, ledger, end)?.recorded_at
+    };
     Ok(Recorded {
         from: from.map(|moment| moment.to_string()),
         to: to

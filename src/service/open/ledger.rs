@@ -43,14 +43,14 @@ pub(super) fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<Ledger
     }
     let verifier = VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
     check_signed_head(&head, &verifier).map_err(|error| damaged(error.to_string()))?;
-    let edge =
-        read_edge(files, record.number, head.size).map_err(|error| damaged(error.to_string()))?;
+    let edge = read_edge(&files.ledgers, record.number, head.size)
+        .map_err(|error| damaged(error.to_string()))?;
     if edge.root() != head.root {
         return Err(damaged(
             "its entries and tiles do not lead to the checkpoint's root".to_owned(),
         ));
     }
-    if root_at(files, record.number, mark.size, &edge)
+    if root_at(&files.ledgers, record.number, mark.size, &edge)
         .map_err(|error| damaged(error.to_string()))?
         != mark.root
     {
@@ -189,21 +189,15 @@ fn read_chain_head(files: &Files, ledger: LedgerNumber, size: u64) -> Result<Cha
 
 /// The right edge of the tree: of leaves from the last entries, of higher levels from the full tiles below.
 pub(in crate::service) fn read_edge(
-    files: &Files,
+    ledgers: &Ledgers,
     ledger: LedgerNumber,
     size: u64,
 ) -> Result<EdgeTiles, ReadTileError> {
-    EdgeTiles::restore(
-        size,
-        &DerivedTiles {
-            ledgers: &files.ledgers,
-            ledger,
-        },
-    )
+    EdgeTiles::restore(size, &DerivedTiles { ledgers, ledger })
 }
 
 fn root_at(
-    files: &Files,
+    ledgers: &Ledgers,
     ledger: LedgerNumber,
     size: u64,
     edge: &EdgeTiles,
@@ -211,7 +205,7 @@ fn root_at(
     if size == edge.size() {
         return Ok(edge.root());
     }
-    Ok(read_edge(files, ledger, size)?.root())
+    Ok(read_edge(ledgers, ledger, size)?.root())
 }
 
 /// Partial tiles, derived from what is below them.

@@ -9,16 +9,19 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 
-use crate::ids::TenantName;
+use crate::ids::{LedgerNumber, TenantName};
 use crate::seal::epoch::{self, DirectoryId, EpochFileError};
 use crate::seal::root::{RootKeyError, RootKeySource};
 use crate::service::Engine;
-use crate::service::append::{AppendError, Newcomers, Writer, WriterThread, append_system};
+use crate::service::append::{
+    AppendError, LedgerState, Newcomers, Writer, WriterThread, append_system,
+};
 use crate::service::clock_guard::ClockGuard;
 use crate::service::keyring::{KeyError, Keyring};
 use crate::service::ledger::{Ledger, LedgerKeys};
 use crate::service::merging::MergeThread;
 use crate::service::policies::{self, PoliciesError};
+use crate::service::restore;
 use crate::service::retention::daily::finish_open;
 use crate::store::directory::{DataDirectory, DirectoryLock};
 use crate::store::{Index, LedgerRecord, Ledgers, StoreError, Vault};
@@ -26,6 +29,7 @@ use crate::time::{Clock, UnixMillis};
 
 pub use self::ledger::check_signed_head;
 use self::ledger::open_ledger;
+pub(super) use self::ledger::read_edge;
 
 /// Free space below which appends stop, unless set otherwise.
 pub const MIN_FREE_BYTES_DEFAULT: u64 = 256 << 20;
@@ -51,7 +55,8 @@ pub enum OpenError {
     /// The ledger is older than what the vault saw.
     #[error(
         "the ledger {origin} was rolled back: ledger.db has {found} entries, the vault saw {seen}; put the newest ledger.db back. \
-         Nothing that was acknowledged may be forgotten, so the server does not go on from an older state"
+         Nothing that was acknowledged may be forgotten, so the server does not go on from an older state; if there is no \
+         newer one, `trailkeep restore --continue` closes this ledger and begins the next"
     )]
     RolledBack {
         /// Which ledger.
@@ -81,6 +86,12 @@ pub enum OpenError {
         /// What is wrong.
         what: String,
     },
+    /// The directory is a backup.
+    #[error(
+        "{path} is a backup: it is verified (`trailkeep verify --dir`) and restored (`trailkeep restore --from`), nothing else",
+        path = .0.display()
+    )]
+    Backup(PathBuf),
     /// The confirmation of the clock could not be recorded.
     #[error("the confirmation of the clock could not be recorded: {0}")]
     ClockConfirmation(Box<AppendError>),
@@ -125,12 +136,15 @@ pub struct Files {
     pub keyring: Arc<Keyring>,
     /// Kept while the files are open.
     pub lock: DirectoryLock,
+    /// Where the root key comes from: rotations ask again.
+    pub root_key: RootKeySource,
 }
 
 impl Files {
     /// Takes the lock and opens the files.
     pub fn open(directory: DataDirectory, root_key: &RootKeySource) -> Result<Self, OpenError> {
         let lock = directory.lock()?;
+        refuse_a_backup(&directory)?;
         let (keyring, id) = open_keys(&directory, root_key)?;
         let ledgers = Arc::new(Ledgers::open(&directory.ledger_db(), &id)?);
         let index = Arc::new(Index::open(&directory.index_db(), &id, &ledgers)?);
@@ -140,6 +154,7 @@ impl Files {
             index,
             keyring: Arc::new(keyring),
             lock,
+            root_key: root_key.clone(),
         })
     }
 
@@ -161,27 +176,19 @@ impl Files {
         let own = self.directory.path().join("policies");
         let policy_directory = policy_directory.or_else(|| own.is_dir().then_some(own));
         let policies = Arc::new(policies::load(policy_directory.as_deref())?);
-        let mut last_seen = None;
-        let mut states = HashMap::new();
-        let mut tenants = HashMap::new();
-        for record in self.ledgers.ledgers()? {
-            let state = open_ledger(&self, &record)?;
-            let watermark = self.keyring.vault().watermark(record.number)?;
-            let seen = watermark
-                .map(|mark| mark.seen_at)
-                .into_iter()
-                .chain([state.chain.last_recorded_at])
-                .max();
-            last_seen = last_seen.max(seen);
-            tenants.insert(record.tenant.clone(), Arc::clone(&state.ledger));
-            states.insert(record.number, state);
-        }
+        let OpenLedgers {
+            states,
+            tenants,
+            closed,
+            last_seen,
+        } = self.open_ledgers()?;
         let Self {
             directory,
             ledgers,
             index,
             keyring,
             lock,
+            root_key,
         } = self;
         let newcomers = Newcomers::default();
         let writer = Writer {
@@ -212,11 +219,14 @@ impl Files {
             exports: crate::service::exports::Exports::default(),
             min_free_bytes,
             tenants: RwLock::new(tenants),
+            closed,
             newcomers,
             founding: Mutex::new(()),
             retention: Mutex::new(()),
             destruction: Mutex::new(()),
             daily_run_at_ms: AtomicU64::new(0),
+            root_key,
+            keeping: Mutex::new(()),
             merger,
             _lock: lock,
         };
@@ -228,6 +238,58 @@ impl Files {
         }
         Ok(engine)
     }
+
+    /// Opens every ledger: those that go on, and those that a recovery closed.
+    fn open_ledgers(&self) -> Result<OpenLedgers, OpenError> {
+        let mut last_seen = None;
+        let mut states = HashMap::new();
+        let mut tenants = HashMap::new();
+        let mut closed = Vec::new();
+        for record in self.ledgers.ledgers()? {
+            let state = open_ledger(self, &record)?;
+            if let Some(end) = restore::closed_at(&self.keyring, &record)? {
+                end.check(&state.ledger.published().head)
+                    .map_err(|what| OpenError::Damaged {
+                        origin: record.origin.to_string(),
+                        what: what.to_owned(),
+                    })?;
+                closed.push(state.ledger);
+                continue;
+            }
+            let watermark = self.keyring.vault().watermark(record.number)?;
+            let seen = watermark
+                .map(|mark| mark.seen_at)
+                .into_iter()
+                .chain([state.chain.last_recorded_at])
+                .max();
+            last_seen = last_seen.max(seen);
+            tenants.insert(record.tenant.clone(), Arc::clone(&state.ledger));
+            states.insert(record.number, state);
+        }
+        for ledger in &closed {
+            let next: Option<&Arc<Ledger>> = tenants.get(&ledger.record.tenant);
+            let next = next.ok_or_else(|| OpenError::Damaged {
+                origin: ledger.record.origin.to_string(),
+                what: "it was closed, and no ledger continues it".to_owned(),
+            })?;
+            ledger.close_for(Arc::clone(next));
+        }
+        Ok(OpenLedgers {
+            states,
+            tenants,
+            closed,
+            last_seen,
+        })
+    }
+}
+
+/// The ledgers of a directory, checked.
+struct OpenLedgers {
+    states: HashMap<LedgerNumber, LedgerState>,
+    tenants: HashMap<TenantName, Arc<Ledger>>,
+    closed: Vec<Arc<Ledger>>,
+    /// When the newest of them was last seen to grow.
+    last_seen: Option<UnixMillis>,
 }
 
 /// Every ledger says that its clock was confirmed, and what time it was before.
@@ -249,6 +311,14 @@ fn record_confirmation(
         ];
         let recorded = append_system(writer, ledger, &sections);
         recorded.map_err(|error| OpenError::ClockConfirmation(Box::new(error)))?;
+    }
+    Ok(())
+}
+
+/// A backup that took events would be a second ledger of the same name.
+pub(super) fn refuse_a_backup(directory: &DataDirectory) -> Result<(), OpenError> {
+    if directory.is_backup() {
+        return Err(OpenError::Backup(directory.path().to_owned()));
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ use crate::service::Engine;
 use crate::service::classes::Class;
 use crate::service::failpoint::FailPoint;
 use crate::service::ledger::Ledger;
+use crate::service::rotation;
 use crate::store::StoreError;
 use crate::time::UnixMillis;
 
@@ -181,6 +182,8 @@ fn destroy(
         destroy_keys(engine, ledger, *class, *period)?;
     }
     forget_persons(engine, ledger, &persons, &mut done)?;
+    // The job is still open: a crash before this comes back to it.
+    rotation::set_due(engine)?;
     FailPoint::KeysDestroyed.reach();
     if !done.step(|| scrub(engine))? {
         done.scrub_pending = true;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{RetentionError, RunReport, resume, run};
 use crate::service::Engine;
 use crate::service::records::{self, Record};
+use crate::service::restore;
 use crate::time::UnixMillis;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -35,6 +36,9 @@ fn last_slot(now: UnixMillis, hour: u8) -> UnixMillis {
 
 /// Runs if the hour has come since the last run; what a reader kept from being finished is finished, too.
 pub fn run_if_due(engine: &Engine, hour: u8) -> Result<Vec<RunReport>, RetentionError> {
+    if restore::is_destruction_paused(engine)?.is_some() {
+        return Ok(Vec::new());
+    }
     let now = engine.clock.wall();
     let slot = last_slot(now, hour);
     if engine.daily_run_at_ms() >= slot.get() {
@@ -60,6 +64,9 @@ pub fn run_if_due(engine: &Engine, hour: u8) -> Result<Vec<RunReport>, Retention
 
 /// Takes up what is open, unless somebody is at it.
 pub fn finish_open(engine: &Engine) -> Result<(), RetentionError> {
+    if restore::is_destruction_paused(engine)?.is_some() {
+        return Ok(());
+    }
     for ledger in engine.open_ledgers() {
         if engine.ledgers.open_jobs(ledger.record.number)?.is_empty() {
             continue;

@@ -25,10 +25,12 @@ use super::hold::{self, Hold, HoldError, Holds, NewHold};
 use super::keyring::KeyError;
 use super::ledger::Ledger;
 use super::read::ReadError;
+use super::{restore, rotation};
 use crate::ids::{ClassNumber, Seq};
 use crate::seal::payload::EVENT_NONCE_BYTES;
 use crate::seal::secret::{RandomError, random_bytes};
 use crate::store::{CoverCause, Statement, StoreError};
+use crate::time::UnixMillis;
 
 pub(super) use carry_out::resume;
 pub use carry_out::{Job, JobDone};
@@ -47,6 +49,11 @@ pub enum RetentionError {
         "retention class {0} names policies that the ledger does not state: run `trailkeep verify`"
     )]
     Class(u16),
+    /// The directory was restored, and nobody has reviewed the holds.
+    #[error(
+        "nothing is destroyed since {0}: {1}. Review the holds, then `trailkeep retention resume --reviewed-holds`"
+    )]
+    Paused(UnixMillis, String),
     /// An event could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -97,6 +104,10 @@ impl RunReport {
 /// Destroys what is due in a ledger. Run twice, the second time changes nothing.
 pub fn run(engine: &Engine, ledger: &Ledger, by: &str) -> Result<RunReport, RetentionError> {
     let _alone = engine.destruction();
+    if let Some(paused) = restore::is_destruction_paused(engine)? {
+        let since = UnixMillis::new(paused.since_ms);
+        return Err(RetentionError::Paused(since, paused.reason));
+    }
     let mut report = RunReport {
         tenant: ledger.record.tenant.to_string(),
         ..RunReport::default()
@@ -113,6 +124,7 @@ pub fn run(engine: &Engine, ledger: &Ledger, by: &str) -> Result<RunReport, Rete
         report.add(done);
     }
     if keys::destroy_idle_keys(engine, ledger, &due)? {
+        rotation::set_due(engine)?;
         report.scrub_pending |= !carry_out::scrub(engine)?;
     }
     hold::forget_lifted(engine, ledger)?;

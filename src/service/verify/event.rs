@@ -120,10 +120,9 @@ impl<'a> Walk<'a> {
             progress(end, self.size);
         }
         // Every row that should be there was found above; one more in the count is one that nothing justifies.
-        let stored = self
-            .subject
-            .index
-            .count_rows(self.record.number, Seq::new(self.size))?;
+        let index = self.subject.index;
+        let stored = index.map(|index| index.count_rows(self.record.number, Seq::new(self.size)));
+        let stored = stored.transpose()?;
         if total.statements != self.statements.len() {
             let detail = format!(
                 "{} statements stand in the table, {} in the ledger",
@@ -145,7 +144,12 @@ impl<'a> Walk<'a> {
         // Rows of events whose text does not open can't be judged, and those events are findings already.
         let whole = total.intact + total.expired + total.erased == total.events;
         // While a job is under way, rows of events that go are on their way out.
-        if self.keys.is_some() && whole && is_quiet && stored != total.index_rows {
+        if let Some(stored) = stored
+            && self.keys.is_some()
+            && whole
+            && is_quiet
+            && stored != total.index_rows
+        {
             let detail = format!(
                 "the index holds {stored} rows where the events give {}",
                 total.index_rows
@@ -385,17 +389,15 @@ impl<'a> Walk<'a> {
         }
         self.check_data_keys(row, entry, facts, keys, findings)?;
         read.index_rows += expected.len() as u64;
-        let merged = row.seq < self.subject.index.merged_end(self.record.number);
+        let Some(index) = self.subject.index else {
+            return Ok(());
+        };
+        let merged = row.seq < index.merged_end(self.record.number);
         let fits = match &row.active {
             Some(active) => *active == expected,
             None => merged,
         };
-        if !fits
-            || !self
-                .subject
-                .index
-                .holds_all(self.record.number, row.seq, &expected)?
-        {
+        if !fits || !index.holds_all(self.record.number, row.seq, &expected)? {
             findings.add(
                 seq,
                 "index",

@@ -12,6 +12,7 @@ mod vault;
 use serde::Serialize;
 
 use super::Engine;
+use super::backup::OpenBackup;
 use super::keyring::Keyring;
 use super::ledger::LedgerKeys;
 use super::open::{Files, check_signed_head};
@@ -31,8 +32,8 @@ const ENTRIES_PER_READ: u64 = 1_000;
 pub struct Subject<'a> {
     /// Entries, payloads, tiles.
     pub ledgers: &'a Ledgers,
-    /// Look-up rows.
-    pub index: &'a Index,
+    /// Look-up rows; a backup has none.
+    pub index: Option<&'a Index>,
     /// Keys.
     pub keyring: &'a Keyring,
 }
@@ -41,7 +42,7 @@ impl<'a> From<&'a Engine> for Subject<'a> {
     fn from(engine: &'a Engine) -> Self {
         Self {
             ledgers: &engine.ledgers,
-            index: &engine.index,
+            index: Some(&engine.index),
             keyring: &engine.keyring,
         }
     }
@@ -51,8 +52,18 @@ impl<'a> From<&'a Files> for Subject<'a> {
     fn from(files: &'a Files) -> Self {
         Self {
             ledgers: &files.ledgers,
-            index: &files.index,
+            index: Some(&files.index),
             keyring: &files.keyring,
+        }
+    }
+}
+
+impl<'a> From<&'a OpenBackup> for Subject<'a> {
+    fn from(backup: &'a OpenBackup) -> Self {
+        Self {
+            ledgers: &backup.ledgers,
+            index: None,
+            keyring: &backup.keyring,
         }
     }
 }

@@ -52,6 +52,7 @@ pub(super) fn check(
             );
         }
     }
+    check_names(subject, record, findings)?;
     check_data_keys(subject, record, findings)?;
     check_persons(subject, record, findings)?;
     for row in vault.api_keys()? {
@@ -93,6 +94,31 @@ pub(super) fn check(
             "stray-row",
             format!("the table {table} holds a row that belongs to no entry"),
         );
+    }
+    Ok(())
+}
+
+/// The vault names the ledger as ledger.db does, and ends no epoch whose key is in use.
+fn check_names(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let vault = subject.keyring.vault();
+    match vault.ledgers() {
+        Ok(named) if named.contains(record) => {}
+        Ok(_) | Err(StoreError::Damaged { .. }) => {
+            let detail = "the vault has other names for this ledger than ledger.db";
+            findings.add(None, "vault", detail);
+        }
+        Err(error) => return Err(error),
+    }
+    let lowest = vault.lowest_epoch()?;
+    let epochs = subject.keyring.epochs();
+    if !epochs.iter().any(|epoch| epoch.number.0 == lowest) {
+        let detail =
+            format!("the vault writes from epoch {lowest} on, whose key is not in epoch.key");
+        findings.add(None, "vault", detail);
     }
     Ok(())
 }

@@ -22,6 +22,8 @@ use super::directory::io_error;
 const PAGE_BYTES: u32 = 8192;
 /// Pages in the write-ahead log before a commit copies them into the file.
 const AUTO_CHECKPOINT_PAGES: u32 = 8000;
+/// What the vault's triggers say (vault_001.sql).
+const RETIRED_EPOCH: &str = "retired epoch";
 /// How long a connection waits for another.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle readers that a file keeps open.
@@ -113,6 +115,20 @@ impl Database {
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .map_err(fail)?;
         migrate(kind, &mut connection, version)?;
+        Ok(Self {
+            kind,
+            path: path.to_owned(),
+            writer: Mutex::new(connection),
+            idle_readers: Mutex::new(Vec::new()),
+            gate: RwLock::new(()),
+        })
+    }
+
+    /// Opens a copy that nobody writes to, without changing a byte of it.
+    pub(super) fn open_copy(kind: &'static FileKind, path: &Path) -> Result<Self, StoreError> {
+        check_header(kind, path)?;
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .map_err(|error| sqlite_error(kind, error))?;
         Ok(Self {
             kind,
             path: path.to_owned(),
@@ -310,6 +326,11 @@ fn check_header(kind: &'static FileKind, path: &Path) -> Result<(), StoreError> 
 }
 
 fn sqlite_error(kind: &'static FileKind, error: rusqlite::Error) -> StoreError {
+    if let rusqlite::Error::SqliteFailure(_, Some(said)) = &error
+        && said == RETIRED_EPOCH
+    {
+        return StoreError::RetiredEpoch;
+    }
     if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
         StoreError::Full { file: kind.name }
     } else {

@@ -1,13 +1,20 @@
 //! `vault.db`: sealed secrets. The rows are opaque here; service/keyring.rs seals and opens them.
 
+mod api_keys;
+mod copies;
+mod epochs;
+
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Database, FileKind, directory_id};
 use crate::ids::{ClassNumber, KeyId, LedgerNumber, RootHash, Tag};
-use crate::store::StoreError;
+use crate::store::{LedgerRecord, StoreError};
 use crate::time::UnixMillis;
+
+pub use copies::{CopyState, VaultLook};
+pub use epochs::{Resealed, SealedPlace, SealedRow, SealedTable};
 
 static FILE: FileKind = FileKind {
     name: "vault.db",
@@ -158,8 +165,7 @@ impl Vault {
 
     /// Adds persons and data keys. On disk when it returns.
     pub fn commit(&self, changes: &VaultChanges) -> Result<(), StoreError> {
-        self.database
-            .write(|tx| write_changes(tx, changes).map_err(|error| self.database.error(error)))
+        self.change(|tx| write_changes(tx, changes).map_err(|error| self.database.error(error)))
     }
 
     /// The person with a tag.
@@ -245,10 +251,18 @@ impl Vault {
         })
     }
 
-    /// Adds the secrets of a new ledger.
-    pub fn add_ledger_secrets(&self, rows: &[LedgerSecretRow]) -> Result<(), StoreError> {
-        self.database.write(|tx| {
+    /// Adds a new ledger: its names, which its rows' sealings bind, and its secrets.
+    pub fn add_ledger(
+        &self,
+        ledger: &LedgerRecord,
+        rows: &[LedgerSecretRow],
+    ) -> Result<(), StoreError> {
+        self.change(|tx| {
             let add = || -> rusqlite::Result<()> {
+                tx.execute(
+                    "INSERT INTO ledger (number, tenant, origin) VALUES (?1, ?2, ?3)",
+                    params![ledger.number.get(), ledger.tenant.as_str(), ledger.origin.as_str()],
+                )?;
                 let mut statement = tx.prepare_cached(
                     "INSERT INTO ledger_secret (ledger, kind, key_id, epoch, sealed) VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?;
@@ -291,48 +305,6 @@ impl Vault {
         })
     }
 
-    /// Adds an API key.
-    pub fn add_api_key(&self, row: &ApiKeyRow) -> Result<(), StoreError> {
-        self.database.write(|tx| {
-            tx.execute(
-                "INSERT INTO api_key (id, epoch, sealed) VALUES (?1, ?2, ?3)",
-                params![row.id, row.epoch, row.sealed],
-            )
-            .map(drop)
-            .map_err(|error| self.database.error(error))
-        })
-    }
-
-    /// Replaces what stands of an API key. On disk when it returns.
-    pub fn replace_api_key(&self, row: &ApiKeyRow) -> Result<(), StoreError> {
-        self.database.write(|tx| {
-            tx.execute(
-                "UPDATE api_key SET epoch = ?2, sealed = ?3 WHERE id = ?1",
-                params![row.id, row.epoch, row.sealed],
-            )
-            .map(drop)
-            .map_err(|error| self.database.error(error))
-        })
-    }
-
-    /// The API key with an id.
-    pub fn api_key(&self, id: &str) -> Result<Option<ApiKeyRow>, StoreError> {
-        self.database.read(|tx| {
-            tx.prepare_cached("SELECT id, epoch, sealed FROM api_key WHERE id = ?1")?
-                .query_row([id], api_key_row)
-                .optional()
-        })
-    }
-
-    /// All API keys.
-    pub fn api_keys(&self) -> Result<Vec<ApiKeyRow>, StoreError> {
-        self.database.read(|tx| {
-            tx.prepare_cached("SELECT id, epoch, sealed FROM api_key ORDER BY id")?
-                .query_map([], api_key_row)?
-                .collect()
-        })
-    }
-
     /// The last head of a ledger that the vault saw.
     pub fn watermark(&self, ledger: LedgerNumber) -> Result<Option<Watermark>, StoreError> {
         self.database.read(|tx| {
@@ -367,6 +339,20 @@ impl Vault {
             })
             .map(drop)
             .map_err(|error| self.database.error(error))
+        })
+    }
+
+    /// The way of every write but the watermark's: it counts, so that the copies of the vault know that they are
+    /// behind.
+    pub(super) fn change<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.database.write(|tx| {
+            let value = work(tx)?;
+            tx.execute("UPDATE sealing SET changes = changes + 1", [])
+                .map_err(|error| self.database.error(error))?;
+            Ok(value)
         })
     }
 
@@ -422,13 +408,5 @@ fn data_key_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<DataKeyRow> {
         period: row.get(4)?,
         epoch: row.get(5)?,
         sealed: row.get(6)?,
-    })
-}
-
-fn api_key_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<ApiKeyRow> {
-    Ok(ApiKeyRow {
-        id: row.get(0)?,
-        epoch: row.get(1)?,
-        sealed: row.get(2)?,
     })
 }

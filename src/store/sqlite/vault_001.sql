@@ -66,3 +66,62 @@ CREATE TABLE sealed_record (
     sealed BLOB NOT NULL,
     PRIMARY KEY (kind, ledger, id)
 ) STRICT;
+
+-- The names of each ledger that has secrets here: what is sealed for a ledger is bound to its origin, also where
+-- an older ledger.db that does not know the ledger was put back.
+CREATE TABLE ledger (
+    number INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    origin TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- One row. Nothing may be written under an epoch below `lowest_epoch`: a rotation ended it. `changes` counts the
+-- commits that changed anything but a watermark.
+CREATE TABLE sealing (
+    lowest_epoch INTEGER NOT NULL,
+    changes INTEGER NOT NULL
+) STRICT;
+INSERT INTO sealing (lowest_epoch, changes) VALUES (1, 0);
+
+-- What each copy target was last given: the count of changes, the lowest epoch of its rows and the lowest epoch
+-- whose key it holds. Rows of targets that are registered; the targets themselves are sealed records.
+CREATE TABLE copy_state (
+    target TEXT PRIMARY KEY,
+    changes INTEGER,
+    rows_epoch INTEGER,
+    key_epoch INTEGER,
+    copied_at_ms INTEGER,
+    failed_at_ms INTEGER,
+    error TEXT
+) STRICT;
+
+CREATE TRIGGER person_insert_epoch BEFORE INSERT ON person
+WHEN NEW.epoch < (SELECT lowest_epoch FROM sealing)
+BEGIN SELECT RAISE(ABORT, 'retired epoch'); END;
+CREATE TRIGGER person_update_epoch BEFORE UPDATE ON person
+WHEN NEW.epoch < (SELECT lowest_epoch FROM sealing)
+BEGIN SELECT RAISE(ABORT, 'retired epoch'); END;
+CREATE TRIGGER data_key_insert_epoch BEFORE INSERT ON data_key
+WHEN NEW.epoch < (SELECT lowest_epoch FROM sealing)
+BEGIN SELECT RAISE(ABORT, 'retired epoch'); END;
+CREATE TRIGGER data_key_update_epoch BEFORE UPDATE ON data_key
+WHEN NEW.epoch < (SELECT lowest_epoch FROM sealing)
+BEGIN SELECT RAISE(ABORT, 'retired epoch'); END;
+CREATE TRIGGER ledger_secret_insert_epoch BEFORE INSERT ON ledger_secret
+WHEN NEW.epoch < (SELECT lowest_epoch FROM sealing)
+BEGIN SELECT RAISE(ABORT, 'retired epoch'); END;
+CREATE TRIGGER ledger_secret_update_epoch BEFORE UPDATE ON ledger_secret
+WHEN NEW.epoch < (SELECT lowest_epoch FROM sealing)
+BEGIN SELECT RAISE(ABORT, 'retired epoch'); END;
+CREATE TRIGGER api_key_insert_epoch BEFORE INSERT ON api_key
+WHEN NEW.epoch < (SELECT lowest_epoch FROM sealing)
+BEGIN SELECT RAISE(ABORT, 'retired epoch'); END;
+CREATE TRIGGER api_key_update_epoch BEFORE UPDATE ON api_key
+WHEN NEW.epoch < (SELECT lowest_epoch FROM sealing)
+BEGIN SELECT RAISE(ABORT, 'retired epoch'); END;
+CREATE TRIGGER sealed_record_insert_epoch BEFORE INSERT ON sealed_record
+WHEN NEW.epoch < (SELECT lowest_epoch FROM sealing)
+BEGIN SELECT RAISE(ABORT, 'retired epoch'); END;
+CREATE TRIGGER sealed_record_update_epoch BEFORE UPDATE ON sealed_record
+WHEN NEW.epoch < (SELECT lowest_epoch FROM sealing)
+BEGIN SELECT RAISE(ABORT, 'retired epoch'); END;

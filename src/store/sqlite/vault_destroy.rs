@@ -27,7 +27,7 @@ impl Vault {
 
     /// Destroys data keys. On disk when it returns; the write-ahead log still holds them until it is scrubbed.
     pub fn delete_data_keys(&self, keys: &[KeyId]) -> Result<(), StoreError> {
-        self.database().write(|tx| {
+        self.change(|tx| {
             let delete = || -> rusqlite::Result<()> {
                 let mut delete = tx.prepare_cached("DELETE FROM data_key WHERE key_id = ?1")?;
                 for key in keys {
@@ -55,7 +55,7 @@ impl Vault {
         if persons.is_empty() {
             return Ok(());
         }
-        self.database().write(|tx| {
+        self.change(|tx| {
             let delete = || -> rusqlite::Result<()> {
                 let mut delete = tx.prepare_cached("DELETE FROM person WHERE id = ?1")?;
                 for person in persons {

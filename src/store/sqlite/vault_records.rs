@@ -9,7 +9,7 @@ use crate::store::StoreError;
 impl Vault {
     /// Adds or replaces a sealed record. On disk when it returns.
     pub fn put_record(&self, row: &SealedRecordRow) -> Result<(), StoreError> {
-        self.database().write(|tx| {
+        self.change(|tx| {
             tx.execute(
                 "INSERT INTO sealed_record (kind, ledger, id, epoch, sealed) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (kind, ledger, id) DO UPDATE SET epoch = excluded.epoch, sealed = excluded.sealed",
@@ -82,7 +82,7 @@ impl Vault {
         ledger: LedgerNumber,
         id: &str,
     ) -> Result<(), StoreError> {
-        self.database().write(|tx| {
+        self.change(|tx| {
             tx.execute(
                 "DELETE FROM sealed_record WHERE kind = ?1 AND ledger = ?2 AND id = ?3",
                 params![kind, ledger.get(), id],

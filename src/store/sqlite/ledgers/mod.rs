@@ -1,6 +1,7 @@
 //! `ledger.db`: entries, payloads, full tiles, the last checkpoint of each ledger and the active index run.
 
 mod active;
+mod copy;
 mod gaps;
 mod retention;
 
@@ -10,6 +11,7 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, params};
 
 use self::active::{concatenate, drop_active};
+pub use self::copy::{Copied, Head};
 use self::retention::write_statement;
 pub use self::retention::{ExpiryRow, Mark, OpenJob};
 use super::{Database, FileKind};

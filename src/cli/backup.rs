@@ -1,0 +1,56 @@
+//! `trailkeep backup`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Args;
+use serde_json::json;
+
+use super::TargetArgs;
+use super::follow::follow;
+use super::output::{note, print_json, print_line};
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  trailkeep backup --dir D --out /mnt/backup/trailkeep      (again: only what is new)
+  trailkeep verify --dir /mnt/backup/trailkeep --root-key-file D/root.key
+  trailkeep restore --from /mnt/backup/trailkeep --to NEW
+
+It runs beside a server, which goes on. Nothing is destroyed while it runs, and what was destroyed before is gone
+from the backup when it ends. The root key is not in it.")]
+pub(super) struct BackupArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// An empty directory, or an earlier backup of the same data directory
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Print JSON: {"out","new_entries","new_payloads","gone_payloads","made_at","ledgers":[{"origin","size"}],"epoch"}
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: BackupArgs) -> anyhow::Result<ExitCode> {
+    if args.target.url.is_some() {
+        bail!("a backup is made on the server's machine: give --dir there, not --url");
+    }
+    let asked = json!({"out": std::path::absolute(&args.out)?});
+    let made = follow(&args.target, "/v1/backup", Some(&asked), "backing up").await?;
+    if args.json {
+        print_json(&made)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for ledger in made["ledgers"].as_array().into_iter().flatten() {
+        let origin = ledger["origin"].as_str().unwrap_or_default();
+        print_line(&format!("{origin}  {} entries", ledger["size"]))?;
+    }
+    print_line(&format!(
+        "{}: {} new entries, {} payloads gone since",
+        made["out"].as_str().unwrap_or_default(),
+        made["new_entries"],
+        made["gone_payloads"]
+    ))?;
+    note("The root key is not in it. Without it nothing of this can be read again.");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,262 @@
+//! Backing up beside a running server: the ledgers first, by ranges, then the vault with its epoch keys.
+//!
+//! A backup is a directory that grows with the ledger. It holds `ledger.db` up to one signed head of each ledger,
+//! `vault.db` and `epoch.key` of the same moment, and `backup.json`. index.db is derived again by a restore.
+//! While one is made nothing is destroyed; what was destroyed before it is gone from the backup when it ends.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Engine;
+use super::append::AppendError;
+use super::failpoint::FailPoint;
+use super::keyring::Keyring;
+use super::ledger::ReadTileError;
+use super::open::{OpenError, open_keys, read_edge};
+use super::vault_copy::{CopyError, Snapshot, record_for_operator};
+use crate::seal::root::RootKeySource;
+use crate::store::directory::{DataDirectory, DirectoryLock, write_private_file};
+use crate::store::files::{put_beside, take_place};
+use crate::store::{Copied, Head, Ledgers, StoreError, Vault, Watermark};
+
+/// What a backup says of itself, in `backup.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BackupNote {
+    /// `trailkeep/backup/v1`.
+    pub format: String,
+    /// The data directory's id.
+    pub directory: String,
+    /// When it was last brought up to date (RFC 3339, UTC); none: it never was, or not to the end.
+    pub made_at: Option<String>,
+    /// Its ledgers, with the size of each.
+    pub ledgers: Vec<BackedUp>,
+    /// The epoch that sealed.
+    pub epoch: u32,
+}
+
+/// A ledger in a backup.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BackedUp {
+    /// Its origin.
+    pub origin: String,
+    /// Its entries.
+    pub size: u64,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Serialize)]
+pub struct BackupSummary {
+    /// Where it is.
+    pub out: String,
+    /// Entries that were new.
+    pub new_entries: u64,
+    /// Payloads that were new, or sealed anew.
+    pub new_payloads: u64,
+    /// Payloads that were destroyed since the last run, and are gone from the backup now.
+    pub gone_payloads: u64,
+    /// What the backup holds.
+    #[serde(flatten)]
+    pub note: BackupNote,
+}
+
+/// Why there is no backup. An earlier one in the same place is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The directory is no place for it.
+    #[error("{path}: {what}", path = .0.display(), what = .1)]
+    BadPlace(PathBuf, &'static str),
+    /// The backup has another history.
+    #[error(
+        "the backup's ledger {0} is no beginning of the one here: it is of another history; keep it, and choose an empty directory"
+    )]
+    AnotherHistory(String),
+    /// It could not be recorded, so it was not done.
+    #[error("it could not be recorded, so it was not done: {0}")]
+    Record(Box<AppendError>),
+    /// The vault could not be copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// A tile is missing.
+    #[error(transparent)]
+    Tile(#[from] ReadTileError),
+    /// A file failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Makes a backup, or brings one up to date. `progress` hears how many entries of how many are done.
+pub fn backup(
+    engine: &Engine,
+    out: &Path,
+    by: &str,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<BackupSummary, BackupError> {
+    let directory = prepare(engine, out)?;
+    let _lock = directory.lock()?;
+    let _nothing_is_destroyed = engine.destruction();
+    record_for_operator(engine, "trailkeep.backup", "backup", &json!({ "by": by }))
+        .map_err(|error| BackupError::Record(Box::new(error)))?;
+    let id = engine.keyring.directory().to_string();
+    let copy = Ledgers::open(&directory.ledger_db(), &id)?;
+    check_history(engine, &copy)?;
+    let heads = engine.ledgers.heads()?;
+    let added = engine.ledgers.add_to_copy(&copy, &heads, progress)?;
+    FailPoint::BackupRowsAdded.reach();
+
+    // The vault comes after the entries were read, so it has the keys of all of them.
+    let keeping = engine.keeping();
+    let snapshot = Snapshot::take(engine)?;
+    let (vault, keys) = (directory.vault_db(), directory.epoch_key());
+    let beside = put_beside(&vault, &mut snapshot.open()?)?;
+    Vault::mark_copy(&beside, &marks_of(engine, &heads))?;
+    put_beside(&keys, &mut snapshot.epoch_key.as_slice())?;
+    FailPoint::BackupVaultBeside.reach();
+    let changed = engine.ledgers.finish_copy(&copy, &heads)?;
+    FailPoint::BackupLedgersDone.reach();
+    take_place(&keys)?;
+    take_place(&vault)?;
+    drop(keeping);
+    copy.close()?;
+    let note = BackupNote {
+        made_at: Some(engine.clock.wall().to_string()),
+        ledgers: heads.iter().map(backed_up).collect(),
+        epoch: snapshot.look.highest_epoch,
+        ..new_note(&id)
+    };
+    write_note(&directory, &note)?;
+    Ok(summary(&directory, note, added, changed))
+}
+
+fn backed_up((record, head): &Head) -> BackedUp {
+    BackedUp {
+        origin: record.origin.to_string(),
+        size: head.size,
+    }
+}
+
+fn summary(
+    directory: &DataDirectory,
+    note: BackupNote,
+    added: Copied,
+    changed: Copied,
+) -> BackupSummary {
+    BackupSummary {
+        out: directory.path().display().to_string(),
+        new_entries: added.entries,
+        new_payloads: added.payloads + changed.payloads,
+        gone_payloads: changed.payloads_gone,
+        note,
+    }
+}
+
+fn marks_of(engine: &Engine, heads: &[Head]) -> Vec<(crate::ids::LedgerNumber, Watermark)> {
+    let seen_at = engine.clock.wall();
+    let mark = |(record, head): &Head| {
+        let mark = Watermark {
+            size: head.size,
+            root: head.root,
+            seen_at,
+        };
+        (record.number, mark)
+    };
+    heads.iter().map(mark).collect()
+}
+
+/// An empty directory becomes a backup; one of this data directory is gone on with; any other is refused.
+fn prepare(engine: &Engine, out: &Path) -> Result<DataDirectory, BackupError> {
+    let bad = |what| Err(BackupError::BadPlace(out.to_owned(), what));
+    if !out.is_absolute() {
+        return bad("the path must be absolute");
+    }
+    let directory = DataDirectory::new(out);
+    directory.create()?;
+    let (own, there) = (engine.directory.path().canonicalize(), out.canonicalize());
+    if let (Ok(own), Ok(there)) = (own, there)
+        && there.starts_with(own)
+    {
+        return bad("a backup inside of the data directory is lost with it: choose another disk");
+    }
+    let id = engine.keyring.directory().to_string();
+    if directory.is_backup() {
+        match read_note(&directory) {
+            Some(note) if note.directory == id => {}
+            Some(_) => return bad("it is the backup of another data directory"),
+            None => return bad("its backup.json can't be read: choose an empty directory"),
+        }
+    } else {
+        let mut entries = std::fs::read_dir(out).map_err(|error| StoreError::Io {
+            path: out.to_owned(),
+            error,
+        })?;
+        if entries.next().is_some() {
+            return bad("it is neither empty nor a backup");
+        }
+        write_note(&directory, &new_note(&id))?;
+    }
+    if !directory.ledger_db().exists() {
+        Ledgers::create(&directory.ledger_db(), &id)?;
+    }
+    Ok(directory)
+}
+
+fn new_note(id: &str) -> BackupNote {
+    BackupNote {
+        format: "trailkeep/backup/v1".to_owned(),
+        directory: id.to_owned(),
+        made_at: None,
+        ledgers: Vec::new(),
+        epoch: 0,
+    }
+}
+
+fn write_note(directory: &DataDirectory, note: &BackupNote) -> Result<(), StoreError> {
+    let text = serde_json::to_vec_pretty(note).expect("strings and numbers have a JSON form");
+    write_private_file(&directory.backup_json(), &text)
+}
+
+/// What a backup says of itself.
+pub fn read_note(directory: &DataDirectory) -> Option<BackupNote> {
+    let text = std::fs::read(directory.backup_json()).ok()?;
+    let note: BackupNote = serde_json::from_slice(&text).ok()?;
+    (note.format == "trailkeep/backup/v1").then_some(note)
+}
+
+/// What the backup has must be the beginning of what there is.
+fn check_history(engine: &Engine, copy: &Ledgers) -> Result<(), BackupError> {
+    let here = engine.ledgers.heads()?;
+    for (record, head) in copy.heads()? {
+        let known = here.iter().find(|(known, _)| known.origin == record.origin);
+        let is_beginning = known.is_some_and(|(_, now)| now.size >= head.size)
+            && read_edge(&engine.ledgers, record.number, head.size)?.root() == head.root;
+        if !is_beginning {
+            return Err(BackupError::AnotherHistory(record.origin.to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// A backup, open for verifying: without an index, which a restore derives.
+pub struct OpenBackup {
+    /// Entries and payloads.
+    pub ledgers: Ledgers,
+    /// Keys, over the vault.
+    pub keyring: Arc<Keyring>,
+    _lock: DirectoryLock,
+}
+
+/// Opens a backup.
+pub fn open_backup(
+    directory: &DataDirectory,
+    root_key: &RootKeySource,
+) -> Result<OpenBackup, OpenError> {
+    let lock = directory.lock()?;
+    let (keyring, id) = open_keys(directory, root_key)?;
+    Ok(OpenBackup {
+        ledgers: Ledgers::open(&directory.ledger_db(), &id)?,
+        keyring: Arc::new(keyring),
+        _lock: lock,
+    })
+}

@@ -1,0 +1,66 @@
+//! The vault as it is at one moment, in a file beside it that is destroyed after use.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use super::CopyError;
+use super::directory::hash_of;
+use crate::service::Engine;
+use crate::store::files::destroy_file;
+use crate::store::{Vault, VaultLook};
+
+/// A copy on its way to the targets, with the epoch keys that open it.
+pub(in crate::service) struct Snapshot {
+    path: PathBuf,
+    /// What the vault said of itself.
+    pub(in crate::service) look: VaultLook,
+    /// Of the vault's file.
+    pub(in crate::service) sha256: [u8; 32],
+    /// Length of the vault's file.
+    pub(in crate::service) bytes: u64,
+    /// The text of `epoch.key`.
+    pub(in crate::service) epoch_key: Vec<u8>,
+    /// The lowest epoch whose key is in it.
+    pub(in crate::service) key_epoch: u32,
+}
+
+impl Snapshot {
+    /// Takes one. The caller keeps [`Engine::keeping`], so that the keys are those of this vault.
+    pub(in crate::service) fn take(engine: &Engine) -> Result<Self, CopyError> {
+        let path = engine.directory.path().join("vault.copy");
+        engine.keyring.vault().copy_into(&path)?;
+        let keys = engine.directory.epoch_key();
+        let epochs = engine.keyring.epochs();
+        let taken = Self {
+            look: Vault::look(&path)?,
+            sha256: hash_of(&path)?,
+            bytes: std::fs::metadata(&path)
+                .map_err(|error| CopyError::io(&path, error))?
+                .len(),
+            epoch_key: std::fs::read(&keys).map_err(|error| CopyError::io(&keys, error))?,
+            key_epoch: epochs.first().map_or(0, |first| first.number.0),
+            path,
+        };
+        let newest = epochs.last().map_or(0, |last| last.number.0);
+        if taken.look.lowest_epoch < taken.key_epoch || taken.look.highest_epoch > newest {
+            return Err(CopyError::OtherEpoch {
+                rows: (taken.look.lowest_epoch, taken.look.highest_epoch),
+                keys: (taken.key_epoch, newest),
+            });
+        }
+        Ok(taken)
+    }
+
+    /// The vault's file.
+    pub(in crate::service) fn open(&self) -> Result<File, CopyError> {
+        File::open(&self.path).map_err(|error| CopyError::io(&self.path, error))
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        if let Err(error) = destroy_file(&self.path) {
+            tracing::warn!(%error, "a copy of the vault on its way was not removed");
+        }
+    }
+}
