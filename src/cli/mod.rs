@@ -4,6 +4,7 @@
 mod access;
 mod append;
 mod bundle;
+mod certificate;
 mod client;
 mod demo;
 mod export;
@@ -14,6 +15,7 @@ mod key;
 mod offline;
 mod output;
 mod policy;
+mod privacy;
 mod read;
 mod retention;
 mod serve;
@@ -89,6 +91,12 @@ enum Command {
     /// Tenants: each with a ledger and keys of its own
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
+    /// Requests of persons: a copy of what is held, what an erasure would do, due dates
+    #[command(subcommand)]
+    Privacy(privacy::PrivacyCommand),
+    /// Check what a person was answered with
+    #[command(subcommand)]
+    Certificate(certificate::CertificateCommand),
     /// Prove that an event is in the ledger, and check such proofs
     #[command(subcommand)]
     Receipt(offline::ReceiptCommand),
@@ -216,6 +224,8 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Hold(command) => hold::run(command).await,
         Command::Retention(command) => retention::run(command).await,
         Command::Tenant(command) => tenant::run(command).await,
+        Command::Privacy(command) => privacy::run(command).await,
+        Command::Certificate(command) => certificate::run(&command),
         Command::Receipt(command) => offline::run(command).await,
         Command::Export(args) => export::run(args).await,
         Command::Bundle(command) => bundle::run(command),

@@ -78,6 +78,7 @@ pub(super) mod may {
         SeeRetention,
         RunRetention,
         ManageHolds,
+        AnswerRequests,
         ManageKeys,
         ManageTenants
     );

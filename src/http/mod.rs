@@ -10,6 +10,7 @@ mod holds;
 mod keys;
 mod log;
 mod operate;
+mod privacy;
 pub mod problem;
 mod retention;
 pub mod serve;
@@ -70,6 +71,15 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(keys::list))
         .routes(route!(keys::revoke))
         .routes(route!(access::list))
+        .routes(route!(privacy::receive))
+        .routes(route!(privacy::list))
+        .routes(route!(privacy::show))
+        .routes(route!(privacy::identify))
+        .routes(route!(privacy::extend))
+        .routes(route!(privacy::close))
+        .routes(route!(privacy::bundle))
+        .routes(route!(privacy::certificate))
+        .routes(route!(privacy::signature))
         .routes(route!(tenants::create))
         .routes(route!(tenants::list))
         .routes(route!(tenants::change))

@@ -45,6 +45,8 @@ pub enum Right {
     RunRetention,
     /// Places and lifts legal holds.
     ManageHolds,
+    /// Files, answers and closes the requests of persons.
+    AnswerRequests,
     /// Makes and lists tenants; in the operator's own tenant alone.
     ManageTenants,
 }
@@ -69,7 +71,7 @@ impl Role {
             Right::SeeAccess | Right::SeeRetention => {
                 matches!(self, Self::Auditor | Self::Privacy | Self::Admin)
             }
-            Right::RunRetention | Right::ManageHolds => {
+            Right::RunRetention | Right::ManageHolds | Right::AnswerRequests => {
                 matches!(self, Self::Privacy | Self::Admin)
             }
             Right::ManageKeys | Right::ManageTenants => matches!(self, Self::Admin),
@@ -110,7 +112,7 @@ impl FromStr for Role {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Append,
         Self::Read,
         Self::Prove,
@@ -120,6 +122,7 @@ impl Right {
         Self::SeeRetention,
         Self::RunRetention,
         Self::ManageHolds,
+        Self::AnswerRequests,
         Self::ManageKeys,
         Self::ManageTenants,
     ];
@@ -133,6 +136,7 @@ impl Right {
             Self::Export => "export bundles",
             Self::Verify => "have the ledger verified",
             Self::SeeAccess => "see who read what kind of thing",
+            Self::AnswerRequests => "answer requests of persons",
             Self::ManageKeys => "manage API keys",
             Self::SeeRetention => "see what is kept, until when and why",
             Self::RunRetention => "run expiry, and fire triggers of records",
