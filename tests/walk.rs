@@ -317,6 +317,7 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
         ),
         (words("tenant list"), Right::ManageTenants),
         (words("access list"), Right::SeeAccess),
+        (words("policy gaps"), Right::SeeAccess),
         (
             words("hold place --reason r --matter m"),
             Right::ManageHolds,

@@ -53,7 +53,7 @@ A public log answers its checkpoint and tiles (times, sizes and hashes, no text)
         /// The tenant
         name: String,
         /// Whether checkpoints and tiles are answered to everybody [default of a new tenant: off]
-        #[arg(long, value_enum, required_unless_present = "read_audit")]
+        #[arg(long, value_enum, required_unless_present_any = ["read_audit", "strict", "default_regime"])]
         public_log: Option<Switch>,
         /// Whether reads of events are recorded [default of a new tenant: on]
         #[arg(long, value_enum)]
