@@ -4,7 +4,7 @@
 //!
 //! - [`ids`], [`time`]: newtypes and the clock
 //! - [`ledger`]: the pure core of entries, tree, proofs, checkpoints, commitments; [`policy`]: retention;
-//!   [`bundle`]: the signed export and its verification
+//!   [`bundle`]: the signed export and its verification; [`privacy`]: requests of persons and their certificate
 //! - `seal`: keys and ciphertext; `store`: bytes on disk
 //! - `service`: one verb a file
 //! - `http`, `cli`: the edges
@@ -18,6 +18,7 @@ pub mod ids;
 pub mod ledger;
 pub mod offline;
 pub mod policy;
+pub mod privacy;
 pub mod time;
 
 #[cfg(feature = "server")]

@@ -14,25 +14,28 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ledger", &["ids", "time"]),
     ("policy", &["ids", "time", "ledger"]),
     ("bundle", &["ids", "time", "ledger", "policy"]),
-    ("offline", &["ids", "time", "ledger", "bundle"]),
+    ("privacy", &["ids", "time", "ledger", "policy", "bundle"]),
+    ("offline", &["ids", "time", "ledger", "bundle", "privacy"]),
     ("demo", &["ids", "time"]),
     ("seal", &["ids", "time", "ledger", "policy"]),
     ("store", &["ids", "time", "ledger", "policy"]),
     (
         "service",
-        &["ids", "time", "ledger", "policy", "bundle", "seal", "store"],
+        &[
+            "ids", "time", "ledger", "policy", "bundle", "privacy", "seal", "store",
+        ],
     ),
     (
         "http",
         &[
-            "ids", "time", "ledger", "policy", "bundle", "seal", "store", "service",
+            "ids", "time", "ledger", "policy", "bundle", "privacy", "seal", "store", "service",
         ],
     ),
     (
         "cli",
         &[
-            "ids", "time", "ledger", "policy", "bundle", "seal", "store", "service", "http",
-            "offline", "demo",
+            "ids", "time", "ledger", "policy", "bundle", "privacy", "seal", "store", "service",
+            "http", "offline", "demo",
         ],
     ),
 ];

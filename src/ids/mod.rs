@@ -157,6 +157,15 @@ hash_type! {
     SectionSalt
 }
 
+hash_type! {
+    /// Salted hash of whom a privacy request is about (docs/format.md, "Certificate").
+    SubjectCommitment
+}
+hash_type! {
+    /// Its salt: whoever has it can test who the request is about. In the requester's certificate alone.
+    SubjectSalt
+}
+
 impl LeafHash {
     /// What the entry with seq 0 has as `prev`.
     pub const ZERO: Self = Self([0; 32]);

@@ -1,0 +1,379 @@
+//! Verifying a certificate with a public key obtained elsewhere (docs/format.md, "Verifying a certificate").
+//!
+//! What the ledger's entries say is proven; what only the certificate says is signed, and listed as such.
+
+mod report;
+
+use serde::Deserialize;
+
+pub use self::report::Report;
+use super::certificate::{BEGINNING, Certificate, Events, FORMAT, Outcome, verify_signature};
+use super::due::Regime;
+use super::request::Kind;
+use super::subject::commit_to_subject;
+use crate::bundle::line::Line;
+use crate::bundle::verify::{Finding, fingerprint};
+use crate::ids::{Origin, Seq, SubjectCommitment, SubjectSalt};
+use crate::ledger::checkpoint::Checkpoint;
+use crate::ledger::entry::{Entry, EntryKind};
+use crate::ledger::note::{PublicKey, VerifierKey};
+use crate::ledger::proof::Receipt;
+
+/// What is asked of a certificate.
+pub struct Question<'a> {
+    /// The raw signature over its exact bytes.
+    pub signature: &'a [u8],
+    /// The ledger's public key, from somebody else than who made the certificate.
+    pub key: &'a PublicKey,
+    /// Namespace and id of the person whom it is to be about.
+    pub subject: Option<(&'a str, &'a str)>,
+}
+
+/// Whether a text is meant to be a certificate.
+pub fn is_certificate(text: &str) -> bool {
+    text.starts_with(BEGINNING)
+}
+
+/// Checks a certificate.
+pub fn check(text: &str, question: &Question<'_>) -> Report {
+    let mut report = Report::default();
+    if let Err(finding) = check_all(text, question, &mut report) {
+        report.findings.push(finding);
+    }
+    report.verified = report.findings.is_empty();
+    report
+}
+
+fn finding(seq: Option<u64>, rule: &'static str, detail: impl Into<String>) -> Finding {
+    Finding {
+        seq,
+        rule,
+        detail: detail.into(),
+    }
+}
+
+/// An entry of the certificate whose proof and text hold.
+struct Stated<'a> {
+    entry: Entry,
+    line: Line<'a>,
+}
+
+impl Stated<'_> {
+    fn is(&self, action: &str) -> bool {
+        self.line.text("action") == Some(&format!("\"{action}\""))
+    }
+
+    fn section<T: for<'de> Deserialize<'de>>(&self, name: &'static str) -> Result<T, Finding> {
+        let seq = Some(self.entry.seq.get());
+        let text = self.line.text(name);
+        let text =
+            text.ok_or_else(|| finding(seq, "entry", format!("it shows no section {name}")))?;
+        serde_json::from_str(text)
+            .map_err(|_| finding(seq, "entry", format!("its section {name} is malformed")))
+    }
+}
+
+fn check_all(text: &str, question: &Question<'_>, report: &mut Report) -> Result<(), Finding> {
+    let certificate: Certificate = serde_json::from_str(text).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        finding(None, "form", format!("it is no certificate: {place}"))
+    })?;
+    if certificate.format != FORMAT || !is_certificate(text) {
+        return Err(finding(
+            None,
+            "form",
+            format!("its format is not {FORMAT}: a later version of this program may read it"),
+        ));
+    }
+    let origin = Origin::parse(&certificate.origin)
+        .map_err(|error| finding(None, "form", format!("its origin: {error}")))?;
+    let verifier = question
+        .key
+        .verifier_for(&origin)
+        .map_err(|error| finding(None, "key", error.to_string()))?;
+    if !verify_signature(text, question.signature, verifier.public()) {
+        return Err(finding(
+            None,
+            "signature",
+            "the signature is not by the key that you gave, or the certificate was changed",
+        ));
+    }
+    report.origin = Some(origin.to_string());
+    report.key = Some(verifier.to_string());
+    report.key_fingerprint = Some(fingerprint(&verifier));
+    let stated = entries(&certificate, &origin, &verifier, report)?;
+    check_request(&certificate, &stated, report)?;
+    check_answer(&certificate, &stated, report)?;
+    check_numbers(&certificate)?;
+    check_statement(&certificate, &stated, report)?;
+    check_subject(&certificate, &origin, question.subject, report)?;
+    report.signed_only = signed_only(&certificate);
+    Ok(())
+}
+
+/// Opens the entries: each is in the tree, and says what it commits to.
+fn entries<'a>(
+    certificate: &'a Certificate,
+    origin: &Origin,
+    verifier: &VerifierKey,
+    report: &mut Report,
+) -> Result<Vec<Stated<'a>>, Finding> {
+    let mut stated: Vec<Stated<'a>> = Vec::new();
+    for proven in &certificate.entries {
+        let receipt = Receipt::parse(&proven.proof)
+            .map_err(|error| finding(None, "entry", error.to_string()))?;
+        let (entry, checkpoint): (Entry, Checkpoint) = receipt
+            .verify(verifier)
+            .map_err(|error| finding(Some(receipt.index), "entry", error.to_string()))?;
+        let seq = Some(entry.seq.get());
+        let line = Line::parse(proven.says.get().as_bytes())
+            .map_err(|error| finding(seq, "entry", error))?;
+        if line.seq != entry.seq || entry.kind != EntryKind::System {
+            return Err(finding(seq, "entry", "its line is of another entry"));
+        }
+        if line.commitment(origin).ok() != Some(entry.commitment) {
+            return Err(finding(
+                seq,
+                "commitment",
+                "its sections are not those that the entry commits to",
+            ));
+        }
+        if stated
+            .last()
+            .is_some_and(|last| last.entry.seq >= entry.seq)
+        {
+            return Err(finding(
+                seq,
+                "entry",
+                "entries must ascend by seq, each once",
+            ));
+        }
+        report.size = report.size.max(Some(checkpoint.size));
+        stated.push(Stated { entry, line });
+    }
+    Ok(stated)
+}
+
+#[derive(Deserialize)]
+struct RequestSection {
+    id: String,
+    receipt: String,
+    #[serde(rename = "type")]
+    kind: Kind,
+    regime: Regime,
+    received_on: super::day::Day,
+    subject: String,
+}
+
+fn check_request(
+    certificate: &Certificate,
+    stated: &[Stated<'_>],
+    report: &mut Report,
+) -> Result<(), Finding> {
+    let asked = &certificate.request;
+    let seq = Some(asked.seq);
+    let found = stated
+        .iter()
+        .find(|one| one.entry.seq.get() == asked.seq && one.is("trailkeep.privacy.receive"));
+    let found = found.ok_or_else(|| {
+        finding(
+            seq,
+            "request",
+            "no entry of the certificate records the request",
+        )
+    })?;
+    let section: RequestSection = found.section("request")?;
+    let is_same = section.id == asked.id
+        && section.receipt == asked.receipt
+        && section.kind == asked.kind
+        && section.regime == asked.regime
+        && section.received_on == asked.received_on
+        && section.subject == certificate.subject.commitment;
+    if !is_same {
+        return Err(finding(
+            seq,
+            "request",
+            "the entry records another request than the certificate names",
+        ));
+    }
+    report.request_seq = seq;
+    report.receipt = Some(asked.receipt.clone());
+    report.kind = Some(asked.kind);
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct AnswerSection {
+    id: String,
+    outcome: Outcome,
+    events: Events,
+    statement: Option<u64>,
+    export: Option<u64>,
+}
+
+fn check_answer(
+    certificate: &Certificate,
+    stated: &[Stated<'_>],
+    report: &mut Report,
+) -> Result<(), Finding> {
+    let found = stated
+        .iter()
+        .rfind(|one| one.is("trailkeep.privacy.answer"))
+        .filter(|one| one.entry.seq.get() > certificate.request.seq);
+    let found = found.ok_or_else(|| {
+        finding(
+            None,
+            "answer",
+            "no later entry of the certificate answers it",
+        )
+    })?;
+    let seq = Some(found.entry.seq.get());
+    let section: AnswerSection = found.section("answer")?;
+    let is_same = section.id == certificate.request.id
+        && section.outcome == certificate.outcome
+        && section.events == certificate.events
+        && section.statement == certificate.destroyed.as_ref().map(|gone| gone.statement)
+        && section.export == certificate.bundle.as_ref().map(|bundle| bundle.export_seq);
+    if !is_same {
+        return Err(finding(
+            seq,
+            "answer",
+            "the entry answers otherwise than the certificate says",
+        ));
+    }
+    report.answer_seq = seq;
+    report.outcome = Some(section.outcome);
+    report.events = section.events;
+    Ok(())
+}
+
+/// The numbers agree with each other and with the outcome.
+fn check_numbers(certificate: &Certificate) -> Result<(), Finding> {
+    let Events {
+        held,
+        disclosed,
+        destroyed,
+        kept,
+    } = certificate.events;
+    let kept_in_rows = certificate
+        .kept
+        .iter()
+        .try_fold(0_u64, |sum, row| sum.checked_add(row.events));
+    let accounted = match certificate.request.kind {
+        Kind::Access | Kind::Portability => destroyed == 0 && kept == 0 && disclosed <= held,
+        Kind::Erasure | Kind::Restriction => {
+            disclosed == 0 && destroyed.checked_add(kept) == Some(held)
+        }
+    };
+    let fits = match certificate.outcome {
+        Outcome::NothingHeld => held == 0,
+        Outcome::Disclosed => disclosed > 0,
+        Outcome::Erased => destroyed > 0 && kept == 0,
+        Outcome::Partial => destroyed > 0 && kept > 0,
+        Outcome::Restricted | Outcome::Held | Outcome::Refused => destroyed == 0 && kept > 0,
+    };
+    let has_statement = certificate.destroyed.is_some() == (destroyed > 0);
+    if accounted && fits && has_statement && kept_in_rows == Some(kept) {
+        Ok(())
+    } else {
+        Err(finding(
+            None,
+            "numbers",
+            "the numbers of events do not agree with each other or with the outcome",
+        ))
+    }
+}
+
+#[derive(Deserialize)]
+struct CoversSection {
+    items: u64,
+    cause: String,
+    requests: Vec<u64>,
+}
+
+/// What was destroyed is covered by a statement that serves this request.
+fn check_statement(
+    certificate: &Certificate,
+    stated: &[Stated<'_>],
+    report: &mut Report,
+) -> Result<(), Finding> {
+    let Some(gone) = &certificate.destroyed else {
+        return Ok(());
+    };
+    let seq = Some(gone.statement);
+    let found = stated
+        .iter()
+        .find(|one| one.entry.seq.get() == gone.statement)
+        .ok_or_else(|| {
+            finding(
+                seq,
+                "statement",
+                "the certificate does not hold its statement",
+            )
+        })?;
+    let covers: CoversSection = found.section("covers")?;
+    let serves = covers.cause == "request"
+        && covers.requests.contains(&certificate.request.seq)
+        && covers.items >= certificate.events.destroyed
+        && found.entry.seq > Seq::new(certificate.request.seq);
+    if !serves {
+        return Err(finding(
+            seq,
+            "statement",
+            "the statement covers no such destruction for this request",
+        ));
+    }
+    report.statement_seq = seq;
+    Ok(())
+}
+
+/// The salt opens the commitment for the person who was named.
+fn check_subject(
+    certificate: &Certificate,
+    origin: &Origin,
+    subject: Option<(&str, &str)>,
+    report: &mut Report,
+) -> Result<(), Finding> {
+    let commitment = SubjectCommitment::from_base64(&certificate.subject.commitment);
+    let salt = SubjectSalt::from_base64(&certificate.subject.salt);
+    let (Some(commitment), Some(salt)) = (commitment, salt) else {
+        return Err(finding(
+            None,
+            "subject",
+            "commitment and salt must be 32 bytes in base64",
+        ));
+    };
+    let Some((namespace, id)) = subject else {
+        return Ok(());
+    };
+    let found = commit_to_subject(origin, &certificate.request.id, &salt, namespace, id);
+    report.about_subject = Some(found == commitment);
+    if found == commitment {
+        Ok(())
+    } else {
+        Err(finding(
+            Some(certificate.request.seq),
+            "subject",
+            "the request is about another person than the one whom you named",
+        ))
+    }
+}
+
+fn signed_only(certificate: &Certificate) -> Vec<&'static str> {
+    let mut members = vec!["issued_at", "note"];
+    if certificate.bundle.is_some() {
+        members.push("bundle.sha256");
+    }
+    if certificate.destroyed.is_some() {
+        members.extend([
+            "destroyed.live_at",
+            "destroyed.copies",
+            "destroyed.copies_dead_at",
+            "openings_given",
+        ]);
+    }
+    if !certificate.kept.is_empty() {
+        members.push("kept");
+    }
+    members
+}
