@@ -666,6 +666,7 @@ fn an_export_while_writers_and_a_scrub_go_on() {
                     to: None,
                 },
                 action: None,
+                person: None,
                 redact: Vec::new(),
                 recipients: Vec::new(),
                 against: Vec::new(),

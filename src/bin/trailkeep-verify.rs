@@ -19,13 +19,15 @@ Examples:
   trailkeep-verify bundle.zip --key audit-key.pem
   trailkeep-verify bundle.zip --key audit-key.pem --against checkpoint-of-last-month.txt --json
   trailkeep-verify receipt.tlog-proof --key audit-key.pem
+  trailkeep-verify certificate.json --key audit-key.pem
 
 Get the key from somebody else than the one whose ledger you check, or compare its fingerprint with them.
+`trailkeep certificate verify --subject S` says too whether a certificate is about that person.
 An encrypted bundle is opened first with `age -d -i KEY_FILE`.
 Exit codes: 0 verified, 1 a file could not be read, 2 usage or no key, 3 not verified."
 )]
 struct Args {
-    /// Bundle, receipt or checkpoint
+    /// Bundle, receipt, checkpoint, or certificate with its signature beside it (certificate.json.sig)
     file: PathBuf,
     /// The ledger's public key: PEM, or a C2SP verifier key. Without it nothing is verified
     #[arg(long, value_name = "PUBLIC.pem")]

@@ -76,9 +76,9 @@ fn verify(
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     let checked = check_file(file, key, against)?;
-    if let Checked::Text(_) = checked {
+    if !matches!(checked, Checked::Bundle(_)) {
         bail!(
-            "{} is no bundle: `trailkeep receipt verify` takes receipts and checkpoints",
+            "{} is no bundle: `trailkeep receipt verify` takes receipts and checkpoints, `trailkeep certificate verify` certificates",
             file.display()
         );
     }

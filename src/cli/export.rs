@@ -94,13 +94,7 @@ pub(super) async fn export_to(
     question: &Value,
     out: &Path,
 ) -> anyhow::Result<Value> {
-    // A place that can't be written to is found before the work is done.
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".trailkeep-export-")
-        .tempfile_in(folder)
-        .with_context(|| format!("can't write to {}", folder.display()))?;
+    let mut file = OutFile::at(out)?;
     let body = serde_json::to_vec(question)?;
     let mut job: Value = client
         .send("POST", "/v1/exports", Some("application/json"), body)
@@ -133,22 +127,53 @@ pub(super) async fn export_to(
     let answer = client
         .send("GET", &format!("/v1/exports/{id}/file"), None, Vec::new())
         .await?;
-    let bytes = answer.write_to(file.as_file_mut()).await?;
+    let bytes = answer.write_to(file.writer()).await?;
     if job["bytes"].as_u64() != Some(bytes) {
         bail!("the bundle came incomplete: {bytes} bytes");
     }
-    let failed = || format!("can't write {}", out.display());
-    file.as_file_mut()
-        .flush()
-        .and_then(|()| file.as_file().sync_all())
-        .with_context(failed)?;
-    file.persist(out).with_context(failed)?;
+    file.keep()?;
     client
         .send("DELETE", &format!("/v1/exports/{id}"), None, Vec::new())
         .await?
         .text()
         .await?;
     Ok(job)
+}
+
+/// A file that appears in its place when it is complete.
+pub(super) struct OutFile<'a> {
+    file: tempfile::NamedTempFile,
+    out: &'a Path,
+}
+
+impl<'a> OutFile<'a> {
+    /// Begins it. A place that can't be written to is found before any work is done.
+    pub(super) fn at(out: &'a Path) -> anyhow::Result<Self> {
+        let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let file = tempfile::Builder::new()
+            .prefix(".trailkeep-export-")
+            .tempfile_in(folder)
+            .with_context(|| format!("can't write to {}", folder.display()))?;
+        Ok(Self { file, out })
+    }
+
+    pub(super) fn writer(&mut self) -> &mut std::fs::File {
+        self.file.as_file_mut()
+    }
+
+    /// Puts it where it belongs, synced.
+    pub(super) fn keep(mut self) -> anyhow::Result<()> {
+        let failed = || format!("can't write {}", self.out.display());
+        let file = self.file.as_file_mut();
+        file.flush()
+            .and_then(|()| file.sync_all())
+            .with_context(failed)?;
+        self.file
+            .persist(self.out)
+            .with_context(|| format!("can't write {}", self.out.display()))?;
+        Ok(())
+    }
 }
 
 fn describe(summary: &Value, out: &Path) -> String {

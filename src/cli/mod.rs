@@ -5,6 +5,7 @@ mod access;
 mod append;
 mod backup;
 mod bundle;
+mod certificate;
 mod client;
 mod demo;
 mod export;
@@ -16,6 +17,7 @@ mod key;
 mod offline;
 mod output;
 mod policy;
+mod privacy;
 mod read;
 mod restore;
 mod retention;
@@ -99,6 +101,12 @@ enum Command {
     Restore(restore::RestoreArgs),
     /// Copies of the vault on other disks or hosts: without one, every text stands and falls with one file
     VaultCopy(vault_copy::VaultCopyArgs),
+    /// Requests of persons: a copy of what is held, what an erasure would do, due dates
+    #[command(subcommand)]
+    Privacy(privacy::PrivacyCommand),
+    /// Check what a person was answered with
+    #[command(subcommand)]
+    Certificate(certificate::CertificateCommand),
     /// Prove that an event is in the ledger, and check such proofs
     #[command(subcommand)]
     Receipt(offline::ReceiptCommand),
@@ -232,6 +240,8 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(args).await,
         Command::VaultCopy(args) => vault_copy::run(args).await,
+        Command::Privacy(command) => privacy::run(command).await,
+        Command::Certificate(command) => certificate::run(&command),
         Command::Receipt(command) => offline::run(command).await,
         Command::Export(args) => export::run(args).await,
         Command::Bundle(command) => bundle::run(command),

@@ -81,6 +81,7 @@ pub(super) mod may {
         SeeRetention,
         RunRetention,
         ManageHolds,
+        AnswerRequests,
         ManageKeys,
         ManageTenants,
         ManageVault

@@ -236,7 +236,7 @@ pub(super) async fn file(
     })
 }
 
-fn chunks(
+pub(super) fn chunks(
     file: Arc<Spool>,
     first: u64,
     end: u64,
@@ -347,6 +347,7 @@ fn read_question(question: Question, caller: &Identified) -> Result<ExportReques
     Ok(ExportRequest {
         scope,
         action: question.action,
+        person: None,
         redact: question.redact.into_list(),
         recipients: question.recipients.into_list(),
         against: question.against.into_list(),

@@ -12,6 +12,7 @@ mod keys;
 mod log;
 mod operate;
 mod policies;
+mod privacy;
 pub mod problem;
 mod progress;
 mod retention;
@@ -75,6 +76,15 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(keys::revoke))
         .routes(route!(access::list))
         .routes(route!(policies::gaps))
+        .routes(route!(privacy::receive))
+        .routes(route!(privacy::list))
+        .routes(route!(privacy::show))
+        .routes(route!(privacy::identify))
+        .routes(route!(privacy::extend))
+        .routes(route!(privacy::close))
+        .routes(route!(privacy::bundle))
+        .routes(route!(privacy::certificate))
+        .routes(route!(privacy::signature))
         .routes(route!(tenants::create))
         .routes(route!(tenants::list))
         .routes(route!(tenants::change))

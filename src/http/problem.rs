@@ -134,6 +134,11 @@ impl Problem {
         Self::new(Kind::NotReady, detail)
     }
 
+    /// 409: a request of a person is in a state that does not allow it.
+    pub fn request_state(detail: impl Into<String>) -> Self {
+        Self::new(Kind::RequestState, detail)
+    }
+
     /// 409: the tenant takes no more events.
     pub fn tenant_closed(detail: impl Into<String>) -> Self {
         Self::new(Kind::TenantClosed, detail)

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Checked, check};
+use super::{CertificateReport, Checked, check};
 use crate::bundle::archive::Source;
 use crate::bundle::verify::{Question, Report as BundleReport, verify};
 use crate::ledger::note::{NoteError, PublicKey};
+use crate::privacy::{self, check::is_certificate};
 
-/// Largest receipt, checkpoint or key that is read.
+/// Largest certificate, receipt, checkpoint or key that is read.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Why a file could not be checked at all.
@@ -27,7 +28,7 @@ pub enum FileError {
         error: io::Error,
     },
     /// Too large for what it should be.
-    #[error("{path} is too large for a receipt, checkpoint or key", path = .0.display())]
+    #[error("{path} is too large for a certificate, receipt, checkpoint or key", path = .0.display())]
     TooLarge(PathBuf),
     /// Not text.
     #[error("{path} is not text in UTF-8", path = .0.display())]
@@ -64,7 +65,7 @@ impl Source for FileSource {
     }
 }
 
-/// Checks a bundle, receipt or checkpoint. Without a key nothing is verified, and the report says so.
+/// Checks a bundle, certificate, receipt or checkpoint. Without a key nothing is verified, and the report says so.
 pub fn check_file(
     path: &Path,
     key: Option<&Path>,
@@ -79,6 +80,16 @@ pub fn check_file(
     })?;
     let against = against.map(read_text).transpose()?;
     if let Some(text) = read_if_text(path)? {
+        if is_certificate(&text) {
+            let question = CertificateQuestion {
+                key: key_path,
+                signature: None,
+                subject: None,
+            };
+            return Ok(Checked::Certificate(Box::new(check_certificate(
+                path, &question,
+            )?)));
+        }
         return Ok(Checked::Text(check(&text, &key, against.as_deref())));
     }
     let source = FileSource::open(path)?;
@@ -96,7 +107,38 @@ pub fn check_file(
     Ok(Checked::Bundle(Box::new(report)))
 }
 
-/// Reads a small text: a receipt, a checkpoint or a key; `-` is standard input.
+/// What is asked of a certificate's file.
+pub struct CertificateQuestion<'a> {
+    /// File of the ledger's public key.
+    pub key: &'a Path,
+    /// File of the signature; beside the certificate, with `.sig` behind its name, unless said.
+    pub signature: Option<&'a Path>,
+    /// Namespace and id of the person whom it is to be about.
+    pub subject: Option<(&'a str, &'a str)>,
+}
+
+/// Checks a certificate and the signature beside it.
+pub fn check_certificate(
+    path: &Path,
+    question: &CertificateQuestion<'_>,
+) -> Result<CertificateReport, FileError> {
+    let key = PublicKey::parse(&read_text(question.key)?).map_err(|error| FileError::Key {
+        path: question.key.to_owned(),
+        error,
+    })?;
+    let text = read_text(path)?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".sig");
+    let signature = read_small(question.signature.unwrap_or(Path::new(&beside)))?;
+    let question = privacy::check::Question {
+        signature: &signature,
+        key: &key,
+        subject: question.subject,
+    };
+    Ok(privacy::check::check(&text, &question))
+}
+
+/// Reads a small text: a certificate, a receipt, a checkpoint or a key; `-` is standard input.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
     let bytes = read_small(path)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
@@ -105,7 +147,7 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
     String::from_utf8(bytes).map_err(|_| FileError::NotText(path.to_owned()))
 }
 
-/// The text of a receipt or checkpoint; `None` for what can only be a bundle.
+/// The text of a certificate, receipt or checkpoint; `None` for what can only be a bundle.
 fn read_if_text(path: &Path) -> Result<Option<String>, FileError> {
     if path.as_os_str() == "-" {
         return read_text(path).map(Some);

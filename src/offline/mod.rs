@@ -1,4 +1,4 @@
-//! Checking files offline: bundles, receipts and checkpoints, with a public key obtained elsewhere, and
+//! Checking files offline: bundles, certificates, receipts and checkpoints, with a public key obtained elsewhere, and
 //! nothing else.
 
 mod file;
@@ -8,10 +8,14 @@ use std::fmt;
 
 use serde::Serialize;
 
-pub use file::{FILE_BYTES_MAX, FileError, FileSource, check_file, read_text};
+pub use file::{
+    CertificateQuestion, FILE_BYTES_MAX, FileError, FileSource, check_certificate, check_file,
+    read_text,
+};
 pub use text::{FileKind, Finding, Report, check};
 
 use crate::bundle::verify::Report as BundleReport;
+use crate::privacy::check::Report as CertificateReport;
 
 /// What came out of checking a file, whichever kind it is.
 #[derive(Clone, Debug, Serialize)]
@@ -19,6 +23,8 @@ use crate::bundle::verify::Report as BundleReport;
 pub enum Checked {
     /// A signed export.
     Bundle(Box<BundleReport>),
+    /// A certificate of a person's request.
+    Certificate(Box<CertificateReport>),
     /// A receipt or a signed checkpoint.
     Text(Report),
 }
@@ -28,6 +34,7 @@ impl Checked {
     pub fn is_verified(&self) -> bool {
         match self {
             Self::Bundle(report) => report.authentic,
+            Self::Certificate(report) => report.verified,
             Self::Text(report) => report.verified,
         }
     }
@@ -38,6 +45,7 @@ impl fmt::Display for Checked {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bundle(report) => report.fmt(formatter),
+            Self::Certificate(report) => report.fmt(formatter),
             Self::Text(report) => report.fmt(formatter),
         }
     }

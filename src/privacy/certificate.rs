@@ -118,6 +118,8 @@ pub enum KeptState {
     Restricted,
     /// A legal hold covers them.
     Held,
+    /// A policy refuses the request on a ground that it names.
+    Refused,
 }
 
 /// Events that are kept for one reason.

@@ -74,6 +74,11 @@ secret_type! {
     IndexKey
 }
 
+secret_type! {
+    /// Key of its own that seals whom a record is about: it goes before the record does.
+    RecordKey
+}
+
 /// What kind of value a tag stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TagLabel {

@@ -45,6 +45,8 @@ pub enum Right {
     RunRetention,
     /// Places and lifts legal holds.
     ManageHolds,
+    /// Files, answers and closes the requests of persons.
+    AnswerRequests,
     /// Makes and lists tenants; in the operator's own tenant alone.
     ManageTenants,
     /// Rotates and copies the vault, backs up, and lets destruction go on after a restore; in the operator's own
@@ -72,7 +74,7 @@ impl Role {
             Right::SeeAccess | Right::SeeRetention => {
                 matches!(self, Self::Auditor | Self::Privacy | Self::Admin)
             }
-            Right::RunRetention | Right::ManageHolds => {
+            Right::RunRetention | Right::ManageHolds | Right::AnswerRequests => {
                 matches!(self, Self::Privacy | Self::Admin)
             }
             Right::ManageKeys | Right::ManageTenants | Right::ManageVault => {
@@ -115,7 +117,7 @@ impl FromStr for Role {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Append,
         Self::Read,
         Self::Prove,
@@ -125,6 +127,7 @@ impl Right {
         Self::SeeRetention,
         Self::RunRetention,
         Self::ManageHolds,
+        Self::AnswerRequests,
         Self::ManageKeys,
         Self::ManageTenants,
         Self::ManageVault,
@@ -144,6 +147,7 @@ impl Right {
             Self::Export => "export bundles",
             Self::Verify => "have the ledger verified",
             Self::SeeAccess => "see who read what kind of thing",
+            Self::AnswerRequests => "answer requests of persons",
             Self::ManageKeys => "manage API keys",
             Self::SeeRetention => "see what is kept, until when and why",
             Self::RunRetention => "run expiry, and fire triggers of records",

@@ -241,7 +241,7 @@ fn listed(entry: &Entry, sections: &[(String, Vec<u8>)]) -> Option<ListedAccess>
         serde_json::from_slice::<serde_json::Value>(bytes).ok()
     };
     let action = section("action")?.as_str()?.to_owned();
-    let detail = ["access", "export", "key", "tenant"]
+    let detail = ["access", "export", "key", "tenant", "request", "answer"]
         .into_iter()
         .find_map(section)?;
     Some(ListedAccess {

@@ -25,6 +25,7 @@ pub mod ledger;
 mod merging;
 pub mod open;
 pub mod policies;
+pub mod privacy;
 pub mod query;
 pub mod read;
 pub mod rebuild_index;
@@ -71,6 +72,8 @@ pub struct Engine {
     pub access_log: access_log::AccessLog,
     /// Exports under way and ready.
     pub exports: exports::Exports,
+    /// Requests of persons.
+    pub privacy: privacy::PrivacyDesk,
     /// The policies in force.
     pub policies: Arc<PolicySet>,
     /// Free space below which nothing but destruction uses the disk.

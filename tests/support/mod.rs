@@ -379,3 +379,15 @@ pub fn files_of(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     files.sort();
     files
 }
+
+/// Opens a directory in this process, with the machine's clock.
+#[cfg(feature = "server")]
+pub fn open_engine(directory: &Directory) -> trailkeep::service::Engine {
+    use trailkeep::service::open::{Files, StartOptions};
+    let files = Files::open(
+        trailkeep::store::directory::DataDirectory::new(&directory.path),
+        &trailkeep::seal::root::RootKeySource::File(directory.path.join("root.key")),
+    );
+    let clock = std::sync::Arc::new(trailkeep::service::clock::SystemClock);
+    files.unwrap().start(StartOptions::new(clock)).unwrap()
+}

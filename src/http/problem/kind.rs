@@ -59,6 +59,8 @@ kinds! {
     NameTaken = CONFLICT, "name-taken", "The name is taken";
     /// What is asked for is not in the state that it needs.
     NotReady = CONFLICT, "not-ready", "Not ready";
+    /// A request of a person is in a state that does not allow it.
+    RequestState = CONFLICT, "request-state", "The request's state does not allow it";
     /// The tenant takes no more events.
     TenantClosed = CONFLICT, "tenant-closed", "The tenant is closed";
     /// A policy or a hold forbids it.

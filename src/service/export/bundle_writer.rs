@@ -24,9 +24,23 @@ enum Sink {
 }
 
 /// A spool that is hashed while it is written.
-struct Hashed {
+pub(super) struct Hashed {
     spool: SpoolWriter,
     sha256: Sha256,
+}
+
+impl Hashed {
+    pub(super) fn new(spool: SpoolWriter) -> Self {
+        Self {
+            spool,
+            sha256: Sha256::new(),
+        }
+    }
+
+    /// The file, and its SHA-256.
+    pub(super) fn finish(self) -> io::Result<(Spool, [u8; 32])> {
+        Ok((self.spool.finish()?, self.sha256.finalize().into()))
+    }
 }
 
 impl Write for Hashed {
@@ -69,10 +83,7 @@ impl BundleWriter {
         spool: SpoolWriter,
         recipients: &[age::x25519::Recipient],
     ) -> Result<Self, ExportError> {
-        let hashed = Hashed {
-            spool,
-            sha256: Sha256::new(),
-        };
+        let hashed = Hashed::new(spool);
         let sink = if recipients.is_empty() {
             Sink::Plain(hashed)
         } else {
@@ -116,7 +127,7 @@ impl BundleWriter {
             Sink::Plain(hashed) => hashed,
             Sink::Encrypted(writer) => writer.finish()?,
         };
-        Ok((hashed.spool.finish()?, hashed.sha256.finalize().into()))
+        Ok(hashed.finish()?)
     }
 
     fn end(&mut self) {

@@ -1,11 +1,12 @@
 //! Export: from a question to a signed bundle (docs/format.md, "Bundle").
 //!
 //! [`plan`] decides what the bundle holds and records the export in the ledger, before anything is read.
-//! [`write`](write::write) then streams it: the entries, the texts, what explains them, and at the end the
+//! [`write()`] then streams it: the entries, the texts, what explains them, and at the end the
 //! checkpoint that holds all of it, the export's own entry included.
 
 mod bundle_writer;
 mod gaps;
+mod person;
 mod plan;
 mod readme;
 mod report;
@@ -15,19 +16,22 @@ mod summary;
 mod write;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use person::{CopyForm, PersonScope, PersonsEvents};
 pub use plan::{Plan, plan};
-pub use write::write;
 
+use super::Engine;
 use super::append::AppendError;
 use super::keyring::KeyError;
-use super::ledger::ReadTileError;
+use super::ledger::{Ledger, ReadTileError};
 use super::read::ReadError;
 use crate::bundle::manifest::{Counts, Proof, Recorded, SeqRange};
 use crate::ids::Seq;
 use crate::ledger::checkpoint::{Checkpoint, CheckpointError};
 use crate::seal::spool::{Spool, SpoolError};
 use crate::store::StoreError;
+use crate::store::directory::free_bytes;
 use crate::time::UnixMillis;
 
 /// Which entries are asked for.
@@ -56,6 +60,8 @@ pub struct ExportRequest {
     pub scope: Scope,
     /// Of these only the events with this action: a selection.
     pub action: Option<String>,
+    /// Of these only a person's own: a selection, for that person.
+    pub person: Option<PersonScope>,
     /// Sections that go as digests alone.
     pub redact: Vec<String>,
     /// age recipients who alone can open the file; none: it is not encrypted.
@@ -95,6 +101,44 @@ pub struct ExportSummary {
     pub sha256: String,
     /// Whether only the recipients can open it.
     pub encrypted: bool,
+}
+
+/// Makes what a plan says. `progress` hears how many entries of how many are done.
+pub fn write(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    cancelled: &AtomicBool,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Exported, ExportError> {
+    match &plan.request.person {
+        Some(person) if person.form == CopyForm::Json => {
+            person::portable::write(engine, ledger, plan, person, cancelled, progress)
+        }
+        _ => write::write(engine, ledger, plan, cancelled, progress),
+    }
+}
+
+/// The line of one of the ledger's own entries, with the salts that open it.
+pub(super) fn statement_line(
+    engine: &Engine,
+    ledger: &Ledger,
+    seq: Seq,
+) -> Result<Vec<u8>, ExportError> {
+    let row = rows::read_statement(engine, ledger, seq)?;
+    Ok(row.content.statement().to_vec())
+}
+
+/// Stops an export that was cancelled, or that the disk has no room for.
+fn check_going_on(engine: &Engine, cancelled: &AtomicBool) -> Result<(), ExportError> {
+    if cancelled.load(Ordering::Relaxed) {
+        return Err(ExportError::Cancelled);
+    }
+    let free = free_bytes(engine.directory.path());
+    if free.is_some_and(|free| free < engine.min_free_bytes) {
+        return Err(ExportError::Full);
+    }
+    Ok(())
 }
 
 /// Why there is no bundle.

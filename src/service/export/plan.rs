@@ -2,23 +2,21 @@
 
 use serde_json::{Value, json};
 
+use super::person::{PersonsEvents, all_seqs};
 use super::rows::neighbours;
 use super::{ExportError, ExportRequest, OlderHead, Scope};
 use crate::bundle::line::ALWAYS_DISCLOSED;
 use crate::bundle::manifest::{Proof, Recorded, SeqRange};
-use crate::ids::{LookupKey, Seq};
+use crate::ids::{LookupKey, PersonReference, Seq};
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::entry::Entry;
 use crate::ledger::event::shape::{RECEIVED, SECTIONS};
 use crate::seal::secret::TagLabel;
 use crate::service::Engine;
-use crate::service::append::append_system;
+use crate::service::append::append_read;
 use crate::service::ledger::Ledger;
 use crate::service::read::ReadError;
 use crate::time::UnixMillis;
-
-/// Seqs that one look-up in the index gives.
-const SEQS_PER_LOOKUP: usize = 10_000;
 
 /// What an export will hold.
 pub struct Plan {
@@ -29,6 +27,8 @@ pub struct Plan {
     pub(super) recorded: Recorded,
     pub(super) export_seq: Seq,
     pub(super) exported_at: UnixMillis,
+    /// The reference of the person whose own events these are.
+    pub(super) reference: Option<PersonReference>,
 }
 
 /// The entries of a bundle.
@@ -122,14 +122,21 @@ pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<
         .map(|note| older_head(ledger, note, size))
         .collect::<Result<_, _>>()?;
     let (first, end) = ends(engine, ledger, &request.scope, size)?;
-    let seqs = match &request.action {
-        None => Seqs::Range(first, Seq::new(end.get() - 1)),
-        Some(action) => {
-            let found = selected(engine, ledger, action, first, end)?;
+    let mut reference = None;
+    let seqs = match (&request.person, &request.action) {
+        (Some(person), _) => {
+            let found = PersonsEvents::find(engine, ledger, &person.subject, end.get())?;
+            reference = found.reference;
+            Seqs::Selection(found.asked_for(person.include_acted))
+        }
+        (None, None) => Seqs::Range(first, Seq::new(end.get() - 1)),
+        (None, Some(action)) => {
+            let key = LookupKey::from(ledger.index_key.tag(TagLabel::Action, "", action));
+            let found = all_seqs(engine, ledger, key, first, end)?;
             Seqs::Selection(still_there(engine, ledger, &found)?)
         }
     };
-    let export_seq = record(engine, ledger, &request, &seqs)?;
+    let export_seq = record(engine, ledger, &request, &seqs, reference)?;
     let recorded = covered_time(engine, ledger, &request.scope, end)?;
     // A closed ledger takes no entry: the one that continues it has the export's, and the genesis stands in.
     let (export_seq, exported_at) = if ledger.is_closed() {
@@ -148,6 +155,7 @@ pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<
         recorded,
         export_seq,
         exported_at,
+        reference,
     })
 }
 
@@ -210,30 +218,12 @@ fn ends(
     }
 }
 
-fn selected(
+/// Those whose texts have not gone.
+pub(super) fn still_there(
     engine: &Engine,
     ledger: &Ledger,
-    action: &str,
-    first: Seq,
-    end: Seq,
+    seqs: &[u64],
 ) -> Result<Vec<u64>, ExportError> {
-    let key = LookupKey::from(ledger.index_key.tag(TagLabel::Action, "", action));
-    let mut seqs: Vec<u64> = Vec::new();
-    let mut next = first;
-    loop {
-        let found = engine
-            .index
-            .find(ledger.record.number, key, next, end, SEQS_PER_LOOKUP)?;
-        seqs.extend(found.iter().map(|seq| seq.get()));
-        match found.last() {
-            Some(last) if found.len() == SEQS_PER_LOOKUP => next = last.next(),
-            _ => return Ok(seqs),
-        }
-    }
-}
-
-/// Those whose texts have not gone.
-fn still_there(engine: &Engine, ledger: &Ledger, seqs: &[u64]) -> Result<Vec<u64>, ExportError> {
     let number = ledger.record.number;
     let mut there = Vec::with_capacity(seqs.len());
     for near in neighbours(seqs) {
@@ -257,6 +247,7 @@ fn record(
     ledger: &Ledger,
     request: &ExportRequest,
     seqs: &Seqs,
+    reference: Option<PersonReference>,
 ) -> Result<Seq, ExportError> {
     let mut section = json!({
         "by": request.asked_by,
@@ -269,12 +260,17 @@ fn record(
     if ledger.is_closed() {
         section["ledger"] = json!(ledger.record.origin.as_str());
     }
+    if let Some(person) = &request.person {
+        section["request"] = json!(person.request);
+        section["withholds"] = json!(person.withholds());
+    }
     let section = section.to_string();
     let sections: [(&str, &[u8]); 2] = [
         ("action", b"\"trailkeep.export\""),
         ("export", section.as_bytes()),
     ];
-    append_system(&engine.writer, ledger, &sections)
+    let persons = reference.into_iter().collect();
+    append_read(&engine.writer, ledger, &sections, persons)
         .map_err(|error| ExportError::Append(Box::new(error)))
 }
 
@@ -285,7 +281,10 @@ fn names_of_filters(request: &ExportRequest) -> Vec<&'static str> {
     };
     scope
         .into_iter()
-        .chain([request.action.as_ref().map(|_| "action")])
+        .chain([
+            request.action.as_ref().map(|_| "action"),
+            request.person.as_ref().map(|_| "subject"),
+        ])
         .flatten()
         .collect()
 }
@@ -340,6 +339,16 @@ pub(super) fn question(request: &ExportRequest) -> Value {
     }
     if let Some(action) = &request.action {
         question.insert("action".to_owned(), json!(action));
+    }
+    if let Some(person) = &request.person {
+        let mut subject = json!({"id": person.subject.id});
+        if !person.subject.namespace.is_empty() {
+            subject["namespace"] = json!(person.subject.namespace);
+        }
+        question.insert("subject".to_owned(), subject);
+        question.insert("request".to_owned(), json!(person.request));
+        question.insert("include_acted".to_owned(), json!(person.include_acted));
+        question.insert("withholds".to_owned(), json!(person.withholds()));
     }
     if !request.redact.is_empty() {
         question.insert("redact".to_owned(), json!(request.redact));

@@ -54,7 +54,7 @@ pub(super) fn render(
 }
 
 /// Text as it may stand in HTML, in an element or an attribute.
-fn escape(text: &str) -> Cow<'_, str> {
+pub(super) fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>', '"', '\'']) {
         return Cow::Borrowed(text);
     }
@@ -73,7 +73,7 @@ fn escape(text: &str) -> Cow<'_, str> {
 }
 
 /// 1234567 as 1,234,567.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -98,6 +98,10 @@ fn write_question(plan: &Plan, counts: &Counts, out: &mut impl Write) -> io::Res
             "to" => "Recorded before",
             "seq" => "Entries",
             "action" => "Action",
+            "subject" => "Person",
+            "request" => "Request of the person",
+            "include_acted" => "With events in which they only acted",
+            "withholds" => "Withheld",
             _ => "Redacted",
         };
         writeln!(out, "<dt>{name}</dt><dd>{}</dd>", escape(&text))?;

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
-use super::ExportError;
+use super::person::{card_of, purpose_of};
 use super::plan::Seqs;
 use super::summary::Brief;
+use super::{ExportError, ExportRequest};
 use crate::bundle::line::{Line, Section};
 use crate::bundle::table;
 use crate::ids::Seq;
@@ -36,23 +37,40 @@ pub(super) enum Content {
     /// The ledger's own: its line for statements.jsonl.
     Statement(Vec<u8>),
     /// An event that is disclosed.
-    Event {
-        /// Its line for events.jsonl.
-        line: Vec<u8>,
-        /// Its line for events.csv.
-        cells: Vec<u8>,
-        /// For the summary.
-        brief: Brief,
-    },
+    Event(Box<Disclosed>),
     /// An event whose text went.
     Gone(Gone),
+}
+
+/// What the bundle says of an event.
+pub(super) struct Disclosed {
+    /// Its line for events.jsonl.
+    pub(super) line: Vec<u8>,
+    /// Its line for events.csv.
+    pub(super) cells: Vec<u8>,
+    /// For the summary.
+    pub(super) brief: Brief,
+    /// Names of its sections that stand as digests.
+    pub(super) redacted: Vec<String>,
+    /// For the person whom the bundle is for: what it was for, and its card.
+    pub(super) purpose: Option<String>,
+    pub(super) card: Option<String>,
+}
+
+/// What readers get to see one by one.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    /// Excerpts for the summary's table.
+    pub(super) excerpts: bool,
+    /// Cards for the person's page.
+    pub(super) cards: bool,
 }
 
 /// Reads the entries of a bundle, in order, some at a time.
 pub(super) struct Rows<'a> {
     engine: &'a Engine,
     ledger: &'a Ledger,
-    redact: &'a [String],
+    request: &'a ExportRequest,
     seqs: &'a Seqs,
     next: u64,
     per_read: u64,
@@ -63,7 +81,7 @@ impl Content {
     pub(super) fn statement(&self) -> &[u8] {
         match self {
             Self::Statement(line) => line,
-            Self::Event { .. } | Self::Gone(_) => &[],
+            Self::Event(_) | Self::Gone(_) => &[],
         }
     }
 }
@@ -93,21 +111,21 @@ impl<'a> Rows<'a> {
     pub(super) fn new(
         engine: &'a Engine,
         ledger: &'a Ledger,
-        redact: &'a [String],
+        request: &'a ExportRequest,
         seqs: &'a Seqs,
     ) -> Self {
         Self {
             engine,
             ledger,
-            redact,
+            request,
             seqs,
             next: 0,
             per_read: 64,
         }
     }
 
-    /// The next entries; none at the end. The first rows carry excerpts for the summary's table.
-    pub(super) fn read(&mut self, with_excerpts: bool) -> Result<Vec<Row>, ExportError> {
+    /// The next entries; none at the end.
+    pub(super) fn read(&mut self, wanted: Wanted) -> Result<Vec<Row>, ExportError> {
         let end = self.seqs.count().min(self.next + self.per_read);
         let stored = match self.seqs {
             Seqs::Range(first, _) => self.read_range(first.get() + self.next, first.get() + end)?,
@@ -123,7 +141,7 @@ impl<'a> Rows<'a> {
         let each = (bytes / (end - self.next).max(1)).max(1);
         self.next = end;
         self.per_read = (BYTES_PER_READ / each).clamp(16, ENTRIES_PER_READ);
-        self.render_side_by_side(&stored, with_excerpts)
+        self.render_side_by_side(&stored, wanted)
     }
 
     fn read_range(&self, start: u64, end: u64) -> Result<Vec<Stored>, ExportError> {
@@ -156,14 +174,14 @@ impl<'a> Rows<'a> {
     fn render_side_by_side(
         &self,
         stored: &[Stored],
-        with_excerpts: bool,
+        wanted: Wanted,
     ) -> Result<Vec<Row>, ExportError> {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let share = stored.len().div_ceil(cores).max(1);
         std::thread::scope(|scope| {
             let render = |part: &[Stored]| -> Result<Vec<Row>, ExportError> {
                 part.iter()
-                    .map(|row| render(self.engine, self.ledger, row, self.redact, with_excerpts))
+                    .map(|row| render(self.engine, self.ledger, row, Some((self.request, wanted))))
                     .collect()
             };
             let parts: Vec<_> = stored
@@ -195,7 +213,7 @@ pub(super) fn read_statement(
     ledger: &Ledger,
     seq: Seq,
 ) -> Result<Row, ExportError> {
-    render(engine, ledger, &read_one(engine, ledger, seq)?, &[], false)
+    render(engine, ledger, &read_one(engine, ledger, seq)?, None)
 }
 
 fn read_one(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Stored, ExportError> {
@@ -225,8 +243,7 @@ fn render(
     engine: &Engine,
     ledger: &Ledger,
     stored: &Stored,
-    redact: &[String],
-    with_excerpts: bool,
+    asked: Option<(&ExportRequest, Wanted)>,
 ) -> Result<Row, ExportError> {
     let seq = stored.seq;
     let entry = Entry::decode(&stored.bytes).map_err(|error| ReadError::Entry { seq, error })?;
@@ -247,23 +264,44 @@ fn render(
         .map_err(|error| ReadError::Key { seq, error })?;
     let opened = open(origin, payload, &keys, &entry.commitment)
         .map_err(|error| ReadError::Payload { seq, error })?;
-    let is_event = entry.kind == EntryKind::Event;
-    let line = disclose(seq, &opened, if is_event { redact } else { &[] })?;
+    // The ledger's own entries are never redacted.
+    let asked = asked.filter(|_| entry.kind == EntryKind::Event);
+    let mut redact = Vec::new();
+    if let Some((request, _)) = asked {
+        redact.extend(request.redact.iter().cloned());
+        let person = request.person.as_ref();
+        redact.extend(
+            person
+                .into_iter()
+                .flat_map(|one| one.redacted(&opened.sections)),
+        );
+    }
+    let line = disclose(seq, &opened, &redact)?;
     let mut written = Vec::new();
     line.write(&mut written)?;
-    let content = if is_event {
-        Content::Event {
-            cells: table::row(&line, entry.recorded_at),
-            brief: Brief::of(&line, &entry, with_excerpts),
-            line: written,
-        }
-    } else {
-        Content::Statement(written)
+    let Some((request, wanted)) = asked else {
+        return Ok(Row {
+            entry,
+            bytes: stored.bytes,
+            content: Content::Statement(written),
+        });
+    };
+    let person = request.person.as_ref();
+    let redacted: Vec<&str> = line.redacted().collect();
+    let disclosed = Disclosed {
+        cells: table::row(&line, entry.recorded_at),
+        brief: Brief::of(&line, &entry, wanted.excerpts),
+        purpose: person.map(|_| purpose_of(&opened.sections)),
+        card: person
+            .filter(|_| wanted.cards)
+            .map(|person| card_of(person, &entry, &opened.sections, &redacted)),
+        redacted: redacted.into_iter().map(str::to_owned).collect(),
+        line: written,
     };
     Ok(Row {
         entry,
         bytes: stored.bytes,
-        content,
+        content: Content::Event(Box::new(disclosed)),
     })
 }
 

@@ -100,7 +100,7 @@ fn cell(line: &Line<'_>, name: &str, read: impl Fn(&str) -> String) -> Cell {
 
 /// The words of an input or output without the JSON around them, where they are found easily: strings, and
 /// the last message of a conversation.
-fn reading(text: &str) -> String {
+pub(super) fn reading(text: &str) -> String {
     fn words(value: &Value) -> Option<String> {
         match value {
             Value::String(text) => Some(text.clone()),
@@ -127,7 +127,7 @@ fn cut(text: &str) -> String {
 pub(super) struct Tally(HashMap<String, u64>);
 
 impl Tally {
-    fn add(&mut self, value: String) {
+    pub(super) fn add(&mut self, value: String) {
         if value.is_empty() {
             return;
         }

@@ -6,14 +6,15 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use super::bundle_writer::BundleWriter;
+use super::person::page::{self, CARDS_MAX, PersonPage};
 use super::plan::{Plan, Seqs, question};
-use super::rows::{Content, Row, Rows, neighbours};
+use super::rows::{Content, Row, Rows, Wanted, neighbours};
 use super::statements::{Explaining, explaining};
 use super::summary::Summary;
-use super::{ExportError, ExportSummary, Exported, readme, report};
+use super::{ExportError, ExportSummary, Exported, check_going_on, readme, report};
 use crate::bundle::line::Disposition;
 use crate::bundle::manifest::{Counts, FORMAT, Manifest};
 use crate::bundle::proofs::{self, ConsistencyProof, InclusionProof};
@@ -27,7 +28,6 @@ use crate::service::Engine;
 use crate::service::cover::ItemTrees;
 use crate::service::fate::Departure;
 use crate::service::ledger::{Ledger, LedgerKeys, Published, StoredTiles};
-use crate::store::directory::free_bytes;
 
 /// Entries copied at a time.
 const ENTRIES_PER_READ: u64 = 1_000;
@@ -36,6 +36,11 @@ const ENTRIES_PER_READ: u64 = 1_000;
 struct Walked {
     counts: Counts,
     summary: Summary,
+    /// Names of sections that stand as digests in some event.
+    redacted: BTreeSet<String>,
+    /// For the person whom the bundle is for: what was collected, and the cards.
+    page: PersonPage,
+    cards: Spool,
     /// events.csv, and the statements inside of the range with their entries.
     table: Spool,
     lines: Spool,
@@ -45,8 +50,8 @@ struct Walked {
     covering: BTreeSet<Seq>,
 }
 
-/// Writes the bundle of a plan. `progress` hears how many entries of how many are done.
-pub fn write(
+/// Writes the bundle of a plan.
+pub(super) fn write(
     engine: &Engine,
     ledger: &Ledger,
     plan: &Plan,
@@ -77,13 +82,12 @@ pub fn write(
     bundle.add(member::PUBLIC_KEY_PEM, pem.as_bytes())?;
     let vkey = format!("{}\n", ledger.verifier);
     bundle.add(member::PUBLIC_KEY_VKEY, vkey.as_bytes())?;
-    bundle.start(member::REPORT)?;
-    report::render(
+    write_pages(
+        engine,
         ledger,
         plan,
         &published,
-        &walked.counts,
-        &walked.summary,
+        &walked,
         &explaining,
         &mut bundle,
     )?;
@@ -106,6 +110,34 @@ pub fn write(
         },
         file: Arc::new(file),
     })
+}
+
+/// The pages for readers.
+fn write_pages(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    published: &Published,
+    walked: &Walked,
+    explaining: &Explaining,
+    bundle: &mut BundleWriter,
+) -> Result<(), ExportError> {
+    bundle.start(member::REPORT)?;
+    let (counts, summary) = (&walked.counts, &walked.summary);
+    report::render(ledger, plan, published, counts, summary, explaining, bundle)?;
+    if let Some(person) = &plan.request.person {
+        bundle.start(member::PERSON)?;
+        page::render(
+            engine,
+            ledger,
+            (plan, person),
+            (&walked.page, summary),
+            explaining,
+            &walked.cards,
+            bundle,
+        )?;
+    }
+    Ok(())
 }
 
 /// entries.bin. Gives the classes of the events.
@@ -169,26 +201,28 @@ fn write_events(
     let mut summary = Summary::default();
     table.write_all(&table::header())?;
     bundle.start(member::EVENTS)?;
-    let mut rows = Rows::new(engine, ledger, &plan.request.redact, &plan.seqs);
+    let mut redacted: BTreeSet<String> = plan.request.redact.iter().cloned().collect();
+    let (mut page, mut cards) = (PersonPage::default(), SpoolWriter::new(directory)?);
+    let mut rows = Rows::new(engine, ledger, &plan.request, &plan.seqs);
     loop {
-        if cancelled.load(Ordering::Relaxed) {
-            return Err(ExportError::Cancelled);
-        }
-        if free_bytes(directory).is_some_and(|free| free < engine.min_free_bytes) {
-            return Err(ExportError::Full);
-        }
-        let some = rows.read(summary.wants_rows())?;
+        check_going_on(engine, cancelled)?;
+        let some = rows.read(Wanted {
+            excerpts: summary.wants_rows(),
+            cards: page.cards < CARDS_MAX,
+        })?;
         if some.is_empty() {
             break;
         }
         for row in some {
             counts.entries += 1;
             match row.content {
-                Content::Event { line, cells, brief } => {
+                Content::Event(event) => {
                     counts.disclosed += 1;
-                    bundle.write_all(&line)?;
-                    table.write_all(&cells)?;
-                    summary.add(brief);
+                    bundle.write_all(&event.line)?;
+                    table.write_all(&event.cells)?;
+                    summary.add(event.brief);
+                    redacted.extend(event.redacted);
+                    page.add(event.purpose, event.card, &mut cards)?;
                 }
                 Content::Statement(line) => {
                     counts.statements += 1;
@@ -216,6 +250,9 @@ fn write_events(
     Ok(Walked {
         counts,
         summary,
+        redacted,
+        page,
+        cards: cards.finish()?,
         table: table.finish()?,
         lines: lines.finish()?,
         entries: entries.finish()?,
@@ -338,7 +375,7 @@ fn manifest(ledger: &Ledger, plan: &Plan, walked: &Walked, explaining: Explainin
         recorded: Some(plan.recorded.clone()),
         query: question(&plan.request),
         counts: walked.counts,
-        redacted_sections: plan.request.redact.clone(),
+        redacted_sections: walked.redacted.iter().cloned().collect(),
         classes: explaining.classes,
         gaps: walked.summary.gaps.counts(),
         exported_by: plan.request.asked_by.clone(),

@@ -9,7 +9,7 @@ mod due;
 mod explain;
 mod keys;
 mod preview;
-mod rules;
+pub(super) mod rules;
 mod texts;
 
 use std::collections::BTreeMap;
@@ -24,6 +24,7 @@ use super::cover::ItemTree;
 use super::hold::{self, Hold, HoldError, Holds, NewHold};
 use super::keyring::KeyError;
 use super::ledger::Ledger;
+use super::privacy;
 use super::read::ReadError;
 use super::{restore, rotation};
 use crate::ids::{ClassNumber, Seq};
@@ -128,6 +129,9 @@ pub fn run(engine: &Engine, ledger: &Ledger, by: &str) -> Result<RunReport, Rete
         report.scrub_pending |= !carry_out::scrub(engine)?;
     }
     hold::forget_lifted(engine, ledger)?;
+    if privacy::forget_closed(engine, ledger, engine.clock.wall())? > 0 {
+        report.scrub_pending |= !carry_out::scrub(engine)?;
+    }
     engine.ledgers.forget_ids(engine.clock.wall(), u32::MAX)?;
     Ok(report)
 }

@@ -9,15 +9,18 @@ use crate::service::classes::{Class, ClassBook};
 use crate::time::UnixMillis;
 
 /// What the policies say of the events of one class.
-pub(super) struct Rules {
-    pub(super) class: Arc<Class>,
+pub(in crate::service) struct Rules {
+    pub(in crate::service) class: Arc<Class>,
     stated: Vec<Arc<Policy>>,
     versions: Vec<Arc<Policy>>,
 }
 
 impl Rules {
     /// The rules of a class of a ledger.
-    pub(super) fn of(classes: &ClassBook, class: &Arc<Class>) -> Result<Self, RetentionError> {
+    pub(in crate::service) fn of(
+        classes: &ClassBook,
+        class: &Arc<Class>,
+    ) -> Result<Self, RetentionError> {
         let named = class.definition.key.policies.iter();
         let stated = named.map(|named| classes.policy(&named.sha256));
         let stated: Option<Vec<Arc<Policy>>> = stated.map(|stated| Some(stated?.policy)).collect();
@@ -49,19 +52,23 @@ impl Rules {
     }
 
     /// Up to which time of receipt the events have expired; none where nothing has, or by other clocks.
-    pub(super) fn recorded_before(&self, now: UnixMillis) -> Option<UnixMillis> {
+    pub(in crate::service) fn recorded_before(&self, now: UnixMillis) -> Option<UnixMillis> {
         let applied = self.applied()?;
         cutoff::recorded_before(&applied, &self.versions(), self.class.after?, now)
     }
 
     /// What applies to an event of the class, with what later versions lengthen.
-    pub(super) fn applied_to(&self, action: Option<&str>, times: &EventTimes) -> Vec<Applied<'_>> {
+    pub(in crate::service) fn applied_to(
+        &self,
+        action: Option<&str>,
+        times: &EventTimes,
+    ) -> Vec<Applied<'_>> {
         let applied = self.applied().unwrap_or_default();
         with_later(&applied, &self.versions(), action, times)
     }
 
     /// Whether its dates wait for something that happens to a record.
-    pub(super) fn waits_for_a_trigger(&self) -> bool {
+    pub(in crate::service) fn waits_for_a_trigger(&self) -> bool {
         self.stated
             .iter()
             .any(|policy| !policy.triggers().is_empty())

@@ -1,0 +1,450 @@
+//! `trailkeep privacy`: what a privacy officer does (docs/gdpr.md).
+
+mod show;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::TargetArgs;
+use super::client::{Client, ask, segment};
+use super::export::OutFile;
+use super::output::{note, print_json, print_line, progress_bar};
+
+/// How often a copy is asked how far it is.
+const POLL: Duration = Duration::from_millis(50);
+
+/// The law under which somebody asks.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Law {
+    Gdpr,
+    UkGdpr,
+    Ccpa,
+}
+
+/// How a request ends.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Close {
+    Answered,
+    Withdrawn,
+    IdentityNotShown,
+    Forwarded,
+}
+
+/// Who asks, for what, since when.
+#[derive(Args)]
+pub(super) struct SubjectArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The person's identifier, as it stands in `subjects` of the events
+    #[arg(long, value_name = "S")]
+    subject: String,
+    /// Namespace of the identifier, as in the events
+    #[arg(long, value_name = "N")]
+    namespace: Option<String>,
+    /// Your own name for the request, such as a ticket; forgotten with whom it is about
+    #[arg(long, value_name = "R")]
+    reference: Option<String>,
+    /// Law under which it is made
+    #[arg(long, value_enum, value_name = "LAW", default_value = "gdpr")]
+    regime: Law,
+    /// Day on which it came in, or a time on it [default: today]
+    #[arg(long, value_name = "DAY")]
+    received_at: Option<String>,
+    /// Also the events in which the person only acted
+    #[arg(long)]
+    include_acted: bool,
+    /// Say what it would do, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  trailkeep privacy access --dir D --subject customer-17 --out person.zip
+  trailkeep privacy access --dir D --subject customer-17 --namespace crm --portable --out person.json
+  trailkeep privacy access --dir D --subject customer-17 --dry-run
+
+The file is a bundle that proves itself (person.html in it is for the person); with --portable it is JSON alone.
+The request is filed, the copy made, and the request closed as answered, each an entry of the ledger; --keep-open
+leaves the closing to you (`privacy close`). What may be about other persons in the same events, and who of
+your staff acted, is withheld unless you say otherwise.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
+pub(super) struct AccessArgs {
+    #[command(flatten)]
+    subject: SubjectArgs,
+    /// File to write; it appears when it is complete
+    #[arg(long, value_name = "person.zip", required_unless_present = "dry_run")]
+    out: Option<PathBuf>,
+    /// JSON alone, for machines (GDPR Art. 20)
+    #[arg(long)]
+    portable: bool,
+    /// By what it was established who asks
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "the operator of this command"
+    )]
+    identity_verified_by: String,
+    /// Show other persons in the same events, and say why: it is kept with the request
+    #[arg(long, value_name = "WHY")]
+    include_others: Option<String>,
+    /// Show who of your staff acted
+    #[arg(long)]
+    include_staff: bool,
+    /// Write the certificate of the answer too, and its signature beside it
+    #[arg(long, value_name = "C.json", conflicts_with = "keep_open")]
+    certificate: Option<PathBuf>,
+    /// Do not close the request
+    #[arg(long)]
+    keep_open: bool,
+    /// Print JSON: the request, with "file" and "bytes"; of a dry run {"held","counts","classes"}
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum PrivacyCommand {
+    /// A person's copy of all that is held about them
+    Access(Box<AccessArgs>),
+    /// What an erasure would destroy, what it would keep, until when and why
+    #[command(after_help = "\
+Example:  trailkeep privacy erase --dir D --subject customer-17 --reference T-2041 --dry-run")]
+    Erase {
+        #[command(flatten)]
+        subject: SubjectArgs,
+        /// Print JSON: {"held","counts","classes":[{"class","policies","events","outcome","until","ground","citation"}]}
+        #[arg(long)]
+        json: bool,
+    },
+    /// File a request whose person is not identified yet: nothing is disclosed or destroyed before that
+    #[command(after_help = "\
+Example:  trailkeep privacy file --dir D --type access --subject customer-17 --reference T-2041")]
+    File {
+        #[command(flatten)]
+        subject: SubjectArgs,
+        /// What is asked for: access or portability
+        #[arg(long = "type", value_name = "TYPE", default_value = "access")]
+        kind: String,
+        /// Print JSON: the request
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say that it was established who asks
+    Identity {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The request
+        id: String,
+        /// By what
+        #[arg(long, value_name = "TEXT")]
+        verified_by: String,
+        /// Print JSON: the request
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take more time: once, within the first period, with a reason that the person is told
+    #[command(after_help = "\
+Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search, two of them archives'")]
+    Extend {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The request
+        id: String,
+        /// Why
+        #[arg(long, value_name = "WHY")]
+        reason: String,
+        /// Print JSON: the request
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch the copy of a request
+    Bundle {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The request
+        id: String,
+        /// File to write
+        #[arg(long, value_name = "person.zip")]
+        out: PathBuf,
+    },
+    /// Close a request: answered, which makes its certificate, or ended without
+    Close {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The request
+        id: String,
+        /// How it ends
+        #[arg(long, value_enum, value_name = "HOW")]
+        decision: Close,
+        /// Print JSON: the request
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the certificate of an answered request, and its signature beside it
+    Certificate {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The request
+        id: String,
+        /// File to write; the signature goes to C.json.sig
+        #[arg(long, value_name = "C.json")]
+        out: PathBuf,
+    },
+    /// List the requests, those due first
+    List {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Print JSON: {"requests":[...]}
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one request with whom it is about, which is recorded
+    Show {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The request
+        id: String,
+        /// Print JSON: the request
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        PrivacyCommand::Access(args) => access(&args).await?,
+        PrivacyCommand::Erase { subject, json } => {
+            if !subject.dry_run {
+                bail!("give --dry-run: it says what an erasure would do, per class");
+            }
+            dry_run(&subject, "erasure", json).await?;
+        }
+        PrivacyCommand::File {
+            subject,
+            kind,
+            json,
+        } => {
+            let filed: Value = ask(
+                &subject.target,
+                "POST",
+                "/v1/privacy/requests",
+                Some(&subject.body(&kind)),
+            )
+            .await?;
+            show::print_request(&filed, json)?;
+        }
+        PrivacyCommand::Identity {
+            target,
+            id,
+            verified_by,
+            json,
+        } => {
+            step(
+                &target,
+                &id,
+                "identity",
+                &json!({"verified_by": verified_by}),
+                json,
+            )
+            .await?;
+        }
+        PrivacyCommand::Extend {
+            target,
+            id,
+            reason,
+            json,
+        } => step(&target, &id, "extend", &json!({"reason": reason}), json).await?,
+        PrivacyCommand::Close {
+            target,
+            id,
+            decision,
+            json,
+        } => {
+            let decision = word(&decision);
+            step(&target, &id, "close", &json!({"decision": decision}), json).await?;
+        }
+        PrivacyCommand::Bundle { target, id, out } => {
+            let client = Client::to(&target)?;
+            let saved = save_copy(&client, &id, &out).await;
+            client.close().await?;
+            print_line(&format!("{} bytes in {}", saved?, out.display()))?;
+        }
+        PrivacyCommand::Certificate { target, id, out } => {
+            let client = Client::to(&target)?;
+            let saved = save_certificate(&client, &id, &out).await;
+            client.close().await?;
+            saved?;
+            print_line(&format!("{0} and {0}.sig", out.display()))?;
+        }
+        PrivacyCommand::List { target, json } => {
+            let listed: Value = ask(&target, "GET", "/v1/privacy/requests", None).await?;
+            show::print_list(&listed, json)?;
+        }
+        PrivacyCommand::Show { target, id, json } => {
+            let path = format!("/v1/privacy/requests/{}", segment(&id));
+            let request: Value = ask(&target, "GET", &path, None).await?;
+            show::print_request(&request, json)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn word(value: &impl ValueEnum) -> String {
+    let value = value.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+impl SubjectArgs {
+    fn body(&self, kind: &str) -> Value {
+        json!({
+            "type": kind,
+            "subject": {"id": self.subject, "namespace": self.namespace.as_deref().unwrap_or_default()},
+            "reference": self.reference,
+            "regime": word(&self.regime),
+            "received_at": self.received_at,
+            "dry_run": self.dry_run,
+            "include_acted": self.include_acted,
+        })
+    }
+}
+
+async fn step(
+    target: &TargetArgs,
+    id: &str,
+    verb: &str,
+    body: &Value,
+    json: bool,
+) -> anyhow::Result<()> {
+    let path = format!("/v1/privacy/requests/{}/{verb}", segment(id));
+    let request: Value = ask(target, "POST", &path, Some(body)).await?;
+    show::print_request(&request, json)
+}
+
+async fn dry_run(subject: &SubjectArgs, kind: &str, json: bool) -> anyhow::Result<()> {
+    let body = subject.body(kind);
+    let said: Value = ask(&subject.target, "POST", "/v1/privacy/requests", Some(&body)).await?;
+    show::print_dry_run(&said, json)
+}
+
+async fn access(args: &AccessArgs) -> anyhow::Result<()> {
+    let kind = if args.portable {
+        "portability"
+    } else {
+        "access"
+    };
+    let (Some(out), false) = (&args.out, args.subject.dry_run) else {
+        return dry_run(&args.subject, kind, args.json).await;
+    };
+    let mut body = args.subject.body(kind);
+    body["identity_verified_by"] = json!(args.identity_verified_by);
+    body["include_others"] = json!(args.include_others);
+    body["include_staff"] = json!(args.include_staff);
+    // Places that can't be written to are found before anything is filed.
+    drop(OutFile::at(out)?);
+    if let Some(path) = &args.certificate {
+        drop(OutFile::at(path)?);
+    }
+    let client = Client::to(&args.subject.target)?;
+    let answered = answer(&client, args, &body, out).await;
+    client.close().await?;
+    let mut request = answered?;
+    if args.json {
+        request["file"] = json!(out);
+        print_json(&request)?;
+        return Ok(());
+    }
+    show::print_request(&request, false)?;
+    print_line(&format!("{:<14} {}", "file", out.display()))?;
+    let held = &request["held"];
+    if held["as_subject"] == 0 && !args.subject.include_acted {
+        print_line("Nothing is held about this person as a subject; the file says so.")?;
+    }
+    let acted = held["as_actor"].as_u64().unwrap_or_default();
+    if acted > 0 && !args.subject.include_acted {
+        note(&format!(
+            "In {acted} more events the person only acted; --include-acted adds them."
+        ));
+    }
+    Ok(())
+}
+
+/// Files the request, saves the copy, closes the request, saves the certificate.
+async fn answer(
+    client: &Client,
+    args: &AccessArgs,
+    body: &Value,
+    out: &Path,
+) -> anyhow::Result<Value> {
+    let body = serde_json::to_vec(body)?;
+    let kind = Some("application/json");
+    let filed: Value = client
+        .send("POST", "/v1/privacy/requests", kind, body)
+        .await?
+        .json()
+        .await?;
+    let id = filed["id"]
+        .as_str()
+        .context("the server named no request")?;
+    let left_open =
+        || format!("the request {id} is filed and open: `trailkeep privacy bundle {id}`");
+    let bytes = save_copy(client, id, out).await.with_context(left_open)?;
+    let mut request = filed.clone();
+    if !args.keep_open {
+        let path = format!("/v1/privacy/requests/{id}/close");
+        let body = serde_json::to_vec(&json!({"decision": "answered"}))?;
+        request = client.send("POST", &path, kind, body).await?.json().await?;
+        if let Some(path) = &args.certificate {
+            save_certificate(client, id, path).await?;
+        }
+    }
+    request["bytes"] = json!(bytes);
+    Ok(request)
+}
+
+/// Waits for the copy and writes it. Gives its bytes.
+async fn save_copy(client: &Client, id: &str, out: &Path) -> anyhow::Result<u64> {
+    let mut file = OutFile::at(out)?;
+    let path = format!("/v1/privacy/requests/{}/bundle", segment(id));
+    let bar = progress_bar(0, "collecting");
+    loop {
+        let answer = client.send("GET", &path, None, Vec::new()).await?;
+        if answer.status != 202 {
+            bar.finish_and_clear();
+            let bytes = answer.write_to(file.writer()).await?;
+            file.keep()?;
+            return Ok(bytes);
+        }
+        let progress: Value = answer.json().await?;
+        let number = |name: &str| progress["progress"][name].as_u64().unwrap_or_default();
+        bar.set_length(number("total"));
+        bar.set_position(number("done"));
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+async fn save_certificate(client: &Client, id: &str, out: &Path) -> anyhow::Result<()> {
+    let path = format!("/v1/privacy/requests/{}/certificate", segment(id));
+    let text = client.send("GET", &path, None, Vec::new()).await?;
+    let mut file = OutFile::at(out)?;
+    let text = text.text().await?;
+    file.writer().write_all(text.as_bytes())?;
+    let mut beside = out.as_os_str().to_owned();
+    beside.push(".sig");
+    let beside = PathBuf::from(beside);
+    let mut signature = OutFile::at(&beside)?;
+    let path = format!("{path}/signature");
+    let answer = client.send("GET", &path, None, Vec::new()).await?;
+    answer.write_to(signature.writer()).await?;
+    file.keep()?;
+    signature.keep()
+}

@@ -1,0 +1,151 @@
+//! Requests for people.
+
+use comfy_table::Table;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use serde_json::Value;
+
+use crate::cli::output::{print_json, print_line};
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// One request.
+pub(super) fn print_request(request: &Value, json: bool) -> anyhow::Result<()> {
+    if json {
+        return print_json(request);
+    }
+    let mut due = text(&request["due"]);
+    if request["legal_due"] != request["due"] {
+        due = format!("{due} (by law {})", text(&request["legal_due"]));
+    }
+    if request["overdue"] == true {
+        due.push_str(", OVERDUE");
+    }
+    let about = match text(&request["subject"]["namespace"]) {
+        namespace if namespace.is_empty() => text(&request["subject"]["id"]),
+        namespace => format!("{} ({namespace})", text(&request["subject"]["id"])),
+    };
+    let held = &request["held"];
+    let events = if held.is_null() {
+        String::new()
+    } else {
+        format!(
+            "{} about the person, {} in which they only acted",
+            held["as_subject"], held["as_actor"]
+        )
+    };
+    let state = match text(&request["decision"]) {
+        decision if decision.is_empty() => text(&request["state"]),
+        decision => format!("{}, {decision}", text(&request["state"])),
+    };
+    let rows = [
+        ("request", text(&request["id"])),
+        ("receipt", text(&request["receipt"])),
+        ("about", about),
+        ("reference", text(&request["reference"])),
+        (
+            "type",
+            format!("{} ({})", text(&request["type"]), text(&request["regime"])),
+        ),
+        ("state", state),
+        ("received on", text(&request["received_on"])),
+        ("acknowledge by", text(&request["acknowledge_by"])),
+        ("due", due),
+        ("extended on", text(&request["extended_on"])),
+        ("closed at", text(&request["closed_at"])),
+        ("events", events),
+        ("recorded", format!("as seq {}", request["seq"])),
+    ];
+    for (name, value) in rows {
+        if !value.is_empty() {
+            print_line(&format!("{name:<14} {value}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// All of them.
+pub(super) fn print_list(listed: &Value, json: bool) -> anyhow::Result<()> {
+    if json {
+        return print_json(listed);
+    }
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+        "request",
+        "receipt",
+        "type",
+        "state",
+        "received on",
+        "due",
+        "reference",
+    ]);
+    for request in listed["requests"].as_array().into_iter().flatten() {
+        let mut due = text(&request["due"]);
+        if request["overdue"] == true {
+            due.push_str(" OVERDUE");
+        }
+        let decision = text(&request["decision"]);
+        let state = if decision.is_empty() {
+            text(&request["state"])
+        } else {
+            decision
+        };
+        table.add_row([
+            text(&request["id"]),
+            text(&request["receipt"]),
+            text(&request["type"]),
+            state,
+            text(&request["received_on"]),
+            due,
+            text(&request["reference"]),
+        ]);
+    }
+    Ok(print_line(&table.to_string())?)
+}
+
+/// What a request would do.
+pub(super) fn print_dry_run(said: &Value, json: bool) -> anyhow::Result<()> {
+    if json {
+        return print_json(said);
+    }
+    let held = &said["held"];
+    print_line(&format!(
+        "Nothing was done. Held: {} events about the person, {} in which they only acted.",
+        held["as_subject"], held["as_actor"]
+    ))?;
+    let rows = said["classes"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+        "class", "policies", "events", "would be", "until", "ground", "citation",
+    ]);
+    for row in rows {
+        let policies = row["policies"].as_array().into_iter().flatten();
+        let policies: Vec<&str> = policies.filter_map(Value::as_str).collect();
+        let is_kept = !row["ground"].is_null();
+        let until = match text(&row["until"]) {
+            until if until.is_empty() && is_kept => "open".to_owned(),
+            until => until,
+        };
+        table.add_row([
+            text(&row["class"]),
+            policies.join(", "),
+            text(&row["events"]),
+            text(&row["outcome"]),
+            until,
+            text(&row["ground"]),
+            text(&row["citation"]),
+        ]);
+    }
+    Ok(print_line(&table.to_string())?)
+}

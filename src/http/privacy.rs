@@ -1,0 +1,460 @@
+//! `/v1/privacy/requests`: requests of persons (docs/gdpr.md). The person stands in bodies, never in a path.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::auth::{Caller, may};
+use super::body::read_json;
+use super::document::Bytes as FileBytes;
+use super::exports::chunks;
+use super::problem::Problem;
+use crate::ledger::event::Person;
+use crate::privacy::{Day, Ended, Kind, Regime};
+use crate::service::blocking;
+use crate::service::exports::StartError;
+use crate::service::privacy::{self, CopyState, DryRun, NewRequest, PrivacyError, ShownRequest};
+
+/// A person's request.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewPersonRequest)]
+pub(super) struct Asked {
+    /// `access` or `portability`; of a dry run `erasure` or `restriction` too.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    kind: Kind,
+    /// Who asks.
+    subject: Subject,
+    /// Your own name for it, forgotten with whom it is about.
+    reference: Option<String>,
+    /// `gdpr`, `uk-gdpr` or `ccpa`; `gdpr` if nothing is said.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    regime: Regime,
+    /// The day on which it came in, or an RFC 3339 time on it; today if nothing is said.
+    received_at: Option<String>,
+    /// By what it was established who asks; without it the request waits for that.
+    identity_verified_by: Option<String>,
+    /// Says what it would do, and does nothing.
+    #[serde(default)]
+    dry_run: bool,
+    /// Also the events in which the person only acted.
+    #[serde(default)]
+    include_acted: bool,
+    /// Why other persons in the same events are shown; without it they are not.
+    include_others: Option<String>,
+    /// Shows who of the staff acted.
+    #[serde(default)]
+    include_staff: bool,
+}
+
+/// A person.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PersonName)]
+struct Subject {
+    /// The identifier, as in the events.
+    id: String,
+    /// Which system it belongs to; empty for the tenant's own.
+    #[serde(default)]
+    namespace: String,
+}
+
+/// By what it was established who asks.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Identity {
+    verified_by: String,
+}
+
+/// Why more time is needed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RequestExtension)]
+pub(super) struct Extension {
+    reason: String,
+}
+
+/// How a request ends.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RequestClosing)]
+pub(super) struct Closing {
+    decision: ClosingDecision,
+}
+
+/// Requests of persons.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RequestList {
+    requests: Vec<ShownRequest>,
+}
+
+/// A copy that is being made.
+#[derive(Serialize, ToSchema)]
+pub(super) struct CopyProgress {
+    /// Always `running`.
+    state: &'static str,
+    progress: CopyCounts,
+}
+
+/// Events in the copy, and in all.
+#[derive(Serialize, ToSchema)]
+struct CopyCounts {
+    done: u64,
+    total: u64,
+}
+
+/// Answered, or ended without an answer.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum ClosingDecision {
+    Answered,
+    Withdrawn,
+    IdentityNotShown,
+    Forwarded,
+}
+
+/// Files a person's request, or says what it would do (`dry_run`).
+///
+/// It is an entry of the ledger before the answer is sent. Where it is established who asks, the copy is begun.
+#[utoipa::path(
+    post,
+    path = "/v1/privacy/requests",
+    request_body(content = Asked, example = json!({"type": "access", "subject": {"id": "u-1"}, "reference": "T-2041"})),
+    responses(
+        (status = 201, description = "It is filed.", body = ShownRequest, headers(("Location" = String, description = "The request."))),
+        (status = 200, description = "What it would do.", body = DryRun)
+    ),
+    extensions(("x-trailkeep-problems" = json!(["too-large"]))),
+)]
+pub(super) async fn receive(
+    caller: Caller<may::AnswerRequests>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let form = "{\"type\":\"access\",\"subject\":{\"id\",\"namespace\"},\"reference\",\"regime\":\"gdpr\"|\"uk-gdpr\"|\"ccpa\",\
+                \"received_at\",\"identity_verified_by\",\"dry_run\",\"include_acted\",\"include_others\",\"include_staff\"}, all \
+                but type and subject optional";
+    let asked: Asked = read_json(body, form).await?;
+    let caller = caller.identified();
+    let is_dry_run = asked.dry_run;
+    if !is_dry_run && matches!(asked.kind, Kind::Erasure | Kind::Restriction) {
+        return Err(Problem::bad_request(
+            "access and portability are carried out; what an erasure or restriction would do is said with \"dry_run\": true",
+        ));
+    }
+    let new = asked.into_request()?;
+    blocking(move || {
+        let (engine, ledger) = (&caller.engine, &caller.ledger);
+        if is_dry_run {
+            let purpose = caller.purpose.as_deref();
+            let said = privacy::dry_run(engine, ledger, &new, (&caller.key_id, purpose))?;
+            return Ok(Json(said).into_response());
+        }
+        let filed = privacy::receive(engine, ledger, &new, &caller.key_id)?;
+        let location = format!("/v1/privacy/requests/{}", filed.id);
+        let location = HeaderValue::from_str(&location).map_err(|_| Problem::internal())?;
+        let head = [(header::LOCATION, location)];
+        Ok((StatusCode::CREATED, head, Json(filed)).into_response())
+    })
+    .await
+}
+
+impl Asked {
+    fn into_request(self) -> Result<NewRequest, Problem> {
+        let wrong =
+            "`received_at` must be a day such as 2027-01-31, or an RFC 3339 time on that day";
+        let received_on = self
+            .received_at
+            .as_deref()
+            .map(|text| Day::parse_day_or_time(text).ok_or_else(|| Problem::bad_request(wrong)));
+        Ok(NewRequest {
+            kind: self.kind,
+            regime: self.regime,
+            subject: Person {
+                namespace: self.subject.namespace,
+                id: self.subject.id,
+            },
+            reference: self.reference,
+            identity_verified_by: self.identity_verified_by,
+            received_on: received_on.transpose()?,
+            include_acted: self.include_acted,
+            show_others: self.include_others,
+            show_staff: self.include_staff,
+        })
+    }
+}
+
+/// Lists the requests, those due first. They name nobody but by their references.
+#[utoipa::path(
+    get,
+    path = "/v1/privacy/requests",
+    responses((status = 200, description = "The requests.", body = RequestList)),
+    extensions(("x-trailkeep-problems" = json!([]))),
+)]
+pub(super) async fn list(
+    caller: Caller<may::AnswerRequests>,
+) -> Result<Json<RequestList>, Problem> {
+    let caller = caller.identified();
+    blocking(move || {
+        let requests = privacy::list(&caller.engine, &caller.ledger)?;
+        Ok(Json(RequestList { requests }))
+    })
+    .await
+}
+
+/// Shows a request with whom it is about, which is recorded.
+#[utoipa::path(
+    get,
+    path = "/v1/privacy/requests/{id}",
+    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
+    responses((status = 200, description = "The request.", body = ShownRequest)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
+pub(super) async fn show(
+    caller: Caller<may::AnswerRequests>,
+    Path(id): Path<String>,
+) -> Result<Json<ShownRequest>, Problem> {
+    let caller = caller.identified();
+    blocking(move || {
+        let by = (caller.key_id.as_str(), caller.purpose.as_deref());
+        Ok(Json(privacy::show(
+            &caller.engine,
+            &caller.ledger,
+            &id,
+            by,
+        )?))
+    })
+    .await
+}
+
+/// Says that it was established who asks.
+#[utoipa::path(
+    post,
+    path = "/v1/privacy/requests/{id}/identity",
+    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
+    request_body(content = Identity, example = json!({"verified_by": "the second factor of the account"})),
+    responses((status = 200, description = "The request.", body = ShownRequest)),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-large"]))),
+)]
+pub(super) async fn identify(
+    caller: Caller<may::AnswerRequests>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<ShownRequest>, Problem> {
+    let said: Identity = read_json(body, "{\"verified_by\":\"by what\"}").await?;
+    let caller = caller.identified();
+    blocking(move || {
+        let (engine, ledger) = (&caller.engine, &caller.ledger);
+        let by = &caller.key_id;
+        Ok(Json(privacy::identify(
+            engine,
+            ledger,
+            &id,
+            &said.verified_by,
+            by,
+        )?))
+    })
+    .await
+}
+
+/// Takes more time for a request: once, within the first period, with a reason.
+#[utoipa::path(
+    post,
+    path = "/v1/privacy/requests/{id}/extend",
+    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
+    request_body(content = Extension, example = json!({"reason": "eight systems to search"})),
+    responses((status = 200, description = "The request.", body = ShownRequest)),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-large"]))),
+)]
+pub(super) async fn extend(
+    caller: Caller<may::AnswerRequests>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<ShownRequest>, Problem> {
+    let said: Extension = read_json(body, "{\"reason\":\"why\"}").await?;
+    let caller = caller.identified();
+    blocking(move || {
+        let (engine, ledger) = (&caller.engine, &caller.ledger);
+        let by = &caller.key_id;
+        Ok(Json(privacy::extend(
+            engine,
+            ledger,
+            &id,
+            &said.reason,
+            by,
+        )?))
+    })
+    .await
+}
+
+/// Closes a request: answered, which makes its certificate, or ended without.
+#[utoipa::path(
+    post,
+    path = "/v1/privacy/requests/{id}/close",
+    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
+    request_body(content = Closing, example = json!({"decision": "withdrawn"})),
+    responses((status = 200, description = "The request.", body = ShownRequest)),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-large"]))),
+)]
+pub(super) async fn close(
+    caller: Caller<may::AnswerRequests>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<ShownRequest>, Problem> {
+    let form = "{\"decision\":\"answered\"|\"withdrawn\"|\"identity-not-shown\"|\"forwarded\"}";
+    let said: Closing = read_json(body, form).await?;
+    let caller = caller.identified();
+    blocking(move || {
+        let (engine, ledger, by) = (&caller.engine, &caller.ledger, &caller.key_id);
+        let ended = match said.decision {
+            ClosingDecision::Answered => {
+                return Ok(Json(privacy::answer(engine, ledger, &id, by)?));
+            }
+            ClosingDecision::Withdrawn => Ended::Withdrawn,
+            ClosingDecision::IdentityNotShown => Ended::IdentityNotShown,
+            ClosingDecision::Forwarded => Ended::Forwarded,
+        };
+        Ok(Json(privacy::end(engine, ledger, &id, ended, by)?))
+    })
+    .await
+}
+
+/// Gives the copy of a request.
+#[utoipa::path(
+    get,
+    path = "/v1/privacy/requests/{id}/bundle",
+    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
+    responses(
+        (status = 200, description = "A bundle; of portability JSON alone.",
+            content((inline(FileBytes) = "application/zip"), (inline(FileBytes) = "application/json"))),
+        (status = 202, description = "It is being made.", body = CopyProgress)
+    ),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state"]))),
+)]
+pub(super) async fn bundle(
+    caller: Caller<may::AnswerRequests>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let caller = caller.identified();
+    let state =
+        blocking(move || privacy::copy(&caller.engine, &caller.ledger, &id, &caller.key_id))
+            .await?;
+    match state {
+        CopyState::Running { done, total } => {
+            let progress = CopyProgress {
+                state: "running",
+                progress: CopyCounts { done, total },
+            };
+            let head = [(header::RETRY_AFTER, "1")];
+            Ok((StatusCode::ACCEPTED, head, Json(progress)).into_response())
+        }
+        CopyState::Failed(error) => {
+            tracing::warn!(%error, "a person's copy failed");
+            Err(Problem::damaged(format!(
+                "the copy failed: {error}; ask again"
+            )))
+        }
+        CopyState::Ready {
+            file,
+            summary,
+            portable,
+        } => {
+            let (kind, name) = if portable {
+                ("application/json", "person.json")
+            } else {
+                ("application/zip", "person.zip")
+            };
+            let bytes = file.size_bytes();
+            let head = [
+                (header::CONTENT_TYPE, kind.to_owned()),
+                (header::CONTENT_LENGTH, bytes.to_string()),
+                (
+                    header::CONTENT_DISPOSITION,
+                    format!("attachment; filename=\"{name}\""),
+                ),
+                (header::ETAG, format!("\"{}\"", summary.sha256)),
+                (header::CACHE_CONTROL, "private, no-store".to_owned()),
+            ];
+            let body = Body::from_stream(chunks(Arc::clone(&file), 0, bytes));
+            Ok((head, body).into_response())
+        }
+    }
+}
+
+/// Gives the certificate of an answered request, byte for byte.
+#[utoipa::path(
+    get,
+    path = "/v1/privacy/requests/{id}/certificate",
+    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
+    responses((status = 200, description = "schema/certificate.schema.json has its form.", body = Object)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
+pub(super) async fn certificate(
+    caller: Caller<may::AnswerRequests>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let caller = caller.identified();
+    let signed =
+        blocking(move || privacy::certificate_of(&caller.engine, &caller.ledger, &id)).await?;
+    let head = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "private, no-store"),
+    ];
+    Ok((head, signed.text).into_response())
+}
+
+/// Gives the signature over a certificate: 64 bytes, Ed25519.
+#[utoipa::path(
+    get,
+    path = "/v1/privacy/requests/{id}/certificate/signature",
+    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
+    responses((status = 200, description = "The signature.", body = inline(FileBytes), content_type = "application/octet-stream")),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
+pub(super) async fn signature(
+    caller: Caller<may::AnswerRequests>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let caller = caller.identified();
+    let signed =
+        blocking(move || privacy::certificate_of(&caller.engine, &caller.ledger, &id)).await?;
+    let bytes = signed.signature_bytes().ok_or_else(Problem::internal)?;
+    let head = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CACHE_CONTROL, "private, no-store"),
+    ];
+    Ok((head, bytes.to_vec()).into_response())
+}
+
+impl From<PrivacyError> for Problem {
+    fn from(error: PrivacyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            PrivacyError::NotFound | PrivacyError::NoCertificate | PrivacyError::Forgotten => {
+                Self::not_found(detail)
+            }
+            PrivacyError::Malformed(_) | PrivacyError::Future => Self::bad_request(detail),
+            PrivacyError::Stage(_)
+            | PrivacyError::Extend(_)
+            | PrivacyError::NoCopy
+            | PrivacyError::NotFetched => Self::request_state(detail),
+            PrivacyError::Record(error) => (*error).into(),
+            PrivacyError::Key(error) => error.into(),
+            PrivacyError::Start(error) => error.into(),
+            PrivacyError::Export(error) => StartError::from(error).into(),
+            PrivacyError::Read(error) => error.into(),
+            PrivacyError::Retention(error) => error.into(),
+            PrivacyError::Random(_) => {
+                tracing::error!(%error, "a request could not be worked on");
+                Self::damaged(detail)
+            }
+        }
+    }
+}

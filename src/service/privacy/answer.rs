@@ -1,0 +1,64 @@
+//! Answering a request for a copy: an entry of the ledger, and a certificate.
+
+use serde_json::json;
+
+use super::PrivacyError;
+use super::certify::{Answer, issue};
+use super::copy::drop_file;
+use super::filed;
+use super::register::{named, record};
+use super::view::ShownRequest;
+use crate::privacy::{Events, Kind, Outcome};
+use crate::service::Engine;
+use crate::service::ledger::Ledger;
+
+/// Closes a request for access or portability as answered: its copy was handed over.
+pub fn answer(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    let _one = engine.privacy.change();
+    let now = engine.clock.wall();
+    let origin = &ledger.record.origin;
+    let mut filed = filed::find(engine, ledger, id)?;
+    if !matches!(filed.request.kind, Kind::Access | Kind::Portability) {
+        return Err(PrivacyError::NoCopy);
+    }
+    filed.request.check_open()?;
+    let fetched = filed.fetched.clone().ok_or(PrivacyError::NotFetched)?;
+    let mut about = filed.about(origin)?;
+    let events = Events {
+        held: fetched.events,
+        disclosed: fetched.events,
+        ..Events::default()
+    };
+    let outcome = if events.held == 0 {
+        Outcome::NothingHeld
+    } else {
+        Outcome::Disclosed
+    };
+    filed.request.answer(now, outcome)?;
+    let mut section = named(&filed.request);
+    section["outcome"] = json!(outcome);
+    section["events"] = json!(events);
+    section["statement"] = json!(null);
+    section["export"] = json!(fetched.bundle.export_seq);
+    section["by"] = json!(by);
+    let seq = record(engine, ledger, "answer", ("answer", &section))?;
+    let answer = Answer {
+        seq,
+        outcome,
+        events,
+        bundle: Some(fetched.bundle),
+        destroyed: None,
+        kept: Vec::new(),
+        openings_given: None,
+    };
+    about.certificate = Some(issue(engine, ledger, (&filed, &about), answer)?);
+    filed.set_about(origin, &about)?;
+    filed::keep(engine, ledger, &filed)?;
+    drop_file(engine, ledger, id);
+    Ok(ShownRequest::of(&filed, Some(&about), now))
+}

@@ -1,0 +1,190 @@
+//! What a request would do, per class, before anybody decides: recorded as a read, since it opens the events.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::PrivacyError;
+use super::erase::{Asked, ErasureScope, Fate, Judge, Reason, Standing};
+use super::filed::Held;
+use super::register::NewRequest;
+use crate::ids::{ClassNumber, Seq};
+use crate::privacy::{Day, Kind};
+use crate::service::Engine;
+use crate::service::access_log::{AccessRecord, record_read};
+use crate::service::export::PersonsEvents;
+use crate::service::ledger::Ledger;
+
+/// What a request would do.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DryRun {
+    /// Always true: nothing was done.
+    pub dry_run: bool,
+    /// What is asked for.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    pub kind: Kind,
+    /// Events that were found.
+    pub held: Held,
+    /// What becomes of those that the request is about.
+    pub counts: DryRunCounts,
+    /// The same, per class and reason.
+    pub classes: Vec<DryRunRow>,
+}
+
+/// What would become of how many events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DryRunCounts {
+    /// In the copy.
+    pub disclosed: u64,
+    /// Destroyed at once.
+    pub destroyed: u64,
+    /// Shown to nobody, and destroyed later.
+    pub restricted: u64,
+    /// Kept by a legal hold.
+    pub held: u64,
+    /// Kept on a ground that a policy names.
+    pub refused: u64,
+}
+
+/// Events of one class that meet the same.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DryRunRow {
+    /// The class.
+    pub class: u16,
+    /// Its policies, each with its version.
+    pub policies: Vec<String>,
+    /// How many.
+    pub events: u64,
+    /// `disclosed`, `destroyed`, `restricted`, `held` or `refused`.
+    pub outcome: String,
+    /// Until when they are kept, where that is known.
+    pub until: Option<String>,
+    /// Why.
+    pub ground: Option<String>,
+    /// Where it is said.
+    pub citation: Option<String>,
+}
+
+/// Says what a request would do.
+pub fn dry_run(
+    engine: &Engine,
+    ledger: &Ledger,
+    new: &NewRequest,
+    (by, purpose): (&str, Option<&str>),
+) -> Result<DryRun, PrivacyError> {
+    let now = engine.clock.wall();
+    new.check(Day::of(now))?;
+    let size = ledger.published().head.size;
+    let found = PersonsEvents::find(engine, ledger, &new.subject, size)?;
+    let seqs = found.asked_for(new.include_acted);
+    let question = json!([new.kind, new.subject.namespace, new.subject.id]).to_string();
+    record_read(
+        engine,
+        ledger,
+        &AccessRecord {
+            by,
+            route: "/v1/privacy/requests",
+            question: &question,
+            filters: vec!["subject", "dry_run"],
+            purpose,
+            events: seqs.len() as u64,
+            seq: None,
+            persons: found.reference.into_iter().collect(),
+        },
+    )?;
+    let asked = Asked {
+        at: now,
+        regime: new.regime,
+        now,
+    };
+    let scope = match new.kind {
+        Kind::Access | Kind::Portability | Kind::Restriction => {
+            classes_alone(engine, ledger, &seqs)?
+        }
+        Kind::Erasure => Judge::new(engine, ledger, asked)?.decide(&seqs)?,
+    };
+    let rows = rows(ledger, new.kind, &scope);
+    let mut counts = DryRunCounts::default();
+    for row in &rows {
+        *match row.outcome.as_str() {
+            "disclosed" => &mut counts.disclosed,
+            "destroyed" => &mut counts.destroyed,
+            "restricted" => &mut counts.restricted,
+            "held" => &mut counts.held,
+            _ => &mut counts.refused,
+        } += row.events;
+    }
+    Ok(DryRun {
+        dry_run: true,
+        kind: new.kind,
+        held: Held {
+            as_subject: found.as_subject.len() as u64,
+            as_actor: found.as_actor.len() as u64,
+        },
+        counts,
+        classes: rows,
+    })
+}
+
+/// Events with their classes: a copy or a restriction meets all of them alike, and opens none.
+fn classes_alone(
+    engine: &Engine,
+    ledger: &Ledger,
+    seqs: &[u64],
+) -> Result<ErasureScope, PrivacyError> {
+    let mut scope = ErasureScope::default();
+    for seq in seqs {
+        let entry = engine
+            .ledgers
+            .event(ledger.record.number, Seq::new(*seq))
+            .map_err(crate::service::read::ReadError::from)?
+            .and_then(|row| crate::ledger::entry::Entry::decode(&row.entry).ok());
+        let class = entry.map_or(ClassNumber::NONE, |entry| entry.class);
+        scope.events.push((Seq::new(*seq), class, Fate::Destroy));
+    }
+    Ok(scope)
+}
+
+fn rows(ledger: &Ledger, kind: Kind, scope: &ErasureScope) -> Vec<DryRunRow> {
+    let mut counted: BTreeMap<(ClassNumber, &Fate), u64> = BTreeMap::new();
+    for (_, class, fate) in &scope.events {
+        *counted.entry((*class, fate)).or_default() += 1;
+    }
+    let row = |((class, fate), events): ((ClassNumber, &Fate), u64)| {
+        let known = ledger.classes.class(class);
+        let policies = known.map(|class| class.definition.key.policies.clone());
+        let policies = policies.unwrap_or_default();
+        let named = policies
+            .iter()
+            .map(|policy| format!("{} {}", policy.id, policy.version));
+        let reason = match fate {
+            Fate::Keep(reason) => Some(reason),
+            Fate::Destroy => None,
+        };
+        DryRunRow {
+            class: class.get(),
+            policies: named.collect(),
+            events,
+            outcome: outcome_word(kind, reason).to_owned(),
+            until: reason.and_then(|reason| Some(reason.until?.to_short_rfc3339())),
+            ground: reason.map(|reason| reason.ground.clone()),
+            citation: reason.map(|reason| reason.citation.clone()),
+        }
+    };
+    counted.into_iter().map(row).collect()
+}
+
+const fn outcome_word(kind: Kind, reason: Option<&Reason>) -> &'static str {
+    match (kind, reason) {
+        (Kind::Access | Kind::Portability, _) => "disclosed",
+        (Kind::Restriction, _) => "restricted",
+        (Kind::Erasure, None) => "destroyed",
+        (Kind::Erasure, Some(reason)) => match reason.state {
+            Standing::Hold => "held",
+            Standing::Minimum => "restricted",
+            Standing::Refusal => "refused",
+        },
+    }
+}

@@ -1,0 +1,177 @@
+//! A request's row in the vault: what may stay, and, under a key of the row's own, whom it is about.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+
+use super::PrivacyError;
+use crate::ids::{Origin, Seq, SubjectSalt};
+use crate::ledger::event::Person;
+use crate::privacy::Request;
+use crate::privacy::certificate::{Bundle, Signed};
+use crate::seal::secret::RecordKey;
+use crate::service::Engine;
+use crate::service::keyring::KeyError;
+use crate::service::ledger::Ledger;
+use crate::service::records::{self, Record};
+
+/// A request as the vault keeps it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filed {
+    /// The request, which names nobody.
+    pub(super) request: Request,
+    /// The entry that records it.
+    pub(super) seq: u64,
+    /// Events held when it was filed or identified: about the person, and in which they only acted.
+    pub(super) held: Option<Held>,
+    /// The copy that was fetched last.
+    pub(super) fetched: Option<Fetched>,
+    /// Whom it is about; gone after it was closed.
+    about: Option<OwnSealed>,
+}
+
+/// Events that were found of a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = EventsHeld)]
+pub struct Held {
+    /// About them.
+    pub as_subject: u64,
+    /// In which they acted, and that are not about them.
+    pub as_actor: u64,
+}
+
+/// A copy that was handed out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Fetched {
+    pub(super) bundle: Bundle,
+    /// Events in it.
+    pub(super) events: u64,
+}
+
+/// Whom a request is about, and all else that may name somebody.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct About {
+    pub(super) namespace: String,
+    pub(super) id: String,
+    /// The caller's own name for the request.
+    pub(super) reference: Option<String>,
+    /// By what it was established who asks.
+    pub(super) identity_verified_by: Option<String>,
+    /// Why it was extended.
+    pub(super) extended_because: Option<String>,
+    /// Why other persons are shown in the copy.
+    pub(super) shown_because: Option<String>,
+    pub(super) include_acted: bool,
+    pub(super) show_others: bool,
+    pub(super) show_staff: bool,
+    /// Salt of the commitment in the request's entry, in base64.
+    pub(super) salt: String,
+    /// The answer's certificate, which holds the salt too.
+    pub(super) certificate: Option<Signed>,
+}
+
+impl About {
+    pub(super) fn person(&self) -> Person {
+        Person {
+            namespace: self.namespace.clone(),
+            id: self.id.clone(),
+        }
+    }
+
+    pub(super) fn salt(&self) -> Result<SubjectSalt, KeyError> {
+        SubjectSalt::from_base64(&self.salt).ok_or(KeyError::DoesNotOpen(Filed::WHAT))
+    }
+}
+
+/// A text sealed under a key that stands beside it and goes with it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnSealed {
+    key: String,
+    sealed: String,
+}
+
+impl Record for Filed {
+    const KIND: &'static str = "privacy-request";
+    const WHAT: &'static str = "a privacy request";
+}
+
+impl Filed {
+    pub(super) fn new(
+        origin: &Origin,
+        request: Request,
+        seq: Seq,
+        about: &About,
+    ) -> Result<Self, PrivacyError> {
+        let mut filed = Self {
+            request,
+            seq: seq.get(),
+            held: None,
+            fetched: None,
+            about: None,
+        };
+        filed.set_about(origin, about)?;
+        Ok(filed)
+    }
+
+    /// Whom it is about.
+    pub(super) fn about(&self, origin: &Origin) -> Result<About, PrivacyError> {
+        let about = self.about.as_ref().ok_or(PrivacyError::Forgotten)?;
+        let broken = || KeyError::DoesNotOpen(Self::WHAT);
+        let decode = |text: &str| BASE64.decode(text).map_err(|_| broken());
+        let key = RecordKey::from_slice(&decode(&about.key)?).ok_or_else(broken)?;
+        let opened = key.unwrap(&decode(&about.sealed)?, &self.place(origin));
+        let opened = opened.map_err(|_| broken())?;
+        Ok(serde_json::from_slice(&opened).map_err(|_| broken())?)
+    }
+
+    /// Whether it is still known whom it is about.
+    pub(super) const fn knows_whom(&self) -> bool {
+        self.about.is_some()
+    }
+
+    /// Seals it anew, under a new key.
+    pub(super) fn set_about(&mut self, origin: &Origin, about: &About) -> Result<(), PrivacyError> {
+        let text = zeroize::Zeroizing::new(
+            serde_json::to_vec(about).expect("it is plain data, which has a JSON form"),
+        );
+        let key = RecordKey::random()?;
+        let sealed = key.wrap(&text, &self.place(origin))?;
+        self.about = Some(OwnSealed {
+            key: BASE64.encode(key.expose()),
+            sealed: BASE64.encode(sealed),
+        });
+        Ok(())
+    }
+
+    /// Drops the key, and what it opens.
+    pub(super) fn forget(&mut self) {
+        self.about = None;
+    }
+
+    fn place(&self, origin: &Origin) -> Vec<u8> {
+        format!("trailkeep/privacy-about/v1\n{origin}\n{}", self.request.id).into_bytes()
+    }
+}
+
+/// Keeps a row; on disk when it returns.
+pub(super) fn keep(engine: &Engine, ledger: &Ledger, filed: &Filed) -> Result<(), KeyError> {
+    records::put(&engine.keyring, &ledger.record, &filed.request.id, filed)
+}
+
+/// All rows of a ledger.
+pub(super) fn all(engine: &Engine, ledger: &Ledger) -> Result<Vec<Filed>, KeyError> {
+    let rows = records::all::<Filed>(&engine.keyring, &ledger.record)?;
+    Ok(rows.into_iter().map(|(_, filed)| filed).collect())
+}
+
+/// The row of a request.
+pub(super) fn find(engine: &Engine, ledger: &Ledger, id: &str) -> Result<Filed, PrivacyError> {
+    let rows = all(engine, ledger)?;
+    let found = rows.into_iter().find(|filed| filed.request.id == id);
+    found.ok_or(PrivacyError::NotFound)
+}

@@ -1,0 +1,117 @@
+//! Requests of persons: filed, identified, extended, answered, ended, forgotten.
+//!
+//! The ledger's entries name nobody (docs/format.md, "Certificate"): a request's id, number, dates, decision, counts,
+//! and a salted commitment to the person. Who it is about stands in the request's row of the vault, sealed under
+//! a key of the row's own that goes within 30 days of the closing (filed.rs).
+
+mod answer;
+mod certify;
+mod copy;
+mod dry_run;
+pub mod erase;
+mod filed;
+mod register;
+mod view;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use answer::answer;
+pub use certify::certificate_of;
+pub use copy::{CopyState, copy};
+pub use dry_run::{DryRun, DryRunCounts, DryRunRow, dry_run};
+pub use filed::Held;
+pub use register::{NewRequest, end, extend, forget_closed, identify, list, receive, show};
+pub use view::{ShownRequest, ShownSubject};
+
+use super::append::AppendError;
+use super::export::ExportError;
+use super::exports::StartError;
+use super::keyring::KeyError;
+use super::read::ReadError;
+use super::retention::RetentionError;
+use crate::ids::LedgerNumber;
+use crate::privacy::{ExtendError, StageError};
+use crate::seal::secret::RandomError;
+
+/// What a running server knows of requests beside their rows.
+#[derive(Default)]
+pub struct PrivacyDesk {
+    /// One change at a time: a row is read before it is written.
+    changing: Mutex<()>,
+    /// The export that makes a request's copy, by the request's id.
+    copies: Mutex<HashMap<(LedgerNumber, String), String>>,
+}
+
+impl PrivacyDesk {
+    fn change(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn copies(&self) -> MutexGuard<'_, HashMap<(LedgerNumber, String), String>> {
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why something was not done with a request. Nothing quotes the person.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivacyError {
+    /// There is no such request in this ledger.
+    #[error("there is no such request: `trailkeep privacy list`")]
+    NotFound,
+    /// What was sent can't be a request.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// The day of receipt has not come yet.
+    #[error("`received_at` lies in the future")]
+    Future,
+    /// Its state does not allow it.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// It can't be extended.
+    #[error(transparent)]
+    Extend(#[from] ExtendError),
+    /// It asks for no copy.
+    #[error("the request asks for no copy: only access and portability do")]
+    NoCopy,
+    /// There is no copy to answer with.
+    #[error(
+        "the copy was not fetched yet: fetch it (`trailkeep privacy bundle`), give it to the person, then close the request as answered"
+    )]
+    NotFetched,
+    /// Who it is about is not known any more.
+    #[error(
+        "the request was closed, and who it was about has been forgotten since: the person has the certificate"
+    )]
+    Forgotten,
+    /// It has no certificate.
+    #[error("the request has no certificate: it was not answered")]
+    NoCertificate,
+    /// It could not be recorded, so it was not done.
+    #[error("it could not be recorded, so it was not done: {0}")]
+    Record(Box<AppendError>),
+    /// The vault failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The copy could not be begun.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Events could not be found or read.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// An event could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// What an erasure meets could not be found out.
+    #[error(transparent)]
+    Retention(#[from] RetentionError),
+    /// No random numbers.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+impl From<AppendError> for PrivacyError {
+    fn from(error: AppendError) -> Self {
+        Self::Record(Box::new(error))
+    }
+}

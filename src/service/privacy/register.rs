@@ -1,0 +1,327 @@
+//! The register of requests: each step is an entry of the ledger before it holds.
+
+use serde_json::{Value, json};
+
+use super::filed::{self, About, Filed, Held};
+use super::view::{ShownRequest, ShownSubject};
+use super::{PrivacyError, copy};
+use crate::ids::{Seq, SubjectSalt, hex};
+use crate::ledger::event::Person;
+use crate::policy::CalendarPeriod;
+use crate::privacy::{Closed, Day, Ended, Kind, Regime, Request, commit_to_subject};
+use crate::seal::secret::random_bytes;
+use crate::service::Engine;
+use crate::service::access_log::{AccessRecord, record_read};
+use crate::service::append::{AppendError, append_system};
+use crate::service::export::PersonsEvents;
+use crate::service::keyring::KeyError;
+use crate::service::ledger::Ledger;
+use crate::time::UnixMillis;
+
+use std::sync::Arc;
+
+/// Whom a closed request was about is forgotten after this: a daily run keeps the promise of 30 days.
+const FORGET_AFTER: &str = "P29D";
+/// Crockford's base32: nothing in it can be taken for something else.
+const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// Longest texts of a request, in bytes; those of a person are the event schema's, in characters.
+const TEXT_BYTES_MAX: usize = 1_024;
+const ID_CHARACTERS_MAX: usize = 512;
+const NAMESPACE_CHARACTERS_MAX: usize = 128;
+
+/// A request as it comes in.
+#[derive(Clone, Debug)]
+pub struct NewRequest {
+    /// What is asked for.
+    pub kind: Kind,
+    /// Under which law.
+    pub regime: Regime,
+    /// Who asks.
+    pub subject: Person,
+    /// The caller's own name for it.
+    pub reference: Option<String>,
+    /// By what it was established who asks; none: it waits for that.
+    pub identity_verified_by: Option<String>,
+    /// The day on which it came in; today unless said.
+    pub received_on: Option<Day>,
+    /// Also the events in which the person only acted.
+    pub include_acted: bool,
+    /// Shows other persons in the same events, and why.
+    pub show_others: Option<String>,
+    /// Shows who of the staff acted.
+    pub show_staff: bool,
+}
+
+impl NewRequest {
+    pub(super) fn check(&self, today: Day) -> Result<(), PrivacyError> {
+        let Person { namespace, id } = &self.subject;
+        let is_name = |text: &str, most: usize| {
+            text.chars().count() <= most && !text.chars().any(char::is_control)
+        };
+        if id.is_empty() || !is_name(id, ID_CHARACTERS_MAX) {
+            return Err(PrivacyError::Malformed(
+                "`subject.id` must be 1 to 512 characters without control characters, as in events",
+            ));
+        }
+        if !is_name(namespace, NAMESPACE_CHARACTERS_MAX) {
+            return Err(PrivacyError::Malformed(
+                "`subject.namespace` must be at most 128 characters without control characters, as in events",
+            ));
+        }
+        let texts = [
+            &self.reference,
+            &self.identity_verified_by,
+            &self.show_others,
+        ];
+        let mut texts = texts.into_iter().flatten();
+        if texts.any(|text| text.trim().is_empty() || text.len() > TEXT_BYTES_MAX) {
+            return Err(PrivacyError::Malformed(
+                "`reference`, `identity_verified_by` and `show_others` must be 1 to 1,024 bytes, or left out",
+            ));
+        }
+        // A day further east may have begun.
+        if self.received_on.is_some_and(|day| day > today.plus_days(1)) {
+            return Err(PrivacyError::Future);
+        }
+        Ok(())
+    }
+}
+
+/// Files a request. Where it is identified and asks for a copy, that is begun.
+pub fn receive(
+    engine: &Arc<Engine>,
+    ledger: &Arc<Ledger>,
+    new: &NewRequest,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    let now = engine.clock.wall();
+    let today = Day::of(now);
+    new.check(today)?;
+    let salt = SubjectSalt::new(random_bytes()?);
+    let id = hex(&random_bytes::<16>()?);
+    let request = Request::received(
+        (id, receipt_number()?),
+        (new.kind, new.regime),
+        new.received_on.unwrap_or(today),
+        new.identity_verified_by.as_ref().map(|_| today),
+    );
+    let about = About {
+        namespace: new.subject.namespace.clone(),
+        id: new.subject.id.clone(),
+        reference: new.reference.clone(),
+        identity_verified_by: new.identity_verified_by.clone(),
+        extended_because: None,
+        shown_because: new.show_others.clone(),
+        include_acted: new.include_acted,
+        show_others: new.show_others.is_some(),
+        show_staff: new.show_staff,
+        salt: salt.to_string(),
+        certificate: None,
+    };
+    let origin = &ledger.record.origin;
+    let subject = commit_to_subject(origin, &request.id, &salt, &about.namespace, &about.id);
+    let mut section = named(&request);
+    section["regime"] = json!(request.regime);
+    section["received_on"] = json!(request.received_on);
+    section["subject"] = json!(subject.to_string());
+    section["identified"] = json!(request.identified_on().is_some());
+    section["by"] = json!(by);
+    let seq = record(engine, ledger, "receive", ("request", &section))?;
+    let mut filed = Filed::new(origin, request, seq, &about)?;
+    if filed.request.check_open().is_ok() {
+        find_held(engine, ledger, &mut filed, &about)?;
+    }
+    filed::keep(engine, ledger, &filed)?;
+    copy::begin_or_later(engine, ledger, &filed, &about, by);
+    Ok(ShownRequest::of(&filed, Some(&about), now))
+}
+
+/// Somebody established who asks: it can be answered from here on.
+pub fn identify(
+    engine: &Arc<Engine>,
+    ledger: &Arc<Ledger>,
+    id: &str,
+    verified_by: &str,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    if verified_by.trim().is_empty() || verified_by.len() > TEXT_BYTES_MAX {
+        return Err(PrivacyError::Malformed(
+            "`verified_by` must say by what, in 1 to 1,024 bytes",
+        ));
+    }
+    let one = engine.privacy.change();
+    let now = engine.clock.wall();
+    let origin = &ledger.record.origin;
+    let mut filed = filed::find(engine, ledger, id)?;
+    filed.request.identify(Day::of(now))?;
+    let mut about = filed.about(origin)?;
+    about.identity_verified_by = Some(verified_by.to_owned());
+    filed.set_about(origin, &about)?;
+    let mut section = named(&filed.request);
+    section["by"] = json!(by);
+    record(engine, ledger, "identify", ("request", &section))?;
+    find_held(engine, ledger, &mut filed, &about)?;
+    filed::keep(engine, ledger, &filed)?;
+    drop(one);
+    copy::begin_or_later(engine, ledger, &filed, &about, by);
+    Ok(ShownRequest::of(&filed, Some(&about), now))
+}
+
+/// Takes more time for a request, once, while the first period runs, with a reason.
+pub fn extend(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    reason: &str,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    if reason.trim().is_empty() || reason.len() > TEXT_BYTES_MAX {
+        return Err(PrivacyError::Malformed(
+            "`reason` must say why more time is needed, in 1 to 1,024 bytes: the person is told it (GDPR Art. 12(3))",
+        ));
+    }
+    let _one = engine.privacy.change();
+    let now = engine.clock.wall();
+    let origin = &ledger.record.origin;
+    let mut filed = filed::find(engine, ledger, id)?;
+    filed.request.extend(now)?;
+    let mut about = filed.about(origin)?;
+    about.extended_because = Some(reason.to_owned());
+    filed.set_about(origin, &about)?;
+    let mut section = named(&filed.request);
+    section["due"] = json!(filed.request.deadline().map(|last| last.due));
+    section["by"] = json!(by);
+    record(engine, ledger, "extend", ("request", &section))?;
+    filed::keep(engine, ledger, &filed)?;
+    Ok(ShownRequest::of(&filed, Some(&about), now))
+}
+
+/// Ends a request without an answer.
+pub fn end(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    ended: Ended,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    let _one = engine.privacy.change();
+    let now = engine.clock.wall();
+    let mut filed = filed::find(engine, ledger, id)?;
+    filed.request.end(now, ended)?;
+    let mut section = named(&filed.request);
+    section["decision"] = json!(ended);
+    section["by"] = json!(by);
+    record(engine, ledger, "end", ("request", &section))?;
+    filed::keep(engine, ledger, &filed)?;
+    let about = filed.about(&ledger.record.origin).ok();
+    Ok(ShownRequest::of(&filed, about.as_ref(), now))
+}
+
+/// All requests, those due first; closed ones behind, the newest first. They name nobody but by reference.
+pub fn list(engine: &Engine, ledger: &Ledger) -> Result<Vec<ShownRequest>, PrivacyError> {
+    let now = engine.clock.wall();
+    let mut rows = filed::all(engine, ledger)?;
+    rows.sort_by_key(|filed| {
+        let closed = filed.request.closed().map(Closed::at);
+        let due = filed.request.deadline().map(|last| last.due);
+        (closed.is_some(), std::cmp::Reverse(closed), due, filed.seq)
+    });
+    let shown = rows.iter().map(|filed| {
+        let about = filed.about(&ledger.record.origin).ok();
+        ShownRequest::of(filed, about.as_ref(), now)
+    });
+    Ok(shown.collect())
+}
+
+/// One request with whom it is about, which is recorded as a read.
+pub fn show(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    (by, purpose): (&str, Option<&str>),
+) -> Result<ShownRequest, PrivacyError> {
+    let filed = filed::find(engine, ledger, id)?;
+    let about = filed.about(&ledger.record.origin).ok();
+    let mut shown = ShownRequest::of(&filed, about.as_ref(), engine.clock.wall());
+    if let Some(about) = &about {
+        let size = ledger.published().head.size;
+        let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
+        record_read(
+            engine,
+            ledger,
+            &AccessRecord {
+                by,
+                route: "/v1/privacy/requests/{id}",
+                question: id,
+                filters: Vec::new(),
+                purpose,
+                events: 0,
+                seq: None,
+                persons: found.reference.into_iter().collect(),
+            },
+        )?;
+        shown.subject = Some(ShownSubject::of(about));
+    }
+    Ok(shown)
+}
+
+/// Forgets whom the requests were about that closed 29 days ago or earlier, so that the daily run keeps the promise
+/// of 30 days. Gives how many; the vault's log is to be emptied then.
+pub fn forget_closed(engine: &Engine, ledger: &Ledger, now: UnixMillis) -> Result<usize, KeyError> {
+    let after = CalendarPeriod::parse(FORGET_AFTER).expect("it is a period");
+    let mut forgotten = 0;
+    let _one = engine.privacy.change();
+    for mut filed in filed::all(engine, ledger)? {
+        let closed = filed.request.closed().map(Closed::at);
+        let due = closed.and_then(|closed| after.after(closed));
+        if filed.knows_whom() && due.is_some_and(|due| due <= now) {
+            filed.forget();
+            filed::keep(engine, ledger, &filed)?;
+            forgotten += 1;
+        }
+    }
+    Ok(forgotten)
+}
+
+/// What every entry about a request says of it.
+pub(super) fn named(request: &Request) -> Value {
+    json!({"id": request.id, "receipt": request.receipt, "type": request.kind})
+}
+
+/// Appends the entry of a step.
+pub(super) fn record(
+    engine: &Engine,
+    ledger: &Ledger,
+    step: &str,
+    (name, section): (&str, &Value),
+) -> Result<Seq, AppendError> {
+    let action = json!(format!("trailkeep.privacy.{step}")).to_string();
+    let section = section.to_string();
+    let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), (name, section.as_bytes())];
+    append_system(&engine.writer, ledger, &sections)
+}
+
+fn find_held(
+    engine: &Engine,
+    ledger: &Ledger,
+    filed: &mut Filed,
+    about: &About,
+) -> Result<(), PrivacyError> {
+    let size = ledger.published().head.size;
+    let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
+    filed.held = Some(Held {
+        as_subject: found.as_subject.len() as u64,
+        as_actor: found.as_actor.len() as u64,
+    });
+    Ok(())
+}
+
+/// 80 random bits for people: `7K3M-V2QX-0D9T-HN4R`.
+fn receipt_number() -> Result<String, PrivacyError> {
+    let bits = random_bytes::<10>()?
+        .iter()
+        .fold(0_u128, |bits, byte| (bits << 8) | u128::from(*byte));
+    let digit = |place: u32| char::from(DIGITS[(bits >> (5 * place) & 31) as usize]);
+    let groups = (0..4).map(|group| (0..4).map(|place| digit(4 * group + place)).collect());
+    Ok(groups.collect::<Vec<String>>().join("-"))
+}

@@ -1,0 +1,630 @@
+//! Requests of persons through the real program: a copy, what it withholds, what an erasure would do, the register,
+//! the certificate, and what is forgotten.
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use support::{Answer, Client, Directory, files_of, said, succeeded, trailkeep};
+use trailkeep::bundle::archive::Archive;
+use trailkeep::bundle::line::Line;
+
+const EVENTS: &str = r#"
+{"id":"own","action":"chat.completion","outcome":"success","actor":{"id":"ada-17","type":"end_user"},"subjects":[{"id":"ada-17"}],"context":{"purpose":"order_status"},"llm":{"provider":"acme","request_model":"m-1","response_model":"m-1-2026"},"input":[{"role":"user","content":"Where is <my> order?"}],"output":"On its way."}
+{"id":"shared","action":"file.share","outcome":"success","actor":{"id":"ada-17"},"subjects":[{"id":"ada-17"},{"id":"bob-4"}],"context":{"purpose":"collaboration"},"input":"the text of both","output":"shared it"}
+{"id":"staff","action":"record.read","outcome":"success","actor":{"id":"emp-031","namespace":"staff","type":"employee","name":"Ilse Marchetti","role":"adviser"},"subjects":[{"id":"ada-17"}],"context":{"purpose":"complaint_handling","ip":"192.0.2.77"},"attributes":{"note":"opened by ilse marchetti"},"regimes":["hipaa","soc2"]}
+{"id":"acted","action":"message.send","actor":{"id":"ada-17"},"subjects":[{"id":"bob-4"}],"input":"a message to another"}
+{"id":"other","action":"chat.completion","actor":{"id":"bob-4"},"subjects":[{"id":"bob-4"}],"input":"a text of another"}
+{"id":"elsewhere","action":"chat.completion","actor":{"id":"ada-17","namespace":"crm"},"subjects":[{"id":"ada-17","namespace":"crm"}],"input":"the same id in another register"}
+"#;
+
+fn with_events() -> Directory {
+    let directory = Directory::new();
+    directory.append(EVENTS);
+    directory
+}
+
+/// Runs a command of `privacy` with `--json` and gives what it printed.
+fn privacy(directory: &Directory, arguments: &[&str]) -> Value {
+    let output = directory.run(&[&["privacy"], arguments, &["--json"]].concat());
+    serde_json::from_slice(&succeeded(&output).stdout).unwrap()
+}
+
+fn member(bundle: &Path, name: &str) -> String {
+    let bytes = std::fs::read(bundle).unwrap();
+    let archive = Archive::open(&bytes).unwrap();
+    let mut text = String::new();
+    let mut reader = archive.reader(name).unwrap();
+    std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
+    text
+}
+
+/// The events of a bundle by id: which sections they show, and which stand as digests.
+fn events(bundle: &Path) -> Vec<(String, Vec<String>)> {
+    let lines = member(bundle, "events.jsonl");
+    let event = |line: &str| {
+        let line = Line::parse(line.as_bytes()).unwrap();
+        let id: String = serde_json::from_str(line.text("id").unwrap()).unwrap();
+        (id, line.redacted().map(str::to_owned).collect())
+    };
+    lines.lines().map(event).collect()
+}
+
+fn verified(directory: &Directory, bundle: &Path) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_trailkeep-verify"))
+        .arg(bundle)
+        .arg("--key")
+        .arg(&directory.public_key)
+        .arg("--json")
+        .output()
+        .unwrap();
+    serde_json::from_slice(&succeeded(&output).stdout).unwrap()
+}
+
+fn out(directory: &Directory, name: &str) -> PathBuf {
+    directory.public_key.with_file_name(name)
+}
+
+#[test]
+fn a_copy_shows_the_person_all_that_is_theirs_and_nothing_of_others() {
+    let directory = with_events();
+    let shown = directory.run(&["show", "staff", "--purpose", "complaint 4711"]);
+    succeeded(&shown);
+    let file = out(&directory, "person.zip");
+    let request = privacy(
+        &directory,
+        &[
+            "access",
+            "--subject",
+            "ada-17",
+            "--out",
+            file.to_str().unwrap(),
+        ],
+    );
+    assert_eq!(request["state"], "closed");
+    assert_eq!(request["decision"], "disclosed");
+    assert_eq!(request["held"], json!({"as_subject": 3, "as_actor": 1}));
+
+    let report = verified(&directory, &file);
+    assert_eq!(report["authentic"], true, "{report}");
+    assert_eq!(report["counts"]["disclosed"], 3);
+    let redacted = [
+        "actor",
+        "attributes",
+        "context",
+        "input",
+        "output",
+        "subjects",
+    ];
+    assert_eq!(report["redacted_sections"], json!(redacted));
+    let expected = [
+        ("own", ""),
+        ("shared", "input output subjects"),
+        ("staff", "actor attributes context"),
+    ];
+    let found = events(&file);
+    let found: Vec<(&str, String)> = found
+        .iter()
+        .map(|(id, redacted)| (id.as_str(), redacted.join(" ")))
+        .collect();
+    assert_eq!(
+        found,
+        expected.map(|(id, redacted)| (id, redacted.to_owned()))
+    );
+
+    let page = member(&file, "person.html");
+    for text in [
+        "ada-17",
+        "Order status",
+        "for order status",
+        "m-1-2026 of acme",
+        "Where is &lt;my&gt; order?",
+        "On its way.",
+        "One of our staff (adviser)",
+        "for complaint handling",
+        "complaint 4711",
+        "An event was opened",
+        "What may be about another person",
+        "6 years",
+        request["receipt"].as_str().unwrap(),
+    ] {
+        assert!(page.contains(text), "{text} is not in the page: {page}");
+    }
+    let names = [
+        "Ilse",
+        "emp-031",
+        "192.0.2.77",
+        "bob-4",
+        "text of both",
+        "<my>",
+        "message to",
+    ];
+    for name in [
+        "person.html",
+        "report.html",
+        "events.jsonl",
+        "events.csv",
+        "manifest.json",
+    ] {
+        let text = member(&file, name).to_lowercase();
+        for hidden in names {
+            let hidden = hidden.to_lowercase();
+            // Sections stand whole in events.jsonl, so the person's own markup does too.
+            if hidden != "<my>" || name.ends_with(".html") {
+                assert!(!text.contains(&hidden), "{hidden} is in {name}");
+            }
+        }
+    }
+    directory.assert_clean();
+}
+
+#[test]
+fn what_is_withheld_is_shown_where_somebody_decides_so_and_that_is_recorded() {
+    let directory = with_events();
+    let file = out(&directory, "person.zip");
+    let request = privacy(
+        &directory,
+        &[
+            "access",
+            "--subject",
+            "ada-17",
+            "--include-others",
+            "bob agreed, T-9",
+            "--include-staff",
+            "--include-acted",
+            "--out",
+            file.to_str().unwrap(),
+        ],
+    );
+    assert_eq!(verified(&directory, &file)["redacted_sections"], json!([]));
+    let ids: Vec<String> = events(&file).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(ids, ["own", "shared", "staff", "acted"]);
+    let page = member(&file, "person.html");
+    assert!(page.contains("Ilse Marchetti (adviser)") && page.contains("the text of both"));
+    // The export's entry says what was withheld, and from which request; nobody's name, and not why.
+    let accesses = directory.run(&["access", "list", "--json"]);
+    let accesses = String::from_utf8(succeeded(&accesses).stdout.clone()).unwrap();
+    let listed: Value = serde_json::from_str(&accesses).unwrap();
+    let mut export = listed["accesses"].as_array().unwrap().iter();
+    let export = export.rfind(|access| access["action"] == "trailkeep.export");
+    let export = &export.unwrap()["detail"];
+    assert_eq!(export["withholds"], json!([]));
+    assert_eq!(export["request"], request["id"]);
+    assert_eq!(export["filters"], json!(["subject"]));
+    for word in ["ada-17", "bob", "T-9"] {
+        assert!(!accesses.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn a_portable_copy_is_one_json_with_the_exact_sections() {
+    let directory = with_events();
+    let file = out(&directory, "person.json");
+    let arguments = ["access", "--subject", "ada-17", "--portable", "--out"];
+    privacy(
+        &directory,
+        &[&arguments[..], &[file.to_str().unwrap()]].concat(),
+    );
+    let text = std::fs::read_to_string(&file).unwrap();
+    let copy: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(copy["format"], "trailkeep/portable/v1");
+    assert_eq!(copy["subject"], json!({"id": "ada-17", "namespace": ""}));
+    let events = copy["events"].as_array().unwrap();
+    assert_eq!(events.len(), 3);
+    assert_eq!(events[0]["withheld"], json!([]));
+    assert!(text.contains(r#""input":[{"role":"user","content":"Where is <my> order?"}]"#));
+    assert_eq!(
+        events[1]["withheld"],
+        json!(["input", "output", "subjects"])
+    );
+    assert!(events[1]["event"].get("input").is_none());
+    assert!(!text.contains("bob-4") && !text.contains("Ilse"));
+}
+
+#[test]
+fn nothing_held_is_said_and_recorded_and_certified() {
+    let directory = with_events();
+    let (file, certificate) = (out(&directory, "person.zip"), out(&directory, "c.json"));
+    let request = privacy(
+        &directory,
+        &[
+            "access",
+            "--subject",
+            "nobody",
+            "--out",
+            file.to_str().unwrap(),
+            "--certificate",
+            certificate.to_str().unwrap(),
+        ],
+    );
+    assert_eq!(request["decision"], "nothing-held");
+    assert_eq!(verified(&directory, &file)["counts"]["entries"], 0);
+    assert!(member(&file, "person.html").contains("Nothing is held"));
+    assert_eq!(
+        verified(&directory, &certificate)["outcome"],
+        "nothing-held"
+    );
+    // Who only acted is told of that.
+    let said_of = directory.run(&[
+        "privacy",
+        "access",
+        "--subject",
+        "emp-031",
+        "--namespace",
+        "staff",
+        "--out",
+        file.to_str().unwrap(),
+    ]);
+    assert!(said(succeeded(&said_of)).contains("In 1 more events the person only acted"));
+}
+
+#[test]
+fn the_certificate_verifies_by_our_tools_and_by_openssl_and_only_unchanged() {
+    let directory = with_events();
+    let (file, certificate) = (out(&directory, "person.zip"), out(&directory, "c.json"));
+    privacy(
+        &directory,
+        &[
+            "access",
+            "--subject",
+            "ada-17",
+            "--out",
+            file.to_str().unwrap(),
+            "--certificate",
+            certificate.to_str().unwrap(),
+        ],
+    );
+    let check = |more: &[&str]| {
+        let output = trailkeep()
+            .args(["certificate", "verify", "--json"])
+            .arg(&certificate)
+            .arg("--key")
+            .arg(&directory.public_key)
+            .args(more)
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code().unwrap(), report)
+    };
+    let (code, report) = check(&["--subject", "ada-17"]);
+    assert_eq!(
+        (code, &report["about_subject"]),
+        (0, &json!(true)),
+        "{report}"
+    );
+    assert_eq!(report["events"]["disclosed"], 3);
+    assert_eq!(check(&["--subject", "bob-4"]).0, 3);
+    assert_eq!(verified(&directory, &certificate)["verified"], true);
+
+    let text = std::fs::read_to_string(&certificate).unwrap();
+    assert!(text.starts_with(r#"{"format":"trailkeep/certificate/v1""#));
+    assert!(!text.contains("ada-17"), "the certificate names nobody");
+    let schema = include_str!("../schema/certificate.schema.json");
+    let validator = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    assert!(validator.is_valid(&serde_json::from_str(&text).unwrap()));
+
+    let signature = format!("{}.sig", certificate.display());
+    let openssl = || {
+        Command::new("openssl")
+            .args(["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey"])
+            .arg(&directory.public_key)
+            .arg("-in")
+            .arg(&certificate)
+            .args(["-sigfile", &signature])
+            .output()
+    };
+    let is_there = openssl().is_ok();
+    assert!(!is_there || openssl().unwrap().status.success());
+    std::fs::write(
+        &certificate,
+        text.replace("\"disclosed\":3", "\"disclosed\":2"),
+    )
+    .unwrap();
+    assert!(!is_there || !openssl().unwrap().status.success());
+    let (code, report) = check(&[]);
+    assert_eq!(
+        (code, &report["findings"][0]["rule"]),
+        (3, &json!("signature"))
+    );
+}
+
+#[test]
+fn a_dry_run_says_per_class_what_an_erasure_would_do_and_does_nothing() {
+    let directory = with_events();
+    let before = directory.verify();
+    let arguments = [
+        "erase",
+        "--subject",
+        "ada-17",
+        "--reference",
+        "T-1",
+        "--dry-run",
+    ];
+    let said = privacy(&directory, &arguments);
+    assert_eq!(said["held"], json!({"as_subject": 3, "as_actor": 1}));
+    let (destroyed, restricted) = (&said["counts"]["destroyed"], &said["counts"]["restricted"]);
+    assert_eq!((destroyed, restricted), (&json!(2), &json!(1)), "{said}");
+    let kept = said["classes"].as_array().unwrap().iter();
+    let kept: Vec<&Value> = kept.filter(|row| row["outcome"] == "restricted").collect();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0]["policies"], json!(["hipaa 1", "soc2 1"]));
+    assert!(kept[0]["citation"].as_str().unwrap().contains("164.316"));
+    // COMPLIANCE T1: for a law that is none of the Union, never Art. 17(3)(b).
+    let ground = kept[0]["ground"].as_str().unwrap();
+    assert!(
+        ground.contains("17(3)(e)") && ground.contains("NOT 17(3)(b)"),
+        "{ground}"
+    );
+    let until = kept[0]["until"].as_str().unwrap();
+    assert!(until.ends_with("T00:00:00Z"), "{until}");
+    let after = directory.assert_clean();
+    assert_eq!(before["events"], after["events"]);
+    // Looking is recorded, and is a look that the person learns of.
+    let file = out(&directory, "person.zip");
+    privacy(
+        &directory,
+        &[
+            "access",
+            "--subject",
+            "ada-17",
+            "--out",
+            file.to_str().unwrap(),
+        ],
+    );
+    let page = member(&file, "person.html");
+    assert!(
+        page.contains("Your data was looked through for a request of yours"),
+        "{page}"
+    );
+    // Without the dry run nothing is pretended.
+    let refused = directory.run(&["privacy", "erase", "--subject", "ada-17"]);
+    assert!(!refused.status.success());
+}
+
+fn post(client: &mut Client, path: &str, body: &Value) -> Answer {
+    let headers = [("Content-Type", "application/json")];
+    client
+        .request("POST", path, &headers, body.to_string().as_bytes())
+        .unwrap()
+}
+
+/// COMPLIANCE T25.
+#[test]
+fn without_identity_nothing_is_disclosed_and_with_it_the_copy_is_made() {
+    let directory = with_events();
+    let server = directory.serve();
+    let mut client = server.client();
+    let asked = json!({"type": "access", "subject": {"id": "ada-17"}, "reference": "T-2041"});
+    let filed = post(&mut client, "/v1/privacy/requests", &asked);
+    assert_eq!(filed.status, 201, "{}", filed.text());
+    let filed = filed.json();
+    assert_eq!(
+        (&filed["state"], &filed["held"]),
+        (&json!("awaiting_identity"), &Value::Null)
+    );
+    let path = format!("/v1/privacy/requests/{}", filed["id"].as_str().unwrap());
+
+    let bundle = client.get(&format!("{path}/bundle")).unwrap();
+    assert_eq!(bundle.status, 409);
+    assert_eq!(bundle.json()["type"], "urn:trailkeep:problem:request-state");
+    let close = |client: &mut Client, how: &str| {
+        post(client, &format!("{path}/close"), &json!({"decision": how})).status
+    };
+    assert_eq!(close(&mut client, "answered"), 409);
+    assert_eq!(
+        close(&mut client, "identity-not-shown"),
+        409,
+        "not before the month is over"
+    );
+    assert_eq!(
+        client.get(&format!("{path}/certificate")).unwrap().status,
+        404
+    );
+
+    let verified = json!({"verified_by": "the account's second factor"});
+    let open = post(&mut client, &format!("{path}/identity"), &verified).json();
+    assert_eq!(
+        (&open["state"], &open["held"]["as_subject"]),
+        (&json!("open"), &json!(3))
+    );
+    assert_eq!(
+        post(&mut client, &format!("{path}/identity"), &verified).status,
+        409
+    );
+    assert_eq!(
+        close(&mut client, "answered"),
+        409,
+        "nobody has fetched the copy"
+    );
+    let copy = loop {
+        let answer = client.get(&format!("{path}/bundle")).unwrap();
+        if answer.status != 202 {
+            break answer;
+        }
+    };
+    assert_eq!(copy.status, 200);
+    assert!(copy.body.starts_with(b"PK"));
+    assert_eq!(
+        close(&mut client, "identity-not-shown"),
+        409,
+        "it was shown"
+    );
+    assert_eq!(close(&mut client, "answered"), 200);
+    assert_eq!(close(&mut client, "answered"), 409, "once");
+    let certificate = client.get(&format!("{path}/certificate")).unwrap();
+    assert_eq!(certificate.status, 200);
+    let signature = client
+        .get(&format!("{path}/certificate/signature"))
+        .unwrap();
+    assert_eq!((signature.status, signature.body.len()), (200, 64));
+
+    // Extended once, in time, with a reason; due dates follow.
+    let asked = json!({"type": "access", "subject": {"id": "ada-17"}, "received_at": "2020-01-31"});
+    let late = post(&mut client, "/v1/privacy/requests", &asked).json();
+    assert_eq!(
+        (&late["due"], &late["legal_due"]),
+        (&json!("2020-02-29"), &json!("2020-03-02"))
+    );
+    assert_eq!(late["overdue"], true);
+    let path = format!("/v1/privacy/requests/{}", late["id"].as_str().unwrap());
+    let extend = |client: &mut Client, path: &str, reason: &str| {
+        post(
+            client,
+            &format!("{path}/extend"),
+            &json!({"reason": reason}),
+        )
+    };
+    let refused = extend(&mut client, &path, "many systems");
+    assert_eq!(refused.status, 409);
+    assert!(refused.text().contains("2020-02-29"), "{}", refused.text());
+    let denied = post(
+        &mut client,
+        &format!("{path}/close"),
+        &json!({"decision": "identity-not-shown"}),
+    );
+    assert_eq!(denied.json()["decision"], "identity-not-shown");
+
+    let asked = json!({"type": "access", "subject": {"id": "ada-17"}, "regime": "uk-gdpr"});
+    let uk = post(&mut client, "/v1/privacy/requests", &asked).json();
+    assert_eq!((&uk["due"], &uk["overdue"]), (&Value::Null, &json!(false)));
+    let path = format!("/v1/privacy/requests/{}", uk["id"].as_str().unwrap());
+    assert_eq!(extend(&mut client, &path, " ").status, 400);
+    assert_eq!(extend(&mut client, &path, "many systems").status, 200);
+    assert_eq!(extend(&mut client, &path, "more").status, 409);
+    server.stop();
+    directory.assert_clean();
+}
+
+#[test]
+fn malformed_requests_are_refused_and_their_answers_quote_nothing() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let mut client = server.client();
+    let subject = json!({"id": "secret-person"});
+    for (body, word) in [
+        (json!({"type": "access"}), "subject"),
+        (json!({"type": "everything", "subject": subject}), "type"),
+        (
+            json!({"type": "access", "subject": subject, "name": "secret-person"}),
+            "body",
+        ),
+        (
+            json!({"type": "access", "subject": {"id": ""}}),
+            "subject.id",
+        ),
+        (
+            json!({"type": "access", "subject": {"id": "secret-person\u{7}"}}),
+            "control",
+        ),
+        (
+            json!({"type": "access", "subject": subject, "received_at": "yesterday"}),
+            "received_at",
+        ),
+        (
+            json!({"type": "access", "subject": subject, "received_at": "9999-01-01"}),
+            "future",
+        ),
+        (
+            json!({"type": "access", "subject": subject, "reference": "  "}),
+            "reference",
+        ),
+        (json!({"type": "erasure", "subject": subject}), "dry_run"),
+    ] {
+        let answer = post(&mut client, "/v1/privacy/requests", &body);
+        assert_eq!(answer.status, 400, "{body}: {}", answer.text());
+        assert!(answer.text().contains(word), "{body}: {}", answer.text());
+        assert!(
+            !answer.text().contains("secret-person"),
+            "{}",
+            answer.text()
+        );
+    }
+    let listed = client.get("/v1/privacy/requests").unwrap().json();
+    assert_eq!(listed["requests"], json!([]));
+    let log = server.stop();
+    assert!(!log.contains("secret-person"));
+}
+
+#[test]
+fn the_register_names_nobody_outside_of_the_vault_and_forgets_after_closing() {
+    let directory = Directory::new();
+    let person = "Zaphod.Beeblebrox@example.com";
+    let file = out(&directory, "person.zip");
+    let request = privacy(
+        &directory,
+        &[
+            "access",
+            "--subject",
+            person,
+            "--reference",
+            "ticket-of-zaphod",
+            "--identity-verified-by",
+            "passport of Zaphod",
+            "--out",
+            file.to_str().unwrap(),
+        ],
+    );
+    let id = request["id"].as_str().unwrap();
+    for (path, bytes) in files_of(&directory.path) {
+        for word in [person, "Zaphod", "zaphod", "ticket-of"] {
+            let found = bytes
+                .windows(word.len())
+                .any(|part| part == word.as_bytes());
+            assert!(!found, "{word} is in {}", path.display());
+        }
+    }
+    let shown = privacy(&directory, &["show", id]);
+    assert_eq!(shown["subject"]["id"], person);
+    assert_eq!(shown["reference"], "ticket-of-zaphod");
+    let listed = privacy(&directory, &["list"]).to_string();
+    assert!(listed.contains("ticket-of-zaphod") && !listed.contains(person));
+
+    let engine = support::open_engine(&directory);
+    let tenant = trailkeep::ids::TenantName::new("default").unwrap();
+    let ledger = engine.ledger_of(&tenant).unwrap();
+    let now = trailkeep::time::Clock::wall(&*engine.clock);
+    let later = |days: u64| trailkeep::time::UnixMillis::new(now.get() + days * 86_400_000);
+    let forget = |at| trailkeep::service::privacy::forget_closed(&engine, &ledger, at).unwrap();
+    assert_eq!(forget(later(28)), 0);
+    assert_eq!(forget(later(30)), 1);
+    assert_eq!(forget(later(30)), 0);
+    engine.close().unwrap();
+    drop(engine);
+
+    let shown = privacy(&directory, &["show", id]);
+    assert_eq!(
+        (&shown["subject"], &shown["reference"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(
+        (&shown["receipt"], &shown["certificate"]),
+        (&request["receipt"], &json!(false))
+    );
+    let path = out(&directory, "c.json");
+    let refused = directory.run(&[
+        "privacy",
+        "certificate",
+        id,
+        "--out",
+        path.to_str().unwrap(),
+    ]);
+    assert!(said(&refused).contains("forgotten"), "{}", said(&refused));
+    assert!(!path.exists(), "no file is left half made");
+    directory.assert_clean();
+}
+
+#[test]
+fn tenants_answer_for_themselves_alone() {
+    let directory = with_events();
+    succeeded(&directory.run(&["tenant", "create", "acme", "--json"]));
+    let arguments = ["--tenant", "acme", "--dry-run", "--out", "x"];
+    let said = privacy(
+        &directory,
+        &[&["access", "--subject", "ada-17"], &arguments[..]].concat(),
+    );
+    assert_eq!(said["held"], json!({"as_subject": 0, "as_actor": 0}));
+}
