@@ -335,6 +335,37 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
             Right::RunRetention,
         ),
         (words("retention triggers"), Right::RunRetention),
+        (
+            words(&format!(
+                "privacy access --subject u-1 --out {}",
+                file("zip")
+            )),
+            Right::AnswerRequests,
+        ),
+        (
+            words("privacy erase --subject u-1 --dry-run"),
+            Right::AnswerRequests,
+        ),
+        (words("privacy file --subject u-1"), Right::AnswerRequests),
+        (
+            words("privacy identity 00 --verified-by x"),
+            Right::AnswerRequests,
+        ),
+        (words("privacy extend 00 --reason x"), Right::AnswerRequests),
+        (
+            words(&format!("privacy bundle 00 --out {}", file("zip"))),
+            Right::AnswerRequests,
+        ),
+        (
+            words("privacy close 00 --decision withdrawn"),
+            Right::AnswerRequests,
+        ),
+        (
+            words(&format!("privacy certificate 00 --out {}", file("json"))),
+            Right::AnswerRequests,
+        ),
+        (words("privacy list"), Right::AnswerRequests),
+        (words("privacy show 00"), Right::AnswerRequests),
         (words("verify"), Right::Verify),
     ]
 }
@@ -346,6 +377,7 @@ const ALONE: &[&str] = &[
     "receipt verify",
     "bundle verify",
     "bundle show",
+    "certificate verify",
     "index rebuild",
     "policy check",
     "policy list",
@@ -418,6 +450,7 @@ fn was_heard(output: &Output) -> bool {
     output.status.success()
         || text.contains("there is no such key")
         || text.contains("there is no hold with this id")
+        || text.contains("there is no such request")
         || text.contains("there is or was a tenant")
 }
 
