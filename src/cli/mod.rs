@@ -16,6 +16,7 @@ mod key;
 mod offline;
 mod output;
 mod policy;
+mod query;
 mod read;
 mod restore;
 mod retention;
@@ -72,7 +73,7 @@ enum Command {
     /// Show one event
     Show(read::ShowArgs),
     /// List events
-    Query(read::QueryArgs),
+    Query(Box<query::QueryArgs>),
     /// Print the signed head of the ledger
     Checkpoint(read::CheckpointArgs),
     /// The ledger's public key, and API keys
@@ -221,7 +222,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args).await,
         Command::Append(args) => append::run(args).await,
         Command::Show(args) => read::show(args).await,
-        Command::Query(args) => read::query(args).await,
+        Command::Query(args) => query::run(*args).await,
         Command::Checkpoint(args) => read::checkpoint(args).await,
         Command::Key(command) => key::run(command).await,
         Command::Access(command) => access::run(command).await,

@@ -14,6 +14,7 @@ use crate::ids::hex;
 use crate::ledger::event::{Event, EventError, parse_event, split_array, split_ndjson};
 use crate::seal::secret::random_bytes;
 use crate::service::append::Incoming;
+use crate::time::UnixMillis;
 
 /// Bytes of a request's body, as sent and as decoded.
 const BODY_BYTES_MAX: u64 = 32 << 20;
@@ -71,6 +72,17 @@ pub(super) async fn read_json<T: DeserializeOwned>(body: Body, form: &str) -> Re
             "the body must be {form} (line {line}, column {column})"
         ))
     })
+}
+
+/// Reads a moment that is asked for.
+pub(super) fn moment(name: &str, text: Option<&str>) -> Result<Option<UnixMillis>, Problem> {
+    let wrong = || {
+        Problem::bad_request(format!(
+            "`{name}` must be an RFC 3339 time such as 2026-11-24T09:30:00Z (in an address write + as %2B)"
+        ))
+    };
+    text.map(|text| UnixMillis::parse_rfc3339(text).ok_or_else(wrong))
+        .transpose()
 }
 
 /// Reads and decodes the body.

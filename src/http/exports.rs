@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
-use super::body::read_json;
+use super::body::{moment, read_json};
 use super::document::Bytes as FileBytes;
 use super::problem::Problem;
 use crate::ids::Seq;
@@ -21,7 +21,6 @@ use crate::seal::spool::Spool;
 use crate::service::blocking;
 use crate::service::export::{ExportRequest, ExportSummary, Scope};
 use crate::service::exports::{Job, StartError, Status};
-use crate::time::UnixMillis;
 
 /// What is to be exported; `{}` is the whole ledger.
 #[derive(Deserialize, ToSchema)]
@@ -317,20 +316,10 @@ fn shown(id: String, job: &Job) -> Shown {
 }
 
 fn read_question(question: Question, caller: &Identified) -> Result<ExportRequest, Problem> {
-    let moment = |name: &str, text: &Option<String>| {
-        let wrong = || {
-            Problem::bad_request(format!(
-                "`{name}` must be an RFC 3339 time such as 2026-11-24T09:30:00Z"
-            ))
-        };
-        text.as_deref()
-            .map(|text| UnixMillis::parse_rfc3339(text).ok_or_else(wrong))
-            .transpose()
-    };
     let scope = match &question.seq {
         None => Scope::Time {
-            from: moment("from", &question.from)?,
-            to: moment("to", &question.to)?,
+            from: moment("from", question.from.as_deref())?,
+            to: moment("to", question.to.as_deref())?,
         },
         Some(_) if question.from.is_some() || question.to.is_some() => {
             return Err(Problem::bad_request(

@@ -14,6 +14,7 @@ mod operate;
 mod policies;
 pub mod problem;
 mod progress;
+mod query;
 mod retention;
 pub mod serve;
 mod tenants;
@@ -57,7 +58,8 @@ pub struct App {
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(document::begun())
         .routes(route!(events::append))
-        .routes(route!(events::query))
+        .routes(route!(query::list))
+        .routes(route!(query::ask))
         .routes(route!(events::show))
         .routes(route!(events::proof))
         .routes(route!(events::show_entry))

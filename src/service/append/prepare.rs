@@ -122,6 +122,9 @@ pub(in crate::service) fn lookup_keys(
             .into_iter()
             .filter_map(|(label, value)| Some(tag(label, "", value.as_deref()?))),
     );
+    if let (Some(name), Some(version)) = (&facts.prompt, &facts.prompt_version) {
+        keys.push(tag(TagLabel::Prompt, name, version));
+    }
     keys.extend(
         facts
             .targets
