@@ -119,8 +119,8 @@ struct FilterArgs {
     /// Made with this prompt template
     #[arg(long, value_name = "NAME")]
     prompt: Option<String>,
-    /// In this version of it
-    #[arg(long, value_name = "V", requires = "prompt")]
+    /// Made with this version of a prompt template
+    #[arg(long, value_name = "V")]
     prompt_version: Option<String>,
     /// Whose retention follows this regime
     #[arg(long, value_name = "R")]

@@ -25,6 +25,7 @@ pub(super) struct Asked {
     #[param(format = DateTime)]
     to: Option<String>,
     /// The `next_start` of the page before.
+    #[param(maximum = 1_099_511_627_775_u64)]
     start: Option<u64>,
     /// Accesses of a page at most; 100 if nothing is said.
     #[param(minimum = 1, maximum = 1000)]
@@ -63,6 +64,11 @@ pub(super) async fn list(
         return Err(Problem::bad_request(detail));
     }
     let start = asked.start.map(Seq::new);
+    if start.is_some_and(|start| start > Seq::MAX) {
+        return Err(Problem::bad_request(
+            "`start` must be the `next_start` of the page before",
+        ));
+    }
     let page =
         blocking(move || access_log::list(&caller.engine, &caller.ledger, time, start, limit));
     let page = page.await?;

@@ -66,12 +66,16 @@ pub(super) fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
 pub(super) async fn read_json<T: DeserializeOwned>(body: Body, form: &str) -> Result<T, Problem> {
     let body = to_bytes(body, QUESTION_BYTES_MAX).await;
     let body = body.map_err(|_| Problem::too_large("the body is larger than 1 MiB"))?;
-    serde_json::from_slice(&body).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
+    let wrong = |line, column| {
         Problem::bad_request(format!(
             "the body must be {form} (line {line}, column {column})"
         ))
-    })
+    };
+    // A list of an object's values would be taken for the object.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(wrong(1, 1));
+    }
+    serde_json::from_slice(&body).map_err(|error| wrong(error.line(), error.column()))
 }
 
 /// Reads a moment that is asked for.

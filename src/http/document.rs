@@ -205,6 +205,7 @@ fn complete(collected: &OpenApi) -> Value {
         completed.insert(path.replace("{*", "{"), item);
     }
     document["paths"] = Value::Object(completed);
+    name_form_of_times(&mut document);
     document
 }
 
@@ -219,18 +220,41 @@ fn event_schema() -> Value {
     schema
 }
 
+/// Times that are asked for have the form of those in events.
+fn name_form_of_times(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if members.get("format") == Some(&json!("date-time")) {
+                let pattern = event_schema()["properties"]["occurred_at"]["pattern"].take();
+                members.entry("pattern").or_insert(pattern);
+            }
+            members.values_mut().for_each(name_form_of_times);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(name_form_of_times),
+        _ => {}
+    }
+}
+
+fn without_null(schema: &mut Value) {
+    if let Some([kind, _null]) = schema["type"].as_array().map(Vec::as_slice) {
+        schema["type"] = kind.clone();
+    }
+}
+
 /// Adds what the right says. Gives the problems that may come.
 fn complete_operation(path: &str, operation: &mut Value) -> Vec<Kind> {
     let tag = path
         .strip_prefix("/v1/")
         .and_then(|rest| rest.split('/').next());
     operation["tags"] = json!([tag.unwrap_or("server")]);
-    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
-        // What may be left out is not therefore null.
-        if let Some([kind, _null]) = parameter["schema"]["type"].as_array().map(Vec::as_slice) {
-            parameter["schema"]["type"] = kind.clone();
-        }
+    // What may be left out is not therefore null.
+    let parameters = operation.get_mut("parameters");
+    let parameters = parameters.and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        without_null(&mut parameter["schema"]);
     }
+    let text = operation.pointer_mut("/requestBody/content/text~1plain/schema");
+    text.into_iter().for_each(without_null);
     let right: Option<Right> =
         serde_json::from_value(operation["x-trailkeep-right"].take()).unwrap_or_default();
     let is_opened = operation["x-trailkeep-unless-public"].take() == json!(true);

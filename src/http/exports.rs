@@ -113,7 +113,7 @@ struct ShownProgress {
     responses((status = 202, description = "It is being made.", body = Shown, headers(
         ("Location" = String, description = "Where to ask how far it is.")
     ))),
-    extensions(("x-trailkeep-problems" = json!(["too-large"]))),
+    extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
 pub(super) async fn start(caller: Caller<may::Export>, body: Body) -> Result<Response, Problem> {
     let form = "a JSON object with from, to, seq (\"A..B\"), action, redact, recipients and against, all optional";
@@ -322,7 +322,7 @@ fn read_question(question: Question, caller: &Identified) -> Result<ExportReques
             to: moment("to", question.to.as_deref())?,
         },
         Some(_) if question.from.is_some() || question.to.is_some() => {
-            return Err(Problem::bad_request(
+            return Err(Problem::unprocessable(
                 "name a time or a range of seqs, not both",
             ));
         }
@@ -359,7 +359,7 @@ impl From<StartError> for Problem {
         let detail = error.to_string();
         match error {
             StartError::Busy => Self::unavailable(detail, 30),
-            StartError::Export(error) if error.is_of_the_question() => Self::bad_request(detail),
+            StartError::Export(error) if error.is_of_the_question() => Self::unprocessable(detail),
             StartError::Export(crate::service::export::ExportError::Append(error)) => {
                 (*error).into()
             }

@@ -64,7 +64,7 @@ pub(super) struct Question {
     model: Option<String>,
     /// Name of the prompt template.
     prompt: Option<String>,
-    /// Version of that template; goes with its name.
+    /// Version of the prompt template.
     prompt_version: Option<String>,
     /// Whose retention follows this regime.
     regime: Option<String>,
@@ -74,7 +74,7 @@ pub(super) struct Question {
     #[schema(minimum = 1, maximum = 1000)]
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u64>,
-    /// The `next_cursor` of the page before; the rest of the question stays as it was.
+    /// The `next_cursor` of the page before, which has its order, too; the rest of the question stays as it was.
     #[schema(pattern = "^[cn](0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})$")]
     #[param(pattern = "^[cn](0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})$")]
     cursor: Option<String>,
@@ -129,6 +129,7 @@ pub(super) struct Listed {
     path = "/v1/events",
     params(Question),
     responses((status = 200, description = "A page.", body = Listed)),
+    extensions(("x-trailkeep-problems" = json!(["unprocessable"]))),
 )]
 pub(super) async fn list(
     caller: Caller<may::Read>,
@@ -146,7 +147,7 @@ pub(super) async fn list(
     path = "/v1/events/query",
     request_body(content = Question, example = json!({"subject": {"id": "p-7"}, "order": "newest"})),
     responses((status = 200, description = "A page.", body = Listed)),
-    extensions(("x-trailkeep-problems" = json!(["too-large"]))),
+    extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
 pub(super) async fn ask(caller: Caller<may::Read>, body: Body) -> Result<Json<Listed>, Problem> {
     let question = read_json(body, FORM).await?;
@@ -257,9 +258,7 @@ impl Question {
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
         match error {
-            QueryError::VersionWithoutPrompt
-            | QueryError::UnknownRegime
-            | QueryError::OtherOrder => Self::bad_request(error.to_string()),
+            QueryError::UnknownRegime => Self::unprocessable(error.to_string()),
             QueryError::Read(error) => error.into(),
             QueryError::Key(error) => error.into(),
             QueryError::Store(error) => crate::service::read::ReadError::from(error).into(),

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use self::candidates::{Candidates, Lists, Step};
 use super::Engine;
-use super::append::person_tag;
+use super::append::{PROMPT_VERSION, person_tag};
 use super::keyring::KeyError;
 use super::ledger::{Ledger, Published};
 use super::read::{ReadError, StoredEvent, is_event, open_event};
@@ -37,7 +37,7 @@ pub struct Query {
     pub filters: Filters,
     /// Whose retention follows this regime.
     pub regime: Option<String>,
-    /// Which come first.
+    /// Which come first; with a cursor, its order counts.
     pub order: Order,
     /// At most so many.
     pub limit: usize,
@@ -66,22 +66,16 @@ pub struct Filters {
     pub model: Option<String>,
     /// Name of its prompt template.
     pub prompt: Option<String>,
-    /// Version of that template.
+    /// Version of its prompt template.
     pub prompt_version: Option<String>,
 }
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// A version of nothing.
-    #[error("a version of a prompt goes with its name")]
-    VersionWithoutPrompt,
     /// A regime that is of no policy, and that nothing was recorded under.
     #[error("no policy is of this regime: `trailkeep policy list` shows the regimes there are")]
     UnknownRegime,
-    /// The cursor is of a question in the other order.
-    #[error("the cursor is of a question in the other order")]
-    OtherOrder,
     /// An event can't be shown.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -157,6 +151,7 @@ pub fn query(
     query: &Query,
 ) -> Result<Page, QueryError> {
     let limit = query.limit.clamp(1, PAGE_EVENTS_MAX);
+    let order = query.cursor.map_or(query.order, |cursor| cursor.order);
     let size = query.cursor.map_or(published.head.size, |cursor| {
         cursor.size.min(published.head.size)
     });
@@ -174,14 +169,14 @@ pub fn query(
     };
     let span = span_of(engine, ledger, query, size)?;
     let lists = IndexLists { engine, ledger };
-    let mut candidates = Candidates::new(&lists, &keys, span, query.order);
-    let mut entries = Entries::of(engine, ledger, &keys, query.order);
+    let mut candidates = Candidates::new(&lists, &keys, span, order);
+    let mut entries = Entries::of(engine, ledger, &keys, order);
     let mut bytes = 0;
     loop {
         let seq = match candidates.next()? {
             Step::Done => return Ok(page),
             Step::Spent => {
-                page.next = Some(Cursor::at(candidates.span(), query.order, size));
+                page.next = Some(Cursor::at(candidates.span(), order, size));
                 return Ok(page);
             }
             Step::Found(seq) => seq,
@@ -192,8 +187,8 @@ pub fn query(
             continue;
         }
         if page.events.len() == limit || bytes >= PAGE_BYTES_MAX {
-            let rest = candidates.span().starting_at(seq, query.order);
-            page.next = Some(Cursor::at(rest, query.order, size));
+            let rest = candidates.span().starting_at(seq, order);
+            page.next = Some(Cursor::at(rest, order, size));
             return Ok(page);
         }
         let event = match open_event(engine, ledger, seq) {
@@ -259,7 +254,6 @@ fn span_of(engine: &Engine, ledger: &Ledger, query: &Query, size: u64) -> Result
         end: edge(query.to, Seq::new(size))?,
     };
     match query.cursor {
-        Some(cursor) if cursor.order != query.order => return Err(QueryError::OtherOrder),
         Some(Cursor {
             order: Order::Oldest,
             place,
@@ -345,10 +339,8 @@ impl Filters {
         let mut keys: Vec<LookupKey> = plain
             .filter_map(|(label, value)| Some(tag(label, "", value.as_deref()?)))
             .collect();
-        match (&self.prompt, &self.prompt_version) {
-            (Some(name), Some(version)) => keys.push(tag(TagLabel::Prompt, name, version)),
-            (None, Some(_)) => return Err(QueryError::VersionWithoutPrompt),
-            _ => {}
+        if let Some(version) = &self.prompt_version {
+            keys.push(tag(TagLabel::Prompt, PROMPT_VERSION, version));
         }
         if let Some(target) = &self.target {
             keys.push(tag(TagLabel::Target, &target.kind, &target.id));
