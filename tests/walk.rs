@@ -334,6 +334,7 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
             Right::RunRetention,
         ),
         (words("retention triggers"), Right::RunRetention),
+        (words("sources"), Right::Verify),
         (words("verify"), Right::Verify),
     ]
 }

@@ -21,6 +21,7 @@ mod read;
 mod restore;
 mod retention;
 mod serve;
+mod sources;
 mod tenant;
 mod vault_copy;
 mod verify;
@@ -110,6 +111,8 @@ enum Command {
     Bundle(bundle::BundleCommand),
     /// Verify the whole ledger: chain, tree, signatures, every payload, every index row
     Verify(verify::VerifyArgs),
+    /// Whether what producers numbered is all there
+    Sources(sources::SourcesArgs),
     /// The look-up index
     #[command(subcommand)]
     Index(index::IndexCommand),
@@ -237,6 +240,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Export(args) => export::run(args).await,
         Command::Bundle(command) => bundle::run(command),
         Command::Verify(args) => verify::run(args).await,
+        Command::Sources(args) => sources::run(args).await,
         Command::Index(command) => index::run(command),
         Command::Demo(args) => demo::run(args).await,
         Command::Completions { shell } => {

@@ -23,6 +23,9 @@ const EVENTS_MAX: usize = 10_000;
 /// Faults that are reported of one request.
 const FAULTS_MAX: usize = 100;
 
+/// Names what may be sent again.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
 /// Bytes of a question.
 pub(super) const QUESTION_BYTES_MAX: usize = 1 << 20;
 
@@ -114,9 +117,15 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Pro
     }
 }
 
-/// Parses the events and adds a missing `id`.
-pub(super) fn parse(body: &[u8], format: Format, entrance: Entrance) -> Result<Submitted, Problem> {
+/// Parses the events and adds a missing `id`: the request's key, or a random one.
+pub(super) fn parse(
+    body: &[u8],
+    format: Format,
+    entrance: Entrance,
+    key: Option<&str>,
+) -> Result<Submitted, Problem> {
     let is_array = format == Format::Json && body.trim_ascii_start().first() == Some(&b'[');
+    let is_single = format == Format::Json && !is_array;
     let texts: Vec<(usize, &[u8])> = match format {
         Format::Ndjson => split_ndjson(body).collect(),
         Format::Json if is_array => {
@@ -139,7 +148,11 @@ pub(super) fn parse(body: &[u8], format: Format, entrance: Entrance) -> Result<S
     }
     let (mut events, mut errors) = (Vec::with_capacity(texts.len()), Vec::new());
     for (line, text) in texts {
-        match parse_event(text).and_then(|event| incoming(event, entrance)) {
+        let id = key.map(|key| match is_single {
+            true => key.to_owned(),
+            false => format!("{key}:{line}"),
+        });
+        match parse_event(text).and_then(|event| incoming(event, entrance, id)) {
             Ok(event) => events.push(event),
             Err(error) => errors.push((line, error)),
         }
@@ -148,16 +161,40 @@ pub(super) fn parse(body: &[u8], format: Format, entrance: Entrance) -> Result<S
         }
     }
     if errors.is_empty() {
-        Ok(Submitted {
-            events,
-            is_single: format == Format::Json && !is_array,
-        })
+        Ok(Submitted { events, is_single })
     } else {
         Err(refuse(errors))
     }
 }
 
-fn incoming(mut event: Event, entrance: Entrance) -> Result<Incoming, EventError> {
+/// The header `Idempotency-Key`, bare or as a string of RFC 9651: it stands for the ids that events lack.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default();
+    let quoted = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    let key = quoted.unwrap_or(text);
+    let is_fine = (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len())
+        && key
+            .bytes()
+            .all(|byte| (b' '..=b'~').contains(&byte) && byte != b'"');
+    if is_fine {
+        Ok(Some(key.to_owned()))
+    } else {
+        Err(Problem::bad_request(
+            "`Idempotency-Key` must have 1 to 200 printable ASCII characters",
+        ))
+    }
+}
+
+fn incoming(
+    mut event: Event,
+    entrance: Entrance,
+    id: Option<String>,
+) -> Result<Incoming, EventError> {
     let via = match entrance {
         Entrance::Network => "http",
         Entrance::Local => "cli",
@@ -171,7 +208,8 @@ fn incoming(mut event: Event, entrance: Entrance) -> Result<Incoming, EventError
             };
             EventError::Invalid(vec![fault])
         })?;
-        event = event.with_section("id", format!("\"evt-{}\"", hex(&random)).into_bytes())?;
+        let id = id.unwrap_or_else(|| format!("evt-{}", hex(&random)));
+        event = event.with_section("id", serde_json::json!(id).to_string().into_bytes())?;
         added.push("id");
     }
     Ok(Incoming { event, via, added })

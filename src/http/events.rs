@@ -127,6 +127,7 @@ enum AppendAnswer {
 #[utoipa::path(
     post,
     path = "/v1/events",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Stands for the `id` of events that have none: of one event it is the id, of several the id is the key, `:` and the place from 1.", min_length = 1, max_length = 200, pattern = "^[!#-~]([ !#-~]*[!#-~])?$")),
     request_body(content(
         (Submission = "application/json", example = json!({"id": "order-17", "action": "chat.completion", "outcome": "success", "actor": {"id": "u-1042"}, "subjects": [{"id": "p-7"}], "input": "When will it arrive?", "output": "Tomorrow."})),
         (String = "application/x-ndjson", example = json!("{\"action\":\"chat.completion\",\"actor\":{\"id\":\"u-1042\"}}\n")),
@@ -148,7 +149,8 @@ pub(super) async fn append(
     let bytes = body::read(&headers, body).await?;
     let caller = caller.identified();
     let entrance = caller.entrance;
-    let submitted = blocking(move || body::parse(&bytes, format, entrance)).await?;
+    let key = body::idempotency_key(&headers)?;
+    let submitted = blocking(move || body::parse(&bytes, format, entrance, key.as_deref())).await?;
     let is_single = submitted.is_single;
     let outcome = append_events(&caller.engine, &caller.ledger, submitted.events).await?;
     blocking(move || {

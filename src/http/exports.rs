@@ -16,10 +16,11 @@ use super::auth::{Caller, Identified, may};
 use super::body::{moment, read_json};
 use super::document::Bytes as FileBytes;
 use super::problem::Problem;
+use crate::bundle::manifest::{Counts, Proof, Recorded, SeqRange};
 use crate::ids::Seq;
 use crate::seal::spool::Spool;
 use crate::service::blocking;
-use crate::service::export::{ExportRequest, ExportSummary, Scope};
+use crate::service::export::{ExportRequest, Scope};
 use crate::service::exports::{Job, StartError, Status};
 
 /// What is to be exported; `{}` is the whole ledger.
@@ -84,8 +85,23 @@ enum Shown {
     },
     Done {
         id: String,
-        #[serde(flatten)]
-        summary: Box<ExportSummary>,
+        /// What it can prove.
+        proof: Proof,
+        /// First and last entry; none where there is no entry.
+        range: Option<SeqRange>,
+        /// The time that was asked for, and that a range covers.
+        recorded: Option<Recorded>,
+        counts: Counts,
+        /// The entry that records the export.
+        export_seq: u64,
+        /// Size of the ledger under the checkpoint.
+        size: u64,
+        /// Bytes of the file.
+        bytes: u64,
+        /// SHA-256 of the file, in hex.
+        sha256: String,
+        /// Whether only the recipients can open it.
+        encrypted: bool,
     },
     Failed {
         id: String,
@@ -310,7 +326,21 @@ fn shown(id: String, job: &Job) -> Shown {
             let progress = ShownProgress { done, total };
             Shown::Running { id, progress }
         }
-        Status::Done(summary) => Shown::Done { id, summary },
+        Status::Done(summary) => {
+            let summary = *summary;
+            Shown::Done {
+                id,
+                proof: summary.proof,
+                range: summary.range,
+                recorded: summary.recorded,
+                counts: summary.counts,
+                export_seq: summary.export_seq,
+                size: summary.size,
+                bytes: summary.bytes,
+                sha256: summary.sha256,
+                encrypted: summary.encrypted,
+            }
+        }
         Status::Failed(error) => Shown::Failed { id, error },
     }
 }

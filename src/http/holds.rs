@@ -23,8 +23,10 @@ use crate::time::UnixMillis;
 #[schema(as = NewHold)]
 pub(super) struct NewHoldForm {
     /// Which case it is for.
+    #[schema(min_length = 1, max_length = 1000)]
     matter: String,
     /// Why.
+    #[schema(min_length = 1, max_length = 1000)]
     reason: String,
     /// Events about this person.
     subject: Option<HeldPerson>,
@@ -146,6 +148,7 @@ pub(super) async fn list(caller: Caller<may::ManageHolds>) -> Result<Json<HoldLi
 #[serde(deny_unknown_fields)]
 #[schema(as = HoldLift)]
 pub(super) struct LiftForm {
+    #[schema(min_length = 1, max_length = 1000)]
     reason: String,
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod auth;
 mod backup;
 mod body;
 mod document;
+mod etag;
 mod events;
 mod exports;
 mod holds;
@@ -15,8 +16,10 @@ mod policies;
 pub mod problem;
 mod progress;
 mod query;
+mod request_id;
 mod retention;
 pub mod serve;
+mod sources;
 mod tenants;
 mod vault;
 
@@ -98,6 +101,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(vault::check))
         .routes(route!(vault::remove))
         .routes(route!(backup::make))
+        .routes(route!(sources::list))
         .routes(route!(operate::verify))
         .routes(route!(operate::healthz))
         .routes(route!(document::serve))
@@ -113,6 +117,7 @@ pub fn router(engine: Arc<Engine>, entrance: Entrance) -> Router {
         .layer(CatchPanicLayer::custom(|_| {
             axum::response::IntoResponse::into_response(Problem::internal())
         }))
+        .layer(axum::middleware::from_fn(request_id::name))
         .with_state(App { engine, entrance })
 }
 

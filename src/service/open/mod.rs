@@ -217,6 +217,7 @@ impl Files {
             writer,
             access_log: crate::service::access_log::AccessLog::default(),
             exports: crate::service::exports::Exports::default(),
+            sources: crate::service::sources::Sources::default(),
             min_free_bytes,
             tenants: RwLock::new(tenants),
             closed,
