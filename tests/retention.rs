@@ -63,6 +63,11 @@ fn what_is_due_goes_and_the_ledger_proves_as_before() {
     assert!(said(&gone).contains("expired"), "{}", said(&gone));
     assert!(!clocked.output(&["show", "old"]).status.success());
     succeeded(&clocked.output(&["show", "young"]));
+    for more in [&[][..], &["--action", "chat.completion"]] {
+        let page = clocked.json(&[&["query", "--json"], more].concat());
+        let found = page["events"].as_array().unwrap();
+        assert_eq!((found.len(), &found[0]["id"]), (1, &json!("young")));
+    }
     // The same id again is known, and nothing is stored.
     let again = clocked.append(&event("old", &json!({})));
     assert_eq!(again["already_recorded"], true, "{again}");

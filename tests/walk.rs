@@ -366,6 +366,7 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
         ),
         (words("privacy list"), Right::AnswerRequests),
         (words("privacy show 00"), Right::AnswerRequests),
+        (words("sources"), Right::Verify),
         (words("verify"), Right::Verify),
     ]
 }

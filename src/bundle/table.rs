@@ -78,7 +78,7 @@ pub fn row(line: &Line<'_>, recorded_at: UnixMillis) -> Vec<u8> {
 }
 
 /// A string as it is, anything else as its JSON, nothing for null.
-fn plain(value: &Value) -> String {
+pub fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -100,20 +100,21 @@ fn excerpt(section: Option<&str>) -> String {
     }
 }
 
-fn record(cells: [String; COLUMNS.len()]) -> Vec<u8> {
+/// A line of a table for spreadsheets, with its end. What one of them would take for a formula gets a `'` in front.
+pub fn record(cells: impl IntoIterator<Item = String>) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());
-    let guarded = cells.map(|cell| {
+    let guarded = cells.into_iter().map(|cell| {
         if cell.starts_with(FORMULA_STARTS) {
             format!("'{cell}")
         } else {
             cell
         }
     });
-    // Writing to memory can't fail, and every record has as many cells as the first.
-    let written = writer.write_record(&guarded).is_ok();
-    debug_assert!(written, "a record has always the same number of cells");
+    // Writing one record to memory can't fail.
+    let written = writer.write_record(guarded).is_ok();
+    debug_assert!(written, "one record always has as many cells as the first");
     writer.into_inner().unwrap_or_default()
 }
 

@@ -284,8 +284,12 @@ impl Answer {
     }
 }
 
-/// A path segment with what must be escaped, escaped.
+/// A path segment with what must be escaped, escaped. `query` is a route beside the ids of events, so an id of this
+/// name is written in another way.
 pub(super) fn segment(text: &str) -> String {
+    if text == "query" {
+        return "%71uery".to_owned();
+    }
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 

@@ -18,10 +18,12 @@ mod offline;
 mod output;
 mod policy;
 mod privacy;
+mod query;
 mod read;
 mod restore;
 mod retention;
 mod serve;
+mod sources;
 mod tenant;
 mod vault_copy;
 mod verify;
@@ -74,7 +76,7 @@ enum Command {
     /// Show one event
     Show(read::ShowArgs),
     /// List events
-    Query(read::QueryArgs),
+    Query(Box<query::QueryArgs>),
     /// Print the signed head of the ledger
     Checkpoint(read::CheckpointArgs),
     /// The ledger's public key, and API keys
@@ -117,6 +119,8 @@ enum Command {
     Bundle(bundle::BundleCommand),
     /// Verify the whole ledger: chain, tree, signatures, every payload, every index row
     Verify(verify::VerifyArgs),
+    /// Whether what producers numbered is all there
+    Sources(sources::SourcesArgs),
     /// The look-up index
     #[command(subcommand)]
     Index(index::IndexCommand),
@@ -229,7 +233,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args).await,
         Command::Append(args) => append::run(args).await,
         Command::Show(args) => read::show(args).await,
-        Command::Query(args) => read::query(args).await,
+        Command::Query(args) => query::run(*args).await,
         Command::Checkpoint(args) => read::checkpoint(args).await,
         Command::Key(command) => key::run(command).await,
         Command::Access(command) => access::run(command).await,
@@ -246,6 +250,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Export(args) => export::run(args).await,
         Command::Bundle(command) => bundle::run(command),
         Command::Verify(args) => verify::run(args).await,
+        Command::Sources(args) => sources::run(args).await,
         Command::Index(command) => index::run(command),
         Command::Demo(args) => demo::run(args).await,
         Command::Completions { shell } => {

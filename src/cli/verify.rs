@@ -197,6 +197,18 @@ fn describe(report: &Value) -> String {
             number("damaged")
         ),
     ];
+    let sources = &report["sources"];
+    let count = |name: &str| sources[name].as_u64().unwrap_or_default();
+    if count("sources") > 0 {
+        lines.push(format!(
+            "sources   {}: {} of their numbers missing, {} of which may have gone; {} repeated, {} restarts",
+            count("sources"),
+            count("missing"),
+            count("may_have_gone"),
+            count("repeats"),
+            count("restarts")
+        ));
+    }
     let findings = report
         .get("findings")
         .and_then(Value::as_array)

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Caller, may};
+use super::body::moment;
 use super::problem::Problem;
 use crate::ids::Seq;
 use crate::service::access_log::{self, ListedAccess};
 use crate::service::blocking;
 use crate::service::query::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX};
-use crate::time::UnixMillis;
 
 /// The parameters, each once.
 #[derive(Deserialize, IntoParams)]
@@ -25,6 +25,7 @@ pub(super) struct Asked {
     #[param(format = DateTime)]
     to: Option<String>,
     /// The `next_start` of the page before.
+    #[param(maximum = 1_099_511_627_775_u64)]
     start: Option<u64>,
     /// Accesses of a page at most; 100 if nothing is said.
     #[param(minimum = 1, maximum = 1000)]
@@ -53,15 +54,6 @@ pub(super) async fn list(
     let Query(asked) = asked.map_err(|_| {
         Problem::bad_request("from, to, start and limit are the parameters, each once")
     })?;
-    let moment = |name: &str, text: Option<&str>| {
-        let wrong = || {
-            Problem::bad_request(format!(
-                "`{name}` must be an RFC 3339 time (write + as %2B)"
-            ))
-        };
-        text.map(|text| UnixMillis::parse_rfc3339(text).ok_or_else(wrong))
-            .transpose()
-    };
     let time = (
         moment("from", asked.from.as_deref())?,
         moment("to", asked.to.as_deref())?,
@@ -72,6 +64,11 @@ pub(super) async fn list(
         return Err(Problem::bad_request(detail));
     }
     let start = asked.start.map(Seq::new);
+    if start.is_some_and(|start| start > Seq::MAX) {
+        return Err(Problem::bad_request(
+            "`start` must be the `next_start` of the page before",
+        ));
+    }
     let page =
         blocking(move || access_log::list(&caller.engine, &caller.ledger, time, start, limit));
     let page = page.await?;

@@ -208,7 +208,7 @@ fn purpose(parts: &Parts) -> Result<Option<String>, Problem> {
     let text = value
         .to_str()
         .ok()
-        .filter(|text| text.len() <= PURPOSE_BYTES_MAX);
+        .filter(|text| text.len() <= PURPOSE_BYTES_MAX && !text.contains('\t'));
     match text {
         Some(text) => Ok(Some(text.to_owned())),
         None => Err(Problem::bad_request(

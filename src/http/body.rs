@@ -14,6 +14,7 @@ use crate::ids::hex;
 use crate::ledger::event::{Event, EventError, parse_event, split_array, split_ndjson};
 use crate::seal::secret::random_bytes;
 use crate::service::append::Incoming;
+use crate::time::UnixMillis;
 
 /// Bytes of a request's body, as sent and as decoded.
 const BODY_BYTES_MAX: u64 = 32 << 20;
@@ -22,6 +23,9 @@ const EVENTS_MAX: usize = 10_000;
 /// Faults that are reported of one request.
 const FAULTS_MAX: usize = 100;
 
+/// Names what may be sent again.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
 /// Bytes of a question.
 pub(super) const QUESTION_BYTES_MAX: usize = 1 << 20;
 
@@ -65,12 +69,27 @@ pub(super) fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
 pub(super) async fn read_json<T: DeserializeOwned>(body: Body, form: &str) -> Result<T, Problem> {
     let body = to_bytes(body, QUESTION_BYTES_MAX).await;
     let body = body.map_err(|_| Problem::too_large("the body is larger than 1 MiB"))?;
-    serde_json::from_slice(&body).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
+    let wrong = |line, column| {
         Problem::bad_request(format!(
             "the body must be {form} (line {line}, column {column})"
         ))
-    })
+    };
+    // A list of an object's values would be taken for the object.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(wrong(1, 1));
+    }
+    serde_json::from_slice(&body).map_err(|error| wrong(error.line(), error.column()))
+}
+
+/// Reads a moment that is asked for.
+pub(super) fn moment(name: &str, text: Option<&str>) -> Result<Option<UnixMillis>, Problem> {
+    let wrong = || {
+        Problem::bad_request(format!(
+            "`{name}` must be an RFC 3339 time such as 2026-11-24T09:30:00Z (in an address write + as %2B)"
+        ))
+    };
+    text.map(|text| UnixMillis::parse_rfc3339(text).ok_or_else(wrong))
+        .transpose()
 }
 
 /// Reads and decodes the body.
@@ -98,9 +117,15 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Pro
     }
 }
 
-/// Parses the events and adds a missing `id`.
-pub(super) fn parse(body: &[u8], format: Format, entrance: Entrance) -> Result<Submitted, Problem> {
+/// Parses the events and adds a missing `id`: the request's key, or a random one.
+pub(super) fn parse(
+    body: &[u8],
+    format: Format,
+    entrance: Entrance,
+    key: Option<&str>,
+) -> Result<Submitted, Problem> {
     let is_array = format == Format::Json && body.trim_ascii_start().first() == Some(&b'[');
+    let is_single = format == Format::Json && !is_array;
     let texts: Vec<(usize, &[u8])> = match format {
         Format::Ndjson => split_ndjson(body).collect(),
         Format::Json if is_array => {
@@ -123,7 +148,11 @@ pub(super) fn parse(body: &[u8], format: Format, entrance: Entrance) -> Result<S
     }
     let (mut events, mut errors) = (Vec::with_capacity(texts.len()), Vec::new());
     for (line, text) in texts {
-        match parse_event(text).and_then(|event| incoming(event, entrance)) {
+        let id = key.map(|key| match is_single {
+            true => key.to_owned(),
+            false => format!("{key}:{line}"),
+        });
+        match parse_event(text).and_then(|event| incoming(event, entrance, id)) {
             Ok(event) => events.push(event),
             Err(error) => errors.push((line, error)),
         }
@@ -132,16 +161,40 @@ pub(super) fn parse(body: &[u8], format: Format, entrance: Entrance) -> Result<S
         }
     }
     if errors.is_empty() {
-        Ok(Submitted {
-            events,
-            is_single: format == Format::Json && !is_array,
-        })
+        Ok(Submitted { events, is_single })
     } else {
         Err(refuse(errors))
     }
 }
 
-fn incoming(mut event: Event, entrance: Entrance) -> Result<Incoming, EventError> {
+/// The header `Idempotency-Key`, bare or as a string of RFC 9651: it stands for the ids that events lack.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default();
+    let quoted = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    let key = quoted.unwrap_or(text);
+    let is_fine = (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len())
+        && key
+            .bytes()
+            .all(|byte| (b' '..=b'~').contains(&byte) && byte != b'"');
+    if is_fine {
+        Ok(Some(key.to_owned()))
+    } else {
+        Err(Problem::bad_request(
+            "`Idempotency-Key` must have 1 to 200 printable ASCII characters",
+        ))
+    }
+}
+
+fn incoming(
+    mut event: Event,
+    entrance: Entrance,
+    id: Option<String>,
+) -> Result<Incoming, EventError> {
     let via = match entrance {
         Entrance::Network => "http",
         Entrance::Local => "cli",
@@ -155,7 +208,8 @@ fn incoming(mut event: Event, entrance: Entrance) -> Result<Incoming, EventError
             };
             EventError::Invalid(vec![fault])
         })?;
-        event = event.with_section("id", format!("\"evt-{}\"", hex(&random)).into_bytes())?;
+        let id = id.unwrap_or_else(|| format!("evt-{}", hex(&random)));
+        event = event.with_section("id", serde_json::json!(id).to_string().into_bytes())?;
         added.push("id");
     }
     Ok(Incoming { event, via, added })

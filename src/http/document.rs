@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use axum::handler::Handler;
-use axum::response::{IntoResponse, Response};
-use axum::{Json, http::header};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Operation, PathItem};
@@ -20,6 +20,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::App;
 use super::auth::{Anyone, PURPOSE_HEADER};
+use super::etag::tagged;
 use super::problem::{Kind, Problem};
 use crate::service::access::{Right, Role};
 
@@ -163,11 +164,12 @@ pub fn document() -> &'static Value {
 #[utoipa::path(
     get,
     path = "/openapi.json",
-    responses((status = 200, description = "OpenAPI 3.1.", body = Object))
+    responses((status = 200, description = "OpenAPI 3.1.", body = Object)),
+    extensions(("x-trailkeep-tagged" = json!(true))),
 )]
-pub(super) async fn serve(_: Anyone) -> Response {
-    let head = [(header::CACHE_CONTROL, "no-cache")];
-    (head, Json(document())).into_response()
+pub(super) async fn serve(_: Anyone, headers: HeaderMap) -> Response {
+    let body = document().to_string().into_bytes();
+    tagged(&headers, "application/json", "no-cache", body)
 }
 
 /// Adds to what the handlers say what holds for all of them.
@@ -205,6 +207,7 @@ fn complete(collected: &OpenApi) -> Value {
         completed.insert(path.replace("{*", "{"), item);
     }
     document["paths"] = Value::Object(completed);
+    name_form_of_times(&mut document);
     document
 }
 
@@ -219,21 +222,45 @@ fn event_schema() -> Value {
     schema
 }
 
+/// Times that are asked for have the form of those in events.
+fn name_form_of_times(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if members.get("format") == Some(&json!("date-time")) {
+                let pattern = event_schema()["properties"]["occurred_at"]["pattern"].take();
+                members.entry("pattern").or_insert(pattern);
+            }
+            members.values_mut().for_each(name_form_of_times);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(name_form_of_times),
+        _ => {}
+    }
+}
+
+fn without_null(schema: &mut Value) {
+    if let Some([kind, _null]) = schema["type"].as_array().map(Vec::as_slice) {
+        schema["type"] = kind.clone();
+    }
+}
+
 /// Adds what the right says. Gives the problems that may come.
 fn complete_operation(path: &str, operation: &mut Value) -> Vec<Kind> {
     let tag = path
         .strip_prefix("/v1/")
         .and_then(|rest| rest.split('/').next());
     operation["tags"] = json!([tag.unwrap_or("server")]);
-    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
-        // What may be left out is not therefore null.
-        if let Some([kind, _null]) = parameter["schema"]["type"].as_array().map(Vec::as_slice) {
-            parameter["schema"]["type"] = kind.clone();
-        }
+    // What may be left out is not therefore null.
+    let parameters = operation.get_mut("parameters");
+    let parameters = parameters.and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        without_null(&mut parameter["schema"]);
     }
+    let text = operation.pointer_mut("/requestBody/content/text~1plain/schema");
+    text.into_iter().for_each(without_null);
     let right: Option<Right> =
         serde_json::from_value(operation["x-trailkeep-right"].take()).unwrap_or_default();
     let is_opened = operation["x-trailkeep-unless-public"].take() == json!(true);
+    let is_tagged = operation["x-trailkeep-tagged"].take() == json!(true);
     let named: Vec<String> =
         serde_json::from_value(operation["x-trailkeep-problems"].take()).unwrap_or_default();
     let mut kinds: Vec<Kind> = named.iter().filter_map(|name| Kind::named(name)).collect();
@@ -262,17 +289,30 @@ fn complete_operation(path: &str, operation: &mut Value) -> Vec<Kind> {
         }
     }
     if right == Some(Right::Read) {
-        let parameters = &mut operation["parameters"];
-        if parameters.is_null() {
-            *parameters = json!([]);
-        }
-        parameters
-            .as_array_mut()
-            .into_iter()
-            .for_each(|parameters| parameters.push(purpose()));
+        add_parameter(operation, purpose());
+    }
+    if is_tagged {
+        let known = "The `ETag` of what is known: the answer is 304 if it is still so.";
+        let parameter = json!({
+            "name": "If-None-Match", "in": "header", "required": false, "description": known,
+            "schema": {"type": "string"},
+        });
+        add_parameter(operation, parameter);
+        operation["responses"]["304"] = json!({"description": "It is as known."});
+        operation["responses"]["200"]["headers"]["ETag"] = json!({"schema": {"type": "string"}});
     }
     kinds.push(Kind::Internal);
     kinds
+}
+
+fn add_parameter(operation: &mut Value, parameter: Value) {
+    let parameters = &mut operation["parameters"];
+    if parameters.is_null() {
+        *parameters = json!([]);
+    }
+    if let Some(parameters) = parameters.as_array_mut() {
+        parameters.push(parameter);
+    }
 }
 
 /// Whether what needs the right leaves an entry, so that it needs room and the clock.

@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery};
+use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
 use super::body;
@@ -19,11 +19,7 @@ use crate::service::access_log::{AccessRecord, persons_of, record_read};
 use crate::service::append::{Appended, AppendedAs, Outcome, append as append_events};
 use crate::service::blocking;
 use crate::service::fate::Departure;
-use crate::service::query::{
-    Cursor, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, Page, Query, query as query_events,
-};
 use crate::service::read::{self, EventName, StoredEvent, find_seq, open_event};
-use crate::time::UnixMillis;
 
 /// An event as it was recorded.
 #[derive(Serialize, ToSchema)]
@@ -40,15 +36,6 @@ pub(super) struct Shown {
     /// Its sections, each exactly as it came; `received` is the server's.
     #[schema(value_type = Object)]
     event: Box<RawValue>,
-}
-
-/// A page of events.
-#[derive(Serialize, ToSchema)]
-#[schema(as = EventPage)]
-struct Listed {
-    events: Vec<Shown>,
-    /// What to give as `cursor` for the next page; none: this is the last.
-    next_cursor: Option<String>,
 }
 
 /// One event, recorded.
@@ -140,6 +127,7 @@ enum AppendAnswer {
 #[utoipa::path(
     post,
     path = "/v1/events",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Stands for the `id` of events that have none: of one event it is the id, of several the id is the key, `:` and the place from 1.", min_length = 1, max_length = 200, pattern = "^[!#-~]([ !#-~]*[!#-~])?$")),
     request_body(content(
         (Submission = "application/json", example = json!({"id": "order-17", "action": "chat.completion", "outcome": "success", "actor": {"id": "u-1042"}, "subjects": [{"id": "p-7"}], "input": "When will it arrive?", "output": "Tomorrow."})),
         (String = "application/x-ndjson", example = json!("{\"action\":\"chat.completion\",\"actor\":{\"id\":\"u-1042\"}}\n")),
@@ -161,7 +149,8 @@ pub(super) async fn append(
     let bytes = body::read(&headers, body).await?;
     let caller = caller.identified();
     let entrance = caller.entrance;
-    let submitted = blocking(move || body::parse(&bytes, format, entrance)).await?;
+    let key = body::idempotency_key(&headers)?;
+    let submitted = blocking(move || body::parse(&bytes, format, entrance, key.as_deref())).await?;
     let is_single = submitted.is_single;
     let outcome = append_events(&caller.engine, &caller.ledger, submitted.events).await?;
     blocking(move || {
@@ -290,6 +279,7 @@ async fn show_named(caller: Identified, name: EventName) -> Result<Json<Shown>, 
         let event = open_event(&caller.engine, &caller.ledger, seq)?;
         let read = AccessRecord {
             by: &caller.key_id,
+            verb: "GET",
             route: match name {
                 EventName::Id(_) => "/v1/events/{id}",
                 EventName::Seq(_) => "/v1/entries/{seq}",
@@ -347,141 +337,6 @@ async fn prove(caller: Identified, name: EventName) -> Result<Response, Problem>
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 
-/// The parameters of a query, each once.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it is only described")]
-struct Asked {
-    /// Recorded at this moment or later (RFC 3339).
-    #[param(format = DateTime)]
-    from: Option<String>,
-    /// Recorded before this moment (RFC 3339).
-    #[param(format = DateTime)]
-    to: Option<String>,
-    /// With this action.
-    #[param(example = "chat.completion")]
-    action: Option<String>,
-    /// Events of a page at most; 100 if nothing is said.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u64>,
-    /// The `next_cursor` of the page before.
-    #[param(pattern = "^c[0-9]+-[0-9]+$")]
-    cursor: Option<String>,
-}
-
-/// Lists events, oldest first, a page at a time.
-#[utoipa::path(
-    get,
-    path = "/v1/events",
-    params(Asked),
-    responses((status = 200, description = "A page.", body = Listed)),
-)]
-pub(super) async fn query(
-    caller: Caller<may::Read>,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, Problem> {
-    let asked = parse_query(raw.as_deref().unwrap_or_default())?;
-    let caller = caller.identified();
-    let question = raw.unwrap_or_default();
-    let page = blocking(move || -> Result<Page, Problem> {
-        let Identified { engine, ledger, .. } = &caller;
-        let page = query_events(engine, ledger, &ledger.published(), &asked)?;
-        let read = AccessRecord {
-            by: &caller.key_id,
-            route: "/v1/events",
-            question: &question,
-            filters: names_of_filters(&asked),
-            purpose: caller.purpose.as_deref(),
-            events: page.events.len() as u64,
-            seq: None,
-            persons: persons_of(engine, ledger, &page.events)?,
-        };
-        record_read(engine, ledger, &read)?;
-        Ok(page)
-    })
-    .await?;
-    let events = page
-        .events
-        .iter()
-        .map(shown)
-        .collect::<Result<Vec<_>, _>>()?;
-    let next_cursor = page.next.map(|cursor| cursor.to_string());
-    Ok(Json(Listed {
-        events,
-        next_cursor,
-    })
-    .into_response())
-}
-
-fn names_of_filters(asked: &Query) -> Vec<&'static str> {
-    let names = [
-        asked.from.map(|_| "from"),
-        asked.to.map(|_| "to"),
-        asked.action.as_ref().map(|_| "action"),
-    ];
-    names.into_iter().flatten().collect()
-}
-
-fn parse_query(raw: &str) -> Result<Query, Problem> {
-    let mut query = Query {
-        limit: PAGE_EVENTS_DEFAULT,
-        ..Query::default()
-    };
-    let mut seen: Vec<String> = Vec::new();
-    for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (decode_component(name)?, decode_component(value)?);
-        let moment = || {
-            let wrong = || {
-                Problem::bad_request(format!(
-                    "`{name}` must be an RFC 3339 time such as 2026-11-24T09:30:00Z (write + as %2B)"
-                ))
-            };
-            UnixMillis::parse_rfc3339(&value).ok_or_else(wrong)
-        };
-        match name.as_str() {
-            "from" => query.from = Some(moment()?),
-            "to" => query.to = Some(moment()?),
-            "action" => query.action = Some(value),
-            "limit" => {
-                let limit = value
-                    .parse()
-                    .ok()
-                    .filter(|limit| (1..=PAGE_EVENTS_MAX).contains(limit));
-                query.limit = limit.ok_or_else(|| {
-                    Problem::bad_request(format!(
-                        "`limit` must be a number from 1 to {PAGE_EVENTS_MAX}"
-                    ))
-                })?;
-            }
-            "cursor" => {
-                let cursor = Cursor::parse(&value);
-                query.cursor = Some(cursor.ok_or_else(|| {
-                    Problem::bad_request("`cursor` must be the `next_cursor` of the page before")
-                })?);
-            }
-            _ => {
-                return Err(Problem::bad_request(
-                    "a parameter is unknown: from, to, action, limit and cursor are",
-                ));
-            }
-        }
-        if seen.contains(&name) {
-            return Err(Problem::bad_request(format!("`{name}` is given twice")));
-        }
-        seen.push(name);
-    }
-    Ok(query)
-}
-
-fn decode_component(text: &str) -> Result<String, Problem> {
-    let spaced = text.replace('+', " ");
-    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8();
-    decoded
-        .map(std::borrow::Cow::into_owned)
-        .map_err(|_| Problem::bad_request("the query string is not UTF-8"))
-}
-
 pub(super) fn parse_seq(text: &str) -> Result<Seq, Problem> {
     let seq = text
         .parse()
@@ -491,7 +346,8 @@ pub(super) fn parse_seq(text: &str) -> Result<Seq, Problem> {
     seq.ok_or_else(|| Problem::bad_request("a seq is a number from 0"))
 }
 
-fn shown(event: &StoredEvent) -> Result<Shown, Problem> {
+/// An event as it is shown.
+pub(super) fn shown(event: &StoredEvent) -> Result<Shown, Problem> {
     Ok(Shown {
         id: event.id(),
         seq: event.entry.seq.get(),

@@ -13,15 +13,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
-use super::body::read_json;
+use super::body::{moment, read_json};
 use super::document::Bytes as FileBytes;
 use super::problem::Problem;
+use crate::bundle::manifest::{Counts, Proof, Recorded, SeqRange};
 use crate::ids::Seq;
 use crate::seal::spool::Spool;
 use crate::service::blocking;
-use crate::service::export::{ExportRequest, ExportSummary, Scope};
+use crate::service::export::{ExportRequest, Scope};
 use crate::service::exports::{Job, StartError, Status};
-use crate::time::UnixMillis;
 
 /// What is to be exported; `{}` is the whole ledger.
 #[derive(Deserialize, ToSchema)]
@@ -85,8 +85,23 @@ enum Shown {
     },
     Done {
         id: String,
-        #[serde(flatten)]
-        summary: Box<ExportSummary>,
+        /// What it can prove.
+        proof: Proof,
+        /// First and last entry; none where there is no entry.
+        range: Option<SeqRange>,
+        /// The time that was asked for, and that a range covers.
+        recorded: Option<Recorded>,
+        counts: Counts,
+        /// The entry that records the export.
+        export_seq: u64,
+        /// Size of the ledger under the checkpoint.
+        size: u64,
+        /// Bytes of the file.
+        bytes: u64,
+        /// SHA-256 of the file, in hex.
+        sha256: String,
+        /// Whether only the recipients can open it.
+        encrypted: bool,
     },
     Failed {
         id: String,
@@ -114,7 +129,7 @@ struct ShownProgress {
     responses((status = 202, description = "It is being made.", body = Shown, headers(
         ("Location" = String, description = "Where to ask how far it is.")
     ))),
-    extensions(("x-trailkeep-problems" = json!(["too-large"]))),
+    extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
 pub(super) async fn start(caller: Caller<may::Export>, body: Body) -> Result<Response, Problem> {
     let form = "a JSON object with from, to, seq (\"A..B\"), action, redact, recipients and against, all optional";
@@ -311,29 +326,33 @@ fn shown(id: String, job: &Job) -> Shown {
             let progress = ShownProgress { done, total };
             Shown::Running { id, progress }
         }
-        Status::Done(summary) => Shown::Done { id, summary },
+        Status::Done(summary) => {
+            let summary = *summary;
+            Shown::Done {
+                id,
+                proof: summary.proof,
+                range: summary.range,
+                recorded: summary.recorded,
+                counts: summary.counts,
+                export_seq: summary.export_seq,
+                size: summary.size,
+                bytes: summary.bytes,
+                sha256: summary.sha256,
+                encrypted: summary.encrypted,
+            }
+        }
         Status::Failed(error) => Shown::Failed { id, error },
     }
 }
 
 fn read_question(question: Question, caller: &Identified) -> Result<ExportRequest, Problem> {
-    let moment = |name: &str, text: &Option<String>| {
-        let wrong = || {
-            Problem::bad_request(format!(
-                "`{name}` must be an RFC 3339 time such as 2026-11-24T09:30:00Z"
-            ))
-        };
-        text.as_deref()
-            .map(|text| UnixMillis::parse_rfc3339(text).ok_or_else(wrong))
-            .transpose()
-    };
     let scope = match &question.seq {
         None => Scope::Time {
-            from: moment("from", &question.from)?,
-            to: moment("to", &question.to)?,
+            from: moment("from", question.from.as_deref())?,
+            to: moment("to", question.to.as_deref())?,
         },
         Some(_) if question.from.is_some() || question.to.is_some() => {
-            return Err(Problem::bad_request(
+            return Err(Problem::unprocessable(
                 "name a time or a range of seqs, not both",
             ));
         }
@@ -371,7 +390,7 @@ impl From<StartError> for Problem {
         let detail = error.to_string();
         match error {
             StartError::Busy => Self::unavailable(detail, 30),
-            StartError::Export(error) if error.is_of_the_question() => Self::bad_request(detail),
+            StartError::Export(error) if error.is_of_the_question() => Self::unprocessable(detail),
             StartError::Export(crate::service::export::ExportError::Append(error)) => {
                 (*error).into()
             }

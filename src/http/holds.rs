@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
-use super::body::read_json;
+use super::body::{moment, read_json};
 use super::problem::Problem;
-use super::retention::moment;
 use crate::service::access_log::{AccessRecord, record_read};
 use crate::service::blocking;
 use crate::service::hold::{HeldPerson, Hold, HoldError, HoldScope, Holds, NewHold, REVIEW_EVERY};
@@ -24,8 +23,10 @@ use crate::time::UnixMillis;
 #[schema(as = NewHold)]
 pub(super) struct NewHoldForm {
     /// Which case it is for.
+    #[schema(min_length = 1, max_length = 1000)]
     matter: String,
     /// Why.
+    #[schema(min_length = 1, max_length = 1000)]
     reason: String,
     /// Events about this person.
     subject: Option<HeldPerson>,
@@ -127,6 +128,7 @@ pub(super) async fn list(caller: Caller<may::ManageHolds>) -> Result<Json<HoldLi
         let holds = holds.collect();
         let read = AccessRecord {
             by: &caller.key_id,
+            verb: "GET",
             route: "/v1/holds",
             question: "",
             filters: Vec::new(),
@@ -146,6 +148,7 @@ pub(super) async fn list(caller: Caller<may::ManageHolds>) -> Result<Json<HoldLi
 #[serde(deny_unknown_fields)]
 #[schema(as = HoldLift)]
 pub(super) struct LiftForm {
+    #[schema(min_length = 1, max_length = 1000)]
     reason: String,
 }
 

@@ -1,14 +1,14 @@
 //! The ledger for the tools of the transparency-log world: checkpoint, tiles (C2SP tlog-tiles), key.
 
-use axum::Json;
 use axum::extract::Path;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::{Caller, OpenLog, may};
 use super::document::Bytes;
+use super::etag::tagged;
 use super::problem::Problem;
 use crate::ledger::note::public_key_pem;
 use crate::ledger::tile::{
@@ -24,9 +24,10 @@ use crate::service::read::ReadError;
     get,
     path = "/v1/checkpoint",
     responses((status = 200, description = "C2SP tlog-checkpoint.", body = String)),
+    extensions(("x-trailkeep-tagged" = json!(true))),
 )]
-pub(super) async fn own_checkpoint(caller: Caller<may::Prove>) -> Response {
-    checkpoint_of(&caller.ledger)
+pub(super) async fn own_checkpoint(caller: Caller<may::Prove>, headers: HeaderMap) -> Response {
+    checkpoint_of(&caller.ledger, &headers)
 }
 
 /// The signed head of a log.
@@ -35,19 +36,16 @@ pub(super) async fn own_checkpoint(caller: Caller<may::Prove>) -> Response {
     path = "/v1/log/{tenant}/checkpoint",
     params(("tenant" = String, Path, description = "The tenant.", example = "default")),
     responses((status = 200, description = "C2SP tlog-checkpoint.", body = String)),
-    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+    extensions(("x-trailkeep-problems" = json!(["not-found"])), ("x-trailkeep-tagged" = json!(true))),
 )]
-pub(super) async fn checkpoint(log: OpenLog) -> Response {
-    checkpoint_of(&log.ledger)
+pub(super) async fn checkpoint(log: OpenLog, headers: HeaderMap) -> Response {
+    checkpoint_of(&log.ledger, &headers)
 }
 
-fn checkpoint_of(ledger: &Ledger) -> Response {
+fn checkpoint_of(ledger: &Ledger, headers: &HeaderMap) -> Response {
     let note = ledger.published().head.note.clone();
-    let headers = [
-        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
-    (headers, note).into_response()
+    let kind = "text/plain; charset=utf-8";
+    tagged(headers, kind, "no-cache", note.into_bytes())
 }
 
 /// A tile of a log: hashes or entries (C2SP tlog-tiles). What a tree of the published size does not have is 404.
@@ -59,23 +57,19 @@ fn checkpoint_of(ledger: &Ledger) -> Response {
         ("path" = String, Path, description = "`<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]`; its slashes may stand as they are.", example = "0/000.p/1"),
     ),
     responses((status = 200, description = "The tile.", body = inline(Bytes), content_type = "application/octet-stream")),
-    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+    extensions(("x-trailkeep-problems" = json!(["not-found"])), ("x-trailkeep-tagged" = json!(true))),
 )]
 pub(super) async fn tile(
     log: OpenLog,
     Path((_, path)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let path = TilePath::parse(&path)
         .ok_or_else(|| Problem::not_found("there is no such tile path; see C2SP tlog-tiles"))?;
     let bytes = blocking(move || read_tile(&log, path)).await?;
-    let headers = [
-        (header::CONTENT_TYPE, "application/octet-stream"),
-        (
-            header::CACHE_CONTROL,
-            "private, max-age=31536000, immutable",
-        ),
-    ];
-    Ok((headers, bytes).into_response())
+    let cache_control = "private, max-age=31536000, immutable";
+    let kind = "application/octet-stream";
+    Ok(tagged(&headers, kind, cache_control, bytes))
 }
 
 fn read_tile(log: &OpenLog, path: TilePath) -> Result<Vec<u8>, Problem> {
@@ -128,13 +122,18 @@ struct PublicKey {
     get,
     path = "/v1/key",
     responses((status = 200, description = "The key in both forms.", body = PublicKey)),
+    extensions(("x-trailkeep-tagged" = json!(true))),
 )]
-pub(super) async fn key(caller: Caller<may::Prove>) -> Response {
+pub(super) async fn key(
+    caller: Caller<may::Prove>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let verifier = &caller.ledger.verifier;
     let key = PublicKey {
         origin: verifier.name().to_owned(),
         pem: public_key_pem(verifier.public()),
         vkey: verifier.to_string(),
     };
-    Json(key).into_response()
+    let body = serde_json::to_vec(&key).map_err(|_| Problem::internal())?;
+    Ok(tagged(&headers, "application/json", "no-cache", body))
 }

@@ -5,6 +5,7 @@ pub(crate) mod auth;
 mod backup;
 mod body;
 mod document;
+mod etag;
 mod events;
 mod exports;
 mod holds;
@@ -15,8 +16,11 @@ mod policies;
 mod privacy;
 pub mod problem;
 mod progress;
+mod query;
+mod request_id;
 mod retention;
 pub mod serve;
+mod sources;
 mod tenants;
 mod vault;
 
@@ -58,7 +62,8 @@ pub struct App {
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(document::begun())
         .routes(route!(events::append))
-        .routes(route!(events::query))
+        .routes(route!(query::list))
+        .routes(route!(query::ask))
         .routes(route!(events::show))
         .routes(route!(events::proof))
         .routes(route!(events::show_entry))
@@ -106,6 +111,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(vault::check))
         .routes(route!(vault::remove))
         .routes(route!(backup::make))
+        .routes(route!(sources::list))
         .routes(route!(operate::verify))
         .routes(route!(operate::healthz))
         .routes(route!(document::serve))
@@ -121,6 +127,7 @@ pub fn router(engine: Arc<Engine>, entrance: Entrance) -> Router {
         .layer(CatchPanicLayer::custom(|_| {
             axum::response::IntoResponse::into_response(Problem::internal())
         }))
+        .layer(axum::middleware::from_fn(request_id::name))
         .with_state(App { engine, entrance })
 }
 

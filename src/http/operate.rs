@@ -31,7 +31,7 @@ pub(super) async fn healthz(_: Anyone) -> &'static str {
 #[utoipa::path(
     post,
     path = "/v1/verify",
-    request_body(content = String, content_type = "text/plain", description = "An older checkpoint, or nothing."),
+    request_body(content = Option<String>, content_type = "text/plain", description = "An older checkpoint, or nothing."),
     responses((status = 200, description = "Lines of JSON.", body = String, content_type = "application/x-ndjson")),
     extensions(("x-trailkeep-problems" = json!(["too-large"]))),
 )]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Caller, Identified, may};
-use super::body::read_json;
+use super::body::{moment, read_json};
 use super::events::parse_seq;
 use super::problem::Problem;
 use crate::service::blocking;
@@ -203,17 +203,6 @@ async fn explain(
 fn at_of(asked: Result<Query<AtForm>, QueryRejection>) -> Result<Option<UnixMillis>, Problem> {
     let Query(asked) = asked.map_err(|_| Problem::bad_request("`at` is the only parameter"))?;
     moment("at", asked.at.as_deref())
-}
-
-/// A moment of a question.
-pub(super) fn moment(name: &str, text: Option<&str>) -> Result<Option<UnixMillis>, Problem> {
-    let wrong = || {
-        Problem::bad_request(format!(
-            "`{name}` must be an RFC 3339 time such as 2026-11-24T09:30:00Z (in a URL write + as %2B)"
-        ))
-    };
-    text.map(|text| UnixMillis::parse_rfc3339(text).ok_or_else(wrong))
-        .transpose()
 }
 
 impl From<TriggerError> for Problem {

@@ -34,6 +34,8 @@ const ENTRIES_PER_READ: u64 = 1_000;
 pub struct AccessRecord<'a> {
     /// Id of the API key, or `local`.
     pub by: &'a str,
+    /// The method.
+    pub verb: &'static str,
     /// The route, with its parameters' names.
     pub route: &'static str,
     /// The question with its values: never kept, only compared.
@@ -124,7 +126,7 @@ pub fn record_read(
     }
     let mut section = json!({
         "by": read.by,
-        "verb": "GET",
+        "verb": read.verb,
         "route": read.route,
         "filters": read.filters,
         "purpose": read.purpose,

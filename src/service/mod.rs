@@ -34,6 +34,7 @@ pub mod restore;
 pub mod retention;
 pub mod rotation;
 pub mod settings;
+pub mod sources;
 pub mod tenant;
 pub mod trigger;
 pub mod vault_copy;
@@ -74,6 +75,8 @@ pub struct Engine {
     pub exports: exports::Exports,
     /// Requests of persons.
     pub privacy: privacy::PrivacyDesk,
+    /// What is known of producers.
+    pub sources: sources::Sources,
     /// The policies in force.
     pub policies: Arc<PolicySet>,
     /// Free space below which nothing but destruction uses the disk.
@@ -204,7 +207,9 @@ impl Engine {
 
 /// Runs work that computes or reads files off the event loop.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
+    // What is logged there belongs to the same request.
+    let span = tracing::Span::current();
+    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
         Ok(value) => value,
         // A panic goes on where it would have gone; blocking tasks are never cancelled.
         Err(error) => std::panic::resume_unwind(error.into_panic()),

@@ -6,10 +6,12 @@
 
 pub mod directory;
 pub mod files;
+mod span;
 mod sqlite;
 
 use std::path::PathBuf;
 
+pub use span::{Order, Span};
 pub use sqlite::index::{Index, MergeStep};
 pub use sqlite::ledgers::{
     Copied, EventRow, ExpiryRow, Head, Ledgers, Mark, OpenJob, StoredCheckpoint,

@@ -273,6 +273,7 @@ fn facts_are_read_decoded_and_without_repeats() {
         trace: Some("t".to_owned()),
         models: vec!["m".to_owned()],
         prompt: Some("p".to_owned()),
+        prompt_version: None,
         regimes: vec!["hipaa".to_owned(), "soc2".to_owned()],
         record: None,
         source: Some(("bot".to_owned(), 7)),

@@ -309,7 +309,7 @@ impl Client {
                 .map(str::trim)
         };
         let mut body = Vec::new();
-        if headers.split(' ').nth(1) == Some("204") {
+        if [Some("204"), Some("304")].contains(&headers.split(' ').nth(1)) {
             // It has no body, and says nothing of one.
         } else if let Some(length) = field("content-length:") {
             body.resize(length.parse().unwrap(), 0);

@@ -50,6 +50,8 @@ pub struct Facts {
     pub models: Vec<String>,
     /// Name of the prompt template.
     pub prompt: Option<String>,
+    /// Version of that template.
+    pub prompt_version: Option<String>,
     /// The regimes that the event names: at most 8.
     pub regimes: Vec<String>,
     /// `retention.record`: the record that it belongs to, whose clock a trigger starts.
@@ -98,9 +100,10 @@ struct LlmFields {
     prompt: Option<PromptFields>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct PromptFields {
     name: Option<String>,
+    version: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -170,6 +173,7 @@ impl<'a> Held<'a> {
     fn facts(&self) -> Result<Facts, FactsError> {
         let context: ContextFields = self.read("context")?.unwrap_or_default();
         let llm: LlmFields = self.read("llm")?.unwrap_or_default();
+        let prompt = llm.prompt.unwrap_or_default();
         let subjects: Vec<PersonFields<'_>> = self.read("subjects")?.unwrap_or_default();
         let targets: Vec<TargetFields<'_>> = self.read("targets")?.unwrap_or_default();
         let regimes: Vec<String> = self.read("regimes")?.unwrap_or_default();
@@ -184,7 +188,8 @@ impl<'a> Held<'a> {
             conversation: context.conversation,
             trace: context.trace_id,
             models: distinct(llm.request_model.into_iter().chain(llm.response_model)),
-            prompt: llm.prompt.and_then(|prompt| prompt.name),
+            prompt: prompt.name,
+            prompt_version: prompt.version,
             regimes: distinct(regimes),
             record: self
                 .read::<RetentionFields>("retention")?

@@ -16,7 +16,9 @@ pub use error::AppendError;
 pub(super) use error::Refusal;
 pub(super) use extension::{Extended, Extension};
 pub use incoming::Incoming;
-pub(super) use prepare::{lookup_keys, person_tag, prepare_statement, prepare_system};
+pub(super) use prepare::{
+    PROMPT_VERSION, lookup_keys, person_tag, prepare_statement, prepare_system,
+};
 pub(super) use system::{append_read, append_statement, append_statements, append_system};
 pub use thread::{StoppedBadly, WriterThread};
 pub(super) use writer::{LedgerState, Newcomers, Writer};

@@ -13,6 +13,9 @@ use crate::service::keyring::{KeyError, KeySlot, Keyring, Needs};
 use crate::service::ledger::Ledger;
 use crate::store::Statement;
 
+/// Namespace of the tags of prompts' versions; their names have none.
+pub(in crate::service) const PROMPT_VERSION: &str = "version";
+
 /// Seals an event of an application with the server's word about it. What it needs in the vault joins `needs`.
 pub(super) fn prepare_event(
     keyring: &Keyring,
@@ -122,6 +125,8 @@ pub(in crate::service) fn lookup_keys(
             .into_iter()
             .filter_map(|(label, value)| Some(tag(label, "", value.as_deref()?))),
     );
+    let version = facts.prompt_version.as_deref();
+    keys.extend(version.map(|version| tag(TagLabel::Prompt, PROMPT_VERSION, version)));
     keys.extend(
         facts
             .targets

@@ -81,7 +81,7 @@ pub struct Exported {
 }
 
 /// What a finished bundle holds.
-#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct ExportSummary {
     /// What it can prove.
     pub proof: Proof,

@@ -218,6 +218,7 @@ impl Files {
             access_log: crate::service::access_log::AccessLog::default(),
             exports: crate::service::exports::Exports::default(),
             privacy: crate::service::privacy::PrivacyDesk::default(),
+            sources: crate::service::sources::Sources::default(),
             min_free_bytes,
             tenants: RwLock::new(tenants),
             closed,

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use lru::LruCache;
 
 use super::cover::CoverCheck;
+use super::read::Read;
 use super::{ENTRIES_PER_READ, Findings, Subject};
 use crate::ids::{LedgerNumber, LookupKey, PersonReference, Seq, Tag};
 use crate::ledger::entry::{Entry, EntryKind};
@@ -18,24 +19,11 @@ use crate::service::append::{lookup_keys, person_tag};
 use crate::service::fate::{Departure, Gone};
 use crate::service::keyring::KeyError;
 use crate::service::ledger::LedgerKeys;
+use crate::service::sources::{Sighting, sighting};
 use crate::store::{ClassRow, LedgerRecord, Mark, StoreError};
 
 /// Persons remembered while verifying.
 const PERSONS_REMEMBERED: NonZeroUsize = NonZeroUsize::new(100_000).expect("not zero");
-
-/// How many events there are, and how many are what was recorded.
-#[derive(Default)]
-pub(super) struct Read {
-    pub(super) events: u64,
-    pub(super) intact: u64,
-    pub(super) expired: u64,
-    pub(super) erased: u64,
-    pub(super) held: u64,
-    index_rows: u64,
-    /// Classes whose statement was found.
-    classes: usize,
-    statements: usize,
-}
 
 /// The walk over the payloads.
 pub(super) struct Walk<'a> {
@@ -107,14 +95,7 @@ impl<'a> Walk<'a> {
                 self.look_again()?;
             }
             for (read, found) in self.check_side_by_side(&rows)? {
-                total.events += read.events;
-                total.intact += read.intact;
-                total.expired += read.expired;
-                total.erased += read.erased;
-                total.held += read.held;
-                total.index_rows += read.index_rows;
-                total.classes += read.classes;
-                total.statements += read.statements;
+                total.add(read);
                 findings.append(found);
             }
             progress(end, self.size);
@@ -237,6 +218,7 @@ impl<'a> Walk<'a> {
             let Some(entry) = row.entry else { continue };
             read.events += u64::from(entry.kind == EntryKind::Event);
             if let Some(gone) = self.cover.gone(&entry, row.mark) {
+                read.seen.push(Sighting::Gone(row.seq));
                 self.check_gone(row, &entry, gone, &mut read, &mut findings);
                 continue;
             }
@@ -343,6 +325,7 @@ impl<'a> Walk<'a> {
             Ok(facts) => {
                 let is_held = self.cover.is_held(entry, &facts);
                 read.held += u64::from(is_held);
+                read.seen.extend(sighting(row.seq, &facts));
                 if row.mark.is_overdue && !self.cover.may_be_overdue(entry, &facts) {
                     let detail =
                         "the expiry of its class covers it, no hold keeps it, and it is still here";

@@ -5,6 +5,7 @@
 
 mod cover;
 mod event;
+mod read;
 mod statement;
 mod tree;
 mod vault;
@@ -16,6 +17,7 @@ use super::backup::OpenBackup;
 use super::keyring::Keyring;
 use super::ledger::LedgerKeys;
 use super::open::{Files, check_signed_head};
+use super::sources::SourcesSummary;
 use crate::ids::RootHash;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::merkle::empty_root;
@@ -102,6 +104,8 @@ pub struct Report {
     pub held: u64,
     /// Events in none of these states: their text is changed, or missing without cover.
     pub damaged: u64,
+    /// Whether what producers numbered is all there.
+    pub sources: SourcesSummary,
     /// Size of the signed head.
     pub size: u64,
     /// Root of the signed head, in base64.
@@ -209,6 +213,7 @@ pub fn verify(
         restricted: 0,
         held: read.held,
         damaged: read.events - read.intact - read.expired - read.erased,
+        sources: read.sources.summary(),
         size: head.size,
         root: head.root.to_string(),
         findings_total: findings.total,

@@ -20,8 +20,8 @@ use rusqlite::params;
 use self::filter::KeyFilter;
 use super::{Database, FileKind};
 use crate::ids::{LedgerNumber, LookupKey, Seq};
-use crate::store::StoreError;
 use crate::store::sqlite::ledgers::Ledgers;
+use crate::store::{Order, Span, StoreError};
 
 pub use merge::MergeStep;
 
@@ -141,24 +141,43 @@ impl Index {
         end: Seq,
         limit: usize,
     ) -> Result<Vec<Seq>, StoreError> {
-        let (runs, newest) = {
+        self.find_in_order(ledger, key, Span { from, end }, Order::Oldest, limit)
+    }
+
+    /// The seqs of a ledger's events under a key within a span, in an order, at most `limit`.
+    pub fn find_in_order(
+        &self,
+        ledger: LedgerNumber,
+        key: LookupKey,
+        span: Span,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<Seq>, StoreError> {
+        let (mut runs, newest) = {
             let state = self.state_ref();
             let newest = state
                 .active
                 .get(&ledger)
-                .map(|active| active.find(key, from, end, limit));
+                .map(|active| active.find(key, span, order, limit));
             (state.runs_of(ledger), newest.unwrap_or_default())
         };
-        let mut found = Vec::new();
+        // The active run's events come after those of all others.
+        let (mut found, last) = match order {
+            Order::Oldest => (Vec::new(), newest),
+            Order::Newest => (newest, Vec::new()),
+        };
+        if order == Order::Newest {
+            runs.reverse();
+        }
         for run in &runs {
             if found.len() >= limit {
                 break;
             }
-            if run.last >= from && run.first < end && run.filter.may_contain(key) {
-                found.extend(self.find_in_run(run, key, from, end, limit - found.len())?);
+            if run.last >= span.from && run.first < span.end && run.filter.may_contain(key) {
+                found.extend(self.find_in_run(run, key, span, order, limit - found.len())?);
             }
         }
-        found.extend(newest);
+        found.extend(last);
         found.truncate(limit);
         Ok(found)
     }
@@ -237,19 +256,23 @@ impl Index {
         &self,
         run: &Run,
         key: LookupKey,
-        from: Seq,
-        end: Seq,
+        span: Span,
+        order: Order,
         limit: usize,
     ) -> Result<Vec<Seq>, StoreError> {
+        let direction = match order {
+            Order::Oldest => "ASC",
+            Order::Newest => "DESC",
+        };
         let sql = format!(
-            "SELECT seq FROM {} WHERE key = ?1 AND seq >= ?2 AND seq < ?3 ORDER BY seq LIMIT ?4",
+            "SELECT seq FROM {} WHERE key = ?1 AND seq >= ?2 AND seq < ?3 ORDER BY seq {direction} LIMIT ?4",
             Run::table(run.id)
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.database.read(|tx| {
             tx.prepare_cached(&sql)?
                 .query_map(
-                    params![&key.as_bytes()[..], from.get(), end.get(), limit],
+                    params![&key.as_bytes()[..], span.from.get(), span.end.get(), limit],
                     |row| row.get(0).map(Seq::new),
                 )?
                 .collect()
@@ -372,15 +395,15 @@ impl Active {
         }
     }
 
-    fn find(&self, key: LookupKey, from: Seq, end: Seq, limit: usize) -> Vec<Seq> {
+    fn find(&self, key: LookupKey, span: Span, order: Order, limit: usize) -> Vec<Seq> {
         let seqs = self.seqs.get(&key).map_or(&[][..], Vec::as_slice);
-        let start = seqs.partition_point(|seq| *seq < from);
-        seqs[start..]
-            .iter()
-            .copied()
-            .take_while(|seq| *seq < end)
-            .take(limit)
-            .collect()
+        let start = seqs.partition_point(|seq| *seq < span.from);
+        let end = seqs.partition_point(|seq| *seq < span.end).max(start);
+        let within = seqs[start..end].iter().copied();
+        match order {
+            Order::Oldest => within.take(limit).collect(),
+            Order::Newest => within.rev().take(limit).collect(),
+        }
     }
 
     /// Forgets the events below `end`.

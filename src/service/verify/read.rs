@@ -1,0 +1,38 @@
+//! What a walk over the payloads counts.
+
+use crate::service::sources::{Sighting, SourceBook};
+
+/// How many events there are, and how many are what was recorded.
+#[derive(Default)]
+pub(super) struct Read {
+    pub(super) events: u64,
+    pub(super) intact: u64,
+    pub(super) expired: u64,
+    pub(super) erased: u64,
+    pub(super) held: u64,
+    pub(super) index_rows: u64,
+    /// Classes whose statement was found.
+    pub(super) classes: usize,
+    pub(super) statements: usize,
+    /// What this part of the walk saw of sources.
+    pub(super) seen: Vec<Sighting>,
+    /// What all parts saw.
+    pub(super) sources: SourceBook,
+}
+
+impl Read {
+    /// Adds what the next part of the walk counted.
+    pub(super) fn add(&mut self, next: Self) {
+        self.events += next.events;
+        self.intact += next.intact;
+        self.expired += next.expired;
+        self.erased += next.erased;
+        self.held += next.held;
+        self.index_rows += next.index_rows;
+        self.classes += next.classes;
+        self.statements += next.statements;
+        for sighting in next.seen {
+            self.sources.see(sighting);
+        }
+    }
+}

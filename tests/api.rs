@@ -1,0 +1,226 @@
+//! What every client meets: request ids, `Idempotency-Key`, `ETag`, `Retry-After`, limits.
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use serde_json::json;
+use support::Directory;
+
+const EVENT: &str = r#"{"action":"chat.completion","actor":{"id":"u-1"}}"#;
+
+#[test]
+fn every_answer_names_its_request() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let mut client = server.client();
+    let mut ask = |path: &str, headers: &[(&str, &str)]| {
+        let answer = client.request("GET", path, headers, b"").unwrap();
+        answer.header("x-request-id").unwrap().to_owned()
+    };
+    assert_eq!(
+        ask("/v1/key", &[("X-Request-Id", "abc-1.2_3")]),
+        "abc-1.2_3"
+    );
+    assert_eq!(ask("/nowhere", &[("X-Request-Id", "abc")]), "abc");
+    for odd in ["Ada Example", "", "a@example.com", &"x".repeat(65)] {
+        let given = ask("/v1/key", &[("X-Request-Id", odd)]);
+        assert!(given != odd && given.len() == 16, "{given}");
+    }
+    assert_ne!(ask("/healthz", &[]), ask("/healthz", &[]));
+    server.stop();
+}
+
+#[test]
+fn a_request_s_log_lines_name_it() {
+    let directory = Directory::new();
+    directory.append(EVENT);
+    let database = rusqlite::Connection::open(directory.path.join("ledger.db")).unwrap();
+    database
+        .execute(
+            "UPDATE payload SET bytes = zeroblob(length(bytes)) WHERE row & 255 = 4",
+            [],
+        )
+        .unwrap();
+    drop(database);
+    let server = directory.serve();
+    let headers = [("X-Request-Id", "find-me-in-the-log")];
+    let answer = server
+        .client()
+        .request("GET", "/v1/entries/4", &headers, b"")
+        .unwrap();
+    assert_eq!(answer.status, 500, "{}", answer.text());
+    let log = server.stop();
+    assert!(log.contains("find-me-in-the-log"), "{log}");
+}
+
+#[test]
+fn an_idempotency_key_stands_for_an_id() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let mut client = server.client();
+    let mut post = |key: &str, kind: &str, body: &str| {
+        let headers = [("Content-Type", kind), ("Idempotency-Key", key)];
+        client
+            .request("POST", "/v1/events", &headers, body.as_bytes())
+            .unwrap()
+    };
+    let json = "application/json";
+    let first = post("order-17", json, EVENT);
+    assert_eq!(
+        (first.status, &first.json()["id"]),
+        (201, &json!("order-17"))
+    );
+    // As the draft of the header writes it, in quotes; the same is the same.
+    let again = post("\"order-17\"", json, EVENT);
+    assert_eq!(
+        (again.status, again.json()["seq"].clone()),
+        (200, first.json()["seq"].clone())
+    );
+    let other = post("order-17", json, &EVENT.replace("u-1", "u-2"));
+    assert_eq!(
+        (other.status, &other.json()["type"]),
+        (409, &json!("urn:trailkeep:problem:id-conflict"))
+    );
+    // Several events have the key and their place; an id of their own counts.
+    let lines = format!("{EVENT}\n{{\"id\":\"own\",{}\n{EVENT}\n", &EVENT[1..]);
+    for expected in [201, 200] {
+        let many = post("batch-1", "application/x-ndjson", &lines);
+        assert_eq!(many.status, expected, "{}", many.text());
+        let many = many.json();
+        let ids: Vec<&str> = many["events"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["id"].as_str().unwrap())
+            .collect();
+        assert_eq!(ids, ["batch-1:1", "own", "batch-1:3"]);
+    }
+    for wrong in ["", "\"\"", &"x".repeat(201), "a\tb"] {
+        assert_eq!(post(wrong, json, EVENT).status, 400, "{wrong:?}");
+    }
+    server.stop();
+    directory.assert_clean();
+}
+
+#[test]
+fn what_is_known_is_not_sent_again() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let mut client = server.client();
+    for path in [
+        "/v1/checkpoint",
+        "/v1/key",
+        "/v1/log/default/checkpoint",
+        "/v1/log/default/tile/0/000.p/1",
+        "/openapi.json",
+    ] {
+        let first = client.get(path).unwrap();
+        let tag = first
+            .header("etag")
+            .unwrap_or_else(|| panic!("{path} has no tag"))
+            .to_owned();
+        for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
+            let again = client
+                .request("GET", path, &[("If-None-Match", &known)], b"")
+                .unwrap();
+            assert_eq!((again.status, again.body.len()), (304, 0), "{path} {known}");
+            assert_eq!(again.header("etag"), Some(tag.as_str()));
+        }
+        let other = client
+            .request("GET", path, &[("If-None-Match", "\"x\"")], b"")
+            .unwrap();
+        assert_eq!(other.status, 200);
+    }
+    let before = client
+        .get("/v1/checkpoint")
+        .unwrap()
+        .header("etag")
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        client
+            .post("application/json", EVENT.as_bytes())
+            .unwrap()
+            .status,
+        201
+    );
+    let after = client
+        .request("GET", "/v1/checkpoint", &[("If-None-Match", &before)], b"")
+        .unwrap();
+    assert_eq!(after.status, 200);
+    // Texts are in no cache.
+    let page = client.get("/v1/events").unwrap();
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    server.stop();
+}
+
+#[test]
+fn limits_are_those_that_are_documented() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let mut client = server.client();
+    let of_size = |size: usize| {
+        let text = EVENT
+            .replace('}', "")
+            .replace("{\"id\":\"u-1\"", "{\"id\":\"u-1\"},\"input\":\"");
+        let fill = size - text.len() - 2;
+        format!("{text}{}\"}}", "x".repeat(fill))
+    };
+    let largest = of_size(1_048_576);
+    assert_eq!(largest.len(), 1_048_576);
+    assert_eq!(
+        client
+            .post("application/json", largest.as_bytes())
+            .unwrap()
+            .status,
+        201
+    );
+    assert_eq!(
+        client
+            .post("application/json", of_size(1_048_577).as_bytes())
+            .unwrap()
+            .status,
+        413
+    );
+    let lines = |count: usize| format!("{EVENT}\n").repeat(count);
+    assert_eq!(
+        client
+            .post("application/x-ndjson", lines(10_000).as_bytes())
+            .unwrap()
+            .status,
+        201
+    );
+    let many = client
+        .post("application/x-ndjson", lines(10_001).as_bytes())
+        .unwrap();
+    assert_eq!(
+        (many.status, &many.json()["type"]),
+        (413, &json!("urn:trailkeep:problem:too-large"))
+    );
+    let question = format!("{{\"action\":\"{}\"}}", "x".repeat(1 << 20));
+    let answer = client
+        .request("POST", "/v1/events/query", &[], question.as_bytes())
+        .unwrap();
+    assert_eq!(answer.status, 413);
+    for (length, expected) in [(256, 200), (257, 400)] {
+        let purpose = "x".repeat(length);
+        let answer = client
+            .request("GET", "/v1/events", &[("Trailkeep-Purpose", &purpose)], b"")
+            .unwrap();
+        assert_eq!(answer.status, expected, "{length}");
+    }
+    server.stop();
+}
+
+#[test]
+fn what_can_be_tried_again_says_when() {
+    let directory = Directory::new();
+    let server = directory.serve_with(&[("TRAILKEEP_MIN_FREE_BYTES", "18446744073709551615")]);
+    let full = server
+        .client()
+        .post("application/json", EVENT.as_bytes())
+        .unwrap();
+    assert_eq!((full.status, full.header("retry-after")), (507, Some("30")));
+    server.stop();
+}

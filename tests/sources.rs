@@ -1,0 +1,89 @@
+//! Completeness by producer: what is missing in a source's own numbering shows, and what went lawfully accuses nobody.
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Clocked, Directory, succeeded};
+
+fn numbered(name: &str, numbers: &[u64]) -> String {
+    let lines = numbers.iter().enumerate().map(|(at, number)| {
+        let event = json!({
+            "id": format!("{name}-{number}-{at}"),
+            "action": "chat.completion",
+            "actor": {"id": "bot"},
+            "source": {"name": name, "seq": number},
+        });
+        format!("{event}\n")
+    });
+    lines.collect()
+}
+
+fn sources(directory: &Directory) -> Vec<Value> {
+    let listed = directory.run(&["sources", "--json"]);
+    let mut listed: Value = serde_json::from_slice(&succeeded(&listed).stdout).unwrap();
+    serde_json::from_value(listed["sources"].take()).unwrap()
+}
+
+#[test]
+fn gaps_repeats_and_restarts_show() {
+    let directory = Directory::new();
+    assert_eq!(sources(&directory), [] as [Value; 0]);
+    directory.append(&numbered("bot-a", &[1, 2, 3, 7, 8, 8]));
+    directory.append(&numbered("bot-b", &[0, 1, 2, 0, 1]));
+    directory.append("{\"action\":\"a\",\"actor\":{\"id\":\"x\"}}");
+    let server = directory.serve();
+    for _ in 0..2 {
+        let listed = sources(&directory);
+        assert_eq!(listed[0]["name"], "bot-a");
+        assert_eq!(listed[0]["gaps"], json!([{"first": 4, "last": 6}]));
+        let numbers = |at: usize| {
+            [
+                "events",
+                "last_number",
+                "restarts",
+                "repeats",
+                "missing",
+                "may_have_gone",
+            ]
+            .map(|name| listed[at][name].as_u64().unwrap())
+        };
+        assert_eq!(numbers(0), [6, 8, 0, 1, 3, 0]);
+        assert_eq!(numbers(1), [5, 1, 1, 0, 0, 0]);
+    }
+    // What comes later is seen by the server that has read the rest.
+    let late = numbered("bot-a", &[4, 5, 6]);
+    directory.append(&late);
+    assert_eq!(sources(&directory)[0]["missing"], 0);
+    server.stop();
+    let table = String::from_utf8(succeeded(&directory.run(&["sources"])).stdout.clone()).unwrap();
+    assert!(table.contains("bot-a") && table.contains("lost"), "{table}");
+    let report = directory.assert_clean();
+    assert_eq!(
+        report["sources"],
+        json!({"sources": 2, "missing": 0, "may_have_gone": 0, "repeats": 1, "restarts": 1})
+    );
+    // It shows names out of texts, so it is a read.
+    let reads = directory.run(&["access", "list", "--json"]);
+    assert!(String::from_utf8_lossy(&reads.stdout).contains("/v1/sources"));
+}
+
+#[test]
+fn what_expired_accuses_nobody() {
+    let clocked = Clocked::at("2026-03-01T10:00:00Z");
+    clocked.append(&numbered("bot", &[1, 2]));
+    clocked.append(&json!({"id": "kept", "action": "a", "actor": {"id": "x"}, "regimes": ["hipaa"], "source": {"name": "bot", "seq": 3}}).to_string());
+    clocked.append(&numbered("bot", &[4, 5]));
+    clocked.set("2026-07-01T10:00:00Z");
+    clocked.append(&numbered("bot", &[6, 8]));
+    assert_eq!(clocked.run()["destroyed"], 4);
+    let listed = clocked.json(&["sources", "--json"]);
+    let bot = &listed["sources"][0];
+    assert_eq!(
+        (&bot["missing"], &bot["may_have_gone"]),
+        (&json!(3), &json!(3)),
+        "{bot}"
+    );
+    assert_eq!(clocked.verify()["sources"]["missing"], 3);
+}
