@@ -16,23 +16,26 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("bundle", &["ids", "time", "ledger", "policy"]),
     ("offline", &["ids", "time", "ledger", "bundle"]),
     ("demo", &["ids", "time"]),
+    ("otlp", &["ids", "ledger"]),
     ("seal", &["ids", "time", "ledger", "policy"]),
     ("store", &["ids", "time", "ledger", "policy"]),
     (
         "service",
-        &["ids", "time", "ledger", "policy", "bundle", "seal", "store"],
+        &[
+            "ids", "time", "ledger", "policy", "bundle", "otlp", "seal", "store",
+        ],
     ),
     (
         "http",
         &[
-            "ids", "time", "ledger", "policy", "bundle", "seal", "store", "service",
+            "ids", "time", "ledger", "policy", "bundle", "otlp", "seal", "store", "service",
         ],
     ),
     (
         "cli",
         &[
-            "ids", "time", "ledger", "policy", "bundle", "seal", "store", "service", "http",
-            "offline", "demo",
+            "ids", "time", "ledger", "policy", "bundle", "otlp", "seal", "store", "service",
+            "http", "offline", "demo",
         ],
     ),
 ];
@@ -47,6 +50,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("zip", &["service/export"]),
     ("flate2", &["bundle"]),
     ("csv", &["bundle"]),
+    ("prost", &["otlp"]),
+    ("opentelemetry_proto", &["otlp"]),
 ];
 
 fn source_files() -> Vec<(String, String)> {
