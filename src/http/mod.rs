@@ -11,6 +11,7 @@ mod holds;
 mod keys;
 mod log;
 mod operate;
+mod otlp;
 mod policies;
 pub mod problem;
 mod progress;
@@ -58,6 +59,8 @@ fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(document::begun())
         .routes(route!(events::append))
         .routes(route!(events::query))
+        .routes(route!(otlp::traces))
+        .routes(route!(otlp::logs))
         .routes(route!(events::show))
         .routes(route!(events::proof))
         .routes(route!(events::show_entry))

@@ -33,6 +33,7 @@ pub mod restore;
 pub mod retention;
 pub mod rotation;
 pub mod settings;
+pub mod staging;
 pub mod tenant;
 pub mod trigger;
 pub mod vault_copy;
@@ -71,6 +72,8 @@ pub struct Engine {
     pub access_log: access_log::AccessLog,
     /// Exports under way and ready.
     pub exports: exports::Exports,
+    /// Telemetry that is no event yet.
+    pub staging: staging::Staging,
     /// The policies in force.
     pub policies: Arc<PolicySet>,
     /// Free space below which nothing but destruction uses the disk.
@@ -192,6 +195,7 @@ impl Engine {
         }
         self.merger.stop();
         self.writer.stop()?;
+        self.staging.close()?;
         self.index.close()?;
         self.ledgers.close()?;
         self.keyring.vault().close()?;
