@@ -5,6 +5,7 @@
 //! - [`ids`], [`time`]: newtypes and the clock
 //! - [`ledger`]: the pure core of entries, tree, proofs, checkpoints, commitments; [`policy`]: retention;
 //!   [`bundle`]: the signed export and its verification; [`privacy`]: requests of persons and their certificate
+//! - `otlp`: OpenTelemetry's telemetry as events, without I/O
 //! - `seal`: keys and ciphertext; `store`: bytes on disk
 //! - `service`: one verb a file
 //! - `http`, `cli`: the edges
@@ -27,6 +28,8 @@ pub mod cli;
 pub mod demo;
 #[cfg(feature = "server")]
 pub mod http;
+#[cfg(feature = "server")]
+pub mod otlp;
 #[cfg(feature = "server")]
 pub mod seal;
 #[cfg(feature = "server")]

@@ -1,6 +1,10 @@
 //! Queries: what they find is what a filter over all events finds, page by page, while others write.
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::many_single_char_names,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

@@ -17,25 +17,27 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("privacy", &["ids", "time", "ledger", "policy", "bundle"]),
     ("offline", &["ids", "time", "ledger", "bundle", "privacy"]),
     ("demo", &["ids", "time"]),
+    ("otlp", &["ids", "ledger"]),
     ("seal", &["ids", "time", "ledger", "policy"]),
     ("store", &["ids", "time", "ledger", "policy"]),
     (
         "service",
         &[
-            "ids", "time", "ledger", "policy", "bundle", "privacy", "seal", "store",
+            "ids", "time", "ledger", "policy", "bundle", "privacy", "otlp", "seal", "store",
         ],
     ),
     (
         "http",
         &[
-            "ids", "time", "ledger", "policy", "bundle", "privacy", "seal", "store", "service",
+            "ids", "time", "ledger", "policy", "bundle", "privacy", "otlp", "seal", "store",
+            "service",
         ],
     ),
     (
         "cli",
         &[
-            "ids", "time", "ledger", "policy", "bundle", "privacy", "seal", "store", "service",
-            "http", "offline", "demo",
+            "ids", "time", "ledger", "policy", "bundle", "privacy", "otlp", "seal", "store",
+            "service", "http", "offline", "demo",
         ],
     ),
 ];
@@ -50,6 +52,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("zip", &["service/export"]),
     ("flate2", &["bundle"]),
     ("csv", &["bundle"]),
+    ("prost", &["otlp"]),
+    ("opentelemetry_proto", &["otlp"]),
 ];
 
 fn source_files() -> Vec<(String, String)> {

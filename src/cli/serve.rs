@@ -13,7 +13,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::output::print_line;
 use super::{DirectoryArgs, clock};
 use crate::http::serve::serve;
+use crate::otlp::classify::Keep;
 use crate::service::open::{Files, StartOptions};
+use crate::service::staging::StagingSettings;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -39,6 +41,8 @@ pub(super) struct ServeArgs {
     /// Hour of the day (UTC) at which what is due is destroyed; `none`: only `trailkeep retention run` does it
     #[arg(long, env = "TRAILKEEP_RETENTION_HOUR", default_value = "2", value_name = "HOUR", value_parser = hour)]
     retention_hour: DailyHour,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
 }
 
 /// An hour of the day, or none.
@@ -54,11 +58,48 @@ fn hour(text: &str) -> Result<DailyHour, String> {
         .ok_or_else(|| "write an hour from 0 to 23, or none".to_owned())
 }
 
+/// How OpenTelemetry data becomes events.
+#[derive(Args)]
+struct TelemetryArgs {
+    /// Milliseconds that a trace waits for content and users after its local root has come
+    #[arg(
+        long = "otlp-quiet-ms",
+        env = "TRAILKEEP_OTLP_QUIET_MS",
+        default_value_t = 5_000,
+        value_name = "MS"
+    )]
+    quiet_ms: u64,
+    /// Milliseconds after its first part at which a trace becomes events at the latest
+    #[arg(
+        long = "otlp-wait-max-ms",
+        env = "TRAILKEEP_OTLP_WAIT_MAX_MS",
+        default_value_t = 600_000,
+        value_name = "MS"
+    )]
+    wait_max_ms: u64,
+    /// Which spans become events: calls of models and tools, agents and workflows too, or all
+    #[arg(
+        long = "otlp-keep",
+        env = "TRAILKEEP_OTLP_KEEP",
+        default_value = "calls",
+        value_name = "calls|agents|all"
+    )]
+    keep: Keep,
+}
+
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     log_to_stderr();
     forbid_core_dumps();
     let (directory, root_key) = (args.directory.directory(), args.directory.root_key());
-    let open = move || Files::open(directory, &root_key)?.start(start_options(args.confirm_clock));
+    let options = StartOptions {
+        staging: StagingSettings {
+            quiet_ms: args.telemetry.quiet_ms,
+            wait_max_ms: args.telemetry.wait_max_ms,
+            keep: args.telemetry.keep,
+        },
+        ..start_options(args.confirm_clock)
+    };
+    let open = move || Files::open(directory, &root_key)?.start(options);
     let engine = Arc::new(crate::service::blocking(open).await?);
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
         format!(

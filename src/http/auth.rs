@@ -92,6 +92,11 @@ impl<R: Needed> Guard for Caller<R> {
     const ACCESS: Access = Access::Right(R::RIGHT);
 }
 
+/// For handlers that answer in a form of their own also those who may not call.
+impl<R: Needed> Guard for Result<Caller<R>, Problem> {
+    const ACCESS: Access = Access::Right(R::RIGHT);
+}
+
 impl<R: Needed + Send> FromRequestParts<App> for Caller<R> {
     type Rejection = Problem;
 

@@ -148,9 +148,12 @@ pub(super) fn parse(
     }
     let (mut events, mut errors) = (Vec::with_capacity(texts.len()), Vec::new());
     for (line, text) in texts {
-        let id = key.map(|key| match is_single {
-            true => key.to_owned(),
-            false => format!("{key}:{line}"),
+        let id = key.map(|key| {
+            if is_single {
+                key.to_owned()
+            } else {
+                format!("{key}:{line}")
+            }
         });
         match parse_event(text).and_then(|event| incoming(event, entrance, id)) {
             Ok(event) => events.push(event),

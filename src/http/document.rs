@@ -194,7 +194,12 @@ fn complete(collected: &OpenApi) -> Value {
     let mut completed = Map::new();
     for (path, mut item) in paths {
         for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            let is_otlp = operation["x-trailkeep-otlp"] == json!(true);
             let kinds = complete_operation(&path, operation);
+            if is_otlp {
+                describe_exporters_errors(&kinds, operation, &mut document);
+                continue;
+            }
             for (status, kinds) in by_status(&kinds) {
                 let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
                 let name = names.join("-or-");
@@ -209,6 +214,30 @@ fn complete(collected: &OpenApi) -> Value {
     document["paths"] = Value::Object(completed);
     name_form_of_times(&mut document);
     document
+}
+
+/// Errors of the routes of OTLP: `google.rpc.Status`, and one status for all that is not the sender's fault.
+fn describe_exporters_errors(kinds: &[Kind], operation: &mut Value, document: &mut Value) {
+    let statuses = kinds
+        .iter()
+        .map(|kind| super::otlp::status_for_exporters(kind.status()));
+    for status in statuses.collect::<std::collections::BTreeSet<_>>() {
+        let name = format!("otlp-{}", status.as_u16());
+        let reference = format!("#/components/responses/{name}");
+        operation["responses"][status.as_str()] = json!({ "$ref": reference });
+        let schema = json!({
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
+        });
+        document["components"]["responses"][name] = json!({
+            "description": status.canonical_reason().unwrap_or_default(),
+            "content": {
+                "application/json": {"schema": schema},
+                "application/x-protobuf": {"schema": Bytes::schema()},
+            },
+        });
+    }
 }
 
 /// schema/event.schema.json, as a part of the document.

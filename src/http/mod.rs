@@ -12,6 +12,7 @@ mod holds;
 mod keys;
 mod log;
 mod operate;
+mod otlp;
 mod policies;
 mod privacy;
 pub mod problem;
@@ -64,6 +65,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(events::append))
         .routes(route!(query::list))
         .routes(route!(query::ask))
+        .routes(route!(otlp::traces))
+        .routes(route!(otlp::logs))
         .routes(route!(events::show))
         .routes(route!(events::proof))
         .routes(route!(events::show_entry))

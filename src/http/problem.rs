@@ -227,6 +227,14 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// Status, detail and seconds to wait, for answers of another form.
+    pub(super) fn into_parts(self) -> (StatusCode, String, Option<u32>) {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, self.detail, self.retry_after_seconds)
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

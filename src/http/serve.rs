@@ -13,6 +13,7 @@ use crate::service::Engine;
 use crate::service::access_log::flush_repeats;
 use crate::service::append::StoppedBadly;
 use crate::service::retention::daily::run_if_due;
+use crate::service::staging::assemble_due;
 use crate::service::vault_keeper::VaultKeeper;
 
 /// How often it is looked whether the daily run is due.
@@ -21,6 +22,9 @@ const DAILY_RUN_LOOKED_FOR_EVERY: Duration = Duration::from_secs(1);
 const TRIED_AGAIN_AFTER: u32 = 60;
 /// How often repetitions of reads are looked for.
 const REPEATS_RECORDED_EVERY: Duration = Duration::from_secs(5);
+
+/// How long assembling waits after it failed.
+const ASSEMBLED_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Why the server ended.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +87,7 @@ async fn serve_both(
     let keeper = VaultKeeper::start(Arc::clone(&engine)).map_err(ServeError::Thread)?;
     let repeats = tokio::spawn(record_repeats(Arc::clone(&engine)));
     let daily = daily_hour.map(|hour| tokio::spawn(run_daily(Arc::clone(&engine), hour)));
+    let assembling = tokio::spawn(assemble_telemetry(Arc::clone(&engine)));
     let failure = tokio::select! {
         () = stop => None,
         reason = engine.writer.failed() => Some(reason),
@@ -91,6 +96,7 @@ async fn serve_both(
     if let Some(daily) = daily {
         daily.abort();
     }
+    assembling.abort();
     stopping.send_replace(true);
     for task in [network, local] {
         if let Ok(Err(error)) = task.await {
@@ -145,6 +151,24 @@ async fn run_daily(engine: Arc<Engine>, hour: u8) {
                 wait = TRIED_AGAIN_AFTER;
             }
         }
+    }
+}
+
+/// Telemetry becomes events when its trace is done.
+async fn assemble_telemetry(engine: Arc<Engine>) {
+    let mut pause = engine.staging.look_every();
+    loop {
+        tokio::time::sleep(pause).await;
+        let assembling = Arc::clone(&engine);
+        let assembled = crate::service::blocking(move || assemble_due(&assembling)).await;
+        pause = match assembled {
+            Ok(true) => Duration::ZERO,
+            Ok(false) => engine.staging.look_every(),
+            Err(error) => {
+                tracing::warn!(%error, "telemetry waits: it could not be assembled, and is tried again");
+                ASSEMBLED_AGAIN_AFTER
+            }
+        };
     }
 }
 

@@ -164,6 +164,7 @@ impl From<SettingsError> for Problem {
             SettingsError::Regime(error) => Self::unknown_regime(error.to_string()),
             SettingsError::Record(error) => (*error).into(),
             SettingsError::Key(error) => error.into(),
+            SettingsError::Telemetry(error) => error.into(),
         }
     }
 }

@@ -9,4 +9,5 @@ pub mod payload;
 pub mod root;
 pub mod secret;
 pub mod spool;
+pub mod staged;
 pub mod wrap;

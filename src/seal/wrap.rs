@@ -7,7 +7,7 @@ use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use zeroize::Zeroizing;
 
-use super::secret::{EpochKey, RandomError, RecordKey, RootKey, random_bytes};
+use super::secret::{DataKey, EpochKey, RandomError, RecordKey, RootKey, random_bytes};
 
 const NONCE_BYTES: usize = 12;
 
@@ -39,6 +39,7 @@ macro_rules! wrapping_key {
 wrapping_key!(RootKey);
 wrapping_key!(EpochKey);
 wrapping_key!(RecordKey);
+wrapping_key!(DataKey);
 
 fn wrap_under(key: &[u8; 32], secret: &[u8], place: &[u8]) -> Result<Vec<u8>, RandomError> {
     let nonce: [u8; NONCE_BYTES] = random_bytes()?;

@@ -36,6 +36,16 @@ pub enum FailPoint {
     KeysDestroyed,
     /// The logs are emptied; the job is still open.
     LogsEmptied,
+    /// Telemetry is sealed and about to be written.
+    BeforeStaging,
+    /// Telemetry is on disk; its sender was not told.
+    AfterStaging,
+    /// Events are assembled; their parts still wait.
+    BeforeAssembled,
+    /// Events stand in the place of their parts; the ledger has none of them.
+    AfterAssembled,
+    /// Assembled events are in the ledger, and still in staging.db.
+    AfterAppended,
     /// A rotation is noted; there is no new epoch key yet.
     RotationNoted,
     /// Both epoch keys are on disk; no row is sealed anew.
@@ -105,6 +115,15 @@ impl FailPoint {
         Self::LogsEmptied,
     ];
 
+    /// Those on the way of telemetry.
+    pub const OF_TELEMETRY: [Self; 5] = [
+        Self::BeforeStaging,
+        Self::AfterStaging,
+        Self::BeforeAssembled,
+        Self::AfterAssembled,
+        Self::AfterAppended,
+    ];
+
     /// The name in the environment variable.
     pub const fn name(self) -> &'static str {
         match self {
@@ -123,6 +142,11 @@ impl FailPoint {
             Self::TextsDestroyed => "texts-destroyed",
             Self::KeysDestroyed => "keys-destroyed",
             Self::LogsEmptied => "logs-emptied",
+            Self::BeforeStaging => "before-staging",
+            Self::AfterStaging => "after-staging",
+            Self::BeforeAssembled => "before-assembled",
+            Self::AfterAssembled => "after-assembled",
+            Self::AfterAppended => "after-appended",
             Self::RotationNoted => "rotation-noted",
             Self::RotationEpochWritten => "rotation-epoch-written",
             Self::RotationChunkSealed => "rotation-chunk-sealed",

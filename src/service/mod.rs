@@ -35,6 +35,7 @@ pub mod retention;
 pub mod rotation;
 pub mod settings;
 pub mod sources;
+pub mod staging;
 pub mod tenant;
 pub mod trigger;
 pub mod vault_copy;
@@ -77,6 +78,8 @@ pub struct Engine {
     pub privacy: privacy::PrivacyDesk,
     /// What is known of producers.
     pub sources: sources::Sources,
+    /// Telemetry that is no event yet.
+    pub staging: staging::Staging,
     /// The policies in force.
     pub policies: Arc<PolicySet>,
     /// Free space below which nothing but destruction uses the disk.
@@ -198,6 +201,7 @@ impl Engine {
         }
         self.merger.stop();
         self.writer.stop()?;
+        self.staging.close()?;
         self.index.close()?;
         self.ledgers.close()?;
         self.keyring.vault().close()?;

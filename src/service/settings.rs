@@ -9,6 +9,7 @@ use super::classes::{ClassError, policies_of};
 use super::keyring::{KeyError, Keyring};
 use super::ledger::Ledger;
 use super::records::{self, Record};
+use super::staging::{self, StagingError};
 use crate::ids::Seq;
 use crate::store::LedgerRecord;
 use crate::time::UnixMillis;
@@ -75,6 +76,9 @@ pub enum SettingsError {
     /// The vault failed.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// What waited could not become events.
+    #[error(transparent)]
+    Telemetry(#[from] StagingError),
 }
 
 /// The settings of a tenant, from the vault. Every ledger has them from its beginning: a missing row was
@@ -144,6 +148,8 @@ pub fn close(
     if let Some(closed_at) = settings.closed_at_ms {
         return Ok((None, UnixMillis::new(closed_at)));
     }
+    // What was acknowledged becomes events before there can be no more.
+    staging::finish(engine, ledger)?;
     let now = engine.clock.wall();
     // The writer refuses events from here on, so that the entry comes after the last of them.
     let before = ledger.settings();
@@ -155,6 +161,7 @@ pub fn close(
         Ok((seq, _)) => Ok((Some(seq), now)),
         Err(error) => {
             ledger.set_settings((*before).clone());
+            staging::go_on(engine, ledger);
             Err(error)
         }
     }

@@ -38,6 +38,11 @@ impl DataDirectory {
         self.path.join("index.db")
     }
 
+    /// Telemetry that is no event yet.
+    pub fn staging_db(&self) -> PathBuf {
+        self.path.join("staging.db")
+    }
+
     /// Sealed secrets.
     pub fn vault_db(&self) -> PathBuf {
         self.path.join("vault.db")

@@ -16,6 +16,7 @@ pub use sqlite::index::{Index, MergeStep};
 pub use sqlite::ledgers::{
     Copied, EventRow, ExpiryRow, Head, Ledgers, Mark, OpenJob, StoredCheckpoint,
 };
+pub use sqlite::staging::{AssembledRow, NewPart, Round, StagedPart, Staging};
 pub use sqlite::vault::{
     ApiKeyRow, CopyState, DataKeyRow, LedgerSecretRow, NewDataKey, NewPerson, PersonRow, Resealed,
     SealedPlace, SealedRecordRow, SealedRow, SealedTable, Vault, VaultChanges, VaultLook,

@@ -171,6 +171,26 @@ pub async fn append(
     Err(AppendError::Busy)
 }
 
+/// The same for a thread that may wait; not to be called on the event loop.
+pub(super) fn append_waiting(
+    engine: &Engine,
+    ledger: &Ledger,
+    events: &[Incoming],
+) -> Result<Outcome, AppendError> {
+    for _ in 0..ATTEMPTS_MAX {
+        let (answer, recorded) = submit(engine, ledger, events)?;
+        let answered = answer.map(tokio::sync::oneshot::Receiver::blocking_recv);
+        let accepted = match answered.map(|answer| answer.unwrap_or(Err(Refusal::OutcomeUnknown))) {
+            None => None,
+            Some(Ok(accepted)) => Some(accepted),
+            Some(Err(Refusal::LookAgain)) => continue,
+            Some(Err(refusal)) => return Err(refusal.into()),
+        };
+        return Ok(join(ledger, events, recorded, accepted));
+    }
+    Err(AppendError::Busy)
+}
+
 type Answer = tokio::sync::oneshot::Receiver<Result<Accepted, Refusal>>;
 
 /// Looks the ids up, seals what is new and queues it. Gives where the answer will come, if anything is

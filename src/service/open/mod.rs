@@ -23,8 +23,9 @@ use crate::service::merging::MergeThread;
 use crate::service::policies::{self, PoliciesError};
 use crate::service::restore;
 use crate::service::retention::daily::finish_open;
+use crate::service::staging::{Staging, StagingSettings};
 use crate::store::directory::{DataDirectory, DirectoryLock};
-use crate::store::{Index, LedgerRecord, Ledgers, StoreError, Vault};
+use crate::store::{Index, LedgerRecord, Ledgers, Staging as StagingFile, StoreError, Vault};
 use crate::time::{Clock, UnixMillis};
 
 pub use self::ledger::check_signed_head;
@@ -110,6 +111,8 @@ pub struct StartOptions {
     pub policy_directory: Option<PathBuf>,
     /// Somebody looked at the clock and says that it is right; this is recorded.
     pub confirm_clock: bool,
+    /// How long telemetry waits, and what becomes an event.
+    pub staging: StagingSettings,
 }
 
 impl StartOptions {
@@ -120,6 +123,7 @@ impl StartOptions {
             min_free_bytes: MIN_FREE_BYTES_DEFAULT,
             policy_directory: None,
             confirm_clock: false,
+            staging: StagingSettings::default(),
         }
     }
 }
@@ -134,6 +138,8 @@ pub struct Files {
     pub index: Arc<Index>,
     /// Keys, over the vault.
     pub keyring: Arc<Keyring>,
+    /// Telemetry that is no event yet.
+    pub staging: StagingFile,
     /// Kept while the files are open.
     pub lock: DirectoryLock,
     /// Where the root key comes from: rotations ask again.
@@ -148,11 +154,13 @@ impl Files {
         let (keyring, id) = open_keys(&directory, root_key)?;
         let ledgers = Arc::new(Ledgers::open(&directory.ledger_db(), &id)?);
         let index = Arc::new(Index::open(&directory.index_db(), &id, &ledgers)?);
+        let staging = StagingFile::open(&directory.staging_db(), &id)?;
         Ok(Self {
             directory,
             ledgers,
             index,
             keyring: Arc::new(keyring),
+            staging,
             lock,
             root_key: root_key.clone(),
         })
@@ -172,6 +180,7 @@ impl Files {
             min_free_bytes,
             policy_directory,
             confirm_clock,
+            staging: staging_settings,
         } = options;
         let own = self.directory.path().join("policies");
         let policy_directory = policy_directory.or_else(|| own.is_dir().then_some(own));
@@ -187,6 +196,7 @@ impl Files {
             ledgers,
             index,
             keyring,
+            staging,
             lock,
             root_key,
         } = self;
@@ -219,6 +229,7 @@ impl Files {
             exports: crate::service::exports::Exports::default(),
             privacy: crate::service::privacy::PrivacyDesk::default(),
             sources: crate::service::sources::Sources::default(),
+            staging: Staging::new(staging, staging_settings)?,
             min_free_bytes,
             tenants: RwLock::new(tenants),
             closed,

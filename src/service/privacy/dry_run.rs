@@ -89,6 +89,7 @@ pub fn dry_run(
             question: &question,
             filters: vec!["subject", "dry_run"],
             purpose,
+            verb: "POST",
             events: seqs.len() as u64,
             seq: None,
             persons: found.reference.into_iter().collect(),

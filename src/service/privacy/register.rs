@@ -251,6 +251,7 @@ pub fn show(
             ledger,
             &AccessRecord {
                 by,
+                verb: "GET",
                 route: "/v1/privacy/requests/{id}",
                 question: id,
                 filters: Vec::new(),

@@ -1,0 +1,434 @@
+//! One call, tool or wrapper as the JSON of an event.
+
+use chrono::{DateTime, SecondsFormat};
+use serde_json::{Map, Value, json};
+
+use super::classify::Kind;
+use super::content::{self, Content, Places, ToolCall};
+use super::fields::{self, line};
+use super::identity::Identity;
+use super::lookup::Lookup;
+use super::telemetry::{Attributes, Part, Scope, Span, SpanEvent};
+
+/// A span event of that prefix that holds no content.
+const FIRST_CHUNK: &str = "gen_ai.content.completion.chunk";
+/// OTLP's numbers of span kinds, as words.
+const SPAN_KINDS: [&str; 6] = [
+    "unspecified",
+    "internal",
+    "server",
+    "client",
+    "producer",
+    "consumer",
+];
+
+/// What is known of one call.
+#[derive(Clone, Debug)]
+pub(super) struct Source<'a> {
+    /// The part that stands for it: its span, or a log record where no span has come.
+    pub(super) part: &'a Part,
+    /// Its trace.
+    pub(super) trace_id: &'a str,
+    /// Its span.
+    pub(super) span_id: &'a str,
+    /// Where its content may stand.
+    pub(super) places: Places<'a>,
+    /// Attributes of the spans around it, from the inside out.
+    pub(super) ancestors: Vec<&'a Attributes>,
+}
+
+/// A call, tool or wrapper, mapped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mapped {
+    /// Its trace.
+    pub trace_id: String,
+    /// Its span.
+    pub span_id: String,
+    /// The span that caused it.
+    pub parent_span_id: Option<String>,
+    /// What it is.
+    pub kind: Kind,
+    /// The provider's identifier of the answer.
+    pub response_id: Option<String>,
+    /// The id by which a tool was asked for.
+    pub(super) tool_call_id: Option<String>,
+    /// Name of the instrumentation that reports it.
+    pub(super) scope: String,
+    /// When it began and ended, in nanoseconds since 1970, where its span has come.
+    pub(super) times_ns: Option<(u64, u64)>,
+    /// The sections of its event.
+    pub sections: Map<String, Value>,
+    /// Other spans that report the same call: trace and span.
+    pub also: Vec<(String, String)>,
+}
+
+impl Mapped {
+    /// The id of its event.
+    pub fn event_id(&self) -> String {
+        event_id(&self.trace_id, &self.span_id)
+    }
+
+    /// Whether its event holds what the model was given or answered.
+    pub fn has_content(&self) -> bool {
+        ["input", "output"]
+            .iter()
+            .any(|name| self.sections.contains_key(*name))
+    }
+}
+
+/// The id of the event of a span.
+pub fn event_id(trace_id: &str, span_id: &str) -> String {
+    format!("otlp:{trace_id}:{span_id}")
+}
+
+/// Maps one call.
+pub(super) fn map(kind: Kind, source: &Source<'_>) -> Mapped {
+    let places = &source.places;
+    let lookup = &places.lookup;
+    let content = match kind {
+        Kind::Call(_) => content::of_call(places),
+        Kind::Tool => content::of_tool(lookup),
+        Kind::Wrapper(_) | Kind::Other => content::of_wrapper(places),
+    };
+    let span = places.span;
+    let layers = layers(source);
+    let identity = Identity::of(layers.into_iter());
+    let response_id = matches!(kind, Kind::Call(_))
+        .then(|| fields::response_id(lookup))
+        .flatten();
+    let reasons = fields::finish_reasons(lookup, content.finish_reasons.clone());
+    let outcome = outcome(&kind, source, &content, &reasons);
+    let mut sections = Map::new();
+    let mut set = |name: &str, value: Value| {
+        let is_empty = match &value {
+            Value::Null => true,
+            Value::Array(list) => list.is_empty(),
+            Value::Object(map) => map.is_empty(),
+            _ => false,
+        };
+        if !is_empty {
+            sections.insert(name.to_owned(), value);
+        }
+    };
+    set("id", event_id(source.trace_id, source.span_id).into());
+    set("action", action(&kind).into());
+    set("occurred_at", occurred_at(source));
+    set("outcome", outcome.into());
+    set("actor", actor(&identity, &source.part.resource));
+    set("subjects", identity.subjects_section().into());
+    set(
+        "targets",
+        targets(&kind, lookup, response_id.as_deref()).into(),
+    );
+    set("context", context(source, &identity).into());
+    set("llm", llm(&kind, source, &reasons).into());
+    set("downstream", downstream(&kind, lookup, &content).into());
+    set(
+        "regimes",
+        identity.regimes.iter().take(8).cloned().collect(),
+    );
+    set("input", content.input.unwrap_or_default());
+    set("output", content.output.unwrap_or_default());
+    set("attributes", json!({ "otel": original(source) }));
+    Mapped {
+        trace_id: source.trace_id.to_owned(),
+        span_id: source.span_id.to_owned(),
+        parent_span_id: span.and_then(|span| span.parent_span_id.clone()),
+        tool_call_id: (kind == Kind::Tool).then(|| tool_call_id(lookup)).flatten(),
+        kind,
+        response_id,
+        scope: source.part.scope.name.clone(),
+        times_ns: span.map(|span| (span.start_ns, span.end_ns)),
+        sections,
+        also: Vec::new(),
+    }
+}
+
+/// Attributes that may say who it was for, nearest first.
+fn layers<'a>(source: &Source<'a>) -> Vec<&'a Attributes> {
+    let own = source.places.span.map(|span| &span.attributes);
+    let logs = source.places.logs.iter().map(|log| &log.attributes);
+    let around = source.ancestors.iter().copied();
+    own.into_iter()
+        .chain(logs)
+        .chain(around)
+        .chain([&*source.part.resource])
+        .collect()
+}
+
+/// The action's name: the operation's, in the characters that an action has.
+fn action(kind: &Kind) -> String {
+    let operation = match kind {
+        Kind::Call(operation) | Kind::Wrapper(operation) => operation.as_str(),
+        Kind::Tool => "execute_tool",
+        Kind::Other => return "otel.span".to_owned(),
+    };
+    let plain: String = operation
+        .chars()
+        .map(|character| character.to_ascii_lowercase())
+        .map(|character| {
+            if character.is_ascii_alphanumeric() {
+                character
+            } else {
+                '_'
+            }
+        })
+        .take(100)
+        .collect();
+    let plain = plain.trim_matches('_');
+    let plain = if plain.is_empty() { "call" } else { plain };
+    format!("gen_ai.{plain}")
+}
+
+fn occurred_at(source: &Source<'_>) -> Value {
+    let logged = source.places.logs.iter().map(|log| log.time_ns).min();
+    let began = source.places.span.map(|span| span.start_ns).or(logged);
+    began.filter(|ns| *ns > 0).map_or(Value::Null, rfc3339)
+}
+
+fn rfc3339(nanoseconds: u64) -> Value {
+    let signed = i64::try_from(nanoseconds);
+    signed.map_or(Value::Null, |ns| {
+        DateTime::from_timestamp_nanos(ns)
+            .to_rfc3339_opts(SecondsFormat::AutoSi, true)
+            .into()
+    })
+}
+
+/// How it ended. An answer that broke off is marked as fine, or not at all, by most libraries.
+fn outcome(
+    kind: &Kind,
+    source: &Source<'_>,
+    content: &Content,
+    reasons: &[String],
+) -> &'static str {
+    let (lookup, span) = (&source.places.lookup, source.places.span);
+    let is_error = span.is_some_and(|span| span.status_code == 2)
+        || fields::error_type(lookup, None).is_some()
+        || fields::finish_reason(reasons).as_deref() == Some("error");
+    let broke_off = || {
+        let is_streamed = fields::is_streamed(lookup, span);
+        matches!(kind, Kind::Call(_)) && is_streamed && fields::finish_reason(reasons).is_none()
+    };
+    match span {
+        _ if is_error => "error",
+        Some(_) if broke_off() => "unknown",
+        None if content.output.is_none() => "unknown",
+        _ => "success",
+    }
+}
+
+fn actor(identity: &Identity, resource: &Attributes) -> Value {
+    if let Some(user) = identity.users.first() {
+        return json!({"id": line(user, 512), "type": "end_user"});
+    }
+    let service = Lookup::new(vec![resource]).text("service.name");
+    json!({"id": line(&service.unwrap_or_default(), 512), "type": "service"})
+}
+
+fn targets(kind: &Kind, lookup: &Lookup<'_>, response_id: Option<&str>) -> Vec<Value> {
+    let mut targets = Vec::new();
+    if let Some(id) = response_id {
+        targets.push(json!({"type": RESPONSE_TARGET, "id": line(id, 2048)}));
+    }
+    if *kind == Kind::Tool
+        && let Some(name) = tool_name(lookup)
+    {
+        targets.push(json!({"type": "tool", "id": line(&name, 2048)}));
+    }
+    let more = [
+        ("agent", "gen_ai.agent.id"),
+        ("data_source", "gen_ai.data_source.id"),
+    ];
+    for (kind, name) in more {
+        if let Some(id) = lookup.text(name) {
+            targets.push(json!({"type": kind, "id": line(&id, 2048)}));
+        }
+    }
+    targets
+}
+
+/// Type of the target that stands for a provider's answer: all events of one call are found by it.
+pub const RESPONSE_TARGET: &str = "gen_ai.response";
+
+fn tool_name(lookup: &Lookup<'_>) -> Option<String> {
+    lookup.first_text(&[
+        "gen_ai.tool.name",
+        "tool.name",
+        "ai.toolCall.name",
+        "traceloop.entity.name",
+    ])
+}
+
+fn tool_call_id(lookup: &Lookup<'_>) -> Option<String> {
+    lookup.first_text(&[
+        "gen_ai.tool.call.id",
+        "ai.toolCall.id",
+        "tool_call.id",
+        "tool.id",
+    ])
+}
+
+fn context(source: &Source<'_>, identity: &Identity) -> Map<String, Value> {
+    let resource = Lookup::new(vec![&source.part.resource]);
+    let of_resource = |names: &[&str]| resource.first_text(names);
+    let conversation = identity
+        .conversation
+        .clone()
+        .or_else(|| identity.session.clone());
+    let parent = source
+        .places
+        .span
+        .and_then(|span| span.parent_span_id.clone());
+    let environment = of_resource(&["deployment.environment.name", "deployment.environment"]);
+    let fields = [
+        ("trace_id", Some(source.trace_id.to_owned()), 128),
+        ("span_id", Some(source.span_id.to_owned()), 128),
+        ("parent_span_id", parent, 128),
+        ("session", identity.session.clone(), 256),
+        (
+            "conversation",
+            conversation.or_else(|| Some(source.trace_id.to_owned())),
+            256,
+        ),
+        ("service", of_resource(&["service.name"]), 256),
+        ("service_version", of_resource(&["service.version"]), 256),
+        ("environment", environment, 128),
+        ("host", of_resource(&["host.name"]), 256),
+        ("region", of_resource(&["cloud.region"]), 128),
+    ];
+    fields
+        .into_iter()
+        .filter_map(|(name, value, max)| Some((name.to_owned(), line(&value?, max).into())))
+        .collect()
+}
+
+fn llm(kind: &Kind, source: &Source<'_>, reasons: &[String]) -> Map<String, Value> {
+    let (lookup, span) = (&source.places.lookup, source.places.span);
+    let mut llm = Map::new();
+    let mut set = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            llm.insert(name.to_owned(), value);
+        }
+    };
+    let text = |value: Option<String>, max| value.map(|value| Value::from(line(&value, max)));
+    let object = |map: Map<String, Value>| (!map.is_empty()).then_some(Value::Object(map));
+    let latency = span.and_then(|span| span.end_ns.checked_sub(span.start_ns));
+    let error_type = fields::error_type(lookup, span);
+    set(
+        "latency_ms",
+        latency.map(|ns| fields::milliseconds(ns).into()),
+    );
+    set("error_type", error_type.map(Value::from));
+    let Kind::Call(operation) = kind else {
+        return llm;
+    };
+    let is_error = span.is_some_and(|span| span.status_code == 2);
+    set("operation", Some(line(operation, 128).into()));
+    set("provider", text(fields::provider(lookup), 128));
+    set("request_model", text(fields::request_model(lookup), 256));
+    set(
+        "response_model",
+        text(fields::response_model(lookup, is_error), 256),
+    );
+    set("response_id", text(fields::response_id(lookup), 256));
+    set("usage", object(fields::usage(lookup)));
+    set("parameters", object(fields::parameters(lookup)));
+    set("prompt", object(fields::prompt(lookup)));
+    let first_token = fields::time_to_first_token_ms(lookup, span);
+    set("time_to_first_token_ms", first_token.map(Value::from));
+    set(
+        "finish_reason",
+        fields::finish_reason(reasons).map(Value::from),
+    );
+    set(
+        "finish_reasons",
+        (!reasons.is_empty()).then(|| reasons.iter().cloned().collect()),
+    );
+    let documents = fields::retrieval(lookup);
+    set(
+        "retrieval",
+        (!documents.is_empty()).then(|| documents.into()),
+    );
+    llm
+}
+
+/// Tools that the model asked for; of a tool, which it is.
+fn downstream(kind: &Kind, lookup: &Lookup<'_>, content: &Content) -> Vec<Value> {
+    let asked = match kind {
+        Kind::Tool => vec![ToolCall {
+            id: tool_call_id(lookup),
+            name: tool_name(lookup),
+            arguments: None,
+        }],
+        _ => content.tool_calls.clone(),
+    };
+    let item = |call: ToolCall| {
+        let mut item = json!({"type": "tool_call"});
+        if let Some(id) = call.id {
+            item["id"] = line(&id, 512).into();
+        }
+        if let Some(name) = call.name {
+            item["name"] = name.chars().take(512).collect::<String>().into();
+        }
+        if let Some(arguments) = call.arguments {
+            item["arguments"] = arguments;
+        }
+        item
+    };
+    asked.into_iter().take(1024).map(item).collect()
+}
+
+/// The telemetry as it was, without the content, which stands in sections of its own.
+fn original(source: &Source<'_>) -> Value {
+    let mut original = Map::new();
+    let scope = &source.part.scope;
+    if **scope != Scope::default() {
+        original.insert("scope".to_owned(), json!(**scope));
+    }
+    if let Some(span) = source.places.span {
+        original.insert("span".to_owned(), span_as_it_was(span));
+    } else if let Some(log) = source.places.logs.first() {
+        original.insert("log".to_owned(), without_content(&log.attributes));
+    }
+    let has_field = [
+        "service.name",
+        "service.version",
+        "deployment.environment.name",
+        "host.name",
+    ];
+    let mut resource = (*source.part.resource).clone();
+    resource.retain(|name, _| !has_field.contains(&name.as_str()));
+    original.insert("resource".to_owned(), resource.into());
+    Value::Object(original)
+}
+
+fn span_as_it_was(span: &Span) -> Value {
+    let kind = usize::try_from(span.kind)
+        .ok()
+        .and_then(|kind| SPAN_KINDS.get(kind));
+    let mut was =
+        json!({"name": span.name, "kind": kind, "attributes": without_content(&span.attributes)});
+    if !span.status_message.is_empty() {
+        was["status_message"] = span.status_message.clone().into();
+    }
+    // Messages and answers stand in the sections.
+    let is_content =
+        |event: &&SpanEvent| event.name.starts_with("gen_ai.") && event.name != FIRST_CHUNK;
+    let events = span.events.iter().filter(|event| !is_content(event)).map(|event| {
+        json!({"name": event.name, "time": rfc3339(event.time_ns), "attributes": event.attributes})
+    });
+    let events: Vec<Value> = events.collect();
+    if !events.is_empty() {
+        was["events"] = events.into();
+    }
+    was
+}
+
+fn without_content(attributes: &Attributes) -> Value {
+    let kept = attributes
+        .iter()
+        .filter(|(name, _)| !content::is_content(name));
+    kept.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}

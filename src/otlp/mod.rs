@@ -1,0 +1,21 @@
+//! OpenTelemetry's GenAI telemetry as events: decoding OTLP and mapping it, without any I/O.
+//!
+//! Spans and log records are read ([`decode`]), told apart by the conventions that they follow, never by
+//! the name of a library or span ([`classify`]), and put together into the JSON of events ([`assemble`]).
+//! docs/opentelemetry.md has the map of attributes for people.
+
+pub mod answer;
+pub mod assemble;
+pub mod classify;
+mod content;
+pub mod decode;
+mod event;
+mod fields;
+mod finish;
+mod identity;
+mod json;
+pub mod late;
+mod lookup;
+mod protobuf;
+pub mod split;
+pub mod telemetry;

@@ -1,0 +1,203 @@
+//! What was assembled against what the ledger holds already: facts that come late, a call that is recorded by
+//! another report, a request that came again after its events were recorded.
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::{StagingError, count};
+use crate::ids::{LookupKey, Seq, hex};
+use crate::ledger::event::MAX_EVENT_BYTES;
+use crate::otlp::assemble::{Assembled, KnownPerson, Mapped, RESPONSE_TARGET, event_id};
+use crate::otlp::late::{self, Recorded};
+use crate::otlp::split::fit;
+use crate::seal::secret::TagLabel;
+use crate::service::Engine;
+use crate::service::ledger::Ledger;
+use crate::service::read::{ReadError, open_event};
+
+/// Events of a trace that are looked at when its user becomes known late.
+const EVENTS_OF_A_TRACE_MAX: usize = 1_000;
+/// Events with one id of the answer that are looked at: some servers give the same ids again.
+const REPORTS_MAX: usize = 16;
+
+/// The events to be appended, ids and all.
+pub(super) fn resolve(
+    engine: &Engine,
+    ledger: &Ledger,
+    assembled: &Assembled,
+) -> Result<Vec<Map<String, Value>>, StagingError> {
+    let counters = &engine.staging.counters;
+    let mut events = Vec::new();
+    for mapped in &assembled.events {
+        match place(engine, ledger, mapped)? {
+            Place::New(sections) => {
+                count(&counters.events, 1);
+                if mapped.kind.should_have_content() && !mapped.has_content() {
+                    count(&counters.calls_without_content, 1);
+                }
+                events.extend(fit(sections, MAX_EVENT_BYTES));
+            }
+            Place::Duplicate(sections) => {
+                count(&counters.duplicate_events, 1);
+                events.extend(fit(sections, MAX_EVENT_BYTES));
+            }
+            Place::Late(sections) => {
+                count(&counters.late_events, 1);
+                events.extend(fit(sections, MAX_EVENT_BYTES));
+            }
+            Place::Known => count(&counters.repeated, 1),
+        }
+    }
+    for person in &assembled.persons {
+        for sections in late_person(engine, ledger, person)? {
+            count(&counters.late_events, 1);
+            events.push(sections);
+        }
+    }
+    Ok(events)
+}
+
+/// What an assembled call is to the ledger.
+enum Place {
+    New(Map<String, Value>),
+    Duplicate(Map<String, Value>),
+    Late(Map<String, Value>),
+    Known,
+}
+
+fn place(engine: &Engine, ledger: &Ledger, mapped: &Mapped) -> Result<Place, StagingError> {
+    let id = mapped.event_id();
+    match by_id(engine, ledger, &id)? {
+        Found::Gone => return Ok(Place::Known),
+        Found::Event(recorded) => {
+            let facts = late::facts(&recorded, mapped);
+            return Ok(facts.map_or(Place::Known, |facts| Place::Late(with_id(&id, facts))));
+        }
+        Found::Nothing => {}
+    }
+    let parent = mapped.parent_span_id.as_deref();
+    let outer = parent.map(|parent| event_id(&mapped.trace_id, parent));
+    let mut first = by_answer(engine, ledger, mapped)?;
+    if let Found::Nothing = first
+        && let Some(outer) = outer
+        && let Found::Event(recorded) = by_id(engine, ledger, &outer)?
+        && late::has_taken_up(&recorded, mapped)
+    {
+        first = Found::Event(recorded);
+    }
+    Ok(match first {
+        Found::Event(recorded) if late::has_taken_up(&recorded, mapped) => Place::Known,
+        Found::Event(recorded) => {
+            let first = recorded
+                .get("id")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let mut sections = mapped.sections.clone();
+            late::mark_duplicate(&mut sections, first);
+            Place::Duplicate(sections)
+        }
+        Found::Nothing | Found::Gone => Place::New(mapped.sections.clone()),
+    })
+}
+
+/// The id of an event of late facts: of the first event, and of what it says, so that it is said once.
+fn with_id(first: &str, mut facts: Map<String, Value>) -> Map<String, Value> {
+    let text = Value::Object(facts.clone()).to_string();
+    let digest = hex(&Sha256::digest(text.as_bytes())[..8]);
+    facts.insert("id".to_owned(), format!("{first}:late:{digest}").into());
+    facts
+}
+
+/// A person whom a span named that is no event: the recorded calls under it that are about nobody were for them.
+fn late_person(
+    engine: &Engine,
+    ledger: &Ledger,
+    person: &KnownPerson,
+) -> Result<Vec<Map<String, Value>>, StagingError> {
+    let (trace_id, span_id) = &person.span;
+    let key = ledger.index_key.tag(TagLabel::Trace, "", trace_id).into();
+    let mut late = Vec::new();
+    for seq in find(engine, ledger, key, EVENTS_OF_A_TRACE_MAX)? {
+        let Found::Event(recorded) = read(engine, ledger, seq)? else {
+            continue;
+        };
+        let id = recorded
+            .get("id")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        let is_ours =
+            id.starts_with("otlp:") && (person.is_root || late::is_under(&recorded, span_id));
+        if is_ours && let Some(facts) = late::person(&recorded, &person.identity) {
+            late.push(with_id(&id, facts));
+        }
+    }
+    Ok(late)
+}
+
+enum Found {
+    Nothing,
+    /// It was recorded, and its text is gone by now.
+    Gone,
+    Event(Recorded),
+}
+
+fn by_id(engine: &Engine, ledger: &Ledger, id: &str) -> Result<Found, StagingError> {
+    let key = ledger.index_key.tag(TagLabel::EventId, "", id).into();
+    first(engine, ledger, key)
+}
+
+/// The event that reports the same call first.
+fn by_answer(engine: &Engine, ledger: &Ledger, mapped: &Mapped) -> Result<Found, StagingError> {
+    let Some(id) = mapped.response_id.as_deref() else {
+        return Ok(Found::Nothing);
+    };
+    let key = ledger
+        .index_key
+        .tag(TagLabel::Target, RESPONSE_TARGET, id)
+        .into();
+    for seq in find(engine, ledger, key, REPORTS_MAX)? {
+        if let Found::Event(recorded) = read(engine, ledger, seq)?
+            && (late::has_taken_up(&recorded, mapped) || late::is_same_call(&recorded, mapped))
+        {
+            return Ok(Found::Event(recorded));
+        }
+    }
+    Ok(Found::Nothing)
+}
+
+fn first(engine: &Engine, ledger: &Ledger, key: LookupKey) -> Result<Found, StagingError> {
+    let found = find(engine, ledger, key, 1)?;
+    found
+        .first()
+        .map_or(Ok(Found::Nothing), |seq| read(engine, ledger, *seq))
+}
+
+fn find(
+    engine: &Engine,
+    ledger: &Ledger,
+    key: LookupKey,
+    limit: usize,
+) -> Result<Vec<Seq>, StagingError> {
+    Ok(engine
+        .index
+        .find(ledger.record.number, key, Seq::new(0), Seq::MAX, limit)?)
+}
+
+fn read(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Found, StagingError> {
+    match open_event(engine, ledger, seq) {
+        Ok(event) => {
+            let sections = serde_json::from_str(&event.to_json());
+            Ok(sections.map_or(Found::Gone, Found::Event))
+        }
+        // Expired or erased: nothing is to be said of it any more. What is missing without a statement is for
+        // `verify` to find; it must not hold up what waits.
+        Err(
+            ReadError::Gone { .. }
+            | ReadError::PayloadMissing(_)
+            | ReadError::Key { .. }
+            | ReadError::NotFound,
+        ) => Ok(Found::Gone),
+        Err(error) => Err(error.into()),
+    }
+}
