@@ -366,7 +366,10 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
         ),
         (words("privacy list"), Right::AnswerRequests),
         (words("privacy show 00"), Right::AnswerRequests),
-        (words("retention resume"), Right::ManageVault),
+        (
+            words("retention resume --reviewed-holds"),
+            Right::ManageVault,
+        ),
         (words("policy gaps"), Right::SeeAccess),
         (words("key rotate-vault"), Right::ManageVault),
         (
@@ -463,11 +466,15 @@ fn over_the_network(server: &Server, command: &[String], token: Option<&str>) ->
 /// A command did what it was told, or was heard and told that there is nothing to do it to.
 fn was_heard(output: &Output) -> bool {
     let text = said(output);
-    output.status.success()
-        || text.contains("there is no such key")
-        || text.contains("there is no hold with this id")
-        || text.contains("there is no such request")
-        || text.contains("there is or was a tenant")
+    let told = [
+        "there is no ",
+        "The name is taken",
+        "nothing is paused",
+        "It can't be done as asked",
+        "Not found",
+        "Refused",
+    ];
+    output.status.success() || told.iter().any(|told| text.contains(told))
 }
 
 #[test]
