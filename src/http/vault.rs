@@ -70,7 +70,7 @@ pub(super) async fn rotate(caller: Caller<may::ManageVault>) -> Response {
     path = "/v1/vault/copies",
     request_body(content = NewTarget, example = json!({"directory": "/nowhere/at/all"})),
     responses((status = 201, description = "The target; the copy there was read back and opens.", body = TargetStatus)),
-    extensions(("x-trailkeep-problems" = json!(["name-taken", "not-found", "too-large", "unavailable"]))),
+    extensions(("x-trailkeep-problems" = json!(["name-taken", "not-found", "too-large", "unavailable", "unprocessable"]))),
 )]
 pub(super) async fn add(caller: Caller<may::ManageVault>, body: Body) -> Result<Response, Problem> {
     let form = "{\"directory\":\"/mnt/copy\"} or {\"command\":\"...\"}";
@@ -91,7 +91,7 @@ pub(super) async fn add(caller: Caller<may::ManageVault>, body: Body) -> Result<
             Place::Command(text)
         }
         _ => {
-            return Err(Problem::bad_request(format!("the body must be {form}")));
+            return Err(Problem::unprocessable(format!("the body must be {form}")));
         }
     };
     let added = blocking(move || vault_copy::add(&caller.engine, place, &caller.key_id)).await?;
@@ -157,7 +157,7 @@ pub(super) struct Resumed {
     path = "/v1/retention/resume",
     request_body(content = Reviewed, example = json!({"reviewed_holds": true})),
     responses((status = 200, description = "It goes on.", body = Resumed)),
-    extensions(("x-trailkeep-problems" = json!(["too-large"]))),
+    extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
 pub(super) async fn resume_destruction(
     caller: Caller<may::ManageVault>,
@@ -165,7 +165,7 @@ pub(super) async fn resume_destruction(
 ) -> Result<Json<Resumed>, Problem> {
     let asked: Reviewed = read_json(body, "{\"reviewed_holds\":true}").await?;
     if !asked.reviewed_holds {
-        return Err(Problem::bad_request(
+        return Err(Problem::unprocessable(
             "the body must be {\"reviewed_holds\":true}: look at the holds first, since those placed after the backup may be missing",
         ));
     }

@@ -86,11 +86,14 @@ fn opened<R: Record>(
         .collect()
 }
 
-/// Opens every record of a ledger in its place, of whatever kind; the first that does not open is the error.
+/// Opens every record of a ledger and of the directory in its place, of whatever kind; the first that does not open
+/// is the error.
 pub(super) fn check_all(keyring: &Keyring, ledger: &LedgerRecord) -> Result<(), KeyError> {
-    for row in keyring.vault().records_of(ledger.number)? {
-        let place = place(&row.kind, ledger.origin.as_str(), &row.id);
-        keyring.unseal(row.epoch, &row.sealed, &place, "a record of a ledger")?;
+    for (number, origin) in [(ledger.number, ledger.origin.as_str()), (NO_LEDGER, "")] {
+        for row in keyring.vault().records_of(number)? {
+            let place = place(&row.kind, origin, &row.id);
+            keyring.unseal(row.epoch, &row.sealed, &place, "a sealed record")?;
+        }
     }
     Ok(())
 }
@@ -101,7 +104,7 @@ pub(super) fn place(kind: &str, origin: &str, id: &str) -> String {
 }
 
 /// Stands for "no ledger": records of the whole data directory.
-const NO_LEDGER: LedgerNumber = LedgerNumber::new(0);
+pub(super) const NO_LEDGER: LedgerNumber = LedgerNumber::new(0);
 
 /// Keeps a record of the whole data directory, in the place of an earlier one with its id.
 pub(super) fn put_own<R: Record>(keyring: &Keyring, id: &str, record: &R) -> Result<(), KeyError> {

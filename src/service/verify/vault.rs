@@ -4,7 +4,7 @@ use super::tree::OldRoots;
 use super::{Findings, Subject};
 use crate::service::api_key;
 use crate::service::keyring::KeyError;
-use crate::service::records;
+use crate::service::records::{self, NO_LEDGER};
 use crate::service::settings;
 use crate::store::{LedgerRecord, StoreError, StoredCheckpoint};
 
@@ -63,20 +63,7 @@ pub(super) fn check(
     if let Err(error) = opened(settings::load(subject.keyring, record))? {
         findings.add(None, "settings", error.to_string());
     }
-    if let Err(error) = opened(records::check_all(subject.keyring, record))? {
-        findings.add(None, "record", error.to_string());
-    }
-    let ledgers = subject.ledgers.ledgers()?;
-    let is_known = |number| ledgers.iter().any(|known| known.number == number);
-    for number in vault.ledgers_with_records()? {
-        if !is_known(number) {
-            findings.add(
-                None,
-                "record",
-                "the vault holds a record of a ledger that is not there",
-            );
-        }
-    }
+    check_records(subject, record, findings)?;
     let mut sizes = Vec::new();
     for known in subject.ledgers.ledgers()? {
         let newest = subject.ledgers.checkpoint(known.number)?;
@@ -94,6 +81,29 @@ pub(super) fn check(
             "stray-row",
             format!("the table {table} holds a row that belongs to no entry"),
         );
+    }
+    Ok(())
+}
+
+/// Sealed records open in their place, and belong to a ledger that is there or to the directory.
+fn check_records(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    if let Err(error) = opened(records::check_all(subject.keyring, record))? {
+        findings.add(None, "record", error.to_string());
+    }
+    let ledgers = subject.ledgers.ledgers()?;
+    let is_known = |number| ledgers.iter().any(|known| known.number == number);
+    for number in subject.keyring.vault().ledgers_with_records()? {
+        if number != NO_LEDGER && !is_known(number) {
+            findings.add(
+                None,
+                "record",
+                "the vault holds a record of a ledger that is not there",
+            );
+        }
     }
     Ok(())
 }
