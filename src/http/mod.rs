@@ -11,6 +11,7 @@ mod exports;
 mod holds;
 mod keys;
 mod log;
+mod metrics;
 mod operate;
 mod otlp;
 mod policies;
@@ -116,6 +117,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(backup::make))
         .routes(route!(sources::list))
         .routes(route!(operate::verify))
+        .routes(route!(metrics::show))
         .routes(route!(operate::healthz))
         .routes(route!(document::serve))
 }
