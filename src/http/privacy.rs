@@ -28,7 +28,7 @@ use crate::service::privacy::{self, CopyState, DryRun, NewRequest, PrivacyError,
 pub(super) struct Asked {
     /// `access` or `portability`; of a dry run `erasure` or `restriction` too.
     #[serde(rename = "type")]
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^(access|portability|erasure|restriction)$")]
     kind: Kind,
     /// Who asks.
     subject: Subject,
@@ -36,7 +36,7 @@ pub(super) struct Asked {
     reference: Option<String>,
     /// `gdpr`, `uk-gdpr` or `ccpa`; `gdpr` if nothing is said.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String, required = false, pattern = "^(gdpr|uk-gdpr|ccpa)$")]
     regime: Regime,
     /// The day on which it came in, or an RFC 3339 time on it; today if nothing is said.
     received_at: Option<String>,
@@ -132,7 +132,7 @@ enum ClosingDecision {
         (status = 201, description = "It is filed.", body = ShownRequest, headers(("Location" = String, description = "The request."))),
         (status = 200, description = "What it would do.", body = DryRun)
     ),
-    extensions(("x-trailkeep-problems" = json!(["too-large"]))),
+    extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
 pub(super) async fn receive(
     caller: Caller<may::AnswerRequests>,
@@ -145,7 +145,7 @@ pub(super) async fn receive(
     let caller = caller.identified();
     let is_dry_run = asked.dry_run;
     if !is_dry_run && matches!(asked.kind, Kind::Erasure | Kind::Restriction) {
-        return Err(Problem::bad_request(
+        return Err(Problem::unprocessable(
             "access and portability are carried out; what an erasure or restriction would do is said with \"dry_run\": true",
         ));
     }
@@ -173,7 +173,7 @@ impl Asked {
         let received_on = self
             .received_at
             .as_deref()
-            .map(|text| Day::parse_day_or_time(text).ok_or_else(|| Problem::bad_request(wrong)));
+            .map(|text| Day::parse_day_or_time(text).ok_or_else(|| Problem::unprocessable(wrong)));
         Ok(NewRequest {
             kind: self.kind,
             regime: self.regime,
@@ -241,7 +241,7 @@ pub(super) async fn show(
     params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
     request_body(content = Identity, example = json!({"verified_by": "the second factor of the account"})),
     responses((status = 200, description = "The request.", body = ShownRequest)),
-    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-large"]))),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-large", "unprocessable"]))),
 )]
 pub(super) async fn identify(
     caller: Caller<may::AnswerRequests>,
@@ -271,7 +271,7 @@ pub(super) async fn identify(
     params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
     request_body(content = Extension, example = json!({"reason": "eight systems to search"})),
     responses((status = 200, description = "The request.", body = ShownRequest)),
-    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-large"]))),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-large", "unprocessable"]))),
 )]
 pub(super) async fn extend(
     caller: Caller<may::AnswerRequests>,
@@ -301,7 +301,7 @@ pub(super) async fn extend(
     params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
     request_body(content = Closing, example = json!({"decision": "withdrawn"})),
     responses((status = 200, description = "The request.", body = ShownRequest)),
-    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-large"]))),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-large", "unprocessable"]))),
 )]
 pub(super) async fn close(
     caller: Caller<may::AnswerRequests>,
@@ -440,7 +440,7 @@ impl From<PrivacyError> for Problem {
             PrivacyError::NotFound | PrivacyError::NoCertificate | PrivacyError::Forgotten => {
                 Self::not_found(detail)
             }
-            PrivacyError::Malformed(_) | PrivacyError::Future => Self::bad_request(detail),
+            PrivacyError::Malformed(_) | PrivacyError::Future => Self::unprocessable(detail),
             PrivacyError::Stage(_)
             | PrivacyError::Extend(_)
             | PrivacyError::NoCopy
