@@ -288,7 +288,10 @@ fn wrong_questions_are_told_so() {
     append(&mut client, &events(3));
     // A cursor has its order with it.
     let newest = ask(&mut client, &json!({"limit": 1, "order": "newest"}));
-    let next = ask(&mut client, &json!({"cursor": newest["next_cursor"]}));
+    let next = ask(
+        &mut client,
+        &json!({"cursor": newest["next_cursor"], "limit": 7.0}),
+    );
     assert_eq!(next["events"][0]["id"], "e-1");
     for (question, expected) in [
         ("[]", "must be a JSON object"),
@@ -296,6 +299,7 @@ fn wrong_questions_are_told_so() {
         ("{\"from\":\"yesterday\"}", "RFC 3339"),
         ("{\"limit\":0}", "from 1 to 1000"),
         ("{\"limit\":1001}", "from 1 to 1000"),
+        ("{\"limit\":1.5}", "must be a JSON object"),
         ("{\"cursor\":\"c1\"}", "next_cursor"),
     ] {
         let answer = client

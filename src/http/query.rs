@@ -4,7 +4,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Query as Parameters, rejection::QueryRejection};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
@@ -73,11 +73,21 @@ pub(super) struct Question {
     /// Events of a page at most; 100 if nothing is said.
     #[schema(minimum = 1, maximum = 1000)]
     #[param(minimum = 1, maximum = 1000)]
+    #[serde(default, deserialize_with = "whole_number")]
     limit: Option<u64>,
     /// The `next_cursor` of the page before, which has its order, too; the rest of the question stays as it was.
     #[schema(pattern = "^[cn](0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})$")]
     #[param(pattern = "^[cn](0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})$")]
     cursor: Option<String>,
+}
+
+/// `7.0` is an integer in JSON Schema.
+fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let number = Option::<f64>::deserialize(deserializer)?;
+    let wrong = |_| serde::de::Error::custom("it must be a whole number");
+    // A whole number is written without a point.
+    let read = number.map(|number| number.to_string().parse().map_err(wrong));
+    read.transpose()
 }
 
 /// Which events come first.
