@@ -42,22 +42,33 @@ fn t9_a_regime_is_not_given_to_what_is_recorded() {
     let again = event("e", &json!({"regimes": ["gdpr-minimal", "hipaa"]}));
     let refused = clocked.append_output(&again);
     assert!(!refused.status.success());
-    assert!(said(&refused).contains("recorded with other content"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("recorded with other content"),
+        "{}",
+        said(&refused)
+    );
     let fewer = clocked.append_output(&event("e", &json!({})));
     assert!(!fewer.status.success());
-    assert_eq!(explained(&clocked, "e")["expires_at"], "2027-06-02T00:00:00Z");
+    assert_eq!(
+        explained(&clocked, "e")["expires_at"],
+        "2027-06-02T00:00:00Z"
+    );
 }
 
 #[test]
 fn t16_a_back_dated_event_counts_from_its_receipt() {
     let clocked = Clocked::at("2026-11-24T10:00:00Z");
-    let old = |regime: &str| {
-        json!({"regimes": [regime], "occurred_at": "2021-05-10T10:00:00Z"})
-    };
+    let old = |regime: &str| json!({"regimes": [regime], "occurred_at": "2021-05-10T10:00:00Z"});
     clocked.append(&event("hipaa", &old("hipaa")));
     clocked.append(&event("default", &old("default-90d")));
-    assert_eq!(explained(&clocked, "hipaa")["keep_until"], "2032-11-26T00:00:00Z");
-    assert_eq!(explained(&clocked, "default")["expires_at"], "2027-02-23T00:00:00Z");
+    assert_eq!(
+        explained(&clocked, "hipaa")["keep_until"],
+        "2032-11-26T00:00:00Z"
+    );
+    assert_eq!(
+        explained(&clocked, "default")["expires_at"],
+        "2027-02-23T00:00:00Z"
+    );
 }
 
 #[test]
@@ -65,7 +76,10 @@ fn t15_a_date_ahead_buys_no_time() {
     let clocked = Clocked::at("2026-11-24T10:00:00Z");
     let ahead = json!({"regimes": ["default-90d"], "occurred_at": "2031-01-01T00:00:00Z"});
     clocked.append(&event("ahead", &ahead));
-    assert_eq!(explained(&clocked, "ahead")["expires_at"], "2027-02-23T00:00:00Z");
+    assert_eq!(
+        explained(&clocked, "ahead")["expires_at"],
+        "2027-02-23T00:00:00Z"
+    );
     let gaps = clocked.json(&["policy", "gaps", "--json"]);
     assert!(!gaps["gaps"].as_array().unwrap().is_empty(), "{gaps}");
 }
@@ -80,7 +94,12 @@ fn t17_a_document_counts_from_when_it_was_last_in_effect() {
     assert_eq!(explained(&clocked, "document")["keep_until"], Value::Null);
     clocked.set("2026-11-24T10:00:00Z");
     succeeded(&clocked.output(&[
-        "retention", "trigger", "superseded", "--record", "privacy-policy", "--at",
+        "retention",
+        "trigger",
+        "superseded",
+        "--record",
+        "privacy-policy",
+        "--at",
         "2026-11-24T00:00:00Z",
     ]));
     let said = explained(&clocked, "document");
@@ -104,12 +123,20 @@ fn t23_an_export_over_a_hole_adds_up() {
     let summary = clocked.export("hole.zip");
     let counts = &summary["counts"];
     let count = |name: &str| counts[name].as_u64().unwrap();
-    assert_eq!((count("expired"), count("disclosed")), (40, 960), "{summary}");
+    assert_eq!(
+        (count("expired"), count("disclosed")),
+        (40, 960),
+        "{summary}"
+    );
     let range = &summary["range"];
     let entries = range["last"].as_u64().unwrap() - range["first"].as_u64().unwrap() + 1;
     assert_eq!(count("entries"), entries);
     let verified = clocked.verify_bundle("hole.zip");
-    assert_eq!((&verified["authentic"], &verified["complete"]), (&json!(true), &json!(true)), "{verified}");
+    assert_eq!(
+        (&verified["authentic"], &verified["complete"]),
+        (&json!(true), &json!(true)),
+        "{verified}"
+    );
 }
 
 /// Every set of 3 regimes out of 16, of 4, and so on: more than a ledger may have classes.
@@ -123,18 +150,26 @@ fn a_ledger_has_as_many_classes_as_it_may_and_says_so() {
     let sets = (1_u32..1 << policies.len()).filter(|set| (3..=6).contains(&set.count_ones()));
     let regimes = |set: u32| -> Vec<&String> {
         let named = policies.iter().enumerate();
-        named.filter(|(at, _)| set >> at & 1 == 1).map(|(_, id)| id).collect()
+        named
+            .filter(|(at, _)| set >> at & 1 == 1)
+            .map(|(_, id)| id)
+            .collect()
     };
     let clocked = Clocked::at("2026-06-01T10:00:00Z");
     let sets: Vec<u32> = sets.take(CLASSES_MAX).collect();
-    let line = |(at, set): (usize, &u32)| event(&format!("e{at}"), &json!({"regimes": regimes(*set)}));
+    let line =
+        |(at, set): (usize, &u32)| event(&format!("e{at}"), &json!({"regimes": regimes(*set)}));
     let lines: Vec<String> = sets.iter().enumerate().map(line).collect();
     // The default's class is there from the beginning, so one set is too many.
     let (last, others) = lines.split_last().unwrap();
     clocked.append(&others.concat());
     let refused = clocked.append_output(last);
     assert!(!refused.status.success());
-    assert!(said(&refused).contains("4096 retention classes"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("4096 retention classes"),
+        "{}",
+        said(&refused)
+    );
     // What is in use goes on.
     clocked.append(&event("more", &json!({"regimes": regimes(sets[0])})));
     assert_eq!(clocked.verify()["intact"], CLASSES_MAX);

@@ -42,8 +42,15 @@ fn figures(caller: &Identified) -> Result<String, Problem> {
         gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         registry.register(name, help, gauge);
     };
-    gauge("entries", "Entries of the ledger", ledger.published().head.size);
-    let jobs = engine.ledgers.open_jobs(number).map_err(AppendError::from)?;
+    gauge(
+        "entries",
+        "Entries of the ledger",
+        ledger.published().head.size,
+    );
+    let jobs = engine
+        .ledgers
+        .open_jobs(number)
+        .map_err(AppendError::from)?;
     gauge(
         "open_destroying_jobs",
         "Statements of destruction that are not carried out to the end",
@@ -52,9 +59,15 @@ fn figures(caller: &Identified) -> Result<String, Problem> {
     let now = engine.clock.wall();
     let holds = Holds::load(&engine.keyring, &ledger.record)?.in_force();
     let is_due = |at: crate::time::UnixMillis| at <= now;
-    let due = holds.iter().filter(|(_, hold)| hold.review_at().is_some_and(is_due));
+    let due = holds
+        .iter()
+        .filter(|(_, hold)| hold.review_at().is_some_and(is_due));
     gauge("holds", "Legal holds in force", holds.iter().count() as u64);
-    gauge("holds_review_due", "Legal holds whose date of review has come", due.count() as u64);
+    gauge(
+        "holds_review_due",
+        "Legal holds whose date of review has come",
+        due.count() as u64,
+    );
     if ledger.record.tenant.as_str() == DEFAULT_TENANT {
         for (name, count) in engine.staging.counters().all() {
             let help = "Telemetry of all tenants since the start: docs/opentelemetry.md";

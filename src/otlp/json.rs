@@ -202,6 +202,10 @@ pub(super) fn logs(body: &[u8]) -> Result<Decoded, DecodeError> {
 }
 
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, DecodeError> {
+    // A list of an object's values would be taken for the object.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(DecodeError::Json { line: 1, column: 1 });
+    }
     serde_json::from_slice(body).map_err(|error| DecodeError::Json {
         line: error.line(),
         column: error.column(),
