@@ -391,7 +391,7 @@ fn problem_response(kinds: &[Kind]) -> Value {
             "examples": examples.collect::<Map<_, _>>(),
         }},
     });
-    if kinds.contains(&Kind::Unavailable) || kinds.contains(&Kind::DiskFull) {
+    if kinds.iter().any(|kind| kind.is_for_later()) {
         response["headers"] = json!({"Retry-After": {
             "description": "Seconds after which to try again.",
             "schema": {"type": "integer", "minimum": 0},

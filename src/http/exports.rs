@@ -129,7 +129,7 @@ struct ShownProgress {
     responses((status = 202, description = "It is being made.", body = Shown, headers(
         ("Location" = String, description = "Where to ask how far it is.")
     ))),
-    extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
+    extensions(("x-trailkeep-problems" = json!(["too-large", "too-many", "unprocessable"]))),
 )]
 pub(super) async fn start(caller: Caller<may::Export>, body: Body) -> Result<Response, Problem> {
     let form = "a JSON object with from, to, seq (\"A..B\"), action, redact, recipients and against, all optional";
@@ -389,7 +389,7 @@ impl From<StartError> for Problem {
     fn from(error: StartError) -> Self {
         let detail = error.to_string();
         match error {
-            StartError::Busy => Self::unavailable(detail, 30),
+            StartError::Busy => Self::too_many(detail, 30),
             StartError::Export(error) if error.is_of_the_question() => Self::unprocessable(detail),
             StartError::Export(crate::service::export::ExportError::Append(error)) => {
                 (*error).into()

@@ -132,7 +132,7 @@ enum ClosingDecision {
         (status = 201, description = "It is filed.", body = ShownRequest, headers(("Location" = String, description = "The request."))),
         (status = 200, description = "What it would do.", body = DryRun)
     ),
-    extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
+    extensions(("x-trailkeep-problems" = json!(["too-large", "too-many", "unprocessable"]))),
 )]
 pub(super) async fn receive(
     caller: Caller<may::AnswerRequests>,
@@ -336,7 +336,7 @@ pub(super) async fn close(
             content((inline(FileBytes) = "application/zip"), (inline(FileBytes) = "application/json"))),
         (status = 202, description = "It is being made.", body = CopyProgress)
     ),
-    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state"]))),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-many"]))),
 )]
 pub(super) async fn bundle(
     caller: Caller<may::AnswerRequests>,

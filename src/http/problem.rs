@@ -212,6 +212,13 @@ impl Problem {
         Self::new(Kind::Damaged, detail)
     }
 
+    /// 429: as many as may be at once are under way.
+    pub fn too_many(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
+        let mut problem = Self::new(Kind::TooMany, detail);
+        problem.retry_after_seconds = Some(retry_after_seconds);
+        problem
+    }
+
     /// 503: not now.
     pub fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
         let mut problem = Self::new(Kind::Unavailable, detail);

@@ -79,6 +79,8 @@ kinds! {
     Unprocessable = UNPROCESSABLE_ENTITY, "unprocessable", "It can't be done as asked";
     /// Events that break the rules.
     InvalidEvent = UNPROCESSABLE_ENTITY, "invalid-event", "Invalid event";
+    /// As many as may be at once are under way, or wait to be fetched.
+    TooMany = TOO_MANY_REQUESTS, "too-many", "Too many at once";
     /// A fault of this program.
     Internal = INTERNAL_SERVER_ERROR, "internal", "Internal error";
     /// What is stored is not what was written.
@@ -93,6 +95,11 @@ impl Kind {
     /// The whole type.
     pub fn to_type(self) -> String {
         format!("{TYPE_PREFIX}{}", self.name())
+    }
+
+    /// Whether it may go better later: its answer says when.
+    pub const fn is_for_later(self) -> bool {
+        matches!(self, Self::TooMany | Self::Unavailable | Self::DiskFull)
     }
 
     /// The kind of this name.
