@@ -726,7 +726,7 @@ fn an_export_is_a_job_whose_file_comes_in_ranges() {
             b"{\"seq\":\"1..2\",\"from\":\"x\"}",
         )
         .unwrap();
-    assert_eq!(bad.status, 400);
+    assert_eq!(bad.status, 422);
     assert_eq!(
         client
             .request("POST", "/v1/exports", &[], b"{\"form\":1}")

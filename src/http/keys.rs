@@ -51,7 +51,7 @@ struct KeyList {
     path = "/v1/keys",
     request_body(content = NewKey, example = json!({"role": "reader", "expires": "P90D"})),
     responses((status = 201, description = "The key, and its token this once.", body = MadeKey)),
-    extensions(("x-trailkeep-problems" = json!(["too-large"]))),
+    extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
 pub(super) async fn create(
     caller: Caller<may::ManageKeys>,
@@ -126,7 +126,7 @@ impl From<ManageError> for Problem {
     fn from(error: ManageError) -> Self {
         match error {
             ManageError::NoSuchKey => Self::not_found(error.to_string()),
-            ManageError::Expiry => Self::bad_request(error.to_string()),
+            ManageError::Expiry => Self::unprocessable(error.to_string()),
             ManageError::Record(error) => (*error).into(),
             ManageError::Key(error) => {
                 tracing::error!(%error, "an API key could not be made, listed or revoked");

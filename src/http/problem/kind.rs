@@ -73,12 +73,12 @@ kinds! {
     MediaType = UNSUPPORTED_MEDIA_TYPE, "media-type", "Unsupported media type";
     /// No byte of the file is in the range that was asked for.
     RangeNotSatisfiable = RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "No such range";
-    /// A policy refuses events, or is not there.
-    Policy = UNPROCESSABLE_ENTITY, "policy", "Refused by policy";
     /// The request has the form, and asks for what can't be.
     Unprocessable = UNPROCESSABLE_ENTITY, "unprocessable", "It can't be done as asked";
     /// Events that break the rules.
     InvalidEvent = UNPROCESSABLE_ENTITY, "invalid-event", "Invalid event";
+    /// A policy refuses events, or is not there.
+    Policy = UNPROCESSABLE_ENTITY, "policy", "Refused by policy";
     /// As many as may be at once are under way, or wait to be fetched.
     TooMany = TOO_MANY_REQUESTS, "too-many", "Too many at once";
     /// A fault of this program.
