@@ -219,6 +219,9 @@ fn places_that_are_none_and_other_histories_are_refused() {
         assert_eq!(output.status.code(), Some(1));
         said(&output)
     };
+    let unmounted = site.place("unmounted");
+    assert!(try_at(&site.directory, &unmounted.join("backup")).contains("is not there"));
+    assert!(!unmounted.exists());
     let inside = site.directory.path.join("backup");
     assert!(try_at(&site.directory, &inside).contains("inside of the data directory"));
     let full = site.place("full");
@@ -655,9 +658,10 @@ fn a_restore_that_was_interrupted_is_begun_again() {
     let site = Site::new();
     site.directory.append(&events(0, 3));
     site.back_up("backup");
-    // What a kill in the middle of moving leaves.
+    // What a kill in the middle of moving leaves: nothing was ever started there.
     succeeded(&site.restore("backup", "new", &[]));
     let new = site.place("new");
+    std::fs::remove_file(new.join("staging.db")).unwrap();
     std::fs::create_dir(new.join("restore.unfinished")).unwrap();
     std::fs::rename(
         new.join("epoch.key"),

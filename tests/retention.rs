@@ -5,6 +5,7 @@
 mod support;
 
 use std::process::Output;
+use trailkeep::service::failpoint::FailPoint;
 
 use serde_json::{Value, json};
 use support::{Clocked, Random, said, succeeded};
@@ -286,17 +287,8 @@ fn a_law_that_becomes_longer_keeps_what_is_recorded_and_nothing_shortens_it() {
 
 #[test]
 fn expiry_is_taken_up_wherever_it_was_killed() {
-    for (number, point) in [
-        "destruction-stated",
-        "index-rows-destroyed",
-        "some-texts-destroyed",
-        "texts-destroyed",
-        "keys-destroyed",
-        "logs-emptied",
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    for (number, point) in FailPoint::OF_DESTRUCTION.into_iter().enumerate() {
+        let point = point.name();
         let clocked = Clocked::at("2026-06-01T10:00:00Z");
         let events: String = (0..700)
             .map(|n| event(&format!("e{n}"), &json!({})))

@@ -171,14 +171,20 @@ fn prepare(engine: &Engine, out: &Path) -> Result<DataDirectory, BackupError> {
     if !out.is_absolute() {
         return bad("the path must be absolute");
     }
-    let directory = DataDirectory::new(out);
-    directory.create()?;
-    let (own, there) = (engine.directory.path().canonicalize(), out.canonicalize());
-    if let (Ok(own), Ok(there)) = (own, there)
-        && there.starts_with(own)
-    {
+    // A parent that is missing is a disk that is not mounted: it is not made up on the disk that is.
+    let Some(parent) = out.parent().and_then(|parent| parent.canonicalize().ok()) else {
+        return bad(
+            "the directory that it should be made in is not there: mount the disk, or make it",
+        );
+    };
+    let own = engine.directory.path().canonicalize();
+    if own.is_ok_and(|own| {
+        parent.starts_with(&own) || out.canonicalize().is_ok_and(|out| out.starts_with(&own))
+    }) {
         return bad("a backup inside of the data directory is lost with it: choose another disk");
     }
+    let directory = DataDirectory::new(out);
+    directory.create()?;
     let id = engine.keyring.directory().to_string();
     if directory.is_backup() {
         match read_note(&directory) {

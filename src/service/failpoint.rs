@@ -96,8 +96,8 @@ impl FailPoint {
         Self::BackupLedgersDone,
     ];
 
-    /// Those of writing and of destroying.
-    pub const ALL: [Self; 15] = [
+    /// Those on the way of a write.
+    pub const OF_WRITING: [Self; 9] = [
         Self::BatchTaken,
         Self::BeforeVaultCommit,
         Self::AfterVaultCommit,
@@ -107,6 +107,10 @@ impl FailPoint {
         Self::MergeStarted,
         Self::AfterRunWritten,
         Self::BeforeWatermark,
+    ];
+
+    /// Those of a destruction, in order.
+    pub const OF_DESTRUCTION: [Self; 6] = [
         Self::DestructionStated,
         Self::IndexRowsDestroyed,
         Self::SomeTextsDestroyed,

@@ -67,9 +67,9 @@ impl Vault {
         self.database().read(|tx| {
             tx.prepare_cached("SELECT DISTINCT ledger FROM sealed_record ORDER BY ledger")?
                 .query_map([], |row| {
-                    // A number that no ledger can have is one of none.
+                    // A number that no ledger can have stays one that is not there.
                     let number: i64 = row.get(0)?;
-                    Ok(LedgerNumber::new(u32::try_from(number).unwrap_or(0)))
+                    Ok(LedgerNumber::new(u32::try_from(number).unwrap_or(u32::MAX)))
                 })?
                 .collect()
         })
