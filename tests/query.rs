@@ -340,7 +340,7 @@ fn wrong_questions_are_told_so() {
             .unwrap();
         assert_eq!(
             page.json(),
-            json!({"events": [], "next_cursor": null}),
+            json!({"events": [], "next_cursor": null, "restricted": 0}),
             "{cursor}"
         );
     }

@@ -343,6 +343,10 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
             Right::AnswerRequests,
         ),
         (
+            words("privacy restrict --subject nobody --reference R"),
+            Right::AnswerRequests,
+        ),
+        (
             words("privacy erase --subject u-1 --dry-run"),
             Right::AnswerRequests,
         ),

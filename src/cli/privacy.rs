@@ -1,5 +1,6 @@
 //! `trailkeep privacy`: what a privacy officer does (docs/gdpr.md).
 
+mod erase;
 mod show;
 
 use std::io::Write;
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
@@ -34,6 +35,7 @@ pub(super) enum Close {
     Withdrawn,
     IdentityNotShown,
     Forwarded,
+    Lifted,
 }
 
 /// Who asks, for what, since when.
@@ -116,23 +118,21 @@ pub(super) struct AccessArgs {
 pub(super) enum PrivacyCommand {
     /// A person's copy of all that is held about them
     Access(Box<AccessArgs>),
-    /// What an erasure would destroy, what it would keep, until when and why
+    /// Destroy all that is held about a person and that no law makes you keep; the rest is restricted
+    Erase(Box<erase::EraseArgs>),
+    /// Show a person's events to nobody, until the restriction is lifted
     #[command(after_help = "\
-Example:  trailkeep privacy erase --dir D --subject customer-17 --reference T-2041 --dry-run")]
-    Erase {
-        #[command(flatten)]
-        subject: SubjectArgs,
-        /// Print JSON: {"held","counts","classes":[{"class","policies","events","outcome","until","ground","citation"}]}
-        #[arg(long)]
-        json: bool,
-    },
+Examples:
+  trailkeep privacy restrict --dir D --subject customer-17 --reference T-2042
+  trailkeep privacy close --dir D ID --decision lifted    (tell the person first: GDPR Art. 18(3))")]
+    Restrict(Box<erase::RestrictArgs>),
     /// File a request whose person is not identified yet: nothing is disclosed or destroyed before that
     #[command(after_help = "\
 Example:  trailkeep privacy file --dir D --type access --subject customer-17 --reference T-2041")]
     File {
         #[command(flatten)]
         subject: SubjectArgs,
-        /// What is asked for: access or portability
+        /// What is asked for: access, portability, erasure or restriction
         #[arg(long = "type", value_name = "TYPE", default_value = "access")]
         kind: String,
         /// Print JSON: the request
@@ -177,7 +177,7 @@ Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search,
         #[arg(long, value_name = "person.zip")]
         out: PathBuf,
     },
-    /// Close a request: answered, which makes its certificate, or ended without
+    /// Close a request: answered, which makes its certificate, ended without, or a restriction lifted
     Close {
         #[command(flatten)]
         target: TargetArgs,
@@ -223,12 +223,8 @@ Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search,
 pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
     match command {
         PrivacyCommand::Access(args) => access(&args).await?,
-        PrivacyCommand::Erase { subject, json } => {
-            if !subject.dry_run {
-                bail!("give --dry-run: it says what an erasure would do, per class");
-            }
-            dry_run(&subject, "erasure", json).await?;
-        }
+        PrivacyCommand::Erase(args) => erase::erase(&args).await?,
+        PrivacyCommand::Restrict(args) => erase::restrict(&args).await?,
         PrivacyCommand::File {
             subject,
             kind,

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::TargetArgs;
 use super::client::Client;
-use super::output::{print_bytes, print_json, print_line};
+use super::output::{note, print_bytes, print_json, print_line};
 use super::read::Shown;
 use crate::bundle::table::{plain, record};
 use crate::service::query::PAGE_EVENTS_MAX;
@@ -87,7 +87,7 @@ pub(super) struct QueryArgs {
     /// Print CSV for spreadsheets
     #[arg(long, conflicts_with = "json")]
     csv: bool,
-    /// Print JSON: {"events","next_cursor"}; with --columns each event has these alone
+    /// Print JSON: {"events","next_cursor","restricted"}; with --columns each event has these alone
     #[arg(long)]
     json: bool,
 }
@@ -180,6 +180,9 @@ impl FilterArgs {
 struct Page {
     events: Vec<Shown>,
     next_cursor: Option<String>,
+    /// Those that answer and are restricted.
+    #[serde(default)]
+    restricted: u64,
 }
 
 pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
@@ -198,7 +201,9 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         let object = |row: Vec<Value>| columns.iter().cloned().zip(row).collect::<Map<_, _>>();
         let events: Vec<_> = rows.into_iter().map(object).collect();
-        print_json(&json!({"events": events, "next_cursor": page.next_cursor}))?;
+        print_json(
+            &json!({"events": events, "next_cursor": page.next_cursor, "restricted": page.restricted}),
+        )?;
     } else if args.csv {
         print_bytes(&record(columns.iter().cloned()))?;
         for row in rows {
@@ -214,6 +219,12 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
             rows.len(),
             more.unwrap_or_default()
         ))?;
+        if page.restricted > 0 {
+            note(&format!(
+                "{} more are restricted: they are shown where --purpose says for what the law allows it",
+                page.restricted
+            ));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -323,6 +334,7 @@ async fn collect(
         let next: Page = answer.await?.json().await?;
         page.events.extend(next.events);
         page.next_cursor = next.next_cursor;
+        page.restricted += next.restricted;
         match &page.next_cursor {
             Some(cursor) if page.events.len() < args.limit => {
                 question.insert("cursor".to_owned(), json!(cursor));

@@ -37,6 +37,7 @@ const PURPOSE_BYTES_MAX: usize = 256;
 const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(250);
 
 /// An authenticated caller with the ledger of their tenant.
+#[derive(Clone)]
 pub(super) struct Identified {
     pub(super) engine: Arc<Engine>,
     pub(super) ledger: Arc<Ledger>,

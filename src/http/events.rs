@@ -248,7 +248,7 @@ fn decode(event: &Appended) -> Result<Entry, Problem> {
     path = "/v1/events/{id}",
     params(("id" = String, Path, description = "The event's id.", example = "order-17")),
     responses((status = 200, description = "The event.", body = Shown)),
-    extensions(("x-trailkeep-problems" = json!(["not-found", "gone"]))),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "gone", "restricted"]))),
 )]
 pub(super) async fn show(
     caller: Caller<may::Read>,
@@ -263,7 +263,7 @@ pub(super) async fn show(
     path = "/v1/entries/{seq}",
     params(("seq" = u64, Path, description = "Place in the ledger, from 0.", maximum = 1_099_511_627_775_u64, example = 3)),
     responses((status = 200, description = "The entry's event.", body = Shown)),
-    extensions(("x-trailkeep-problems" = json!(["not-found", "gone"]))),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "gone", "restricted"]))),
 )]
 pub(super) async fn show_entry(
     caller: Caller<may::Read>,
@@ -277,6 +277,7 @@ async fn show_named(caller: Identified, name: EventName) -> Result<Json<Shown>, 
         let published = caller.ledger.published();
         let seq = find_seq(&caller.engine, &caller.ledger, &published, &name)?;
         let event = open_event(&caller.engine, &caller.ledger, seq)?;
+        event.check_shown(caller.purpose.as_deref())?;
         let read = AccessRecord {
             by: &caller.key_id,
             verb: "GET",

@@ -1,5 +1,8 @@
 //! `/v1/privacy/requests`: requests of persons (docs/gdpr.md). The person stands in bodies, never in a path.
 
+mod carry_out;
+mod problem;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -18,15 +21,18 @@ use super::problem::Problem;
 use crate::ledger::event::Person;
 use crate::privacy::{Day, Ended, Kind, Regime};
 use crate::service::blocking;
-use crate::service::exports::StartError;
-use crate::service::privacy::{self, CopyState, DryRun, NewRequest, PrivacyError, ShownRequest};
+use crate::service::privacy::{self, CopyState, DryRun, NewRequest, ShownRequest};
 
 /// A person's request.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewPersonRequest)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a member of the JSON form that callers send"
+)]
 pub(super) struct Asked {
-    /// `access` or `portability`; of a dry run `erasure` or `restriction` too.
+    /// `access`, `portability`, `erasure` or `restriction`.
     #[serde(rename = "type")]
     #[schema(value_type = String, pattern = "^(access|portability|erasure|restriction)$")]
     kind: Kind,
@@ -45,6 +51,10 @@ pub(super) struct Asked {
     /// Says what it would do, and does nothing.
     #[serde(default)]
     dry_run: bool,
+    /// Of an erasure: the vault is rotated at once, so that what went opens in no registered copy either; else within 24
+    /// hours.
+    #[serde(default)]
+    now: bool,
     /// Also the events in which the person only acted.
     #[serde(default)]
     include_acted: bool,
@@ -119,11 +129,13 @@ enum ClosingDecision {
     Withdrawn,
     IdentityNotShown,
     Forwarded,
+    Lifted,
 }
 
 /// Files a person's request, or says what it would do (`dry_run`).
 ///
-/// It is an entry of the ledger before the answer is sent. Where it is established who asks, the copy is begun.
+/// It is an entry of the ledger before the answer is sent. Where it is established who asks, the copy is begun, or the
+/// erasure or restriction carried out; one that takes long goes on behind the answer, with `state` `executing` or `open`.
 #[utoipa::path(
     post,
     path = "/v1/privacy/requests",
@@ -139,31 +151,28 @@ pub(super) async fn receive(
     body: Body,
 ) -> Result<Response, Problem> {
     let form = "{\"type\":\"access\",\"subject\":{\"id\",\"namespace\"},\"reference\",\"regime\":\"gdpr\"|\"uk-gdpr\"|\"ccpa\",\
-                \"received_at\",\"identity_verified_by\",\"dry_run\",\"include_acted\",\"include_others\",\"include_staff\"}, all \
+                \"received_at\",\"identity_verified_by\",\"dry_run\",\"now\",\"include_acted\",\"include_others\",\"include_staff\"}, all \
                 but type and subject optional";
     let asked: Asked = read_json(body, form).await?;
     let caller = caller.identified();
-    let is_dry_run = asked.dry_run;
-    if !is_dry_run && matches!(asked.kind, Kind::Erasure | Kind::Restriction) {
-        return Err(Problem::unprocessable(
-            "access and portability are carried out; what an erasure or restriction would do is said with \"dry_run\": true",
-        ));
-    }
+    let (is_dry_run, rotates) = (asked.dry_run, asked.now);
     let new = asked.into_request()?;
-    blocking(move || {
-        let (engine, ledger) = (&caller.engine, &caller.ledger);
-        if is_dry_run {
+    if is_dry_run {
+        let said = move || {
             let purpose = caller.purpose.as_deref();
-            let said = privacy::dry_run(engine, ledger, &new, (&caller.key_id, purpose))?;
-            return Ok(Json(said).into_response());
-        }
-        let filed = privacy::receive(engine, ledger, &new, &caller.key_id)?;
-        let location = format!("/v1/privacy/requests/{}", filed.id);
-        let location = HeaderValue::from_str(&location).map_err(|_| Problem::internal())?;
-        let head = [(header::LOCATION, location)];
-        Ok((StatusCode::CREATED, head, Json(filed)).into_response())
-    })
-    .await
+            let by = (caller.key_id.as_str(), purpose);
+            privacy::dry_run(&caller.engine, &caller.ledger, &new, by)
+        };
+        return Ok(Json(blocking(said).await?).into_response());
+    }
+    let to = caller.clone();
+    let filed =
+        blocking(move || privacy::receive(&to.engine, &to.ledger, &new, &to.key_id)).await?;
+    let location = format!("/v1/privacy/requests/{}", filed.id);
+    let location = HeaderValue::from_str(&location).map_err(|_| Problem::internal())?;
+    let head = [(header::LOCATION, location)];
+    let filed = carry_out::carry_out(caller, filed, rotates).await?;
+    Ok((StatusCode::CREATED, head, Json(filed)).into_response())
 }
 
 impl Asked {
@@ -250,18 +259,13 @@ pub(super) async fn identify(
 ) -> Result<Json<ShownRequest>, Problem> {
     let said: Identity = read_json(body, "{\"verified_by\":\"by what\"}").await?;
     let caller = caller.identified();
-    blocking(move || {
-        let (engine, ledger) = (&caller.engine, &caller.ledger);
-        let by = &caller.key_id;
-        Ok(Json(privacy::identify(
-            engine,
-            ledger,
-            &id,
-            &said.verified_by,
-            by,
-        )?))
+    let to = caller.clone();
+    let request = blocking(move || {
+        let (engine, ledger) = (&to.engine, &to.ledger);
+        privacy::identify(engine, ledger, &id, &said.verified_by, &to.key_id)
     })
-    .await
+    .await?;
+    Ok(Json(carry_out::carry_out(caller, request, false).await?))
 }
 
 /// Takes more time for a request: once, within the first period, with a reason.
@@ -294,7 +298,7 @@ pub(super) async fn extend(
     .await
 }
 
-/// Closes a request: answered, which makes its certificate, or ended without.
+/// Closes a request: answered, which makes its certificate, ended without, or, of a restriction, lifted.
 #[utoipa::path(
     post,
     path = "/v1/privacy/requests/{id}/close",
@@ -308,7 +312,8 @@ pub(super) async fn close(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<ShownRequest>, Problem> {
-    let form = "{\"decision\":\"answered\"|\"withdrawn\"|\"identity-not-shown\"|\"forwarded\"}";
+    let form =
+        "{\"decision\":\"answered\"|\"withdrawn\"|\"identity-not-shown\"|\"forwarded\"|\"lifted\"}";
     let said: Closing = read_json(body, form).await?;
     let caller = caller.identified();
     blocking(move || {
@@ -316,6 +321,9 @@ pub(super) async fn close(
         let ended = match said.decision {
             ClosingDecision::Answered => {
                 return Ok(Json(privacy::answer(engine, ledger, &id, by)?));
+            }
+            ClosingDecision::Lifted => {
+                return Ok(Json(privacy::lift(engine, ledger, &id, by)?));
             }
             ClosingDecision::Withdrawn => Ended::Withdrawn,
             ClosingDecision::IdentityNotShown => Ended::IdentityNotShown,
@@ -431,30 +439,4 @@ pub(super) async fn signature(
         (header::CACHE_CONTROL, "private, no-store"),
     ];
     Ok((head, bytes.to_vec()).into_response())
-}
-
-impl From<PrivacyError> for Problem {
-    fn from(error: PrivacyError) -> Self {
-        let detail = error.to_string();
-        match error {
-            PrivacyError::NotFound | PrivacyError::NoCertificate | PrivacyError::Forgotten => {
-                Self::not_found(detail)
-            }
-            PrivacyError::Malformed(_) | PrivacyError::Future => Self::unprocessable(detail),
-            PrivacyError::Stage(_)
-            | PrivacyError::Extend(_)
-            | PrivacyError::NoCopy
-            | PrivacyError::NotFetched => Self::request_state(detail),
-            PrivacyError::Record(error) => (*error).into(),
-            PrivacyError::Key(error) => error.into(),
-            PrivacyError::Start(error) => error.into(),
-            PrivacyError::Export(error) => StartError::from(error).into(),
-            PrivacyError::Read(error) => error.into(),
-            PrivacyError::Retention(error) => error.into(),
-            PrivacyError::Random(_) => {
-                tracing::error!(%error, "a request could not be worked on");
-                Self::damaged(detail)
-            }
-        }
-    }
 }

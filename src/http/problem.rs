@@ -144,6 +144,13 @@ impl Problem {
         Self::new(Kind::TenantClosed, detail)
     }
 
+    /// Says first what was done nevertheless.
+    #[must_use]
+    pub fn after(mut self, done: &str) -> Self {
+        self.detail.insert_str(0, done);
+        self
+    }
+
     /// 410: the text went lawfully.
     pub fn gone(detail: impl Into<String>) -> Self {
         Self::new(Kind::Gone, detail)
@@ -310,6 +317,7 @@ impl From<ReadError> for Problem {
             ReadError::Gone { .. } => {
                 Self::gone(format!("{error}; its entry, and every proof over it, stay"))
             }
+            ReadError::Restricted { .. } => Self::new(Kind::Restricted, error.to_string()),
             error => {
                 tracing::error!(%error, "a read failed");
                 Self::damaged(error.to_string())

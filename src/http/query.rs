@@ -128,6 +128,8 @@ pub(super) struct Listed {
     events: Vec<Shown>,
     /// What to give as `cursor` for the next page; none: this is the last.
     next_cursor: Option<String>,
+    /// Events that answer the question and are not shown: they are restricted, and no purpose was stated.
+    restricted: u64,
 }
 
 /// Lists events, a page at a time.
@@ -174,6 +176,8 @@ async fn answer(
     let asked = question.into_query()?;
     let page = blocking(move || -> Result<Page, Problem> {
         let Identified { engine, ledger, .. } = &caller;
+        let mut asked = asked;
+        asked.shows_restricted = caller.purpose.is_some();
         let page = query(engine, ledger, &ledger.published(), &asked)?;
         let read = AccessRecord {
             by: &caller.key_id,
@@ -193,6 +197,7 @@ async fn answer(
     Ok(Json(Listed {
         events: page.events.iter().map(shown).collect::<Result<_, _>>()?,
         next_cursor: page.next.map(|cursor| cursor.to_string()),
+        restricted: page.restricted,
     }))
 }
 
@@ -255,6 +260,7 @@ impl Question {
                 prompt_version: self.prompt_version,
             },
             regime: self.regime,
+            shows_restricted: false,
             order: match self.order {
                 None | Some(AskedOrder::Oldest) => Order::Oldest,
                 Some(AskedOrder::Newest) => Order::Newest,

@@ -78,6 +78,15 @@ impl LedgerNumber {
     }
 }
 
+/// The bytes of exactly so many lower-case hex digits.
+pub fn bytes_from_hex<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    (hex(&bytes) == digits).then_some(bytes)
+}
+
 /// Lower-case hex digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes

@@ -224,6 +224,29 @@ impl KeyPeriod {
     }
 }
 
+impl KeyPeriod {
+    /// Reads the text form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let period = if let Some(digits) = text.strip_prefix("record-") {
+            Self::Record(Tag::new(crate::ids::bytes_from_hex(digits)?))
+        } else {
+            let (year, rest) = text.split_once('-')?;
+            let year = year.parse().ok()?;
+            match rest.strip_prefix('W') {
+                Some(week) => Self::Week {
+                    year,
+                    week: week.parse().ok()?,
+                },
+                None => Self::Month {
+                    year,
+                    month: rest.parse().ok()?,
+                },
+            }
+        };
+        (period.to_string() == text).then_some(period)
+    }
+}
+
 /// `2026-W48`, `2026-11` or `record-` and 32 hex digits.
 impl fmt::Display for KeyPeriod {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -238,6 +261,26 @@ impl fmt::Display for KeyPeriod {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn periods_read_back() {
+        for period in [
+            KeyPeriod::Week {
+                year: 2026,
+                week: 5,
+            },
+            KeyPeriod::Month {
+                year: 2026,
+                month: 11,
+            },
+            KeyPeriod::Record(Tag::new([7; 16])),
+        ] {
+            assert_eq!(KeyPeriod::parse(&period.to_string()), Some(period));
+        }
+        for wrong in ["", "2026", "2026-1", "2026-W5", "record-07", "2026-11~"] {
+            assert_eq!(KeyPeriod::parse(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_month_without_the_day_ends_with_its_last() {

@@ -214,11 +214,7 @@ impl Certificate {
 impl Signed {
     /// The signature's 64 bytes, as the file beside the certificate has them.
     pub fn signature_bytes(&self) -> Option<[u8; SIGNATURE_BYTES]> {
-        let mut bytes = [0; SIGNATURE_BYTES];
-        for (byte, pair) in bytes.iter_mut().zip(self.signature.as_bytes().chunks(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-        }
-        (crate::ids::hex(&bytes) == self.signature).then_some(bytes)
+        crate::ids::bytes_from_hex(&self.signature)
     }
 }
 

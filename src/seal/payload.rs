@@ -17,7 +17,12 @@ pub const EVENT_NONCE_BYTES: usize = 16;
 pub const DATA_KEYS_MAX: usize = 64;
 /// Most bytes of a payload's plaintext: an event of the largest size that can be set, and what the server adds.
 const PLAINTEXT_BYTES_MAX: usize = 20 << 20;
+/// Sealed once: the event salt comes from the keys, as the key and the nonce do.
 const VERSION: u8 = 1;
+/// Sealed anew, under other keys: the event salt stands in the text, since the entry's commitment stays.
+const VERSION_ANEW: u8 = 2;
+/// Bytes of an event salt.
+const SALT_BYTES: usize = 32;
 const FIXED_HEADER_BYTES: usize = 2 + EVENT_NONCE_BYTES + 1;
 
 /// A data key with its number.
@@ -41,6 +46,11 @@ impl KeySet {
         (1..=DATA_KEYS_MAX)
             .contains(&keys.len())
             .then_some(Self(keys))
+    }
+
+    /// The keys but for some.
+    pub fn without(&self, gone: impl Fn(KeyId) -> bool) -> Vec<NumberedKey> {
+        self.0.iter().filter(|key| !gone(key.id)).cloned().collect()
     }
 
     /// The keys' numbers, ascending.
@@ -104,32 +114,54 @@ pub fn seal(
     nonce: [u8; EVENT_NONCE_BYTES],
     sections: &[(&str, &[u8])],
 ) -> Option<SealedEvent> {
-    let okm = derive(origin, keys, &nonce);
+    let header = Header::new(VERSION, Compression::None, nonce, keys);
+    let okm = derive(origin, keys, &header);
     let commitment = commitment_of(origin, &okm.event_salt, sections.iter().copied()).ok()?;
     let plaintext = encode_sections(sections)?;
     let (compression, compressed) = Compression::shrink(&plaintext);
-
-    let mut payload = vec![VERSION, compression as u8];
-    payload.extend_from_slice(&nonce);
-    payload.push(keys.0.len() as u8);
-    for id in keys.ids() {
-        payload.extend_from_slice(&id.get().to_be_bytes());
-    }
-    let place = additional_data(&payload, origin);
-    let ciphertext = Aes256Gcm::new((&*okm.key).into())
-        .encrypt(
-            &Nonce::from(okm.gcm_nonce),
-            AeadInput {
-                msg: &compressed,
-                aad: &place,
-            },
-        )
-        .expect("AES-GCM seals messages up to 64 GiB");
-    payload.extend_from_slice(&ciphertext);
+    let header = Header {
+        compression,
+        ..header
+    };
     Some(SealedEvent {
-        payload,
+        payload: encrypt(origin, &header, &okm, &compressed),
         commitment,
     })
+}
+
+/// Seals an opened event anew, under other keys, so that it still gives its entry's commitment.
+///
+/// The nonce must be fresh and random for every sealing.
+pub fn seal_anew(
+    origin: &Origin,
+    keys: &KeySet,
+    nonce: [u8; EVENT_NONCE_BYTES],
+    event: &OpenedEvent,
+) -> Option<Vec<u8>> {
+    let named = event.sections.iter();
+    let sections: Vec<(&str, &[u8])> = named
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        .collect();
+    let plaintext = encode_sections(&sections)?;
+    let (compression, compressed) = Compression::shrink(&plaintext);
+    let header = Header::new(VERSION_ANEW, compression, nonce, keys);
+    let okm = derive(origin, keys, &header);
+    let text = Zeroizing::new([event.event_salt.as_slice(), &compressed].concat());
+    Some(encrypt(origin, &header, &okm, &text))
+}
+
+fn encrypt(origin: &Origin, header: &Header, okm: &Derived, text: &[u8]) -> Vec<u8> {
+    let mut payload = header.encode();
+    let place = additional_data(&payload, origin);
+    let input = AeadInput {
+        msg: text,
+        aad: &place,
+    };
+    let ciphertext = Aes256Gcm::new((&*okm.key).into())
+        .encrypt(&Nonce::from(okm.gcm_nonce), input)
+        .expect("AES-GCM seals messages up to 64 GiB");
+    payload.extend_from_slice(&ciphertext);
+    payload
 }
 
 /// The numbers of the keys that a payload needs.
@@ -140,6 +172,11 @@ pub fn key_ids(payload: &[u8]) -> Result<Vec<KeyId>, OpenError> {
 /// The random bytes of a payload's sealing.
 pub fn event_nonce(payload: &[u8]) -> Result<[u8; EVENT_NONCE_BYTES], OpenError> {
     Ok(Header::read(payload)?.nonce)
+}
+
+/// Whether a payload was sealed anew, under other keys than the first.
+pub fn is_sealed_anew(payload: &[u8]) -> bool {
+    payload.first() == Some(&VERSION_ANEW)
 }
 
 /// Opens a payload and checks it against the commitment of its entry.
@@ -153,51 +190,87 @@ pub fn open(
     if !keys.ids().eq(header.key_ids.iter().copied()) {
         return Err(OpenError::OtherKeys);
     }
-    let okm = derive(origin, keys, &header.nonce);
-    let (before, ciphertext) = payload.split_at(header.bytes);
+    let okm = derive(origin, keys, &header);
+    let (before, ciphertext) = payload.split_at(header.bytes());
     let place = additional_data(before, origin);
-    let compressed = Aes256Gcm::new((&*okm.key).into())
-        .decrypt(
-            &Nonce::from(okm.gcm_nonce),
-            AeadInput {
-                msg: ciphertext,
-                aad: &place,
-            },
-        )
+    let input = AeadInput {
+        msg: ciphertext,
+        aad: &place,
+    };
+    let opened = Aes256Gcm::new((&*okm.key).into())
+        .decrypt(&Nonce::from(okm.gcm_nonce), input)
         .map(Zeroizing::new)
         .map_err(|_| OpenError::DoesNotOpen)?;
+    let (event_salt, compressed) = if header.version == VERSION_ANEW {
+        let (salt, text) = opened
+            .split_first_chunk::<SALT_BYTES>()
+            .ok_or(OpenError::Plaintext)?;
+        (Zeroizing::new(*salt), text)
+    } else {
+        (okm.event_salt, opened.as_slice())
+    };
     let plaintext = header
         .compression
-        .restore(&compressed, PLAINTEXT_BYTES_MAX)?;
+        .restore(compressed, PLAINTEXT_BYTES_MAX)?;
     let sections = decode_sections(&plaintext).ok_or(OpenError::Plaintext)?;
 
     // AES-GCM does not commit to its key; the commitment does.
     let named = sections
         .iter()
         .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-    match commitment_of(origin, &okm.event_salt, named) {
+    match commitment_of(origin, &event_salt, named) {
         Ok(found) if found == *commitment => Ok(OpenedEvent {
             sections,
-            event_salt: okm.event_salt,
+            event_salt,
         }),
         _ => Err(OpenError::Commitment),
     }
 }
 
 struct Header {
+    version: u8,
     compression: Compression,
     nonce: [u8; EVENT_NONCE_BYTES],
     key_ids: Vec<KeyId>,
-    bytes: usize,
 }
 
 impl Header {
+    fn new(
+        version: u8,
+        compression: Compression,
+        nonce: [u8; EVENT_NONCE_BYTES],
+        keys: &KeySet,
+    ) -> Self {
+        Self {
+            version,
+            compression,
+            nonce,
+            key_ids: keys.ids().collect(),
+        }
+    }
+
+    /// Its length, which is where the ciphertext begins.
+    fn bytes(&self) -> usize {
+        FIXED_HEADER_BYTES + 8 * self.key_ids.len()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![self.version, self.compression as u8];
+        bytes.extend_from_slice(&self.nonce);
+        bytes.push(self.key_ids.len() as u8);
+        for id in &self.key_ids {
+            bytes.extend_from_slice(&id.get().to_be_bytes());
+        }
+        bytes
+    }
+
     fn read(payload: &[u8]) -> Result<Self, OpenError> {
         let (fixed, rest) = payload
             .split_first_chunk::<FIXED_HEADER_BYTES>()
             .ok_or(OpenError::Truncated)?;
-        if fixed[0] != VERSION {
-            return Err(OpenError::Version(fixed[0]));
+        let version = fixed[0];
+        if ![VERSION, VERSION_ANEW].contains(&version) {
+            return Err(OpenError::Version(version));
         }
         let compression = Compression::from_byte(fixed[1])?;
         let mut nonce = [0; EVENT_NONCE_BYTES];
@@ -216,10 +289,10 @@ impl Header {
             return Err(OpenError::KeyList);
         }
         Ok(Self {
+            version,
             compression,
             nonce,
             key_ids,
-            bytes: FIXED_HEADER_BYTES + 8 * count,
         })
     }
 }
@@ -227,25 +300,28 @@ impl Header {
 struct Derived {
     key: Zeroizing<[u8; 32]>,
     gcm_nonce: [u8; 12],
-    event_salt: Zeroizing<[u8; 32]>,
+    /// Of a first sealing; zero of a later one.
+    event_salt: Zeroizing<[u8; SALT_BYTES]>,
 }
 
-fn derive(origin: &Origin, keys: &KeySet, nonce: &[u8; EVENT_NONCE_BYTES]) -> Derived {
+fn derive(origin: &Origin, keys: &KeySet, header: &Header) -> Derived {
     let mut ikm = Zeroizing::new(Vec::with_capacity(32 * keys.0.len()));
     for numbered in &keys.0 {
         ikm.extend_from_slice(numbered.key.expose());
     }
     let mut okm = Zeroizing::new([0; 76]);
-    Hkdf::<Sha256>::new(Some(nonce), &ikm)
-        .expand_multi_info(
-            &[b"trailkeep/event/v1\n", origin.as_str().as_bytes()],
-            okm.as_mut(),
-        )
+    let (label, length): (&[u8], usize) = if header.version == VERSION_ANEW {
+        (b"trailkeep/event/v2\n", 44)
+    } else {
+        (b"trailkeep/event/v1\n", 76)
+    };
+    Hkdf::<Sha256>::new(Some(&header.nonce), &ikm)
+        .expand_multi_info(&[label, origin.as_str().as_bytes()], &mut okm[..length])
         .expect("76 bytes are fewer than HKDF-SHA256's 8,160");
     let mut derived = Derived {
         key: Zeroizing::new([0; 32]),
         gcm_nonce: [0; 12],
-        event_salt: Zeroizing::new([0; 32]),
+        event_salt: Zeroizing::new([0; SALT_BYTES]),
     };
     derived.key.copy_from_slice(&okm[..32]);
     derived.gcm_nonce.copy_from_slice(&okm[32..44]);
@@ -358,6 +434,27 @@ mod tests {
             changed[index] ^= 0x41;
             refused(&changed, &keys(&[3]), &sealed.commitment);
             refused(&sealed.payload[..index], &keys(&[3]), &sealed.commitment);
+        }
+    }
+
+    #[test]
+    fn sealed_anew_it_gives_the_same_commitment_under_other_keys() {
+        let (old, new) = (keys(&[3, 9]), keys(&[12]));
+        let sealed = seal(&origin(), &old, [1; 16], &SECTIONS).unwrap();
+        let first = open(&origin(), &sealed.payload, &old, &sealed.commitment).unwrap();
+        let anew = seal_anew(&origin(), &new, [2; 16], &first).unwrap();
+        assert_eq!(anew[0], 2);
+        let second = open(&origin(), &anew, &new, &sealed.commitment).unwrap();
+        assert_eq!(second.sections, first.sections);
+        assert_eq!(*second.event_salt, *first.event_salt);
+        // And once more: the salt is the first one's for ever.
+        let again = seal_anew(&origin(), &old, [3; 16], &second).unwrap();
+        assert!(open(&origin(), &again, &old, &sealed.commitment).is_ok());
+        for index in 0..anew.len() {
+            let mut changed = anew.clone();
+            changed[index] ^= 0x41;
+            assert!(open(&origin(), &changed, &new, &sealed.commitment).is_err());
+            assert!(open(&origin(), &anew[..index], &new, &sealed.commitment).is_err());
         }
     }
 

@@ -88,7 +88,8 @@ pub struct ItemTrees<'a> {
     ledgers: &'a Ledgers,
     number: LedgerNumber,
     system_key: &'a DataKey,
-    trees: HashMap<Seq, Arc<ItemTree>>,
+    /// By statement, and whether the items are those that it restricts.
+    trees: HashMap<(Seq, bool), Arc<ItemTree>>,
 }
 
 impl<'a> ItemTrees<'a> {
@@ -105,7 +106,8 @@ impl<'a> ItemTrees<'a> {
     /// What a bundle says of an event whose text went.
     pub fn fate(&mut self, seq: Seq, gone: Gone) -> Result<Fate, ReadError> {
         let item = if gone.is_item {
-            let tree = self.tree(gone.by)?;
+            let is_restricted = gone.departure == Departure::Restricted;
+            let tree = self.tree(gone.by, is_restricted)?;
             Some(tree.opening(seq).ok_or(ReadError::PayloadMissing(seq))?)
         } else {
             None
@@ -114,20 +116,26 @@ impl<'a> ItemTrees<'a> {
         Ok(match gone.departure {
             Departure::Expired => Fate::Expired(covered),
             Departure::Erased => Fate::Erased(covered),
+            Departure::Restricted => Fate::Restricted(covered),
         })
     }
 
-    fn tree(&mut self, statement: Seq) -> Result<Arc<ItemTree>, ReadError> {
-        if let Some(tree) = self.trees.get(&statement) {
+    fn tree(&mut self, statement: Seq, is_restricted: bool) -> Result<Arc<ItemTree>, ReadError> {
+        if let Some(tree) = self.trees.get(&(statement, is_restricted)) {
             return Ok(Arc::clone(tree));
         }
         if self.trees.len() >= TREES_KEPT {
             self.trees.clear();
         }
         let nonce = statement_nonce(self.ledgers, self.number, statement)?;
-        let items = self.ledgers.covered_by(self.number, statement)?;
+        let items = if is_restricted {
+            self.ledgers.restricted_by(self.number, statement)?
+        } else {
+            self.ledgers.covered_by(self.number, statement)?
+        };
         let tree = Arc::new(ItemTree::new(self.system_key, &nonce, items));
-        self.trees.insert(statement, Arc::clone(&tree));
+        self.trees
+            .insert((statement, is_restricted), Arc::clone(&tree));
         Ok(tree)
     }
 }

@@ -10,7 +10,7 @@ pub use crate::store::Departure;
 use crate::store::{CoverCause, ExpiryRow, Ledgers, Mark, StoreError};
 use crate::time::UnixMillis;
 
-/// A text that went, and the statement that says so.
+/// A text that went or is shown to nobody, and the statement that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone {
     /// How it went.
@@ -107,6 +107,18 @@ impl Covers {
             by,
             is_item: true,
         })
+    }
+
+    /// Why an event's text is not shown: it went, or it is restricted. None where it is shown.
+    pub fn hidden(&self, entry: &Entry, mark: Mark) -> Option<Gone> {
+        let restricted = || {
+            Some(Gone {
+                departure: Departure::Restricted,
+                by: mark.restricted_by?,
+                is_item: true,
+            })
+        };
+        self.gone(entry, mark).or_else(restricted)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {

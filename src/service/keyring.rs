@@ -330,6 +330,15 @@ impl Keyring {
         Ok(persons.len() + keys.len())
     }
 
+    /// The same, while the writer writes nothing.
+    pub(super) fn make_durable_alone(&self, needs: &Needs) -> Result<(), KeyError> {
+        let _no_batch = self
+            .destroyed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.make_durable(std::iter::once(needs)).map(drop)
+    }
+
     /// A sealing of the current epoch: the one that there is, or a new one.
     fn current(
         &self,

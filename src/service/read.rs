@@ -7,7 +7,7 @@ use super::ledger::{Ledger, Published, ReadTileError};
 use crate::ids::{LookupKey, Seq};
 use crate::ledger::entry::{Entry, EntryBytes, EntryError, EntryKind};
 use crate::ledger::proof::Receipt;
-use crate::seal::payload::{OpenError, open};
+use crate::seal::payload::{OpenError, OpenedEvent, open};
 use crate::seal::secret::TagLabel;
 use crate::store::{EventRow, LedgerRecord, Ledgers, StoreError};
 
@@ -24,6 +24,16 @@ pub enum ReadError {
         seq: Seq,
         /// How it went.
         departure: Departure,
+        /// The statement.
+        by: Seq,
+    },
+    /// It is shown to nobody who does not say for what purpose.
+    #[error(
+        "entry {seq} is restricted (entry {by} says so): it is shown only for a purpose that the law allows; say which (--purpose, Trailkeep-Purpose), and it is recorded"
+    )]
+    Restricted {
+        /// Which.
+        seq: Seq,
         /// The statement.
         by: Seq,
     },
@@ -70,9 +80,22 @@ pub struct StoredEvent {
     pub entry_bytes: EntryBytes,
     /// Names and exact bytes of its sections, in ascending order of names.
     pub sections: Vec<(String, Vec<u8>)>,
+    /// The statement by which it is shown to nobody.
+    pub restricted_by: Option<Seq>,
 }
 
 impl StoredEvent {
+    /// Refuses a reader who does not say for what purpose a restricted event is read (GDPR Art. 18(2)).
+    pub fn check_shown(&self, purpose: Option<&str>) -> Result<(), ReadError> {
+        match self.restricted_by.filter(|_| purpose.is_none()) {
+            Some(by) => Err(ReadError::Restricted {
+                seq: self.entry.seq,
+                by,
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// The event's id, where it has one.
     pub fn id(&self) -> Option<String> {
         self.section("id")
@@ -128,7 +151,7 @@ pub fn find_seq(
         .ok_or(ReadError::NotFound)
 }
 
-/// Reads the event at `seq`, opens it and checks it.
+/// Reads the event at `seq`, opens it and checks it. Whoever shows it asks [`StoredEvent::check_shown`] first.
 pub fn open_event(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<StoredEvent, ReadError> {
     open_stored(
         &engine.ledgers,
@@ -159,17 +182,38 @@ pub(super) fn open_stored(
         return Err(ReadError::Gone { seq, departure, by });
     }
     let payload = payload.ok_or(ReadError::PayloadMissing(seq))?;
-    let origin = &record.origin;
-    let keys = keyring
-        .keys_of(origin, &payload)
-        .map_err(|error| ReadError::Key { seq, error })?;
-    let opened = open(origin, &payload, &keys, &entry.commitment)
-        .map_err(|error| ReadError::Payload { seq, error })?;
+    let opened = open_payload((ledgers, keyring), record, &entry, payload)?;
     Ok(StoredEvent {
         entry,
         entry_bytes,
         sections: opened.sections,
+        restricted_by: mark.restricted_by,
     })
+}
+
+/// Opens an event's payload. One that was sealed anew since it was read, for an erasure that its old key went with, is
+/// read again.
+pub(super) fn open_payload(
+    (ledgers, keyring): (&Ledgers, &Keyring),
+    record: &LedgerRecord,
+    entry: &Entry,
+    mut payload: Vec<u8>,
+) -> Result<OpenedEvent, ReadError> {
+    let (origin, seq) = (&record.origin, entry.seq);
+    let keys = loop {
+        match keyring.keys_of(origin, &payload) {
+            Err(error @ KeyError::Missing(_)) => {
+                let again = ledgers.event(record.number, seq)?;
+                match again.and_then(|row| row.payload) {
+                    Some(now) if now != payload => payload = now,
+                    _ => return Err(ReadError::Key { seq, error }),
+                }
+            }
+            keys => break keys.map_err(|error| ReadError::Key { seq, error })?,
+        }
+    };
+    open(origin, &payload, &keys, &entry.commitment)
+        .map_err(|error| ReadError::Payload { seq, error })
 }
 
 /// The receipt of the entry at `seq`, checked before anyone gets it.

@@ -61,6 +61,15 @@ pub(super) fn seal<R: Record>(
     })
 }
 
+/// Forgets a record, if it is there.
+pub(super) fn remove<R: Record>(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+    id: &str,
+) -> Result<(), KeyError> {
+    Ok(keyring.vault().delete_record(R::KIND, ledger.number, id)?)
+}
+
 /// All records of a kind, with their ids.
 pub(super) fn all<R: Record>(
     keyring: &Keyring,

@@ -22,6 +22,7 @@ pub use sqlite::vault::{
     SealedPlace, SealedRecordRow, SealedRow, SealedTable, Vault, VaultChanges, VaultLook,
     Watermark,
 };
+pub use sqlite::vault_destroy::RETIRED;
 
 use crate::ids::{ClassNumber, LedgerNumber, LookupKey, Origin, PersonReference, Seq, TenantName};
 use crate::ledger::entry::EntryBytes;
@@ -78,13 +79,15 @@ pub struct GapRow {
     pub last: Seq,
 }
 
-/// How the text of an event went.
+/// How the text of an event went, or that it may not be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Departure {
     /// At the end of its time.
     Expired,
     /// Because a person asked.
     Erased,
+    /// It is there, and shown to nobody.
+    Restricted,
 }
 
 impl Departure {
@@ -93,10 +96,11 @@ impl Departure {
         match self {
             Self::Expired => "expired",
             Self::Erased => "erased",
+            Self::Restricted => "restricted",
         }
     }
 
-    /// The state of a word.
+    /// How an id that is remembered went.
     fn of_word(word: &str) -> Option<Self> {
         [Self::Expired, Self::Erased]
             .into_iter()
@@ -168,22 +172,42 @@ pub enum Statement {
         /// The events, ascending.
         items: Vec<Seq>,
     },
+    /// What persons' requests lead to.
+    Erasure {
+        /// The events that go, ascending.
+        covers: Vec<Seq>,
+        /// The events that are shown to nobody from here on, ascending.
+        restricts: Vec<Seq>,
+    },
+    /// A restriction is over.
+    Lift {
+        /// The statement that restricted.
+        restriction: Seq,
+    },
 }
 
+/// The kind of a statement that restricts, and covers nothing.
+pub const RESTRICTS: &str = "restricts";
+
 impl Statement {
-    /// The kind's name; none of a class, which has a table of its own.
+    /// The kind's name; none of what has a table or column of its own.
     pub const fn kind(&self) -> Option<&'static str> {
         match self {
-            Self::Class { .. } => None,
+            Self::Class { .. } | Self::Lift { .. } => None,
             Self::Policy => Some("policy"),
             Self::Expiry { .. } => Some("expiry"),
             Self::Covers { cause, .. } => Some(cause.kind()),
+            Self::Erasure { covers, .. } if covers.is_empty() => Some(RESTRICTS),
+            Self::Erasure { .. } => Some(CoverCause::Request.kind()),
         }
     }
 
     /// Whether what it states is still to be done.
     pub const fn opens_a_job(&self) -> bool {
-        matches!(self, Self::Expiry { .. } | Self::Covers { .. })
+        matches!(
+            self,
+            Self::Expiry { .. } | Self::Covers { .. } | Self::Erasure { .. }
+        )
     }
 }
 

@@ -69,6 +69,50 @@ pub(super) fn print_request(request: &Value, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What an answer says of an erasure or restriction.
+pub(super) fn print_certificate(certificate: &Value) -> anyhow::Result<()> {
+    let (events, destroyed) = (&certificate["events"], &certificate["destroyed"]);
+    let mut rows = vec![
+        ("outcome", text(&certificate["outcome"])),
+        ("destroyed", format!("{} events", events["destroyed"])),
+        ("kept", format!("{} events", events["kept"])),
+    ];
+    if !destroyed.is_null() {
+        rows.push(("gone here at", text(&destroyed["live_at"])));
+        let copies = match text(&destroyed["copies_dead_at"]) {
+            pending if pending.is_empty() => {
+                "with the next rotation of the vault, within 24 hours (`trailkeep key rotate-vault`)".to_owned()
+            }
+            at => at,
+        };
+        rows.push(("copies dead", copies));
+    }
+    for (name, value) in rows {
+        print_line(&format!("{name:<14} {value}"))?;
+    }
+    let kept = certificate["kept"].as_array();
+    let Some(kept) = kept.filter(|kept| !kept.is_empty()) else {
+        return Ok(());
+    };
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+        "class", "policies", "events", "state", "until", "ground", "citation",
+    ]);
+    for row in kept {
+        let policies = row["policies"].as_array().into_iter().flatten().map(text);
+        table.add_row([
+            text(&row["class"]),
+            policies.collect::<Vec<_>>().join(", "),
+            text(&row["events"]),
+            text(&row["state"]),
+            text(&row["until"]),
+            text(&row["ground"]),
+            text(&row["citation"]),
+        ]);
+    }
+    Ok(print_line(&table.to_string())?)
+}
+
 /// All of them.
 pub(super) fn print_list(listed: &Value, json: bool) -> anyhow::Result<()> {
     if json {

@@ -49,6 +49,8 @@ kinds! {
     Unauthorized = UNAUTHORIZED, "unauthorized", "No valid token";
     /// The key's role has not the right.
     Forbidden = FORBIDDEN, "forbidden", "Not allowed";
+    /// The event is shown only for a purpose that is stated.
+    Restricted = FORBIDDEN, "restricted", "Restricted";
     /// It is not there, or not the caller's.
     NotFound = NOT_FOUND, "not-found", "Not found";
     /// The route does not take this method.

@@ -20,7 +20,9 @@ use crate::service::failpoint::FailPoint;
 use crate::service::keyring::{Destroyed, KeyError, Keyring};
 use crate::service::ledger::{Ledger, Published};
 use crate::store::directory::free_bytes;
-use crate::store::{ExpiryRow, Index, LedgerBatch, Ledgers, Statement, StoreError, Watermark};
+use crate::store::{
+    CoverCause, ExpiryRow, Index, LedgerBatch, Ledgers, Statement, StoreError, Watermark,
+};
 use crate::time::{Clock, UnixMillis};
 
 /// The vault's memory of the head is at most this late.
@@ -346,7 +348,16 @@ fn note_statement(ledger: &Ledger, seq: Seq, statement: Option<&Statement>) {
             recorded_before: *recorded_before,
         }),
         Some(Statement::Covers { cause, .. }) => ledger.covers.add_cause(seq, *cause),
-        Some(Statement::Class { .. } | Statement::Policy) | None => {}
+        Some(Statement::Erasure { covers, .. }) if !covers.is_empty() => {
+            ledger.covers.add_cause(seq, CoverCause::Request);
+        }
+        Some(
+            Statement::Class { .. }
+            | Statement::Policy
+            | Statement::Erasure { .. }
+            | Statement::Lift { .. },
+        )
+        | None => {}
     }
 }
 

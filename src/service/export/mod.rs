@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use person::{CopyForm, PersonScope, PersonsEvents};
+pub(super) use plan::still_there;
 pub use plan::{Plan, plan};
 
 use super::Engine;

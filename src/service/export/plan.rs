@@ -93,9 +93,14 @@ impl Plan {
     /// Takes out of a selection what went since it was made.
     pub fn drop_gone(&mut self, engine: &Engine, ledger: &Ledger) -> Result<(), ExportError> {
         if let Seqs::Selection(seqs) = &self.seqs {
-            self.seqs = Seqs::Selection(still_there(engine, ledger, seqs)?);
+            self.seqs = Seqs::Selection(still_there(engine, ledger, seqs, self.is_own())?);
         }
         Ok(())
+    }
+
+    /// Whether it is a person's own copy.
+    fn is_own(&self) -> bool {
+        self.request.person.is_some()
     }
 
     /// The entry that records the export.
@@ -133,7 +138,7 @@ pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<
         (None, Some(action)) => {
             let key = LookupKey::from(ledger.index_key.tag(TagLabel::Action, "", action));
             let found = all_seqs(engine, ledger, key, first, end)?;
-            Seqs::Selection(still_there(engine, ledger, &found)?)
+            Seqs::Selection(still_there(engine, ledger, &found, false)?)
         }
     };
     let export_seq = record(engine, ledger, &request, &seqs, reference)?;
@@ -218,11 +223,12 @@ fn ends(
     }
 }
 
-/// Those whose texts have not gone.
-pub(super) fn still_there(
+/// Those whose texts have not gone. What is restricted is in a person's own copy alone.
+pub(in crate::service) fn still_there(
     engine: &Engine,
     ledger: &Ledger,
     seqs: &[u64],
+    is_own: bool,
 ) -> Result<Vec<u64>, ExportError> {
     let number = ledger.record.number;
     let mut there = Vec::with_capacity(seqs.len());
@@ -232,8 +238,12 @@ pub(super) fn still_there(
         for (seq, bytes) in engine.ledgers.entry_rows(number, range)? {
             let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
             let mark = marks.get(&seq).copied().unwrap_or_default();
-            if near.binary_search(&seq.get()).is_ok() && ledger.covers.gone(&entry, mark).is_none()
-            {
+            let hidden = if is_own {
+                ledger.covers.gone(&entry, mark)
+            } else {
+                ledger.covers.hidden(&entry, mark)
+            };
+            if near.binary_search(&seq.get()).is_ok() && hidden.is_none() {
                 there.push(seq.get());
             }
         }

@@ -13,11 +13,11 @@ use crate::bundle::table;
 use crate::ids::Seq;
 use crate::ledger::commitment::{section_digest, section_salt};
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
-use crate::seal::payload::{OpenedEvent, open};
+use crate::seal::payload::OpenedEvent;
 use crate::service::Engine;
 use crate::service::fate::Gone;
 use crate::service::ledger::Ledger;
-use crate::service::read::ReadError;
+use crate::service::read::{ReadError, open_payload};
 use crate::store::Mark;
 
 /// Entries read in one transaction at most (docs/design.md, "No long readers").
@@ -160,12 +160,14 @@ impl<'a> Rows<'a> {
         let mut payloads: HashMap<Seq, Vec<u8>> = payloads.into_iter().collect();
         // Asked after the payloads were read: what is stated gone meanwhile is not disclosed.
         let marks = ledgers.marks(number, *first..last + 1)?;
+        let is_own = self.request.person.is_some();
         seqs.iter()
             .map(|seq| {
                 let seq = Seq::new(*seq);
                 let bytes = entries.remove(&seq).ok_or(ReadError::NotFound)?;
                 let mark = marks.get(&seq).copied().unwrap_or_default();
-                stored(self.ledger, seq, bytes, payloads.remove(&seq), mark)
+                let payload = payloads.remove(&seq);
+                stored(self.ledger, seq, bytes, payload, (mark, is_own))
             })
             .collect()
     }
@@ -219,7 +221,13 @@ pub(super) fn read_statement(
 fn read_one(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Stored, ExportError> {
     let found = engine.ledgers.event(ledger.record.number, seq)?;
     let row = found.ok_or(ReadError::NotFound)?;
-    stored(ledger, seq, row.entry.to_vec(), row.payload, row.mark)
+    stored(
+        ledger,
+        seq,
+        row.entry.to_vec(),
+        row.payload,
+        (row.mark, false),
+    )
 }
 
 fn stored(
@@ -227,11 +235,17 @@ fn stored(
     seq: Seq,
     bytes: Vec<u8>,
     payload: Option<Vec<u8>>,
-    mark: Mark,
+    (mark, is_own): (Mark, bool),
 ) -> Result<Stored, ExportError> {
     let bytes = EntryBytes::try_from(bytes).map_err(|_| ReadError::NotFound)?;
     let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
-    let text = match (ledger.covers.gone(&entry, mark), payload) {
+    let hidden = if is_own {
+        // A person's own copy shows what is shown to nobody else (GDPR Art. 15; COMPLIANCE T21).
+        ledger.covers.gone(&entry, mark)
+    } else {
+        ledger.covers.hidden(&entry, mark)
+    };
+    let text = match (hidden, payload) {
         (Some(gone), _) => Text::Gone(gone),
         (None, Some(payload)) => Text::Payload(payload),
         (None, None) => return Err(ReadError::PayloadMissing(seq).into()),
@@ -247,7 +261,6 @@ fn render(
 ) -> Result<Row, ExportError> {
     let seq = stored.seq;
     let entry = Entry::decode(&stored.bytes).map_err(|error| ReadError::Entry { seq, error })?;
-    let origin = &ledger.record.origin;
     let payload = match &stored.text {
         Text::Payload(payload) => payload,
         Text::Gone(gone) => {
@@ -258,12 +271,8 @@ fn render(
             });
         }
     };
-    let keys = engine
-        .keyring
-        .keys_of(origin, payload)
-        .map_err(|error| ReadError::Key { seq, error })?;
-    let opened = open(origin, payload, &keys, &entry.commitment)
-        .map_err(|error| ReadError::Payload { seq, error })?;
+    let files = (&*engine.ledgers, &*engine.keyring);
+    let opened = open_payload(files, &ledger.record, &entry, payload.clone())?;
     // The ledger's own entries are never redacted.
     let asked = asked.filter(|_| entry.kind == EntryKind::Event);
     let mut redact = Vec::new();

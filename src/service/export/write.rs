@@ -237,6 +237,7 @@ fn write_events(
                     match gone.departure {
                         Departure::Expired => counts.expired += 1,
                         Departure::Erased => counts.erased += 1,
+                        Departure::Restricted => counts.restricted += 1,
                     }
                     covering.insert(gone.by);
                     let seq = row.entry.seq;

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::sync::{PoisonError, RwLockReadGuard};
 
-use super::{KeyError, Keyring, lock};
+use super::{KeyError, Keyring, data_key_place, lock};
 use crate::ids::{KeyId, LedgerNumber, LookupKey, Origin, PersonReference, Tag};
+use crate::store::{DataKeyRow, RETIRED, StoreError};
 
 /// What was destroyed since the process began, for events that were sealed before and come to the writer after.
 #[derive(Debug, Default)]
@@ -29,6 +30,48 @@ impl Keyring {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Retires data keys: from here on nothing is sealed under them, and another key takes the place of each. They open
+    /// what is sealed under them until they are destroyed.
+    pub fn retire_keys(&self, origin: &Origin, rows: &[DataKeyRow]) -> Result<(), KeyError> {
+        // The writer writes nothing meanwhile; what was sealed before comes back to be sealed under another key.
+        let mut destroyed = self
+            .destroyed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let mut retired = Vec::with_capacity(rows.len());
+            for row in rows.iter().filter(|row| !row.period.ends_with(RETIRED)) {
+                let key = self.open_row(origin, row)?;
+                let mut row = row.clone();
+                row.period.push_str(RETIRED);
+                let place = data_key_place(origin.as_str(), row.key_id, row.class, &row.period);
+                (row.epoch, row.sealed) = self.seal(key.expose(), &place)?;
+                retired.push(row);
+            }
+            match self.vault.retire_data_keys(&retired) {
+                Err(StoreError::RetiredEpoch) => {}
+                retired => break retired?,
+            }
+        }
+        destroyed.keys.extend(rows.iter().map(|row| row.key_id));
+        self.forget_slots(&destroyed);
+        Ok(())
+    }
+
+    /// No new event finds these keys by what they are for.
+    fn forget_slots(&self, destroyed: &Destroyed) {
+        let mut known = lock(&self.keys);
+        let gone: Vec<_> = known
+            .ready
+            .iter()
+            .filter(|(_, key)| destroyed.keys.contains(&key.id))
+            .map(|(slot, _)| *slot)
+            .collect();
+        for slot in gone {
+            known.ready.pop(&slot);
+        }
+    }
+
     /// Destroys data keys, here and in the vault.
     pub fn destroy_keys(&self, keys: &[KeyId]) -> Result<(), KeyError> {
         let mut destroyed = self
@@ -41,16 +84,8 @@ impl Keyring {
         for key in keys {
             by_id.pop(key);
         }
-        let mut known = lock(&self.keys);
-        let gone: Vec<_> = known
-            .ready
-            .iter()
-            .filter(|(_, key)| destroyed.keys.contains(&key.id))
-            .map(|(slot, _)| *slot)
-            .collect();
-        for slot in gone {
-            known.ready.pop(&slot);
-        }
+        drop(by_id);
+        self.forget_slots(&destroyed);
         Ok(())
     }
 

@@ -6,15 +6,18 @@ use super::PrivacyError;
 use super::filed::{self, About, Filed};
 use crate::ids::Seq;
 use crate::privacy::certificate::{
-    Answered, Bundle, FORMAT, NOTE_OF_A_COPY, NOTE_OF_A_DESTRUCTION, Signed, SubjectProof,
+    Answered, Bundle, Copy, FORMAT, NOTE_OF_A_COPY, NOTE_OF_A_DESTRUCTION, Signed, SubjectProof,
 };
 use crate::privacy::{
     Certificate, Destroyed, Events, Kept, Kind, Outcome, Proven, commit_to_subject,
 };
 use crate::service::Engine;
 use crate::service::export::{ExportError, statement_line};
+use crate::service::keyring::KeyError;
 use crate::service::ledger::{Ledger, LedgerKeys};
 use crate::service::read::receipt;
+use crate::service::rotation::{self, RotationError};
+use crate::service::vault_copy;
 
 /// What came of a request.
 pub(super) struct Answer {
@@ -90,9 +93,59 @@ fn prove(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Proven, PrivacyEr
     })
 }
 
-/// The certificate of a request that was answered.
+/// What a statement destroyed, as it is now: the copies die with the next rotation.
+pub(super) fn what_was_destroyed(
+    engine: &Engine,
+    statement: Seq,
+) -> Result<Destroyed, PrivacyError> {
+    Ok(Destroyed {
+        statement: statement.get(),
+        live_at: engine.clock.wall().to_string(),
+        copies: copies(engine, None)?,
+        copies_dead_at: None,
+    })
+}
+
+/// The copies of the keys that are registered, and when they died.
+fn copies(engine: &Engine, dead_at: Option<&str>) -> Result<Vec<Copy>, PrivacyError> {
+    let targets = vault_copy::list(engine).map_err(RotationError::from);
+    let targets = targets.map_err(|error| PrivacyError::Rotation(Box::new(error)))?;
+    let copy = |target: &vault_copy::TargetStatus| Copy {
+        name: format!("{} {}", target.kind, target.id),
+        dead_at: dead_at.map(str::to_owned),
+    };
+    Ok(targets.iter().map(copy).collect())
+}
+
+/// The certificate of a request that was answered. Where the vault was rotated since, it is signed anew, with the time
+/// at which the copies died.
 pub fn certificate_of(engine: &Engine, ledger: &Ledger, id: &str) -> Result<Signed, PrivacyError> {
-    let filed = filed::find(engine, ledger, id)?;
-    let about = filed.about(&ledger.record.origin)?;
-    about.certificate.ok_or(PrivacyError::NoCertificate)
+    let _one = engine.privacy.change();
+    let origin = &ledger.record.origin;
+    let mut filed = filed::find(engine, ledger, id)?;
+    let mut about = filed.about(origin)?;
+    let signed = about.certificate.clone();
+    let signed = signed.ok_or(PrivacyError::NoCertificate)?;
+    let Some(epoch) = filed.epoch else {
+        return Ok(signed);
+    };
+    let dead_at = rotation::ended_after(engine, epoch)?;
+    let mut certificate: Certificate =
+        serde_json::from_str(&signed.text).map_err(|_| KeyError::DoesNotOpen("a certificate"))?;
+    let (Some(dead_at), Some(destroyed)) = (dead_at, certificate.destroyed.as_mut()) else {
+        return Ok(signed);
+    };
+    if destroyed.copies_dead_at.is_some() {
+        return Ok(signed);
+    }
+    let dead_at = dead_at.to_string();
+    destroyed.copies = copies(engine, Some(&dead_at))?;
+    destroyed.copies_dead_at = Some(dead_at);
+    certificate.issued_at = engine.clock.wall().to_string();
+    let keys = LedgerKeys::load(&engine.keyring, &ledger.record)?;
+    let signed = certificate.sign(&keys.signing);
+    about.certificate = Some(signed.clone());
+    filed.set_about(origin, &about)?;
+    filed::keep(engine, ledger, &filed)?;
+    Ok(signed)
 }

@@ -130,7 +130,7 @@ pub fn dry_run(
 }
 
 /// Events with their classes: a copy or a restriction meets all of them alike, and opens none.
-fn classes_alone(
+pub(super) fn classes_alone(
     engine: &Engine,
     ledger: &Ledger,
     seqs: &[u64],

@@ -43,6 +43,13 @@ pub struct Reason {
     pub citation: String,
 }
 
+impl Reason {
+    /// When the event is to be looked at again; none: with every run, since a hold may be lifted any time.
+    pub(super) fn due(&self) -> Option<UnixMillis> {
+        self.until.filter(|_| self.state != Standing::Hold)
+    }
+}
+
 /// What stands against an erasure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {

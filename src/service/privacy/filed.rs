@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::PrivacyError;
 use crate::ids::{Origin, Seq, SubjectSalt};
 use crate::ledger::event::Person;
-use crate::privacy::Request;
 use crate::privacy::certificate::{Bundle, Signed};
+use crate::privacy::{Kept, Outcome, Request};
 use crate::seal::secret::RecordKey;
 use crate::service::Engine;
 use crate::service::keyring::KeyError;
@@ -27,8 +27,35 @@ pub(super) struct Filed {
     pub(super) held: Option<Held>,
     /// The copy that was fetched last.
     pub(super) fetched: Option<Fetched>,
-    /// Whom it is about; gone after it was closed.
+    /// Of an erasure or restriction: what was decided, before it is stated.
+    #[serde(default)]
+    pub(super) decided: Option<Decided>,
+    /// Of an erasure or restriction: its first answer.
+    #[serde(default)]
+    pub(super) answered: Option<FirstAnswer>,
+    /// The epoch of the vault when the last answer was given: a later one says that the copies are dead.
+    #[serde(default)]
+    pub(super) epoch: Option<u32>,
+    /// Whom it is about; gone after it was answered.
     about: Option<OwnSealed>,
+}
+
+/// What becomes of a person's events.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Decided {
+    pub(super) destroyed: u64,
+    pub(super) kept: Vec<Kept>,
+}
+
+/// The answer that the person was given first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FirstAnswer {
+    pub(super) at_ms: u64,
+    pub(super) outcome: Outcome,
+    /// What it was stated by.
+    pub(super) statement: Option<u64>,
 }
 
 /// Events that were found of a person.
@@ -112,6 +139,9 @@ impl Filed {
             seq: seq.get(),
             held: None,
             fetched: None,
+            decided: None,
+            answered: None,
+            epoch: None,
             about: None,
         };
         filed.set_about(origin, about)?;

@@ -6,22 +6,28 @@
 
 mod answer;
 mod certify;
+mod conclude;
 mod copy;
 mod dry_run;
 pub mod erase;
+mod execute;
 mod filed;
 mod register;
 mod view;
+mod waiting;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use answer::answer;
 pub use certify::certificate_of;
+pub(super) use conclude::answer_all;
 pub use copy::{CopyState, copy};
 pub use dry_run::{DryRun, DryRunCounts, DryRunRow, dry_run};
+pub use execute::{carry_out_now, lift};
+pub(super) use execute::{carry_out_open, leaving};
 pub use filed::Held;
-pub use register::{NewRequest, end, extend, forget_closed, identify, list, receive, show};
+pub use register::{NewRequest, end, extend, forget_answered, identify, list, one, receive, show};
 pub use view::{ShownRequest, ShownSubject};
 
 use super::append::AppendError;
@@ -30,6 +36,8 @@ use super::exports::StartError;
 use super::keyring::KeyError;
 use super::read::ReadError;
 use super::retention::RetentionError;
+use super::rotation::RotationError;
+use super::staging::StagingError;
 use crate::ids::LedgerNumber;
 use crate::privacy::{ExtendError, StageError};
 use crate::seal::secret::RandomError;
@@ -87,6 +95,23 @@ pub enum PrivacyError {
     /// It has no certificate.
     #[error("the request has no certificate: it was not answered")]
     NoCertificate,
+    /// There is nothing to lift.
+    #[error("the request restricts nothing: only a restriction that a person asked for is lifted")]
+    NotRestricted,
+    /// It has no decision.
+    #[error("nothing was decided on the request yet")]
+    NotDecided,
+    /// Somebody keeps an old page.
+    #[error(
+        "what was asked for is destroyed; another program reads the files, so that old pages may still be in their logs: end it; it is tried again by itself, and answered then"
+    )]
+    ScrubPending,
+    /// The vault could not be rotated.
+    #[error("what was asked for is destroyed; the vault could not be rotated yet: {0}")]
+    Rotation(Box<RotationError>),
+    /// What waits to become events could not be put together.
+    #[error("telemetry that waits could not be put together, and may be the person's: {0}")]
+    Telemetry(Box<StagingError>),
     /// It could not be recorded, so it was not done.
     #[error("it could not be recorded, so it was not done: {0}")]
     Record(Box<AppendError>),

@@ -233,6 +233,14 @@ pub fn list(engine: &Engine, ledger: &Ledger) -> Result<Vec<ShownRequest>, Priva
     Ok(shown.collect())
 }
 
+/// One request, without whom it is about.
+pub fn one(engine: &Engine, ledger: &Ledger, id: &str) -> Result<ShownRequest, PrivacyError> {
+    let filed = filed::find(engine, ledger, id)?;
+    let about = filed.about(&ledger.record.origin).ok();
+    let now = engine.clock.wall();
+    Ok(ShownRequest::of(&filed, about.as_ref(), now))
+}
+
 /// One request with whom it is about, which is recorded as a read.
 pub fn show(
     engine: &Engine,
@@ -266,15 +274,22 @@ pub fn show(
     Ok(shown)
 }
 
-/// Forgets whom the requests were about that closed 29 days ago or earlier, so that the daily run keeps the promise
-/// of 30 days. Gives how many; the vault's log is to be emptied then.
-pub fn forget_closed(engine: &Engine, ledger: &Ledger, now: UnixMillis) -> Result<usize, KeyError> {
+/// Forgets whom the requests were about that were answered or ended 29 days ago or earlier, so that the daily run
+/// keeps the promise of 30 days. Gives how many; the vault's log is to be emptied then.
+pub fn forget_answered(
+    engine: &Engine,
+    ledger: &Ledger,
+    now: UnixMillis,
+) -> Result<usize, KeyError> {
     let after = CalendarPeriod::parse(FORGET_AFTER).expect("it is a period");
     let mut forgotten = 0;
     let _one = engine.privacy.change();
     for mut filed in filed::all(engine, ledger)? {
+        // What is kept for years after the answer does not keep who asked.
+        let answered = filed.answered.as_ref();
+        let answered = answered.map(|first| UnixMillis::new(first.at_ms));
         let closed = filed.request.closed().map(Closed::at);
-        let due = closed.and_then(|closed| after.after(closed));
+        let due = answered.or(closed).and_then(|over| after.after(over));
         if filed.knows_whom() && due.is_some_and(|due| due <= now) {
             filed.forget();
             filed::keep(engine, ledger, &filed)?;

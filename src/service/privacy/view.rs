@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::filed::{About, Filed, Held};
-use crate::privacy::{Day, Decision, Kind, Outcome, Regime, State};
+use crate::privacy::{Closed, Day, Decision, Kind, Outcome, Regime, State};
 use crate::time::UnixMillis;
 
 /// Who a request is about.
@@ -81,17 +81,26 @@ pub struct ShownRequest {
 }
 
 impl ShownRequest {
+    /// Whether it is known who asks to have something destroyed or restricted, and it is not done.
+    pub fn can_be_carried_out(&self) -> bool {
+        self.state == State::Open && matches!(self.kind, Kind::Erasure | Kind::Restriction)
+    }
+
     pub(super) fn of(filed: &Filed, about: Option<&About>, now: UnixMillis) -> Self {
         let request = &filed.request;
         let deadline = request.deadline();
         let closed = request.closed();
+        let answered = filed.answered.as_ref().map(|first| first.outcome);
         Self {
             id: request.id.clone(),
             receipt: request.receipt.clone(),
             kind: request.kind,
             regime: request.regime,
             state: request.state(),
-            decision: closed.map(|closed| decision_word(closed.decision())),
+            decision: closed
+                .map(Closed::decision)
+                .or(answered.map(Decision::Answered))
+                .map(decision_word),
             received_on: request.received_on,
             acknowledge_by: request.regime.acknowledge_by(request.received_on),
             identified_on: request.identified_on(),

@@ -43,6 +43,8 @@ pub struct Query {
     pub limit: usize,
     /// Where the page before ended.
     pub cursor: Option<Cursor>,
+    /// Whether events that are restricted are shown, too: to who says for what purpose.
+    pub shows_restricted: bool,
 }
 
 /// Values that events are looked up by.
@@ -141,6 +143,8 @@ pub struct Page {
     pub events: Vec<StoredEvent>,
     /// The next page, if there may be one.
     pub next: Option<Cursor>,
+    /// Events that answer the query and are not shown, since they are restricted.
+    pub restricted: u64,
 }
 
 /// Answers a query. Its cost follows the page, not the ledger.
@@ -158,6 +162,7 @@ pub fn query(
     let mut page = Page {
         events: Vec::new(),
         next: None,
+        restricted: 0,
     };
     let classes = query
         .regime
@@ -196,6 +201,11 @@ pub fn query(
             Err(ReadError::Gone { .. }) => continue,
             event => event?,
         };
+        // What is restricted answers to nobody who does not say for what.
+        if event.restricted_by.is_some() && !query.shows_restricted {
+            page.restricted += 1;
+            continue;
+        }
         let sizes = event.sections.iter().map(|(_, text)| text.len());
         bytes += sizes.sum::<usize>();
         page.events.push(event);

@@ -1,30 +1,32 @@
 //! Destroying what a statement says has gone. Every step may be done twice: a job that a crash cut off is carried
 //! out again from its beginning, and closed only when nothing is left.
 //!
-//! The order: index rows while the texts still say which; texts, in steps that hold the writer for milliseconds;
+//! The order of an expiry: index rows while the texts still say which; texts, in steps that hold the writer for milliseconds;
 //! data keys of which nothing is left, and persons whom nobody needs any more; then the logs of all files are
 //! emptied, so that what was deleted stands nowhere; then the job is closed. Free pages go back to the file system
-//! behind it.
+//! behind it. An erasure destroys the keys before the texts, at once, and answers the requests before it is closed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::RetentionError;
 use super::due::{DueClass, present};
+use super::erase_keys::destroy_keys_of;
 use super::keys::{
     Touched, all_persons, destroy_keys, forget_persons, periods_between, periods_of_records,
     stated_at,
 };
-use super::texts::{destroy_all, destroy_class};
+use super::texts::{destroy_all, destroy_class, destroy_index_rows, destroy_texts};
 use crate::ids::Seq;
 use crate::ledger::entry::Entry;
 use crate::policy::KeyPeriod;
 use crate::service::Engine;
 use crate::service::classes::Class;
 use crate::service::failpoint::FailPoint;
+use crate::service::fate::Departure;
 use crate::service::ledger::Ledger;
-use crate::service::rotation;
-use crate::store::StoreError;
+use crate::service::{privacy, rotation};
+use crate::store::{CoverCause, StoreError};
 use crate::time::UnixMillis;
 
 /// Entries of one read.
@@ -55,6 +57,8 @@ enum Scope {
     },
     /// These.
     Items(Vec<Seq>),
+    /// These, of persons who asked, with all their keys.
+    Erasure(Vec<Seq>),
 }
 
 /// What a job did.
@@ -91,6 +95,14 @@ impl Job {
         }
     }
 
+    /// What requests of persons lead to.
+    pub(in crate::service) fn of_requests(statement: Seq, items: Vec<Seq>) -> Self {
+        Self {
+            statement,
+            scope: Scope::Erasure(items),
+        }
+    }
+
     pub(super) fn of_items(items: Vec<Seq>) -> Self {
         Self {
             statement: Seq::new(0),
@@ -119,8 +131,13 @@ pub(in crate::service) fn resume(
                 released: Vec::new(),
             }
         } else {
-            touched.periods = periods_of_records(engine, ledger)?;
-            Scope::Items(engine.ledgers.covered_by(number, open.statement)?)
+            let items = engine.ledgers.covered_by(number, open.statement)?;
+            if open.kind == CoverCause::Trigger.kind() {
+                touched.periods = periods_of_records(engine, ledger)?;
+                Scope::Items(items)
+            } else {
+                Scope::Erasure(items)
+            }
         };
         // Whom the texts were about that are gone already, nobody knows: everybody is looked at.
         touched.persons = all_persons(engine, ledger)?;
@@ -134,7 +151,7 @@ pub(in crate::service) fn resume(
 }
 
 /// Destroys what a job says that was stated just now, and closes it.
-pub(super) fn carry_out(
+pub(in crate::service) fn carry_out(
     engine: &Engine,
     ledger: &Ledger,
     job: &Job,
@@ -151,6 +168,7 @@ fn destroy(
 ) -> Result<JobDone, RetentionError> {
     match &job.scope {
         Scope::Items(items) => destroy_all(engine, ledger, items, &mut touched)?,
+        Scope::Erasure(items) => erase(engine, ledger, job.statement, items, &mut touched)?,
         Scope::Class {
             class,
             from,
@@ -178,23 +196,45 @@ fn destroy(
         persons,
         mut done,
     } = touched;
-    for (class, period) in &periods {
-        destroy_keys(engine, ledger, *class, *period)?;
+    let is_erasure = matches!(job.scope, Scope::Erasure(_));
+    if !is_erasure {
+        for (class, period) in &periods {
+            destroy_keys(engine, ledger, *class, *period)?;
+        }
     }
     forget_persons(engine, ledger, &persons, &mut done)?;
     // The job is still open: a crash before this comes back to it.
     rotation::set_due(engine)?;
-    FailPoint::KeysDestroyed.reach();
+    if !is_erasure {
+        FailPoint::KeysDestroyed.reach();
+    }
     if !done.step(|| scrub(engine))? {
         done.scrub_pending = true;
         return Ok(done);
     }
     FailPoint::LogsEmptied.reach();
+    if is_erasure {
+        privacy::answer_all(engine, ledger, job.statement)?;
+    }
     engine
         .ledgers
         .close_job(ledger.record.number, job.statement)?;
     give_back_pages(engine, &mut done)?;
     Ok(done)
+}
+
+/// Index rows, then the keys, then the texts.
+fn erase(
+    engine: &Engine,
+    ledger: &Ledger,
+    statement: Seq,
+    items: &[Seq],
+    touched: &mut Touched,
+) -> Result<(), RetentionError> {
+    let going = destroy_index_rows(engine, ledger, items, Departure::Erased, touched)?;
+    let leaving = privacy::leaving(engine, ledger, statement)?;
+    destroy_keys_of(engine, ledger, (&going, &leaving), touched)?;
+    destroy_texts(engine, ledger, &going, touched)
 }
 
 /// Empties the logs of all files, so that what was deleted stands in none; `false` where somebody outside of this

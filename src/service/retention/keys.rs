@@ -20,7 +20,7 @@ use crate::time::UnixMillis;
 /// Entries of one read.
 const ENTRIES_PER_READ: u64 = 1_000;
 /// Data keys that one commit destroys.
-const KEYS_PER_STEP: usize = 500;
+pub(super) const KEYS_PER_STEP: usize = 500;
 /// Persons read at once.
 const PERSONS_PER_READ: u32 = 1_000;
 /// Persons that one step forgets: the writer waits meanwhile.

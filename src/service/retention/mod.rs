@@ -6,6 +6,7 @@
 mod carry_out;
 pub mod daily;
 mod due;
+mod erase_keys;
 mod explain;
 mod keys;
 mod preview;
@@ -24,7 +25,7 @@ use super::cover::ItemTree;
 use super::hold::{self, Hold, HoldError, Holds, NewHold};
 use super::keyring::KeyError;
 use super::ledger::Ledger;
-use super::privacy;
+use super::privacy::{self, PrivacyError};
 use super::read::ReadError;
 use super::{restore, rotation};
 use crate::ids::{ClassNumber, Seq};
@@ -33,8 +34,8 @@ use crate::seal::secret::{RandomError, random_bytes};
 use crate::store::{CoverCause, Statement, StoreError};
 use crate::time::UnixMillis;
 
-pub(super) use carry_out::resume;
 pub use carry_out::{Job, JobDone};
+pub(super) use carry_out::{carry_out, resume};
 pub use due::{Due, DueClass};
 pub use explain::explain_event;
 pub use preview::{Preview, preview};
@@ -55,6 +56,14 @@ pub enum RetentionError {
         "nothing is destroyed since {0}: {1}. Review the holds, then `trailkeep retention resume --reviewed-holds`"
     )]
     Paused(UnixMillis, String),
+    /// A key that was to go is needed by a text that stays: nothing was destroyed.
+    #[error(
+        "entry {0} still needs a key that an erasure was to destroy: the key stays; run `trailkeep verify`"
+    )]
+    KeyNeeded(Seq),
+    /// A person's request could not be carried out.
+    #[error(transparent)]
+    Request(Box<PrivacyError>),
     /// An event could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -67,6 +76,15 @@ pub enum RetentionError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<PrivacyError> for RetentionError {
+    fn from(error: PrivacyError) -> Self {
+        match error {
+            PrivacyError::Retention(error) => error,
+            error => Self::Request(Box::new(error)),
+        }
+    }
 }
 
 impl From<AppendError> for RetentionError {
@@ -121,15 +139,19 @@ pub fn run(engine: &Engine, ledger: &Ledger, by: &str) -> Result<RunReport, Rete
     report.held = due.held();
     for job in jobs {
         report.statements.push(job.statement.get());
-        let done = carry_out::carry_out(engine, ledger, &job)?;
+        let done = carry_out(engine, ledger, &job)?;
         report.add(done);
+    }
+    for done in privacy::carry_out_open(engine, ledger, by)? {
+        report.statements.push(done.statement.get());
+        report.add(done.done);
     }
     if keys::destroy_idle_keys(engine, ledger, &due)? {
         rotation::set_due(engine)?;
         report.scrub_pending |= !carry_out::scrub(engine)?;
     }
     hold::forget_lifted(engine, ledger)?;
-    if privacy::forget_closed(engine, ledger, engine.clock.wall())? > 0 {
+    if privacy::forget_answered(engine, ledger, engine.clock.wall())? > 0 {
         report.scrub_pending |= !carry_out::scrub(engine)?;
     }
     engine.ledgers.forget_ids(engine.clock.wall(), u32::MAX)?;

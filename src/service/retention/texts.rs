@@ -14,6 +14,7 @@ use crate::service::append::{lookup_keys, person_tag};
 use crate::service::classes::Class;
 use crate::service::failpoint::FailPoint;
 use crate::service::fate::{Covers, Departure};
+use crate::service::keyring::KeyError;
 use crate::service::ledger::Ledger;
 use crate::service::read::{ReadError, StoredEvent, open_stored};
 use crate::time::UnixMillis;
@@ -81,64 +82,85 @@ pub(super) fn destroy_all(
     seqs: &[Seq],
     touched: &mut Touched,
 ) -> Result<(), RetentionError> {
-    seqs.chunks(TEXTS_PER_CHUNK)
-        .try_for_each(|seqs| destroy_texts(engine, ledger, seqs, touched))
+    for seqs in seqs.chunks(TEXTS_PER_CHUNK) {
+        let going = destroy_index_rows(engine, ledger, seqs, Departure::Expired, touched)?;
+        destroy_texts(engine, ledger, &going, touched)?;
+    }
+    Ok(())
 }
 
-/// Destroys the index rows and texts of some events; those whose texts are gone already are left out.
-fn destroy_texts(
+/// Destroys the index rows of events, and remembers their ids. Gives those whose texts are still there.
+pub(super) fn destroy_index_rows(
     engine: &Engine,
     ledger: &Ledger,
     seqs: &[Seq],
+    departure: Departure,
     touched: &mut Touched,
-) -> Result<(), RetentionError> {
+) -> Result<Vec<Seq>, RetentionError> {
     let number = ledger.record.number;
-    let mut rows: Vec<(Seq, Vec<LookupKey>)> = Vec::with_capacity(seqs.len());
-    let mut unreadable = HashSet::new();
-    for seq in seqs {
-        // What is stated gone is opened once more here, to know what is to go with it.
-        let nothing_gone = Covers::default();
-        match open_stored(
-            &engine.ledgers,
-            &engine.keyring,
-            &ledger.record,
-            &nothing_gone,
-            *seq,
-        ) {
-            Ok(stored) => match lookups_of(engine, ledger, &stored, touched)? {
-                Some(keys) => rows.push((*seq, keys)),
-                None => drop(unreadable.insert(*seq)),
-            },
-            Err(ReadError::Store(error)) => return Err(error.into()),
-            // It went before a crash; its index rows went first.
-            Err(ReadError::PayloadMissing(_)) => {}
-            Err(error) => {
-                tracing::warn!(%error, "a text that goes does not open; its index rows are searched for");
-                unreadable.insert(*seq);
+    let mut going = Vec::with_capacity(seqs.len());
+    for seqs in seqs.chunks(TEXTS_PER_CHUNK) {
+        let mut rows: Vec<(Seq, Vec<LookupKey>)> = Vec::with_capacity(seqs.len());
+        let mut unreadable = HashSet::new();
+        for seq in seqs {
+            // What is stated gone is opened once more here, to know what is to go with it.
+            let nothing_gone = Covers::default();
+            match open_stored(
+                &engine.ledgers,
+                &engine.keyring,
+                &ledger.record,
+                &nothing_gone,
+                *seq,
+            ) {
+                Ok(stored) => match lookups_of(engine, ledger, &stored, touched)? {
+                    Some(keys) => rows.push((*seq, keys)),
+                    None => drop(unreadable.insert(*seq)),
+                },
+                Err(ReadError::Store(error)) => return Err(error.into()),
+                // It went before a crash; its index rows went first.
+                Err(ReadError::PayloadMissing(_)) => {}
+                // An erasure destroyed its key before a crash; its index rows went before that.
+                Err(ReadError::Key {
+                    error: KeyError::Missing(_),
+                    ..
+                }) if departure == Departure::Erased => going.push(*seq),
+                Err(error) => {
+                    tracing::warn!(%error, "a text that goes does not open; its index rows are searched for");
+                    unreadable.insert(*seq);
+                }
             }
         }
-    }
-    let ids: Vec<Tag> = rows
-        .iter()
-        .filter_map(|(_, keys)| Some(Tag::new(*keys.first()?.as_bytes())))
-        .collect();
-    let until = UnixMillis::new(engine.clock.wall().get().saturating_add(IDS_REMEMBERED_MS));
-    let ledgers = &engine.ledgers;
-    touched
-        .done
-        .step(|| ledgers.remember_ids(number, &ids, Departure::Expired, until))?;
-    engine.index.remove(number, &rows)?;
-    if !unreadable.is_empty() {
-        engine.index.remove_by_scan(number, &unreadable)?;
-    }
-    FailPoint::IndexRowsDestroyed.reach();
-    let going: Vec<Seq> = rows.iter().map(|(seq, _)| *seq).chain(unreadable).collect();
-    for step in going.chunks(TEXTS_PER_STEP) {
+        let ids: Vec<Tag> = rows
+            .iter()
+            .filter_map(|(_, keys)| Some(Tag::new(*keys.first()?.as_bytes())))
+            .collect();
+        let until = UnixMillis::new(engine.clock.wall().get().saturating_add(IDS_REMEMBERED_MS));
+        let ledgers = &engine.ledgers;
         touched
             .done
-            .step(|| ledgers.delete_payloads(number, step))?;
+            .step(|| ledgers.remember_ids(number, &ids, departure, until))?;
+        engine.index.remove(number, &rows)?;
+        if !unreadable.is_empty() {
+            engine.index.remove_by_scan(number, &unreadable)?;
+        }
+        FailPoint::IndexRowsDestroyed.reach();
+        going.extend(rows.iter().map(|(seq, _)| *seq).chain(unreadable));
     }
-    FailPoint::SomeTextsDestroyed.reach();
+    Ok(going)
+}
+
+/// Destroys the texts of events.
+pub(super) fn destroy_texts(
+    engine: &Engine,
+    ledger: &Ledger,
+    going: &[Seq],
+    touched: &mut Touched,
+) -> Result<(), RetentionError> {
+    for step in going.chunks(TEXTS_PER_STEP) {
+        let delete = || engine.ledgers.delete_payloads(ledger.record.number, step);
+        touched.done.step(delete)?;
+        FailPoint::SomeTextsDestroyed.reach();
+    }
     touched.done.destroyed += going.len() as u64;
     Ok(())
 }

@@ -144,6 +144,13 @@ pub fn status(engine: &Engine) -> Result<RotationStatus, CopyError> {
     })
 }
 
+/// When a rotation ended after which no secret of an epoch opens anywhere.
+pub(super) fn ended_after(engine: &Engine, epoch: u32) -> Result<Option<UnixMillis>, KeyError> {
+    let last = records::all_own::<Last>(&engine.keyring)?.pop();
+    let last = last.filter(|(_, last)| last.epoch > epoch);
+    Ok(last.map(|(_, last)| UnixMillis::new(last.ended_at_ms)))
+}
+
 /// Since when a rotation is due, in milliseconds since 1970.
 fn due_since(engine: &Engine) -> Result<Option<u64>, KeyError> {
     let due = records::all_own::<Due>(&engine.keyring)?.pop();

@@ -15,7 +15,7 @@ use crate::service::hold::Holds;
 use crate::service::keyring::KeyError;
 use crate::service::ledger::LedgerKeys;
 use crate::service::read::{ReadError, StoredEvent, open_stored};
-use crate::store::{ClassRow, CoverCause, LedgerRecord, Mark, StoreError};
+use crate::store::{ClassRow, LedgerRecord, Mark, StoreError};
 use crate::time::UnixMillis;
 
 /// What a lifted hold kept goes with the next run, which is at most a day later; then somebody is to look.
@@ -28,6 +28,8 @@ pub(super) struct CoverCheck {
     /// Statements on single events whose items are not those that they sign.
     wrong: HashSet<Seq>,
     has_open_job: bool,
+    /// Statements that restrict, with the entry that lifted each.
+    restrictions: HashMap<Seq, Option<Seq>>,
     /// Statements when this was made.
     known: usize,
     classes: HashMap<ClassNumber, Class>,
@@ -61,6 +63,7 @@ impl CoverCheck {
             statements: Statements::default(),
             wrong: HashSet::new(),
             has_open_job: statements.iter().any(|(_, _, open)| *open),
+            restrictions: HashMap::new(),
             known: subject.ledgers.statements(record.number)?.len(),
             classes: HashMap::new(),
             holds: holds.clone().in_force(),
@@ -68,6 +71,14 @@ impl CoverCheck {
         };
         for row in classes {
             check.add_class(row);
+        }
+        for (by, lifted_by) in subject.ledgers.restrictions(record.number)? {
+            let is_statement = statements.iter().any(|(seq, ..)| *seq == by);
+            if !is_statement || check.restrictions.insert(by, lifted_by).is_some() {
+                let detail = "the table of what is restricted is not what the ledger states";
+                findings.add(by.get(), "restriction", detail);
+                check.wrong.insert(by);
+            }
         }
         let figures = subject.ledgers.expiries(record.number)?;
         let figures = figures
@@ -79,11 +90,10 @@ impl CoverCheck {
             let Some(stored) = open_statement(subject, record, *seq)? else {
                 continue;
             };
-            let fits = match CoverCause::of_kind(kind) {
-                None => {
-                    stored.section("expiry").and_then(class_and_time) == figures.get(seq).copied()
-                }
-                Some(_) => items_fit(subject, record, keys, &stored)?,
+            let fits = if kind == "expiry" {
+                stored.section("expiry").and_then(class_and_time) == figures.get(seq).copied()
+            } else {
+                items_fit(subject, record, keys, &stored)?
             };
             if !fits {
                 let detail = "what it covers is not what the tables say that it covers";
@@ -121,13 +131,13 @@ impl CoverCheck {
 
     fn add_statement(&mut self, seq: Seq, stored: &StoredEvent) {
         let read = |name| serde_json::from_slice(stored.section(name)?).ok();
-        let covers = stored.section("covers");
+        let read_items = |name| serde_json::from_slice(stored.section(name)?).ok();
         let statement = Statement {
             recorded_at_ms: stored.entry.recorded_at.get(),
             class: None,
             expiry: read("expiry"),
-            covers: covers.and_then(|bytes| serde_json::from_slice(bytes).ok()),
-            restricts: None,
+            covers: read_items("covers"),
+            restricts: read_items("restricts"),
         };
         self.statements.insert(seq, statement);
     }
@@ -169,6 +179,29 @@ impl CoverCheck {
         self.statements
             .check(entry, &Fate::Expired(covered))
             .map_err(|error| error.to_string())
+    }
+
+    /// Whether an event is restricted; the error says why its restriction is none.
+    pub(super) fn check_restriction(&self, entry: &Entry, mark: Mark) -> Result<bool, String> {
+        match mark.restricted_by {
+            None => Ok(false),
+            Some(by) if by <= entry.seq => Err(format!("entry {by} is not later than this one")),
+            Some(by) if self.wrong.contains(&by) => {
+                Err(format!("entry {by} does not restrict what it says"))
+            }
+            Some(_) => Ok(true),
+        }
+    }
+
+    /// How many restrictions are lifted.
+    pub(super) fn lifts(&self) -> usize {
+        let lifted = self.restrictions.values();
+        lifted.filter(|lifted_by| lifted_by.is_some()).count()
+    }
+
+    /// Whether the table says that this entry lifted the restriction.
+    pub(super) fn is_lifted_by(&self, restriction: Seq, by: Seq) -> bool {
+        self.restrictions.get(&restriction) == Some(&Some(by))
     }
 
     /// Whether a hold covers the event now.
@@ -229,19 +262,25 @@ fn items_fit(
 ) -> Result<bool, StoreError> {
     let Some(keys) = keys else { return Ok(true) };
     let seq = stored.entry.seq;
-    let items = subject.ledgers.covered_by(record.number, seq)?;
     let nonce = match statement_nonce(subject.ledgers, record.number, seq) {
         Ok(nonce) => nonce,
         Err(ReadError::Store(error)) => return Err(error),
         Err(_) => return Ok(false),
     };
-    let tree = ItemTree::new(&keys.system.key, &nonce, items);
-    let section = stored
-        .section("covers")
-        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok());
-    let says = |name: &str| section.as_ref().and_then(|section| section.get(name));
-    Ok(
-        says("items").and_then(serde_json::Value::as_u64) == Some(tree.size())
-            && says("root").and_then(serde_json::Value::as_str) == Some(&tree.root().to_string()),
-    )
+    let items = [
+        ("covers", subject.ledgers.covered_by(record.number, seq)?),
+        (
+            "restricts",
+            subject.ledgers.restricted_by(record.number, seq)?,
+        ),
+    ];
+    Ok(items.into_iter().all(|(name, items)| {
+        let Some(bytes) = stored.section(name) else {
+            return items.is_empty();
+        };
+        let section = serde_json::from_slice::<serde_json::Value>(bytes).unwrap_or_default();
+        let tree = ItemTree::new(&keys.system.key, &nonce, items);
+        section["items"].as_u64() == Some(tree.size())
+            && section["root"].as_str() == Some(&tree.root().to_string())
+    }))
 }

@@ -3,22 +3,23 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use lru::LruCache;
 
 use super::cover::CoverCheck;
+use super::owners::KnownPerson;
 use super::read::Read;
 use super::{ENTRIES_PER_READ, Findings, Subject};
-use crate::ids::{LedgerNumber, LookupKey, PersonReference, Seq, Tag};
+use crate::ids::{LedgerNumber, LookupKey, Seq, Tag};
 use crate::ledger::entry::{Entry, EntryKind};
 use crate::ledger::event::Facts;
-use crate::seal::payload::{OpenedEvent, key_ids, open};
-use crate::seal::secret::TagLabel;
+use crate::seal::payload::OpenedEvent;
 use crate::service::append::{lookup_keys, person_tag};
 use crate::service::fate::{Departure, Gone};
 use crate::service::keyring::KeyError;
 use crate::service::ledger::LedgerKeys;
+use crate::service::read::{ReadError, open_payload};
 use crate::service::sources::{Sighting, sighting};
 use crate::store::{ClassRow, LedgerRecord, Mark, StoreError};
 
@@ -27,21 +28,15 @@ const PERSONS_REMEMBERED: NonZeroUsize = NonZeroUsize::new(100_000).expect("not 
 
 /// The walk over the payloads.
 pub(super) struct Walk<'a> {
-    subject: Subject<'a>,
+    pub(super) subject: Subject<'a>,
     pub(super) record: &'a LedgerRecord,
     pub(super) keys: Option<&'a LedgerKeys>,
     size: u64,
     pub(super) classes: Vec<ClassRow>,
     /// Entries that state something for others, and what.
     pub(super) statements: HashMap<Seq, (String, bool)>,
-    cover: CoverCheck,
-    persons: Mutex<LruCache<Tag, Option<KnownPerson>>>,
-}
-
-#[derive(Clone, Copy)]
-struct KnownPerson {
-    row: i64,
-    reference: PersonReference,
+    pub(super) cover: CoverCheck,
+    pub(super) persons: Mutex<LruCache<Tag, Option<KnownPerson>>>,
 }
 
 /// One row of a range: what stands in each table.
@@ -120,10 +115,18 @@ impl<'a> Walk<'a> {
             );
             findings.add(None, "class", detail);
         }
+        if total.lifts != self.cover.lifts() {
+            let detail = format!(
+                "{} restrictions are lifted by the table, {} by the ledger",
+                self.cover.lifts(),
+                total.lifts
+            );
+            findings.add(None, "restriction", detail);
+        }
         let is_quiet =
             !self.cover.has_open_job() && self.cover.is_current(self.subject, self.record)?;
         // Rows of events whose text does not open can't be judged, and those events are findings already.
-        let whole = total.intact + total.expired + total.erased == total.events;
+        let whole = total.intact + total.expired + total.erased + total.restricted == total.events;
         // While a job is under way, rows of events that go are on their way out.
         if let Some(stored) = stored
             && self.keys.is_some()
@@ -232,9 +235,7 @@ impl<'a> Walk<'a> {
             if entry.kind == EntryKind::Event {
                 self.check_event(row, &entry, &opened, &mut read, &mut findings)?;
             } else {
-                let (is_class, is_statement) = self.check_statement(row, &opened, &mut findings);
-                read.classes += usize::from(is_class);
-                read.statements += usize::from(is_statement);
+                self.check_statement(row, &opened, &mut read, &mut findings);
             }
         }
         Ok((read, findings))
@@ -269,7 +270,7 @@ impl<'a> Walk<'a> {
         if findings.total == before {
             match gone.departure {
                 Departure::Expired => read.expired += 1,
-                Departure::Erased => read.erased += 1,
+                Departure::Erased | Departure::Restricted => read.erased += 1,
             }
         }
     }
@@ -279,21 +280,16 @@ impl<'a> Walk<'a> {
             "payload-missing",
             "the payload is gone and no expiry or erasure covers it".to_owned(),
         ))?;
-        let origin = &self.record.origin;
-        let keys = self
-            .subject
-            .keyring
-            .keys_of(origin, payload)
-            .map_err(|error| {
-                let rule = if matches!(error, KeyError::Missing(_)) {
-                    "key-missing"
-                } else {
-                    "payload"
-                };
+        let files = (self.subject.ledgers, self.subject.keyring);
+        open_payload(files, self.record, entry, payload.clone()).map_err(|error| match error {
+            ReadError::Key { error, .. } => {
+                let is_missing = matches!(error, KeyError::Missing(_));
+                let rule = if is_missing { "key-missing" } else { "payload" };
                 (rule, error.to_string())
-            })?;
-        open(origin, payload, &keys, &entry.commitment)
-            .map_err(|error| ("payload", error.to_string()))
+            }
+            ReadError::Payload { error, .. } => ("payload", error.to_string()),
+            error => ("payload", error.to_string()),
+        })
     }
 
     fn check_event(
@@ -335,7 +331,17 @@ impl<'a> Walk<'a> {
             }
             Err(error) => findings.add(seq, "sections", error.to_string()),
         }
-        read.intact += u64::from(findings.total == before);
+        let restricted = self.cover.check_restriction(entry, row.mark);
+        if let Err(detail) = &restricted {
+            findings.add(seq, "restriction", detail.as_str());
+        }
+        if findings.total == before {
+            if restricted == Ok(true) {
+                read.restricted += 1;
+            } else {
+                read.intact += 1;
+            }
+        }
         Ok(())
     }
 
@@ -388,68 +394,5 @@ impl<'a> Walk<'a> {
             );
         }
         Ok(())
-    }
-
-    /// The keys that seal an event are those of its subjects and class, and of nobody else.
-    fn check_data_keys(
-        &self,
-        row: &Stored,
-        entry: &Entry,
-        facts: &Facts,
-        keys: &LedgerKeys,
-        findings: &mut Findings,
-    ) -> Result<(), StoreError> {
-        let mut owners = Vec::new();
-        for id in row
-            .payload
-            .as_deref()
-            .and_then(|payload| key_ids(payload).ok())
-            .unwrap_or_default()
-        {
-            let found = self.subject.keyring.vault().data_key(id)?;
-            owners.extend(
-                found
-                    .filter(|key| key.class == entry.class && key.ledger == self.record.number)
-                    .map(|key| key.person),
-            );
-        }
-        let mut subjects = Vec::new();
-        for person in &facts.subjects {
-            let known = self.person(person_tag(&keys.index, TagLabel::Subject, person));
-            subjects.extend(known.ok().flatten().map(|known| known.row));
-        }
-        if subjects.is_empty() {
-            subjects.push(0);
-        }
-        owners.sort_unstable();
-        subjects.sort_unstable();
-        if owners != subjects {
-            findings.add(
-                row.seq.get(),
-                "data-key",
-                "the keys of this event are not those of its subjects and class",
-            );
-        }
-        Ok(())
-    }
-
-    fn person(&self, tag: Tag) -> Result<Option<KnownPerson>, KeyError> {
-        let lock = || self.persons.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().get(&tag) {
-            return Ok(*known);
-        }
-        let (keyring, number) = (self.subject.keyring, self.record.number);
-        let known = match keyring.vault().person(number, tag)? {
-            Some(row) => {
-                let reference = keyring.stored_person(&self.record.origin, number, tag)?;
-                reference.map(|reference| KnownPerson {
-                    row: row.id,
-                    reference,
-                })
-            }
-            None => None,
-        };
-        lock().put(tag, known);
-        Ok(known)
     }
 }

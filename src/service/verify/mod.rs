@@ -5,6 +5,7 @@
 
 mod cover;
 mod event;
+mod owners;
 mod read;
 mod statement;
 mod tree;
@@ -210,9 +211,9 @@ pub fn verify(
         intact: read.intact,
         expired: read.expired,
         erased: read.erased,
-        restricted: 0,
+        restricted: read.restricted,
         held: read.held,
-        damaged: read.events - read.intact - read.expired - read.erased,
+        damaged: read.events - read.intact - read.expired - read.erased - read.restricted,
         sources: read.sources.summary(),
         size: head.size,
         root: head.root.to_string(),

@@ -9,11 +9,14 @@ pub(super) struct Read {
     pub(super) intact: u64,
     pub(super) expired: u64,
     pub(super) erased: u64,
+    pub(super) restricted: u64,
     pub(super) held: u64,
     pub(super) index_rows: u64,
     /// Classes whose statement was found.
     pub(super) classes: usize,
     pub(super) statements: usize,
+    /// Entries that say that a restriction is over.
+    pub(super) lifts: usize,
     /// What this part of the walk saw of sources.
     pub(super) seen: Vec<Sighting>,
     /// What all parts saw.
@@ -27,6 +30,8 @@ impl Read {
         self.intact += next.intact;
         self.expired += next.expired;
         self.erased += next.erased;
+        self.restricted += next.restricted;
+        self.lifts += next.lifts;
         self.held += next.held;
         self.index_rows += next.index_rows;
         self.classes += next.classes;

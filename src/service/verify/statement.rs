@@ -2,18 +2,20 @@
 
 use super::Findings;
 use super::event::{Stored, Walk};
+use super::read::Read;
+use crate::ids::Seq;
 use crate::seal::payload::OpenedEvent;
-use crate::store::CoverCause;
+use crate::store::{CoverCause, RESTRICTS};
 
 impl Walk<'_> {
-    /// The statements of the ledger's beginning and of its classes say what the tables say.
-    /// Whether it states a class, and whether it states something else for other entries.
+    /// What the ledger's own entries state is what the tables say. Counts those that state something.
     pub(super) fn check_statement(
         &self,
         row: &Stored,
         opened: &OpenedEvent,
+        read: &mut Read,
         findings: &mut Findings,
-    ) -> (bool, bool) {
+    ) {
         let section = |name: &str| {
             opened
                 .sections
@@ -75,7 +77,17 @@ impl Walk<'_> {
                 );
             }
         }
-        (stated.is_some(), kind.is_some())
+        if let Some(bytes) = section("lift") {
+            let lift = serde_json::from_slice::<serde_json::Value>(bytes).ok();
+            let restriction = lift.and_then(|lift| lift.get("restricts")?.as_u64());
+            if !restriction.is_some_and(|by| self.cover.is_lifted_by(Seq::new(by), row.seq)) {
+                let detail = "it lifts a restriction that the table does not show as lifted by it";
+                findings.add(seq, "restriction", detail);
+            }
+            read.lifts += 1;
+        }
+        read.classes += usize::from(stated.is_some());
+        read.statements += usize::from(kind.is_some());
     }
 }
 
@@ -87,7 +99,10 @@ fn kind_of<'a>(section: &impl Fn(&str) -> Option<&'a Vec<u8>>) -> Option<&'stati
     if section("expiry").is_some() {
         return Some("expiry");
     }
-    let covers: serde_json::Value = serde_json::from_slice(section("covers")?).ok()?;
+    let Some(covers) = section("covers") else {
+        return section("restricts").map(|_| RESTRICTS);
+    };
+    let covers: serde_json::Value = serde_json::from_slice(covers).ok()?;
     let cause = covers.get("cause")?.as_str()?;
     let known = [CoverCause::Request, CoverCause::Trigger];
     known

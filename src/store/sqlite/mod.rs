@@ -4,7 +4,7 @@ pub(super) mod index;
 pub(super) mod ledgers;
 pub(super) mod staging;
 pub(super) mod vault;
-mod vault_destroy;
+pub(super) mod vault_destroy;
 mod vault_records;
 
 use std::fs::{File, OpenOptions};

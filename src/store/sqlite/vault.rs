@@ -399,7 +399,7 @@ fn write_changes(tx: &Connection, changes: &VaultChanges) -> rusqlite::Result<()
     Ok(())
 }
 
-fn data_key_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<DataKeyRow> {
+pub(super) fn data_key_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<DataKeyRow> {
     Ok(DataKeyRow {
         key_id: KeyId::new(row.get::<_, i64>(0)?.cast_unsigned()),
         ledger: LedgerNumber::new(row.get(1)?),

@@ -2,9 +2,12 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::vault::Vault;
-use crate::ids::{ClassNumber, KeyId, LedgerNumber};
-use crate::store::StoreError;
+use super::vault::{Vault, data_key_row};
+use crate::ids::{ClassNumber, KeyId, LedgerNumber, Tag};
+use crate::store::{DataKeyRow, StoreError};
+
+/// Stands behind the period of a retired key.
+pub const RETIRED: &str = "~";
 
 impl Vault {
     /// The data keys of a class and period.
@@ -22,6 +25,37 @@ impl Vault {
                 Ok(KeyId::new(row.get::<_, i64>(0)?.cast_unsigned()))
             })?
             .collect()
+        })
+    }
+
+    /// The data keys of a ledger that retired: nothing new is sealed under them, and they go when nothing needs them
+    /// any more.
+    pub fn retired_data_keys(&self, ledger: LedgerNumber) -> Result<Vec<DataKeyRow>, StoreError> {
+        self.database().read(|tx| {
+            tx.prepare_cached(
+                "SELECT key_id, ledger, person, class, period, epoch, sealed FROM data_key
+                 WHERE ledger = ?1 AND period LIKE '%' || ?2 ORDER BY key_id",
+            )?
+            .query_map(params![ledger.get(), RETIRED], data_key_row)?
+            .collect()
+        })
+    }
+
+    /// Puts retired keys in the place of what they were, so that another key may take their slot. The rows are sealed
+    /// for their new period. On disk when it returns.
+    pub fn retire_data_keys(&self, rows: &[DataKeyRow]) -> Result<(), StoreError> {
+        self.change(|tx| {
+            let retire = || -> rusqlite::Result<()> {
+                let mut retire = tx.prepare_cached(
+                    "UPDATE data_key SET period = ?2, epoch = ?3, sealed = ?4 WHERE key_id = ?1",
+                )?;
+                for row in rows {
+                    let id = row.key_id.get().cast_signed();
+                    retire.execute(params![id, row.period, row.epoch, row.sealed])?;
+                }
+                Ok(())
+            };
+            retire().map_err(|error| self.database().error(error))
         })
     }
 
@@ -47,6 +81,17 @@ impl Vault {
                 .query_row(params![ledger.get(), person], |row| row.get(0))
                 .optional()?;
             Ok(found.is_some())
+        })
+    }
+
+    /// The tag of a person, by the row.
+    pub fn person_tag(&self, person: i64) -> Result<Option<Tag>, StoreError> {
+        self.database().read(|tx| {
+            let tag: Option<Vec<u8>> = tx
+                .prepare_cached("SELECT tag FROM person WHERE id = ?1")?
+                .query_row([person], |row| row.get(0))
+                .optional()?;
+            Ok(tag.and_then(|tag| Tag::from_slice(&tag)))
         })
     }
 

@@ -5,6 +5,7 @@
 //! C-579/21, Pankki S). What is redacted stands as its digest, so each event still proves.
 
 mod card;
+mod events;
 mod look_ups;
 pub(super) mod page;
 pub(super) mod portable;
@@ -12,19 +13,11 @@ pub(super) mod portable;
 use serde_json::Value;
 
 pub(super) use self::card::{card_of, purpose_of};
-use super::ExportError;
-use super::plan::still_there;
+pub use self::events::PersonsEvents;
+pub(super) use self::events::all_seqs;
 use crate::bundle::line::ALWAYS_DISCLOSED;
-use crate::ids::{LookupKey, PersonReference, Seq};
 use crate::ledger::event::{Facts, Person};
 use crate::privacy::{Day, Regime};
-use crate::seal::secret::TagLabel;
-use crate::service::Engine;
-use crate::service::append::person_tag;
-use crate::service::ledger::Ledger;
-
-/// Seqs that one look-up in the index gives.
-const SEQS_PER_LOOKUP: usize = 10_000;
 
 /// Kinds of actors that are no people, in the words that producers use.
 const SOFTWARE: [&str; 12] = [
@@ -266,84 +259,6 @@ pub(super) fn section(sections: &[(String, Vec<u8>)], wanted: &str) -> Value {
     found
         .and_then(|(_, bytes)| serde_json::from_slice(bytes).ok())
         .unwrap_or_default()
-}
-
-/// A person's events by how they are in them; seqs ascend.
-#[derive(Clone, Debug, Default)]
-pub struct PersonsEvents {
-    /// The reference that stands for them as a subject.
-    pub reference: Option<PersonReference>,
-    /// Events that are about them.
-    pub as_subject: Vec<u64>,
-    /// Events in which they acted and that are not about them.
-    pub as_actor: Vec<u64>,
-}
-
-impl PersonsEvents {
-    /// Finds them in the index; its cost follows the person's events, not the ledger.
-    pub fn find(
-        engine: &Engine,
-        ledger: &Ledger,
-        person: &Person,
-        size: u64,
-    ) -> Result<Self, ExportError> {
-        let (reference, as_subject) = find(engine, ledger, person, TagLabel::Subject, size)?;
-        let (_, mut as_actor) = find(engine, ledger, person, TagLabel::Actor, size)?;
-        as_actor.retain(|seq| as_subject.binary_search(seq).is_err());
-        Ok(Self {
-            reference,
-            as_subject,
-            as_actor,
-        })
-    }
-
-    /// Those that a request is about.
-    pub fn asked_for(&self, include_acted: bool) -> Vec<u64> {
-        let mut seqs = self.as_subject.clone();
-        if include_acted {
-            seqs.extend(&self.as_actor);
-            seqs.sort_unstable();
-        }
-        seqs
-    }
-}
-
-fn find(
-    engine: &Engine,
-    ledger: &Ledger,
-    person: &Person,
-    label: TagLabel,
-    size: u64,
-) -> Result<(Option<PersonReference>, Vec<u64>), ExportError> {
-    let (origin, number) = (&ledger.record.origin, ledger.record.number);
-    let tag = person_tag(&ledger.index_key, label, person);
-    let Some(reference) = engine.keyring.stored_person(origin, number, tag)? else {
-        return Ok((None, Vec::new()));
-    };
-    let key = LookupKey::from(reference);
-    let seqs = all_seqs(engine, ledger, key, Seq::new(0), Seq::new(size))?;
-    Ok((Some(reference), still_there(engine, ledger, &seqs)?))
-}
-
-/// All events that the index has under a key, between two seqs.
-pub(super) fn all_seqs(
-    engine: &Engine,
-    ledger: &Ledger,
-    key: LookupKey,
-    first: Seq,
-    end: Seq,
-) -> Result<Vec<u64>, ExportError> {
-    let mut seqs: Vec<u64> = Vec::new();
-    let mut next = first;
-    loop {
-        let number = ledger.record.number;
-        let found = engine.index.find(number, key, next, end, SEQS_PER_LOOKUP)?;
-        seqs.extend(found.iter().map(|seq| seq.get()));
-        match found.last() {
-            Some(last) if found.len() == SEQS_PER_LOOKUP => next = last.next(),
-            _ => return Ok(seqs),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -23,7 +23,10 @@ use crate::store::{LedgerBatch, LedgerRecord, StoreError, row_number, row_seq};
 static FILE: FileKind = FileKind {
     name: "ledger.db",
     application_id: 0x544B_4C47,
-    migrations: &[include_str!("../ledger_001.sql")],
+    migrations: &[
+        include_str!("../ledger_001.sql"),
+        include_str!("../ledger_002.sql"),
+    ],
     hint: "restore it from a backup of the same directory; never edit it by hand",
 };
 
@@ -222,7 +225,8 @@ impl Ledgers {
         let row = row_number(ledger, seq);
         let found: Option<(Vec<u8>, Option<Vec<u8>>, Mark)> = self.database.read(|tx| {
             tx.prepare_cached(
-                "SELECT entry.bytes, payload.bytes, covered.statement, overdue.row
+                "SELECT entry.bytes, payload.bytes, covered.statement, overdue.row,
+                 (SELECT min(statement) FROM restricted WHERE row = ?1 AND lifted_by IS NULL)
                  FROM entry LEFT JOIN payload USING (row) LEFT JOIN covered USING (row)
                  LEFT JOIN overdue USING (row) WHERE entry.row = ?1",
             )?
@@ -230,6 +234,7 @@ impl Ledgers {
                 let mark = Mark {
                     covered_by: row.get::<_, Option<i64>>(2)?.map(row_seq),
                     is_overdue: row.get::<_, Option<i64>>(3)?.is_some(),
+                    restricted_by: row.get::<_, Option<i64>>(4)?.map(row_seq),
                 };
                 Ok((row.get(0)?, row.get(1)?, mark))
             })
@@ -325,6 +330,7 @@ impl Ledgers {
             "statement",
             "covered",
             "overdue",
+            "restricted",
         ] {
             let mut from = i64::MIN;
             let edges = sizes.iter().map(|(ledger, size)| {

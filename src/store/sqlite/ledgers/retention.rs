@@ -17,6 +17,8 @@ pub struct Mark {
     pub covered_by: Option<Seq>,
     /// Whether a hold keeps it although the expiry of its class covers it.
     pub is_overdue: bool,
+    /// The statement by which it is shown to nobody.
+    pub restricted_by: Option<Seq>,
 }
 
 /// An expiry statement: events of the class that were recorded before the moment are gone.
@@ -35,7 +37,7 @@ pub struct ExpiryRow {
 pub struct OpenJob {
     /// The entry that states it.
     pub statement: Seq,
-    /// `expiry`, `covers-request` or `covers-trigger`.
+    /// `expiry`, `covers-request`, `covers-trigger` or `restricts`.
     pub kind: String,
 }
 
@@ -131,6 +133,15 @@ impl Ledgers {
             while let Some(row) = rows.next()? {
                 marks.entry(row_seq(row.get(0)?)).or_default().is_overdue = true;
             }
+            let mut restricted = tx.prepare_cached(
+                "SELECT row, min(statement) FROM restricted
+                 WHERE row >= ?1 AND row < ?2 AND lifted_by IS NULL GROUP BY row",
+            )?;
+            let mut rows = restricted.query([first, end])?;
+            while let Some(row) = rows.next()? {
+                let mark = marks.entry(row_seq(row.get(0)?)).or_default();
+                mark.restricted_by = Some(row_seq(row.get(1)?));
+            }
             Ok(marks)
         })
     }
@@ -161,6 +172,61 @@ impl Ledgers {
                     Ok(row_seq(row.get(0)?))
                 })?
                 .collect()
+        })
+    }
+
+    /// The events that a statement restricts, ascending, those included that went since or that it was lifted for.
+    pub fn restricted_by(
+        &self,
+        ledger: LedgerNumber,
+        statement: Seq,
+    ) -> Result<Vec<Seq>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached("SELECT row FROM restricted WHERE statement = ?1 ORDER BY row")?
+                .query_map([row_number(ledger, statement)], |row| {
+                    Ok(row_seq(row.get(0)?))
+                })?
+                .collect()
+        })
+    }
+
+    /// The statements that restrict, each with the entry that lifted it: more than one row of a statement says that
+    /// the table is not what was written.
+    pub fn restrictions(
+        &self,
+        ledger: LedgerNumber,
+    ) -> Result<Vec<(Seq, Option<Seq>)>, StoreError> {
+        let (first, last) = whole(ledger);
+        self.database.read(|tx| {
+            tx.prepare_cached(
+                "SELECT DISTINCT statement, lifted_by FROM restricted
+                 WHERE statement >= ?1 AND statement <= ?2 ORDER BY statement",
+            )?
+            .query_map([first, last], |row| {
+                let lifted_by: Option<i64> = row.get(1)?;
+                Ok((row_seq(row.get(0)?), lifted_by.map(row_seq)))
+            })?
+            .collect()
+        })
+    }
+
+    /// Puts payloads that were sealed anew in the place of those that they were made from. On disk when it returns.
+    pub fn replace_payloads(
+        &self,
+        ledger: LedgerNumber,
+        rows: &[(Seq, Vec<u8>)],
+    ) -> Result<(), StoreError> {
+        self.database.write(|tx| {
+            let replace = || -> rusqlite::Result<()> {
+                // One that went meanwhile does not come back.
+                let mut replace =
+                    tx.prepare_cached("UPDATE payload SET bytes = ?2 WHERE row = ?1")?;
+                for (seq, payload) in rows {
+                    replace.execute(params![row_number(ledger, *seq), payload])?;
+                }
+                Ok(())
+            };
+            replace().map_err(|error| self.database.error(error))
         })
     }
 
@@ -322,6 +388,25 @@ pub(super) fn write_statement(
                 cover.execute([row_number(ledger, *item), row])?;
             }
             release(tx, ledger, items)?;
+        }
+        Statement::Erasure { covers, restricts } => {
+            let mut cover =
+                tx.prepare_cached("INSERT INTO covered (row, statement) VALUES (?1, ?2)")?;
+            for item in covers {
+                cover.execute([row_number(ledger, *item), row])?;
+            }
+            release(tx, ledger, covers)?;
+            let mut restrict =
+                tx.prepare_cached("INSERT INTO restricted (row, statement) VALUES (?1, ?2)")?;
+            for item in restricts {
+                restrict.execute([row_number(ledger, *item), row])?;
+            }
+        }
+        Statement::Lift { restriction } => {
+            tx.prepare_cached(
+                "UPDATE restricted SET lifted_by = ?2 WHERE statement = ?1 AND lifted_by IS NULL",
+            )?
+            .execute([row_number(ledger, *restriction), row])?;
         }
     }
     if let Some(kind) = statement.kind() {

@@ -1,0 +1,398 @@
+//! Carrying out requests for erasure and restriction: decided under one lock with the holds, stated in the ledger in one
+//! commit, done as a destroying job that a crash does not end, and answered when it is over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::conclude::{self, first_answer};
+use super::dry_run::classes_alone;
+use super::erase::{Asked, ErasureScope, Fate, Judge, Reason, Standing};
+use super::filed::{self, Decided, Filed};
+use super::waiting::{self, Waiting};
+use super::{PrivacyError, ShownRequest};
+use crate::ids::Seq;
+use crate::ledger::entry::Entry;
+use crate::privacy::{Kept, Kind, Regime, State};
+use crate::seal::payload::EVENT_NONCE_BYTES;
+use crate::seal::secret::random_bytes;
+use crate::service::Engine;
+use crate::service::append::{PreparedEvent, append_statements, prepare_statement};
+use crate::service::cover::ItemTree;
+use crate::service::export::PersonsEvents;
+use crate::service::keyring::KeyError;
+use crate::service::ledger::Ledger;
+use crate::service::read::ReadError;
+use crate::service::retention::{Job, JobDone, RetentionError, carry_out, resume};
+use crate::service::{restore, rotation, staging};
+use crate::store::{CoverCause, Statement};
+use crate::time::UnixMillis;
+
+/// A statement that was carried out.
+pub(in crate::service) struct Carried {
+    pub(in crate::service) statement: Seq,
+    pub(in crate::service) done: JobDone,
+}
+
+/// Carries out what is open of a ledger's requests, at once. With `rotates`, the vault is rotated behind it, so that
+/// the copies of the keys that went are dead, too.
+pub fn carry_out_now(
+    engine: &Engine,
+    ledger: &Ledger,
+    by: &str,
+    rotates: bool,
+) -> Result<(), PrivacyError> {
+    let alone = engine.destruction();
+    if let Some(paused) = restore::is_destruction_paused(engine).map_err(RetentionError::from)? {
+        let since = UnixMillis::new(paused.since_ms);
+        return Err(RetentionError::Paused(since, paused.reason).into());
+    }
+    let mut done = resume(engine, ledger)?;
+    done.extend(
+        carry_out_open(engine, ledger, by)?
+            .into_iter()
+            .map(|carried| carried.done),
+    );
+    drop(alone);
+    if done.iter().any(|done| done.scrub_pending) {
+        return Err(PrivacyError::ScrubPending);
+    }
+    if rotates {
+        rotation::rotate_now(engine, by, &mut |_, _| {})
+            .map_err(|error| PrivacyError::Rotation(Box::new(error)))?;
+    }
+    Ok(())
+}
+
+/// Carries out what is open, and what waits and may go now. Nothing else may be destroyed meanwhile.
+pub(in crate::service) fn carry_out_open(
+    engine: &Engine,
+    ledger: &Ledger,
+    by: &str,
+) -> Result<Vec<Carried>, PrivacyError> {
+    let is_asked = |filed: &Filed| {
+        let kind = filed.request.kind;
+        filed.request.state() == State::Open && matches!(kind, Kind::Erasure | Kind::Restriction)
+    };
+    let asked: Vec<Filed> = filed::all(engine, ledger)?
+        .into_iter()
+        .filter(is_asked)
+        .collect();
+    if !asked.is_empty() {
+        // What waits to become an event may be theirs.
+        staging::assemble_all(engine, ledger)
+            .map_err(|error| PrivacyError::Telemetry(Box::new(error)))?;
+    }
+    let stated = decide(engine, ledger, asked, by)?;
+    let mut carried = Vec::new();
+    for job in stated {
+        let done = carry_out(engine, ledger, &job)?;
+        let statement = job.statement;
+        carried.push(Carried { statement, done });
+    }
+    Ok(carried)
+}
+
+/// What requests lead to, as it is stated together.
+#[derive(Default)]
+struct Plan {
+    covers: BTreeSet<Seq>,
+    restricts: BTreeSet<Seq>,
+    covering: BTreeSet<u64>,
+    restricting: BTreeSet<u64>,
+}
+
+/// Decides, and states what was decided: one commit. From then on no reader gets the texts.
+fn decide(
+    engine: &Engine,
+    ledger: &Ledger,
+    asked: Vec<Filed>,
+    by: &str,
+) -> Result<Vec<Job>, PrivacyError> {
+    let _no_hold_comes = engine.retention();
+    let _one = engine.privacy.change();
+    let now = engine.clock.wall();
+    let mut plan = Plan::default();
+    let mut plans = Vec::new();
+    for filed in asked {
+        let mut own = Plan::default();
+        let is_erasure = filed.request.kind == Kind::Erasure;
+        let to = if is_erasure { &mut plan } else { &mut own };
+        if !decide_one(engine, ledger, filed, now, to)? {
+            continue;
+        }
+        if !is_erasure {
+            plans.push((own, "restrict"));
+        }
+    }
+    decide_waiting(engine, ledger, now, &mut plan)?;
+    // What goes is not restricted, whoever asked for that.
+    plan.restricts = &plan.restricts - &plan.covers;
+    plans.insert(0, (plan, "erase"));
+    plans.retain(|(plan, _)| !plan.covers.is_empty() || !plan.restricts.is_empty());
+    if plans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statements = plans
+        .iter()
+        .map(|(plan, step)| plan.state(ledger, step, by));
+    let statements = statements.collect::<Result<Vec<_>, PrivacyError>>()?;
+    let first = append_statements(&engine.writer, ledger, statements, now)?;
+    engine.exports.texts_go(ledger.record.number);
+    let jobs = plans.into_iter().zip(first.get()..);
+    Ok(jobs
+        .map(|((plan, _), seq)| Job::of_requests(Seq::new(seq), plan.covers.into_iter().collect()))
+        .collect())
+}
+
+/// Decides over one request and keeps what was decided in its row. One that no statement is needed for is answered;
+/// `false` then.
+fn decide_one(
+    engine: &Engine,
+    ledger: &Ledger,
+    mut filed: Filed,
+    now: UnixMillis,
+    plan: &mut Plan,
+) -> Result<bool, PrivacyError> {
+    let about = filed.about(&ledger.record.origin)?;
+    let size = ledger.published().head.size;
+    let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
+    let seqs = found.asked_for(about.include_acted);
+    let request = &filed.request;
+    let asked = Asked {
+        at: recorded_at(engine, ledger, filed.seq)?,
+        regime: request.regime,
+        now,
+    };
+    let scope = if request.kind == Kind::Erasure {
+        Judge::new(engine, ledger, asked)?.decide(&seqs)?
+    } else {
+        restriction(classes_alone(engine, ledger, &seqs)?, request.regime)
+    };
+    let mut waits = Waiting {
+        request: filed.seq,
+        asked_at_ms: asked.at.get(),
+        regime: asked.regime,
+        events: Vec::new(),
+    };
+    let mut states = false;
+    for (seq, _, fate) in &scope.events {
+        match fate {
+            Fate::Destroy => {
+                plan.covers.insert(*seq);
+                plan.covering.insert(filed.seq);
+                states = true;
+            }
+            Fate::Keep(reason) => {
+                if reason.state != Standing::Refusal {
+                    plan.restricts.insert(*seq);
+                    plan.restricting.insert(filed.seq);
+                    states = true;
+                }
+                if request.kind == Kind::Erasure {
+                    waits.add(*seq, reason.due());
+                }
+            }
+        }
+    }
+    filed.decided = Some(Decided {
+        destroyed: scope.destroyed().count() as u64,
+        kept: kept(ledger, &scope),
+    });
+    filed::keep(engine, ledger, &filed)?;
+    waiting::keep(engine, ledger, &filed.request.id, &waits)?;
+    if !states {
+        first_answer(engine, ledger, &mut filed, None)?;
+    }
+    Ok(states)
+}
+
+/// Decides again over what waits and may go now.
+fn decide_waiting(
+    engine: &Engine,
+    ledger: &Ledger,
+    now: UnixMillis,
+    plan: &mut Plan,
+) -> Result<(), PrivacyError> {
+    let rows = filed::all(engine, ledger)?;
+    for (id, mut waits) in waiting::all(engine, ledger)? {
+        let row = rows.iter().find(|filed| filed.request.id == id);
+        let state = row.map(|filed| filed.request.state());
+        // Of those that are open it was decided just now.
+        if matches!(state, Some(State::Open | State::Executing)) {
+            continue;
+        }
+        waits.drop_gone(engine, ledger)?;
+        if waits.events.is_empty() {
+            waiting::keep(engine, ledger, &id, &waits)?;
+            conclude::went_by_itself(engine, ledger, row)?;
+            continue;
+        }
+        let due = waits.due(now);
+        if due.is_empty() {
+            continue;
+        }
+        let asked = Asked {
+            at: UnixMillis::new(waits.asked_at_ms),
+            regime: waits.regime,
+            now,
+        };
+        let scope = Judge::new(engine, ledger, asked)?.decide(&due)?;
+        waits.retain(|seq| due.binary_search(&seq).is_err());
+        for (seq, _, fate) in &scope.events {
+            match fate {
+                Fate::Destroy => {
+                    plan.covers.insert(*seq);
+                    plan.covering.insert(waits.request);
+                    // Until it is gone, it is looked at with every run.
+                    waits.add(*seq, None);
+                }
+                Fate::Keep(reason) => waits.add(*seq, reason.due()),
+            }
+        }
+        waiting::keep(engine, ledger, &id, &waits)?;
+    }
+    Ok(())
+}
+
+impl Plan {
+    fn state(&self, ledger: &Ledger, step: &str, by: &str) -> Result<PreparedEvent, PrivacyError> {
+        let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes()?;
+        let items = |seqs: &BTreeSet<Seq>, requests: &BTreeSet<u64>| {
+            let items = seqs.iter().copied().collect();
+            let tree = ItemTree::new(&ledger.system_key.key, &nonce, items);
+            json!({"items": tree.size(), "root": tree.root().to_string(), "requests": requests})
+        };
+        let action = json!(format!("trailkeep.privacy.{step}")).to_string();
+        let mut covers = items(&self.covers, &self.covering);
+        covers["cause"] = json!(CoverCause::Request.as_str());
+        let covers = covers.to_string();
+        let restricts = items(&self.restricts, &self.restricting).to_string();
+        let job = json!({
+            "events": self.covers.len(),
+            "restricted": self.restricts.len(),
+            "by": by,
+        })
+        .to_string();
+        let mut sections: Vec<(&str, &[u8])> = vec![("action", action.as_bytes())];
+        if !self.covers.is_empty() {
+            sections.push(("covers", covers.as_bytes()));
+        }
+        sections.push(("job", job.as_bytes()));
+        if !self.restricts.is_empty() {
+            sections.push(("restricts", restricts.as_bytes()));
+        }
+        let states = Statement::Erasure {
+            covers: self.covers.iter().copied().collect(),
+            restricts: self.restricts.iter().copied().collect(),
+        };
+        Ok(prepare_statement(ledger, nonce, &sections, states)?)
+    }
+}
+
+/// All of a person's events, kept and used for nothing.
+fn restriction(mut scope: ErasureScope, regime: Regime) -> ErasureScope {
+    let citation = match regime {
+        Regime::Ccpa => "Cal. Civ. Code 1798.121",
+        Regime::Gdpr | Regime::UkGdpr => "GDPR Art. 18",
+    };
+    for (_, _, fate) in &mut scope.events {
+        *fate = Fate::Keep(Reason {
+            state: Standing::Minimum,
+            until: None,
+            ground: "the person asked that it is kept, and used for nothing without their leave"
+                .to_owned(),
+            citation: citation.to_owned(),
+        });
+    }
+    scope
+}
+
+/// What stays, by class and ground, as the certificate says it.
+fn kept(ledger: &Ledger, scope: &ErasureScope) -> Vec<Kept> {
+    let mut counted: BTreeMap<_, u64> = BTreeMap::new();
+    for (_, class, fate) in &scope.events {
+        if let Fate::Keep(reason) = fate {
+            *counted.entry((*class, reason)).or_default() += 1;
+        }
+    }
+    let row = |((class, reason), events): ((crate::ids::ClassNumber, &Reason), u64)| {
+        let known = ledger.classes.class(class);
+        let policies = known.map(|class| class.definition.key.policies.clone());
+        let policies = policies.unwrap_or_default().into_iter();
+        Kept {
+            class: class.get(),
+            policies: policies
+                .map(|policy| format!("{} {}", policy.id, policy.version))
+                .collect(),
+            events,
+            state: reason.state.kept_state(),
+            until: reason.until.map(UnixMillis::to_short_rfc3339),
+            ground: reason.ground.clone(),
+            citation: reason.citation.clone(),
+        }
+    };
+    counted.into_iter().map(row).collect()
+}
+
+/// Lifts a restriction that a person asked for: the events are shown again.
+pub fn lift(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    let _one = engine.privacy.change();
+    let filed = filed::find(engine, ledger, id)?;
+    let is_restriction = filed.request.kind == Kind::Restriction;
+    let statement = filed.answered.as_ref().and_then(|first| first.statement);
+    let (Some(statement), true, State::Restricted) =
+        (statement, is_restriction, filed.request.state())
+    else {
+        return Err(PrivacyError::NotRestricted);
+    };
+    conclude::lift(engine, ledger, filed, (Seq::new(statement), by))
+}
+
+/// When an entry was recorded.
+fn recorded_at(engine: &Engine, ledger: &Ledger, seq: u64) -> Result<UnixMillis, PrivacyError> {
+    let number = ledger.record.number;
+    let found = engine.ledgers.entries(number, seq..seq + 1);
+    let found = found.map_err(ReadError::from)?;
+    let bytes = found.first().ok_or(ReadError::NotFound)?;
+    let seq = Seq::new(seq);
+    let entry = Entry::decode(bytes).map_err(|error| ReadError::Entry { seq, error })?;
+    Ok(entry.recorded_at)
+}
+
+/// Events of a statement's requests that stay and that others are in, too, each with the row of the person who asked:
+/// they are to need no key of that person any more (COMPLIANCE T12).
+pub(in crate::service) fn leaving(
+    engine: &Engine,
+    ledger: &Ledger,
+    statement: Seq,
+) -> Result<Vec<(Seq, i64)>, PrivacyError> {
+    use crate::seal::secret::TagLabel;
+    let mut leaving = Vec::new();
+    for filed in conclude::of_statement(engine, ledger, statement)? {
+        let (Ok(about), true) = (
+            filed.about(&ledger.record.origin),
+            filed.request.kind == Kind::Erasure,
+        ) else {
+            continue;
+        };
+        let person = about.person();
+        let tag = crate::service::append::person_tag(&ledger.index_key, TagLabel::Subject, &person);
+        let row = engine
+            .keyring
+            .vault()
+            .person(ledger.record.number, tag)
+            .map_err(KeyError::from)?;
+        let waits = waiting::of(engine, ledger, &filed.request.id)?;
+        if let (Some(row), Some(waits)) = (row, waits) {
+            let seqs = waits.seqs().into_iter();
+            leaving.extend(seqs.map(|seq| (Seq::new(seq), row.id)));
+        }
+    }
+    Ok(leaving)
+}

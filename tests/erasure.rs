@@ -1,0 +1,847 @@
+//! Erasure and restriction end to end: the real program under a clock that the test moves.
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "what is absent is said")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use support::{Clocked, files_of, open_engine, said, succeeded};
+use trailkeep::ledger::event::Person;
+use trailkeep::service::failpoint::FailPoint;
+
+/// An event about persons, as NDJSON.
+fn event(id: &str, persons: &[&str], more: &Value) -> String {
+    let subjects: Vec<Value> = persons.iter().map(|id| json!({"id": id})).collect();
+    let mut event = json!({
+        "id": id,
+        "action": "chat.completion",
+        "outcome": "success",
+        "actor": {"id": "support-bot", "type": "service"},
+        "input": format!("secret of {id}"),
+    });
+    let sections = event.as_object_mut().unwrap();
+    if !subjects.is_empty() {
+        sections.insert("subjects".to_owned(), subjects.into());
+    }
+    sections.extend(more.as_object().unwrap().clone());
+    format!("{event}\n")
+}
+
+fn erase(clocked: &Clocked, person: &str, more: &[&str]) -> Value {
+    let asked = [
+        &[
+            "privacy",
+            "erase",
+            "--subject",
+            person,
+            "--reference",
+            "R",
+            "--json",
+        ],
+        more,
+    ]
+    .concat();
+    clocked.json(&asked)
+}
+
+fn counts(clocked: &Clocked) -> [u64; 4] {
+    let report = clocked.verify();
+    ["intact", "expired", "erased", "restricted"].map(|state| report[state].as_u64().unwrap())
+}
+
+fn request(clocked: &Clocked, id: &Value) -> Value {
+    let listed = clocked.json(&["privacy", "list", "--json"]);
+    let requests = listed["requests"].as_array().unwrap().iter();
+    requests
+        .clone()
+        .find(|one| one["id"] == *id)
+        .unwrap()
+        .clone()
+}
+
+/// The bundle of the whole ledger proves, and its dispositions are these.
+fn assert_bundle(
+    clocked: &Clocked,
+    name: &str,
+    [disclosed, expired, erased, restricted]: [u64; 4],
+) {
+    clocked.export(name);
+    let report = clocked.verify_bundle(name);
+    assert_eq!(report["authentic"], true, "{report}");
+    let counts = &report["counts"];
+    let found = ["disclosed", "expired", "erased", "restricted"]
+        .map(|state| counts[state].as_u64().unwrap());
+    assert_eq!(found, [disclosed, expired, erased, restricted], "{report}");
+    assert_eq!(report["complete"], restricted == 0, "{report}");
+}
+
+#[test]
+fn t1_a_request_waits_for_the_minimum_and_not_for_the_expiry() {
+    let clocked = Clocked::at("2024-11-24T10:00:00Z");
+    clocked.append(&event("e", &["anna"], &json!({"regimes": ["hipaa"]})));
+    clocked.set("2026-11-24T10:00:00Z");
+    let answer = erase(&clocked, "anna", &[]);
+    assert_eq!(answer["outcome"], "restricted", "{answer}");
+    assert_eq!(answer["erased_events"], 0);
+    assert_eq!(answer["live_destroyed_at"], Value::Null);
+    let kept = &answer["kept"][0];
+    assert_eq!(kept["until"], "2030-11-26T00:00:00Z", "{answer}");
+    let ground = kept["ground"].as_str().unwrap();
+    assert!(
+        ground.contains("17(3)(e)") && ground.contains("NOT 17(3)(b)"),
+        "{ground}"
+    );
+    let filed = request(&clocked, &answer["request"]);
+    assert_eq!(
+        (&filed["state"], &filed["due"]),
+        (&json!("restricted"), &json!("2026-12-24"))
+    );
+    assert_eq!(counts(&clocked), [0, 0, 0, 1]);
+    assert_bundle(&clocked, "restricted.zip", [0, 0, 0, 1]);
+
+    // Who asked is forgotten after a month, though the event stays for years.
+    clocked.set("2026-12-24T10:00:00Z");
+    clocked.run();
+    let shown = clocked.json(&["privacy", "show", filed["id"].as_str().unwrap(), "--json"]);
+    assert_eq!(shown["subject"], Value::Null, "{shown}");
+
+    clocked.set("2030-11-25T23:59:00Z");
+    assert_eq!(clocked.run()["destroyed"], 0);
+    clocked.set("2030-11-26T02:00:00Z");
+    assert_eq!(clocked.run()["destroyed"], 1);
+    assert_eq!(counts(&clocked), [0, 0, 1, 0]);
+    assert_eq!(request(&clocked, &answer["request"])["state"], "closed");
+    assert_bundle(&clocked, "erased.zip", [0, 0, 1, 0]);
+    assert_eq!(clocked.verify_bundle("restricted.zip")["authentic"], true);
+    assert_eq!(clocked.run()["destroyed"], 0, "once is enough");
+}
+
+#[test]
+fn t2_a_leap_day_ends_with_february() {
+    let clocked = Clocked::at("2024-02-29T10:00:00Z");
+    clocked.append(&event("h", &["anna"], &json!({"regimes": ["hipaa"]})));
+    clocked.append(&event("p", &["anna"], &json!({"regimes": ["pci-dss"]})));
+    let kept = erase(&clocked, "anna", &["--now"])["kept"].clone();
+    let until: Vec<&str> = kept
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["until"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        until,
+        ["2030-03-02T00:00:00Z", "2025-03-02T00:00:00Z"],
+        "{kept}"
+    );
+    clocked.set("2025-03-01T23:00:00Z");
+    assert_eq!(clocked.run()["destroyed"], 0);
+    clocked.set("2025-03-02T00:00:00Z");
+    assert_eq!(clocked.run()["destroyed"], 1);
+    clocked.set("2030-03-02T00:00:00Z");
+    assert_eq!(clocked.run()["destroyed"], 1);
+    assert_eq!(counts(&clocked), [0, 0, 2, 0]);
+}
+
+#[test]
+fn t6_two_holds_and_an_erasure() {
+    let clocked = Clocked::at("2026-06-01T10:00:00Z");
+    clocked.append(&event("e", &["anna"], &json!({})));
+    let hold = |matter: &str| {
+        let hold = [
+            "hold",
+            "place",
+            "--reason",
+            "litigation",
+            "--matter",
+            matter,
+            "--subject",
+            "anna",
+            "--json",
+        ];
+        clocked.json(&hold)["id"].as_str().unwrap().to_owned()
+    };
+    clocked.set("2026-07-15T10:00:00Z");
+    let first = hold("H1");
+    clocked.set("2026-09-10T10:00:00Z");
+    let second = hold("H2");
+    clocked.set("2026-10-01T10:00:00Z");
+    assert_eq!(clocked.run()["held"], 1);
+    let answer = erase(&clocked, "anna", &[]);
+    assert_eq!(answer["outcome"], "held", "{answer}");
+    let filed = request(&clocked, &answer["request"]);
+    assert_eq!(
+        (&filed["due"], &filed["legal_due"]),
+        (&json!("2026-11-01"), &json!("2026-11-02"))
+    );
+    assert_eq!(counts(&clocked), [0, 0, 0, 1]);
+    clocked.set("2026-10-20T10:00:00Z");
+    clocked.json(&["hold", "lift", &first, "--reason", "settled", "--json"]);
+    assert_eq!(clocked.run()["destroyed"], 0);
+    clocked.set("2026-12-05T10:00:00Z");
+    clocked.json(&["hold", "lift", &second, "--reason", "settled", "--json"]);
+    clocked.set("2026-12-06T02:00:00Z");
+    assert_eq!(clocked.run()["destroyed"], 1);
+    let [intact, expired, erased, restricted] = counts(&clocked);
+    assert_eq!((intact, expired + erased, restricted), (0, 1, 0));
+    assert_eq!(request(&clocked, &answer["request"])["state"], "closed");
+}
+
+#[test]
+fn t12_two_subjects_one_asks() {
+    let clocked = Clocked::at("2026-06-01T10:00:00Z");
+    let gdpr = json!({"regimes": ["gdpr-minimal"]});
+    clocked.append(&event("shared", &["anna", "bert"], &gdpr));
+    clocked.append(&event("anna-alone", &["anna"], &gdpr));
+    clocked.append(&event("bert-alone", &["bert"], &gdpr));
+    clocked.append(&event(
+        "chart",
+        &["anna", "bert"],
+        &json!({"regimes": ["hipaa"]}),
+    ));
+    let answer = erase(&clocked, "anna", &["--now"]);
+    assert_eq!(
+        (&answer["outcome"], &answer["erased_events"]),
+        (&json!("partial"), &json!(2)),
+        "{answer}"
+    );
+    // The event goes for both; what a minimum keeps is sealed under the other's key alone.
+    assert_eq!(counts(&clocked), [1, 0, 2, 1]);
+    assert!(
+        succeeded(&clocked.output(&["show", "bert-alone"]))
+            .status
+            .success()
+    );
+    let refused = clocked.output(&["show", "chart"]);
+    assert!(said(&refused).contains("restricted"), "{}", said(&refused));
+    succeeded(&clocked.output(&["show", "chart", "--purpose", "treatment"]));
+    let engine = open_engine_at(&clocked);
+    let vault = engine.keyring.vault();
+    let ledger = engine.open_ledgers().remove(0);
+    let tag = |id: &str| {
+        let label = trailkeep::seal::secret::TagLabel::Subject;
+        ledger.index_key.tag(label, "", id)
+    };
+    let number = ledger.record.number;
+    let row = |id: &str| vault.person(number, tag(id)).unwrap().unwrap().id;
+    assert!(
+        !vault.person_has_keys(number, row("anna")).unwrap(),
+        "no key of anna's is left"
+    );
+    assert!(vault.person_has_keys(number, row("bert")).unwrap());
+    drop(ledger);
+    engine.close().unwrap();
+    drop(engine);
+    assert_bundle(&clocked, "t12.zip", [1, 0, 2, 1]);
+    // Bert's request reaches what is left; the chart stays for the minimum.
+    let answer = erase(&clocked, "bert", &["--now"]);
+    assert_eq!(
+        (&answer["outcome"], &answer["erased_events"]),
+        (&json!("partial"), &json!(1)),
+        "{answer}"
+    );
+    clocked.set("2032-06-03T00:00:00Z");
+    assert_eq!(clocked.run()["destroyed"], 1);
+    assert_eq!(counts(&clocked), [0, 0, 4, 0]);
+}
+
+#[test]
+fn t13_the_same_id_again_after_an_erasure() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    let first = event("e-123", &["anna"], &json!({}));
+    clocked.append(&first);
+    erase(&clocked, "anna", &["--now"]);
+    clocked.set("2026-11-25T10:00:00Z");
+    let server = clocked.serve();
+    let mut client = server.client();
+    for text in [
+        first.clone(),
+        event("e-123", &["anna"], &json!({"input": "other"})),
+    ] {
+        let answer = client
+            .post("application/json", text.trim().as_bytes())
+            .unwrap();
+        let said = answer.json();
+        assert_eq!(answer.status, 200, "{said}");
+        assert_eq!(
+            (&said["already_recorded"], &said["erased"]),
+            (&json!(true), &json!(true)),
+            "{said}"
+        );
+    }
+    let anew = client.post(
+        "application/json",
+        event("e-124", &["anna"], &json!({})).trim().as_bytes(),
+    );
+    assert_eq!(anew.unwrap().status, 201);
+    drop(client);
+    server.stop();
+    assert_eq!(counts(&clocked), [1, 0, 1, 0]);
+    // The id's tag goes, too, after 30 days.
+    clocked.set("2026-12-25T10:00:00Z");
+    clocked.run();
+    let again = clocked.append(&first);
+    assert!(again["seq"].is_number(), "{again}");
+}
+
+fn open_engine_at(clocked: &Clocked) -> trailkeep::service::Engine {
+    open_engine(&clocked.directory)
+}
+
+#[test]
+fn t19_and_t20_a_minimum_is_no_matter_of_who_asks() {
+    let clocked = Clocked::at("2026-01-10T10:00:00Z");
+    clocked.append(&event(
+        "sec",
+        &["anna"],
+        &json!({"regimes": ["sec-17a-4"], "action": "communication.sent"}),
+    ));
+    clocked.append(&event(
+        "pci",
+        &[],
+        &json!({"regimes": ["pci-dss"], "actor": {"id": "former-employee"}}),
+    ));
+    clocked.set("2026-11-24T10:00:00Z");
+    let sec = erase(&clocked, "anna", &["--now"]);
+    assert_eq!(sec["outcome"], "restricted", "{sec}");
+    let pci = erase(&clocked, "former-employee", &["--now", "--include-acted"]);
+    assert_eq!(pci["outcome"], "restricted", "{pci}");
+    assert_eq!(pci["kept"][0]["until"], "2027-01-12T00:00:00Z", "{pci}");
+    assert!(
+        pci["kept"][0]["ground"]
+            .as_str()
+            .unwrap()
+            .contains("NOT 17(3)(b)"),
+        "{pci}"
+    );
+    // The original is still there, word for word.
+    let shown = clocked.output(&["show", "sec", "--purpose", "SEC examination", "--json"]);
+    assert!(String::from_utf8_lossy(&succeeded(&shown).stdout).contains("secret of sec"));
+    clocked.set("2027-01-12T00:00:00Z");
+    assert_eq!(clocked.run()["destroyed"], 1);
+    assert_eq!(counts(&clocked), [0, 0, 1, 1]);
+}
+
+#[test]
+fn t21_a_restricted_event_is_in_the_persons_own_copy_and_in_no_answer() {
+    let clocked = Clocked::at("2026-06-01T10:00:00Z");
+    clocked.append(&event("gone", &["anna"], &json!({})));
+    clocked.append(&event("kept", &["anna"], &json!({"regimes": ["hipaa"]})));
+    erase(&clocked, "anna", &[]);
+    let copy = clocked.directory.path.with_file_name("anna.json");
+    clocked.json(&[
+        "privacy",
+        "access",
+        "--subject",
+        "anna",
+        "--portable",
+        "--json",
+        "--out",
+        copy.to_str().unwrap(),
+    ]);
+    let copy: Value = serde_json::from_slice(&std::fs::read(&copy).unwrap()).unwrap();
+    let events = copy["events"].as_array().unwrap();
+    assert_eq!(events.len(), 1, "{copy}");
+    assert_eq!(events[0]["event"]["id"], "kept");
+    // A question that states no purpose gets nothing, and is recorded; one that does is answered.
+    let query = ["query", "--subject", "anna", "--json"];
+    let denied = clocked.json(&query);
+    assert_eq!(
+        (
+            denied["events"].as_array().unwrap().len(),
+            &denied["restricted"]
+        ),
+        (0, &json!(1)),
+        "{denied}"
+    );
+    let answered = clocked.json(&[&query[..], &["--purpose", "defence of a claim"]].concat());
+    assert_eq!(
+        answered["events"].as_array().unwrap().len(),
+        1,
+        "{answered}"
+    );
+    let log = clocked.json(&["access", "list", "--json"]);
+    assert!(log.to_string().contains("defence of a claim"), "{log}");
+    // By action, too: a bundle of a selection leaves it out.
+    let path = clocked.directory.path.with_file_name("chats.zip");
+    let made = clocked.json(&[
+        "export",
+        "--json",
+        "--action",
+        "chat.completion",
+        "--out",
+        path.to_str().unwrap(),
+    ]);
+    assert_eq!(made["counts"]["disclosed"], 0, "{made}");
+}
+
+#[test]
+fn t24_before_the_law_applies() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    let log = json!({"regimes": ["eu-ai-act-deployer"]});
+    clocked.append(&event("early", &["anna"], &log));
+    clocked.set("2026-12-15T10:00:00Z");
+    assert_eq!(erase(&clocked, "anna", &[])["outcome"], "erased");
+    clocked.set("2028-05-24T10:00:00Z");
+    clocked.append(&event("late", &["anna"], &log));
+    clocked.set("2028-06-14T10:00:00Z");
+    let answer = erase(&clocked, "anna", &[]);
+    assert_eq!(answer["outcome"], "restricted", "{answer}");
+    assert_eq!(
+        answer["kept"][0]["until"], "2028-11-26T00:00:00Z",
+        "{answer}"
+    );
+    assert!(
+        answer["kept"][0]["ground"]
+            .as_str()
+            .unwrap()
+            .contains("17(3)(b)"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn nobody_of_that_name_is_told_so_and_it_is_recorded() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    clocked.append(&event("e", &["anna"], &json!({})));
+    let size = clocked.size();
+    let out = clocked.directory.path.with_file_name("nobody.json");
+    let answer = erase(&clocked, "nobody", &["--out", out.to_str().unwrap()]);
+    assert_eq!(
+        (&answer["outcome"], &answer["erased_events"]),
+        (&json!("nothing-held"), &json!(0)),
+        "{answer}"
+    );
+    assert_eq!(clocked.size(), size + 2, "the request and its answer");
+    assert_certificate(&clocked, &out, "nobody");
+}
+
+/// The certificate verifies offline and is about the person.
+fn assert_certificate(clocked: &Clocked, path: &Path, person: &str) {
+    let key = clocked.directory.public_key.to_str().unwrap();
+    let output = support::trailkeep()
+        .args([
+            "certificate",
+            "verify",
+            path.to_str().unwrap(),
+            "--key",
+            key,
+            "--subject",
+            person,
+        ])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let openssl = std::process::Command::new("openssl")
+        .args([
+            "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", key, "-in",
+        ])
+        .arg(path)
+        .arg("-sigfile")
+        .arg(format!("{}.sig", path.display()))
+        .output();
+    match openssl {
+        Ok(output) => assert!(output.status.success(), "{}", said(&output)),
+        Err(_) => eprintln!("openssl is not here: the signature was checked by trailkeep alone"),
+    }
+}
+
+#[test]
+fn restriction_hides_until_it_is_lifted() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    clocked.append(&event("a", &["anna"], &json!({})));
+    clocked.append(&event("b", &["bert"], &json!({})));
+    let out = clocked.directory.path.with_file_name("restriction.json");
+    let answer = clocked.json(&[
+        "privacy",
+        "restrict",
+        "--subject",
+        "anna",
+        "--reference",
+        "R",
+        "--json",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert_eq!(answer["outcome"], "restricted", "{answer}");
+    assert_certificate(&clocked, &out, "anna");
+    assert_eq!(counts(&clocked), [1, 0, 0, 1]);
+    assert!(!clocked.output(&["show", "a"]).status.success());
+    assert_bundle(&clocked, "restricted.zip", [1, 0, 0, 1]);
+    let id = answer["request"].as_str().unwrap();
+    clocked.json(&["privacy", "close", id, "--decision", "lifted", "--json"]);
+    assert_eq!(counts(&clocked), [2, 0, 0, 0]);
+    succeeded(&clocked.output(&["show", "a"]));
+    assert_bundle(&clocked, "lifted.zip", [2, 0, 0, 0]);
+    assert_eq!(clocked.verify_bundle("restricted.zip")["authentic"], true);
+    let twice = clocked.output(&["privacy", "close", id, "--decision", "lifted"]);
+    assert!(!twice.status.success());
+    // What is restricted still expires.
+    clocked.json(&[
+        "privacy",
+        "restrict",
+        "--subject",
+        "anna",
+        "--reference",
+        "R",
+        "--json",
+    ]);
+    clocked.set("2027-03-01T10:00:00Z");
+    clocked.run();
+    assert_eq!(counts(&clocked), [0, 2, 0, 0]);
+}
+
+/// Everything by which a person could be known again: names, tags, references, keys, sealed and not.
+struct Traces(Vec<(String, Vec<u8>)>);
+
+impl Traces {
+    fn of(clocked: &Clocked, person: &str, texts: &[&str]) -> Self {
+        let engine = open_engine_at(clocked);
+        let ledger = engine.open_ledgers().remove(0);
+        let (record, vault) = (&ledger.record, engine.keyring.vault());
+        let mut traces: Vec<(String, Vec<u8>)> = [person]
+            .iter()
+            .chain(texts)
+            .map(|text| ((*text).to_owned(), text.as_bytes().to_vec()))
+            .collect();
+        let person = Person {
+            namespace: String::new(),
+            id: person.to_owned(),
+        };
+        let label = trailkeep::seal::secret::TagLabel::Subject;
+        let tag = ledger.index_key.tag(label, &person.namespace, &person.id);
+        traces.push(("the tag".to_owned(), tag.as_bytes().to_vec()));
+        let row = vault.person(record.number, tag).unwrap().unwrap();
+        traces.push(("the sealed reference".to_owned(), row.sealed.clone()));
+        let reference = engine
+            .keyring
+            .stored_person(&record.origin, record.number, tag)
+            .unwrap()
+            .unwrap();
+        traces.push(("the reference".to_owned(), reference.as_bytes().to_vec()));
+        for key in vault.data_keys(None, 10_000).unwrap() {
+            if key.person == row.id {
+                let open = engine.keyring.open_row(&record.origin, &key).unwrap();
+                traces.push(("a sealed key".to_owned(), key.sealed.clone()));
+                traces.push(("a key".to_owned(), open.expose().to_vec()));
+            }
+        }
+        drop(ledger);
+        engine.close().unwrap();
+        Self(traces)
+    }
+
+    fn assert_gone_from(&self, place: &Path) {
+        for (path, bytes) in files_of(place) {
+            for (what, trace) in &self.0 {
+                let is_there = bytes.windows(trace.len()).any(|window| window == trace);
+                assert!(!is_there, "{} holds {what}", path.display());
+            }
+        }
+    }
+
+    fn assert_not_in(&self, name: &str, text: &str) {
+        for (what, trace) in &self.0 {
+            let is_there = text
+                .as_bytes()
+                .windows(trace.len())
+                .any(|window| window == trace);
+            assert!(!is_there, "{name} holds {what}");
+        }
+    }
+}
+
+fn place(clocked: &Clocked, name: &str) -> PathBuf {
+    clocked.directory.path.with_file_name(name)
+}
+
+#[test]
+fn nothing_of_a_person_is_left_in_any_file_with_readers_going_on() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    let copies = place(&clocked, "copies");
+    std::fs::create_dir(&copies).unwrap();
+    succeeded(&clocked.output(&["vault-copy", "add", copies.to_str().unwrap()]));
+    let events: String = (0..300)
+        .map(|n| {
+            let person = if n % 3 == 0 { "anna-4711" } else { "bert-4712" };
+            event(
+                &format!("e{n}"),
+                &[person],
+                &json!({"input": format!("words of {person}")}),
+            )
+        })
+        .collect();
+    clocked.append(&events);
+    clocked.append(&event("both", &["anna-4711", "bert-4712"], &json!({})));
+    let traces = Traces::of(&clocked, "anna-4711", &["words of anna-4711"]);
+    assert!(traces.0.len() >= 7, "there is a key");
+    let server = clocked.serve_with(&[]);
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let (stop, mut client) = (std::sync::Arc::clone(&stop), server.client());
+            std::thread::spawn(move || {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    let answer = client.get("/v1/events?limit=200").unwrap();
+                    assert_eq!(answer.status, 200, "{}", answer.text());
+                }
+            })
+        })
+        .collect();
+    let answer = erase(&clocked, "anna-4711", &["--now"]);
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    readers
+        .into_iter()
+        .for_each(|reader| reader.join().unwrap());
+    assert_eq!(answer["erased_events"], 101, "{answer}");
+    assert!(answer["copies_dead_at"].is_string(), "{answer}");
+    let metrics = server.client().get("/metrics").unwrap().text();
+    traces.assert_not_in("/metrics", &metrics);
+    let log = server.stop();
+    traces.assert_not_in("the log", &log);
+    assert_eq!(counts(&clocked), [200, 0, 101, 0]);
+    // Whom the open request is about is known until it is closed and forgotten: sealed, so no file shows it.
+    traces.assert_gone_from(&clocked.directory.path);
+    traces.assert_gone_from(&copies);
+    let bundle = place(&clocked, "after.zip");
+    clocked.export("after.zip");
+    let unpacked = place(&clocked, "after");
+    zip::ZipArchive::new(std::fs::File::open(&bundle).unwrap())
+        .unwrap()
+        .extract(&unpacked)
+        .unwrap();
+    traces.assert_gone_from(&unpacked);
+}
+
+#[test]
+fn an_erasure_is_taken_up_wherever_it_was_killed() {
+    for point in FailPoint::OF_DESTRUCTION.into_iter().map(FailPoint::name) {
+        let clocked = Clocked::at("2026-11-24T10:00:00Z");
+        let mut events: String = (0..40)
+            .map(|n| {
+                event(
+                    &format!("e{n}"),
+                    &["anna-4711"],
+                    &json!({"input": "words of anna-4711"}),
+                )
+            })
+            .collect();
+        events += &event(
+            "shared",
+            &["anna-4711", "bert"],
+            &json!({"input": "words of anna-4711"}),
+        );
+        events += &event("held", &["anna-4711"], &json!({"action": "kept.for-court"}));
+        events += &event("bert", &["bert"], &json!({}));
+        clocked.append(&events);
+        clocked.json(&[
+            "hold",
+            "place",
+            "--reason",
+            "R",
+            "--matter",
+            "M",
+            "--action",
+            "kept.for-court",
+            "--json",
+        ]);
+        let traces = Traces::of(&clocked, "anna-4711", &["words of anna-4711"]);
+        let killed = clocked.output_with(
+            &[
+                "privacy",
+                "erase",
+                "--subject",
+                "anna-4711",
+                "--reference",
+                "R",
+            ],
+            &[("TRAILKEEP_FAILPOINT", &format!("{point}=kill"))],
+        );
+        assert!(!killed.status.success(), "{point}");
+        // The next start finishes it; whoever asked gets the answer.
+        let listed = clocked.json(&["privacy", "list", "--json"]);
+        assert_eq!(
+            listed["requests"][0]["decision"], "partial",
+            "{point}: {listed}"
+        );
+        assert_eq!(counts(&clocked), [1, 0, 41, 1], "{point}");
+        succeeded(&clocked.output(&["show", "bert"]));
+        succeeded(&clocked.output(&["show", "held", "--purpose", "court"]));
+        let out = place(&clocked, "c.json");
+        let id = listed["requests"][0]["id"].as_str().unwrap().to_owned();
+        succeeded(&clocked.output(&[
+            "privacy",
+            "certificate",
+            &id,
+            "--out",
+            out.to_str().unwrap(),
+        ]));
+        assert_certificate(&clocked, &out, "anna-4711");
+        succeeded(&clocked.output(&["key", "rotate-vault"]));
+        // Her tag and reference stay while the held event does; her texts and old keys do not.
+        let gone: Vec<_> = traces
+            .0
+            .into_iter()
+            .filter(|(what, _)| what.contains("key") || what.contains("words"))
+            .collect();
+        Traces(gone).assert_gone_from(&clocked.directory.path);
+        assert_bundle(&clocked, "after.zip", [1, 0, 41, 1]);
+        assert_eq!(clocked.run()["destroyed"], 0, "{point}");
+    }
+}
+
+#[test]
+fn what_is_sealed_under_a_shared_key_survives_the_key() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    // Nobody's events have one key a class and period: one of them goes, since its actor asks for that, too.
+    let mut events: String = (0..150)
+        .map(|n| event(&format!("n{n}"), &[], &json!({})))
+        .collect();
+    events += &event(
+        "acted",
+        &[],
+        &json!({"actor": {"id": "carla", "type": "end_user"}}),
+    );
+    events += &event("of-bert", &["bert"], &json!({"actor": {"id": "carla"}}));
+    events += &event("of-bert-too", &["bert"], &json!({}));
+    clocked.append(&events);
+    let answer = erase(&clocked, "carla", &["--include-acted", "--now"]);
+    assert_eq!(answer["erased_events"], 2, "{answer}");
+    assert_eq!(counts(&clocked), [151, 0, 2, 0]);
+    for id in ["n0", "n149", "of-bert-too"] {
+        let shown = clocked.output(&["show", id]);
+        assert!(
+            String::from_utf8_lossy(&succeeded(&shown).stdout).contains(&format!("secret of {id}"))
+        );
+    }
+    // What comes later in the period goes on under the new key, and the next erasure finds it.
+    clocked.append(&event("later", &[], &json!({"actor": {"id": "carla"}})));
+    assert_eq!(
+        erase(&clocked, "carla", &["--include-acted"])["erased_events"],
+        1
+    );
+    assert_eq!(counts(&clocked), [151, 0, 3, 0]);
+    assert_eq!(clocked.output(&["show", "later"]).status.code(), Some(1));
+    assert_bundle(&clocked, "survivors.zip", [151, 0, 3, 0]);
+    // They expire as if nothing had been.
+    clocked.set("2027-03-15T10:00:00Z");
+    assert_eq!(clocked.run()["destroyed"], 151);
+    clocked.assert_no_data_key_of("2026-W48", false);
+}
+
+#[test]
+fn a_request_that_waits_for_identity_destroys_nothing_before_it_is_shown() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    clocked.append(&event("e", &["anna"], &json!({})));
+    let filed = clocked.json(&[
+        "privacy",
+        "file",
+        "--type",
+        "erasure",
+        "--subject",
+        "anna",
+        "--json",
+    ]);
+    let id = filed["id"].as_str().unwrap();
+    assert_eq!(filed["state"], "awaiting_identity");
+    clocked.run();
+    assert_eq!(counts(&clocked), [1, 0, 0, 0]);
+    let done = clocked.json(&[
+        "privacy",
+        "identity",
+        id,
+        "--verified-by",
+        "second factor",
+        "--json",
+    ]);
+    assert_eq!(
+        (&done["state"], &done["decision"]),
+        (&json!("closed"), &json!("erased")),
+        "{done}"
+    );
+    assert_eq!(counts(&clocked), [0, 0, 1, 0]);
+}
+
+#[test]
+fn an_erasure_first_assembles_what_waits() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    let server = clocked.serve_with(&[]);
+    let span = json!({"resourceSpans": [{"scopeSpans": [{"spans": [{
+        "traceId": "5b8efff798038103d269b633813fc60c",
+        "spanId": "eee19b7ec3c1b174",
+        "parentSpanId": "eee19b7ec3c1b173",
+        "name": "chat gpt-4o", "kind": 3,
+        "startTimeUnixNano": "1795514400000000000", "endTimeUnixNano": "1795514401000000000",
+        "attributes": [
+            {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
+            {"key": "gen_ai.request.model", "value": {"stringValue": "gpt-4o"}},
+            {"key": "trailkeep.subject", "value": {"stringValue": "anna-4711"}},
+        ],
+    }]}]}]});
+    let mut client = server.client();
+    let head = [("Content-Type", "application/json")];
+    let answer = client
+        .request("POST", "/v1/traces", &head, span.to_string().as_bytes())
+        .unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let answer = erase(&clocked, "anna-4711", &["--now"]);
+    assert_eq!(answer["erased_events"], 1, "{answer}");
+    drop(client);
+    server.stop();
+    assert_eq!(counts(&clocked), [0, 0, 1, 0]);
+    clocked.assert_residue_free("anna-4711");
+}
+
+#[test]
+fn a_hundred_persons_out_of_all_real_events() {
+    let shared = std::env::var_os("TRAILKEEP_SHARED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
+        PathBuf::from,
+    );
+    let data = shared.join("data");
+    let names = ["llm-events.ndjson.zst", "cloudtrail-events.ndjson.zst"];
+    let files: Vec<PathBuf> = names.iter().map(|name| data.join(name)).collect();
+    if !files.iter().all(|path| path.exists()) {
+        eprintln!("the real events are absent: not tried");
+        return;
+    }
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    let mut persons: std::collections::BTreeMap<(String, String), u64> =
+        std::collections::BTreeMap::new();
+    let mut events = 0;
+    for file in &files {
+        let text = zstd::decode_all(std::fs::File::open(file).unwrap()).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        for line in text.lines() {
+            let event: Value = serde_json::from_str(line).unwrap();
+            for subject in event["subjects"].as_array().into_iter().flatten() {
+                let text = |name: &str| subject[name].as_str().unwrap_or_default().to_owned();
+                *persons.entry((text("namespace"), text("id"))).or_default() += 1;
+            }
+            events += 1;
+        }
+        clocked.append(&text);
+    }
+    let step = (persons.len() / 100).max(1);
+    let chosen: Vec<_> = persons.iter().step_by(step).take(100).collect();
+    assert!(!chosen.is_empty());
+    let server = clocked.serve_with(&[]);
+    let mut erased = 0;
+    for ((namespace, id), _) in &chosen {
+        let answer = erase(&clocked, id, &["--namespace", namespace]);
+        erased += answer["erased_events"].as_u64().unwrap();
+    }
+    server.stop();
+    let report = clocked.verify();
+    assert_eq!(report["events"], events, "{report}");
+    assert_eq!(report["erased"], erased, "{report}");
+    assert!(erased > 0);
+    let [intact, expired, _, restricted] = counts(&clocked);
+    assert_bundle(&clocked, "real.zip", [intact, expired, erased, restricted]);
+    eprintln!(
+        "{} persons, {erased} of {events} events erased, {restricted} restricted",
+        chosen.len()
+    );
+}
