@@ -408,7 +408,11 @@ async fn answer(
 }
 
 /// Waits for the copy and writes it. Gives its bytes.
-async fn save_copy(client: &Client, id: &str, out: &Path) -> anyhow::Result<u64> {
+pub(in crate::cli) async fn save_copy(
+    client: &Client,
+    id: &str,
+    out: &Path,
+) -> anyhow::Result<u64> {
     let mut file = OutFile::at(out)?;
     let path = format!("/v1/privacy/requests/{}/bundle", segment(id));
     let bar = progress_bar(0, "collecting");
@@ -428,7 +432,11 @@ async fn save_copy(client: &Client, id: &str, out: &Path) -> anyhow::Result<u64>
     }
 }
 
-async fn save_certificate(client: &Client, id: &str, out: &Path) -> anyhow::Result<()> {
+pub(in crate::cli) async fn save_certificate(
+    client: &Client,
+    id: &str,
+    out: &Path,
+) -> anyhow::Result<()> {
     let path = format!("/v1/privacy/requests/{}/certificate", segment(id));
     let text = client.send("GET", &path, None, Vec::new()).await?;
     let mut file = OutFile::at(out)?;

@@ -5,32 +5,20 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use serde_json::json;
 
+use super::super::TargetArgs;
 use super::super::client::Client;
 use super::super::export::export_to;
 use super::super::output::print_line;
-use super::super::{DirectoryArgs, TargetArgs};
 use crate::bundle::archive::Archive;
 use crate::bundle::member;
 use crate::offline::{Checked, FileSource, check_file};
 
 /// Exports the ledger whole and redacted, verifies both, and shows what the verifier says of a copy in which
 /// one byte is changed.
-pub(super) async fn show_bundles(path: &Path) -> anyhow::Result<()> {
-    let target = TargetArgs {
-        directory: DirectoryArgs {
-            dir: path.to_owned(),
-            root_key_file: None,
-            root_key_command: None,
-        },
-        url: None,
-        tenant: crate::service::DEFAULT_TENANT.to_owned(),
-        ledger: None,
-        purpose: None,
-        token: None,
-    };
+pub(super) async fn show_bundles(target: &TargetArgs, path: &Path) -> anyhow::Result<()> {
     let key = path.join("public-key.pem");
     let (whole, redacted) = (path.join("bundle.zip"), path.join("bundle-redacted.zip"));
-    let client = Client::to(&target)?;
+    let client = Client::to(target)?;
     let exported = async {
         let summary = export_to(&client, &json!({}), &whole).await?;
         export_to(&client, &json!({"redact": ["input", "output"]}), &redacted).await?;

@@ -1,6 +1,7 @@
 //! `trailkeep demo`: the main job, for real, on made-up events.
 
 mod bundle;
+mod person;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,7 +80,15 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     );
 
     show_tampering(&path, &receipt, &root_key)?;
-    bundle::show_bundles(&path).await?;
+    let target = target(&directory, None, None);
+    bundle::show_bundles(&target, &path).await?;
+    person::show_person(&target, &path).await?;
+    let report = verify_directory(&directory, &root_key)?;
+    print_line(&format!("\n11 Verify again  {}", verdict(&report)))?;
+    ensure!(
+        report.ok && report.erased > 0,
+        "the demo's ledger does not verify after an erasure: this is a fault of trailkeep"
+    );
     print_line(&format!(
         "\nTry next:\n  \
          trailkeep query --dir {dir} --action chat.completion --limit 5\n  \
@@ -87,11 +96,28 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
          trailkeep receipt verify {dir}/demo-000001.tlog-proof --key {dir}/public-key.pem\n  \
          trailkeep bundle verify {dir}/bundle.zip --key {dir}/public-key.pem\n  \
          unzip -p {dir}/bundle.zip report.html > report.html        (and open it in a browser)\n  \
+         trailkeep certificate verify {dir}/certificate.json --key {dir}/public-key.pem\n  \
          trailkeep verify --dir {dir}\n  \
          trailkeep serve --dir {dir}\n\
          With cargo, write `cargo run --release --` for `trailkeep`. Remove {dir} when you are done."
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The directory, by itself or as served.
+fn target(directory: &DataDirectory, url: Option<String>, token: Option<String>) -> TargetArgs {
+    TargetArgs {
+        directory: DirectoryArgs {
+            dir: directory.path().to_owned(),
+            root_key_file: None,
+            root_key_command: None,
+        },
+        url,
+        tenant: crate::service::DEFAULT_TENANT.to_owned(),
+        ledger: None,
+        purpose: None,
+        token,
+    }
 }
 
 /// Serves the directory on a free port, and writes over HTTP as an application would. Gives the answer to
@@ -113,18 +139,7 @@ async fn write_events(
     print_line(&format!(
         "\n2  Write         {EVENTS} events of LLM calls to {url}/v1/events"
     ))?;
-    let client = Client::to(&TargetArgs {
-        directory: DirectoryArgs {
-            dir: directory.path().to_owned(),
-            root_key_file: None,
-            root_key_command: None,
-        },
-        url: Some(url),
-        tenant: crate::service::DEFAULT_TENANT.to_owned(),
-        ledger: None,
-        purpose: None,
-        token: Some(made.token.to_string()),
-    })?;
+    let client = Client::to(&target(directory, Some(url), Some(made.token.to_string())))?;
     let started_at = UnixMillis::new(clock().wall().get().saturating_sub(6 * HOUR_MS));
     let events = demo_events(EVENTS, SEED, started_at);
     let bar = progress_bar(EVENTS as u64, "writing");
@@ -232,8 +247,22 @@ fn verify_directory(directory: &DataDirectory, root_key: &RootKeySource) -> anyh
 fn verdict(report: &Report) -> String {
     let verdict = if report.ok { "OK" } else { "NOT OK" };
     format!(
-        "{verdict}: {} entries, {} of {} events intact, root {}",
-        report.entries, report.intact, report.events, report.root
+        "{verdict}: {} entries, {} of {} events intact{}, root {}",
+        report.entries,
+        report.intact,
+        report.events,
+        gone(report),
+        report.root
+    )
+}
+
+fn gone(report: &Report) -> String {
+    if report.erased == 0 {
+        return String::new();
+    }
+    format!(
+        ", {} erased, {} restricted",
+        report.erased, report.restricted
     )
 }
 

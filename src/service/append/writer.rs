@@ -27,6 +27,8 @@ use crate::time::{Clock, UnixMillis};
 
 /// The vault's memory of the head is at most this late.
 const WATERMARK_DELAY: Duration = Duration::from_secs(1);
+/// How often the vault is told the time when nothing is written.
+const SEEN_EVERY_MS: u64 = 3_600_000;
 /// Rows of a merged active run that are deleted at once when no batch waits.
 const DROPPED_ROWS_PER_STEP: usize = 1_000;
 
@@ -44,6 +46,8 @@ pub(in crate::service) struct Writer {
     pub(in crate::service) directory: PathBuf,
     pub(in crate::service) min_free_bytes: u64,
     pub(in crate::service) clock_guard: ClockGuard,
+    /// When the vault was last told the time.
+    pub(in crate::service) seen_at: Option<UnixMillis>,
 }
 
 /// The growing end of one ledger.
@@ -293,9 +297,12 @@ impl Writer {
     /// Tells the vault how far the ledgers have come, so that an older ledger.db put back is noticed.
     pub(super) fn write_watermarks(&mut self) -> Result<(), StoreError> {
         let seen_at = self.clock.wall();
+        // A directory that rests is seen nevertheless, else its next start would ask whether the clock is right.
+        let is_old = |last: UnixMillis| seen_at.get() >= last.get().saturating_add(SEEN_EVERY_MS);
+        let is_time = self.seen_at.is_none_or(is_old) && self.clock_guard.now(&*self.clock).is_ok();
         for (number, state) in &mut self.states {
             let size = state.edge.size();
-            if size == state.watermark_size {
+            if size == state.watermark_size && !is_time {
                 continue;
             }
             FailPoint::BeforeWatermark.reach();
@@ -305,7 +312,10 @@ impl Writer {
                 seen_at,
             };
             match self.keyring.vault().set_watermark(*number, &mark) {
-                Ok(()) => state.watermark_size = size,
+                Ok(()) => {
+                    state.watermark_size = size;
+                    self.seen_at = self.seen_at.max(Some(seen_at));
+                }
                 // It is written behind: the next try, with room again, is as good.
                 Err(error) if error.is_full() => {}
                 Err(error) => return Err(error),

@@ -211,6 +211,7 @@ impl Files {
             directory: directory.path().to_owned(),
             min_free_bytes,
             clock_guard: ClockGuard::start(&*clock, last_seen, confirm_clock),
+            seen_at: last_seen,
         };
         let writer = WriterThread::start(writer).map_err(OpenError::Thread)?;
         let merger = MergeThread::start(Arc::clone(&index)).map_err(OpenError::Thread)?;

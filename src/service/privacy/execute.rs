@@ -159,10 +159,12 @@ fn decide_one(
     let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
     let seqs = found.asked_for(about.include_acted);
     let request = &filed.request;
+    let at = recorded_at(engine, ledger, filed.seq)?;
     let asked = Asked {
-        at: recorded_at(engine, ledger, filed.seq)?,
+        at,
         regime: request.regime,
-        now,
+        // The ledger's time never goes back; the clock's may.
+        now: now.max(at),
     };
     let scope = if request.kind == Kind::Erasure {
         Judge::new(engine, ledger, asked)?.decide(&seqs)?
@@ -235,7 +237,7 @@ fn decide_waiting(
         let asked = Asked {
             at: UnixMillis::new(waits.asked_at_ms),
             regime: waits.regime,
-            now,
+            now: now.max(UnixMillis::new(waits.asked_at_ms)),
         };
         let scope = Judge::new(engine, ledger, asked)?.decide(&due)?;
         waits.retain(|seq| due.binary_search(&seq).is_err());
