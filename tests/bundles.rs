@@ -532,20 +532,10 @@ fn only_the_recipient_opens_an_encrypted_bundle() {
     }
 }
 
-/// The Python of docs/verify-without-trailkeep.md.
-fn page_of_python(folder: &Path) -> PathBuf {
-    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/verify-without-trailkeep.md");
-    let text = std::fs::read_to_string(document).unwrap();
-    let (_, code) = text.split_once("```python\n").unwrap();
-    let path = folder.join("verify_bundle.py");
-    std::fs::write(&path, code.split_once("\n```").unwrap().0).unwrap();
-    path
-}
-
 #[test]
 fn the_page_of_python_agrees() {
     let folder = tempfile::tempdir().unwrap();
-    let script = page_of_python(folder.path());
+    let script = support::page_of_python(folder.path());
     let script = script.to_str().unwrap();
     if tool("openssl", &["version"], folder.path()).is_none()
         || tool("python3", &["--version"], folder.path()).is_none()
@@ -827,7 +817,7 @@ fn real_events_are_exported_and_verified_by_all() {
         directory.append(&text);
     }
     let folder = tempfile::tempdir().unwrap();
-    let script = page_of_python(folder.path());
+    let script = support::page_of_python(folder.path());
     let out = folder.path().join("b.zip");
     let questions: [(&[&str], bool); 3] = [
         (&[], true),

@@ -359,6 +359,27 @@ pub fn succeeded(output: &Output) -> &Output {
     output
 }
 
+/// The Python of docs/verify-without-trailkeep.md.
+pub fn page_of_python(folder: &Path) -> PathBuf {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/verify-without-trailkeep.md");
+    let text = std::fs::read_to_string(document).unwrap();
+    let (_, code) = text.split_once("```python\n").unwrap();
+    let path = folder.join("verify_bundle.py");
+    std::fs::write(&path, code.split_once("\n```").unwrap().0).unwrap();
+    path
+}
+
+/// Its word on a bundle: whether it verifies. None where Python or openssl are not here.
+pub fn word_of_python(bundle: &Path, key: &Path) -> Option<Output> {
+    let folder = tempfile::tempdir().unwrap();
+    Command::new("openssl").arg("version").output().ok()?;
+    Command::new("python3")
+        .arg(page_of_python(folder.path()))
+        .args([bundle, key])
+        .output()
+        .ok()
+}
+
 /// What a command said on standard error.
 pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()

@@ -263,12 +263,15 @@ impl Plan {
         let items = |seqs: &BTreeSet<Seq>, requests: &BTreeSet<u64>| {
             let items = seqs.iter().copied().collect();
             let tree = ItemTree::new(&ledger.system_key.key, &nonce, items);
-            json!({"items": tree.size(), "root": tree.root().to_string(), "requests": requests})
+            json!({
+                "items": tree.size(),
+                "root": tree.root().to_string(),
+                "cause": CoverCause::Request.as_str(),
+                "requests": requests,
+            })
         };
         let action = json!(format!("trailkeep.privacy.{step}")).to_string();
-        let mut covers = items(&self.covers, &self.covering);
-        covers["cause"] = json!(CoverCause::Request.as_str());
-        let covers = covers.to_string();
+        let covers = items(&self.covers, &self.covering).to_string();
         let restricts = items(&self.restricts, &self.restricting).to_string();
         let job = json!({
             "events": self.covers.len(),
