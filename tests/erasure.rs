@@ -106,6 +106,12 @@ fn t1_a_request_waits_for_the_minimum_and_not_for_the_expiry() {
     );
     assert_eq!(counts(&clocked), [0, 0, 0, 1]);
     assert_bundle(&clocked, "restricted.zip", [0, 0, 0, 1]);
+    let explained = clocked.json(&["retention", "explain", "e", "--json"]);
+    assert_eq!(explained["state"], "restricted", "{explained}");
+    assert_eq!(
+        explained["destroy_at"], "2030-11-26T00:00:00Z",
+        "{explained}"
+    );
 
     // Who asked is forgotten after a month, though the event stays for years.
     clocked.set("2026-12-24T10:00:00Z");

@@ -338,3 +338,58 @@ fn a_row_taken_away_or_put_in_is_noticed() {
         assert!(noticed_after(file, sql), "{file}: {sql}");
     }
 }
+
+#[test]
+fn what_requests_leave_is_noticed_when_it_is_changed() {
+    let directory = Directory::new();
+    let event = |id: &str, person: &str, regime: &str| {
+        format!(
+            r#"{{"id":"{id}","action":"a.b","actor":{{"id":"bot"}},"subjects":[{{"id":"{person}"}}]{regime}}}"#
+        )
+    };
+    let hipaa = r#","regimes":["hipaa"]"#;
+    let events = [
+        event("gone", "anna", ""),
+        event("kept", "anna", hipaa),
+        event("other", "bert", ""),
+        event("hidden", "carla", ""),
+    ];
+    directory.append(&events.join("\n"));
+    for words in [
+        ["privacy", "erase", "--subject", "anna"],
+        ["privacy", "restrict", "--subject", "carla"],
+    ] {
+        support::succeeded(&directory.run(&words));
+    }
+    let report = directory.assert_clean();
+    assert_eq!(
+        (&report["erased"], &report["restricted"]),
+        (&1.into(), &2.into())
+    );
+    let scratch = scratch_directory();
+    assert!(!is_noticed(&copy_to(&directory.path, scratch.path())));
+    for sql in [
+        "DELETE FROM restricted WHERE row = (SELECT min(row) FROM restricted)",
+        "DELETE FROM restricted WHERE row = (SELECT max(row) FROM restricted)",
+        "UPDATE restricted SET row = row + 1 WHERE row = (SELECT min(row) FROM restricted)",
+        "UPDATE restricted SET statement = statement + 1",
+        "UPDATE restricted SET statement = (SELECT max(statement) FROM restricted)",
+        "UPDATE restricted SET lifted_by = statement + 1",
+        "INSERT INTO restricted SELECT max(row) - 1, max(statement), NULL FROM restricted",
+        "INSERT INTO restricted SELECT row, 1, NULL FROM restricted LIMIT 1",
+        "DELETE FROM covered",
+        "UPDATE covered SET row = row + 1",
+        "INSERT INTO covered SELECT max(row) - 1, max(statement) FROM restricted",
+        "DELETE FROM statement WHERE kind = 'restricts'",
+        "UPDATE statement SET kind = 'restricts' WHERE kind = 'covers-request'",
+        "UPDATE statement SET kind = 'covers-trigger' WHERE kind = 'covers-request'",
+        "DELETE FROM payload WHERE row = (SELECT min(row) FROM restricted)",
+    ] {
+        let copy = copy_to(&directory.path, scratch.path());
+        let connection = Connection::open(copy.join("ledger.db")).unwrap();
+        let changed = connection.execute(sql, []).unwrap();
+        connection.close().unwrap();
+        assert!(changed > 0, "{sql}");
+        assert!(is_noticed(&copy), "{sql}");
+    }
+}

@@ -12,7 +12,7 @@ use crate::service::Engine;
 use crate::service::explain::{Question, explain};
 use crate::service::hold::Holds;
 use crate::service::ledger::Ledger;
-use crate::service::read::ReadError;
+use crate::service::read::{ReadError, open_event};
 use crate::service::trigger;
 use crate::time::UnixMillis;
 
@@ -51,6 +51,10 @@ pub fn explain_event(
         times.triggers = records.remove(&tag(record)).unwrap_or_default();
         said["record"] = json!(record);
     }
+    let asked_at = match row.mark.restricted_by {
+        Some(by) => erasure_stated_at(engine, ledger, by)?,
+        None => None,
+    };
     let holds = Holds::load(&engine.keyring, &ledger.record)?;
     let facts_again = || Ok::<_, ReadError>(facts.clone());
     let covering = holds.covering(&entry, &class, facts_again)?;
@@ -59,11 +63,18 @@ pub fn explain_event(
     let verdict = explain(&Question {
         applied: &applied,
         times: &times,
-        erasure_requested_at: None,
+        erasure_requested_at: asked_at,
         holds: &spans,
         at,
     });
-    said["state"] = json!("intact");
+    said["state"] = json!(if row.mark.restricted_by.is_some() {
+        "restricted"
+    } else {
+        "intact"
+    });
+    if let Some(by) = row.mark.restricted_by {
+        said["by"] = json!(by.get());
+    }
     if let (Some(said), Value::Object(verdict)) = (said.as_object_mut(), verdict) {
         said.extend(verdict);
     }
@@ -72,4 +83,16 @@ pub fn explain_event(
         .filter(|(_, hold)| hold.span().is_active(at));
     said["holds"] = active.map(|(id, _)| json!(id)).collect();
     Ok(said)
+}
+
+/// When a statement was recorded by which a person's erasure restricts an event; none of a restriction, which asks for no
+/// erasure.
+fn erasure_stated_at(
+    engine: &Engine,
+    ledger: &Ledger,
+    statement: Seq,
+) -> Result<Option<UnixMillis>, ReadError> {
+    let stated = open_event(engine, ledger, statement)?;
+    let is_erasure = stated.section("action") == Some(b"\"trailkeep.privacy.erase\"");
+    Ok(is_erasure.then_some(stated.entry.recorded_at))
 }
