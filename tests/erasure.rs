@@ -940,3 +940,30 @@ fn a_hundred_persons_out_of_all_real_events() {
         chosen.len()
     );
 }
+
+#[test]
+fn rows_are_deleted_beside_merges_of_the_index() {
+    let directory = support::Directory::new();
+    let server = directory.serve_with(&[("TRAILKEEP_TEST_ACTIVE_EVENTS", "4")]);
+    std::thread::scope(|scope| {
+        let mut client = server.client();
+        let writing = scope.spawn(move || {
+            for n in 0..1_200 {
+                let person = format!("person-{}", n % 40);
+                let text = event(&format!("e{n}"), &[&person], &json!({}));
+                let answer = client.post("application/json", text.trim().as_bytes());
+                assert_eq!(answer.unwrap().status, 201);
+            }
+        });
+        for n in 0..40 {
+            let person = format!("person-{}", n * 7 % 40);
+            succeeded(&directory.run(&["privacy", "erase", "--subject", &person]));
+        }
+        writing.join().unwrap();
+    });
+    server.stop();
+    // Verify counts the rows of the index against those that the texts give.
+    let report = directory.assert_clean();
+    assert_eq!(report["events"], 1_200, "{report}");
+    assert!(report["erased"].as_u64().unwrap() > 0, "{report}");
+}

@@ -15,6 +15,8 @@ use crate::store::sqlite::lock;
 const FAN_IN: usize = 16;
 /// Rows written in one transaction: a few milliseconds.
 const ROWS_PER_STEP: usize = 20_000;
+/// Rows that may be deleted beside a merge, which remembers them.
+const DELETED_MEANWHILE_MAX: usize = 4_000_000;
 
 /// What [`Index::merge`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,18 +38,45 @@ struct NewRun {
     last: Seq,
 }
 
+/// What is deleted while the background works on runs.
+#[derive(Debug, Default)]
+pub(super) struct Meanwhile {
+    /// Rows that are deleted beside a merge: the merged run may have copied them before.
+    beside_a_merge: Option<Vec<(LookupKey, Seq)>>,
+    /// How often rows were deleted.
+    pub(super) deletions: u64,
+}
+
+impl Meanwhile {
+    /// Notes rows that are deleted from a run.
+    pub(super) fn note(&mut self, rows: &[(LookupKey, Seq)]) {
+        self.deletions += 1;
+        if let Some(deleted) = &mut self.beside_a_merge {
+            deleted.extend(rows);
+        }
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.beside_a_merge
+            .as_ref()
+            .is_some_and(|rows| rows.len() > DELETED_MEANWHILE_MAX)
+    }
+}
+
 impl Index {
     /// Does one piece of the background work that is due. One thread calls this.
     pub fn merge(&self) -> Result<MergeStep, StoreError> {
-        let _alone = lock(&self.reshaping);
         if let Some(ledger) = self.full_active_run() {
+            let _no_row_goes = lock(&self.reshaping);
             let end = self.write_active_run(ledger)?;
             return Ok(MergeStep::Wrote(ledger, end));
         }
         match self.mergeable_runs() {
             Some(runs) => {
-                self.merge_runs(&runs)?;
-                Ok(MergeStep::Merged)
+                lock(&self.reshaping).beside_a_merge = Some(Vec::new());
+                let merged = self.merge_runs(&runs);
+                lock(&self.reshaping).beside_a_merge = None;
+                merged
             }
             None if self.are_filters_due() => self.renew_filters().map(|()| MergeStep::Idle),
             None => Ok(MergeStep::Idle),
@@ -125,7 +154,8 @@ impl Index {
         for chunk in rows.chunks(ROWS_PER_STEP) {
             self.write(|tx| insert_rows(tx, run.id, chunk))?;
         }
-        let run = self.finish_run(run, &[])?;
+        let filter = self.build_filter(run.id)?;
+        let run = self.finish_run(run, filter, false, &[])?;
 
         // From here the run answers for these events; before, the active run did. Both under one lock.
         let mut state = self.state_mut();
@@ -143,7 +173,8 @@ impl Index {
         Ok(end)
     }
 
-    fn merge_runs(&self, runs: &[Arc<Run>]) -> Result<(), StoreError> {
+    /// Merges runs while others delete rows of them: the long part holds nothing.
+    fn merge_runs(&self, runs: &[Arc<Run>]) -> Result<MergeStep, StoreError> {
         let (oldest, newest) = (&runs[0], &runs[runs.len() - 1]);
         let run = self.start_run(oldest.ledger, oldest.level + 1, oldest.first, newest.last)?;
         let mut after: Option<(LookupKey, Seq)> = None;
@@ -154,8 +185,19 @@ impl Index {
                 break;
             }
             after = rows.last().copied();
+            // So much goes that the merge is better begun again behind it.
+            if lock(&self.reshaping).is_too_much() {
+                self.drop_unregistered_runs()?;
+                return Ok(MergeStep::Idle);
+            }
         }
-        let merged = self.finish_run(run, runs)?;
+        let filter = self.build_filter(run.id)?;
+        let mut meanwhile = lock(&self.reshaping);
+        let deleted = meanwhile.beside_a_merge.take().unwrap_or_default();
+        for rows in deleted.chunks(ROWS_PER_STEP) {
+            self.write(|tx| delete_rows(tx, run.id, rows).map(drop))?;
+        }
+        let merged = self.finish_run(run, filter, !deleted.is_empty(), runs)?;
         {
             let mut state = self.state_mut();
             state
@@ -164,8 +206,10 @@ impl Index {
             state.runs.push(Arc::new(merged));
             state.runs.sort_by_key(|run| (run.ledger, run.first));
         }
+        drop(meanwhile);
         wait_for_readers(runs);
-        self.drop_unregistered_runs()
+        self.drop_unregistered_runs()?;
+        Ok(MergeStep::Merged)
     }
 
     /// The next rows of several runs in order, and whether more follow. Each run is asked for its next
@@ -244,8 +288,13 @@ impl Index {
     }
 
     /// Registers a run whose rows are all written, in place of those that it replaces.
-    fn finish_run(&self, run: NewRun, replaces: &[Arc<Run>]) -> Result<Run, StoreError> {
-        let filter = self.build_filter(run.id)?;
+    fn finish_run(
+        &self,
+        run: NewRun,
+        filter: KeyFilter,
+        filter_is_stale: bool,
+        replaces: &[Arc<Run>],
+    ) -> Result<Run, StoreError> {
         let NewRun {
             id,
             ledger,
@@ -258,8 +307,17 @@ impl Index {
                 tx.execute("DELETE FROM run WHERE id = ?1", [old.id])?;
             }
             tx.execute(
-                "INSERT INTO run (id, ledger, level, first_seq, last_seq, filter) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![id, ledger.get(), level, first.get(), last.get(), filter.as_bytes()],
+                "INSERT INTO run (id, ledger, level, first_seq, last_seq, filter, filter_is_stale)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    id,
+                    ledger.get(),
+                    level,
+                    first.get(),
+                    last.get(),
+                    filter.as_bytes(),
+                    filter_is_stale
+                ],
             )
             .map(drop)
         })?;
@@ -273,18 +331,31 @@ impl Index {
         })
     }
 
+    /// The filter of a run's keys, read a few at a time.
     pub(super) fn build_filter(&self, id: i64) -> Result<KeyFilter, StoreError> {
-        let table = Run::table(id);
-        self.database.read(|tx| {
-            let count = format!("SELECT count(*) FROM (SELECT DISTINCT key FROM {table})");
-            let mut filter = KeyFilter::for_keys(tx.query_row(&count, [], |row| row.get(0))?);
-            let mut keys = tx.prepare(&format!("SELECT DISTINCT key FROM {table}"))?;
-            let mut keys = keys.query([])?;
-            while let Some(row) = keys.next()? {
-                filter.insert(LookupKey::new(row.get(0)?));
+        let mut keys = 0;
+        self.each_key(id, |_| keys += 1)?;
+        let mut filter = KeyFilter::for_keys(keys);
+        self.each_key(id, |key| filter.insert(key))?;
+        Ok(filter)
+    }
+
+    fn each_key(&self, id: i64, mut each: impl FnMut(LookupKey)) -> Result<(), StoreError> {
+        let mut after: Option<(LookupKey, Seq)> = None;
+        loop {
+            let rows = self.rows_after(id, after)?;
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            let mut known = after.map(|(key, _)| key);
+            for (key, _) in &rows {
+                if known != Some(*key) {
+                    each(*key);
+                }
+                known = Some(*key);
             }
-            Ok(filter)
-        })
+            after = Some(*last);
+        }
     }
 
     pub(super) fn write<T>(
@@ -305,4 +376,20 @@ fn insert_rows(tx: &Connection, run: i64, rows: &[(LookupKey, Seq)]) -> rusqlite
         insert.execute(params![&key.as_bytes()[..], seq.get()])?;
     }
     Ok(())
+}
+
+pub(super) fn delete_rows(
+    tx: &Connection,
+    run: i64,
+    rows: &[(LookupKey, Seq)],
+) -> rusqlite::Result<usize> {
+    let mut delete = tx.prepare_cached(&format!(
+        "DELETE FROM {} WHERE key = ?1 AND seq = ?2",
+        Run::table(run)
+    ))?;
+    let mut deleted = 0;
+    for (key, seq) in rows {
+        deleted += delete.execute(params![&key.as_bytes()[..], seq.get()])?;
+    }
+    Ok(deleted)
 }

@@ -51,8 +51,8 @@ fn active_events_max() -> usize {
 pub struct Index {
     database: Database,
     state: RwLock<State>,
-    /// Held while tables of runs are written: a merge must not copy a row that is being deleted.
-    reshaping: Mutex<()>,
+    /// Held while rows are deleted and while runs take the place of others; what is deleted beside a merge.
+    reshaping: Mutex<merge::Meanwhile>,
     filters_renewed_at: Mutex<Option<Instant>>,
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::params;
 
+use super::merge::delete_rows;
 use super::{Index, Run};
 use crate::ids::{LedgerNumber, LookupKey, Seq};
 use crate::store::StoreError;
@@ -25,7 +26,7 @@ impl Index {
         ledger: LedgerNumber,
         events: &[(Seq, Vec<LookupKey>)],
     ) -> Result<(), StoreError> {
-        let _alone = lock(&self.reshaping);
+        let mut meanwhile = lock(&self.reshaping);
         self.remove_from_active(ledger, |seqs| {
             for (seq, keys) in events {
                 seqs.remove(*seq, keys);
@@ -43,6 +44,7 @@ impl Index {
             rows.sort_unstable();
             for rows in rows.chunks(ROWS_PER_STEP) {
                 self.delete_rows(&run, rows)?;
+                meanwhile.note(rows);
             }
         }
         Ok(())
@@ -55,7 +57,7 @@ impl Index {
         ledger: LedgerNumber,
         seqs: &HashSet<Seq>,
     ) -> Result<(), StoreError> {
-        let _alone = lock(&self.reshaping);
+        let mut meanwhile = lock(&self.reshaping);
         self.remove_from_active(ledger, |active| active.remove_all(seqs));
         let runs = self.state_ref().runs_of(ledger);
         for run in runs {
@@ -64,7 +66,7 @@ impl Index {
             }
             let mut after: Option<(LookupKey, Seq)> = None;
             loop {
-                let rows = self.rows_after(&run, after)?;
+                let rows = self.rows_after(run.id, after)?;
                 let Some(last) = rows.last() else { break };
                 after = Some(*last);
                 let gone: Vec<(LookupKey, Seq)> = rows
@@ -73,6 +75,7 @@ impl Index {
                     .collect();
                 for rows in gone.chunks(ROWS_PER_STEP) {
                     self.delete_rows(&run, rows)?;
+                    meanwhile.note(rows);
                 }
             }
         }
@@ -87,14 +90,7 @@ impl Index {
 
     fn delete_rows(&self, run: &Run, rows: &[(LookupKey, Seq)]) -> Result<(), StoreError> {
         self.write(|tx| {
-            let mut delete = tx.prepare_cached(&format!(
-                "DELETE FROM {} WHERE key = ?1 AND seq = ?2",
-                Run::table(run.id)
-            ))?;
-            let mut deleted = 0;
-            for (key, seq) in rows {
-                deleted += delete.execute(params![&key.as_bytes()[..], seq.get()])?;
-            }
+            let deleted = delete_rows(tx, run.id, rows)?;
             if deleted > 0 {
                 tx.prepare_cached("UPDATE run SET filter_is_stale = 1 WHERE id = ?1")?
                     .execute([run.id])?;
@@ -103,9 +99,10 @@ impl Index {
         })
     }
 
-    fn rows_after(
+    /// Rows of a run behind one, as many as one read takes.
+    pub(super) fn rows_after(
         &self,
-        run: &Run,
+        run: i64,
         after: Option<(LookupKey, Seq)>,
     ) -> Result<Vec<(LookupKey, Seq)>, StoreError> {
         let (key, seq) = after.map_or(([0; 16], -1), |(key, seq)| {
@@ -113,7 +110,7 @@ impl Index {
         });
         let sql = format!(
             "SELECT key, seq FROM {} WHERE (key, seq) > (?1, ?2) ORDER BY key, seq LIMIT {ROWS_PER_SCAN}",
-            Run::table(run.id)
+            Run::table(run)
         );
         self.database.read(|tx| {
             tx.prepare_cached(&sql)?
@@ -153,22 +150,27 @@ impl Index {
     }
 
     fn renew_filter(&self, run: &Arc<Run>) -> Result<(), StoreError> {
-        let is_empty = self.rows_after(run, None)?.is_empty();
         // The newest run says up to where events are in runs at all.
         let is_newest = self.merged_end(run.ledger) == run.last.next();
-        if is_empty && !is_newest {
+        if !is_newest && self.rows_after(run.id, None)?.is_empty() {
+            let no_row_goes = lock(&self.reshaping);
             self.write(|tx| tx.execute("DELETE FROM run WHERE id = ?1", [run.id]))?;
             self.state_mut().runs.retain(|known| known.id != run.id);
+            drop(no_row_goes);
             wait_for_readers(std::slice::from_ref(run));
             return Ok(());
         }
+        let before = lock(&self.reshaping).deletions;
         let filter = self.build_filter(run.id)?;
+        let meanwhile = lock(&self.reshaping);
+        let is_stale = meanwhile.deletions != before;
         self.write(|tx| {
             tx.execute(
-                "UPDATE run SET filter = ?2, filter_is_stale = 0 WHERE id = ?1",
-                params![run.id, filter.as_bytes()],
+                "UPDATE run SET filter = ?2, filter_is_stale = ?3 WHERE id = ?1",
+                params![run.id, filter.as_bytes(), is_stale],
             )
         })?;
+        drop(meanwhile);
         let renewed = Arc::new(Run {
             filter,
             id: run.id,
