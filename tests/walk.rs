@@ -395,6 +395,8 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
 const ALONE: &[&str] = &[
     "init",
     "serve",
+    "config check",
+    "config show",
     "backup",
     "restore",
     "receipt verify",

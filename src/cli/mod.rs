@@ -7,6 +7,7 @@ mod backup;
 mod bundle;
 mod certificate;
 mod client;
+mod config;
 mod demo;
 mod export;
 mod follow;
@@ -23,6 +24,7 @@ mod read;
 mod restore;
 mod retention;
 mod serve;
+mod settings;
 mod sources;
 mod tenant;
 mod vault_copy;
@@ -71,6 +73,9 @@ enum Command {
     Init(init::InitArgs),
     /// Serve the HTTP API
     Serve(serve::ServeArgs),
+    /// The settings of `serve`: check a file, show what is in force
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Append events from a file or standard input
     Append(append::AppendArgs),
     /// Show one event
@@ -231,6 +236,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(args).await,
+        Command::Config(command) => config::run(command),
         Command::Append(args) => append::run(args).await,
         Command::Show(args) => read::show(args).await,
         Command::Query(args) => query::run(*args).await,
@@ -285,6 +291,8 @@ fn report(error: &anyhow::Error) -> ExitCode {
     let is_refused = error.downcast_ref::<client::Refused>().is_some();
     ExitCode::from(if is_refused {
         exit::REFUSED
+    } else if error.downcast_ref::<settings::Faulty>().is_some() {
+        exit::USAGE
     } else {
         exit::FAILED
     })

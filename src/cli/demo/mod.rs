@@ -128,7 +128,7 @@ async fn write_events(
     made: &Initialised,
 ) -> anyhow::Result<Value> {
     let engine = Arc::new(
-        Files::open(directory.clone(), root_key)?.start(super::serve::start_options(false))?,
+        Files::open(directory.clone(), root_key)?.start(super::settings::start_options(false)?)?,
     );
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
