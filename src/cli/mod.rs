@@ -34,6 +34,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -41,6 +42,9 @@ use crate::seal::root::RootKeySource;
 use crate::service::clock::SystemClock;
 use crate::store::directory::DataDirectory;
 use crate::time::Clock;
+
+/// How long work in the background may go on after a command has ended.
+const READERS_END_WITHIN: Duration = Duration::from_secs(1);
 
 /// Exit codes, so that scripts can tell.
 mod exit {
@@ -226,7 +230,10 @@ pub fn run() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return report(&anyhow::Error::from(error)),
     };
-    match runtime.block_on(dispatch(cli.command)) {
+    let ended = runtime.block_on(dispatch(cli.command));
+    // What reads on for a client that was cut off must not keep the process: the files are closed.
+    runtime.shutdown_timeout(READERS_END_WITHIN);
+    match ended {
         Ok(code) => code,
         Err(error) => report(&error),
     }

@@ -14,7 +14,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::output::print_line;
 use super::settings::{Flags, LogFormat, LogSettings, Settings};
-use crate::http::serve::serve;
+use crate::http::serve::{ServeOptions, serve};
+use crate::http::tls::Certificates;
 use crate::service::open::Files;
 
 #[derive(Args)]
@@ -42,6 +43,13 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     log_to_stderr(settings.log);
     forbid_core_dumps();
     let options = settings.start_options(args.confirm_clock);
+    let tls = settings.tls.map(Certificates::open).transpose()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let serve_options = ServeOptions {
+        tls,
+        daily_hour: settings.retention_hour,
+        stop_wait: settings.stop_wait,
+    };
     let (directory, root_key) = (settings.directory, settings.root_key);
     let open = move || Files::open(directory, &root_key)?.start(options);
     let engine = Arc::new(crate::service::blocking(open).await?);
@@ -63,8 +71,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         }
         tracing::info!("stopping");
     };
-    let serving = serve(engine, listener, settings.retention_hour, stop)?;
-    print_line(&format!("listening on http://{address}"))?;
+    let serving = serve(engine, listener, serve_options, stop)?;
+    print_line(&format!("listening on {scheme}://{address}"))?;
     tracing::info!(%address, "serving");
     serving.await?;
     Ok(ExitCode::SUCCESS)

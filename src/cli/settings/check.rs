@@ -37,6 +37,15 @@ impl Layers {
             let remedy = "`trailkeep policy check` shows all findings";
             self.found_wrong(&keys::POLICIES, error.to_string(), remedy);
         }
+        self.follow_tls(settings);
+    }
+
+    fn follow_tls(&mut self, settings: &Settings) {
+        let Some(files) = &settings.tls else { return };
+        if let Err(error) = files.load() {
+            let remedy = "name the pair that belongs together; docs/operations.md, \"TLS\"";
+            self.found_wrong(&keys::TLS_CERTIFICATE_FILE, error.to_string(), remedy);
+        }
     }
 
     fn found_wrong(&mut self, key: &Key, problem: String, remedy: &str) {

@@ -71,6 +71,12 @@ pub(super) const LISTEN: Key = key(
     Some("127.0.0.1:8787"),
     "Address and port to listen on",
 );
+pub(super) const STOP_WAIT_S: Key = key(
+    "stop_wait_s",
+    "SECONDS",
+    Some("20"),
+    "Seconds that requests under way have to end after SIGTERM",
+);
 pub(super) const MIN_FREE_BYTES: Key = key(
     "min_free_bytes",
     "BYTES",
@@ -88,6 +94,18 @@ pub(super) const RETENTION_HOUR: Key = key(
     "HOUR",
     Some("2"),
     "Hour of the day (UTC) at which what is due is destroyed; `none`: only `trailkeep retention run` does it",
+);
+pub(super) const TLS_CERTIFICATE_FILE: Key = key(
+    "tls.certificate_file",
+    "FILE",
+    None,
+    "PEM file with the server's certificate, then those of its issuers; read anew when it changes",
+);
+pub(super) const TLS_KEY_FILE: Key = key(
+    "tls.key_file",
+    "FILE",
+    None,
+    "PEM file with the certificate's private key",
 );
 pub(super) const LOG_FORMAT: Key = key(
     "log.format",
@@ -126,9 +144,12 @@ pub(in crate::cli) const KEYS: &[Key] = &[
     ROOT_KEY_FILE,
     ROOT_KEY_COMMAND,
     LISTEN,
+    STOP_WAIT_S,
     MIN_FREE_BYTES,
     POLICIES,
     RETENTION_HOUR,
+    TLS_CERTIFICATE_FILE,
+    TLS_KEY_FILE,
     LOG_FORMAT,
     LOG_LEVEL,
     OTLP_QUIET_MS,

@@ -8,14 +8,16 @@ mod parse;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use self::file::SettingsFile;
 pub(super) use self::keys::{Flags, KEYS, Key};
 pub(super) use self::parse::LogFormat;
-use self::parse::{command_text, daily_hour, path_text, whole_number};
+use self::parse::{command_text, daily_hour, number_within, path_text, whole_number};
 use super::clock;
+use crate::http::tls::TlsFiles;
 use crate::seal::root::RootKeySource;
 use crate::service::open::StartOptions;
 use crate::service::staging::StagingSettings;
@@ -48,6 +50,8 @@ pub(super) struct Settings {
     pub(super) directory: DataDirectory,
     pub(super) root_key: RootKeySource,
     pub(super) listen: SocketAddr,
+    pub(super) stop_wait: Duration,
+    pub(super) tls: Option<TlsFiles>,
     pub(super) log: LogSettings,
     pub(super) retention_hour: Option<u8>,
     min_free_bytes: u64,
@@ -200,9 +204,11 @@ impl Layers {
         let directory = self.value(&keys::DIR, path_text).map(DataDirectory::new);
         let root_key = self.root_key(directory.as_ref());
         let listen = self.value(&keys::LISTEN, parse::address);
+        let stop_wait = self.value(&keys::STOP_WAIT_S, number_within(0, 3_600));
         let min_free_bytes = self.value(&keys::MIN_FREE_BYTES, whole_number);
         let policies = self.value(&keys::POLICIES, path_text);
         let retention_hour = self.value(&keys::RETENTION_HOUR, daily_hour);
+        let tls = self.tls();
         let format = self.value(&keys::LOG_FORMAT, parse::log_format);
         let level = self.value(&keys::LOG_LEVEL, parse::log_level);
         let staging = self.staging();
@@ -210,6 +216,8 @@ impl Layers {
             directory: directory?,
             root_key: root_key?,
             listen: listen?,
+            stop_wait: Duration::from_secs(stop_wait?),
+            tls,
             log: LogSettings {
                 format: format?,
                 level: level?,
@@ -251,6 +259,24 @@ impl Layers {
             Some((_, source)) => Some(source),
             None => directory.map(|directory| RootKeySource::File(directory.root_key())),
         }
+    }
+
+    fn tls(&mut self) -> Option<TlsFiles> {
+        let certificate = self.value(&keys::TLS_CERTIFICATE_FILE, path_text);
+        let key = self.value(&keys::TLS_KEY_FILE, path_text);
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (None, None) => None,
+            (Some(_), None) => self.half_a_pair(&keys::TLS_CERTIFICATE_FILE, &keys::TLS_KEY_FILE),
+            (None, Some(_)) => self.half_a_pair(&keys::TLS_KEY_FILE, &keys::TLS_CERTIFICATE_FILE),
+        }
+    }
+
+    fn half_a_pair(&mut self, set: &Key, missing: &Key) -> Option<TlsFiles> {
+        let origin = self.find(set).map_or(Origin::Default, |found| found.origin);
+        let problem = format!("`{}` is set without `{}`", set.name, missing.name);
+        self.fault(set, &origin, problem, "set both, or neither");
+        None
     }
 
     fn staging(&mut self) -> Option<StagingSettings> {

@@ -38,6 +38,14 @@ pub(super) fn whole_number(text: &str) -> Result<u64, String> {
         .map_err(|_| "write a whole number, without a unit".to_owned())
 }
 
+pub(super) fn number_within(lowest: u64, highest: u64) -> impl Fn(&str) -> Result<u64, String> {
+    move |text| {
+        let number = text.parse().ok();
+        let number = number.filter(|number| (lowest..=highest).contains(number));
+        number.ok_or_else(|| format!("write a whole number from {lowest} to {highest}"))
+    }
+}
+
 pub(super) fn daily_hour(text: &str) -> Result<Option<u8>, String> {
     if text == "none" {
         return Ok(None);
