@@ -16,10 +16,11 @@ use tower::ServiceExt;
 
 use super::TargetArgs;
 use super::output::note;
+use super::settings::start_options;
 use crate::http::auth::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
 use crate::http::{Entrance, router};
 use crate::service::Engine;
-use crate::service::open::{Files, OpenError};
+use crate::service::open::{Files, OpenError, StartOptions};
 use crate::service::vault_copy;
 use crate::store::StoreError;
 
@@ -76,7 +77,8 @@ impl Client {
         let directory = target.directory.directory();
         let socket = directory.socket();
         // Opening may record something, and waits until it is on disk.
-        match tokio::task::block_in_place(|| open_here(target, confirm_clock)) {
+        let options = start_options(confirm_clock)?;
+        match tokio::task::block_in_place(|| open_here(target, options)) {
             Ok(engine) => {
                 let engine = std::sync::Arc::new(engine);
                 Ok(Self::Here {
@@ -312,9 +314,9 @@ fn headers_of(target: &TargetArgs) -> anyhow::Result<HeaderMap> {
 }
 
 /// Opens the directory in this process.
-pub(super) fn open_here(target: &TargetArgs, confirm_clock: bool) -> Result<Engine, OpenError> {
+fn open_here(target: &TargetArgs, options: StartOptions) -> Result<Engine, OpenError> {
     let files = Files::open(target.directory.directory(), &target.directory.root_key())?;
-    files.start(super::serve::start_options(confirm_clock))
+    files.start(options)
 }
 
 fn builder() -> reqwest::ClientBuilder {

@@ -7,6 +7,7 @@ mod backup;
 mod bundle;
 mod certificate;
 mod client;
+mod config;
 mod demo;
 mod export;
 mod follow;
@@ -23,6 +24,7 @@ mod read;
 mod restore;
 mod retention;
 mod serve;
+mod settings;
 mod sources;
 mod tenant;
 mod vault_copy;
@@ -32,6 +34,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -39,6 +42,9 @@ use crate::seal::root::RootKeySource;
 use crate::service::clock::SystemClock;
 use crate::store::directory::DataDirectory;
 use crate::time::Clock;
+
+/// How long work in the background may go on after a command has ended.
+const READERS_END_WITHIN: Duration = Duration::from_secs(1);
 
 /// Exit codes, so that scripts can tell.
 mod exit {
@@ -71,6 +77,9 @@ enum Command {
     Init(init::InitArgs),
     /// Serve the HTTP API
     Serve(serve::ServeArgs),
+    /// The settings of `serve`: check a file, show what is in force
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Append events from a file or standard input
     Append(append::AppendArgs),
     /// Show one event
@@ -221,7 +230,10 @@ pub fn run() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return report(&anyhow::Error::from(error)),
     };
-    match runtime.block_on(dispatch(cli.command)) {
+    let ended = runtime.block_on(dispatch(cli.command));
+    // What reads on for a client that was cut off must not keep the process: the files are closed.
+    runtime.shutdown_timeout(READERS_END_WITHIN);
+    match ended {
         Ok(code) => code,
         Err(error) => report(&error),
     }
@@ -231,6 +243,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(args).await,
+        Command::Config(command) => config::run(command),
         Command::Append(args) => append::run(args).await,
         Command::Show(args) => read::show(args).await,
         Command::Query(args) => query::run(*args).await,
@@ -285,6 +298,8 @@ fn report(error: &anyhow::Error) -> ExitCode {
     let is_refused = error.downcast_ref::<client::Refused>().is_some();
     ExitCode::from(if is_refused {
         exit::REFUSED
+    } else if error.downcast_ref::<settings::Faulty>().is_some() {
+        exit::USAGE
     } else {
         exit::FAILED
     })

@@ -1,14 +1,19 @@
 //! Routes of the operator's commands.
 
+use axum::Json;
 use axum::body::{Body, to_bytes};
-use axum::http::header;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::App;
 use super::auth::{Anyone, Caller, may};
 use super::problem::Problem;
 use crate::ledger::note::NOTE_BYTES_MAX;
+use crate::service::blocking;
+use crate::service::readiness::{Readiness, readiness};
 use crate::service::verify::{Subject, verify as verify_ledger};
 
 /// Lines that wait for a slow reader; the verifier waits with them.
@@ -22,6 +27,34 @@ const LINES_WAITING_MAX: usize = 16;
 )]
 pub(super) async fn healthz(_: Anyone) -> &'static str {
     "ok\n"
+}
+
+/// Says whether events are taken, and if not, why.
+///
+/// It names no tenant, path or key, so whoever watches the service may ask.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    responses(
+        (status = 200, description = "It is ready; the notes should be looked at.", body = Readiness),
+        (status = 503, description = "It is not ready, for these reasons.", body = Readiness),
+    ),
+)]
+pub(super) async fn readyz(_: Anyone, State(app): State<App>) -> Response {
+    let tls = app.tls.as_ref().and_then(|tls| tls.failure());
+    let mut readiness = blocking(move || readiness(&app.engine)).await;
+    if tls.is_some() {
+        readiness.notes.push(
+            "tls: the certificate's files changed and can't be used, so the one before stays: the log says why"
+                .to_owned(),
+        );
+    }
+    let status = if readiness.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(readiness)).into_response()
 }
 
 /// Verifies the whole ledger.

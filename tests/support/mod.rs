@@ -146,7 +146,8 @@ impl Directory {
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
-        let Some(address) = line.trim().strip_prefix("listening on http://") else {
+        let listening = line.trim().strip_prefix("listening on ");
+        let Some((_, address)) = listening.and_then(|url| url.split_once("://")) else {
             let mut error = String::new();
             child
                 .stderr

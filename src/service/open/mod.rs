@@ -17,6 +17,7 @@ use crate::service::append::{
     AppendError, LedgerState, Newcomers, Writer, WriterThread, append_system,
 };
 use crate::service::clock_guard::ClockGuard;
+use crate::service::figures::Figures;
 use crate::service::keyring::{KeyError, Keyring};
 use crate::service::ledger::{Ledger, LedgerKeys};
 use crate::service::merging::MergeThread;
@@ -201,6 +202,9 @@ impl Files {
             root_key,
         } = self;
         let newcomers = Newcomers::default();
+        let figures = Arc::new(Figures::default());
+        let guard = ClockGuard::start(&*clock, last_seen, confirm_clock);
+        let clock_guard = Arc::new(Mutex::new(guard));
         let writer = Writer {
             ledgers: Arc::clone(&ledgers),
             index: Arc::clone(&index),
@@ -210,8 +214,9 @@ impl Files {
             newcomers: Arc::clone(&newcomers),
             directory: directory.path().to_owned(),
             min_free_bytes,
-            clock_guard: ClockGuard::start(&*clock, last_seen, confirm_clock),
+            clock_guard: Arc::clone(&clock_guard),
             seen_at: last_seen,
+            figures: Arc::clone(&figures),
         };
         let writer = WriterThread::start(writer).map_err(OpenError::Thread)?;
         let merger = MergeThread::start(Arc::clone(&index)).map_err(OpenError::Thread)?;
@@ -231,6 +236,7 @@ impl Files {
             privacy: crate::service::privacy::PrivacyDesk::default(),
             sources: crate::service::sources::Sources::default(),
             staging: Staging::new(staging, staging_settings)?,
+            figures,
             min_free_bytes,
             tenants: RwLock::new(tenants),
             closed,
@@ -239,6 +245,7 @@ impl Files {
             retention: Mutex::new(()),
             destruction: Mutex::new(()),
             daily_run_at_ms: AtomicU64::new(0),
+            clock_guard,
             root_key,
             keeping: Mutex::new(()),
             merger,

@@ -131,6 +131,11 @@ impl Ledgers {
         .transpose()
     }
 
+    /// How long the last commit statement took, which writes the log and syncs it.
+    pub fn last_sync(&self) -> std::time::Duration {
+        self.database.last_sync()
+    }
+
     /// The one write of evidence: all of it is on disk when this returns, or none of it.
     ///
     /// `Full` and `Fenced` mean that nothing was written. Any other error leaves it unknown: the caller
