@@ -387,6 +387,13 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
             Right::ManageVault,
         ),
         (words("sources"), Right::Verify),
+        (words("anchor run"), Right::Verify),
+        (words("anchor list"), Right::Prove),
+        (words("anchor show"), Right::Prove),
+        (
+            words("anchor resume --reviewed-history"),
+            Right::ManageVault,
+        ),
         (words("verify"), Right::Verify),
     ]
 }

@@ -66,6 +66,14 @@ impl Client {
 
     /// The same; where this process opens the directory, it may say that the clock is right.
     pub(super) fn to_confirming(target: &TargetArgs, confirm_clock: bool) -> anyhow::Result<Self> {
+        Self::to_opening(target, || Ok(start_options(confirm_clock)?))
+    }
+
+    /// The same; where this process opens the directory, it runs so.
+    pub(super) fn to_opening(
+        target: &TargetArgs,
+        options: impl FnOnce() -> anyhow::Result<StartOptions>,
+    ) -> anyhow::Result<Self> {
         if let Some(url) = &target.url {
             let base = url.trim_end_matches('/').to_owned();
             return Ok(Self::Remote {
@@ -74,10 +82,9 @@ impl Client {
                 token: target.token.clone(),
             });
         }
-        let directory = target.directory.directory();
-        let socket = directory.socket();
+        let socket = target.directory.directory().socket();
         // Opening may record something, and waits until it is on disk.
-        let options = start_options(confirm_clock)?;
+        let options = options()?;
         match tokio::task::block_in_place(|| open_here(target, options)) {
             Ok(engine) => {
                 let engine = std::sync::Arc::new(engine);
@@ -201,7 +208,16 @@ pub(super) async fn ask_text(
     path: &str,
     body: Option<&serde_json::Value>,
 ) -> anyhow::Result<String> {
-    let client = Client::to(target)?;
+    ask_through(Client::to(target)?, method, path, body).await
+}
+
+/// The same, by a way that is there.
+pub(super) async fn ask_through(
+    client: Client,
+    method: &str,
+    path: &str,
+    body: Option<&serde_json::Value>,
+) -> anyhow::Result<String> {
     let asked = async {
         let kind = body.map(|_| "application/json");
         let bytes = body

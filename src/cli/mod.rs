@@ -2,6 +2,7 @@
 //! of the same routes, whether a server runs, or the command opens the directory itself.
 
 mod access;
+mod anchor;
 mod append;
 mod backup;
 mod bundle;
@@ -112,6 +113,9 @@ enum Command {
     Restore(restore::RestoreArgs),
     /// Copies of the vault on other disks or hosts: without one, every text stands and falls with one file
     VaultCopy(vault_copy::VaultCopyArgs),
+    /// Heads of the ledger that are kept outside, and witnesses that cosigned them
+    #[command(subcommand)]
+    Anchor(anchor::AnchorCommand),
     /// Requests of persons: a copy of what is held, what an erasure would do, due dates
     #[command(subcommand)]
     Privacy(privacy::PrivacyCommand),
@@ -257,6 +261,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(args).await,
         Command::VaultCopy(args) => vault_copy::run(args).await,
+        Command::Anchor(command) => anchor::run(command).await,
         Command::Privacy(command) => privacy::run(command).await,
         Command::Certificate(command) => certificate::run(&command),
         Command::Receipt(command) => offline::run(command).await,

@@ -16,6 +16,7 @@ use super::output::print_line;
 use super::settings::{Flags, LogFormat, LogSettings, Settings};
 use crate::http::serve::{ServeOptions, serve};
 use crate::http::tls::Certificates;
+use crate::service::anchor::schedule::at_start;
 use crate::service::open::Files;
 
 #[derive(Args)]
@@ -42,7 +43,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::read(args.config.as_deref(), args.flags)?;
     log_to_stderr(settings.log);
     forbid_core_dumps();
-    let options = settings.start_options(args.confirm_clock);
+    let mut options = settings.start_options(args.confirm_clock);
+    options.anchors = settings.anchors()?;
     let tls = settings.tls.map(Certificates::open).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let serve_options = ServeOptions {
@@ -53,6 +55,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let (directory, root_key) = (settings.directory, settings.root_key);
     let open = move || Files::open(directory, &root_key)?.start(options);
     let engine = Arc::new(crate::service::blocking(open).await?);
+    // A target that has seen more of a ledger than there is says so before anything is signed.
+    at_start(&engine).await;
     let listener = TcpListener::bind(settings.listen).await.with_context(|| {
         format!(
             "can't listen on {}: is another server there? choose another with --listen",

@@ -1,5 +1,7 @@
 //! `/metrics`: figures of the caller's own tenant, as OpenMetrics. No payload, no id of anybody.
 
+mod anchors;
+
 use std::sync::atomic::AtomicI64;
 
 use axum::extract::State;
@@ -169,6 +171,7 @@ fn figures(caller: &Identified, tls: Option<&Certificates>) -> Result<String, Pr
         "Events that lacked what a policy asks for, of all that were ever recorded",
         gaps,
     );
+    anchors::register(&mut registry, engine, ledger)?;
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|error| {
         tracing::error!(%error, "the figures could not be written");

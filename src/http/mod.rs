@@ -1,6 +1,7 @@
 //! The HTTP edge: routes, who may call them, formats in and out. docs/api.md describes it.
 
 mod access;
+mod anchors;
 pub(crate) mod auth;
 mod backup;
 mod body;
@@ -119,6 +120,11 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(vault::check))
         .routes(route!(vault::remove))
         .routes(route!(backup::make))
+        .routes(route!(anchors::list))
+        .routes(route!(anchors::history))
+        .routes(route!(anchors::checkpoint))
+        .routes(route!(anchors::run))
+        .routes(route!(anchors::resume))
         .routes(route!(sources::list))
         .routes(route!(operate::verify))
         .routes(route!(metrics::show))

@@ -306,7 +306,7 @@ impl From<AppendError> for Problem {
             }]),
             AppendError::Refused(refusals) => Self::refused_by_policy(detail, refusals),
             AppendError::Busy => Self::unavailable(detail, 1),
-            AppendError::Clock(_) => Self::unavailable(detail, 60),
+            AppendError::Clock(_) | AppendError::RolledBack => Self::unavailable(detail, 60),
             AppendError::Full => Self::disk_full(detail),
             AppendError::TenantClosed | AppendError::LedgerClosed => Self::tenant_closed(detail),
             AppendError::Stopped | AppendError::OutcomeUnknown => Self::unavailable(detail, 5),

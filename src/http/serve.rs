@@ -15,6 +15,7 @@ use super::tls::Certificates;
 use super::{Entrance, router_with};
 use crate::service::Engine;
 use crate::service::access_log::flush_repeats;
+use crate::service::anchor::schedule;
 use crate::service::append::StoppedBadly;
 use crate::service::retention::daily::run_if_due;
 use crate::service::staging::assemble_due;
@@ -115,23 +116,38 @@ async fn serve_both(
         .daily_hour
         .map(|hour| tokio::spawn(run_daily(Arc::clone(&engine), hour)));
     let assembling = tokio::spawn(assemble_telemetry(Arc::clone(&engine)));
+    let anchoring = tokio::spawn(schedule::on_schedule(Arc::clone(&engine)));
     let failure = tokio::select! {
         () = stop => None,
         reason = engine.writer.failed() => Some(reason),
     };
-    for task in [Some(repeats), daily, Some(assembling), watching]
-        .into_iter()
-        .flatten()
+    for task in [
+        Some(repeats),
+        daily,
+        Some(assembling),
+        Some(anchoring),
+        watching,
+    ]
+    .into_iter()
+    .flatten()
     {
         task.abort();
     }
     end_connections(&stopping, [network, local], options.stop_wait).await;
     let _ = std::fs::remove_file(engine.directory.socket());
-    let closed = crate::service::blocking(move || {
-        keeper.stop(&engine);
-        engine.close()
+    let ending = Arc::clone(&engine);
+    crate::service::blocking(move || {
+        keeper.stop(&ending);
+        // The last entries come before the head that goes outside.
+        if let Err(error) = flush_repeats(&ending, true) {
+            tracing::warn!(%error, "repetitions of reads could not be recorded");
+        }
     })
     .await;
+    if failure.is_none() {
+        schedule::at_end(&engine).await;
+    }
+    let closed = crate::service::blocking(move || engine.close()).await;
     match failure {
         Some(reason) => Err(ServeError::Writer(reason)),
         None => Ok(closed?),

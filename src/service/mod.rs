@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod access_log;
+pub mod anchor;
 pub mod api_key;
 pub mod append;
 pub mod backup;
@@ -81,6 +82,8 @@ pub struct Engine {
     pub privacy: privacy::PrivacyDesk,
     /// What is known of producers.
     pub sources: sources::Sources,
+    /// Where heads are given to.
+    pub anchors: anchor::Anchors,
     /// Telemetry that is no event yet.
     pub staging: staging::Staging,
     /// The policies in force.

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{Engine, rotation};
+use super::{Engine, anchor, rotation};
 use crate::store::directory::free_bytes;
 
 /// Whether events are taken, and what an operator should look at.
@@ -33,6 +33,22 @@ pub fn readiness(engine: &Engine) -> Readiness {
         reasons.push(format!("clock: {jump}"));
     }
     let mut notes = Vec::new();
+    match anchor::status::stopped(engine) {
+        (0, _) => {}
+        (stopped, all) => {
+            let what = format!(
+                "rolled_back: somebody outside has seen more of {stopped} of {all} ledgers than there is, and they take no \
+                 entry: `trailkeep anchor list` says who, docs/operations.md, \"Rolled back\", what to do"
+            );
+            // The others go on.
+            let list = if stopped == all {
+                &mut reasons
+            } else {
+                &mut notes
+            };
+            list.push(what);
+        }
+    }
     match rotation::status(engine) {
         Err(error) => {
             tracing::error!(%error, "the vault can't be read");

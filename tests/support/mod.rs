@@ -8,6 +8,8 @@
 )]
 
 pub mod document;
+pub mod web;
+pub mod witness;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

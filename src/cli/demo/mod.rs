@@ -26,7 +26,7 @@ use crate::offline;
 use crate::seal::root::RootKeySource;
 use crate::service::init::{Initialised, init};
 use crate::service::open::Files;
-use crate::service::verify::{Report, Subject, verify};
+use crate::service::verify::{Question, Report, Subject, verify};
 use crate::store::directory::DataDirectory;
 use crate::time::UnixMillis;
 
@@ -202,7 +202,13 @@ fn show_receipt(path: &Path, answer: &Value, made: &Initialised) -> anyhow::Resu
     for line in receipt.lines() {
         print_line(&format!("                 {line}"))?;
     }
-    let report = offline::check(receipt, &PublicKey::parse(&made.public_key_pem)?, None);
+    let key = PublicKey::parse(&made.public_key_pem)?;
+    let question = offline::Question {
+        key: &key,
+        against: None,
+        witnesses: &[],
+    };
+    let report = offline::check(receipt, &question);
     ensure!(
         report.verified,
         "the receipt does not verify: this is a fault of trailkeep"
@@ -249,7 +255,12 @@ fn verify_directory(directory: &DataDirectory, root_key: &RootKeySource) -> anyh
     let files = Files::open(directory.clone(), root_key)?;
     let ledgers = files.ledgers.ledgers()?;
     let record = ledgers.first().context("the directory holds no ledger")?;
-    Ok(verify(Subject::from(&files), record, None, &mut |_, _| ())?)
+    Ok(verify(
+        Subject::from(&files),
+        record,
+        &Question::default(),
+        &mut |_, _| (),
+    )?)
 }
 
 fn verdict(report: &Report) -> String {

@@ -1,6 +1,6 @@
 //! What the settings lead to on this machine: files that are there, and that can be used.
 
-use super::{Fault, Flags, Layers, Settings, keys};
+use super::{Fault, Faulty, Flags, Layers, Settings, keys};
 use crate::cli::settings::keys::Key;
 use crate::seal::root::RootKeySource;
 use crate::service::policies;
@@ -32,6 +32,9 @@ impl Layers {
         {
             let remedy = "docs/operations.md, \"Keys\", says where it may be";
             self.found_wrong(&keys::ROOT_KEY_FILE, error.to_string(), remedy);
+        }
+        if let Err(Faulty(faults)) = settings.anchors() {
+            self.faults.extend(faults);
         }
         if let Err(error) = policies::load(settings.policies.as_deref()) {
             let remedy = "`trailkeep policy check` shows all findings";

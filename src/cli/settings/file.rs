@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::Fault;
+use super::anchors::{self, ANCHOR, PlacedAnchor};
 use super::keys::{KEYS, Key};
 
 /// A value as it stands in the file.
@@ -21,6 +22,7 @@ pub(super) struct Placed {
 pub(super) struct SettingsFile {
     pub(super) path: PathBuf,
     pub(super) values: HashMap<&'static str, Placed>,
+    pub(super) anchors: Vec<PlacedAnchor>,
 }
 
 impl SettingsFile {
@@ -44,6 +46,7 @@ impl SettingsFile {
 
     pub(super) fn parse(path: &Path, text: &str, faults: &mut Vec<Fault>) -> Self {
         let (root, errors) = DeTable::parse_recoverable(text);
+        let is_toml = errors.is_empty();
         let mut reader = Reader {
             path,
             text,
@@ -61,9 +64,15 @@ impl SettingsFile {
             );
         }
         reader.table("", root.get_ref());
+        let anchors = if is_toml {
+            reader.anchors()
+        } else {
+            Vec::new()
+        };
         Self {
             path: path.to_owned(),
             values: reader.values,
+            anchors,
         }
     }
 }
@@ -87,6 +96,8 @@ impl Reader<'_> {
             let section = format!("{path}.");
             let is_section = KEYS.iter().any(|key| key.name.starts_with(&section));
             match (known, value.get_ref()) {
+                // Read as a whole: anchors.rs.
+                (None, _) if path == ANCHOR => {}
                 (Some(key), value) => self.scalar(key, value, value_at),
                 (None, DeValue::Table(inner)) if is_section => self.table(&section, inner),
                 (None, _) if is_section => {
@@ -128,6 +139,27 @@ impl Reader<'_> {
         });
     }
 
+    /// The sections `[[anchor]]`.
+    fn anchors(&mut self) -> Vec<PlacedAnchor> {
+        match anchors::sections(self.text) {
+            Ok(sections) => sections
+                .into_iter()
+                .map(|(section, offset)| PlacedAnchor {
+                    section,
+                    line: self.line(offset),
+                })
+                .collect(),
+            Err(error) => {
+                let offset = error.span().map_or(0, |span| span.start);
+                let problem = error.message().trim_end().to_owned();
+                let remedy =
+                    "docs/operations.md, \"Witnesses and anchors\", has the keys of `[[anchor]]`";
+                self.fault(offset, ANCHOR, problem, remedy);
+                Vec::new()
+            }
+        }
+    }
+
     /// Line of an offset, from 1.
     fn line(&self, offset: usize) -> usize {
         let before = self.text.as_bytes().iter().take(offset);
@@ -138,6 +170,9 @@ impl Reader<'_> {
 /// The keys and sections that a table may have.
 fn known_in(prefix: &str) -> String {
     let mut names: Vec<String> = Vec::new();
+    if prefix.is_empty() {
+        names.push(format!("[[{ANCHOR}]]"));
+    }
     for rest in KEYS.iter().filter_map(|key| key.name.strip_prefix(prefix)) {
         let name = match rest.split_once('.') {
             Some((section, _)) => format!("[{section}]"),

@@ -1,6 +1,7 @@
 //! The settings of a server: flags before environment variables before the file before the defaults. All faults are
 //! said at once, each with how to mend it.
 
+mod anchors;
 mod check;
 mod file;
 mod keys;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use self::anchors::PlacedAnchor;
 use self::file::SettingsFile;
 pub(super) use self::keys::{Flags, KEYS, Key};
 pub(super) use self::parse::LogFormat;
@@ -19,6 +21,7 @@ use self::parse::{command_text, daily_hour, number_within, path_text, whole_numb
 use super::clock;
 use crate::http::tls::TlsFiles;
 use crate::seal::root::RootKeySource;
+use crate::service::anchor::settings::AnchorSettings;
 use crate::service::open::StartOptions;
 use crate::service::staging::StagingSettings;
 use crate::store::directory::DataDirectory;
@@ -57,6 +60,8 @@ pub(super) struct Settings {
     min_free_bytes: u64,
     policies: Option<PathBuf>,
     staging: StagingSettings,
+    anchors: Vec<PlacedAnchor>,
+    config: Option<PathBuf>,
 }
 
 /// What is logged, and how.
@@ -85,7 +90,13 @@ impl Settings {
             policy_directory: self.policies.clone(),
             confirm_clock,
             staging: self.staging,
+            anchors: AnchorSettings::default(),
         }
+    }
+
+    /// Where heads are given to; the files of its secrets are read.
+    pub(super) fn anchors(&self) -> Result<AnchorSettings, Faulty> {
+        anchors::read(&self.anchors, self.config.as_deref())
     }
 }
 
@@ -226,6 +237,8 @@ impl Layers {
             min_free_bytes: min_free_bytes?,
             policies,
             staging: staging?,
+            anchors: self.anchor_sections(),
+            config: self.file.as_ref().map(|file| file.path.clone()),
         })
     }
 

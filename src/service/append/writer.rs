@@ -105,20 +105,14 @@ impl Writer {
     /// From the queue to the commit and the answers: the whole way of a batch, top to bottom.
     pub(super) fn write(&mut self, batch: Vec<Waiting>) -> Result<(), StoreError> {
         FailPoint::BatchTaken.reach();
-        let guarded = lock(&self.clock_guard).now(&*self.clock);
-        let now = match guarded {
+        let now = match self.time_to_write() {
             Ok(now) => now,
-            Err(jump) => {
-                tracing::error!(%jump, "appends are refused");
-                refuse(batch, || Refusal::Clock(jump));
+            Err(refusal) => {
+                refuse(batch, || refusal);
                 return Ok(());
             }
         };
-        if free_bytes(&self.directory).is_some_and(|free| free < self.min_free_bytes) {
-            refuse(batch, || Refusal::Full);
-            return Ok(());
-        }
-        let batch = self.refuse_closed(batch);
+        let batch = self.refuse_rolled_back(self.refuse_closed(batch));
         // No key is destroyed while a batch is written.
         let keyring = Arc::clone(&self.keyring);
         let destroyed = keyring.hold_still();
@@ -211,6 +205,19 @@ impl Writer {
         figures.sync.observe(self.ledgers.last_sync().as_secs_f64());
     }
 
+    /// The time, where it can be believed and there is room.
+    fn time_to_write(&self) -> Result<UnixMillis, Refusal> {
+        let guarded = lock(&self.clock_guard).now(&*self.clock);
+        let now = guarded.map_err(|jump| {
+            tracing::error!(%jump, "appends are refused");
+            Refusal::Clock(jump)
+        })?;
+        if free_bytes(&self.directory).is_some_and(|free| free < self.min_free_bytes) {
+            return Err(Refusal::Full);
+        }
+        Ok(now)
+    }
+
     /// Turns away events of tenants that are closed; what the ledger itself records goes on.
     fn refuse_closed(&self, batch: Vec<Waiting>) -> Vec<Waiting> {
         let (open, closed) = batch.into_iter().partition(|waiting| {
@@ -221,6 +228,16 @@ impl Writer {
         });
         refuse(closed, || Refusal::TenantClosed);
         open
+    }
+
+    /// Turns away what is for ledgers that were rolled back: a head signed now would be the second of its size.
+    fn refuse_rolled_back(&self, batch: Vec<Waiting>) -> Vec<Waiting> {
+        let (stopped, going) = batch.into_iter().partition(|waiting| {
+            let ledger = &self.states[&waiting.submission.ledger].ledger;
+            ledger.rolled_back().is_some()
+        });
+        refuse(stopped, || Refusal::RolledBack);
+        going
     }
 
     /// Submissions that were sealed for another time, or under a key that went: they go back to be sealed anew.
