@@ -214,6 +214,7 @@ fn every_byte_of_a_bundle_counts() {
         let question = Question {
             key: &key,
             against: None,
+            witnesses: &[],
         };
         verify(bytes, &question, &mut |_, _| ()).unwrap()
     };
@@ -676,6 +677,7 @@ fn an_export_while_writers_and_a_scrub_go_on() {
             let question = Question {
                 key: &key,
                 against: None,
+                witnesses: &[],
             };
             let report = verify(&bytes, &question, &mut |_, _| ()).unwrap();
             assert!(report.complete, "{:?}", report.findings);

@@ -358,8 +358,13 @@ fn real_events_are_kept_shown_and_proven() {
                 .get(&format!("/v1/events/{id}/proof"))
                 .unwrap()
                 .text();
+            let question = trailkeep::bundle::verify::Question {
+                key: &key,
+                against: None,
+                witnesses: &[],
+            };
             assert!(
-                trailkeep::offline::check(&receipt, &key, None).verified,
+                trailkeep::offline::check(&receipt, &question).verified,
                 "{id}"
             );
         }

@@ -10,7 +10,7 @@ use rusqlite::types::Value;
 use support::Directory;
 use trailkeep::seal::root::RootKeySource;
 use trailkeep::service::open::Files;
-use trailkeep::service::verify::{Subject, verify};
+use trailkeep::service::verify::{Question, Subject, verify};
 use trailkeep::store::directory::DataDirectory;
 
 /// What a changed byte of it means nothing to the evidence, and why.
@@ -124,8 +124,13 @@ fn is_noticed(path: &Path) -> bool {
         return true;
     };
     ledgers.len() != 1
-        || verify(Subject::from(&files), record, None, &mut |_, _| ())
-            .map_or(true, |report| !report.ok)
+        || verify(
+            Subject::from(&files),
+            record,
+            &Question::default(),
+            &mut |_, _| (),
+        )
+        .map_or(true, |report| !report.ok)
 }
 
 fn tables(connection: &Connection) -> Vec<String> {

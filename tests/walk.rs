@@ -20,7 +20,7 @@ use support::{Answer, Directory, Server, said, succeeded, trailkeep};
 use trailkeep::service::access::{Right, Role};
 
 /// Routes that say nothing of any tenant.
-const OPEN: &[&str] = &["/healthz", "/openapi.json"];
+const OPEN: &[&str] = &["/healthz", "/openapi.json", "/readyz"];
 
 /// Answers to examples for whoever may ask: fine, or there is no such thing, or it was done already.
 const HEARD: &[u16] = &[200, 201, 202, 204, 404, 409];
@@ -387,6 +387,13 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
             Right::ManageVault,
         ),
         (words("sources"), Right::Verify),
+        (words("anchor run"), Right::Verify),
+        (words("anchor list"), Right::Prove),
+        (words("anchor show"), Right::Prove),
+        (
+            words("anchor resume --reviewed-history"),
+            Right::ManageVault,
+        ),
         (words("verify"), Right::Verify),
     ]
 }
@@ -395,6 +402,8 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
 const ALONE: &[&str] = &[
     "init",
     "serve",
+    "config check",
+    "config show",
     "backup",
     "restore",
     "receipt verify",

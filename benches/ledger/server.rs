@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use trailkeep::http::serve::{ServeError, serve};
+use trailkeep::http::serve::{ServeError, ServeOptions, serve};
 use trailkeep::ids::LogName;
 use trailkeep::seal::root::RootKeySource;
 use trailkeep::service::clock::SystemClock;
@@ -74,7 +74,12 @@ impl Site {
             token: self.token.clone(),
         };
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(Arc::clone(&engine), listener, None, async {
+        let options = ServeOptions {
+            tls: None,
+            daily_hour: None,
+            stop_wait: std::time::Duration::from_secs(20),
+        };
+        let task = tokio::spawn(serve(Arc::clone(&engine), listener, options, async {
             let _ = stopped.await;
         })?);
         Ok(Server {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use tokio::runtime::Handle;
 use trailkeep::service::blocking;
-use trailkeep::service::verify::{Subject, verify};
+use trailkeep::service::verify::{Question, Subject, verify};
 
 use crate::events::{Events, Persons, Size};
 use crate::load::{self, Latencies, Shape};
@@ -236,7 +236,7 @@ async fn verify_all(server: &Server, stored: u64) -> anyhow::Result<TimeRow> {
         verify(
             Subject::from(&*engine),
             &ledger.record,
-            None,
+            &Question::default(),
             &mut |_, _| (),
         )
     });

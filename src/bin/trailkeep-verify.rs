@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use trailkeep::offline::check_file;
+use trailkeep::ledger::cosignature::WitnessKey;
+use trailkeep::offline::{FileQuestion, check_file};
 
 /// Verify a Trailkeep bundle, receipt or signed checkpoint, offline.
 #[derive(Parser)]
@@ -18,6 +19,7 @@ use trailkeep::offline::check_file;
 Examples:
   trailkeep-verify bundle.zip --key audit-key.pem
   trailkeep-verify bundle.zip --key audit-key.pem --against checkpoint-of-last-month.txt --json
+  trailkeep-verify bundle.zip --key audit-key.pem --witness witness.example.com/1+4e4ba1e0+BK...
   trailkeep-verify receipt.tlog-proof --key audit-key.pem
   trailkeep-verify certificate.json --key audit-key.pem
 
@@ -35,6 +37,9 @@ struct Args {
     /// A checkpoint that you kept earlier
     #[arg(long, value_name = "OLD_CHECKPOINT_FILE")]
     against: Option<PathBuf>,
+    /// A witness that you trust, by its C2SP verifier key (cosignature/v1): it must have cosigned the head. Repeatable
+    #[arg(long = "witness", value_name = "VKEY", value_parser = WitnessKey::parse)]
+    witnesses: Vec<WitnessKey>,
     /// Print JSON; for a bundle {"authentic","complete","counts","signed_only","findings",...}
     #[arg(long)]
     json: bool,
@@ -51,7 +56,12 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> anyhow::Result<u8> {
-    let checked = check_file(&args.file, args.key.as_deref(), args.against.as_deref())?;
+    let question = FileQuestion {
+        key: args.key.as_deref(),
+        against: args.against.as_deref(),
+        witnesses: &args.witnesses,
+    };
+    let checked = check_file(&args.file, &question)?;
     let text = if args.json {
         serde_json::to_string(&checked)?
     } else {

@@ -13,7 +13,8 @@ use super::output::{print_bytes, print_json, print_line};
 use crate::bundle::archive::Archive;
 use crate::bundle::manifest::Manifest;
 use crate::bundle::member;
-use crate::offline::{Checked, FileSource, check_file};
+use crate::ledger::cosignature::WitnessKey;
+use crate::offline::{Checked, FileQuestion, FileSource, check_file};
 
 #[derive(Subcommand)]
 pub(super) enum BundleCommand {
@@ -22,6 +23,7 @@ pub(super) enum BundleCommand {
 Examples:
   trailkeep bundle verify B.zip --key audit-key.pem
   trailkeep bundle verify B.zip --key audit-key.pem --against checkpoint-of-last-month.txt --json
+  trailkeep bundle verify B.zip --key audit-key.pem --witness witness.example.com/1+4e4ba1e0+BK...
 
 Exit codes: 0 authentic, 1 a file could not be read, 2 no key was given, 3 not authentic.
 `trailkeep-verify` does the same and is all that an auditor needs.")]
@@ -35,6 +37,9 @@ Exit codes: 0 authentic, 1 a file could not be read, 2 no key was given, 3 not a
         /// A checkpoint that you kept earlier
         #[arg(long, value_name = "OLD_CHECKPOINT_FILE")]
         against: Option<PathBuf>,
+        /// A witness that you trust, by its C2SP verifier key: it must have cosigned the head. Repeatable
+        #[arg(long = "witness", value_name = "VKEY", value_parser = WitnessKey::parse)]
+        witnesses: Vec<WitnessKey>,
         /// Print JSON: {"authentic","complete","counts","signed_only","findings",...}
         #[arg(long)]
         json: bool,
@@ -63,19 +68,22 @@ pub(super) fn run(command: BundleCommand) -> anyhow::Result<ExitCode> {
             file,
             key,
             against,
+            witnesses,
             json,
-        } => verify(&file, key.as_deref(), against.as_deref(), json),
+        } => {
+            let question = FileQuestion {
+                key: key.as_deref(),
+                against: against.as_deref(),
+                witnesses: &witnesses,
+            };
+            verify(&file, &question, json)
+        }
         BundleCommand::Show { file, member, json } => show(&file, member.as_deref(), json),
     }
 }
 
-fn verify(
-    file: &Path,
-    key: Option<&Path>,
-    against: Option<&Path>,
-    json: bool,
-) -> anyhow::Result<ExitCode> {
-    let checked = check_file(file, key, against)?;
+fn verify(file: &Path, question: &FileQuestion<'_>, json: bool) -> anyhow::Result<ExitCode> {
+    let checked = check_file(file, question)?;
     if !matches!(checked, Checked::Bundle(_)) {
         bail!(
             "{} is no bundle: `trailkeep receipt verify` takes receipts and checkpoints, `trailkeep certificate verify` certificates",
@@ -87,7 +95,7 @@ fn verify(
     } else {
         print_line(&checked.to_string())?;
     }
-    Ok(match (key, checked.is_verified()) {
+    Ok(match (question.key, checked.is_verified()) {
         (None, _) => ExitCode::from(exit::USAGE),
         (Some(_), true) => ExitCode::SUCCESS,
         (Some(_), false) => ExitCode::from(exit::TAMPERED),

@@ -16,10 +16,11 @@ use tower::ServiceExt;
 
 use super::TargetArgs;
 use super::output::note;
+use super::settings::start_options;
 use crate::http::auth::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
 use crate::http::{Entrance, router};
 use crate::service::Engine;
-use crate::service::open::{Files, OpenError};
+use crate::service::open::{Files, OpenError, StartOptions};
 use crate::service::vault_copy;
 use crate::store::StoreError;
 
@@ -65,6 +66,14 @@ impl Client {
 
     /// The same; where this process opens the directory, it may say that the clock is right.
     pub(super) fn to_confirming(target: &TargetArgs, confirm_clock: bool) -> anyhow::Result<Self> {
+        Self::to_opening(target, || Ok(start_options(confirm_clock)?))
+    }
+
+    /// The same; where this process opens the directory, it runs so.
+    pub(super) fn to_opening(
+        target: &TargetArgs,
+        options: impl FnOnce() -> anyhow::Result<StartOptions>,
+    ) -> anyhow::Result<Self> {
         if let Some(url) = &target.url {
             let base = url.trim_end_matches('/').to_owned();
             return Ok(Self::Remote {
@@ -73,10 +82,10 @@ impl Client {
                 token: target.token.clone(),
             });
         }
-        let directory = target.directory.directory();
-        let socket = directory.socket();
+        let socket = target.directory.directory().socket();
         // Opening may record something, and waits until it is on disk.
-        match tokio::task::block_in_place(|| open_here(target, confirm_clock)) {
+        let options = options()?;
+        match tokio::task::block_in_place(|| open_here(target, options)) {
             Ok(engine) => {
                 let engine = std::sync::Arc::new(engine);
                 Ok(Self::Here {
@@ -199,7 +208,16 @@ pub(super) async fn ask_text(
     path: &str,
     body: Option<&serde_json::Value>,
 ) -> anyhow::Result<String> {
-    let client = Client::to(target)?;
+    ask_through(Client::to(target)?, method, path, body).await
+}
+
+/// The same, by a way that is there.
+pub(super) async fn ask_through(
+    client: Client,
+    method: &str,
+    path: &str,
+    body: Option<&serde_json::Value>,
+) -> anyhow::Result<String> {
     let asked = async {
         let kind = body.map(|_| "application/json");
         let bytes = body
@@ -312,9 +330,9 @@ fn headers_of(target: &TargetArgs) -> anyhow::Result<HeaderMap> {
 }
 
 /// Opens the directory in this process.
-pub(super) fn open_here(target: &TargetArgs, confirm_clock: bool) -> Result<Engine, OpenError> {
+fn open_here(target: &TargetArgs, options: StartOptions) -> Result<Engine, OpenError> {
     let files = Files::open(target.directory.directory(), &target.directory.root_key())?;
-    files.start(super::serve::start_options(confirm_clock))
+    files.start(options)
 }
 
 fn builder() -> reqwest::ClientBuilder {

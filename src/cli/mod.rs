@@ -2,11 +2,13 @@
 //! of the same routes, whether a server runs, or the command opens the directory itself.
 
 mod access;
+mod anchor;
 mod append;
 mod backup;
 mod bundle;
 mod certificate;
 mod client;
+mod config;
 mod demo;
 mod export;
 mod follow;
@@ -23,6 +25,7 @@ mod read;
 mod restore;
 mod retention;
 mod serve;
+mod settings;
 mod sources;
 mod tenant;
 mod vault_copy;
@@ -32,6 +35,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -39,6 +43,9 @@ use crate::seal::root::RootKeySource;
 use crate::service::clock::SystemClock;
 use crate::store::directory::DataDirectory;
 use crate::time::Clock;
+
+/// How long work in the background may go on after a command has ended.
+const READERS_END_WITHIN: Duration = Duration::from_secs(1);
 
 /// Exit codes, so that scripts can tell.
 mod exit {
@@ -71,6 +78,9 @@ enum Command {
     Init(init::InitArgs),
     /// Serve the HTTP API
     Serve(serve::ServeArgs),
+    /// The settings of `serve`: check a file, show what is in force
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Append events from a file or standard input
     Append(append::AppendArgs),
     /// Show one event
@@ -103,6 +113,9 @@ enum Command {
     Restore(restore::RestoreArgs),
     /// Copies of the vault on other disks or hosts: without one, every text stands and falls with one file
     VaultCopy(vault_copy::VaultCopyArgs),
+    /// Heads of the ledger that are kept outside, and witnesses that cosigned them
+    #[command(subcommand)]
+    Anchor(anchor::AnchorCommand),
     /// Requests of persons: a copy of what is held, what an erasure would do, due dates
     #[command(subcommand)]
     Privacy(privacy::PrivacyCommand),
@@ -221,7 +234,10 @@ pub fn run() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return report(&anyhow::Error::from(error)),
     };
-    match runtime.block_on(dispatch(cli.command)) {
+    let ended = runtime.block_on(dispatch(cli.command));
+    // What reads on for a client that was cut off must not keep the process: the files are closed.
+    runtime.shutdown_timeout(READERS_END_WITHIN);
+    match ended {
         Ok(code) => code,
         Err(error) => report(&error),
     }
@@ -231,6 +247,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(args).await,
+        Command::Config(command) => config::run(command),
         Command::Append(args) => append::run(args).await,
         Command::Show(args) => read::show(args).await,
         Command::Query(args) => query::run(*args).await,
@@ -244,6 +261,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(args).await,
         Command::VaultCopy(args) => vault_copy::run(args).await,
+        Command::Anchor(command) => anchor::run(command).await,
         Command::Privacy(command) => privacy::run(command).await,
         Command::Certificate(command) => certificate::run(&command),
         Command::Receipt(command) => offline::run(command).await,
@@ -285,6 +303,8 @@ fn report(error: &anyhow::Error) -> ExitCode {
     let is_refused = error.downcast_ref::<client::Refused>().is_some();
     ExitCode::from(if is_refused {
         exit::REFUSED
+    } else if error.downcast_ref::<settings::Faulty>().is_some() {
+        exit::USAGE
     } else {
         exit::FAILED
     })

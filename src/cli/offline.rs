@@ -9,6 +9,8 @@ use clap::Subcommand;
 use super::client::{ask_text, segment};
 use super::output::{print_bytes, print_json, print_line};
 use super::{TargetArgs, exit};
+use crate::bundle::verify::Question;
+use crate::ledger::cosignature::WitnessKey;
 use crate::ledger::note::PublicKey;
 use crate::offline::{check, read_text};
 
@@ -38,6 +40,9 @@ pub(super) enum ReceiptCommand {
         /// A checkpoint that you kept earlier
         #[arg(long, value_name = "OLD_CHECKPOINT_FILE")]
         against: Option<PathBuf>,
+        /// A witness that you trust, by its C2SP verifier key: it must have cosigned the head. Repeatable
+        #[arg(long = "witness", value_name = "VKEY", value_parser = WitnessKey::parse)]
+        witnesses: Vec<WitnessKey>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -60,12 +65,18 @@ pub(super) async fn run(command: ReceiptCommand) -> anyhow::Result<ExitCode> {
             file,
             key,
             against,
+            witnesses,
             json,
         } => {
             let key = PublicKey::parse(&read_text(&key)?)
                 .with_context(|| format!("{}", key.display()))?;
             let against = against.as_deref().map(read_text).transpose()?;
-            let report = check(&read_text(&file)?, &key, against.as_deref());
+            let question = Question {
+                key: &key,
+                against: against.as_deref(),
+                witnesses: &witnesses,
+            };
+            let report = check(&read_text(&file)?, &question);
             if json {
                 print_json(&report)?;
             } else {

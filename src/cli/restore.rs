@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::output::{note, print_json, print_line, progress_bar};
-use super::serve::start_options;
+use super::settings::start_options;
 use super::{DirectoryArgs, clock};
 use crate::service::restore::{RestoreRequest, Restored, record_restore, restore};
 use crate::store::directory::DataDirectory;
@@ -63,6 +63,7 @@ pub(super) async fn run(args: RestoreArgs) -> anyhow::Result<ExitCode> {
         root_key: directory.root_key(),
         continue_older: args.continue_older,
     };
+    let options = start_options(false)?;
     let restored = crate::service::blocking(move || -> anyhow::Result<Restored> {
         let bar = progress_bar(0, "restoring");
         let outcome = restore(&request, &clock(), &mut |done, total| {
@@ -71,12 +72,7 @@ pub(super) async fn run(args: RestoreArgs) -> anyhow::Result<ExitCode> {
         });
         bar.finish_and_clear();
         let mut restored = outcome?;
-        record_restore(
-            request.to,
-            &request.root_key,
-            start_options(false),
-            &mut restored,
-        )?;
+        record_restore(request.to, &request.root_key, options, &mut restored)?;
         Ok(restored)
     });
     let restored = restored.await?;

@@ -1,6 +1,5 @@
 //! `trailkeep serve`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,102 +8,59 @@ use anyhow::Context;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::output::print_line;
-use super::{DirectoryArgs, clock};
-use crate::http::serve::serve;
-use crate::otlp::classify::Keep;
-use crate::service::open::{Files, StartOptions};
-use crate::service::staging::StagingSettings;
+use super::settings::{Flags, LogFormat, LogSettings, Settings};
+use crate::http::serve::{ServeOptions, serve};
+use crate::http::tls::Certificates;
+use crate::service::anchor::schedule::at_start;
+use crate::service::open::Files;
 
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   trailkeep serve --dir /var/lib/trailkeep --listen 127.0.0.1:8787
+  trailkeep serve --config /etc/trailkeep/trailkeep.toml
   trailkeep serve --dir D --listen 127.0.0.1:0      (a free port; it is printed)
 
+Flags stand above environment variables, those above the file: docs/operations.md, \"Settings\".
 SIGTERM and SIGINT end it in order: requests under way are answered first.")]
 pub(super) struct ServeArgs {
+    /// File with the settings (TOML); deploy/trailkeep.toml is a sample
+    #[arg(long, env = "TRAILKEEP_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(flatten)]
-    directory: DirectoryArgs,
-    /// Address and port to listen on
-    #[arg(
-        long,
-        env = "TRAILKEEP_LISTEN",
-        default_value = "127.0.0.1:8787",
-        value_name = "ADDRESS:PORT"
-    )]
-    listen: SocketAddr,
+    flags: Flags,
     /// Say that the clock is right after a jump, or after more than 31 days of rest; it is recorded
     #[arg(long)]
     confirm_clock: bool,
-    /// Hour of the day (UTC) at which what is due is destroyed; `none`: only `trailkeep retention run` does it
-    #[arg(long, env = "TRAILKEEP_RETENTION_HOUR", default_value = "2", value_name = "HOUR", value_parser = hour)]
-    retention_hour: DailyHour,
-    #[command(flatten)]
-    telemetry: TelemetryArgs,
-}
-
-/// An hour of the day, or none.
-#[derive(Clone, Copy, Debug)]
-struct DailyHour(Option<u8>);
-
-fn hour(text: &str) -> Result<DailyHour, String> {
-    if text == "none" {
-        return Ok(DailyHour(None));
-    }
-    let hour = text.parse().ok().filter(|hour| *hour < 24);
-    hour.map(|hour| DailyHour(Some(hour)))
-        .ok_or_else(|| "write an hour from 0 to 23, or none".to_owned())
-}
-
-/// How OpenTelemetry data becomes events.
-#[derive(Args)]
-struct TelemetryArgs {
-    /// Milliseconds that a trace waits for content and users after its local root has come
-    #[arg(
-        long = "otlp-quiet-ms",
-        env = "TRAILKEEP_OTLP_QUIET_MS",
-        default_value_t = 5_000,
-        value_name = "MS"
-    )]
-    quiet_ms: u64,
-    /// Milliseconds after its first part at which a trace becomes events at the latest
-    #[arg(
-        long = "otlp-wait-max-ms",
-        env = "TRAILKEEP_OTLP_WAIT_MAX_MS",
-        default_value_t = 600_000,
-        value_name = "MS"
-    )]
-    wait_max_ms: u64,
-    /// Which spans become events: calls of models and tools, agents and workflows too, or all
-    #[arg(
-        long = "otlp-keep",
-        env = "TRAILKEEP_OTLP_KEEP",
-        default_value = "calls",
-        value_name = "calls|agents|all"
-    )]
-    keep: Keep,
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
-    log_to_stderr();
+    let settings = Settings::read(args.config.as_deref(), args.flags)?;
+    log_to_stderr(settings.log);
     forbid_core_dumps();
-    let (directory, root_key) = (args.directory.directory(), args.directory.root_key());
-    let options = StartOptions {
-        staging: StagingSettings {
-            quiet_ms: args.telemetry.quiet_ms,
-            wait_max_ms: args.telemetry.wait_max_ms,
-            keep: args.telemetry.keep,
-        },
-        ..start_options(args.confirm_clock)
+    let mut options = settings.start_options(args.confirm_clock);
+    options.anchors = settings.anchors()?;
+    let tls = settings.tls.map(Certificates::open).transpose()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let serve_options = ServeOptions {
+        tls,
+        daily_hour: settings.retention_hour,
+        stop_wait: settings.stop_wait,
     };
+    let (directory, root_key) = (settings.directory, settings.root_key);
     let open = move || Files::open(directory, &root_key)?.start(options);
     let engine = Arc::new(crate::service::blocking(open).await?);
-    let listener = TcpListener::bind(args.listen).await.with_context(|| {
+    // A target that has seen more of a ledger than there is says so before anything is signed.
+    at_start(&engine).await;
+    let listener = TcpListener::bind(settings.listen).await.with_context(|| {
         format!(
             "can't listen on {}: is another server there? choose another with --listen",
-            args.listen
+            settings.listen
         )
     })?;
     let address = listener.local_addr()?;
@@ -119,34 +75,25 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         }
         tracing::info!("stopping");
     };
-    let serving = serve(engine, listener, args.retention_hour.0, stop)?;
-    print_line(&format!("listening on http://{address}"))?;
+    let serving = serve(engine, listener, serve_options, stop)?;
+    print_line(&format!("listening on {scheme}://{address}"))?;
     tracing::info!(%address, "serving");
     serving.await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// How this process runs an engine: `TRAILKEEP_MIN_FREE_BYTES` sets the reserve of the disk, `TRAILKEEP_POLICIES` names
-/// a directory with policies.
-pub(super) fn start_options(confirm_clock: bool) -> StartOptions {
-    let set = std::env::var("TRAILKEEP_MIN_FREE_BYTES")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let usual = StartOptions::new(clock());
-    StartOptions {
-        min_free_bytes: set.unwrap_or(usual.min_free_bytes),
-        policy_directory: std::env::var_os("TRAILKEEP_POLICIES").map(PathBuf::from),
-        confirm_clock,
-        ..usual
-    }
-}
-
-pub(super) fn log_to_stderr() {
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(tracing::Level::INFO);
+/// Logs on standard error. Of the libraries only warnings are taken: at their lower levels some log what they carry.
+fn log_to_stderr(settings: LogSettings) {
+    let only_ours = Targets::new()
+        .with_default(settings.level.min(tracing::Level::WARN))
+        .with_target("trailkeep", settings.level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(only_ours);
     // A second call, in a test, leaves the first one's logger.
-    let _ = subscriber.try_init();
+    let _ = match settings.format {
+        LogFormat::Text => registry.with(lines).try_init(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+    };
 }
 
 /// A core file would hold keys.

@@ -7,12 +7,13 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::Value;
 
-use super::client::Client;
+use super::client::{Client, segment};
 use super::output::{print_json, print_line, progress_bar};
 use super::{TargetArgs, exit};
+use crate::ledger::cosignature::WitnessKey;
 use crate::service::backup::open_backup;
 use crate::service::open::Files;
-use crate::service::verify::{Subject, verify as verify_ledger};
+use crate::service::verify::{Question, Subject, verify as verify_ledger};
 use crate::store::{LedgerRecord, StoreError};
 
 #[derive(Args)]
@@ -20,6 +21,7 @@ use crate::store::{LedgerRecord, StoreError};
 Examples:
   trailkeep verify --dir D
   trailkeep verify --dir D --against checkpoint-of-last-month.txt --json
+  trailkeep verify --dir D --witness witness.example.com/1+4e4ba1e0+BK...
 
 Everything is derived again from the stored bytes. It runs beside a server too. Exit code 3: something
 is not as it was recorded; each finding names the entry and the rule. Exit code 1: all is as recorded, but keys are
@@ -30,7 +32,11 @@ pub(super) struct VerifyArgs {
     /// A checkpoint that somebody kept: the ledger must begin with what it signs
     #[arg(long, value_name = "OLD_CHECKPOINT_FILE")]
     against: Option<PathBuf>,
-    /// Print JSON: {"ok","entries","intact","expired","erased","size","root","findings":[{"seq","rule","detail"}]}
+    /// A witness that you trust, by its C2SP verifier key: its cosignatures are checked. Repeatable; a server knows those
+    /// of its settings
+    #[arg(long = "witness", value_name = "VKEY", value_parser = WitnessKey::parse)]
+    witnesses: Vec<WitnessKey>,
+    /// Print JSON: {"ok","entries","intact","expired","erased","size","root","attested","findings":[{"seq","rule","detail"}]}
     #[arg(long)]
     json: bool,
 }
@@ -87,11 +93,16 @@ async fn verify_here(args: &VerifyArgs, against: Option<String>) -> anyhow::Resu
     if directory.directory().is_backup() {
         let backup = open_backup(&directory.directory(), &directory.root_key())?;
         let (tenant, name) = (args.target.tenant.clone(), args.target.ledger.clone());
+        let witnesses = args.witnesses.clone();
         return crate::service::blocking(move || {
+            let question = Question {
+                against: against.as_deref(),
+                witnesses: &witnesses,
+            };
             verify_open(
                 Subject::from(&backup),
                 (&tenant, name.as_deref()),
-                against.as_deref(),
+                &question,
             )
         })
         .await;
@@ -104,12 +115,13 @@ async fn verify_here(args: &VerifyArgs, against: Option<String>) -> anyhow::Resu
         Err(error) => return Err(error.into()),
     };
     let (tenant, name) = (args.target.tenant.clone(), args.target.ledger.clone());
+    let witnesses = args.witnesses.clone();
     crate::service::blocking(move || {
-        verify_open(
-            Subject::from(&files),
-            (&tenant, name.as_deref()),
-            against.as_deref(),
-        )
+        let question = Question {
+            against: against.as_deref(),
+            witnesses: &witnesses,
+        };
+        verify_open(Subject::from(&files), (&tenant, name.as_deref()), &question)
     })
     .await
 }
@@ -118,7 +130,7 @@ async fn verify_here(args: &VerifyArgs, against: Option<String>) -> anyhow::Resu
 fn verify_open(
     subject: Subject<'_>,
     (tenant, name): (&str, Option<&str>),
-    against: Option<&str>,
+    question: &Question<'_>,
 ) -> anyhow::Result<Value> {
     let bar = progress_bar(0, "verifying");
     let ledgers = subject.ledgers.ledgers()?;
@@ -132,7 +144,7 @@ fn verify_open(
     let Some(record) = of_tenant.rfind(is_named) else {
         bail!("the directory holds no such ledger of the tenant `{tenant}`");
     };
-    let report = verify_ledger(subject, record, against, &mut |done, total| {
+    let report = verify_ledger(subject, record, question, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });
@@ -145,9 +157,13 @@ async fn ask(args: &VerifyArgs, against: Option<String>) -> anyhow::Result<Value
     let bar = progress_bar(0, "verifying");
     let mut report = None;
     let body = against.unwrap_or_default().into_bytes();
-    let answer = client
-        .send("POST", "/v1/verify", Some("text/plain"), body)
-        .await?;
+    let named = args.witnesses.iter();
+    let named: Vec<String> = named
+        .map(|key| format!("witness={}", segment(&key.to_string())))
+        .collect();
+    let path = format!("/v1/verify?{}", named.join("&"));
+    let path = path.trim_end_matches('?');
+    let answer = client.send("POST", path, Some("text/plain"), body).await?;
     answer
         .lines(|line| {
             let line: Value = serde_json::from_str(line)?;
@@ -209,6 +225,7 @@ fn describe(report: &Value) -> String {
             count("restarts")
         ));
     }
+    lines.extend(attested(report));
     let findings = report
         .get("findings")
         .and_then(Value::as_array)
@@ -241,4 +258,54 @@ fn describe(report: &Value) -> String {
         format!("verdict   NOT OK: {total} finding(s); keep a copy of this directory before anything else")
     });
     lines.join("\n")
+}
+
+/// Who vouches for the heads besides the ledger's own key, as far as which entry.
+fn attested(report: &Value) -> Vec<String> {
+    let attested = &report["attested"];
+    let rows = |name: &str| attested[name].as_array().cloned().unwrap_or_default();
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    let reaches = |rows: &[Value]| rows.iter().filter_map(|row| row["size"].as_u64()).max();
+    let (witnessed, anchored) = (rows("witnessed"), rows("anchored"));
+    let mut lines: Vec<String> = Vec::new();
+    for by in &witnessed {
+        let (name, at) = (text(by, "name"), text(by, "at"));
+        lines.push(format!(
+            "the first {} entries witnessed by {name} at {at}",
+            by["size"]
+        ));
+    }
+    for there in &anchored {
+        let (target, kind, at) = (
+            text(there, "target"),
+            text(there, "kind"),
+            text(there, "at"),
+        );
+        lines.push(format!(
+            "the first {} entries anchored at {at} with the {kind} `{target}` (the operator's word; --against proves it)",
+            there["size"]
+        ));
+    }
+    let unchecked: Vec<String> = rows("unchecked")
+        .iter()
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect();
+    if !unchecked.is_empty() {
+        lines.push(format!(
+            "not checked, since --witness did not name their keys: cosignatures by {}",
+            unchecked.join(", ")
+        ));
+    }
+    let size = report["size"].as_u64().unwrap_or_default();
+    let reached = reaches(&witnessed)
+        .max(reaches(&anchored))
+        .unwrap_or_default();
+    if reached < size {
+        lines.push(format!(
+            "the last {} entries self-attested: the ledger's own key alone vouches for them",
+            size - reached
+        ));
+    }
+    let named = |(at, line)| format!("{}  {line}", if at == 0 { "attested" } else { "        " });
+    lines.into_iter().enumerate().map(named).collect()
 }

@@ -332,7 +332,7 @@ async fn prove(caller: Identified, name: EventName) -> Result<Response, Problem>
     let receipt = blocking(move || {
         let published = caller.ledger.published();
         let seq = find_seq(&caller.engine, &caller.ledger, &published, &name)?;
-        read::receipt(&caller.engine, &caller.ledger, &published, seq)
+        read::witnessed_receipt(&caller.engine, &caller.ledger, &published, seq)
     });
     let text = receipt.await?.to_text();
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())

@@ -1,7 +1,10 @@
 //! `/metrics`: figures of the caller's own tenant, as OpenMetrics. No payload, no id of anybody.
 
+mod anchors;
+
 use std::sync::atomic::AtomicI64;
 
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use prometheus_client::encoding::text::encode;
@@ -9,17 +12,83 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::App;
 use super::auth::{Caller, Identified, may};
 use super::problem::Problem;
-use crate::service::DEFAULT_TENANT;
+use super::tls::Certificates;
 use crate::service::append::AppendError;
-use crate::service::blocking;
+use crate::service::figures::Labels;
 use crate::service::hold::Holds;
+use crate::service::readiness::readiness;
+use crate::service::{DEFAULT_TENANT, Engine, blocking, rotation};
+use crate::store::directory::free_bytes;
 
 /// The media type of the text form (OpenMetrics 1.0.0).
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-type Labels = Vec<(String, String)>;
+/// Figures of the process as they are now, for the operator.
+fn process_figures(
+    engine: &Engine,
+    tls: Option<&Certificates>,
+    gauge: &mut impl FnMut(&str, &str, u64),
+) -> Result<(), Problem> {
+    let (events, bytes) = engine.writer.queue_depth();
+    gauge(
+        "queue_events",
+        "Events that wait for the writer",
+        events as u64,
+    );
+    gauge(
+        "queue_bytes",
+        "Bytes of their encrypted texts",
+        bytes as u64,
+    );
+    let ready = u64::from(readiness(engine).ready);
+    gauge("ready", "Whether /readyz says yes", ready);
+    let free = free_bytes(engine.directory.path()).unwrap_or(0);
+    gauge(
+        "disk_free_bytes",
+        "Free bytes of the data directory's disk",
+        free,
+    );
+    let help = "Free bytes below which nothing is appended";
+    gauge("disk_reserve_bytes", help, engine.min_free_bytes);
+    let status = rotation::status(engine).map_err(|error| {
+        tracing::error!(%error, "the vault can't be read");
+        Problem::internal()
+    })?;
+    let behind = status.targets.iter().filter(|target| !target.is_current);
+    gauge(
+        "vault_copies",
+        "Registered copy targets of the vault",
+        status.targets.len() as u64,
+    );
+    let help = "Copy targets that have not all that the vault has";
+    gauge("vault_copies_behind", help, behind.count() as u64);
+    let due = u64::from(status.due_since.is_some());
+    gauge(
+        "rotation_due",
+        "Whether a rotation of the vault is due",
+        due,
+    );
+    let help = "Whether a rotation waits for a copy target out of reach";
+    gauge("copies_pending", help, u64::from(status.copies_pending));
+    if let Some(tls) = tls {
+        let help = "End of the certificate's time, in seconds since 1970";
+        gauge(
+            "tls_certificate_expires_timestamp_seconds",
+            help,
+            tls.expires_at().get() / 1_000,
+        );
+        let help = "Whether the certificate's files can't be used, and the one before stays";
+        gauge(
+            "tls_reload_failed",
+            help,
+            u64::from(tls.failure().is_some()),
+        );
+    }
+    Ok(())
+}
 
 /// Gives the figures of the caller's tenant, as OpenMetrics text.
 #[utoipa::path(
@@ -27,13 +96,16 @@ type Labels = Vec<(String, String)>;
     path = "/metrics",
     responses((status = 200, description = "The figures.", body = String, content_type = "application/openmetrics-text")),
 )]
-pub(super) async fn show(caller: Caller<may::SeeAccess>) -> Result<Response, Problem> {
+pub(super) async fn show(
+    caller: Caller<may::SeeAccess>,
+    State(app): State<App>,
+) -> Result<Response, Problem> {
     let caller = caller.identified();
-    let text = blocking(move || figures(&caller)).await?;
+    let text = blocking(move || figures(&caller, app.tls.as_deref())).await?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }
 
-fn figures(caller: &Identified) -> Result<String, Problem> {
+fn figures(caller: &Identified, tls: Option<&Certificates>) -> Result<String, Problem> {
     let Identified { engine, ledger, .. } = caller;
     let number = ledger.record.number;
     let mut registry = Registry::with_prefix("trailkeep");
@@ -68,11 +140,22 @@ fn figures(caller: &Identified) -> Result<String, Problem> {
         "Legal holds whose date of review has come",
         due.count() as u64,
     );
+    let last = ledger.published().last_recorded_at;
+    let age_ms = now.get().saturating_sub(last.get());
+    gauge(
+        "checkpoint_age_seconds",
+        "Since the last entry, and so since the signed head, of the ledger",
+        age_ms / 1_000,
+    );
     if ledger.record.tenant.as_str() == DEFAULT_TENANT {
+        process_figures(engine, tls, &mut gauge)?;
         for (name, count) in engine.staging.counters().all() {
             let help = "Telemetry of all tenants since the start: docs/opentelemetry.md";
             gauge(&format!("otlp_{name}"), help, count);
         }
+    }
+    if ledger.record.tenant.as_str() == DEFAULT_TENANT {
+        engine.figures.register(&mut registry);
     }
     let gaps = Family::<Labels, Gauge>::default();
     for row in engine.ledgers.gaps(number).map_err(AppendError::from)? {
@@ -88,6 +171,7 @@ fn figures(caller: &Identified) -> Result<String, Problem> {
         "Events that lacked what a policy asks for, of all that were ever recorded",
         gaps,
     );
+    anchors::register(&mut registry, engine, ledger)?;
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|error| {
         tracing::error!(%error, "the figures could not be written");

@@ -1,9 +1,11 @@
 //! The HTTP edge: routes, who may call them, formats in and out. docs/api.md describes it.
 
 mod access;
+mod anchors;
 pub(crate) mod auth;
 mod backup;
 mod body;
+mod connections;
 mod document;
 mod etag;
 mod events;
@@ -24,6 +26,7 @@ mod retention;
 pub mod serve;
 mod sources;
 mod tenants;
+pub mod tls;
 mod vault;
 
 use std::sync::Arc;
@@ -39,6 +42,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub use self::document::document;
 use self::document::route;
 use self::problem::Problem;
+use self::tls::Certificates;
 use crate::service::Engine;
 
 /// A body that pauses for longer than this is given up.
@@ -58,6 +62,7 @@ pub enum Entrance {
 pub struct App {
     engine: Arc<Engine>,
     entrance: Entrance,
+    tls: Option<Arc<Certificates>>,
 }
 
 /// All routes, with what the OpenAPI document says of them.
@@ -115,15 +120,31 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(vault::check))
         .routes(route!(vault::remove))
         .routes(route!(backup::make))
+        .routes(route!(anchors::list))
+        .routes(route!(anchors::history))
+        .routes(route!(anchors::checkpoint))
+        .routes(route!(anchors::run))
+        .routes(route!(anchors::resume))
         .routes(route!(sources::list))
         .routes(route!(operate::verify))
         .routes(route!(metrics::show))
         .routes(route!(operate::healthz))
+        .routes(route!(operate::readyz))
         .routes(route!(document::serve))
 }
 
-/// All routes over an engine.
+/// All routes over an engine, for commands.
 pub fn router(engine: Arc<Engine>, entrance: Entrance) -> Router {
+    router_with(engine, entrance, None)
+}
+
+/// All routes over an engine, of a server that knows its certificate.
+fn router_with(engine: Arc<Engine>, entrance: Entrance, tls: Option<Arc<Certificates>>) -> Router {
+    let app = App {
+        engine,
+        entrance,
+        tls,
+    };
     Router::from(routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
@@ -132,8 +153,11 @@ pub fn router(engine: Arc<Engine>, entrance: Entrance) -> Router {
         .layer(CatchPanicLayer::custom(|_| {
             axum::response::IntoResponse::into_response(Problem::internal())
         }))
-        .layer(axum::middleware::from_fn(request_id::name))
-        .with_state(App { engine, entrance })
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            request_id::name,
+        ))
+        .with_state(app)
 }
 
 async fn not_found(_: Uri) -> Problem {

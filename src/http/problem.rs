@@ -36,6 +36,8 @@ pub struct Problem {
     #[schema(required = false)]
     errors: Vec<LineFault>,
     #[serde(skip)]
+    name: &'static str,
+    #[serde(skip)]
     retry_after_seconds: Option<u32>,
 }
 
@@ -65,6 +67,7 @@ impl Problem {
     fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
             kind: kind.to_type(),
+            name: kind.name(),
             title: kind.title(),
             status: kind.status().as_u16(),
             detail: detail.into(),
@@ -249,11 +252,17 @@ impl Problem {
     }
 }
 
+/// The short name of the problem that an answer is, for who counts them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answered(pub(super) &'static str);
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after = self.retry_after_seconds;
+        let answered = Answered(self.name);
         let mut response = (status, Json(self)).into_response();
+        response.extensions_mut().insert(answered);
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
@@ -297,7 +306,7 @@ impl From<AppendError> for Problem {
             }]),
             AppendError::Refused(refusals) => Self::refused_by_policy(detail, refusals),
             AppendError::Busy => Self::unavailable(detail, 1),
-            AppendError::Clock(_) => Self::unavailable(detail, 60),
+            AppendError::Clock(_) | AppendError::RolledBack => Self::unavailable(detail, 60),
             AppendError::Full => Self::disk_full(detail),
             AppendError::TenantClosed | AppendError::LedgerClosed => Self::tenant_closed(detail),
             AppendError::Stopped | AppendError::OutcomeUnknown => Self::unavailable(detail, 5),

@@ -1,12 +1,16 @@
 //! Request ids: what a client sends as `X-Request-Id`, else a random one, stands in the answer and with every line that
 //! the request logs.
 
-use axum::extract::Request;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
 
+use super::App;
+use super::problem::Answered;
 use crate::ids::hex;
 use crate::seal::secret::random_bytes;
 
@@ -15,7 +19,7 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 const ID_BYTES_MAX: usize = 64;
 
 /// Names a request, and keeps its answer out of caches unless it says otherwise: it may hold texts.
-pub(super) async fn name(request: Request, next: Next) -> Response {
+pub(super) async fn name(State(app): State<App>, request: Request, next: Next) -> Response {
     let sent = request.headers().get(REQUEST_ID);
     let sent = sent
         .and_then(|value| value.to_str().ok())
@@ -25,7 +29,16 @@ pub(super) async fn name(request: Request, next: Next) -> Response {
         str::to_owned,
     );
     let span = tracing::info_span!("request", %id);
-    let mut response = next.run(request).instrument(span).await;
+    // The route's pattern, not its path: that may name an event.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let (method, begun) = (request.method().clone(), Instant::now());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Some(Answered(problem)) = response.extensions().get::<Answered>() {
+        app.engine.figures.count_problem(problem);
+    }
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let (status, milliseconds) = (response.status().as_u16(), begun.elapsed().as_millis());
+    span.in_scope(|| tracing::debug!(%method, route, status, milliseconds, "answered"));
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);

@@ -1,16 +1,21 @@
 //! Serving: a TCP port for the network, a socket in the data directory for commands on the machine.
 
-use std::future::IntoFuture;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
-use super::{Entrance, router};
+use super::connections::{Phase, Serving};
+use super::tls::Certificates;
+use super::{Entrance, router_with};
 use crate::service::Engine;
 use crate::service::access_log::flush_repeats;
+use crate::service::anchor::schedule;
 use crate::service::append::StoppedBadly;
 use crate::service::retention::daily::run_if_due;
 use crate::service::staging::assemble_due;
@@ -32,9 +37,9 @@ pub enum ServeError {
     /// The local socket can't be made.
     #[error("can't make the socket {path}: {error}", path = .0.display(), error = .1)]
     Socket(std::path::PathBuf, std::io::Error),
-    /// A listener failed.
-    #[error("a listener failed: {0}")]
-    Listener(std::io::Error),
+    /// The certificate can't be used.
+    #[error("TLS can't be served: {0}")]
+    Tls(rustls::Error),
     /// The writer failed: what was acknowledged is on disk, and the process must start again.
     #[error("the writer failed: {0}; all that was acknowledged is on disk: start again")]
     Writer(String),
@@ -46,72 +51,121 @@ pub enum ServeError {
     Close(#[from] StoppedBadly),
 }
 
+/// How a server is to serve.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// The certificate for the network, if it is served over TLS.
+    pub tls: Option<Arc<Certificates>>,
+    /// The hour of the daily expiry, in UTC, if there is one.
+    pub daily_hour: Option<u8>,
+    /// How long requests under way have to end.
+    pub stop_wait: Duration,
+}
+
 /// Makes the socket, so that commands find it as soon as this returns. The future serves until `stop` ends or the
-/// writer fails; then it lets requests under way finish and closes the files.
+/// writer fails; then it lets requests under way finish, for as long as the options say, and closes the files.
 pub fn serve(
     engine: Arc<Engine>,
     listener: TcpListener,
-    daily_hour: Option<u8>,
+    options: ServeOptions,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<impl Future<Output = Result<(), ServeError>> + Send, ServeError> {
     let path = engine.directory.socket();
+    let secured = options.tls.as_ref().map(Certificates::server_config);
+    let secured = secured.transpose().map_err(ServeError::Tls)?;
+    let acceptor = secured.map(|config| TlsAcceptor::from(Arc::new(config)));
     match listen_locally(&path) {
-        Ok(socket) => Ok(serve_both(engine, listener, socket, daily_hour, stop)),
+        Ok(socket) => Ok(serve_both(
+            engine,
+            (listener, acceptor),
+            socket,
+            options,
+            stop,
+        )),
         Err(error) => Err(ServeError::Socket(path, error)),
     }
 }
 
 async fn serve_both(
     engine: Arc<Engine>,
-    listener: TcpListener,
+    (listener, tls): (TcpListener, Option<TlsAcceptor>),
     socket: UnixListener,
-    daily_hour: Option<u8>,
+    options: ServeOptions,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let (stopping, stopped) = watch::channel(false);
-    let until_stopped = || {
-        let mut stopped = stopped.clone();
-        async move {
-            // The sender lives until the end of this function.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        }
+    let (stopping, phase) = watch::channel(Phase::Serving);
+    let network = Serving {
+        // An answer is not to wait for more to send.
+        listener: listener.tap_io(|stream| drop(stream.set_nodelay(true))),
+        tls,
+        router: router_with(Arc::clone(&engine), Entrance::Network, options.tls.clone()),
+        phase: phase.clone(),
     };
-    let network = axum::serve(listener, router(Arc::clone(&engine), Entrance::Network))
-        .with_graceful_shutdown(until_stopped())
-        .into_future();
-    let local = axum::serve(socket, router(Arc::clone(&engine), Entrance::Local))
-        .with_graceful_shutdown(until_stopped())
-        .into_future();
-    let (network, local) = (tokio::spawn(network), tokio::spawn(local));
+    let local = Serving {
+        listener: socket,
+        tls: None,
+        router: router_with(Arc::clone(&engine), Entrance::Local, options.tls.clone()),
+        phase,
+    };
+    let (network, local) = (tokio::spawn(network.run()), tokio::spawn(local.run()));
+    let watching = options.tls.map(|tls| tokio::spawn(tls.watch()));
 
     let keeper = VaultKeeper::start(Arc::clone(&engine)).map_err(ServeError::Thread)?;
     let repeats = tokio::spawn(record_repeats(Arc::clone(&engine)));
-    let daily = daily_hour.map(|hour| tokio::spawn(run_daily(Arc::clone(&engine), hour)));
+    let daily = options
+        .daily_hour
+        .map(|hour| tokio::spawn(run_daily(Arc::clone(&engine), hour)));
     let assembling = tokio::spawn(assemble_telemetry(Arc::clone(&engine)));
+    let anchoring = tokio::spawn(schedule::on_schedule(Arc::clone(&engine)));
     let failure = tokio::select! {
         () = stop => None,
         reason = engine.writer.failed() => Some(reason),
     };
-    repeats.abort();
-    if let Some(daily) = daily {
-        daily.abort();
+    for task in [
+        Some(repeats),
+        daily,
+        Some(assembling),
+        Some(anchoring),
+        watching,
+    ]
+    .into_iter()
+    .flatten()
+    {
+        task.abort();
     }
-    assembling.abort();
-    stopping.send_replace(true);
-    for task in [network, local] {
-        if let Ok(Err(error)) = task.await {
-            return Err(ServeError::Listener(error));
-        }
-    }
+    end_connections(&stopping, [network, local], options.stop_wait).await;
     let _ = std::fs::remove_file(engine.directory.socket());
-    let closed = crate::service::blocking(move || {
-        keeper.stop(&engine);
-        engine.close()
+    let ending = Arc::clone(&engine);
+    crate::service::blocking(move || {
+        keeper.stop(&ending);
+        // The last entries come before the head that goes outside.
+        if let Err(error) = flush_repeats(&ending, true) {
+            tracing::warn!(%error, "repetitions of reads could not be recorded");
+        }
     })
     .await;
+    if failure.is_none() {
+        schedule::at_end(&engine).await;
+    }
+    let closed = crate::service::blocking(move || engine.close()).await;
     match failure {
         Some(reason) => Err(ServeError::Writer(reason)),
         None => Ok(closed?),
+    }
+}
+
+/// Requests under way are answered; those that do not end in time are cut off.
+async fn end_connections(
+    stopping: &watch::Sender<Phase>,
+    listeners: [JoinHandle<()>; 2],
+    wait: Duration,
+) {
+    stopping.send_replace(Phase::Stopping);
+    let mut ended = std::pin::pin!(futures_util::future::join_all(listeners));
+    if tokio::time::timeout(wait, &mut ended).await.is_err() {
+        tracing::warn!("requests were cut off: they had not ended within the time for stopping");
+        stopping.send_replace(Phase::Cut);
+        ended.await;
     }
 }
 

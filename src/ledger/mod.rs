@@ -2,9 +2,11 @@
 //!
 //! docs/format.md has the bytes; each module names its source.
 
+pub mod attestation;
 pub mod chain;
 pub mod checkpoint;
 pub mod commitment;
+pub mod cosignature;
 pub mod entry;
 pub mod event;
 pub mod key_change;
@@ -12,3 +14,4 @@ pub mod merkle;
 pub mod note;
 pub mod proof;
 pub mod tile;
+pub mod witness;

@@ -14,6 +14,7 @@ use crate::ids::Origin;
 pub const NOTE_BYTES_MAX: usize = 64 << 10;
 /// Most signatures of a note; the specification asks for 16 at least.
 const SIGNATURES_MAX: usize = 100;
+/// Ed25519 over a note's text.
 const ED25519: u8 = 0x01;
 
 /// Why a note or a key was refused.
@@ -67,7 +68,7 @@ impl VerifierKey {
     pub fn from_public(name: &str, key: &VerifyingKey) -> Self {
         Self {
             name: name.to_owned(),
-            id: key_id(name, key),
+            id: key_id(name, ED25519, key),
             key: *key,
         }
     }
@@ -75,37 +76,9 @@ impl VerifierKey {
     /// Reads `name+id+base64`; the id must be the key's own.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
         use NoteError::VerifierKey as Refused;
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(Refused("it must be name+id+key"));
-        };
-        if !is_key_name(name) {
-            return Err(Refused("its name is empty or has white space"));
-        }
-        if id.len() != 8
-            || !id
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-        {
-            return Err(Refused("its id must be 8 lower-case hex digits"));
-        }
-        let bytes = BASE64
-            .decode(key)
-            .map_err(|_| Refused("its key is not base64"))?;
-        let [ED25519, public @ ..] = bytes.as_slice() else {
-            return Err(Refused("its key is not of the type Ed25519"));
-        };
-        let public: [u8; 32] = public
-            .try_into()
-            .map_err(|_| Refused("its key is not 32 bytes"))?;
-        let key = VerifyingKey::from_bytes(&public)
-            .map_err(|_| Refused("its key is no point of the curve"))?;
-        let parsed = Self::from_public(name, &key);
-        if format!("{:08x}", parsed.id) == id {
-            Ok(parsed)
-        } else {
-            Err(Refused("its id is not that of its key"))
-        }
+        let (name, id, key) = parse_verifier_key(text, ED25519)?
+            .ok_or(Refused("its key is not of the type Ed25519"))?;
+        Ok(Self { name, id, key })
     }
 
     /// The key's name.
@@ -117,19 +90,60 @@ impl VerifierKey {
     pub fn public(&self) -> &VerifyingKey {
         &self.key
     }
+
+    /// Whether a line claims to be by this key.
+    pub fn is_claimed_by(&self, line: &SignatureLine<'_>) -> bool {
+        line.name == self.name && line.id == self.id
+    }
 }
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let typed = [&[ED25519][..], self.key.as_bytes()].concat();
-        write!(
-            formatter,
-            "{}+{:08x}+{}",
-            self.name,
-            self.id,
-            BASE64.encode(typed)
-        )
+        formatter.write_str(&verifier_key_text(&self.name, ED25519, &self.key))
     }
+}
+
+/// Reads `name+id+base64` of a key of this signature type: name, id and key. `None` where it is of another type.
+pub(super) fn parse_verifier_key(
+    text: &str,
+    kind: u8,
+) -> Result<Option<(String, u32, VerifyingKey)>, NoteError> {
+    use NoteError::VerifierKey as Refused;
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Refused("it must be name+id+key"));
+    };
+    if !is_key_name(name) {
+        return Err(Refused("its name is empty or has white space"));
+    }
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if id.len() != 8 || !id.bytes().all(is_hex) {
+        return Err(Refused("its id must be 8 lower-case hex digits"));
+    }
+    let bytes = BASE64
+        .decode(key)
+        .map_err(|_| Refused("its key is not base64"))?;
+    let Some((_, public)) = bytes.split_first().filter(|(found, _)| **found == kind) else {
+        return Ok(None);
+    };
+    let public: [u8; 32] = public
+        .try_into()
+        .map_err(|_| Refused("its key is not 32 bytes"))?;
+    let key = VerifyingKey::from_bytes(&public)
+        .map_err(|_| Refused("its key is no point of the curve"))?;
+    let own_id = key_id(name, kind, &key);
+    if format!("{own_id:08x}") == id {
+        Ok(Some((name.to_owned(), own_id, key)))
+    } else {
+        Err(Refused("its id is not that of its key"))
+    }
+}
+
+/// `name+id+base64` of a key of this signature type.
+pub(super) fn verifier_key_text(name: &str, kind: u8, key: &VerifyingKey) -> String {
+    let typed = [&[kind][..], key.as_bytes()].concat();
+    let id = key_id(name, kind, key);
+    format!("{name}+{id:08x}+{}", BASE64.encode(typed))
 }
 
 /// A public key that somebody was given, in either of its two forms.
@@ -184,11 +198,15 @@ pub struct SignedNote<'a> {
     signatures: Vec<SignatureLine<'a>>,
 }
 
+/// A signature line, read and not yet checked.
 #[derive(Clone, Debug)]
-struct SignatureLine<'a> {
-    name: &'a str,
-    id: u32,
-    signature: Vec<u8>,
+pub struct SignatureLine<'a> {
+    /// Whose it claims to be.
+    pub name: &'a str,
+    /// The id of the key that it claims.
+    pub id: u32,
+    /// What stands behind the id.
+    pub signature: Vec<u8>,
 }
 
 impl<'a> SignedNote<'a> {
@@ -224,13 +242,18 @@ impl<'a> SignedNote<'a> {
         self.text
     }
 
+    /// The signature lines, in their order.
+    pub fn signatures(&self) -> &[SignatureLine<'a>] {
+        &self.signatures
+    }
+
     /// Checks the signature by a key. Signatures by other keys are ignored.
     pub fn verify(&self, key: &VerifierKey) -> Result<(), NoteError> {
         let mut found = false;
         for line in self
             .signatures
             .iter()
-            .filter(|line| line.name == key.name && line.id == key.id)
+            .filter(|line| key.is_claimed_by(line))
         {
             let wrong = || NoteError::Signature(key.name.clone());
             let signature = Signature::from_slice(&line.signature).map_err(|_| wrong())?;
@@ -259,15 +282,18 @@ pub fn sign(text: &str, name: &str, key: &SigningKey) -> Result<String, NoteErro
     {
         return Err(NoteError::Text);
     }
-    let mut signature = key_id(name, &key.verifying_key()).to_be_bytes().to_vec();
-    signature.extend(key.sign(text.as_bytes()).to_bytes());
-    Ok(format!(
-        "{text}\n\u{2014} {name} {}\n",
-        BASE64.encode(signature)
-    ))
+    let id = key_id(name, ED25519, &key.verifying_key());
+    let signature = key.sign(text.as_bytes()).to_bytes();
+    Ok(format!("{text}\n{}", signature_line(name, id, &signature)))
 }
 
-fn parse_signature(line: &str) -> Option<SignatureLine<'_>> {
+/// A signature line, with its line end.
+pub(super) fn signature_line(name: &str, id: u32, signature: &[u8]) -> String {
+    let bytes = [&id.to_be_bytes()[..], signature].concat();
+    format!("\u{2014} {name} {}\n", BASE64.encode(bytes))
+}
+
+pub(super) fn parse_signature(line: &str) -> Option<SignatureLine<'_>> {
     let (name, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
     let bytes = BASE64.decode(signature).ok()?;
     let (id, signature) = bytes.split_first_chunk::<4>()?;
@@ -283,10 +309,11 @@ fn is_key_name(name: &str) -> bool {
     !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c == '+')
 }
 
-fn key_id(name: &str, key: &VerifyingKey) -> u32 {
+/// The id of a key of this signature type: the first 4 bytes of a hash of name, type and key.
+pub(super) fn key_id(name: &str, kind: u8, key: &VerifyingKey) -> u32 {
     let hash = Sha256::new()
         .chain_update(name)
-        .chain_update([b'\n', ED25519])
+        .chain_update([b'\n', kind])
         .chain_update(key.as_bytes())
         .finalize();
     u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{CertificateReport, Checked, check};
 use crate::bundle::archive::Source;
 use crate::bundle::verify::{Question, Report as BundleReport, verify};
+use crate::ledger::cosignature::WitnessKey;
 use crate::ledger::note::{NoteError, PublicKey};
 use crate::privacy::{self, check::is_certificate};
 
@@ -65,20 +66,28 @@ impl Source for FileSource {
     }
 }
 
+/// What a verifier has besides the file.
+#[derive(Clone, Copy, Default)]
+pub struct FileQuestion<'a> {
+    /// File of the ledger's public key.
+    pub key: Option<&'a Path>,
+    /// File of a head that somebody kept.
+    pub against: Option<&'a Path>,
+    /// Witnesses that must have cosigned the head.
+    pub witnesses: &'a [WitnessKey],
+}
+
 /// Checks a bundle, certificate, receipt or checkpoint. Without a key nothing is verified, and the report says so.
-pub fn check_file(
-    path: &Path,
-    key: Option<&Path>,
-    against: Option<&Path>,
-) -> Result<Checked, FileError> {
-    let Some(key_path) = key else {
+pub fn check_file(path: &Path, question: &FileQuestion<'_>) -> Result<Checked, FileError> {
+    let Some(key_path) = question.key else {
         return Ok(Checked::Bundle(Box::new(BundleReport::without_key())));
     };
     let key = PublicKey::parse(&read_text(key_path)?).map_err(|error| FileError::Key {
         path: key_path.to_owned(),
         error,
     })?;
-    let against = against.map(read_text).transpose()?;
+    let against = question.against.map(read_text).transpose()?;
+    let witnesses = question.witnesses;
     if let Some(text) = read_if_text(path)? {
         if is_certificate(&text) {
             let question = CertificateQuestion {
@@ -90,12 +99,18 @@ pub fn check_file(
                 path, &question,
             )?)));
         }
-        return Ok(Checked::Text(check(&text, &key, against.as_deref())));
+        let question = Question {
+            key: &key,
+            against: against.as_deref(),
+            witnesses,
+        };
+        return Ok(Checked::Text(Box::new(check(&text, &question))));
     }
     let source = FileSource::open(path)?;
     let question = Question {
         key: &key,
         against: against.as_deref(),
+        witnesses,
     };
     let bar = bytes_bar();
     let report = verify(&source, &question, &mut |done, total| {

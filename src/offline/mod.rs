@@ -9,11 +9,12 @@ use std::fmt;
 use serde::Serialize;
 
 pub use file::{
-    CertificateQuestion, FILE_BYTES_MAX, FileError, FileSource, check_certificate, check_file,
-    read_text,
+    CertificateQuestion, FILE_BYTES_MAX, FileError, FileQuestion, FileSource, check_certificate,
+    check_file, read_text,
 };
 pub use text::{FileKind, Finding, Report, check};
 
+pub use crate::bundle::verify::Question;
 use crate::bundle::verify::Report as BundleReport;
 use crate::privacy::check::Report as CertificateReport;
 
@@ -26,7 +27,7 @@ pub enum Checked {
     /// A certificate of a person's request.
     Certificate(Box<CertificateReport>),
     /// A receipt or a signed checkpoint.
-    Text(Report),
+    Text(Box<Report>),
 }
 
 impl Checked {

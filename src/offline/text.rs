@@ -4,9 +4,11 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::bundle::verify::Question;
+use crate::ledger::attestation::Attestation;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::entry::leaf_hash;
-use crate::ledger::note::{PublicKey, VerifierKey};
+use crate::ledger::note::{PublicKey, SignedNote, VerifierKey};
 use crate::ledger::proof::Receipt;
 
 /// What a file turned out to be.
@@ -51,12 +53,14 @@ pub struct Report {
     pub key: Option<String>,
     /// How it relates to the older checkpoint that was given.
     pub against: Option<&'static str>,
+    /// Who vouches for the head.
+    pub attestation: Attestation,
     /// What does not hold.
     pub findings: Vec<Finding>,
 }
 
 /// Checks the text of a receipt or a signed checkpoint.
-pub fn check(text: &str, key: &PublicKey, against: Option<&str>) -> Report {
+pub fn check(text: &str, question: &Question<'_>) -> Report {
     let kind = if text.starts_with("c2sp.org/tlog-proof@") {
         FileKind::Receipt
     } else {
@@ -73,16 +77,18 @@ pub fn check(text: &str, key: &PublicKey, against: Option<&str>) -> Report {
         leaf_hash: None,
         key: None,
         against: None,
+        attestation: Attestation::default(),
         findings: Vec::new(),
     };
     let checked = match kind {
-        FileKind::Receipt => check_receipt(text, key, &mut report),
-        FileKind::Checkpoint => check_checkpoint(text, key),
+        FileKind::Receipt => check_receipt(text, question.key, &mut report),
+        FileKind::Checkpoint => check_checkpoint(text, question.key),
     };
     match checked {
         Err(finding) => report.findings.push(finding),
         Ok((checkpoint, verifier)) => {
-            if let Some(old) = against {
+            attest(text, &verifier, question, &mut report);
+            if let Some(old) = question.against {
                 compare(&checkpoint, old, &verifier, &mut report);
             }
             report.origin = Some(checkpoint.origin.to_string());
@@ -126,6 +132,20 @@ fn check_checkpoint(text: &str, key: &PublicKey) -> Result<(Checkpoint, Verifier
     Ok((checkpoint, verifier))
 }
 
+/// Who vouches for the head of a receipt or checkpoint.
+fn attest(text: &str, verifier: &VerifierKey, question: &Question<'_>, report: &mut Report) {
+    let receipt = Receipt::parse(text).map(|receipt| receipt.checkpoint);
+    let note = receipt.as_deref().unwrap_or(text);
+    let own = std::slice::from_ref(verifier);
+    // It was read before, so it reads.
+    if let Ok(note) = SignedNote::parse(note) {
+        let (attestation, wrong) = Attestation::of(&note, own, question.witnesses);
+        report.attestation = attestation;
+        let wrong = wrong.iter().map(|detail| finding("witness", detail));
+        report.findings.extend(wrong);
+    }
+}
+
 /// Two heads of one size must be the same; of other sizes a consistency proof would be needed.
 fn compare(checkpoint: &Checkpoint, old: &str, verifier: &VerifierKey, report: &mut Report) {
     match Checkpoint::open(old, verifier) {
@@ -133,7 +153,10 @@ fn compare(checkpoint: &Checkpoint, old: &str, verifier: &VerifierKey, report: &
         Ok(old) if old.size != checkpoint.size => {
             report.against = Some("not comparable without a consistency proof");
         }
-        Ok(old) if old.root == checkpoint.root => report.against = Some("the same head"),
+        Ok(old) if old.root == checkpoint.root => {
+            report.against = Some("the same head");
+            report.attestation.anchor();
+        }
         Ok(_) => report.findings.push(Finding {
             rule: "against",
             detail: "two heads of one size have different roots: the ledger was forked".to_owned(),
@@ -174,6 +197,9 @@ impl fmt::Display for Report {
         }
         if let Some(against) = self.against {
             writeln!(formatter, "{:<12} {against}", "older head")?;
+        }
+        if self.verified {
+            writeln!(formatter, "{:<12} {}", "attested", self.attestation)?;
         }
         for finding in &self.findings {
             writeln!(

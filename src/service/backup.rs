@@ -97,8 +97,13 @@ pub fn backup(
     let directory = prepare(engine, out)?;
     let _lock = directory.lock()?;
     let _nothing_is_destroyed = engine.destruction();
-    record_for_operator(engine, "trailkeep.backup", "backup", &json!({ "by": by }))
-        .map_err(|error| BackupError::Record(Box::new(error)))?;
+    match record_for_operator(engine, "trailkeep.backup", "backup", &json!({ "by": by })) {
+        // What is left of a ledger that was rolled back must be saved, too.
+        Err(error @ AppendError::RolledBack) => {
+            tracing::warn!(%error, "the backup is not recorded");
+        }
+        recorded => recorded.map_err(|error| BackupError::Record(Box::new(error)))?,
+    }
     let id = engine.keyring.directory().to_string();
     let copy = Ledgers::open(&directory.ledger_db(), &id)?;
     check_history(engine, &copy)?;

@@ -1,9 +1,10 @@
 //! A ledger as the running program knows it: its names, its keys, and its published head.
 
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use ed25519_dalek::SigningKey;
 
+use super::anchor::RolledBack;
 use super::classes::ClassBook;
 use super::fate::Covers;
 use super::keyring::{KeyError, Keyring};
@@ -36,6 +37,8 @@ pub struct Ledger {
     settings: RwLock<Arc<TenantSettings>>,
     published: RwLock<Arc<Published>>,
     continued_by: OnceLock<Arc<Ledger>>,
+    rolled_back: RwLock<Option<Arc<RolledBack>>>,
+    anchoring: Mutex<()>,
 }
 
 /// The head of a ledger that is on disk: what may leave the process.
@@ -79,6 +82,8 @@ impl Ledger {
             settings: RwLock::new(Arc::new(settings)),
             published: RwLock::new(Arc::new(published)),
             continued_by: OnceLock::new(),
+            rolled_back: RwLock::default(),
+            anchoring: Mutex::default(),
             record,
         }
     }
@@ -120,6 +125,28 @@ impl Ledger {
         *current = Arc::new(settings);
     }
 
+    /// What somebody outside has seen of it that is not there: it takes no entry.
+    pub fn rolled_back(&self) -> Option<Arc<RolledBack>> {
+        let known = self.rolled_back.read();
+        known.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stops it, or lets it go on.
+    pub(super) fn set_rolled_back(&self, found: Option<Arc<RolledBack>>) {
+        let mut known = self
+            .rolled_back
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *known = found;
+    }
+
+    /// Held while its head is given away: one after the other, so that no smaller head follows a larger one.
+    pub(super) fn anchoring(&self) -> MutexGuard<'_, ()> {
+        self.anchoring
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The head that is on disk.
     pub fn published(&self) -> Arc<Published> {
         Arc::clone(
@@ -146,17 +173,29 @@ impl Ledger {
         seq: Seq,
         entry: crate::ledger::entry::EntryBytes,
     ) -> Result<Receipt, ReadTileError> {
+        let head = (published.head.size, published.head.note.as_str());
+        self.receipt_under(ledgers, published, head, (seq, entry))
+    }
+
+    /// The proof that an entry is in a head, by size and note, that is the published one or an older one.
+    pub(super) fn receipt_under(
+        &self,
+        ledgers: &Ledgers,
+        published: &Published,
+        (size, note): (u64, &str),
+        (seq, entry): (Seq, crate::ledger::entry::EntryBytes),
+    ) -> Result<Receipt, ReadTileError> {
         let tiles = StoredTiles {
             ledgers,
             ledger: self.record.number,
             published,
         };
-        let path = inclusion_path(seq.get(), published.head.size, &tiles)?;
+        let path = inclusion_path(seq.get(), size, &tiles)?;
         Ok(Receipt {
             entry,
             index: seq.get(),
             path,
-            checkpoint: published.head.note.clone(),
+            checkpoint: note.to_owned(),
         })
     }
 }

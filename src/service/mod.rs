@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod access_log;
+pub mod anchor;
 pub mod api_key;
 pub mod append;
 pub mod backup;
@@ -17,6 +18,7 @@ pub mod export;
 pub mod exports;
 pub mod failpoint;
 pub mod fate;
+pub mod figures;
 mod found;
 pub mod hold;
 pub mod init;
@@ -28,6 +30,7 @@ pub mod policies;
 pub mod privacy;
 pub mod query;
 pub mod read;
+pub mod readiness;
 pub mod rebuild_index;
 mod records;
 pub mod restore;
@@ -47,6 +50,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
 use self::append::{LedgerState, Newcomers, WriterThread};
+use self::clock_guard::ClockGuard;
 use self::keyring::Keyring;
 use self::ledger::Ledger;
 use crate::ids::TenantName;
@@ -78,10 +82,14 @@ pub struct Engine {
     pub privacy: privacy::PrivacyDesk,
     /// What is known of producers.
     pub sources: sources::Sources,
+    /// Where heads are given to.
+    pub anchors: anchor::Anchors,
     /// Telemetry that is no event yet.
     pub staging: staging::Staging,
     /// The policies in force.
     pub policies: Arc<PolicySet>,
+    /// Counts since the start.
+    pub figures: Arc<figures::Figures>,
     /// Free space below which nothing but destruction uses the disk.
     pub min_free_bytes: u64,
     tenants: RwLock<HashMap<TenantName, Arc<Ledger>>>,
@@ -91,6 +99,7 @@ pub struct Engine {
     retention: Mutex<()>,
     destruction: Mutex<()>,
     daily_run_at_ms: AtomicU64,
+    clock_guard: Arc<Mutex<ClockGuard>>,
     root_key: RootKeySource,
     keeping: Mutex<()>,
     merger: merging::MergeThread,
@@ -164,6 +173,13 @@ impl Engine {
     fn operator(&self) -> Option<Arc<Ledger>> {
         let name = TenantName::new(DEFAULT_TENANT).ok()?;
         self.ledger_of(&name)
+    }
+
+    /// Whether the clock can be believed: the writer asks at each batch.
+    fn clock_guard(&self) -> MutexGuard<'_, ClockGuard> {
+        self.clock_guard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When this process last looked whether the daily run is due, and it was not, or was made.

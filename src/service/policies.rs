@@ -97,10 +97,19 @@ pub fn load(directory: Option<&Path>) -> Result<PolicySet, PoliciesError> {
 /// States in each ledger what changed in the policies that it has stated.
 pub(super) fn state_changes(engine: &Engine) -> Result<(), PoliciesError> {
     for ledger in engine.open_ledgers() {
-        for stated in ledger.classes.last_stated() {
-            let current = engine.policies.iter().find(|policy| policy.id == stated.id);
-            state_change(engine, &ledger, &stated, current)?;
+        // One that was rolled back takes no entry, and states them when it goes on.
+        if ledger.rolled_back().is_none() {
+            state_changes_in(engine, &ledger)?;
         }
+    }
+    Ok(())
+}
+
+/// The same in one ledger.
+pub(super) fn state_changes_in(engine: &Engine, ledger: &Ledger) -> Result<(), PoliciesError> {
+    for stated in ledger.classes.last_stated() {
+        let current = engine.policies.iter().find(|policy| policy.id == stated.id);
+        state_change(engine, ledger, &stated, current)?;
     }
     Ok(())
 }

@@ -216,7 +216,26 @@ pub(super) fn open_payload(
         .map_err(|error| ReadError::Payload { seq, error })
 }
 
-/// The receipt of the entry at `seq`, checked before anyone gets it.
+/// The receipt of the entry at `seq`: under the newest head that a witness cosigned and that holds it, else under the
+/// published one.
+pub fn witnessed_receipt(
+    engine: &Engine,
+    ledger: &Ledger,
+    published: &Published,
+    seq: Seq,
+) -> Result<Receipt, ReadError> {
+    let number = ledger.record.number;
+    let cosigned = engine.ledgers.newest_cosigned(number, seq.get())?;
+    let Some(head) = cosigned.filter(|head| head.size <= published.head.size) else {
+        return receipt(engine, ledger, published, seq);
+    };
+    let entries = engine.ledgers.entries(number, seq.get()..seq.get() + 1)?;
+    let entry = *entries.first().ok_or(ReadError::NotFound)?;
+    let under = (head.size, head.note.as_str());
+    Ok(ledger.receipt_under(&engine.ledgers, published, under, (seq, entry))?)
+}
+
+/// The receipt of the entry at `seq` under the published head.
 pub fn receipt(
     engine: &Engine,
     ledger: &Ledger,

@@ -14,7 +14,8 @@ use std::path::PathBuf;
 pub use span::{Order, Span};
 pub use sqlite::index::{Index, MergeStep};
 pub use sqlite::ledgers::{
-    Copied, EventRow, ExpiryRow, Head, Ledgers, Mark, OpenJob, StoredCheckpoint,
+    AnchoredHead, AnchoringRow, Copied, EventRow, ExpiryRow, Head, Ledgers, Mark, OpenJob,
+    StoredCheckpoint,
 };
 pub use sqlite::staging::{AssembledRow, NewPart, Round, StagedPart, Staging};
 pub use sqlite::vault::{

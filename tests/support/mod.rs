@@ -8,6 +8,8 @@
 )]
 
 pub mod document;
+pub mod web;
+pub mod witness;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -146,7 +148,8 @@ impl Directory {
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
-        let Some(address) = line.trim().strip_prefix("listening on http://") else {
+        let listening = line.trim().strip_prefix("listening on ");
+        let Some((_, address)) = listening.and_then(|url| url.split_once("://")) else {
             let mut error = String::new();
             child
                 .stderr

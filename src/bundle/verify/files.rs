@@ -10,9 +10,10 @@ use crate::bundle::manifest::{FORMAT, Manifest, Proof};
 use crate::bundle::member;
 use crate::bundle::sums;
 use crate::ids::Origin;
+use crate::ledger::attestation::Attestation;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::key_change::KeyChange;
-use crate::ledger::note::{PublicKey, VerifierKey, public_key_pem};
+use crate::ledger::note::{PublicKey, SignedNote, VerifierKey, public_key_pem};
 
 /// What is signed, as far as the contents are checked against it.
 pub(super) struct Signed {
@@ -67,6 +68,7 @@ impl Check<'_> {
         self.report
             .describe(&manifest, &checkpoint, verifier, followed.len() - 1);
         let keys = [earlier, followed].concat();
+        self.attestation(&note, &keys, question);
         let older = question.against.and_then(|note| self.older(note, &keys));
         Ok(Some(Signed {
             manifest,
@@ -75,6 +77,18 @@ impl Check<'_> {
             older,
             keys,
         }))
+    }
+
+    /// Who vouches for the head besides the ledger's own key.
+    fn attestation(&mut self, note: &str, keys: &[VerifierKey], question: &Question<'_>) {
+        // Its signature was checked, so it reads.
+        if let Ok(note) = SignedNote::parse(note) {
+            let (attestation, wrong) = Attestation::of(&note, keys, question.witnesses);
+            self.report.attestation = attestation;
+            for detail in wrong {
+                self.add(None, "witness", detail);
+            }
+        }
     }
 
     fn manifest(&mut self) -> io::Result<Option<Manifest>> {

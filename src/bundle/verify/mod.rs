@@ -25,6 +25,7 @@ use super::archive::{Archive, ArchiveError, Source};
 use super::manifest::{Counts, Proof};
 use super::{member, proofs};
 use crate::ids::{ClassNumber, RootHash, Seq, TreeHash};
+use crate::ledger::cosignature::WitnessKey;
 use crate::ledger::note::PublicKey;
 
 /// Findings that are listed; all are counted.
@@ -36,6 +37,8 @@ pub struct Question<'a> {
     pub key: &'a PublicKey,
     /// The signed note of an older head that somebody kept.
     pub against: Option<&'a str>,
+    /// Witnesses that must have cosigned the head.
+    pub witnesses: &'a [WitnessKey],
 }
 
 /// Verifies a bundle. `progress` hears how many bytes of how many are done. An error means that the file
@@ -239,7 +242,10 @@ impl Check<'_> {
             ))
         };
         match outcome {
-            Ok(how) => self.report.against = Some(how.to_owned()),
+            Ok(how) => {
+                self.report.against = Some(how.to_owned());
+                self.report.attestation.anchor();
+            }
             Err(detail) => self.add(None, "against", detail),
         }
     }

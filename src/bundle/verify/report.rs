@@ -8,6 +8,7 @@ use super::FINDINGS_MAX;
 use crate::bundle::manifest::{Counts, Manifest, Proof, Recorded, SeqRange};
 use crate::bundle::member;
 use crate::ids::hex;
+use crate::ledger::attestation::{Attestation, Level};
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::note::VerifierKey;
 use sha2::{Digest, Sha256};
@@ -50,6 +51,8 @@ pub struct Report {
     pub key_changes: usize,
     /// How the bundle relates to the older head that was given.
     pub against: Option<String>,
+    /// Who vouches for the head.
+    pub attestation: Attestation,
     /// How many of each were found.
     pub counts: Counts,
     /// Sections that stand as digests.
@@ -164,14 +167,22 @@ impl Report {
         if let Some(against) = &self.against {
             proven.push(format!("the head that you kept: {against}"));
         }
+        for witness in &self.attestation.witnesses {
+            proven.push(format!(
+                "{} saw this head at {}, by its own clock, and no larger one, nor another history before it",
+                witness.name, witness.at
+            ));
+        }
         proven
     }
 
     fn not_proven(&self) -> Vec<String> {
         let mut not_proven = vec![
             "that what the events say is true, and that the server's clock was right".to_owned(),
-            "that nobody was shown another ledger: compare the checkpoint with one that somebody else keeps".to_owned(),
         ];
+        if self.attestation.level != Level::Witnessed {
+            not_proven.push("that nobody was shown another ledger: compare the checkpoint with one that somebody else keeps, or name a witness with --witness".to_owned());
+        }
         if self.proof == Some(Proof::Selection) {
             not_proven.insert(0, "that these are all the events that answer the question: a selection says nothing about what was left out".to_owned());
         }
@@ -212,6 +223,7 @@ impl fmt::Display for Report {
                 "verdict      NOT VERIFIED: {findings} finding(s); rely on nothing of it"
             );
         }
+        writeln!(formatter, "{:<12} {}", "attested", self.attestation)?;
         write_list(formatter, "proven", &self.proven())?;
         write_list(formatter, "only signed", &[self.signed_only.join(", ")])?;
         write_list(formatter, "not proven", &self.not_proven())?;

@@ -11,7 +11,7 @@ use super::super::export::export_to;
 use super::super::output::print_line;
 use crate::bundle::archive::Archive;
 use crate::bundle::member;
-use crate::offline::{Checked, FileSource, check_file};
+use crate::offline::{Checked, FileQuestion, FileSource, check_file};
 
 /// Exports the ledger whole and redacted, verifies both, and shows what the verifier says of a copy in which
 /// one byte is changed.
@@ -50,7 +50,11 @@ pub(super) async fn show_bundles(target: &TargetArgs, path: &Path) -> anyhow::Re
 
 /// Verifies as an auditor would: the file, the key, and nothing else.
 fn verdict(bundle: &Path, key: &Path, expected: bool) -> anyhow::Result<String> {
-    let checked = check_file(bundle, Some(key), None)?;
+    let question = FileQuestion {
+        key: Some(key),
+        ..FileQuestion::default()
+    };
+    let checked = check_file(bundle, &question)?;
     let Checked::Bundle(report) = checked else {
         anyhow::bail!(
             "{} is no bundle: this is a fault of trailkeep",

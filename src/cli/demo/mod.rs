@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -18,14 +19,14 @@ use super::client::Client;
 use super::output::{print_line, progress_bar};
 use super::{DirectoryArgs, TargetArgs, clock};
 use crate::demo::demo_events;
-use crate::http::serve::serve;
+use crate::http::serve::{ServeOptions, serve};
 use crate::ids::LogName;
 use crate::ledger::note::PublicKey;
 use crate::offline;
 use crate::seal::root::RootKeySource;
 use crate::service::init::{Initialised, init};
 use crate::service::open::Files;
-use crate::service::verify::{Report, Subject, verify};
+use crate::service::verify::{Question, Report, Subject, verify};
 use crate::store::directory::DataDirectory;
 use crate::time::UnixMillis;
 
@@ -37,6 +38,8 @@ const EVENTS_PER_REQUEST: usize = 25;
 const SINGLE_EVENTS: usize = 25;
 /// The same events in every run.
 const SEED: u64 = 20_261_124;
+/// How long the demo's server waits for requests at its end.
+const STOP_WAIT: Duration = Duration::from_secs(20);
 /// An hour in milliseconds.
 const HOUR_MS: u64 = 3_600_000;
 
@@ -128,12 +131,17 @@ async fn write_events(
     made: &Initialised,
 ) -> anyhow::Result<Value> {
     let engine = Arc::new(
-        Files::open(directory.clone(), root_key)?.start(super::serve::start_options(false))?,
+        Files::open(directory.clone(), root_key)?.start(super::settings::start_options(false)?)?,
     );
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(serve(engine, listener, None, async {
+    let options = ServeOptions {
+        tls: None,
+        daily_hour: None,
+        stop_wait: STOP_WAIT,
+    };
+    let server = tokio::spawn(serve(engine, listener, options, async {
         let _ = stopped.await;
     })?);
     print_line(&format!(
@@ -194,7 +202,13 @@ fn show_receipt(path: &Path, answer: &Value, made: &Initialised) -> anyhow::Resu
     for line in receipt.lines() {
         print_line(&format!("                 {line}"))?;
     }
-    let report = offline::check(receipt, &PublicKey::parse(&made.public_key_pem)?, None);
+    let key = PublicKey::parse(&made.public_key_pem)?;
+    let question = offline::Question {
+        key: &key,
+        against: None,
+        witnesses: &[],
+    };
+    let report = offline::check(receipt, &question);
     ensure!(
         report.verified,
         "the receipt does not verify: this is a fault of trailkeep"
@@ -241,7 +255,12 @@ fn verify_directory(directory: &DataDirectory, root_key: &RootKeySource) -> anyh
     let files = Files::open(directory.clone(), root_key)?;
     let ledgers = files.ledgers.ledgers()?;
     let record = ledgers.first().context("the directory holds no ledger")?;
-    Ok(verify(Subject::from(&files), record, None, &mut |_, _| ())?)
+    Ok(verify(
+        Subject::from(&files),
+        record,
+        &Question::default(),
+        &mut |_, _| (),
+    )?)
 }
 
 fn verdict(report: &Report) -> String {

@@ -20,6 +20,8 @@ pub(in crate::service) enum Refusal {
     Clock(ClockJump),
     /// The tenant takes no more events.
     TenantClosed,
+    /// The ledger was rolled back.
+    RolledBack,
     /// The writer has stopped.
     Stopped,
     /// A write failed half-way: it may be on disk or not.
@@ -68,6 +70,11 @@ pub enum AppendError {
     /// The tenant takes no more events.
     #[error("the tenant was closed and takes no more events: nothing was written")]
     TenantClosed,
+    /// Somebody outside has seen more of the ledger.
+    #[error(
+        "somebody outside has seen more of this ledger than there is, or another history of it: it was rolled back, and nothing is recorded; `trailkeep anchor list` says who saw what"
+    )]
+    RolledBack,
     /// A recovery closed the ledger.
     #[error(
         "this ledger was closed by a recovery and another one goes on: leave `Trailkeep-Ledger` out; nothing was written"
@@ -107,6 +114,7 @@ impl From<Refusal> for AppendError {
             Refusal::Full => Self::Full,
             Refusal::Clock(jump) => Self::Clock(jump),
             Refusal::TenantClosed => Self::TenantClosed,
+            Refusal::RolledBack => Self::RolledBack,
             Refusal::Stopped => Self::Stopped,
             Refusal::OutcomeUnknown => Self::OutcomeUnknown,
         }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -24,6 +24,8 @@ pub(super) type Reply = oneshot::Sender<Result<Accepted, Refusal>>;
 pub(super) struct Waiting {
     pub(super) submission: Submission,
     pub(super) reply: Reply,
+    /// When it came.
+    pub(super) since: Instant,
 }
 
 /// What the writer is woken for.
@@ -70,7 +72,11 @@ impl Queue {
         }
         state.events += events;
         state.bytes += bytes;
-        state.waiting.push_back(Waiting { submission, reply });
+        state.waiting.push_back(Waiting {
+            submission,
+            reply,
+            since: Instant::now(),
+        });
         self.arrived.notify_one();
         Ok(answer)
     }
@@ -103,6 +109,12 @@ impl Queue {
             (true, true) => Woken::Closed,
             (true, false) => Woken::Idle,
         }
+    }
+
+    /// Events that wait, and bytes of their payloads.
+    pub(super) fn depth(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.events, state.bytes)
     }
 
     /// Takes nothing new from here on; what waits is still written.

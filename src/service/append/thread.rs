@@ -51,6 +51,16 @@ impl WriterThread {
         self.queue.push(submission)
     }
 
+    /// Events that wait for the writer, and bytes of their payloads.
+    pub fn queue_depth(&self) -> (usize, usize) {
+        self.queue.depth()
+    }
+
+    /// Why the writer has failed, if it has.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.borrow().clone()
+    }
+
     /// Ends when the writer has failed, with the reason: the process must be started again.
     pub async fn failed(&self) -> String {
         let mut failure = self.failure.clone();

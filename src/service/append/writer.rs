@@ -17,11 +17,12 @@ use crate::ledger::tile::EdgeTiles;
 use crate::seal::payload::key_ids;
 use crate::service::clock_guard::ClockGuard;
 use crate::service::failpoint::FailPoint;
+use crate::service::figures::Figures;
 use crate::service::keyring::{Destroyed, KeyError, Keyring};
 use crate::service::ledger::{Ledger, Published};
 use crate::store::directory::free_bytes;
 use crate::store::{
-    CoverCause, ExpiryRow, Index, LedgerBatch, Ledgers, Statement, StoreError, Watermark,
+    CoverCause, ExpiryRow, Index, LedgerBatch, Ledgers, Row, Statement, StoreError, Watermark,
 };
 use crate::time::{Clock, UnixMillis};
 
@@ -45,9 +46,10 @@ pub(in crate::service) struct Writer {
     pub(in crate::service) newcomers: Newcomers,
     pub(in crate::service) directory: PathBuf,
     pub(in crate::service) min_free_bytes: u64,
-    pub(in crate::service) clock_guard: ClockGuard,
+    pub(in crate::service) clock_guard: Arc<Mutex<ClockGuard>>,
     /// When the vault was last told the time.
     pub(in crate::service) seen_at: Option<UnixMillis>,
+    pub(in crate::service) figures: Arc<Figures>,
 }
 
 /// The growing end of one ledger.
@@ -103,19 +105,14 @@ impl Writer {
     /// From the queue to the commit and the answers: the whole way of a batch, top to bottom.
     pub(super) fn write(&mut self, batch: Vec<Waiting>) -> Result<(), StoreError> {
         FailPoint::BatchTaken.reach();
-        let now = match self.clock_guard.now(&*self.clock) {
+        let now = match self.time_to_write() {
             Ok(now) => now,
-            Err(jump) => {
-                tracing::error!(%jump, "appends are refused");
-                refuse(batch, || Refusal::Clock(jump));
+            Err(refusal) => {
+                refuse(batch, || refusal);
                 return Ok(());
             }
         };
-        if free_bytes(&self.directory).is_some_and(|free| free < self.min_free_bytes) {
-            refuse(batch, || Refusal::Full);
-            return Ok(());
-        }
-        let batch = self.refuse_closed(batch);
+        let batch = self.refuse_rolled_back(self.refuse_closed(batch));
         // No key is destroyed while a batch is written.
         let keyring = Arc::clone(&self.keyring);
         let destroyed = keyring.hold_still();
@@ -126,6 +123,7 @@ impl Writer {
 
         // Durability point 1: the data keys. A crash after it leaves keys that no event uses.
         FailPoint::BeforeVaultCommit.reach();
+        let begun = Instant::now();
         if let Err(error) = self
             .keyring
             .make_durable(batch.iter().map(|waiting| &waiting.submission.needs))
@@ -133,11 +131,14 @@ impl Writer {
             return give_up(batch.into_iter().chain(repeated).collect(), error);
         }
         FailPoint::AfterVaultCommit.reach();
+        self.figures
+            .vault_commit
+            .observe(begun.elapsed().as_secs_f64());
 
         // Nothing of `extended` is known to anybody before it is on disk.
         let (batch, replies): (Vec<Submission>, Vec<_>) = batch
             .into_iter()
-            .map(|waiting| (waiting.submission, waiting.reply))
+            .map(|waiting| (waiting.submission, (waiting.reply, waiting.since)))
             .unzip();
         let (extended, placed) = self.extend(batch, now);
         let (batches, heads): (Vec<LedgerBatch>, Vec<_>) = extended
@@ -147,9 +148,10 @@ impl Writer {
 
         // Durability point 2: entries, payloads, tiles, index rows and the signed checkpoint, in one commit.
         FailPoint::BeforeLedgerCommit.reach();
+        let begun = Instant::now();
         if let Err(error) = self.ledgers.commit(&batches) {
             let full = error.is_full();
-            for reply in replies {
+            for (reply, _) in replies {
                 let _ = reply.send(Err(if full {
                     Refusal::Full
                 } else {
@@ -160,13 +162,14 @@ impl Writer {
             return if full { Ok(()) } else { Err(error) };
         }
         FailPoint::AfterLedgerCommit.reach();
+        self.count(&batches, begun.elapsed());
 
         // On disk: from here on it may be seen, proven and acknowledged.
         let mut published = HashMap::new();
         for (batch, (chain, edge)) in batches.into_iter().zip(heads) {
             published.insert(batch.ledger, self.advance(batch, chain, edge));
         }
-        for (placed, reply) in placed.into_iter().zip(replies) {
+        for (placed, (reply, since)) in placed.into_iter().zip(replies) {
             let head = &published[&placed.ledger];
             let accepted = Accepted {
                 entries: placed.entries,
@@ -174,10 +177,45 @@ impl Writer {
             };
             // A client that went away does not hear of it; the event stays.
             let _ = reply.send(Ok(accepted));
+            self.figures.append.observe(since.elapsed().as_secs_f64());
             FailPoint::BetweenAnswers.reach();
         }
         refuse(repeated, || Refusal::LookAgain);
         Ok(())
+    }
+
+    /// Counts what a commit made durable.
+    fn count(&self, batches: &[LedgerBatch], took: Duration) {
+        let rows = || batches.iter().flat_map(|batch| &batch.rows);
+        if batches.is_empty() {
+            return;
+        }
+        // What is looked up by an id is an event; the ledger's own entries are not.
+        let is_event = |row: &&Row| !row.lookups.is_empty();
+        let figures = &self.figures;
+        figures
+            .events
+            .inc_by(rows().filter(is_event).count() as u64);
+        let bytes = rows().filter(is_event).map(|row| row.payload.len() as u64);
+        figures.bytes.inc_by(bytes.sum());
+        // A batch has at most some ten thousand.
+        let entries = u32::try_from(rows().count()).unwrap_or(u32::MAX);
+        figures.batch_entries.observe(f64::from(entries));
+        figures.ledger_commit.observe(took.as_secs_f64());
+        figures.sync.observe(self.ledgers.last_sync().as_secs_f64());
+    }
+
+    /// The time, where it can be believed and there is room.
+    fn time_to_write(&self) -> Result<UnixMillis, Refusal> {
+        let guarded = lock(&self.clock_guard).now(&*self.clock);
+        let now = guarded.map_err(|jump| {
+            tracing::error!(%jump, "appends are refused");
+            Refusal::Clock(jump)
+        })?;
+        if free_bytes(&self.directory).is_some_and(|free| free < self.min_free_bytes) {
+            return Err(Refusal::Full);
+        }
+        Ok(now)
     }
 
     /// Turns away events of tenants that are closed; what the ledger itself records goes on.
@@ -190,6 +228,16 @@ impl Writer {
         });
         refuse(closed, || Refusal::TenantClosed);
         open
+    }
+
+    /// Turns away what is for ledgers that were rolled back: a head signed now would be the second of its size.
+    fn refuse_rolled_back(&self, batch: Vec<Waiting>) -> Vec<Waiting> {
+        let (stopped, going) = batch.into_iter().partition(|waiting| {
+            let ledger = &self.states[&waiting.submission.ledger].ledger;
+            ledger.rolled_back().is_some()
+        });
+        refuse(stopped, || Refusal::RolledBack);
+        going
     }
 
     /// Submissions that were sealed for another time, or under a key that went: they go back to be sealed anew.
@@ -299,7 +347,8 @@ impl Writer {
         let seen_at = self.clock.wall();
         // A directory that rests is seen nevertheless, else its next start would ask whether the clock is right.
         let is_old = |last: UnixMillis| seen_at.get() >= last.get().saturating_add(SEEN_EVERY_MS);
-        let is_time = self.seen_at.is_none_or(is_old) && self.clock_guard.now(&*self.clock).is_ok();
+        let is_time =
+            self.seen_at.is_none_or(is_old) && lock(&self.clock_guard).now(&*self.clock).is_ok();
         for (number, state) in &mut self.states {
             let size = state.edge.size();
             if size == state.watermark_size && !is_time {
@@ -375,6 +424,10 @@ fn note_statement(ledger: &Ledger, seq: Seq, statement: Option<&Statement>) {
 struct Placed {
     ledger: LedgerNumber,
     entries: Vec<EntryBytes>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn refuse(batch: Vec<Waiting>, refusal: impl Fn() -> Refusal) {

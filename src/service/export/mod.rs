@@ -188,6 +188,9 @@ pub enum ExportError {
     /// Events of a selection went while it was written.
     #[error("events of this selection went while it was written: ask again")]
     Changed,
+    /// What witnesses said of the head could not be kept.
+    #[error("what witnesses said of the head could not be kept: {0}")]
+    Anchor(#[from] crate::service::anchor::AnchorError),
     /// Somebody stopped it.
     #[error("the export was cancelled")]
     Cancelled,

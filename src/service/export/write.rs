@@ -25,6 +25,7 @@ use crate::ledger::note::public_key_pem;
 use crate::ledger::tile::{InclusionPaths, consistency_path, encode_entry_bundle};
 use crate::seal::spool::{Spool, SpoolWriter};
 use crate::service::Engine;
+use crate::service::anchor::witnessed_head;
 use crate::service::cover::ItemTrees;
 use crate::service::fate::Departure;
 use crate::service::ledger::{Ledger, LedgerKeys, Published, StoredTiles};
@@ -71,12 +72,12 @@ pub(super) fn write(
     bundle.start(member::TABLE)?;
     io::copy(&mut walked.table.reader(), &mut bundle)?;
 
-    // The head that is published now holds all that was read, and the export's own entry.
-    let published = ledger.published();
+    // The head that is published now holds all that was read, and the export's own entry. Witnesses are asked for it.
+    let (published, checkpoint) = witnessed_head(engine, ledger)?;
     let boundary = boundary(engine, ledger, plan)?;
     bundle.add(member::BOUNDARY, &encode_entry_bundle(&boundary))?;
     write_proofs(engine, ledger, plan, &published, &explaining, &mut bundle)?;
-    bundle.add(member::CHECKPOINT, published.head.note.as_bytes())?;
+    bundle.add(member::CHECKPOINT, checkpoint.as_bytes())?;
     bundle.add(member::KEYS, b"")?;
     let pem = public_key_pem(ledger.verifier.public());
     bundle.add(member::PUBLIC_KEY_PEM, pem.as_bytes())?;

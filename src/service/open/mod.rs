@@ -10,13 +10,17 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 
 use crate::ids::{LedgerNumber, TenantName};
+use crate::policy::PolicySet;
 use crate::seal::epoch::{self, DirectoryId, EpochFileError};
 use crate::seal::root::{RootKeyError, RootKeySource};
 use crate::service::Engine;
+use crate::service::anchor::settings::AnchorSettings;
+use crate::service::anchor::{Anchors, load_rolled_back};
 use crate::service::append::{
     AppendError, LedgerState, Newcomers, Writer, WriterThread, append_system,
 };
 use crate::service::clock_guard::ClockGuard;
+use crate::service::figures::Figures;
 use crate::service::keyring::{KeyError, Keyring};
 use crate::service::ledger::{Ledger, LedgerKeys};
 use crate::service::merging::MergeThread;
@@ -113,6 +117,8 @@ pub struct StartOptions {
     pub confirm_clock: bool,
     /// How long telemetry waits, and what becomes an event.
     pub staging: StagingSettings,
+    /// Where heads are given to.
+    pub anchors: AnchorSettings,
 }
 
 impl StartOptions {
@@ -124,6 +130,7 @@ impl StartOptions {
             policy_directory: None,
             confirm_clock: false,
             staging: StagingSettings::default(),
+            anchors: AnchorSettings::default(),
         }
     }
 }
@@ -181,16 +188,12 @@ impl Files {
             policy_directory,
             confirm_clock,
             staging: staging_settings,
+            anchors,
         } = options;
-        let own = self.directory.path().join("policies");
-        let policy_directory = policy_directory.or_else(|| own.is_dir().then_some(own));
-        let policies = Arc::new(policies::load(policy_directory.as_deref())?);
-        let OpenLedgers {
-            states,
-            tenants,
-            closed,
-            last_seen,
-        } = self.open_ledgers()?;
+        let policies = self.policies(policy_directory)?;
+        let opened = self.open_ledgers()?;
+        let (states, tenants, closed) = (opened.states, opened.tenants, opened.closed);
+        let last_seen = opened.last_seen;
         let Self {
             directory,
             ledgers,
@@ -200,7 +203,9 @@ impl Files {
             lock,
             root_key,
         } = self;
-        let newcomers = Newcomers::default();
+        let (newcomers, figures) = (Newcomers::default(), Arc::new(Figures::default()));
+        let guard = ClockGuard::start(&*clock, last_seen, confirm_clock);
+        let clock_guard = Arc::new(Mutex::new(guard));
         let writer = Writer {
             ledgers: Arc::clone(&ledgers),
             index: Arc::clone(&index),
@@ -210,8 +215,9 @@ impl Files {
             newcomers: Arc::clone(&newcomers),
             directory: directory.path().to_owned(),
             min_free_bytes,
-            clock_guard: ClockGuard::start(&*clock, last_seen, confirm_clock),
+            clock_guard: Arc::clone(&clock_guard),
             seen_at: last_seen,
+            figures: Arc::clone(&figures),
         };
         let writer = WriterThread::start(writer).map_err(OpenError::Thread)?;
         let merger = MergeThread::start(Arc::clone(&index)).map_err(OpenError::Thread)?;
@@ -230,7 +236,9 @@ impl Files {
             exports: crate::service::exports::Exports::default(),
             privacy: crate::service::privacy::PrivacyDesk::default(),
             sources: crate::service::sources::Sources::default(),
+            anchors: Anchors::new(anchors),
             staging: Staging::new(staging, staging_settings)?,
+            figures,
             min_free_bytes,
             tenants: RwLock::new(tenants),
             closed,
@@ -239,6 +247,7 @@ impl Files {
             retention: Mutex::new(()),
             destruction: Mutex::new(()),
             daily_run_at_ms: AtomicU64::new(0),
+            clock_guard,
             root_key,
             keeping: Mutex::new(()),
             merger,
@@ -251,6 +260,13 @@ impl Files {
             tracing::error!(%error, "a destroying job could not be finished; it is tried again");
         }
         Ok(engine)
+    }
+
+    /// The policies of a directory, or of `policies/` in the data directory, over those that are shipped.
+    fn policies(&self, directory: Option<PathBuf>) -> Result<Arc<PolicySet>, OpenError> {
+        let own = self.directory.path().join("policies");
+        let directory = directory.or_else(|| own.is_dir().then_some(own));
+        Ok(Arc::new(policies::load(directory.as_deref())?))
     }
 
     /// Opens every ledger: those that go on, and those that a recovery closed.
@@ -277,6 +293,8 @@ impl Files {
                 .chain([state.chain.last_recorded_at])
                 .max();
             last_seen = last_seen.max(seen);
+            let rolled_back = load_rolled_back(&self.keyring, &record)?;
+            state.ledger.set_rolled_back(rolled_back.map(Arc::new));
             tenants.insert(record.tenant.clone(), Arc::clone(&state.ledger));
             states.insert(record.number, state);
         }

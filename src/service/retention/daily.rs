@@ -53,7 +53,10 @@ pub fn run_if_due(engine: &Engine, hour: u8) -> Result<Vec<RunReport>, Retention
     let mut reports = Vec::new();
     if known.is_none_or(|at_ms| at_ms < slot.get()) {
         for ledger in engine.open_ledgers() {
-            reports.push(run(engine, &ledger, "daily")?);
+            // One that was rolled back can state nothing, and must not hold up the others.
+            if ledger.rolled_back().is_none() {
+                reports.push(run(engine, &ledger, "daily")?);
+            }
         }
         let last = LastRun { at_ms: now.get() };
         records::put(&engine.keyring, &operator.record, ROW_ID, &last)?;

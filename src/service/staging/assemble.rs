@@ -43,7 +43,7 @@ pub fn assemble_due(engine: &Engine) -> Result<bool, StagingError> {
     let look_at_keys = since_boot.abs_diff(*keys_looked_at) >= KEYS_LOOKED_AT_EVERY_MS;
     let mut more = false;
     for ledger in engine.open_ledgers() {
-        let is_open = ledger.settings().closed_at_ms.is_none();
+        let is_open = ledger.settings().closed_at_ms.is_none() && ledger.rolled_back().is_none();
         if is_open && waiting.contains(&ledger.record.number) {
             more |= round(engine, &ledger, root_by, first_by)?;
             drop_used(engine, &ledger, first_by)?;

@@ -3,6 +3,7 @@
 //! It reads ranges of a fixed tree size, each in a short transaction, so it runs beside a writing
 //! server. It changes nothing and shows no text: it is no read.
 
+mod anchored;
 mod cover;
 mod event;
 mod owners;
@@ -11,6 +12,7 @@ mod statement;
 mod tree;
 mod vault;
 
+pub use self::anchored::{AnchoredAt, Attested, WitnessedBy};
 use serde::Serialize;
 
 use super::Engine;
@@ -21,6 +23,7 @@ use super::open::{Files, check_signed_head};
 use super::sources::SourcesSummary;
 use crate::ids::RootHash;
 use crate::ledger::checkpoint::Checkpoint;
+use crate::ledger::cosignature::WitnessKey;
 use crate::ledger::merkle::empty_root;
 use crate::ledger::note::VerifierKey;
 use crate::store::{Index, LedgerRecord, Ledgers, StoreError, StoredCheckpoint};
@@ -111,6 +114,8 @@ pub struct Report {
     pub size: u64,
     /// Root of the signed head, in base64.
     pub root: String,
+    /// Who vouches for its heads besides its own key.
+    pub attested: Attested,
     /// Number of findings, listed or not.
     pub findings_total: u64,
     /// The findings, the first 1,000.
@@ -143,12 +148,20 @@ impl Findings {
     }
 }
 
-/// Verifies one ledger. `against` is the signed note of an older head; `progress` hears how many
-/// entries of how many are done.
+/// What a verifier has besides the files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Question<'a> {
+    /// The signed note of an older head that somebody kept.
+    pub against: Option<&'a str>,
+    /// Witnesses whose cosignatures are checked.
+    pub witnesses: &'a [WitnessKey],
+}
+
+/// Verifies one ledger. `progress` hears how many entries of how many are done.
 pub fn verify(
     subject: Subject<'_>,
     record: &LedgerRecord,
-    against: Option<&str>,
+    question: &Question<'_>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Report, StoreError> {
     let mut findings = Findings::default();
@@ -188,20 +201,22 @@ pub fn verify(
         findings.add(None, "entry-missing", detail);
         head.size = stored_end;
     }
-    let walked = tree::walk(subject, record.number, &head, &mut findings)?;
+    let anchored = anchored::sizes(subject, record)?;
+    let walked = tree::walk(subject, record.number, &head, &anchored, &mut findings)?;
     let walk = event::Walk::new(subject, record, keys.as_ref(), head.size, &mut findings)?;
     let read = walk.run(&mut findings, progress)?;
     vault::check(subject, record, &head, &walked.roots, &mut findings)?;
-    if let (Some(note), Some(keys)) = (against, &keys) {
-        check_against(
-            note,
-            keys,
-            record,
-            &walked.roots,
-            subject,
-            &head,
-            &mut findings,
-        )?;
+    let mut attested = Attested::default();
+    if let Some(keys) = &keys {
+        let verifier =
+            VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
+        let signed = (head.size, &verifier);
+        let roots = &walked.roots_at;
+        attested = anchored::check(subject, record, signed, roots, question, &mut findings)?;
+        if let Some(note) = question.against {
+            let roots = &walked.roots;
+            check_against(note, &verifier, roots, subject, &head, &mut findings)?;
+        }
     }
     Ok(Report {
         ok: findings.total == 0,
@@ -217,6 +232,7 @@ pub fn verify(
         sources: read.sources.summary(),
         size: head.size,
         root: head.root.to_string(),
+        attested,
         findings_total: findings.total,
         findings: findings.listed,
     })
@@ -225,15 +241,13 @@ pub fn verify(
 /// An older head that somebody kept must be the beginning of this ledger.
 fn check_against(
     note: &str,
-    keys: &LedgerKeys,
-    record: &LedgerRecord,
+    verifier: &VerifierKey,
     roots: &tree::OldRoots,
     subject: Subject<'_>,
     head: &StoredCheckpoint,
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
-    let verifier = VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
-    let old = match Checkpoint::open(note, &verifier) {
+    let old = match Checkpoint::open(note, verifier) {
         Ok(old) => old,
         Err(error) => {
             findings.add(

@@ -1,17 +1,21 @@
 //! Chain, leaves, tiles and root: what the entries say without any key.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{ENTRIES_PER_READ, Findings, Subject};
-use crate::ids::{LedgerNumber, RootHash, Seq};
+use crate::ids::{LedgerNumber, RootHash, Seq, TreeHash};
 use crate::ledger::chain::{ChainError, ChainHead};
 use crate::ledger::entry::{Entry, EntryBytes, leaf_hash};
 use crate::ledger::merkle::Frontier;
-use crate::ledger::tile::{EdgeTiles, TILE_WIDTH, hashes_to_bytes, tiles_of};
+use crate::ledger::tile::{EdgeTiles, TILE_WIDTH, TileCoordinate, hashes_to_bytes, tiles_of};
 use crate::store::{Ledgers, StoreError, StoredCheckpoint};
 
 /// What the walk over the entries gives.
 pub(super) struct Walked {
     pub(super) entries: u64,
     pub(super) roots: OldRoots,
+    /// Roots at the sizes that were asked for.
+    pub(super) roots_at: BTreeMap<u64, RootHash>,
 }
 
 /// Roots of the tree at earlier sizes.
@@ -35,8 +39,10 @@ pub(super) fn walk(
     subject: Subject<'_>,
     ledger: LedgerNumber,
     head: &StoredCheckpoint,
+    wanted: &BTreeSet<u64>,
     findings: &mut Findings,
 ) -> Result<Walked, StoreError> {
+    let mut roots_at = BTreeMap::new();
     let mut chain = ChainHead::EMPTY;
     let mut edge = EdgeTiles::default();
     let mut entries = 0;
@@ -55,19 +61,10 @@ pub(super) fn walk(
             let leaf = EntryBytes::try_from(bytes)
                 .map_or(crate::ids::LeafHash::ZERO, |bytes| leaf_hash(&bytes));
             for (tile, hashes) in edge.push(leaf) {
-                let stored = subject.ledgers.tile(ledger, tile)?;
-                if stored.as_deref() != Some(&hashes_to_bytes(&hashes)) {
-                    let what = if stored.is_some() {
-                        "differs from the entries"
-                    } else {
-                        "is missing"
-                    };
-                    findings.add(
-                        None,
-                        "tile",
-                        format!("tile {}/{} {what}", tile.level, tile.index),
-                    );
-                }
+                check_tile(subject, ledger, (tile, &hashes), findings)?;
+            }
+            if wanted.contains(&edge.size()) {
+                roots_at.insert(edge.size(), edge.root());
             }
         }
         for missing in expected..end {
@@ -104,7 +101,27 @@ pub(super) fn walk(
     Ok(Walked {
         entries,
         roots: OldRoots(ledger),
+        roots_at,
     })
+}
+
+fn check_tile(
+    subject: Subject<'_>,
+    ledger: LedgerNumber,
+    (tile, hashes): (TileCoordinate, &[TreeHash]),
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let stored = subject.ledgers.tile(ledger, tile)?;
+    if stored.as_deref() != Some(&hashes_to_bytes(hashes)) {
+        let what = if stored.is_some() {
+            "differs from the entries"
+        } else {
+            "is missing"
+        };
+        let detail = format!("tile {}/{} {what}", tile.level, tile.index);
+        findings.add(None, "tile", detail);
+    }
+    Ok(())
 }
 
 /// Follows the chain; after a break it goes on from what stands there, so that one change is one or two findings.

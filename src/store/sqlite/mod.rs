@@ -11,8 +11,9 @@ use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
@@ -50,6 +51,8 @@ pub(super) struct Database {
     idle_readers: Mutex<Vec<Connection>>,
     /// Readers share it; the scrub takes it alone, since a reader on any snapshot keeps it busy.
     gate: RwLock<()>,
+    /// Nanoseconds that the last commit statement took.
+    synced_in_nanos: AtomicU64,
 }
 
 impl Database {
@@ -122,6 +125,7 @@ impl Database {
             writer: Mutex::new(connection),
             idle_readers: Mutex::new(Vec::new()),
             gate: RwLock::new(()),
+            synced_in_nanos: AtomicU64::new(0),
         })
     }
 
@@ -136,6 +140,7 @@ impl Database {
             writer: Mutex::new(connection),
             idle_readers: Mutex::new(Vec::new()),
             gate: RwLock::new(()),
+            synced_in_nanos: AtomicU64::new(0),
         })
     }
 
@@ -177,8 +182,16 @@ impl Database {
             .map_err(|error| self.error(error))?;
         // Dropping the transaction on an early return rolls it back.
         let value = work(&transaction)?;
+        let begun = Instant::now();
         transaction.commit().map_err(|error| self.error(error))?;
+        let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.synced_in_nanos.store(nanos, Ordering::Relaxed);
         Ok(value)
+    }
+
+    /// How long the last commit statement took: the write-ahead log was written and synced.
+    pub(super) fn last_sync(&self) -> Duration {
+        Duration::from_nanos(self.synced_in_nanos.load(Ordering::Relaxed))
     }
 
     /// Copies what is in the write-ahead log into the file, as far as nobody reads it: it holds nobody up.

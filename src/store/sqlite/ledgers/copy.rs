@@ -386,7 +386,9 @@ impl Table {
         if let Some(row) = number("row") {
             return is_before_end(row >> 40, row_seq(row).get());
         }
-        match (number("ledger"), number("statement_seq")) {
+        // A head of n entries is within what a head of as many signs.
+        let last = number("size").map(|size| size - 1);
+        match (number("ledger"), number("statement_seq").or(last)) {
             (Some(ledger), Some(seq)) => is_before_end(ledger, seq.cast_unsigned()),
             _ => true,
         }

@@ -1,6 +1,7 @@
 //! `ledger.db`: entries, payloads, full tiles, the last checkpoint of each ledger and the active index run.
 
 mod active;
+mod anchored;
 mod copy;
 mod gaps;
 mod retention;
@@ -11,6 +12,7 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, params};
 
 use self::active::{concatenate, drop_active};
+pub use self::anchored::{AnchoredHead, AnchoringRow};
 pub use self::copy::{Copied, Head};
 use self::retention::write_statement;
 pub use self::retention::{ExpiryRow, Mark, OpenJob};
@@ -26,6 +28,7 @@ static FILE: FileKind = FileKind {
     migrations: &[
         include_str!("../ledger_001.sql"),
         include_str!("../ledger_002.sql"),
+        include_str!("../ledger_003.sql"),
     ],
     hint: "restore it from a backup of the same directory; never edit it by hand",
 };
@@ -129,6 +132,11 @@ impl Ledgers {
             Ok(StoredCheckpoint { size, root, note })
         })
         .transpose()
+    }
+
+    /// How long the last commit statement took, which writes the log and syncs it.
+    pub fn last_sync(&self) -> std::time::Duration {
+        self.database.last_sync()
     }
 
     /// The one write of evidence: all of it is on disk when this returns, or none of it.

@@ -1,0 +1,270 @@
+//! What an operator sees of the real program: whether it is ready, its figures, its log. No text and no id of anybody.
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that has not what it needs should panic"
+)]
+
+mod support;
+
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::Value;
+use support::{Clocked, Directory, Server, succeeded, trailkeep};
+
+fn ready(server: &Server) -> (u16, Value) {
+    let answer = server.client().get("/readyz").unwrap();
+    (answer.status, answer.json())
+}
+
+fn assert_not_ready(server: &Server, reason: &str) {
+    let (status, said) = ready(server);
+    assert_eq!(
+        (status, &said["ready"]),
+        (503, &Value::Bool(false)),
+        "{said}"
+    );
+    let reasons = said["reasons"].as_array().unwrap();
+    assert_eq!(reasons.len(), 1, "{said}");
+    assert!(reasons[0].as_str().unwrap().starts_with(reason), "{said}");
+}
+
+/// The value of a figure, from the page of metrics.
+fn figure(server: &Server, name: &str) -> f64 {
+    let page = server.client().get("/metrics").unwrap().text();
+    let line = page
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("trailkeep_{name} ")));
+    let line = line.unwrap_or_else(|| panic!("there is no {name} in {page}"));
+    line.parse().unwrap()
+}
+
+#[test]
+fn ready_until_the_disk_is_full() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let (status, said) = ready(&server);
+    assert_eq!(
+        (status, &said["ready"]),
+        (200, &Value::Bool(true)),
+        "{said}"
+    );
+    server.stop();
+    let server = directory.serve_with(&[("TRAILKEEP_MIN_FREE_BYTES", "9000000000000000")]);
+    assert_not_ready(&server, "disk: ");
+    assert!((figure(&server, "ready") - 0.0).abs() < f64::EPSILON);
+    server.stop();
+}
+
+#[test]
+fn not_ready_while_the_clock_is_not_believed() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    let server = clocked.serve_with(&[]);
+    assert_eq!(ready(&server).0, 200);
+    clocked.jump("2026-11-24T11:00:00Z");
+    assert_not_ready(&server, "clock: ");
+    clocked.jump("2026-11-24T10:00:01Z");
+    assert_eq!(ready(&server).0, 200);
+    server.kill();
+}
+
+#[test]
+fn not_ready_while_a_rotation_waits_for_a_copy() {
+    let directory = Directory::new();
+    directory.append(r#"{"id":"e-1","action":"a.b","actor":{"id":"u"}}"#);
+    let target = directory.path.with_file_name("copy");
+    let target_text = target.to_str().unwrap();
+    succeeded(&directory.run(&["vault-copy", "add", target_text]));
+    let server = directory.serve();
+    assert_eq!(ready(&server).0, 200);
+    std::fs::remove_dir_all(&target).unwrap();
+    let rotated = directory.run(&["key", "rotate-vault"]);
+    assert_eq!(rotated.status.code(), Some(1));
+    assert_not_ready(&server, "copies_pending: ");
+    assert!((figure(&server, "copies_pending") - 1.0).abs() < f64::EPSILON);
+    assert!(
+        !ready(&server).1.to_string().contains("copy\""),
+        "a path is named"
+    );
+    server.stop();
+}
+
+#[test]
+fn figures_of_what_was_written_and_refused() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let mut client = server.client();
+    let events = r#"[{"id":"a","action":"a.b","actor":{"id":"u"}},{"id":"b","action":"a.b","actor":{"id":"u"}}]"#;
+    assert_eq!(
+        client
+            .post("application/json", events.as_bytes())
+            .unwrap()
+            .status,
+        201
+    );
+    for _ in 0..3 {
+        let refused = br#"{"id":"a","action":"c.d","actor":{"id":"u"}}"#;
+        assert_eq!(
+            client.post("application/json", refused).unwrap().status,
+            409
+        );
+    }
+    let is = |name: &str, value: f64| {
+        let found = figure(&server, name);
+        assert!((found - value).abs() < f64::EPSILON, "{name} is {found}");
+    };
+    is("events_total", 2.0);
+    is("problems_total{type=\"id-conflict\"}", 3.0);
+    is("queue_events", 0.0);
+    assert!(figure(&server, "event_bytes_total") > 100.0);
+    for name in ["append", "vault_commit", "ledger_commit", "sync"] {
+        assert!(
+            figure(&server, &format!("{name}_seconds_count")) >= 1.0,
+            "{name}"
+        );
+        assert!(
+            figure(&server, &format!("{name}_seconds_sum")) > 0.0,
+            "{name}"
+        );
+    }
+    assert!(figure(&server, "batch_entries_sum") >= 2.0);
+    assert!(figure(&server, "checkpoint_age_seconds") < 3_600.0);
+    assert!(client.get("/metrics").unwrap().text().ends_with("# EOF\n"));
+    server.stop();
+}
+
+/// Stands in each place of an event where an application may put something personal.
+const MARKER: &str = "zq7marker";
+
+fn marked(id: &str, more: &str) -> String {
+    format!(
+        r#"{{"id":"{MARKER}-{id}","action":"chat.completion","actor":{{"id":"{MARKER}-actor","name":"{MARKER}"}},"subjects":[{{"id":"{MARKER}-subject"}}],"input":"{MARKER} text","attributes":{{"{MARKER}":1}}{more}}}"#
+    )
+}
+
+fn spans() -> String {
+    let attributes = [
+        ("gen_ai.operation.name", "chat"),
+        ("gen_ai.system", "openai"),
+        ("gen_ai.request.model", MARKER),
+        ("enduser.id", MARKER),
+        ("gen_ai.prompt", MARKER),
+    ];
+    let attributes = attributes
+        .map(|(key, value)| serde_json::json!({"key": key, "value": {"stringValue": value}}));
+    serde_json::json!({"resourceSpans": [{"scopeSpans": [{"spans": [{
+        "traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174",
+        "name": MARKER, "kind": 3, "startTimeUnixNano": "1764000000000000000",
+        "endTimeUnixNano": "1764000001000000000", "attributes": attributes,
+    }]}]}]})
+    .to_string()
+}
+
+#[test]
+fn neither_log_nor_figures_hold_what_events_say() {
+    let directory = Directory::new();
+    let server = directory.serve_as(
+        &[
+            "--log-level",
+            "debug",
+            "--log-format",
+            "json",
+            "--otlp-quiet-ms",
+            "10",
+        ],
+        &[],
+    );
+    let mut client = server.client();
+    let mut send = |method: &str, path: &str, body: &str| {
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("X-Request-Id", "r-1"),
+        ];
+        client
+            .request(method, path, &headers, body.as_bytes())
+            .unwrap()
+            .status
+    };
+    assert_eq!(send("POST", "/v1/events", &marked("1", "")), 201);
+    // Every kind of refusal whose reason is in the event.
+    assert_eq!(
+        send("POST", "/v1/events", &marked("1", ",\"output\":1")),
+        409
+    );
+    assert_eq!(
+        send(
+            "POST",
+            "/v1/events",
+            &marked("2", &format!(",\"{MARKER}\":1"))
+        ),
+        422
+    );
+    assert_eq!(
+        send(
+            "POST",
+            "/v1/events",
+            &marked("3", &format!(",\"regimes\":[\"{MARKER}\"]"))
+        ),
+        422
+    );
+    assert_eq!(
+        send("POST", "/v1/events", &format!("{{\"id\":\"{MARKER}\"")),
+        422
+    );
+    assert_eq!(send("GET", &format!("/v1/events/{MARKER}-1"), ""), 200);
+    assert_eq!(send("GET", &format!("/v1/events/{MARKER}-absent"), ""), 404);
+    assert_eq!(send("GET", &format!("/{MARKER}"), ""), 404);
+    assert_eq!(
+        send("GET", &format!("/v1/events?conversation={MARKER}"), ""),
+        200
+    );
+    let subject = format!(r#"{{"subject":["{MARKER}-subject"]}}"#);
+    assert!(send("POST", "/v1/events/query", &subject) < 500);
+    assert_eq!(send("POST", "/v1/traces", &spans()), 200);
+    assert_eq!(send("POST", "/v1/traces", &format!("{{\"{MARKER}\"")), 400);
+    let mut wrong = server.client();
+    let token = format!("Bearer trailkeep_admin_{MARKER}_{MARKER}");
+    let answer = wrong.request("GET", "/v1/events", &[("Authorization", &token)], b"");
+    assert_eq!(answer.unwrap().status, 401);
+    // Through the socket, by the command line.
+    let mut command = trailkeep();
+    let command = command.args(["append", "-", "--dir"]).arg(&directory.path);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(marked("cli", "").as_bytes())
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    let subject = format!("{MARKER}-subject");
+    directory.run(&["privacy", "erase", "--subject", &subject, "--dry-run"]);
+    directory.run(&[
+        "hold",
+        "place",
+        "--reason",
+        MARKER,
+        "--matter",
+        MARKER,
+        "--subject",
+        &subject,
+    ]);
+
+    let figures = client.get("/metrics").unwrap().text();
+    let readiness = client.get("/readyz").unwrap().text();
+    let token = server.token.clone();
+    let log = server.stop();
+    assert!(log.matches("\"answered\"").count() > 10, "{log}");
+    assert!(log.contains("/v1/events/{id}"), "{log}");
+    for (name, text) in [("log", log), ("figures", figures), ("readiness", readiness)] {
+        for line in text.lines() {
+            assert!(!line.contains(MARKER), "the {name} holds it: {line}");
+            assert!(!line.contains(&token), "the {name} holds a token: {line}");
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Connections of the real program: TLS and its certificate, HTTP/2, and the way it stops.
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that has not what it needs should panic"
+)]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Version};
+use support::{Directory, Server};
+
+/// How long a test waits for something that must come; no measure of anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A certificate for `localhost`, as the test makes it; in PEM.
+struct Pair {
+    certificate: String,
+    key: String,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        Self {
+            certificate: made.cert.pem(),
+            key: made.signing_key.serialize_pem(),
+        }
+    }
+
+    /// A client that trusts this certificate alone.
+    fn client(&self) -> Client {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let trusted = reqwest::Certificate::from_pem(self.certificate.as_bytes()).unwrap();
+        let builder = Client::builder().tls_certs_only([trusted]);
+        builder.build().unwrap()
+    }
+}
+
+struct Secured {
+    directory: Directory,
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Secured {
+    fn with(pair: &Pair) -> Self {
+        let directory = Directory::new();
+        let made = Self {
+            certificate: directory.path.with_file_name("tls.pem"),
+            key: directory.path.with_file_name("tls.key"),
+            directory,
+        };
+        made.put(&pair.certificate, &pair.key);
+        made
+    }
+
+    fn put(&self, certificate: &str, key: &str) {
+        std::fs::write(&self.certificate, certificate).unwrap();
+        std::fs::write(&self.key, key).unwrap();
+    }
+
+    fn serve(&self) -> Server {
+        self.directory.serve_with(&[
+            (
+                "TRAILKEEP_TLS_CERTIFICATE_FILE",
+                self.certificate.to_str().unwrap(),
+            ),
+            ("TRAILKEEP_TLS_KEY_FILE", self.key.to_str().unwrap()),
+        ])
+    }
+}
+
+fn url(server: &Server, path: &str) -> String {
+    let port = server.address.rsplit(':').next().unwrap();
+    format!("https://localhost:{port}{path}")
+}
+
+async fn append(client: &Client, server: &Server, id: &str) -> reqwest::Result<(u16, Version)> {
+    let sent = client
+        .post(url(server, "/v1/events"))
+        .bearer_auth(&server.token)
+        .header("Content-Type", "application/json")
+        .body(format!(
+            r#"{{"id":"{id}","action":"a.b","actor":{{"id":"u"}}}}"#
+        ));
+    let answer = sent.send().await?;
+    Ok((answer.status().as_u16(), answer.version()))
+}
+
+// The client answers while the server stops.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_certificate_is_taken_and_a_broken_one_is_not() {
+    let (first, second) = (Pair::new(), Pair::new());
+    let secured = Secured::with(&first);
+    let server = secured.serve();
+    let old = first.client();
+    // HTTP/2 is chosen where both can.
+    assert_eq!(
+        append(&old, &server, "e-1").await.unwrap(),
+        (201, Version::HTTP_2)
+    );
+    let kept = Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(first.certificate.as_bytes()).unwrap()]);
+    let kept = kept.http1_only().build().unwrap();
+    assert_eq!(
+        append(&kept, &server, "e-2").await.unwrap(),
+        (201, Version::HTTP_11)
+    );
+
+    // The certificate of one with the key of the other.
+    secured.put(&second.certificate, &first.key);
+    let token = server.token.clone();
+    let ready = || async {
+        let asked = old.get(url(&server, "/readyz")).bearer_auth(&token);
+        let answer = asked.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let begun = Instant::now();
+    while !ready().await.1.contains("\"tls: the certificate") {
+        assert!(begun.elapsed() < PATIENCE, "the broken pair is not said");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(ready().await.0, 200);
+    assert_eq!(append(&old, &server, "e-3").await.unwrap().0, 201);
+
+    secured.put(&second.certificate, &second.key);
+    let new = second.client();
+    let begun = Instant::now();
+    while append(&new, &server, "e-4").await.is_err() {
+        assert!(begun.elapsed() < PATIENCE, "the new pair is not taken");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // Who trusts the old one alone can't connect any more.
+    append(&first.client(), &server, "e-5").await.unwrap_err();
+    // A connection from before goes on.
+    assert_eq!(append(&kept, &server, "e-6").await.unwrap().0, 201);
+    let log = server.stop();
+    assert!(log.contains("the one before stays"), "{log}");
+    assert!(log.contains("the new certificate is in use"), "{log}");
+}
+
+#[test]
+fn a_pair_that_does_not_belong_together_is_refused_at_the_start() {
+    let secured = Secured::with(&Pair::new());
+    let other = Pair::new();
+    std::fs::write(&secured.key, &other.key).unwrap();
+    let output = support::trailkeep()
+        .args(["serve", "--dir"])
+        .arg(&secured.directory.path)
+        .arg("--tls-certificate-file")
+        .arg(&secured.certificate)
+        .arg("--tls-key-file")
+        .arg(&secured.key)
+        .output()
+        .unwrap();
+    let said = support::said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("is not that of the certificate"), "{said}");
+}
+
+// The client answers while the server stops.
+#[tokio::test(flavor = "multi_thread")]
+async fn http_2_without_tls() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::builder().http2_prior_knowledge().build().unwrap();
+    let asked = client.get(format!("http://{}/healthz", server.address));
+    let answer = asked.send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), answer.version()),
+        (200, Version::HTTP_2)
+    );
+    drop(client);
+    server.stop();
+}
+
+/// Appends until the server ends; the ids that were acknowledged.
+fn write_until_it_ends(
+    mut client: support::Client,
+    writer: usize,
+    going: &AtomicBool,
+) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    for number in 0.. {
+        let id = format!("w{writer}-{number}");
+        let event = format!(r#"{{"id":"{id}","action":"a.b","actor":{{"id":"u"}}}}"#);
+        match client.post("application/json", event.as_bytes()) {
+            Ok(answer) if answer.status == 201 => acknowledged.push(id),
+            Ok(answer) => panic!("{}: {}", answer.status, answer.text()),
+            Err(_) => break,
+        }
+        going.store(true, Ordering::SeqCst);
+    }
+    acknowledged
+}
+
+#[test]
+fn a_stop_under_load_loses_nothing_acknowledged() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let going = Arc::new(AtomicBool::new(false));
+    let writers = (0..8).map(|writer| {
+        let (client, going) = (server.client(), Arc::clone(&going));
+        std::thread::spawn(move || write_until_it_ends(client, writer, &going))
+    });
+    let writers: Vec<_> = writers.collect();
+    while !going.load(Ordering::SeqCst) {
+        std::thread::yield_now();
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    server.stop();
+    let acknowledged: Vec<String> = writers
+        .into_iter()
+        .flat_map(|writer| writer.join().unwrap())
+        .collect();
+    assert!(acknowledged.len() > 8, "{}", acknowledged.len());
+    let report = directory.assert_clean();
+    // Genesis and the statements of a new ledger come first; whoever was not answered may be recorded, too.
+    assert!(
+        report["size"].as_u64().unwrap() >= acknowledged.len() as u64,
+        "{report}"
+    );
+    let server = directory.serve();
+    let mut client = server.client();
+    for id in &acknowledged {
+        assert_eq!(
+            client.get(&format!("/v1/events/{id}")).unwrap().status,
+            200,
+            "{id}"
+        );
+    }
+    server.stop();
+}
+
+#[test]
+fn a_client_that_never_ends_its_request_is_cut_off() {
+    let directory = Directory::new();
+    let server = directory.serve_as(&["--stop-wait-s", "1"], &[]);
+    let mut slow = std::net::TcpStream::connect(&server.address).unwrap();
+    slow.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n",
+        server.token
+    );
+    slow.write_all(head.as_bytes()).unwrap();
+    // The server reads the body: the request is under way.
+    let mut said = [0; 25];
+    slow.read_exact(&mut said).unwrap();
+    assert!(said.starts_with(b"HTTP/1.1 100"), "{said:?}");
+    let log = server.stop();
+    assert!(log.contains("were cut off"), "{log}");
+    directory.assert_clean();
+}
