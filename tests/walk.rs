@@ -416,6 +416,7 @@ const ALONE: &[&str] = &[
     "policy show",
     "policy explain",
     "demo",
+    "doctor",
     "completions",
     "help",
 ];

@@ -244,15 +244,21 @@ pub(super) async fn ask<T: DeserializeOwned>(
 }
 
 impl Answer {
-    /// The whole answer as text; a problem becomes an error.
-    pub(super) async fn text(mut self) -> anyhow::Result<String> {
+    /// The whole answer as text, whatever its status.
+    pub(super) async fn any_text(mut self) -> anyhow::Result<String> {
         let mut bytes = Vec::new();
         while let Some(part) = self.body.next().await {
             bytes.extend_from_slice(&part?);
         }
-        let text = String::from_utf8(bytes).context("the answer is not UTF-8")?;
-        if self.status >= 400 {
-            let described = describe_problem(self.status, &text);
+        String::from_utf8(bytes).context("the answer is not UTF-8")
+    }
+
+    /// The whole answer as text; a problem becomes an error.
+    pub(super) async fn text(self) -> anyhow::Result<String> {
+        let status = self.status;
+        let text = self.any_text().await?;
+        if status >= 400 {
+            let described = describe_problem(status, &text);
             if is_refusal(&text) {
                 return Err(Refused(described).into());
             }

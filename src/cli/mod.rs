@@ -10,6 +10,7 @@ mod certificate;
 mod client;
 mod config;
 mod demo;
+mod doctor;
 mod export;
 mod follow;
 mod hold;
@@ -137,6 +138,8 @@ enum Command {
     /// The look-up index
     #[command(subcommand)]
     Index(index::IndexCommand),
+    /// Look for what an operator should mend: keys, copies, backup, clock, disk, policies, certificate
+    Doctor(doctor::DoctorArgs),
     /// Run the main job once, on made-up events, and show what it proves
     Demo(demo::DemoArgs),
     /// Print a completion script for a shell
@@ -270,6 +273,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Verify(args) => verify::run(args).await,
         Command::Sources(args) => sources::run(args).await,
         Command::Index(command) => index::run(command),
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

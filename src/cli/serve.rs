@@ -12,12 +12,16 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::clock;
 use super::output::print_line;
 use super::settings::{Flags, LogFormat, LogSettings, Settings};
 use crate::http::serve::{ServeOptions, serve};
 use crate::http::tls::Certificates;
+use crate::policy::PolicySet;
+use crate::policy::lint::is_review_overdue;
 use crate::service::anchor::schedule::at_start;
 use crate::service::open::Files;
+use crate::time::UnixMillis;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -75,7 +79,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         }
         tracing::info!("stopping");
     };
+    let policies = Arc::clone(&engine.policies);
     let serving = serve(engine, listener, serve_options, stop)?;
+    warn_of_reviews(&policies, clock().wall());
     print_line(&format!("listening on {scheme}://{address}"))?;
     tracing::info!(%address, "serving");
     serving.await?;
@@ -94,6 +100,21 @@ fn log_to_stderr(settings: LogSettings) {
         LogFormat::Text => registry.with(lines).try_init(),
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
     };
+}
+
+/// A policy whose review is overdue may say what a law no longer says.
+fn warn_of_reviews(policies: &PolicySet, now: UnixMillis) {
+    for policy in policies
+        .iter()
+        .filter(|policy| is_review_overdue(policy, now))
+    {
+        let (id, review_by) = (&policy.id, policy.review_by);
+        tracing::warn!(
+            id,
+            ?review_by,
+            "the review of a policy is overdue: `trailkeep doctor`"
+        );
+    }
 }
 
 /// A core file would hold keys.

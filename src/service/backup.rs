@@ -13,14 +13,16 @@ use serde_json::json;
 use super::Engine;
 use super::append::AppendError;
 use super::failpoint::FailPoint;
-use super::keyring::Keyring;
+use super::keyring::{KeyError, Keyring};
 use super::ledger::ReadTileError;
 use super::open::{OpenError, open_keys, read_edge};
+use super::records::{self, Record};
 use super::vault_copy::{CopyError, Snapshot, record_for_operator};
 use crate::seal::root::RootKeySource;
 use crate::store::directory::{DataDirectory, DirectoryLock, write_private_file};
 use crate::store::files::{put_beside, take_place};
 use crate::store::{Copied, Head, Ledgers, StoreError, Vault, Watermark};
+use crate::time::UnixMillis;
 
 /// What a backup says of itself, in `backup.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,6 +64,26 @@ pub struct BackupSummary {
     pub note: BackupNote,
 }
 
+/// The one record of its kind.
+const ID: &str = "backup";
+
+/// That a backup was made to its end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct LastBackup {
+    made_at_ms: u64,
+}
+
+impl Record for LastBackup {
+    const KIND: &'static str = "backup-last";
+    const WHAT: &'static str = "the note of the last backup";
+}
+
+/// When the last backup came to its end.
+pub fn last_made_at(engine: &Engine) -> Result<Option<UnixMillis>, KeyError> {
+    let last = records::all_own::<LastBackup>(&engine.keyring)?.pop();
+    Ok(last.map(|(_, last)| UnixMillis::new(last.made_at_ms)))
+}
+
 /// Why there is no backup. An earlier one in the same place is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
@@ -82,6 +104,9 @@ pub enum BackupError {
     /// A tile is missing.
     #[error(transparent)]
     Tile(#[from] ReadTileError),
+    /// That it was made could not be noted.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// A file failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -132,6 +157,8 @@ pub fn backup(
         ..new_note(&id)
     };
     write_note(&directory, &note)?;
+    let made_at_ms = engine.clock.wall().get();
+    records::put_own(&engine.keyring, ID, &LastBackup { made_at_ms })?;
     Ok(summary(&directory, note, added, changed))
 }
 

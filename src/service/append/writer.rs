@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ed25519_dalek::SigningKey;
 
 use super::extension::{Extended, Extension};
-use super::queue::{Queue, Waiting, Woken};
+use super::queue::{Queue, Reply, Waiting, Woken};
 use super::{Accepted, PreparedEvent, Refusal, Submission};
 use crate::ids::{LedgerNumber, LookupKey, Seq};
 use crate::ledger::chain::ChainHead;
@@ -151,13 +151,7 @@ impl Writer {
         let begun = Instant::now();
         if let Err(error) = self.ledgers.commit(&batches) {
             let full = error.is_full();
-            for (reply, _) in replies {
-                let _ = reply.send(Err(if full {
-                    Refusal::Full
-                } else {
-                    Refusal::OutcomeUnknown
-                }));
-            }
+            refuse_commit(replies, full);
             refuse(repeated, || Refusal::LookAgain);
             return if full { Ok(()) } else { Err(error) };
         }
@@ -424,6 +418,17 @@ fn note_statement(ledger: &Ledger, seq: Seq, statement: Option<&Statement>) {
 struct Placed {
     ledger: LedgerNumber,
     entries: Vec<EntryBytes>,
+}
+
+/// A commit failed: for lack of room nothing was written, else nobody knows.
+fn refuse_commit(replies: Vec<(Reply, Instant)>, full: bool) {
+    for (reply, _) in replies {
+        let _ = reply.send(Err(if full {
+            Refusal::Full
+        } else {
+            Refusal::OutcomeUnknown
+        }));
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

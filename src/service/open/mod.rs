@@ -254,11 +254,7 @@ impl Files {
             _lock: lock,
         };
         policies::state_changes(&engine)?;
-        // What goes is shown to nobody since it was stated; that it is not all destroyed yet must not keep the rest
-        // from being served.
-        if let Err(error) = finish_open(&engine) {
-            tracing::error!(%error, "a destroying job could not be finished; it is tried again");
-        }
+        finish_jobs(&engine);
         Ok(engine)
     }
 
@@ -322,6 +318,14 @@ struct OpenLedgers {
     closed: Vec<Arc<Ledger>>,
     /// When the newest of them was last seen to grow.
     last_seen: Option<UnixMillis>,
+}
+
+/// What goes is shown to nobody since it was stated; that it is not all destroyed yet must not keep the rest from being
+/// served.
+fn finish_jobs(engine: &Engine) {
+    if let Err(error) = finish_open(engine) {
+        tracing::error!(%error, "a destroying job could not be finished; it is tried again");
+    }
 }
 
 /// Every ledger says that its clock was confirmed, and what time it was before.

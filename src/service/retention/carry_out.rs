@@ -197,6 +197,13 @@ fn destroy(
         mut done,
     } = touched;
     let is_erasure = matches!(job.scope, Scope::Erasure(_));
+    let figures = &engine.figures;
+    let gone = if is_erasure {
+        &figures.erased
+    } else {
+        &figures.expired
+    };
+    gone.inc_by(done.destroyed);
     if !is_erasure {
         for (class, period) in &periods {
             destroy_keys(engine, ledger, *class, *period)?;

@@ -105,6 +105,8 @@ pub struct RotationStatus {
     pub copies_pending: bool,
     /// Since when a rotation is due (RFC 3339, UTC).
     pub due_since: Option<String>,
+    /// When the last backup was made.
+    pub last_backup_at: Option<String>,
     /// When the last one ended.
     pub last_ended_at: Option<String>,
     /// Rows that the rotation sealed anew; of one that is over or under way.
@@ -138,6 +140,7 @@ pub fn status(engine: &Engine) -> Result<RotationStatus, CopyError> {
         copies_pending: under_way.is_some() && targets.iter().any(is_behind),
         under_way: under_way.is_some(),
         due_since: due_since(engine)?.map(time),
+        last_backup_at: super::backup::last_made_at(engine)?.map(|at| at.to_string()),
         last_ended_at: last.map(|(_, last)| time(last.ended_at_ms)),
         rows: under_way.map(|note| note.rows),
         targets,

@@ -3,6 +3,7 @@
 pub(super) mod index;
 pub(super) mod ledgers;
 pub(super) mod staging;
+mod upgrade;
 pub(super) mod vault;
 pub(super) mod vault_destroy;
 mod vault_records;
@@ -118,6 +119,7 @@ impl Database {
         let version = connection
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .map_err(fail)?;
+        upgrade::keep_old_file(kind, path, &connection, version)?;
         migrate(kind, &mut connection, version)?;
         Ok(Self {
             kind,
@@ -331,10 +333,7 @@ fn check_header(kind: &'static FileKind, path: &Path) -> Result<(), StoreError> 
     }
     let version = number(60) as usize;
     if version > kind.migrations.len() {
-        return Err(damaged(&format!(
-            "was written by a later version of trailkeep (schema {version}, this program knows {})",
-            kind.migrations.len()
-        )));
+        return Err(upgrade::is_newer(kind, path, version));
     }
     Ok(())
 }
