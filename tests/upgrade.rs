@@ -1,0 +1,126 @@
+//! A data directory that an earlier program wrote (tests/data) is opened, verified and gone on with, without a step.
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that has not what it needs should panic"
+)]
+
+mod support;
+
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+use support::{said, succeeded, trailkeep};
+
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data");
+/// An hour after the directory was written: 2026-11-24T11:00:00Z.
+const NOW_MS: &str = "1795518000000";
+
+struct Old {
+    temporary: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Old {
+    fn copy() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("data");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+        for file in std::fs::read_dir(format!("{DATA}/first-release")).unwrap() {
+            let file = file.unwrap();
+            let copy = path.join(file.file_name());
+            std::fs::copy(file.path(), &copy).unwrap();
+            std::fs::set_permissions(&copy, Permissions::from_mode(0o600)).unwrap();
+        }
+        std::fs::write(temporary.path().join("clock"), NOW_MS).unwrap();
+        Self { temporary, path }
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = trailkeep()
+            .args(arguments)
+            .arg("--dir")
+            .arg(&self.path)
+            .env("TRAILKEEP_TEST_CLOCK", self.temporary.path().join("clock"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that refuses at once does not read it.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    fn json(&self, arguments: &[&str], input: &str) -> Value {
+        serde_json::from_slice(&succeeded(&self.run(arguments, input)).stdout).unwrap()
+    }
+}
+
+#[test]
+fn what_the_first_release_wrote_is_verified_and_gone_on_with() {
+    let old = Old::copy();
+    let against = format!("{DATA}/first-release.checkpoint");
+    let report = old.json(&["verify", "--json", "--against", &against], "");
+    assert_eq!(
+        (&report["ok"], &report["size"]),
+        (&true.into(), &17.into()),
+        "{report}"
+    );
+    let shown = old.run(&["show", "e-3"], "");
+    let text = String::from_utf8_lossy(&succeeded(&shown).stdout).into_owned();
+    assert!(text.contains("a made-up answer 3"), "{text}");
+
+    let event = r#"{"id":"new","action":"chat.completion","actor":{"id":"agent"}}"#;
+    old.json(&["append", "-", "--json"], event);
+    // The same as before is the same event, the hold still stands, and the request is known.
+    let repeated = r#"{"id":"a-1","action":"login","actor":{"id":"x"}}"#;
+    old.json(&["append", "-", "--json", "--tenant", "acme"], repeated);
+    let holds = succeeded(&old.run(&["hold", "list", "--json"], ""))
+        .stdout
+        .clone();
+    assert_eq!(
+        String::from_utf8_lossy(&holds)
+            .matches("\"matter\"")
+            .count(),
+        1
+    );
+    let requests = succeeded(&old.run(&["privacy", "list", "--json"], ""))
+        .stdout
+        .clone();
+    assert!(String::from_utf8_lossy(&requests).contains("erasure"));
+    for tenant in ["default", "acme"] {
+        let report = old.json(&["verify", "--json", "--tenant", tenant], "");
+        assert_eq!(report["ok"], true, "{report}");
+    }
+    let report = old.json(&["verify", "--json", "--against", &against], "");
+    assert_eq!(report["ok"], true, "{report}");
+}
+
+#[test]
+fn a_directory_of_a_later_release_is_refused_and_left_as_it_is() {
+    for name in ["ledger.db", "vault.db"] {
+        let old = Old::copy();
+        let path = old.path.join(name);
+        {
+            let file = rusqlite::Connection::open(&path).unwrap();
+            file.execute_batch("PRAGMA user_version = 99; PRAGMA wal_checkpoint(TRUNCATE)")
+                .unwrap();
+        }
+        let before = std::fs::read(&path).unwrap();
+        let output = old.run(&["query"], "");
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("later version of trailkeep (schema 99"),
+            "{said}"
+        );
+        assert!(said.contains("install that version again"), "{said}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+}
