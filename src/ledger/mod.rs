@@ -11,4 +11,5 @@ pub mod key_change;
 pub mod merkle;
 pub mod note;
 pub mod proof;
+pub mod sources;
 pub mod tile;
