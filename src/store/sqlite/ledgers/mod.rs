@@ -1,6 +1,7 @@
 //! `ledger.db`: entries, payloads, full tiles, the last checkpoint of each ledger and the active index run.
 
 mod active;
+mod class;
 mod copy;
 mod gaps;
 mod retention;
