@@ -24,9 +24,6 @@ BEGIN SELECT RAISE(ABORT, 'an entry never changes'); END;
 CREATE TRIGGER entry_is_never_deleted BEFORE DELETE ON entry
 BEGIN SELECT RAISE(ABORT, 'an entry is never deleted'); END;
 
--- The events of a class, in order (bytes 2 and 3 of an entry; system entries have class 0).
-CREATE INDEX entry_of_class ON entry (substr(bytes, 3, 2));
-
 -- Deleted at expiry or erasure.
 CREATE TABLE payload (
     row INTEGER PRIMARY KEY,

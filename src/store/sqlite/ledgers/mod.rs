@@ -27,6 +27,7 @@ static FILE: FileKind = FileKind {
     migrations: &[
         include_str!("../ledger_001.sql"),
         include_str!("../ledger_002.sql"),
+        include_str!("../ledger_003.sql"),
     ],
     hint: "restore it from a backup of the same directory; never edit it by hand",
 };
