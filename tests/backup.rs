@@ -671,3 +671,56 @@ fn a_restore_that_was_interrupted_is_begun_again() {
     succeeded(&site.restore("backup", "new", &[]));
     site.assert_clean("new", 3);
 }
+
+#[test]
+fn a_restored_ledger_brings_no_revoked_key_back() {
+    let site = Site::new();
+    site.add_copy("copy");
+    let role = ["key", "create", "--json", "--role", "reader"];
+    let [kept, revoked] = [0, 1].map(|_| answer(succeeded(&site.directory.run(&role))));
+    site.directory.append(&events(0, 3));
+    site.back_up("backup");
+    succeeded(
+        &site
+            .directory
+            .run(&["key", "revoke", revoked["id"].as_str().unwrap()]),
+    );
+    let copy = site.place("copy");
+    let newest = ["--vault-copy", copy.to_str().unwrap(), "--continue"];
+    succeeded(&site.restore("backup", "new", &newest));
+    let listed = answer(succeeded(&site.run("new", &["key", "list", "--json"])));
+    let is_revoked = |key: &Value| {
+        let keys = listed["keys"].as_array().unwrap().iter();
+        let listed = keys.clone().find(|one| one["id"] == key["id"]).unwrap();
+        !listed["revoked_at"].is_null()
+    };
+    assert!(is_revoked(&revoked) && !is_revoked(&kept), "{listed}");
+
+    // And by what the server answers.
+    let mut server = trailkeep()
+        .args(["serve", "--listen", "127.0.0.1:0", "--dir"])
+        .arg(site.place("new"))
+        .arg("--root-key-file")
+        .arg(site.root_key())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let said = server.stdout.take().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(said), &mut line).unwrap();
+    let url = line
+        .trim()
+        .strip_prefix("listening on ")
+        .unwrap()
+        .to_owned();
+    let ask = |key: &Value| {
+        let token = key["token"].as_str().unwrap();
+        let mut query = trailkeep();
+        query.args(["query", "--json", "--url", &url, "--token", token]);
+        query.output().unwrap().status.success()
+    };
+    let opened = [ask(&kept), ask(&revoked)];
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(opened, [true, false]);
+}

@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Clocked, Directory, succeeded};
+use support::{Clocked, Directory, succeeded, trailkeep};
 
 fn numbered(name: &str, numbers: &[u64]) -> String {
     let lines = numbers.iter().enumerate().map(|(at, number)| {
@@ -86,4 +86,60 @@ fn what_expired_accuses_nobody() {
         "{bot}"
     );
     assert_eq!(clocked.verify()["sources"]["missing"], 3);
+}
+
+/// The manifest of a bundle.
+fn manifest(path: &std::path::Path) -> Value {
+    let mut show = trailkeep();
+    let shown = show.args(["bundle", "show", "--json"]).arg(path).output();
+    let shown: Value = serde_json::from_slice(&succeeded(&shown.unwrap()).stdout).unwrap();
+    shown["manifest"].clone()
+}
+
+#[test]
+fn a_range_lists_what_its_events_number() {
+    let clocked = Clocked::at("2026-03-01T10:00:00Z");
+    clocked.append(&numbered("bot", &[1, 2]));
+    clocked.append(&json!({"id": "kept", "action": "a", "actor": {"id": "x"}, "regimes": ["hipaa"], "source": {"name": "bot", "seq": 3}}).to_string());
+    clocked.append(&numbered("bot", &[4, 5]));
+    clocked.set("2026-07-01T10:00:00Z");
+    clocked.append(&numbered("bot", &[6, 8, 8, 12]));
+    clocked.append(&numbered("other", &[0, 1, 2, 0]));
+    assert_eq!(clocked.run()["destroyed"], 4);
+    let path = |name: &str| clocked.directory.path.with_file_name(name);
+
+    clocked.export("all.zip");
+    let said = manifest(&path("all.zip"));
+    // 4 and 5 went between its first event, which is 3, and its last: of the missing 4, 5, 7, 9, 10 and 11 these may be two, and
+    // the two that went before it stand in the same thousand entries.
+    let bot = json!({"name": "bot", "events": 5, "last_number": 12, "restarts": 0, "repeats": 1, "missing": 6, "may_have_gone": 4,
+        "gaps": [{"first": 4, "last": 5}, {"first": 7, "last": 7}, {"first": 9, "last": 11}]});
+    let other = json!({"name": "other", "events": 4, "last_number": 0, "restarts": 1, "repeats": 0, "missing": 0, "may_have_gone": 0, "gaps": []});
+    assert_eq!(said["sources"], json!([bot, other]), "{said}");
+    assert!(said.get("sources_untold").is_none());
+    let report = clocked.verify_bundle("all.zip");
+    assert_eq!(report["authentic"], true, "{report}");
+    let sum = json!({"sources": 2, "missing": 6, "may_have_gone": 4, "repeats": 1, "restarts": 1});
+    assert_eq!(report["sources"], sum);
+
+    // Where the section is redacted no name is told, and nothing is said to be missing.
+    let redacted = path("redacted.zip");
+    let redacted = redacted.to_str().unwrap();
+    clocked.json(&["export", "--json", "--out", redacted, "--redact", "source"]);
+    assert_eq!(manifest(&path("redacted.zip"))["sources"], json!([]));
+    assert_eq!(clocked.verify_bundle("redacted.zip")["authentic"], true);
+
+    // A selection leaves out by intent, so it lists none.
+    let selected = path("selected.zip");
+    let selected = selected.to_str().unwrap();
+    clocked.json(&[
+        "export",
+        "--json",
+        "--out",
+        selected,
+        "--action",
+        "chat.completion",
+    ]);
+    assert!(manifest(&path("selected.zip")).get("sources").is_none());
+    assert_eq!(clocked.verify_bundle("selected.zip")["authentic"], true);
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClassNumber, Seq};
+use crate::ledger::sources::ListedSource;
 use crate::time::UnixMillis;
 
 /// What `format` says.
@@ -135,6 +136,12 @@ pub struct Manifest {
     /// What policies found the disclosed events to lack.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<GapCount>,
+    /// Of a range: what the producers of its disclosed events numbered, by name; `None` in what earlier versions wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources: Option<Vec<ListedSource>>,
+    /// Numbered events of further sources: 1,000 are told apart.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sources_untold: u64,
     /// Who asked: an API key's id, or `local`.
     pub exported_by: String,
     /// When (RFC 3339, UTC).
@@ -143,6 +150,14 @@ pub struct Manifest {
     pub export_seq: u64,
     /// What wrote it.
     pub software: String,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Manifest {

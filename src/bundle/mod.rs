@@ -8,6 +8,7 @@ pub mod cover;
 pub mod line;
 pub mod manifest;
 pub mod proofs;
+pub mod sources;
 pub mod sums;
 pub mod table;
 pub mod verify;

@@ -6,9 +6,10 @@ use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
 use super::problem::Problem;
+use crate::ledger::sources::ListedSource;
 use crate::service::access_log::{AccessRecord, record_read};
 use crate::service::blocking;
-use crate::service::sources::{ListedSource, sources};
+use crate::service::sources::sources;
 
 /// The producers of a ledger's events.
 #[derive(Serialize, ToSchema)]

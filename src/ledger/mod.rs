@@ -13,5 +13,6 @@ pub mod key_change;
 pub mod merkle;
 pub mod note;
 pub mod proof;
+pub mod sources;
 pub mod tile;
 pub mod witness;

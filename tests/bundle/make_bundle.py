@@ -769,6 +769,12 @@ def hostile(seed, folder):
         on_count(both_ways, withheld=1),
         "a system event has a disposition",
     )
+    listed = [{"name": "bot", "events": 3, "last_number": 3, "restarts": 0, "repeats": 0, "missing": 0, "may_have_gone": 0, "gaps": []}]
+    write(
+        "wrong-sources.zip",
+        on_json(full, "manifest.json", lambda manifest: manifest.update(sources=listed)),
+        "the manifest lists a source that no event names (the page of Python does not look)",
+    )
     write("wrong-counts.zip", on_count(full, disclosed=1), "counts.disclosed is one too many")
     write(
         "selection-event-left-out.zip",

@@ -16,7 +16,7 @@ use trailkeep::service::staging::{Received, StagingSettings, assemble_all, assem
 use trailkeep::store::directory::DataDirectory;
 use trailkeep::time::{Clock, UnixMillis};
 
-use crate::support::Directory;
+use crate::support::{Directory, succeeded};
 
 /// A clock that stands until it is moved.
 pub struct TestClock(AtomicU64);
@@ -47,6 +47,14 @@ impl Running {
     pub fn with(settings: StagingSettings) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(SystemClock.wall().get())));
         Self::over(Directory::new(), clock, settings)
+    }
+
+    /// Of a tenant that refuses events which lack a field.
+    pub fn strict() -> Self {
+        let directory = Directory::new();
+        succeeded(&directory.run(&["tenant", "set", "default", "--strict", "on"]));
+        let clock = Arc::new(TestClock(AtomicU64::new(SystemClock.wall().get())));
+        Self::over(directory, clock, StagingSettings::default())
     }
 
     fn over(directory: Directory, clock: Arc<TestClock>, settings: StagingSettings) -> Self {

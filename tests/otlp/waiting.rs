@@ -550,3 +550,75 @@ fn an_event_larger_than_events_may_be_goes_on_in_others() {
     assert_eq!(events[1]["targets"][0]["id"], events[0]["id"]);
     running.engine.close().unwrap();
 }
+
+/// A call whose answer asks for a tool with a card's number, under PCI DSS, which forbids it.
+fn chat_with_a_card(trace: u32) -> Value {
+    let mut attributes = chat("a-1");
+    attributes["trailkeep.regimes"] = json!(["pci-dss"]);
+    attributes["user.id"] = "u-1".into();
+    attributes["gen_ai.output.messages"] = json!([{"role": "assistant", "parts": [
+        {"type": "tool_call", "id": "t-1", "name": "pay", "arguments": {"pan": "4111111111111111"}},
+    ]}])
+    .to_string()
+    .into();
+    span(trace, 2, 0, &attributes)
+}
+
+#[test]
+fn what_a_policy_forbids_is_left_out_and_the_rest_of_an_acknowledged_call_is_recorded() {
+    let running = Running::new();
+    let received = running.traces(&traces(&[chat_with_a_card(1), span(2, 2, 0, &chat("a-2"))]));
+    assert_eq!(received.rejected, 0);
+    running.pass(5_000);
+    running.assemble();
+    let events = running.events();
+    assert_eq!(events.len(), 2, "the others are not held back");
+    let refused = events
+        .iter()
+        .find(|event| event["regimes"] == json!(["pci-dss"]))
+        .unwrap();
+    let text = refused.to_string();
+    assert!(!text.contains("4111111111111111"), "{text}");
+    assert!(refused.get("output").is_none() && refused.get("input").is_some());
+    assert_eq!(refused["llm"]["request_model"], "m-1");
+    assert_eq!(refused["subjects"], json!([{"id": "u-1"}]));
+    let said = &refused["attributes"]["refused_by_policy"];
+    assert_eq!(said[0]["policy"], "pci-dss", "{said}");
+    assert!(said[0]["pointer"].as_str().unwrap().starts_with("/output/"));
+    assert_eq!(running.counter("unrecorded"), 0);
+
+    // The same again makes nothing of it, not even after a restart.
+    let running = running.again();
+    running.traces(&traces(&[chat_with_a_card(1)]));
+    running.pass(5_000);
+    running.assemble();
+    assert_eq!(
+        running
+            .events()
+            .iter()
+            .filter(|event| event["action"] == "gen_ai.chat")
+            .count(),
+        2
+    );
+    running.engine.close().unwrap();
+}
+
+#[test]
+fn a_strict_tenant_gets_what_its_telemetry_lacks_as_a_flag() {
+    let running = Running::strict();
+    let mut attributes = chat("a-1");
+    attributes["trailkeep.regimes"] = json!(["hipaa"]);
+    let received = running.traces(&traces(&[span(1, 2, 0, &attributes)]));
+    assert_eq!(received.rejected, 0);
+    running.pass(5_000);
+    running.assemble();
+    let events = running.events();
+    assert_eq!(events.len(), 1);
+    assert!(events[0].get("output").is_some(), "{}", events[0]);
+    let flags = events[0]["received"]["flags"].as_array().unwrap();
+    assert!(
+        flags.iter().any(|flag| flag["policy"] == "hipaa"),
+        "{flags:?}"
+    );
+    running.engine.close().unwrap();
+}

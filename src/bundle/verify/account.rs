@@ -12,6 +12,7 @@ use crate::bundle::line::{Disposition, Fate};
 use crate::bundle::member;
 use crate::ids::Seq;
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
+use crate::ledger::sources::Sighting;
 
 /// The streams that the entries of a range are merged with.
 pub(super) struct Streams<'a> {
@@ -76,6 +77,7 @@ impl Check<'_> {
             }
         };
         self.found.classes.entry(entry.class).or_insert(entry.seq);
+        self.found.sources.see(Sighting::Gone(entry.seq));
         let counts = &mut self.found.counts;
         *match disposition.fate {
             Fate::Expired(_) => &mut counts.expired,

@@ -10,9 +10,10 @@ use super::files::Signed;
 use super::streams::{Lines, Merge};
 use crate::bundle::archive::MemberReader;
 use crate::bundle::line::Line;
-use crate::bundle::{member, table};
+use crate::bundle::{member, sources, table};
 use crate::ids::{Origin, Seq};
 use crate::ledger::entry::{Entry, EntryKind};
+use crate::ledger::sources::Sighting;
 
 /// Checking a text is what costs: so many are divided among the cores at a time.
 const EVENTS_PER_BATCH: usize = 1_024;
@@ -32,6 +33,7 @@ struct Checked {
     outcome: Result<(), (&'static str, String)>,
     row: Vec<u8>,
     redacted: Vec<String>,
+    source: Option<Sighting>,
 }
 
 impl<'a> Events<'a> {
@@ -125,6 +127,10 @@ impl Check<'_> {
         {
             events.table.update(&checked.row);
             self.found.redacted.extend(checked.redacted);
+            checked
+                .source
+                .into_iter()
+                .for_each(|seen| self.found.sources.see(seen));
             if let Err((rule, detail)) = checked.outcome {
                 self.add(entry.seq.get(), rule, detail);
             }
@@ -156,6 +162,7 @@ fn check_event(origin: &Origin, entry: &Entry, text: &[u8]) -> Checked {
         outcome: Ok(()),
         row: Vec::new(),
         redacted: Vec::new(),
+        source: None,
     };
     let line = match Line::parse(text) {
         Ok(line) => line,
@@ -165,6 +172,7 @@ fn check_event(origin: &Origin, entry: &Entry, text: &[u8]) -> Checked {
         }
     };
     checked.redacted = line.redacted().map(str::to_owned).collect();
+    checked.source = sources::sighting(&line);
     checked.row = table::row(&line, entry.recorded_at);
     checked.outcome = if line.seq != entry.seq {
         Err(("section", "the line names two seqs".to_owned()))

@@ -23,10 +23,11 @@ use self::files::Signed;
 use self::statements::Stated;
 use super::archive::{Archive, ArchiveError, Source};
 use super::manifest::{Counts, Proof};
-use super::{member, proofs};
+use super::{member, proofs, sources};
 use crate::ids::{ClassNumber, RootHash, Seq, TreeHash};
 use crate::ledger::cosignature::WitnessKey;
 use crate::ledger::note::PublicKey;
+use crate::ledger::sources::SourceBook;
 
 /// Findings that are listed; all are counted.
 const FINDINGS_MAX: usize = 1_000;
@@ -60,7 +61,7 @@ pub fn verify(
     let mut check = Check {
         archive: &archive,
         progress: Progress::new(&archive, progress),
-        found: Found::default(),
+        found: Found::new(),
         report: &mut report,
     };
     let names = archive.members().iter().map(|member| member.name.clone());
@@ -81,7 +82,6 @@ struct Check<'a> {
 }
 
 /// What is counted and collected while the contents are read.
-#[derive(Default)]
 struct Found {
     counts: Counts,
     /// Statements inside of the range.
@@ -97,6 +97,24 @@ struct Found {
     table_expected: Option<[u8; 32]>,
     /// Root at the size of the older head, where the entries of a range give it.
     root_at_older: Option<RootHash>,
+    /// What producers numbered.
+    sources: SourceBook,
+}
+
+impl Found {
+    fn new() -> Self {
+        Self {
+            counts: Counts::default(),
+            statements_inside: 0,
+            redacted: BTreeSet::new(),
+            redacted_in_statements: BTreeSet::new(),
+            classes: BTreeMap::new(),
+            table: None,
+            table_expected: None,
+            root_at_older: None,
+            sources: sources::book(),
+        }
+    }
 }
 
 impl Check<'_> {
@@ -112,6 +130,7 @@ impl Check<'_> {
         };
         self.older_head(signed, &consistency);
         self.manifest_agrees(signed, &stated);
+        self.sources_agree(signed);
         if let (Some(found), Some(expected)) = (self.found.table, self.found.table_expected)
             && found != expected
         {
@@ -194,6 +213,30 @@ impl Check<'_> {
                 ),
             }
         }
+    }
+
+    /// Of a range, the manifest lists the producers' numbering as the disclosed events give it. Earlier versions wrote no list.
+    fn sources_agree(&mut self, signed: &Signed) {
+        if signed.manifest.proof != Proof::Range {
+            return;
+        }
+        let found = sources::listed(&self.found.sources);
+        let manifest = &signed.manifest;
+        if let Some(said) = &manifest.sources
+            && (*said != found || manifest.sources_untold != self.found.sources.untold())
+        {
+            let place = said
+                .iter()
+                .zip(&found)
+                .position(|(one, other)| one != other);
+            let place = place.unwrap_or_else(|| said.len().min(found.len()));
+            let detail = format!(
+                "manifest.json does not list the sources as the disclosed events give them: they differ from the {}. on",
+                place + 1
+            );
+            self.add(None, "sources", detail);
+        }
+        self.report.sources = Some(self.found.sources.summary());
     }
 
     /// The ledger still begins with what the older head signs.

@@ -11,6 +11,7 @@ use crate::ids::hex;
 use crate::ledger::attestation::{Attestation, Level};
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::note::VerifierKey;
+use crate::ledger::sources::SourcesSummary;
 use sha2::{Digest, Sha256};
 
 /// Something that does not hold.
@@ -57,6 +58,8 @@ pub struct Report {
     pub counts: Counts,
     /// Sections that stand as digests.
     pub redacted_sections: Vec<String>,
+    /// Of a range: what the producers of the disclosed events numbered, in sum.
+    pub sources: Option<SourcesSummary>,
     /// Members that the signature vouches for and nothing proves.
     pub signed_only: Vec<String>,
     /// Who asked for it, when, and with which program: signed, not proven.
@@ -293,6 +296,18 @@ impl Report {
             counts.restricted,
             counts.withheld,
             counts.statements
+        )?;
+        let Some(sources) = self.sources.filter(|sources| sources.sources > 0) else {
+            return Ok(());
+        };
+        writeln!(
+            formatter,
+            "sources      {} number their events: {} numbers missing, {} of which may be of events that are not shown; {} repeated, {} restarts",
+            sources.sources,
+            sources.missing,
+            sources.may_have_gone,
+            sources.repeats,
+            sources.restarts
         )
     }
 

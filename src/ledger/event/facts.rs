@@ -136,6 +136,8 @@ const HOLDERS: [&str; 12] = [
     "retention",
     "source",
 ];
+/// The place of `source`.
+const SOURCE: usize = HOLDERS.len() - 1;
 
 impl Facts {
     /// Reads the facts from sections, stored ones or new ones, in any order. Sections without
@@ -150,6 +152,16 @@ impl Facts {
             }
         }
         held.facts()
+    }
+}
+
+impl Facts {
+    /// Name and number in the text of a section `source`.
+    pub fn source_of(text: &[u8]) -> Result<(String, u64), FactsError> {
+        const UNREADABLE: FactsError = FactsError::Unreadable("source");
+        let source: SourceFields = serde_json::from_slice(text).map_err(|_| UNREADABLE)?;
+        let seq = shape::as_integer(source.seq).ok_or(UNREADABLE)?;
+        Ok((source.name, seq))
     }
 }
 
@@ -194,7 +206,7 @@ impl<'a> Held<'a> {
             record: self
                 .read::<RetentionFields>("retention")?
                 .and_then(|retention| retention.record),
-            source: self.source()?,
+            source: self.0[SOURCE].map(Facts::source_of).transpose()?,
         })
     }
 
@@ -205,14 +217,6 @@ impl<'a> Held<'a> {
         read_time(&text)
             .map(Some)
             .ok_or(FactsError::Unreadable("occurred_at"))
-    }
-
-    fn source(&self) -> Result<Option<(String, u64)>, FactsError> {
-        let Some(source) = self.read::<SourceFields>("source")? else {
-            return Ok(None);
-        };
-        let seq = shape::as_integer(source.seq).ok_or(FactsError::Unreadable("source"))?;
-        Ok(Some((source.name, seq)))
     }
 }
 

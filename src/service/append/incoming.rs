@@ -87,11 +87,22 @@ pub(super) fn policies_of_new(
     events.iter().zip(recorded).enumerate().map(of).collect()
 }
 
+/// What refuses an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::service) enum Refusing {
+    /// All that the policies forbid, and what they find lacking where the tenant is strict.
+    AsTheTenantSays,
+    /// What the policies forbid: it was acknowledged before its fields were known, and what lacks is flagged.
+    Forbidden,
+    /// Nothing.
+    Nothing,
+}
+
 /// Checks the events that are new, those with policies here. One that is refused refuses all of the request.
 pub(super) fn check(
     applying: &[Option<Vec<Arc<Policy>>>],
     events: &[Incoming],
-    strict: bool,
+    (refusing, strict): (Refusing, bool),
     now: UnixMillis,
 ) -> Result<Vec<Checked>, AppendError> {
     let mut refused = Vec::new();
@@ -101,12 +112,14 @@ pub(super) fn check(
             Some(policies) => ingest::check(policies, &event.event, now),
             None => Checked::default(),
         };
-        let more = if strict {
-            checked.strict_refusals()
-        } else {
-            Vec::new()
+        let (forbidden, lacking) = match refusing {
+            Refusing::AsTheTenantSays if strict => {
+                (checked.refusals.clone(), checked.strict_refusals())
+            }
+            Refusing::Nothing => (Vec::new(), Vec::new()),
+            _ => (checked.refusals.clone(), Vec::new()),
         };
-        let refusals = checked.refusals.iter().cloned().chain(more);
+        let refusals = forbidden.into_iter().chain(lacking);
         refused.extend(refusals.map(|refusal| (position, refusal)));
         if refused.len() >= REFUSALS_MAX {
             break;

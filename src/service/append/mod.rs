@@ -16,6 +16,7 @@ pub use error::AppendError;
 pub(super) use error::Refusal;
 pub(super) use extension::{Extended, Extension};
 pub use incoming::Incoming;
+pub(super) use incoming::Refusing;
 pub(super) use prepare::{
     PROMPT_VERSION, lookup_keys, person_tag, prepare_statement, prepare_system,
 };
@@ -156,7 +157,7 @@ pub async fn append(
         let (answer, recorded) = {
             let (engine, ledger, events) =
                 (Arc::clone(engine), Arc::clone(ledger), Arc::clone(&events));
-            blocking(move || submit(&engine, &ledger, &events)).await?
+            blocking(move || submit(&engine, &ledger, &events, Refusing::AsTheTenantSays)).await?
         };
         let accepted = match answer {
             None => None,
@@ -171,14 +172,15 @@ pub async fn append(
     Err(AppendError::Busy)
 }
 
-/// The same for a thread that may wait; not to be called on the event loop.
+/// The same for a thread that may wait, of events that were acknowledged before; not to be called on the event loop.
 pub(super) fn append_waiting(
     engine: &Engine,
     ledger: &Ledger,
     events: &[Incoming],
+    refusing: Refusing,
 ) -> Result<Outcome, AppendError> {
     for _ in 0..ATTEMPTS_MAX {
-        let (answer, recorded) = submit(engine, ledger, events)?;
+        let (answer, recorded) = submit(engine, ledger, events, refusing)?;
         let answered = answer.map(tokio::sync::oneshot::Receiver::blocking_recv);
         let accepted = match answered.map(|answer| answer.unwrap_or(Err(Refusal::OutcomeUnknown))) {
             None => None,
@@ -199,6 +201,7 @@ fn submit(
     engine: &Engine,
     ledger: &Ledger,
     events: &[Incoming],
+    refusing: Refusing,
 ) -> Result<(Option<Answer>, Vec<Recorded>), AppendError> {
     if ledger.is_closed() {
         return Err(AppendError::LedgerClosed);
@@ -211,7 +214,7 @@ fn submit(
     let mut needs = Needs::default();
     let mut prepared = Vec::with_capacity(events.len());
     let applying = incoming::policies_of_new(engine, ledger, events, &recorded)?;
-    let checked = incoming::check(&applying, events, ledger.settings().strict, now)?;
+    let checked = incoming::check(&applying, events, (refusing, ledger.settings().strict), now)?;
     for ((event, policies), checked) in events.iter().zip(&applying).zip(&checked) {
         if let Some(policies) = policies {
             let facts = event.event.facts();

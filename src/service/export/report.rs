@@ -8,8 +8,13 @@ use super::plan::{Plan, question};
 use super::statements::Explaining;
 use super::summary::{Cell, EventRow, Summary};
 use crate::bundle::manifest::{Counts, Proof};
+use crate::bundle::sources;
 use crate::bundle::verify::fingerprint;
+use crate::ledger::sources::ListedSource;
 use crate::service::ledger::{Ledger, Published};
+
+/// Rows of the table of producers; manifest.json has all.
+const SOURCES_SHOWN: usize = 50;
 
 const STYLE: &str = include_str!("report.css");
 
@@ -43,6 +48,9 @@ pub(super) fn render(
     write_numbers(plan, counts, out)?;
     write_timeline(&summary.timeline(), out)?;
     write_tallies(summary, out)?;
+    if plan.seqs.proof() == Proof::Range {
+        write_sources(&sources::listed(&summary.sources), out)?;
+    }
     write_classes(explaining, out)?;
     write_events(&summary.rows, counts.disclosed, out)?;
     write_proof(ledger, published, out)?;
@@ -226,6 +234,38 @@ fn write_tallies(summary: &Summary, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "</tbody></table>")?;
     }
     writeln!(out, "</div>")
+}
+
+/// What producers numbered: those with something missing first.
+fn write_sources(listed: &[ListedSource], out: &mut impl Write) -> io::Result<()> {
+    if listed.is_empty() {
+        return Ok(());
+    }
+    let mut shown: Vec<&ListedSource> = listed.iter().collect();
+    shown.sort_by_key(|source| std::cmp::Reverse(source.missing));
+    writeln!(
+        out,
+        "<h2>Completeness by producer</h2>\n<p>{} number their events. What is missing was never recorded, but for what may be the \
+         number of an event that is not shown.</p>\n<div class=\"wide\"><table><thead><tr><th scope=\"col\">Producer</th>\
+         <th scope=\"col\" class=\"n\">Events</th><th scope=\"col\" class=\"n\">Missing</th>\
+         <th scope=\"col\" class=\"n\">may be not shown</th><th scope=\"col\" class=\"n\">Repeated</th>\
+         <th scope=\"col\" class=\"n\">Restarts</th></tr></thead><tbody>",
+        grouped(listed.len() as u64)
+    )?;
+    for source in &shown[..shown.len().min(SOURCES_SHOWN)] {
+        write!(out, "<tr><td class=\"w\">{}</td>", escape(&source.name))?;
+        for number in [
+            source.events,
+            source.missing,
+            source.may_have_gone,
+            source.repeats,
+            source.restarts,
+        ] {
+            write!(out, "<td class=\"n\">{}</td>", grouped(number))?;
+        }
+        writeln!(out, "</tr>")?;
+    }
+    writeln!(out, "</tbody></table></div>")
 }
 
 fn write_classes(explaining: &Explaining, out: &mut impl Write) -> io::Result<()> {

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::gaps::{Flag, Gaps, flags_of};
 use crate::bundle::line::Line;
+use crate::bundle::sources;
 use crate::ledger::entry::Entry;
+use crate::ledger::sources::{Sighting, SourceBook};
 use crate::time::UnixMillis;
 
 /// Events that report.html shows one by one.
@@ -28,6 +30,7 @@ pub(super) struct Brief {
     outcome: String,
     model: String,
     flags: Vec<Flag>,
+    source: Option<Sighting>,
     excerpts: Option<Box<[Cell; 3]>>,
 }
 
@@ -79,6 +82,7 @@ impl Brief {
             outcome: text("outcome"),
             model: model.unwrap_or_default().to_owned(),
             flags: flags_of(line),
+            source: sources::sighting(line),
             excerpts: with_excerpts.then(excerpts).map(Box::new),
         }
     }
@@ -155,7 +159,6 @@ impl Tally {
 }
 
 /// Collected over all events.
-#[derive(Default)]
 pub(super) struct Summary {
     pub(super) actions: Tally,
     pub(super) outcomes: Tally,
@@ -164,12 +167,27 @@ pub(super) struct Summary {
     pub(super) rows: Vec<EventRow>,
     pub(super) first_recorded: Option<UnixMillis>,
     pub(super) last_recorded: Option<UnixMillis>,
+    pub(super) sources: SourceBook,
     hours: BTreeMap<u64, u64>,
 }
 
 const HOUR_MS: u64 = 3_600_000;
 
 impl Summary {
+    pub(super) fn new() -> Self {
+        Self {
+            actions: Tally::default(),
+            outcomes: Tally::default(),
+            models: Tally::default(),
+            gaps: Gaps::default(),
+            rows: Vec::new(),
+            first_recorded: None,
+            last_recorded: None,
+            sources: sources::book(),
+            hours: BTreeMap::new(),
+        }
+    }
+
     /// Whether the next events are shown one by one.
     pub(super) fn wants_rows(&self) -> bool {
         self.rows.len() < ROWS_MAX
@@ -198,6 +216,10 @@ impl Summary {
         self.outcomes.add(brief.outcome);
         self.models.add(brief.model);
         self.gaps.add(brief.flags);
+        brief
+            .source
+            .into_iter()
+            .for_each(|seen| self.sources.see(seen));
     }
 
     /// Events per hour, day, week or longer: so many hours that the bars fit. Each bar with its first day or

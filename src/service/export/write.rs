@@ -16,12 +16,13 @@ use super::statements::{Explaining, explaining};
 use super::summary::Summary;
 use super::{ExportError, ExportSummary, Exported, check_going_on, readme, report};
 use crate::bundle::line::Disposition;
-use crate::bundle::manifest::{Counts, FORMAT, Manifest};
+use crate::bundle::manifest::{Counts, FORMAT, Manifest, Proof};
 use crate::bundle::proofs::{self, ConsistencyProof, InclusionProof};
-use crate::bundle::{member, table};
+use crate::bundle::{member, sources, table};
 use crate::ids::{ClassNumber, Seq, hex};
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
 use crate::ledger::note::public_key_pem;
+use crate::ledger::sources::Sighting;
 use crate::ledger::tile::{InclusionPaths, consistency_path, encode_entry_bundle};
 use crate::seal::spool::{Spool, SpoolWriter};
 use crate::service::Engine;
@@ -199,7 +200,7 @@ fn write_events(
     let mut trees = ItemTrees::new(&engine.ledgers, ledger);
     let mut covering = BTreeSet::new();
     let mut counts = Counts::default();
-    let mut summary = Summary::default();
+    let mut summary = Summary::new();
     table.write_all(&table::header())?;
     bundle.start(member::EVENTS)?;
     let mut redacted: BTreeSet<String> = plan.request.redact.iter().cloned().collect();
@@ -242,6 +243,7 @@ fn write_events(
                     }
                     covering.insert(gone.by);
                     let seq = row.entry.seq;
+                    summary.sources.see(Sighting::Gone(seq));
                     let fate = trees.fate(seq, gone)?;
                     Disposition { seq, fate }.write(&mut dispositions)?;
                 }
@@ -369,6 +371,7 @@ fn write_proofs(
 }
 
 fn manifest(ledger: &Ledger, plan: &Plan, walked: &Walked, explaining: Explaining) -> Manifest {
+    let is_range = plan.seqs.proof() == Proof::Range;
     Manifest {
         format: FORMAT.to_owned(),
         origin: ledger.record.origin.to_string(),
@@ -380,6 +383,12 @@ fn manifest(ledger: &Ledger, plan: &Plan, walked: &Walked, explaining: Explainin
         redacted_sections: walked.redacted.iter().cloned().collect(),
         classes: explaining.classes,
         gaps: walked.summary.gaps.counts(),
+        sources: is_range.then(|| sources::listed(&walked.summary.sources)),
+        sources_untold: if is_range {
+            walked.summary.sources.untold()
+        } else {
+            0
+        },
         exported_by: plan.request.asked_by.clone(),
         exported_at: plan.exported_at.to_string(),
         export_seq: plan.export_seq.get(),

@@ -4,7 +4,7 @@
 //! list in turn is asked for its next entry from where the last one stood, until all name the same. So what the
 //! rarest value skips is never read. A query without any value walks over the entries.
 
-use crate::ids::{LookupKey, Seq};
+use crate::ids::{ClassNumber, LookupKey, Seq};
 use crate::store::{Order, Span, StoreError};
 
 /// Entries taken from a list, or walked over, for one page: beyond it the page ends with what it has, and its cursor
@@ -14,12 +14,23 @@ const WORK_MAX: usize = 20_000;
 const SEQS_FIRST: usize = 16;
 const SEQS_LARGEST: usize = 1_024;
 
-/// Where the lists come from: the seqs of a key within a span, in order, at most so many. Without a key, all entries.
+/// A list of entries.
+#[derive(Clone, Debug)]
+pub(super) enum List {
+    /// Those under a key.
+    Key(LookupKey),
+    /// Those of any of these classes.
+    Classes(Vec<ClassNumber>),
+    /// All.
+    All,
+}
+
+/// Where the lists come from: the seqs of one within a span, in order, at most so many.
 pub(super) trait Lists {
     /// The next seqs.
     fn seqs(
         &self,
-        key: Option<LookupKey>,
+        list: &List,
         span: Span,
         order: Order,
         limit: usize,
@@ -49,7 +60,7 @@ pub(super) struct Candidates<'a, L> {
 
 /// One list, read ahead.
 struct Stream {
-    key: Option<LookupKey>,
+    list: List,
     ahead: Vec<Seq>,
     /// How many of those that were read ahead are behind.
     at: usize,
@@ -58,12 +69,11 @@ struct Stream {
 }
 
 impl<'a, L: Lists> Candidates<'a, L> {
-    /// The entries within a span that stand under all these keys.
-    pub(super) fn new(lists: &'a L, keys: &[LookupKey], span: Span, order: Order) -> Self {
-        let keys = keys.iter().copied().map(Some);
-        let mut streams: Vec<Stream> = keys.map(Stream::new).collect();
+    /// The entries within a span that stand in all of these; all entries where none is named.
+    pub(super) fn new(lists: &'a L, wanted: Vec<List>, span: Span, order: Order) -> Self {
+        let mut streams: Vec<Stream> = wanted.into_iter().map(Stream::new).collect();
         if streams.is_empty() {
-            streams.push(Stream::new(None));
+            streams.push(Stream::new(List::All));
         }
         Self {
             lists,
@@ -108,9 +118,9 @@ impl<'a, L: Lists> Candidates<'a, L> {
 }
 
 impl Stream {
-    fn new(key: Option<LookupKey>) -> Self {
+    fn new(list: List) -> Self {
         Self {
-            key,
+            list,
             ahead: Vec::new(),
             at: 0,
             limit: SEQS_FIRST,
@@ -135,7 +145,7 @@ impl Stream {
         }
         self.at += self.ahead[self.at..].partition_point(is_behind);
         if self.at == self.ahead.len() && !self.is_dry {
-            self.ahead = lists.seqs(self.key, span, order, self.limit)?;
+            self.ahead = lists.seqs(&self.list, span, order, self.limit)?;
             self.at = 0;
             *work += self.ahead.len().max(1);
             self.is_dry = self.ahead.len() < self.limit;
@@ -157,23 +167,26 @@ mod tests {
         asked: Cell<usize>,
     }
 
-    fn key(at: usize) -> LookupKey {
-        LookupKey::new([at as u8; 16])
+    fn key(at: usize) -> List {
+        List::Key(LookupKey::new([at as u8; 16]))
     }
 
     impl Lists for Sets {
         fn seqs(
             &self,
-            key: Option<LookupKey>,
+            list: &List,
             span: Span,
             order: Order,
             limit: usize,
         ) -> Result<Vec<Seq>, StoreError> {
+            let List::Key(key) = list else {
+                panic!("asked for {list:?}")
+            };
             self.asked.set(self.asked.get() + 1);
             if span.is_empty() {
                 return Ok(Vec::new());
             }
-            let set = &self.sets[usize::from(key.unwrap().as_bytes()[0])];
+            let set = &self.sets[usize::from(key.as_bytes()[0])];
             let range = set
                 .range(span.from.get()..span.end.get())
                 .copied()
@@ -187,10 +200,10 @@ mod tests {
 
     /// All that a walk finds, begun again wherever its work was spent.
     fn walk(sets: &Sets, mut span: Span, order: Order) -> Vec<u64> {
-        let keys: Vec<LookupKey> = (0..sets.sets.len()).map(key).collect();
         let mut found = Vec::new();
         loop {
-            let mut candidates = Candidates::new(sets, &keys, span, order);
+            let mut candidates =
+                Candidates::new(sets, (0..sets.sets.len()).map(key).collect(), span, order);
             loop {
                 match candidates.next().unwrap() {
                     Step::Found(seq) => found.push(seq.get()),
@@ -248,7 +261,7 @@ mod tests {
             from: Seq::new(0),
             end: Seq::new(200_000),
         };
-        let mut candidates = Candidates::new(&sets, &[key(0), key(1)], span, Order::Oldest);
+        let mut candidates = Candidates::new(&sets, vec![key(0), key(1)], span, Order::Oldest);
         assert_eq!(candidates.next().unwrap(), Step::Spent);
         assert!(candidates.span().from.get() > 1_000);
         assert_eq!(walk(&sets, span, Order::Oldest), [0; 0]);

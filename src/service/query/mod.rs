@@ -2,9 +2,7 @@
 
 mod candidates;
 
-use std::collections::HashSet;
-
-use self::candidates::{Candidates, Lists, Step};
+use self::candidates::{Candidates, List, Lists, Step};
 use super::Engine;
 use super::append::{PROMPT_VERSION, person_tag};
 use super::keyring::KeyError;
@@ -164,18 +162,17 @@ pub fn query(
         next: None,
         restricted: 0,
     };
-    let classes = query
-        .regime
-        .as_deref()
-        .map(|regime| classes_of(engine, ledger, regime))
-        .transpose()?;
     let Some(keys) = query.filters.keys(engine, ledger)? else {
         return Ok(page);
     };
+    let mut wanted: Vec<List> = keys.into_iter().map(List::Key).collect();
+    if let Some(regime) = &query.regime {
+        wanted.push(List::Classes(classes_of(engine, ledger, regime)?));
+    }
     let span = span_of(engine, ledger, query, size)?;
     let lists = IndexLists { engine, ledger };
-    let mut candidates = Candidates::new(&lists, &keys, span, order);
-    let mut entries = Entries::of(engine, ledger, &keys, order);
+    let mut entries = Entries::of(engine, ledger, wanted.is_empty(), order);
+    let mut candidates = Candidates::new(&lists, wanted, span, order);
     let mut bytes = 0;
     loop {
         let seq = match candidates.next()? {
@@ -187,8 +184,7 @@ pub fn query(
             Step::Found(seq) => seq,
         };
         let entry = entries.read(seq)?;
-        let is_of_class = |classes: &HashSet<ClassNumber>| classes.contains(&entry.class);
-        if !is_event(&entry) || !classes.as_ref().is_none_or(is_of_class) {
+        if !is_event(&entry) {
             continue;
         }
         if page.events.len() == limit || bytes >= PAGE_BYTES_MAX {
@@ -222,12 +218,12 @@ struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    fn of(engine: &'a Engine, ledger: &'a Ledger, keys: &[LookupKey], order: Order) -> Self {
+    fn of(engine: &'a Engine, ledger: &'a Ledger, is_walk: bool, order: Order) -> Self {
         Self {
             engine,
             ledger,
             order,
-            at_once: if keys.is_empty() { ENTRIES_PER_READ } else { 1 },
+            at_once: if is_walk { ENTRIES_PER_READ } else { 1 },
             ahead: Vec::new(),
         }
     }
@@ -288,7 +284,7 @@ fn classes_of(
     engine: &Engine,
     ledger: &Ledger,
     regime: &str,
-) -> Result<HashSet<ClassNumber>, QueryError> {
+) -> Result<Vec<ClassNumber>, QueryError> {
     let is_of = |sha256: &str| {
         let stated = ledger.classes.policy(sha256);
         stated.is_some_and(|stated| stated.policy.regimes.iter().any(|known| known == regime))
@@ -300,7 +296,7 @@ fn classes_of(
             .iter()
             .any(|policy| policy.id == regime || is_of(&policy.sha256))
     });
-    let numbers: HashSet<ClassNumber> = classes.map(|class| class.number).collect();
+    let numbers: Vec<ClassNumber> = classes.map(|class| class.number).collect();
     if numbers.is_empty() && engine.policies.of_regime(regime).is_none() {
         return Err(QueryError::UnknownRegime);
     }
@@ -381,18 +377,22 @@ struct IndexLists<'a> {
 impl Lists for IndexLists<'_> {
     fn seqs(
         &self,
-        key: Option<LookupKey>,
+        list: &List,
         span: Span,
         order: Order,
         limit: usize,
     ) -> Result<Vec<Seq>, StoreError> {
         let number = self.ledger.record.number;
-        match key {
-            Some(key) => self
+        match list {
+            List::Key(key) => self
                 .engine
                 .index
-                .find_in_order(number, key, span, order, limit),
-            None => Ok(span.first_seqs(order, limit)),
+                .find_in_order(number, *key, span, order, limit),
+            List::Classes(classes) => {
+                let ledgers = &self.engine.ledgers;
+                ledgers.events_of_classes(number, classes, span, order, limit)
+            }
+            List::All => Ok(span.first_seqs(order, limit)),
         }
     }
 }

@@ -8,14 +8,23 @@ use super::{StagingError, count};
 use crate::ids::hex;
 use crate::ledger::event::shape::SECTIONS;
 use crate::ledger::event::{EventError, parse_event};
+use crate::policy::ingest::Refusal;
 use crate::seal::staged::open_staged;
 use crate::service::Engine;
-use crate::service::append::{AppendError, Incoming, append_waiting};
+use crate::service::append::{AppendError, Incoming, Refusing, append_waiting};
 use crate::service::failpoint::FailPoint;
 use crate::service::ledger::Ledger;
+use crate::service::read::open_event;
 
 /// Events that are appended together.
 const EVENTS_MAX: usize = 500;
+
+/// Sections by which an event is found and erased: they stay.
+const BARE: [&str; 5] = ["id", "action", "actor", "subjects", "regimes"];
+/// Forms in which an event is tried: each leaves out at least a section of the one before.
+const FORMS_MAX: usize = 40;
+/// Where an event says what of it a policy refused.
+const REFUSED: &str = "refused_by_policy";
 
 /// What a sealed event is bound to.
 pub(super) fn place_of_event(ledger: &Ledger) -> String {
@@ -54,13 +63,13 @@ pub(super) fn flush(engine: &Engine, ledger: &Ledger) -> Result<(), StagingError
 
 /// Appends events; those that can't be as they are go in a form that can.
 fn append(engine: &Engine, ledger: &Ledger, events: Vec<Incoming>) -> Result<(), StagingError> {
-    match append_waiting(engine, ledger, &events) {
+    match append_waiting(engine, ledger, &events, Refusing::Forbidden) {
         // One that can't be appended must not hold back the others.
         Err(error) if is_of_one_event(&error) && events.len() > 1 => events
             .into_iter()
             .try_for_each(|event| append(engine, ledger, vec![event])),
         Err(error) if is_of_one_event(&error) => events.first().map_or(Ok(()), |event| {
-            append_otherwise(engine, ledger, event, &error)
+            append_otherwise(engine, ledger, event, error)
         }),
         outcome => outcome.map(drop).map_err(Into::into),
     }
@@ -74,38 +83,71 @@ fn is_of_one_event(error: &AppendError) -> bool {
     )
 }
 
+/// Records an event that can't be as it is, in as much of it as can: it was acknowledged, so it is not lost. What can't be
+/// recorded in any form goes on waiting.
 fn append_otherwise(
     engine: &Engine,
     ledger: &Ledger,
     event: &Incoming,
-    error: &AppendError,
+    error: AppendError,
 ) -> Result<(), StagingError> {
+    if is_recorded_otherwise(engine, ledger, &error)? {
+        return Ok(());
+    }
     tracing::error!(%error, "an event that was acknowledged is recorded in another form");
     let mut sections = sections_of(event);
+    let mut refusing = Refusing::Forbidden;
+    let mut error = error;
+    for _ in 0..FORMS_MAX {
+        mend(&mut sections, &mut refusing, &error);
+        let other = match incoming(Value::Object(sections.clone()).to_string().as_bytes()) {
+            Ok(other) => other,
+            Err(error) => {
+                tell_of(&error);
+                count(&engine.staging.counters.unrecorded, 1);
+                return Ok(());
+            }
+        };
+        match append_waiting(engine, ledger, &[other], refusing) {
+            Err(refused) if is_of_one_event(&refused) => error = refused,
+            outcome => return outcome.map(drop).map_err(Into::into),
+        }
+    }
+    Err(error.into())
+}
+
+/// Whether an event stands under this id because a policy refused a part of it: a crash came before its row was removed.
+fn is_recorded_otherwise(
+    engine: &Engine,
+    ledger: &Ledger,
+    error: &AppendError,
+) -> Result<bool, StagingError> {
+    let AppendError::Conflict {
+        recorded: Some(seq),
+        ..
+    } = error
+    else {
+        return Ok(false);
+    };
+    let recorded = open_event(engine, ledger, *seq).map_err(AppendError::from)?;
+    let attributes = recorded.section("attributes");
+    let attributes = attributes.and_then(|text| serde_json::from_slice::<Value>(text).ok());
+    Ok(attributes.is_some_and(|attributes| attributes.get(REFUSED).is_some()))
+}
+
+/// Takes away what the error is about.
+fn mend(sections: &mut Map<String, Value>, refusing: &mut Refusing, error: &AppendError) {
     match error {
-        AppendError::Conflict { .. } => give_another_id(&mut sections),
-        AppendError::Class { .. } => set_regimes_aside(&mut sections),
+        AppendError::Conflict { .. } => give_another_id(sections),
+        AppendError::Class { .. } => set_regimes_aside(sections),
         AppendError::Refused(refusals) => {
-            let said = refusals.iter().map(|(_, refusal)| {
-                json!({"policy": refusal.policy, "pointer": refusal.pointer, "detail": refusal.detail})
-            });
-            leave_content_out(&mut sections, &said.collect::<Vec<_>>());
+            let refusals: Vec<&Refusal> = refusals.iter().map(|(_, refusal)| refusal).collect();
+            if !leave_out(sections, &refusals) {
+                leave_content_out(sections, &refusals);
+                *refusing = Refusing::Nothing;
+            }
         }
         _ => {}
-    }
-    match incoming(Value::Object(sections).to_string().as_bytes()) {
-        Ok(other) => match append_waiting(engine, ledger, &[other]) {
-            Err(error) if is_of_one_event(&error) => {
-                tracing::error!(%error, "an event that was acknowledged can't be recorded");
-                count(&engine.staging.counters.unrecorded, 1);
-                Ok(())
-            }
-            outcome => outcome.map(drop).map_err(Into::into),
-        },
-        Err(error) => {
-            tell_of(&error);
-            Ok(())
-        }
     }
 }
 
@@ -159,23 +201,46 @@ fn set_regimes_aside(sections: &mut Map<String, Value>) {
     }
 }
 
-/// A policy forbids what it holds: that the call was made is recorded, and why its content is not.
-fn leave_content_out(sections: &mut Map<String, Value>, refusals: &[Value]) {
-    sections.retain(|name, _| {
-        [
-            "id",
-            "action",
-            "occurred_at",
-            "outcome",
-            "actor",
-            "subjects",
-            "context",
-            "regimes",
-        ]
-        .contains(&name.as_str())
-    });
-    sections.insert(
-        "attributes".to_owned(),
-        json!({ "refused_by_policy": refusals }),
-    );
+/// Leaves out the sections in which a policy forbids a member; what was refused is said. Gives whether that mends it.
+fn leave_out(sections: &mut Map<String, Value>, refusals: &[&Refusal]) -> bool {
+    let names: Vec<&str> = refusals
+        .iter()
+        .filter_map(|refusal| refusal.pointer.split('/').nth(1))
+        .filter(|name| !BARE.contains(name) && *name != "occurred_at")
+        .collect();
+    if names.len() < refusals.len() || !names.iter().any(|name| sections.contains_key(*name)) {
+        return false;
+    }
+    let said = refused_by_policy(sections, refusals);
+    sections.retain(|name, _| !names.contains(&name.as_str()));
+    say(sections, said);
+    true
+}
+
+/// Leaves out all but what it is found by: that there was a call, and why no more of it is recorded. Its time too, where
+/// a policy says that an event of that day is gone already.
+fn leave_content_out(sections: &mut Map<String, Value>, refusals: &[&Refusal]) {
+    let said = refused_by_policy(sections, refusals);
+    sections.retain(|name, _| BARE.contains(&name.as_str()));
+    say(sections, said);
+}
+
+/// What was refused until now.
+fn refused_by_policy(sections: &Map<String, Value>, refusals: &[&Refusal]) -> Vec<Value> {
+    let before = sections
+        .get("attributes")
+        .and_then(|attributes| attributes.get(REFUSED));
+    let mut said = before
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    said.extend(refusals.iter().map(|refusal| {
+        json!({"policy": refusal.policy, "pointer": refusal.pointer, "detail": refusal.detail})
+    }));
+    said
+}
+
+fn say(sections: &mut Map<String, Value>, refused: Vec<Value>) {
+    let attributes = sections.entry("attributes").or_insert_with(|| json!({}));
+    attributes[REFUSED] = refused.into();
 }

@@ -14,13 +14,13 @@ use super::{ENTRIES_PER_READ, Findings, Subject};
 use crate::ids::{LedgerNumber, LookupKey, Seq, Tag};
 use crate::ledger::entry::{Entry, EntryKind};
 use crate::ledger::event::Facts;
+use crate::ledger::sources::Sighting;
 use crate::seal::payload::OpenedEvent;
 use crate::service::append::{lookup_keys, person_tag};
 use crate::service::fate::{Departure, Gone};
 use crate::service::keyring::KeyError;
 use crate::service::ledger::LedgerKeys;
 use crate::service::read::{ReadError, open_payload};
-use crate::service::sources::{Sighting, sighting};
 use crate::store::{ClassRow, LedgerRecord, Mark, StoreError};
 
 /// Persons remembered while verifying.
@@ -321,7 +321,7 @@ impl<'a> Walk<'a> {
             Ok(facts) => {
                 let is_held = self.cover.is_held(entry, &facts);
                 read.held += u64::from(is_held);
-                read.seen.extend(sighting(row.seq, &facts));
+                read.seen.extend(Sighting::of(row.seq, &facts));
                 if row.mark.is_overdue && !self.cover.may_be_overdue(entry, &facts) {
                     let detail =
                         "the expiry of its class covers it, no hold keeps it, and it is still here";

@@ -20,12 +20,12 @@ use super::backup::OpenBackup;
 use super::keyring::Keyring;
 use super::ledger::LedgerKeys;
 use super::open::{Files, check_signed_head};
-use super::sources::SourcesSummary;
 use crate::ids::RootHash;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::cosignature::WitnessKey;
 use crate::ledger::merkle::empty_root;
 use crate::ledger::note::VerifierKey;
+use crate::ledger::sources::SourcesSummary;
 use crate::store::{Index, LedgerRecord, Ledgers, StoreError, StoredCheckpoint};
 
 /// Findings that are listed; more are counted.

@@ -1,6 +1,6 @@
 //! What a walk over the payloads counts.
 
-use crate::service::sources::{Sighting, SourceBook};
+use crate::ledger::sources::{Sighting, SourceBook};
 
 /// How many events there are, and how many are what was recorded.
 #[derive(Default)]

@@ -2,6 +2,7 @@
 
 mod active;
 mod anchored;
+mod class;
 mod copy;
 mod gaps;
 mod retention;
@@ -29,6 +30,7 @@ static FILE: FileKind = FileKind {
         include_str!("../ledger_001.sql"),
         include_str!("../ledger_002.sql"),
         include_str!("../ledger_003.sql"),
+        include_str!("../ledger_004.sql"),
     ],
     hint: "restore it from a backup of the same directory; never edit it by hand",
 };
