@@ -158,7 +158,7 @@ pub fn backup(
     };
     write_note(&directory, &note)?;
     let made_at_ms = engine.clock.wall().get();
-    records::put_own(&engine.keyring, ID, &LastBackup { made_at_ms })?;
+    records::put_own_note(&engine.keyring, ID, &LastBackup { made_at_ms })?;
     Ok(summary(&directory, note, added, changed))
 }
 

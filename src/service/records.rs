@@ -120,6 +120,21 @@ pub(super) fn put_own<R: Record>(keyring: &Keyring, id: &str, record: &R) -> Res
     put_at(keyring, NO_LEDGER, "", id, record)
 }
 
+/// The same of a record that is no reason to copy the vault anew.
+pub(super) fn put_own_note<R: Record>(
+    keyring: &Keyring,
+    id: &str,
+    record: &R,
+) -> Result<(), KeyError> {
+    loop {
+        let row = seal(keyring, NO_LEDGER, "", id, record)?;
+        match keyring.vault().put_note(&row) {
+            Err(StoreError::RetiredEpoch) => {}
+            put => return Ok(put?),
+        }
+    }
+}
+
 /// All records of the whole data directory of a kind, with their ids.
 pub(super) fn all_own<R: Record>(keyring: &Keyring) -> Result<Vec<(String, R)>, KeyError> {
     opened(keyring, NO_LEDGER, "")

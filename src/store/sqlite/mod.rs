@@ -119,6 +119,9 @@ impl Database {
         let version = connection
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .map_err(fail)?;
+        if version > kind.migrations.len() {
+            return Err(upgrade::is_newer(kind, path, version));
+        }
         upgrade::keep_old_file(kind, path, &connection, version)?;
         migrate(kind, &mut connection, version)?;
         Ok(Self {

@@ -9,15 +9,13 @@ use crate::store::StoreError;
 impl Vault {
     /// Adds or replaces a sealed record. On disk when it returns.
     pub fn put_record(&self, row: &SealedRecordRow) -> Result<(), StoreError> {
-        self.change(|tx| {
-            tx.execute(
-                "INSERT INTO sealed_record (kind, ledger, id, epoch, sealed) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (kind, ledger, id) DO UPDATE SET epoch = excluded.epoch, sealed = excluded.sealed",
-                params![row.kind, row.ledger.get(), row.id, row.epoch, row.sealed],
-            )
-            .map(drop)
-            .map_err(|error| self.database().error(error))
-        })
+        self.change(|tx| put(tx, row).map_err(|error| self.database().error(error)))
+    }
+
+    /// The same of a record that is no reason to copy the vault anew: a copy without it lacks nothing.
+    pub fn put_note(&self, row: &SealedRecordRow) -> Result<(), StoreError> {
+        self.database()
+            .write(|tx| put(tx, row).map_err(|error| self.database().error(error)))
     }
 
     /// The sealed records of a kind and ledger, by id.
@@ -91,4 +89,13 @@ impl Vault {
             .map_err(|error| self.database().error(error))
         })
     }
+}
+
+fn put(tx: &rusqlite::Connection, row: &SealedRecordRow) -> rusqlite::Result<()> {
+    tx.execute(
+        "INSERT INTO sealed_record (kind, ledger, id, epoch, sealed) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (kind, ledger, id) DO UPDATE SET epoch = excluded.epoch, sealed = excluded.sealed",
+        params![row.kind, row.ledger.get(), row.id, row.epoch, row.sealed],
+    )
+    .map(drop)
 }
