@@ -84,7 +84,7 @@ fn is_of_one_event(error: &AppendError) -> bool {
 }
 
 /// Records an event that can't be as it is, in as much of it as can: it was acknowledged, so it is not lost. What can't be
-/// recorded in any form goes on waiting.
+/// recorded in any form, since even whom it names is forbidden, is counted as `unrecorded`.
 fn append_otherwise(
     engine: &Engine,
     ledger: &Ledger,
@@ -113,7 +113,10 @@ fn append_otherwise(
             outcome => return outcome.map(drop).map_err(Into::into),
         }
     }
-    Err(error.into())
+    // Waiting for ever, it would hold back every later event of the ledger.
+    tracing::error!(%error, "an event that was acknowledged can be recorded in no form");
+    count(&engine.staging.counters.unrecorded, 1);
+    Ok(())
 }
 
 /// Whether an event stands under this id because a policy refused a part of it: a crash came before its row was removed.
