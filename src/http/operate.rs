@@ -69,7 +69,7 @@ pub(super) async fn readyz(_: Anyone, State(app): State<App>) -> Response {
     params(("witness" = Option<Vec<String>>, Query, description = "Verifier keys of witnesses whose cosignatures are checked, besides those of the settings.")),
     request_body(content = Option<String>, content_type = "text/plain", description = "An older checkpoint, or nothing."),
     responses((status = 200, description = "Lines of JSON.", body = String, content_type = "application/x-ndjson")),
-    extensions(("x-trailkeep-problems" = json!(["too-large"]))),
+    extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
 pub(super) async fn verify(
     caller: Caller<may::Verify>,
@@ -124,7 +124,7 @@ fn named_witnesses(uri: &Uri) -> Result<Vec<WitnessKey>, Problem> {
         let text = text.ok_or_else(|| Problem::bad_request("`witness` is the only parameter"))?;
         let text = percent_decode_str(text).decode_utf8_lossy();
         WitnessKey::parse(&text)
-            .map_err(|error| Problem::bad_request(format!("`witness` must be {error}")))
+            .map_err(|error| Problem::unprocessable(format!("`witness`: {error}")))
     });
     named.collect()
 }
