@@ -35,7 +35,7 @@ struct Question {
     #[schema(format = DateTime)]
     to: Option<String>,
     /// First and last entry, both in it; goes with neither `from` nor `to`.
-    #[schema(pattern = "^[0-9]+\\.\\.[0-9]+$", example = "17..42")]
+    #[schema(pattern = "^[0-9]{1,12}\\.\\.[0-9]{1,12}$", example = "17..42")]
     seq: Option<String>,
     /// Only events with this action: a selection, which is never complete.
     action: Option<String>,
