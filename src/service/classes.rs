@@ -131,6 +131,17 @@ impl ClassBook {
         self.read().by_number.get(&number).cloned()
     }
 
+    /// The policies of a class, each with its version, such as `hipaa 1`; none of one that is not known.
+    pub fn policy_names(&self, number: ClassNumber) -> Vec<String> {
+        let class = self.class(number);
+        let policies = class
+            .iter()
+            .flat_map(|class| &class.definition.key.policies);
+        policies
+            .map(|policy| format!("{} {}", policy.id, policy.version))
+            .collect()
+    }
+
     /// All classes, by number.
     pub fn all(&self) -> Vec<Arc<Class>> {
         let mut classes: Vec<Arc<Class>> = self.read().by_number.values().cloned().collect();

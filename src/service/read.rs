@@ -151,6 +151,14 @@ pub fn find_seq(
         .ok_or(ReadError::NotFound)
 }
 
+/// The entry at `seq`.
+pub(super) fn entry_at(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Entry, ReadError> {
+    let range = seq.get()..seq.get() + 1;
+    let found = engine.ledgers.entries(ledger.record.number, range)?;
+    let bytes = found.first().ok_or(ReadError::NotFound)?;
+    Entry::decode(bytes).map_err(|error| ReadError::Entry { seq, error })
+}
+
 /// Reads the event at `seq`, opens it and checks it. Whoever shows it asks [`StoredEvent::check_shown`] first.
 pub fn open_event(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<StoredEvent, ReadError> {
     open_stored(

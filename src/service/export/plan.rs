@@ -15,7 +15,7 @@ use crate::seal::secret::TagLabel;
 use crate::service::Engine;
 use crate::service::append::append_read;
 use crate::service::ledger::Ledger;
-use crate::service::read::ReadError;
+use crate::service::read::{ReadError, entry_at};
 use crate::time::UnixMillis;
 
 /// What an export will hold.
@@ -323,13 +323,6 @@ fn covered_time(
             .filter(|to| after >= *to)
             .map(|moment| moment.to_string()),
     })
-}
-
-pub(super) fn entry_at(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Entry, ExportError> {
-    let range = seq.get()..seq.get() + 1;
-    let bytes = engine.ledgers.entries(ledger.record.number, range)?;
-    let bytes = bytes.first().ok_or(ReadError::NotFound)?;
-    Entry::decode(bytes).map_err(|error| ReadError::Entry { seq, error }.into())
 }
 
 /// The question in its own words, for the manifest and for people.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::ExportError;
-use super::plan::{Plan, entry_at};
+use super::plan::Plan;
 use super::rows::{Content, Row, read_statement};
 use crate::bundle::cover::ClassSection;
 use crate::bundle::line::Line;
@@ -15,6 +15,7 @@ use crate::ids::{ClassNumber, Seq};
 use crate::ledger::entry::EntryKind;
 use crate::service::Engine;
 use crate::service::ledger::Ledger;
+use crate::service::read::entry_at;
 
 /// The statements outside of the entries, ascending, and what the manifest says of the classes.
 pub(super) struct Explaining {

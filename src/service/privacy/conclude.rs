@@ -15,6 +15,7 @@ use crate::service::append::append_statement;
 use crate::service::ledger::Ledger;
 use crate::service::read::open_event;
 use crate::store::Statement;
+use crate::time::UnixMillis;
 
 /// The requests that a statement serves.
 pub(super) fn of_statement(
@@ -180,20 +181,30 @@ fn give(
 }
 
 /// Shows again what a person's restriction hid, and closes the request.
-pub(super) fn lift(
+pub fn lift(
     engine: &Engine,
     ledger: &Ledger,
-    mut filed: Filed,
-    (restriction, by): (Seq, &str),
+    id: &str,
+    by: &str,
 ) -> Result<ShownRequest, PrivacyError> {
+    let _one = engine.privacy.change();
     let now = engine.clock.wall();
-    let lift =
-        json!({"restricts": restriction.get(), "requests": [filed.seq], "by": by}).to_string();
+    let mut filed = filed::find(engine, ledger, id)?;
+    let is_restriction = filed.request.kind == Kind::Restriction;
+    let statement = filed.answered.as_ref().and_then(|first| first.statement);
+    let (Some(restriction), true, State::Restricted) =
+        (statement, is_restriction, filed.request.state())
+    else {
+        return Err(PrivacyError::NotRestricted);
+    };
+    let lift = json!({"restricts": restriction, "requests": [filed.seq], "by": by}).to_string();
     let sections: [(&str, &[u8]); 2] = [
         ("action", b"\"trailkeep.privacy.lift\""),
         ("lift", lift.as_bytes()),
     ];
-    let states = Statement::Lift { restriction };
+    let states = Statement::Lift {
+        restriction: Seq::new(restriction),
+    };
     append_statement(&engine.writer, ledger, &sections, states)?;
     filed.request.answer(now, Outcome::Restricted)?;
     filed::keep(engine, ledger, &filed)?;
@@ -215,8 +226,8 @@ fn outcome_of(events: Events, kept: &[Kept]) -> Outcome {
 }
 
 /// Until when something stays; none where that is not known of all of it.
-fn last_of(kept: &[Kept]) -> Option<crate::time::UnixMillis> {
-    let until = |row: &Kept| crate::time::UnixMillis::parse_rfc3339(row.until.as_deref()?);
+fn last_of(kept: &[Kept]) -> Option<UnixMillis> {
+    let until = |row: &Kept| UnixMillis::parse_rfc3339(row.until.as_deref()?);
     let all: Option<Vec<_>> = kept.iter().map(until).collect();
     all?.into_iter().max()
 }

@@ -1,7 +1,5 @@
 //! What a request would do, per class, before anybody decides: recorded as a read, since it opens the events.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -149,24 +147,14 @@ pub(super) fn classes_alone(
 }
 
 fn rows(ledger: &Ledger, kind: Kind, scope: &ErasureScope) -> Vec<DryRunRow> {
-    let mut counted: BTreeMap<(ClassNumber, &Fate), u64> = BTreeMap::new();
-    for (_, class, fate) in &scope.events {
-        *counted.entry((*class, fate)).or_default() += 1;
-    }
     let row = |((class, fate), events): ((ClassNumber, &Fate), u64)| {
-        let known = ledger.classes.class(class);
-        let policies = known.map(|class| class.definition.key.policies.clone());
-        let policies = policies.unwrap_or_default();
-        let named = policies
-            .iter()
-            .map(|policy| format!("{} {}", policy.id, policy.version));
         let reason = match fate {
             Fate::Keep(reason) => Some(reason),
             Fate::Destroy => None,
         };
         DryRunRow {
             class: class.get(),
-            policies: named.collect(),
+            policies: ledger.classes.policy_names(class),
             events,
             outcome: outcome_word(kind, reason).to_owned(),
             until: reason.and_then(|reason| Some(reason.until?.to_short_rfc3339())),
@@ -174,7 +162,7 @@ fn rows(ledger: &Ledger, kind: Kind, scope: &ErasureScope) -> Vec<DryRunRow> {
             citation: reason.map(|reason| reason.citation.clone()),
         }
     };
-    counted.into_iter().map(row).collect()
+    scope.counted().into_iter().map(row).collect()
 }
 
 const fn outcome_word(kind: Kind, reason: Option<&Reason>) -> &'static str {

@@ -80,6 +80,15 @@ pub struct ErasureScope {
 }
 
 impl ErasureScope {
+    /// How many events of each class meet the same.
+    pub(super) fn counted(&self) -> BTreeMap<(ClassNumber, &Fate), u64> {
+        let mut counted = BTreeMap::new();
+        for (_, class, fate) in &self.events {
+            *counted.entry((*class, fate)).or_default() += 1;
+        }
+        counted
+    }
+
     /// The events that go at once.
     pub fn destroyed(&self) -> impl Iterator<Item = Seq> {
         self.events

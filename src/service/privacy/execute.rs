@@ -1,28 +1,27 @@
 //! Carrying out requests for erasure and restriction: decided under one lock with the holds, stated in the ledger in one
 //! commit, done as a destroying job that a crash does not end, and answered when it is over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::PrivacyError;
 use super::conclude::{self, first_answer};
 use super::dry_run::classes_alone;
 use super::erase::{Asked, ErasureScope, Fate, Judge, Reason, Standing};
 use super::filed::{self, Decided, Filed};
 use super::waiting::{self, Waiting};
-use super::{PrivacyError, ShownRequest};
-use crate::ids::Seq;
-use crate::ledger::entry::Entry;
+use crate::ids::{ClassNumber, Seq};
 use crate::privacy::{Kept, Kind, Regime, State};
 use crate::seal::payload::EVENT_NONCE_BYTES;
-use crate::seal::secret::random_bytes;
+use crate::seal::secret::{TagLabel, random_bytes};
 use crate::service::Engine;
-use crate::service::append::{PreparedEvent, append_statements, prepare_statement};
+use crate::service::append::{PreparedEvent, append_statements, person_tag, prepare_statement};
 use crate::service::cover::ItemTree;
 use crate::service::export::PersonsEvents;
 use crate::service::keyring::KeyError;
 use crate::service::ledger::Ledger;
-use crate::service::read::ReadError;
+use crate::service::read::entry_at;
 use crate::service::retention::{Job, JobDone, RetentionError, carry_out, resume};
 use crate::service::{restore, rotation, staging};
 use crate::store::{CoverCause, Statement};
@@ -159,7 +158,7 @@ fn decide_one(
     let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
     let seqs = found.asked_for(about.include_acted);
     let request = &filed.request;
-    let at = recorded_at(engine, ledger, filed.seq)?;
+    let at = entry_at(engine, ledger, Seq::new(filed.seq))?.recorded_at;
     let asked = Asked {
         at,
         regime: request.regime,
@@ -226,8 +225,9 @@ fn decide_waiting(
         }
         waits.drop_gone(engine, ledger)?;
         if waits.events.is_empty() {
-            waiting::keep(engine, ledger, &id, &waits)?;
+            // Answered first: done twice it changes nothing.
             conclude::went_by_itself(engine, ledger, row)?;
+            waiting::keep(engine, ledger, &id, &waits)?;
             continue;
         }
         let due = waits.due(now);
@@ -315,59 +315,19 @@ fn restriction(mut scope: ErasureScope, regime: Regime) -> ErasureScope {
 
 /// What stays, by class and ground, as the certificate says it.
 fn kept(ledger: &Ledger, scope: &ErasureScope) -> Vec<Kept> {
-    let mut counted: BTreeMap<_, u64> = BTreeMap::new();
-    for (_, class, fate) in &scope.events {
-        if let Fate::Keep(reason) = fate {
-            *counted.entry((*class, reason)).or_default() += 1;
-        }
-    }
-    let row = |((class, reason), events): ((crate::ids::ClassNumber, &Reason), u64)| {
-        let known = ledger.classes.class(class);
-        let policies = known.map(|class| class.definition.key.policies.clone());
-        let policies = policies.unwrap_or_default().into_iter();
-        Kept {
+    let row = |((class, fate), events): ((ClassNumber, &Fate), u64)| match fate {
+        Fate::Destroy => None,
+        Fate::Keep(reason) => Some(Kept {
             class: class.get(),
-            policies: policies
-                .map(|policy| format!("{} {}", policy.id, policy.version))
-                .collect(),
+            policies: ledger.classes.policy_names(class),
             events,
             state: reason.state.kept_state(),
             until: reason.until.map(UnixMillis::to_short_rfc3339),
             ground: reason.ground.clone(),
             citation: reason.citation.clone(),
-        }
+        }),
     };
-    counted.into_iter().map(row).collect()
-}
-
-/// Lifts a restriction that a person asked for: the events are shown again.
-pub fn lift(
-    engine: &Engine,
-    ledger: &Ledger,
-    id: &str,
-    by: &str,
-) -> Result<ShownRequest, PrivacyError> {
-    let _one = engine.privacy.change();
-    let filed = filed::find(engine, ledger, id)?;
-    let is_restriction = filed.request.kind == Kind::Restriction;
-    let statement = filed.answered.as_ref().and_then(|first| first.statement);
-    let (Some(statement), true, State::Restricted) =
-        (statement, is_restriction, filed.request.state())
-    else {
-        return Err(PrivacyError::NotRestricted);
-    };
-    conclude::lift(engine, ledger, filed, (Seq::new(statement), by))
-}
-
-/// When an entry was recorded.
-fn recorded_at(engine: &Engine, ledger: &Ledger, seq: u64) -> Result<UnixMillis, PrivacyError> {
-    let number = ledger.record.number;
-    let found = engine.ledgers.entries(number, seq..seq + 1);
-    let found = found.map_err(ReadError::from)?;
-    let bytes = found.first().ok_or(ReadError::NotFound)?;
-    let seq = Seq::new(seq);
-    let entry = Entry::decode(bytes).map_err(|error| ReadError::Entry { seq, error })?;
-    Ok(entry.recorded_at)
+    scope.counted().into_iter().filter_map(row).collect()
 }
 
 /// Events of a statement's requests that stay and that others are in, too, each with the row of the person who asked:
@@ -377,7 +337,6 @@ pub(in crate::service) fn leaving(
     ledger: &Ledger,
     statement: Seq,
 ) -> Result<Vec<(Seq, i64)>, PrivacyError> {
-    use crate::seal::secret::TagLabel;
     let mut leaving = Vec::new();
     for filed in conclude::of_statement(engine, ledger, statement)? {
         let (Ok(about), true) = (
@@ -387,7 +346,7 @@ pub(in crate::service) fn leaving(
             continue;
         };
         let person = about.person();
-        let tag = crate::service::append::person_tag(&ledger.index_key, TagLabel::Subject, &person);
+        let tag = person_tag(&ledger.index_key, TagLabel::Subject, &person);
         let row = engine
             .keyring
             .vault()

@@ -12,7 +12,7 @@ use crate::service::ledger::Ledger;
 use crate::service::records::{self, Record};
 use crate::time::UnixMillis;
 
-/// Events that a person asked to have destroyed and that stay for now.
+/// Events that a person asked to have destroyed, and that a law or a hold keeps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Waiting {

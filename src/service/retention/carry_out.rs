@@ -14,7 +14,6 @@ use super::due::{DueClass, present};
 use super::erase_keys::destroy_keys_of;
 use super::keys::{
     Touched, all_persons, destroy_keys, forget_persons, periods_between, periods_of_records,
-    stated_at,
 };
 use super::texts::{destroy_all, destroy_class, destroy_index_rows, destroy_texts};
 use crate::ids::Seq;
@@ -25,6 +24,7 @@ use crate::service::classes::Class;
 use crate::service::failpoint::FailPoint;
 use crate::service::fate::Departure;
 use crate::service::ledger::Ledger;
+use crate::service::read::entry_at;
 use crate::service::{privacy, rotation};
 use crate::store::{CoverCause, StoreError};
 use crate::time::UnixMillis;
@@ -179,7 +179,8 @@ fn destroy(
             destroy_class(engine, ledger, class, (*from, *before), &mut touched)?;
             let from = match from {
                 Some(from) => *from,
-                None => stated_at(engine, ledger, class)?,
+                // No event is older than its class.
+                None => entry_at(engine, ledger, class.statement)?.recorded_at,
             };
             touched
                 .periods

@@ -13,7 +13,7 @@ use crate::service::Engine;
 use crate::service::classes::Class;
 use crate::service::hold::Holds;
 use crate::service::ledger::Ledger;
-use crate::service::read::{ReadError, open_event};
+use crate::service::read::{ReadError, entry_at, open_event};
 use crate::service::trigger;
 use crate::time::UnixMillis;
 
@@ -293,13 +293,6 @@ fn of_record(engine: &Engine, ledger: &Ledger, record: Tag) -> Result<Vec<Entry>
             entries.extend(present(engine, ledger, seq.get(), seq.get() + 1)?);
         }
     }
-}
-
-fn entry_at(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Entry, RetentionError> {
-    let range = seq.get()..seq.get() + 1;
-    let found = engine.ledgers.entries(ledger.record.number, range)?;
-    let bytes = found.first().ok_or(ReadError::NotFound)?;
-    Ok(Entry::decode(bytes).map_err(|error| ReadError::Entry { seq, error })?)
 }
 
 /// Whether a hold covers an event. One whose text does not open is held: nobody can say that it is not.

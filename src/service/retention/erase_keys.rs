@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::RetentionError;
-use super::keys::{KEYS_PER_STEP, Touched};
+use super::keys::{KEYS_PER_STEP, Touched, events_of_period, events_under, keys_of_text};
 use crate::ids::{KeyId, LookupKey, Seq};
 use crate::ledger::entry::Entry;
 use crate::policy::KeyPeriod;
-use crate::seal::payload::{EVENT_NONCE_BYTES, KeySet, key_ids, seal_anew};
+use crate::seal::payload::{EVENT_NONCE_BYTES, KeySet, seal_anew};
 use crate::seal::secret::random_bytes;
 use crate::service::Engine;
 use crate::service::failpoint::FailPoint;
@@ -22,8 +22,6 @@ use crate::store::{DataKeyRow, RETIRED, StoreError};
 
 /// Payloads that are sealed anew in one commit.
 const SEALED_PER_STEP: usize = 64;
-/// Entries of one read.
-const ENTRIES_PER_READ: u64 = 1_000;
 
 /// An event that stays, and the row of the person whose key it is to need no more.
 pub(super) type Leaving = (Seq, i64);
@@ -162,52 +160,24 @@ impl Users<'_> {
 
     /// The events that may need a key: those of its person, else those of its class and period.
     fn under(&self, row: &DataKeyRow) -> Result<Vec<Seq>, RetentionError> {
-        let (engine, record) = (self.engine, &self.ledger.record);
-        if row.person != 0 {
-            let keyring = &engine.keyring;
-            let Some(tag) = keyring.vault().person_tag(row.person)? else {
-                return Ok(Vec::new());
-            };
-            let reference = keyring.stored_person(&record.origin, record.number, tag)?;
-            return reference.map_or(Ok(Vec::new()), |reference| {
-                self.found(LookupKey::from(reference))
+        let (keyring, record) = (&self.engine.keyring, &self.ledger.record);
+        if row.person == 0 {
+            return period_of(row).map_or(Ok(Vec::new()), |period| {
+                events_of_period(self.engine, self.ledger, row.class, period)
             });
         }
-        let bounds = match period_of(row) {
-            Some(KeyPeriod::Record(tag)) => return self.found(LookupKey::from(tag)),
-            Some(period) => period.bounds(),
-            None => return Ok(Vec::new()),
+        let Some(tag) = keyring.vault().person_tag(row.person)? else {
+            return Ok(Vec::new());
         };
-        let size = self.ledger.published().head.size;
-        let edge = |moment: crate::time::UnixMillis| {
-            let ledgers = &engine.ledgers;
-            ledgers.first_recorded_at(record.number, size, moment.get())
-        };
-        let (mut first, end) = (edge(bounds.start)?.get(), edge(bounds.end)?.get());
-        let mut under = Vec::new();
-        while first < end {
-            let last = end.min(first + ENTRIES_PER_READ);
-            for (seq, bytes) in engine.ledgers.entry_rows(record.number, first..last)? {
-                if Entry::decode(&bytes).is_ok_and(|entry| entry.class == row.class) {
-                    under.push(seq);
-                }
-            }
-            first = last;
-        }
-        Ok(under)
+        let reference = keyring.stored_person(&record.origin, record.number, tag)?;
+        reference.map_or(Ok(Vec::new()), |reference| {
+            let key = LookupKey::from(reference);
+            Ok(events_under(self.engine, self.ledger, key)?)
+        })
     }
 
-    fn found(&self, key: LookupKey) -> Result<Vec<Seq>, RetentionError> {
-        let number = self.ledger.record.number;
-        let (index, from) = (&self.engine.index, Seq::new(0));
-        Ok(index.find(number, key, from, Seq::MAX, usize::MAX)?)
-    }
-
-    /// The keys that an event's text needs; none where the text is gone.
     fn key_ids(&self, seq: Seq) -> Result<Vec<KeyId>, StoreError> {
-        let found = self.engine.ledgers.event(self.ledger.record.number, seq)?;
-        let payload = found.and_then(|row| row.payload).unwrap_or_default();
-        Ok(key_ids(&payload).unwrap_or_default())
+        keys_of_text(self.engine, self.ledger, seq)
     }
 }
 

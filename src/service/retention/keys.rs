@@ -13,8 +13,8 @@ use crate::service::Engine;
 use crate::service::classes::Class;
 use crate::service::keyring::KeyError;
 use crate::service::ledger::Ledger;
-use crate::service::read::ReadError;
 use crate::service::trigger;
+use crate::store::StoreError;
 use crate::time::UnixMillis;
 
 /// Entries of one read.
@@ -87,20 +87,6 @@ pub(super) fn destroy_idle_keys(
     Ok(any)
 }
 
-/// When a class was stated: no event of it is older.
-pub(super) fn stated_at(
-    engine: &Engine,
-    ledger: &Ledger,
-    class: &Class,
-) -> Result<UnixMillis, RetentionError> {
-    let seq = class.statement;
-    let range = seq.get()..seq.get() + 1;
-    let found = engine.ledgers.entries(ledger.record.number, range)?;
-    let bytes = found.first().ok_or(ReadError::NotFound)?;
-    let entry = Entry::decode(bytes).map_err(|error| ReadError::Entry { seq, error })?;
-    Ok(entry.recorded_at)
-}
-
 /// The periods of a class's keys that ended in a time.
 pub(super) fn periods_between(
     class: &Class,
@@ -149,43 +135,64 @@ fn keys_needed(
     class: ClassNumber,
     period: KeyPeriod,
 ) -> Result<BTreeSet<KeyId>, RetentionError> {
-    let number = ledger.record.number;
     let mut needed = BTreeSet::new();
-    let mut need = |seq: Seq| -> Result<(), RetentionError> {
-        let found = engine.ledgers.event(number, seq)?;
-        let payload = found.and_then(|row| row.payload).unwrap_or_default();
-        needed.extend(key_ids(&payload).unwrap_or_default());
-        Ok(())
-    };
+    for seq in events_of_period(engine, ledger, class, period)? {
+        needed.extend(keys_of_text(engine, ledger, seq)?);
+    }
+    Ok(needed)
+}
+
+/// The keys that an event's text needs; none where the text is gone.
+pub(super) fn keys_of_text(
+    engine: &Engine,
+    ledger: &Ledger,
+    seq: Seq,
+) -> Result<Vec<KeyId>, StoreError> {
+    let found = engine.ledgers.event(ledger.record.number, seq)?;
+    let payload = found.and_then(|row| row.payload).unwrap_or_default();
+    Ok(key_ids(&payload).unwrap_or_default())
+}
+
+/// The events of a class and period whose texts are there; of a record, of whatever class.
+pub(super) fn events_of_period(
+    engine: &Engine,
+    ledger: &Ledger,
+    class: ClassNumber,
+    period: KeyPeriod,
+) -> Result<Vec<Seq>, RetentionError> {
+    let number = ledger.record.number;
     if let KeyPeriod::Record(record) = period {
-        let found = engine.index.find(
-            number,
-            LookupKey::from(record),
-            Seq::new(0),
-            Seq::MAX,
-            usize::MAX,
-        )?;
-        for seq in found {
-            need(seq)?;
-        }
-        return Ok(needed);
+        return Ok(events_under(engine, ledger, LookupKey::from(record))?);
     }
     let size = ledger.published().head.size;
     let bounds = period.bounds();
     let edge = |moment: UnixMillis| engine.ledgers.first_recorded_at(number, size, moment.get());
     let (mut first, end) = (edge(bounds.start)?.get(), edge(bounds.end)?.get());
+    let mut events = Vec::new();
     while first < end {
         let last = end.min(first + ENTRIES_PER_READ);
         let there = engine.ledgers.seqs_with_payload(number, first..last)?;
         for (seq, bytes) in engine.ledgers.entry_rows(number, first..last)? {
             let is_of_class = Entry::decode(&bytes).is_ok_and(|entry| entry.class == class);
             if is_of_class && there.binary_search(&seq).is_ok() {
-                need(seq)?;
+                events.push(seq);
             }
         }
         first = last;
     }
-    Ok(needed)
+    Ok(events)
+}
+
+/// All events that the index has under a key.
+pub(super) fn events_under(
+    engine: &Engine,
+    ledger: &Ledger,
+    key: LookupKey,
+) -> Result<Vec<Seq>, StoreError> {
+    let number = ledger.record.number;
+    engine
+        .index
+        .find(number, key, Seq::new(0), Seq::MAX, usize::MAX)
 }
 
 /// Destroys the tags and references of persons whom no event has any more, and which reads showed them.
