@@ -243,6 +243,18 @@ pub enum Fate {
     Withheld(WithheldReason),
 }
 
+impl Fate {
+    /// The statement that says so; none of what was left out.
+    pub const fn covered(&self) -> Option<&Covered> {
+        match self {
+            Self::Expired(covered) | Self::Erased(covered) | Self::Restricted(covered) => {
+                Some(covered)
+            }
+            Self::Withheld(_) => None,
+        }
+    }
+}
+
 /// The statement that covers an event, and the item of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Covered {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::line::Fate;
 use crate::ids::{ClassNumber, Seq};
 use crate::ledger::sources::ListedSource;
 use crate::time::UnixMillis;
@@ -70,6 +71,18 @@ pub struct Counts {
     pub restricted: u64,
     /// Events that were left out.
     pub withheld: u64,
+}
+
+impl Counts {
+    /// Counts an event that is not disclosed.
+    pub fn add(&mut self, fate: &Fate) {
+        *match fate {
+            Fate::Expired(_) => &mut self.expired,
+            Fate::Erased(_) => &mut self.erased,
+            Fate::Restricted(_) => &mut self.restricted,
+            Fate::Withheld(_) => &mut self.withheld,
+        } += 1;
+    }
 }
 
 /// A policy of a retention class.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::fate::Gone;
+use super::fate::Hidden;
 use super::ledger::Ledger;
 use super::read::ReadError;
 use crate::bundle::cover::item_leaf;
@@ -103,25 +103,31 @@ impl<'a> ItemTrees<'a> {
         }
     }
 
-    /// What a bundle says of an event whose text went.
-    pub fn fate(&mut self, seq: Seq, gone: Gone) -> Result<Fate, ReadError> {
-        let item = if gone.is_item {
-            let is_restricted = gone.departure == Departure::Restricted;
-            let tree = self.tree(gone.by, is_restricted)?;
+    /// What a bundle says of an event whose text is not shown.
+    pub fn fate(&mut self, seq: Seq, hidden: Hidden) -> Result<Fate, ReadError> {
+        let (by, is_item) = match hidden {
+            Hidden::Gone(gone) => (gone.by, gone.is_item),
+            Hidden::Restricted(by) => (by, true),
+        };
+        let item = if is_item {
+            let tree = self.tree(by, matches!(hidden, Hidden::Restricted(_)))?;
             Some(tree.opening(seq).ok_or(ReadError::PayloadMissing(seq))?)
         } else {
             None
         };
-        let covered = Covered { by: gone.by, item };
-        Ok(match gone.departure {
-            Departure::Expired => Fate::Expired(covered),
-            Departure::Erased => Fate::Erased(covered),
-            Departure::Restricted => Fate::Restricted(covered),
+        let covered = Covered { by, item };
+        Ok(match hidden {
+            Hidden::Restricted(_) => Fate::Restricted(covered),
+            Hidden::Gone(gone) => match gone.departure {
+                Departure::Expired => Fate::Expired(covered),
+                Departure::Erased => Fate::Erased(covered),
+            },
         })
     }
 
     fn tree(&mut self, statement: Seq, is_restricted: bool) -> Result<Arc<ItemTree>, ReadError> {
-        if let Some(tree) = self.trees.get(&(statement, is_restricted)) {
+        let place = (statement, is_restricted);
+        if let Some(tree) = self.trees.get(&place) {
             return Ok(Arc::clone(tree));
         }
         if self.trees.len() >= TREES_KEPT {
@@ -134,8 +140,7 @@ impl<'a> ItemTrees<'a> {
             self.ledgers.covered_by(self.number, statement)?
         };
         let tree = Arc::new(ItemTree::new(self.system_key, &nonce, items));
-        self.trees
-            .insert((statement, is_restricted), Arc::clone(&tree));
+        self.trees.insert(place, Arc::clone(&tree));
         Ok(tree)
     }
 }

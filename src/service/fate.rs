@@ -10,7 +10,7 @@ pub use crate::store::Departure;
 use crate::store::{CoverCause, ExpiryRow, Ledgers, Mark, StoreError};
 use crate::time::UnixMillis;
 
-/// A text that went or is shown to nobody, and the statement that says so.
+/// A text that went, and the statement that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone {
     /// How it went.
@@ -19,6 +19,15 @@ pub struct Gone {
     pub by: Seq,
     /// Whether the statement names the event by itself, not by its class.
     pub is_item: bool,
+}
+
+/// Why a text is not shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hidden {
+    /// It went.
+    Gone(Gone),
+    /// It is there, and this statement restricts it.
+    Restricted(Seq),
 }
 
 /// The statements of one ledger by which texts went.
@@ -109,16 +118,12 @@ impl Covers {
         })
     }
 
-    /// Why an event's text is not shown: it went, or it is restricted. None where it is shown.
-    pub fn hidden(&self, entry: &Entry, mark: Mark) -> Option<Gone> {
-        let restricted = || {
-            Some(Gone {
-                departure: Departure::Restricted,
-                by: mark.restricted_by?,
-                is_item: true,
-            })
-        };
-        self.gone(entry, mark).or_else(restricted)
+    /// Why an event's text is not shown: none where it is. A person's own copy shows what is restricted, too (GDPR
+    /// Art. 15; COMPLIANCE T21).
+    pub fn hidden(&self, entry: &Entry, mark: Mark, is_own_copy: bool) -> Option<Hidden> {
+        let restricted = mark.restricted_by.filter(|_| !is_own_copy);
+        let gone = self.gone(entry, mark).map(Hidden::Gone);
+        gone.or(restricted.map(Hidden::Restricted))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {

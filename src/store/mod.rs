@@ -80,15 +80,13 @@ pub struct GapRow {
     pub last: Seq,
 }
 
-/// How the text of an event went, or that it may not be shown.
+/// How the text of an event went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Departure {
     /// At the end of its time.
     Expired,
     /// Because a person asked.
     Erased,
-    /// It is there, and shown to nobody.
-    Restricted,
 }
 
 impl Departure {
@@ -97,11 +95,10 @@ impl Departure {
         match self {
             Self::Expired => "expired",
             Self::Erased => "erased",
-            Self::Restricted => "restricted",
         }
     }
 
-    /// How an id that is remembered went.
+    /// The state of a word.
     fn of_word(word: &str) -> Option<Self> {
         [Self::Expired, Self::Erased]
             .into_iter()

@@ -8,7 +8,7 @@ use super::files::Signed;
 use super::statements::Stated;
 use super::streams::{Entries, Lines, Merge, RawLine, StreamError};
 use crate::bundle::archive::MemberReader;
-use crate::bundle::line::{Disposition, Fate};
+use crate::bundle::line::Disposition;
 use crate::bundle::member;
 use crate::ids::Seq;
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
@@ -78,13 +78,7 @@ impl Check<'_> {
         };
         self.found.classes.entry(entry.class).or_insert(entry.seq);
         self.found.sources.see(Sighting::Gone(entry.seq));
-        let counts = &mut self.found.counts;
-        *match disposition.fate {
-            Fate::Expired(_) => &mut counts.expired,
-            Fate::Erased(_) => &mut counts.erased,
-            Fate::Restricted(_) => &mut counts.restricted,
-            Fate::Withheld(_) => &mut counts.withheld,
-        } += 1;
+        self.found.counts.add(&disposition.fate);
         if let Err(error) = stated.retention.check(entry, &disposition.fate) {
             self.add(entry.seq.get(), "cover", error.to_string());
         }

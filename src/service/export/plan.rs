@@ -238,11 +238,7 @@ pub(in crate::service) fn still_there(
         for (seq, bytes) in engine.ledgers.entry_rows(number, range)? {
             let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
             let mark = marks.get(&seq).copied().unwrap_or_default();
-            let hidden = if is_own {
-                ledger.covers.gone(&entry, mark)
-            } else {
-                ledger.covers.hidden(&entry, mark)
-            };
+            let hidden = ledger.covers.hidden(&entry, mark, is_own);
             if near.binary_search(&seq.get()).is_ok() && hidden.is_none() {
                 there.push(seq.get());
             }

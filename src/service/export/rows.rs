@@ -15,7 +15,7 @@ use crate::ledger::commitment::{section_digest, section_salt};
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
 use crate::seal::payload::OpenedEvent;
 use crate::service::Engine;
-use crate::service::fate::Gone;
+use crate::service::fate::Hidden;
 use crate::service::ledger::Ledger;
 use crate::service::read::{ReadError, open_payload};
 use crate::store::Mark;
@@ -38,8 +38,8 @@ pub(super) enum Content {
     Statement(Vec<u8>),
     /// An event that is disclosed.
     Event(Box<Disclosed>),
-    /// An event whose text went.
-    Gone(Gone),
+    /// An event whose text is not shown.
+    Hidden(Hidden),
 }
 
 /// What the bundle says of an event.
@@ -81,7 +81,7 @@ impl Content {
     pub(super) fn statement(&self) -> &[u8] {
         match self {
             Self::Statement(line) => line,
-            Self::Event(_) | Self::Gone(_) => &[],
+            Self::Event(_) | Self::Hidden(_) => &[],
         }
     }
 }
@@ -95,14 +95,14 @@ struct Stored {
 
 enum Text {
     Payload(Vec<u8>),
-    Gone(Gone),
+    Hidden(Hidden),
 }
 
 impl Text {
     fn len(&self) -> u64 {
         match self {
             Self::Payload(payload) => payload.len() as u64,
-            Self::Gone(_) => 0,
+            Self::Hidden(_) => 0,
         }
     }
 }
@@ -239,14 +239,8 @@ fn stored(
 ) -> Result<Stored, ExportError> {
     let bytes = EntryBytes::try_from(bytes).map_err(|_| ReadError::NotFound)?;
     let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
-    let hidden = if is_own {
-        // A person's own copy shows what is shown to nobody else (GDPR Art. 15; COMPLIANCE T21).
-        ledger.covers.gone(&entry, mark)
-    } else {
-        ledger.covers.hidden(&entry, mark)
-    };
-    let text = match (hidden, payload) {
-        (Some(gone), _) => Text::Gone(gone),
+    let text = match (ledger.covers.hidden(&entry, mark, is_own), payload) {
+        (Some(hidden), _) => Text::Hidden(hidden),
         (None, Some(payload)) => Text::Payload(payload),
         (None, None) => return Err(ReadError::PayloadMissing(seq).into()),
     };
@@ -263,11 +257,11 @@ fn render(
     let entry = Entry::decode(&stored.bytes).map_err(|error| ReadError::Entry { seq, error })?;
     let payload = match &stored.text {
         Text::Payload(payload) => payload,
-        Text::Gone(gone) => {
+        Text::Hidden(hidden) => {
             return Ok(Row {
                 entry,
                 bytes: stored.bytes,
-                content: Content::Gone(*gone),
+                content: Content::Hidden(*hidden),
             });
         }
     };

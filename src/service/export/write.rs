@@ -28,7 +28,6 @@ use crate::seal::spool::{Spool, SpoolWriter};
 use crate::service::Engine;
 use crate::service::anchor::witnessed_head;
 use crate::service::cover::ItemTrees;
-use crate::service::fate::Departure;
 use crate::service::ledger::{Ledger, LedgerKeys, Published, StoredTiles};
 
 /// Entries copied at a time.
@@ -232,19 +231,15 @@ fn write_events(
                     entries.write_all(&encode_entry_bundle(&[row.bytes]))?;
                 }
                 // A selection is of what there is: one of its events went since it was made.
-                Content::Gone(_) if plan.seqs.range().is_none() => {
+                Content::Hidden(_) if plan.seqs.range().is_none() => {
                     return Err(ExportError::Changed);
                 }
-                Content::Gone(gone) => {
-                    match gone.departure {
-                        Departure::Expired => counts.expired += 1,
-                        Departure::Erased => counts.erased += 1,
-                        Departure::Restricted => counts.restricted += 1,
-                    }
-                    covering.insert(gone.by);
+                Content::Hidden(hidden) => {
                     let seq = row.entry.seq;
                     summary.sources.see(Sighting::Gone(seq));
-                    let fate = trees.fate(seq, gone)?;
+                    let fate = trees.fate(seq, hidden)?;
+                    counts.add(&fate);
+                    covering.extend(fate.covered().map(|covered| covered.by));
                     Disposition { seq, fate }.write(&mut dispositions)?;
                 }
             }

@@ -270,7 +270,7 @@ impl<'a> Walk<'a> {
         if findings.total == before {
             match gone.departure {
                 Departure::Expired => read.expired += 1,
-                Departure::Erased | Departure::Restricted => read.erased += 1,
+                Departure::Erased => read.erased += 1,
             }
         }
     }
