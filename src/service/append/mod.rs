@@ -10,6 +10,7 @@ mod prepare;
 mod queue;
 mod system;
 mod thread;
+mod upkeep;
 mod writer;
 
 pub use error::AppendError;
