@@ -1,5 +1,6 @@
 //! `trailkeep privacy`: what a privacy officer does (docs/gdpr.md).
 
+mod access;
 mod erase;
 mod show;
 
@@ -8,14 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::TargetArgs;
 use super::client::{Client, ask, segment};
 use super::export::OutFile;
-use super::output::{note, print_json, print_line, progress_bar};
+use super::output::{print_line, progress_bar};
 
 /// How often a copy is asked how far it is.
 const POLL: Duration = Duration::from_millis(50);
@@ -66,30 +66,9 @@ pub(super) struct SubjectArgs {
     dry_run: bool,
 }
 
+/// Who established who asks.
 #[derive(Args)]
-#[command(after_help = "\
-Examples:
-  trailkeep privacy access --dir D --subject customer-17 --out person.zip
-  trailkeep privacy access --dir D --subject customer-17 --namespace crm --portable --out person.json
-  trailkeep privacy access --dir D --subject customer-17 --dry-run
-
-The file is a bundle that proves itself (person.html in it is for the person); with --portable it is JSON alone.
-The request is filed, the copy made, and the request closed as answered, each an entry of the ledger; --keep-open
-leaves the closing to you (`privacy close`). What may be about other persons in the same events, and who of
-your staff acted, is withheld unless you say otherwise.")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of the command line"
-)]
-pub(super) struct AccessArgs {
-    #[command(flatten)]
-    subject: SubjectArgs,
-    /// File to write; it appears when it is complete
-    #[arg(long, value_name = "person.zip", required_unless_present = "dry_run")]
-    out: Option<PathBuf>,
-    /// JSON alone, for machines (GDPR Art. 20)
-    #[arg(long)]
-    portable: bool,
+struct IdentityArgs {
     /// By what it was established who asks
     #[arg(
         long,
@@ -97,27 +76,12 @@ pub(super) struct AccessArgs {
         default_value = "the operator of this command"
     )]
     identity_verified_by: String,
-    /// Show other persons in the same events, and say why: it is kept with the request
-    #[arg(long, value_name = "WHY")]
-    include_others: Option<String>,
-    /// Show who of your staff acted
-    #[arg(long)]
-    include_staff: bool,
-    /// Write the certificate of the answer too, and its signature beside it
-    #[arg(long, value_name = "C.json", conflicts_with = "keep_open")]
-    certificate: Option<PathBuf>,
-    /// Do not close the request
-    #[arg(long)]
-    keep_open: bool,
-    /// Print JSON: the request, with "file" and "bytes"; of a dry run {"held","counts","classes"}
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Subcommand)]
 pub(super) enum PrivacyCommand {
     /// A person's copy of all that is held about them
-    Access(Box<AccessArgs>),
+    Access(Box<access::AccessArgs>),
     /// Destroy all that is held about a person and that no law makes you keep; the rest is restricted
     Erase(Box<erase::EraseArgs>),
     /// Show a person's events to nobody, until the restriction is lifted
@@ -222,7 +186,7 @@ Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search,
 
 pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
     match command {
-        PrivacyCommand::Access(args) => access(&args).await?,
+        PrivacyCommand::Access(args) => access::access(&args).await?,
         PrivacyCommand::Erase(args) => erase::erase(&args).await?,
         PrivacyCommand::Restrict(args) => erase::restrict(&args).await?,
         PrivacyCommand::File {
@@ -330,81 +294,6 @@ async fn dry_run(subject: &SubjectArgs, kind: &str, json: bool) -> anyhow::Resul
     let body = subject.body(kind);
     let said: Value = ask(&subject.target, "POST", "/v1/privacy/requests", Some(&body)).await?;
     show::print_dry_run(&said, json)
-}
-
-async fn access(args: &AccessArgs) -> anyhow::Result<()> {
-    let kind = if args.portable {
-        "portability"
-    } else {
-        "access"
-    };
-    let (Some(out), false) = (&args.out, args.subject.dry_run) else {
-        return dry_run(&args.subject, kind, args.json).await;
-    };
-    let mut body = args.subject.body(kind);
-    body["identity_verified_by"] = json!(args.identity_verified_by);
-    body["include_others"] = json!(args.include_others);
-    body["include_staff"] = json!(args.include_staff);
-    // Places that can't be written to are found before anything is filed.
-    drop(OutFile::at(out)?);
-    if let Some(path) = &args.certificate {
-        drop(OutFile::at(path)?);
-    }
-    let client = Client::to(&args.subject.target)?;
-    let answered = answer(&client, args, &body, out).await;
-    client.close().await?;
-    let mut request = answered?;
-    if args.json {
-        request["file"] = json!(out);
-        print_json(&request)?;
-        return Ok(());
-    }
-    show::print_request(&request, false)?;
-    print_line(&format!("{:<14} {}", "file", out.display()))?;
-    let held = &request["held"];
-    if held["as_subject"] == 0 && !args.subject.include_acted {
-        print_line("Nothing is held about this person as a subject; the file says so.")?;
-    }
-    let acted = held["as_actor"].as_u64().unwrap_or_default();
-    if acted > 0 && !args.subject.include_acted {
-        note(&format!(
-            "In {acted} more events the person only acted; --include-acted adds them."
-        ));
-    }
-    Ok(())
-}
-
-/// Files the request, saves the copy, closes the request, saves the certificate.
-async fn answer(
-    client: &Client,
-    args: &AccessArgs,
-    body: &Value,
-    out: &Path,
-) -> anyhow::Result<Value> {
-    let body = serde_json::to_vec(body)?;
-    let kind = Some("application/json");
-    let filed: Value = client
-        .send("POST", "/v1/privacy/requests", kind, body)
-        .await?
-        .json()
-        .await?;
-    let id = filed["id"]
-        .as_str()
-        .context("the server named no request")?;
-    let left_open =
-        || format!("the request {id} is filed and open: `trailkeep privacy bundle {id}`");
-    let bytes = save_copy(client, id, out).await.with_context(left_open)?;
-    let mut request = filed.clone();
-    if !args.keep_open {
-        let path = format!("/v1/privacy/requests/{id}/close");
-        let body = serde_json::to_vec(&json!({"decision": "answered"}))?;
-        request = client.send("POST", &path, kind, body).await?.json().await?;
-        if let Some(path) = &args.certificate {
-            save_certificate(client, id, path).await?;
-        }
-    }
-    request["bytes"] = json!(bytes);
-    Ok(request)
 }
 
 /// Waits for the copy and writes it. Gives its bytes.

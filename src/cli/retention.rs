@@ -219,7 +219,7 @@ async fn preview(target: &TargetArgs, as_of: Option<&str>, json: bool) -> anyhow
             ""
         };
         print_line(&format!(
-            "{} events of {} wait for something to happen to their records, the oldest since {}{review}",
+            "{} events of {} wait for something to happen to their records, or for the time after it; the oldest since {}{review}",
             waits["events"],
             words(&waits["policies"]),
             waits["oldest_recorded_at"].as_str().unwrap_or_default()

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{SubjectArgs, dry_run, save_certificate, show};
+use super::{IdentityArgs, SubjectArgs, dry_run, save_certificate, show};
 use crate::cli::client::{Client, segment};
 use crate::cli::export::OutFile;
 use crate::cli::output::{note, print_json, print_line, progress_bar};
@@ -27,17 +27,25 @@ Without --now the vault is rotated within 24 hours, and what went opens in no re
 certificate again (`privacy certificate`) for that time.")]
 pub(in crate::cli) struct EraseArgs {
     #[command(flatten)]
-    subject: SubjectArgs,
-    /// By what it was established who asks
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "the operator of this command"
-    )]
-    identity_verified_by: String,
+    asked: AskedArgs,
     /// Rotate the vault at once, so that the copies of the keys are dead too
     #[arg(long, conflicts_with = "dry_run")]
     now: bool,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct RestrictArgs {
+    #[command(flatten)]
+    asked: AskedArgs,
+}
+
+/// What is asked for, and what becomes of the answer.
+#[derive(Args)]
+struct AskedArgs {
+    #[command(flatten)]
+    subject: SubjectArgs,
+    #[command(flatten)]
+    identity: IdentityArgs,
     /// Write the certificate, and its signature beside it
     #[arg(long, value_name = "C.json", conflicts_with = "dry_run")]
     out: Option<PathBuf>,
@@ -47,59 +55,31 @@ pub(in crate::cli) struct EraseArgs {
     json: bool,
 }
 
-#[derive(Args)]
-pub(in crate::cli) struct RestrictArgs {
-    #[command(flatten)]
-    subject: SubjectArgs,
-    /// By what it was established who asks
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "the operator of this command"
-    )]
-    identity_verified_by: String,
-    /// Write the certificate, and its signature beside it
-    #[arg(long, value_name = "C.json", conflicts_with = "dry_run")]
-    out: Option<PathBuf>,
-    /// Print JSON, as `privacy erase` does
-    #[arg(long)]
-    json: bool,
-}
-
 pub(super) async fn erase(args: &EraseArgs) -> anyhow::Result<()> {
-    if args.subject.dry_run {
-        return dry_run(&args.subject, "erasure", args.json).await;
-    }
-    let mut body = args.subject.body("erasure");
-    body["identity_verified_by"] = json!(args.identity_verified_by);
-    body["now"] = json!(args.now);
-    carry_out(&args.subject, &body, args.out.as_ref(), args.json).await
+    carry_out(&args.asked, "erasure", args.now).await
 }
 
 pub(super) async fn restrict(args: &RestrictArgs) -> anyhow::Result<()> {
-    if args.subject.dry_run {
-        return dry_run(&args.subject, "restriction", args.json).await;
-    }
-    let mut body = args.subject.body("restriction");
-    body["identity_verified_by"] = json!(args.identity_verified_by);
-    carry_out(&args.subject, &body, args.out.as_ref(), args.json).await
+    carry_out(&args.asked, "restriction", false).await
 }
 
-async fn carry_out(
-    subject: &SubjectArgs,
-    body: &Value,
-    out: Option<&PathBuf>,
-    is_json: bool,
-) -> anyhow::Result<()> {
+async fn carry_out(asked: &AskedArgs, kind: &str, now: bool) -> anyhow::Result<()> {
+    let AskedArgs { subject, out, .. } = asked;
+    if subject.dry_run {
+        return dry_run(subject, kind, asked.json).await;
+    }
+    let mut body = subject.body(kind);
+    body["identity_verified_by"] = json!(asked.identity.identity_verified_by);
+    body["now"] = json!(now);
     // A place that can't be written to is found before anything is destroyed.
     if let Some(out) = out {
         drop(OutFile::at(out)?);
     }
     let client = Client::to(&subject.target)?;
-    let done = file_and_wait(&client, body, out).await;
+    let done = file_and_wait(&client, &body, out.as_ref()).await;
     client.close().await?;
     let (request, certificate) = done?;
-    if is_json {
+    if asked.json {
         return print_json(&summary(&certificate));
     }
     show::print_request(&request, false)?;
