@@ -47,6 +47,13 @@ fn erase(clocked: &Clocked, person: &str, more: &[&str]) -> Value {
     clocked.json(&asked)
 }
 
+/// The run of that time destroys so many events.
+fn assert_goes_at(clocked: &Clocked, time: &str, events: u64) {
+    clocked.set(time);
+    let report = clocked.run();
+    assert_eq!(report["destroyed"], events, "{report}");
+}
+
 fn counts(clocked: &Clocked) -> [u64; 4] {
     let report = clocked.verify();
     ["intact", "expired", "erased", "restricted"].map(|state| report[state].as_u64().unwrap())
@@ -119,10 +126,8 @@ fn t1_a_request_waits_for_the_minimum_and_not_for_the_expiry() {
     let shown = clocked.json(&["privacy", "show", filed["id"].as_str().unwrap(), "--json"]);
     assert_eq!(shown["subject"], Value::Null, "{shown}");
 
-    clocked.set("2030-11-25T23:59:00Z");
-    assert_eq!(clocked.run()["destroyed"], 0);
-    clocked.set("2030-11-26T02:00:00Z");
-    assert_eq!(clocked.run()["destroyed"], 1);
+    assert_goes_at(&clocked, "2030-11-25T23:59:00Z", 0);
+    assert_goes_at(&clocked, "2030-11-26T02:00:00Z", 1);
     assert_eq!(counts(&clocked), [0, 0, 1, 0]);
     assert_eq!(request(&clocked, &answer["request"])["state"], "closed");
     assert_bundle(&clocked, "erased.zip", [0, 0, 1, 0]);
@@ -147,12 +152,9 @@ fn t2_a_leap_day_ends_with_february() {
         ["2030-03-02T00:00:00Z", "2025-03-02T00:00:00Z"],
         "{kept}"
     );
-    clocked.set("2025-03-01T23:00:00Z");
-    assert_eq!(clocked.run()["destroyed"], 0);
-    clocked.set("2025-03-02T00:00:00Z");
-    assert_eq!(clocked.run()["destroyed"], 1);
-    clocked.set("2030-03-02T00:00:00Z");
-    assert_eq!(clocked.run()["destroyed"], 1);
+    assert_goes_at(&clocked, "2025-03-01T23:00:00Z", 0);
+    assert_goes_at(&clocked, "2025-03-02T00:00:00Z", 1);
+    assert_goes_at(&clocked, "2030-03-02T00:00:00Z", 1);
     assert_eq!(counts(&clocked), [0, 0, 2, 0]);
 }
 
@@ -193,8 +195,7 @@ fn t6_two_holds_and_an_erasure() {
     assert_eq!(clocked.run()["destroyed"], 0);
     clocked.set("2026-12-05T10:00:00Z");
     clocked.json(&["hold", "lift", &second, "--reason", "settled", "--json"]);
-    clocked.set("2026-12-06T02:00:00Z");
-    assert_eq!(clocked.run()["destroyed"], 1);
+    assert_goes_at(&clocked, "2026-12-06T02:00:00Z", 1);
     let [intact, expired, erased, restricted] = counts(&clocked);
     assert_eq!((intact, expired + erased, restricted), (0, 1, 0));
     assert_eq!(request(&clocked, &answer["request"])["state"], "closed");
@@ -253,8 +254,7 @@ fn t12_two_subjects_one_asks() {
         (&json!("partial"), &json!(1)),
         "{answer}"
     );
-    clocked.set("2032-06-03T00:00:00Z");
-    assert_eq!(clocked.run()["destroyed"], 1);
+    assert_goes_at(&clocked, "2032-06-03T00:00:00Z", 1);
     assert_eq!(counts(&clocked), [0, 0, 4, 0]);
 }
 
@@ -330,8 +330,7 @@ fn t19_and_t20_a_minimum_is_no_matter_of_who_asks() {
     // The original is still there, word for word.
     let shown = clocked.output(&["show", "sec", "--purpose", "SEC examination", "--json"]);
     assert!(String::from_utf8_lossy(&succeeded(&shown).stdout).contains("secret of sec"));
-    clocked.set("2027-01-12T00:00:00Z");
-    assert_eq!(clocked.run()["destroyed"], 1);
+    assert_goes_at(&clocked, "2027-01-12T00:00:00Z", 1);
     assert_eq!(counts(&clocked), [0, 0, 1, 1]);
 }
 
@@ -452,8 +451,7 @@ fn t23_a_bundle_over_holes_of_every_kind_adds_up() {
             .collect()
     };
     clocked.append(&some(0, 40, "old", &json!({})));
-    clocked.set("2026-08-31T02:00:00Z");
-    assert_eq!(clocked.run()["destroyed"], 40);
+    assert_goes_at(&clocked, "2026-08-31T02:00:00Z", 40);
     clocked.append(&some(40, 43, "anna", &json!({})));
     clocked.append(&some(43, 48, "anna", &json!({"regimes": ["hipaa"]})));
     clocked.append(&some(48, 1_000, "others", &json!({})));
@@ -821,8 +819,7 @@ fn what_is_sealed_under_a_shared_key_survives_the_key() {
     assert_eq!(clocked.output(&["show", "later"]).status.code(), Some(1));
     assert_bundle(&clocked, "survivors.zip", [151, 0, 3, 0]);
     // They expire as if nothing had been.
-    clocked.set("2027-03-15T10:00:00Z");
-    assert_eq!(clocked.run()["destroyed"], 151);
+    assert_goes_at(&clocked, "2027-03-15T10:00:00Z", 151);
     clocked.assert_no_data_key_of("2026-W48", false);
 }
 

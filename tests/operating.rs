@@ -7,11 +7,8 @@
 
 mod support;
 
-use std::io::Write;
-use std::process::Stdio;
-
 use serde_json::Value;
-use support::{Clocked, Directory, Server, succeeded, trailkeep};
+use support::{Clocked, Directory, Server, succeeded};
 
 fn ready(server: &Server) -> (u16, Value) {
     let answer = server.client().get("/readyz").unwrap();
@@ -228,20 +225,7 @@ fn neither_log_nor_figures_hold_what_events_say() {
     let answer = wrong.request("GET", "/v1/events", &[("Authorization", &token)], b"");
     assert_eq!(answer.unwrap().status, 401);
     // Through the socket, by the command line.
-    let mut command = trailkeep();
-    let command = command.args(["append", "-", "--dir"]).arg(&directory.path);
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(marked("cli", "").as_bytes())
-        .unwrap();
-    assert!(child.wait().unwrap().success());
+    directory.append(&marked("cli", ""));
     let subject = format!("{MARKER}-subject");
     directory.run(&["privacy", "erase", "--subject", &subject, "--dry-run"]);
     directory.run(&[
