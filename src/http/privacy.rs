@@ -150,7 +150,7 @@ pub(super) async fn receive(
     caller: Caller<may::AnswerRequests>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let form = "{\"type\":\"access\",\"subject\":{\"id\",\"namespace\"},\"reference\",\"regime\":\"gdpr\"|\"uk-gdpr\"|\"ccpa\",\
+    let form = "{\"type\":\"access\"|\"portability\"|\"erasure\"|\"restriction\",\"subject\":{\"id\",\"namespace\"},\"reference\",\"regime\":\"gdpr\"|\"uk-gdpr\"|\"ccpa\",\
                 \"received_at\",\"identity_verified_by\",\"dry_run\",\"now\",\"include_acted\",\"include_others\",\"include_staff\"}, all \
                 but type and subject optional";
     let asked: Asked = read_json(body, form).await?;
