@@ -215,8 +215,12 @@ fn decide_waiting(
     now: UnixMillis,
     plan: &mut Plan,
 ) -> Result<(), PrivacyError> {
+    let waiting = waiting::all(engine, ledger)?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
     let rows = filed::all(engine, ledger)?;
-    for (id, mut waits) in waiting::all(engine, ledger)? {
+    for (id, mut waits) in waiting {
         let row = rows.iter().find(|filed| filed.request.id == id);
         let state = row.map(|filed| filed.request.state());
         // Of those that are open it was decided just now.
