@@ -372,8 +372,22 @@ fn t21_a_restricted_event_is_in_the_persons_own_copy_and_in_no_answer() {
         1,
         "{answered}"
     );
+    // Who asks for the event itself is refused, and that is recorded, too.
+    assert!(!clocked.output(&["show", "kept"]).status.success());
     let log = clocked.json(&["access", "list", "--json"]);
-    assert!(log.to_string().contains("defence of a claim"), "{log}");
+    let told = |events: u64, restricted: u64, purpose: &Value| {
+        let accesses = log["accesses"].as_array().unwrap().iter();
+        accesses
+            .map(|access| &access["detail"])
+            .filter(|detail| {
+                detail["events"] == events
+                    && detail["restricted"] == restricted
+                    && detail["purpose"] == *purpose
+            })
+            .count()
+    };
+    assert_eq!(told(0, 1, &Value::Null), 2, "{log}");
+    assert_eq!(told(1, 0, &json!("defence of a claim")), 1, "{log}");
     // By action, too: a bundle of a selection leaves it out.
     let path = clocked.directory.path.with_file_name("chats.zip");
     let made = clocked.json(&[
@@ -711,27 +725,28 @@ fn nothing_of_a_person_is_left_in_any_file_with_readers_going_on() {
 #[test]
 fn an_erasure_is_taken_up_wherever_it_was_killed() {
     for point in FailPoint::OF_DESTRUCTION.into_iter().map(FailPoint::name) {
-        let clocked = Clocked::at("2026-11-24T10:00:00Z");
-        let mut events: String = (0..40)
-            .map(|n| {
-                event(
-                    &format!("e{n}"),
-                    &["anna-4711"],
-                    &json!({"input": "words of anna-4711"}),
-                )
-            })
-            .collect();
-        events += &event(
-            "shared",
-            &["anna-4711", "bert"],
-            &json!({"input": "words of anna-4711"}),
-        );
-        events += &event("held", &["anna-4711"], &json!({"action": "kept.for-court"}));
-        events += &event("bert", &["bert"], &json!({}));
-        clocked.append(&events);
-        clocked.json(&[
-            "hold",
-            "place",
+        for is_one_held in [false, true] {
+            kill_an_erasure(point, is_one_held);
+        }
+    }
+}
+
+/// Kills an erasure at a step. The next start finishes it, and nothing is left of what was to go.
+fn kill_an_erasure(point: &str, is_one_held: bool) {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    let words = json!({"input": "words of anna-4711"});
+    let mut events: String = (0..40)
+        .map(|n| event(&format!("e{n}"), &["anna-4711"], &words))
+        .collect();
+    events += &event("shared", &["anna-4711", "bert"], &words);
+    events += &event("bert", &["bert"], &json!({}));
+    if is_one_held {
+        let kept = json!({"action": "kept.for-court"});
+        events += &event("held", &["anna-4711"], &kept);
+    }
+    clocked.append(&events);
+    if is_one_held {
+        let hold = [
             "--reason",
             "R",
             "--matter",
@@ -739,50 +754,98 @@ fn an_erasure_is_taken_up_wherever_it_was_killed() {
             "--action",
             "kept.for-court",
             "--json",
-        ]);
-        let traces = Traces::of(&clocked, "anna-4711", &["words of anna-4711"]);
-        let killed = clocked.output_with(
-            &[
-                "privacy",
-                "erase",
-                "--subject",
-                "anna-4711",
-                "--reference",
-                "R",
-            ],
-            &[("TRAILKEEP_FAILPOINT", &format!("{point}=kill"))],
-        );
-        assert!(!killed.status.success(), "{point}");
-        // The next start finishes it; whoever asked gets the answer.
-        let listed = clocked.json(&["privacy", "list", "--json"]);
-        assert_eq!(
-            listed["requests"][0]["decision"], "partial",
-            "{point}: {listed}"
-        );
-        assert_eq!(counts(&clocked), [1, 0, 41, 1], "{point}");
-        succeeded(&clocked.output(&["show", "bert"]));
-        succeeded(&clocked.output(&["show", "held", "--purpose", "court"]));
-        let out = place(&clocked, "c.json");
-        let id = listed["requests"][0]["id"].as_str().unwrap().to_owned();
-        succeeded(&clocked.output(&[
-            "privacy",
-            "certificate",
-            &id,
-            "--out",
-            out.to_str().unwrap(),
-        ]));
-        assert_certificate(&clocked, &out, "anna-4711");
-        succeeded(&clocked.output(&["key", "rotate-vault"]));
-        // Her tag and reference stay while the held event does; her texts and old keys do not.
-        let gone: Vec<_> = traces
-            .0
-            .into_iter()
-            .filter(|(what, _)| what.contains("key") || what.contains("words"))
-            .collect();
-        Traces(gone).assert_gone_from(&clocked.directory.path);
-        assert_bundle(&clocked, "after.zip", [1, 0, 41, 1]);
-        assert_eq!(clocked.run()["destroyed"], 0, "{point}");
+        ];
+        clocked.json(&[&["hold", "place"][..], &hold].concat());
     }
+    let traces = Traces::of(&clocked, "anna-4711", &["words of anna-4711"]);
+    let asked = [
+        "privacy",
+        "erase",
+        "--subject",
+        "anna-4711",
+        "--reference",
+        "R",
+    ];
+    let killed = format!("{point}=kill");
+    let killed = clocked.output_with(&asked, &[("TRAILKEEP_FAILPOINT", &killed)]);
+    assert!(!killed.status.success(), "{point}");
+    // The next start finishes it; whoever asked gets the answer.
+    let listed = clocked.json(&["privacy", "list", "--json"]);
+    let request = &listed["requests"][0];
+    let held = u64::from(is_one_held);
+    let decision = if is_one_held { "partial" } else { "erased" };
+    assert_eq!(request["decision"], decision, "{point}: {listed}");
+    assert_eq!(counts(&clocked), [1, 0, 41, held], "{point}");
+    succeeded(&clocked.output(&["show", "bert"]));
+    let out = place(&clocked, "c.json");
+    let id = request["id"].as_str().unwrap();
+    let certificate = ["privacy", "certificate", id, "--out", out.to_str().unwrap()];
+    succeeded(&clocked.output(&certificate));
+    assert_certificate(&clocked, &out, "anna-4711");
+    succeeded(&clocked.output(&["key", "rotate-vault"]));
+    let mut gone = traces;
+    if is_one_held {
+        succeeded(&clocked.output(&["show", "held", "--purpose", "court"]));
+        // Her tag and reference stay while the held event does; her texts and old keys do not.
+        gone.0
+            .retain(|(what, _)| what.contains("key") || what.contains("words"));
+    }
+    gone.assert_gone_from(&clocked.directory.path);
+    assert_bundle(&clocked, "after.zip", [1, 0, 41, held]);
+    assert_eq!(clocked.run()["destroyed"], 0, "{point}");
+}
+
+#[test]
+fn a_rotation_follows_an_erasure_by_itself_within_a_day() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    let copies = place(&clocked, "copies");
+    std::fs::create_dir(&copies).unwrap();
+    succeeded(&clocked.output(&["vault-copy", "add", copies.to_str().unwrap()]));
+    clocked.append(&event("e", &["anna-4711"], &json!({})));
+    clocked.append(&event("bert", &["bert"], &json!({})));
+    let traces = Traces::of(&clocked, "anna-4711", &["secret of e"]);
+    let server = clocked.serve_with(&[]);
+    let answer = erase(&clocked, "anna-4711", &[]);
+    assert_eq!(answer["outcome"], "erased", "{answer}");
+    assert_eq!(answer["copies_dead_at"], Value::Null, "{answer}");
+    let vault = || server.client().get("/v1/vault").unwrap().json();
+    assert_eq!(vault()["epoch"], 1, "{}", vault());
+    assert!(vault()["due_since"].is_string(), "{}", vault());
+    clocked.set("2026-11-25T08:00:00Z");
+    let begun = std::time::Instant::now();
+    while vault()["due_since"].is_string() || vault()["under_way"] == true {
+        assert!(begun.elapsed().as_secs() < 60, "{}", vault());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(vault()["epoch"], 2, "{}", vault());
+    server.stop();
+    traces.assert_gone_from(&clocked.directory.path);
+    traces.assert_gone_from(&copies);
+    succeeded(&clocked.output(&["show", "bert"]));
+    assert_eq!(counts(&clocked), [1, 0, 1, 0]);
+}
+
+#[test]
+fn a_person_with_one_event_and_one_with_a_hundred_thousand() {
+    const EVENTS: usize = 100_000;
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    clocked.append(&event("one", &["anna-4711"], &json!({})));
+    for first in (0..EVENTS).step_by(10_000) {
+        let some: String = (first..first + 10_000)
+            .map(|n| event(&format!("e{n}"), &["bert-4712"], &json!({})))
+            .collect();
+        clocked.append(&some);
+    }
+    clocked.append(&event("last", &["carla"], &json!({})));
+    let traces = Traces::of(&clocked, "bert-4712", &["secret of e99999"]);
+    assert_eq!(erase(&clocked, "anna-4711", &[])["erased_events"], 1);
+    let answer = erase(&clocked, "bert-4712", &["--now"]);
+    assert_eq!(answer["erased_events"], EVENTS, "{answer}");
+    assert_eq!(answer["outcome"], "erased", "{answer}");
+    let erased = EVENTS as u64 + 1;
+    assert_eq!(counts(&clocked), [1, 0, erased, 0]);
+    traces.assert_gone_from(&clocked.directory.path);
+    assert_bundle(&clocked, "after.zip", [1, 0, erased, 0]);
 }
 
 #[test]

@@ -277,7 +277,14 @@ async fn show_named(caller: Identified, name: EventName) -> Result<Json<Shown>, 
         let published = caller.ledger.published();
         let seq = find_seq(&caller.engine, &caller.ledger, &published, &name)?;
         let event = open_event(&caller.engine, &caller.ledger, seq)?;
-        event.check_shown(caller.purpose.as_deref())?;
+        // Who is refused has asked, and is recorded like who is shown it (COMPLIANCE T21).
+        let allowed = event.check_shown(caller.purpose.as_deref());
+        let (events, persons) = if allowed.is_ok() {
+            let persons = persons_of(&caller.engine, &caller.ledger, std::slice::from_ref(&event))?;
+            (1, persons)
+        } else {
+            (0, Vec::new())
+        };
         let read = AccessRecord {
             by: &caller.key_id,
             verb: "GET",
@@ -288,11 +295,13 @@ async fn show_named(caller: Identified, name: EventName) -> Result<Json<Shown>, 
             question: &seq.to_string(),
             filters: Vec::new(),
             purpose: caller.purpose.as_deref(),
-            events: 1,
+            events,
+            restricted: 1 - events,
             seq: Some(seq),
-            persons: persons_of(&caller.engine, &caller.ledger, std::slice::from_ref(&event))?,
+            persons,
         };
         record_read(&caller.engine, &caller.ledger, &read)?;
+        allowed?;
         Ok(event)
     });
     shown(&event.await?).map(Json)

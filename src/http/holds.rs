@@ -134,6 +134,7 @@ pub(super) async fn list(caller: Caller<may::ManageHolds>) -> Result<Json<HoldLi
             filters: Vec::new(),
             purpose: caller.purpose.as_deref(),
             events: 0,
+            restricted: 0,
             seq: None,
             persons: Vec::new(),
         };

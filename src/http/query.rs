@@ -187,6 +187,7 @@ async fn answer(
             filters: asked.names(),
             purpose: caller.purpose.as_deref(),
             events: page.events.len() as u64,
+            restricted: page.restricted,
             seq: None,
             persons: persons_of(engine, ledger, &page.events)?,
         };

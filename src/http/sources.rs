@@ -44,6 +44,7 @@ pub(super) async fn list(caller: Caller<may::Verify>) -> Result<Json<SourceList>
             filters: Vec::new(),
             purpose: caller.purpose.as_deref(),
             events: 0,
+            restricted: 0,
             seq: None,
             persons: Vec::new(),
         };

@@ -46,6 +46,8 @@ pub struct AccessRecord<'a> {
     pub purpose: Option<&'a str>,
     /// Events shown.
     pub events: u64,
+    /// Events that were asked for and not shown: they are restricted, and no purpose was stated.
+    pub restricted: u64,
     /// The one entry that was asked for.
     pub seq: Option<Seq>,
     /// The persons whom the shown events are about.
@@ -131,6 +133,7 @@ pub fn record_read(
         "filters": read.filters,
         "purpose": read.purpose,
         "events": read.events,
+        "restricted": read.restricted,
         "seq": read.seq.map(Seq::get),
         "count": 1,
     });

@@ -89,6 +89,7 @@ pub fn dry_run(
             purpose,
             verb: "POST",
             events: seqs.len() as u64,
+            restricted: 0,
             seq: None,
             persons: found.reference.into_iter().collect(),
         },

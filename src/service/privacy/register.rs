@@ -265,6 +265,7 @@ pub fn show(
                 filters: Vec::new(),
                 purpose,
                 events: 0,
+                restricted: 0,
                 seq: None,
                 persons: found.reference.into_iter().collect(),
             },

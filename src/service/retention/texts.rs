@@ -136,15 +136,21 @@ pub(super) fn destroy_index_rows(
             .collect();
         let until = UnixMillis::new(engine.clock.wall().get().saturating_add(IDS_REMEMBERED_MS));
         let ledgers = &engine.ledgers;
+        let leaving: Vec<Seq> = rows
+            .iter()
+            .map(|(seq, _)| *seq)
+            .chain(unreadable.iter().copied())
+            .collect();
+        // On disk before a key goes: who opens the files after a crash finds no row of what opens no more.
         touched
             .done
-            .step(|| ledgers.remember_ids(number, &ids, departure, until))?;
+            .step(|| ledgers.leave_active(number, &leaving, (&ids, departure), until))?;
         engine.index.remove(number, &rows)?;
         if !unreadable.is_empty() {
             engine.index.remove_by_scan(number, &unreadable)?;
         }
         FailPoint::IndexRowsDestroyed.reach();
-        going.extend(rows.iter().map(|(seq, _)| *seq).chain(unreadable));
+        going.extend(leaving);
     }
     Ok(going)
 }

@@ -252,11 +252,8 @@ impl Ledgers {
         self.database.write(|tx| {
             let delete = || -> rusqlite::Result<()> {
                 let mut payload = tx.prepare_cached("DELETE FROM payload WHERE row = ?1")?;
-                let mut active = tx.prepare_cached("DELETE FROM active_index WHERE row = ?1")?;
                 for seq in seqs {
-                    let row = row_number(ledger, *seq);
-                    payload.execute([row])?;
-                    active.execute([row])?;
+                    payload.execute([row_number(ledger, *seq)])?;
                 }
                 Ok(())
             };
@@ -264,16 +261,20 @@ impl Ledgers {
         })
     }
 
-    /// Remembers the ids of events that went, until a moment.
-    pub fn remember_ids(
+    /// Deletes the rows of the active index run of events that go, and remembers their ids until a moment.
+    pub fn leave_active(
         &self,
         ledger: LedgerNumber,
-        tags: &[Tag],
-        state: Departure,
+        seqs: &[Seq],
+        (tags, state): (&[Tag], Departure),
         until: UnixMillis,
     ) -> Result<(), StoreError> {
         self.database.write(|tx| {
             let put = || -> rusqlite::Result<()> {
+                let mut active = tx.prepare_cached("DELETE FROM active_index WHERE row = ?1")?;
+                for seq in seqs {
+                    active.execute([row_number(ledger, *seq)])?;
+                }
                 let mut put = tx.prepare_cached(
                     "INSERT OR REPLACE INTO gone_id (ledger, tag, state, until_ms) VALUES (?1, ?2, ?3, ?4)",
                 )?;
