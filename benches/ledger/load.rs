@@ -26,6 +26,13 @@ impl Latencies {
         micros.map_or(f64::NAN, |micros| *micros as f64 / 1_000.0)
     }
 
+    /// These and others.
+    #[allow(dead_code, reason = "the benchmark of operating uses it")]
+    pub(crate) fn with(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        Self::of(self.0)
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.0.len()
     }
