@@ -191,31 +191,45 @@ async fn get_all(
 }
 
 /// One keep-alive connection.
-struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     headers: String,
+    purpose: String,
     request: Vec<u8>,
     response: Vec<u8>,
     body_at: usize,
 }
 
 impl Connection {
-    async fn open(target: &Target) -> anyhow::Result<Self> {
+    pub(crate) async fn open(target: &Target) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(target.address).await?;
         stream.set_nodelay(true)?;
         Ok(Self {
             stream,
             headers: format!("Host: bench\r\nAuthorization: Bearer {}\r\n", target.token),
+            purpose: String::new(),
             request: Vec::new(),
             response: Vec::new(),
             body_at: 0,
         })
     }
 
-    async fn post(&mut self, path: &str, kind: &str, body: &[u8]) -> anyhow::Result<u16> {
+    /// Says from here on why it asks.
+    #[allow(dead_code, reason = "the benchmark of queries uses it")]
+    pub(crate) fn set_purpose(&mut self, purpose: &str) {
+        self.purpose = format!("Trailkeep-Purpose: {purpose}\r\n");
+    }
+
+    pub(crate) async fn post(
+        &mut self,
+        path: &str,
+        kind: &str,
+        body: &[u8],
+    ) -> anyhow::Result<u16> {
         let head = format!(
-            "POST {path} HTTP/1.1\r\n{}Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\n{}{}Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
             self.headers,
+            self.purpose,
             body.len()
         );
         self.request.clear();
@@ -261,7 +275,7 @@ impl Connection {
         Ok(())
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.response[self.body_at..]).into_owned()
     }
 }

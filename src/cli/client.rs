@@ -120,13 +120,30 @@ impl Client {
         content_type: Option<&str>,
         body: Vec<u8>,
     ) -> anyhow::Result<Answer> {
+        self.send_about(None, (method, path), content_type, body)
+            .await
+    }
+
+    /// The same about a ledger that a recovery closed.
+    pub(super) async fn send_about(
+        &self,
+        ledger: Option<&str>,
+        (method, path): (&str, &str),
+        content_type: Option<&str>,
+        body: Vec<u8>,
+    ) -> anyhow::Result<Answer> {
         match self {
             Self::Here {
                 router, headers, ..
             } => {
                 let mut request = axum::http::Request::builder().method(method).uri(path);
                 for (name, value) in headers {
-                    request = request.header(name, value);
+                    if ledger.is_none() || *name != LEDGER_HEADER {
+                        request = request.header(name, value);
+                    }
+                }
+                if let Some(ledger) = ledger {
+                    request = request.header(LEDGER_HEADER, ledger);
                 }
                 if let Some(content_type) = content_type {
                     request = request.header("content-type", content_type);
@@ -158,6 +175,9 @@ impl Client {
                 }
                 if let Some(token) = token {
                     request = request.bearer_auth(token);
+                }
+                if let Some(ledger) = ledger {
+                    request = request.header(LEDGER_HEADER, ledger);
                 }
                 let response = request
                     .send()

@@ -235,7 +235,7 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
         }
         PrivacyCommand::Bundle { target, id, out } => {
             let client = Client::to(&target)?;
-            let saved = save_copy(&client, &id, &out).await;
+            let saved = save_copy(&client, (&id, None), &out).await;
             client.close().await?;
             print_line(&format!("{} bytes in {}", saved?, out.display()))?;
         }
@@ -299,14 +299,15 @@ async fn dry_run(subject: &SubjectArgs, kind: &str, json: bool) -> anyhow::Resul
 /// Waits for the copy and writes it. Gives its bytes.
 pub(in crate::cli) async fn save_copy(
     client: &Client,
-    id: &str,
+    (id, ledger): (&str, Option<&str>),
     out: &Path,
 ) -> anyhow::Result<u64> {
     let mut file = OutFile::at(out)?;
     let path = format!("/v1/privacy/requests/{}/bundle", segment(id));
     let bar = progress_bar(0, "collecting");
     loop {
-        let answer = client.send("GET", &path, None, Vec::new()).await?;
+        let about = ("GET", path.as_str());
+        let answer = client.send_about(ledger, about, None, Vec::new()).await?;
         if answer.status != 202 {
             bar.finish_and_clear();
             let bytes = answer.write_to(file.writer()).await?;

@@ -102,6 +102,9 @@ pub struct Copy {
 pub struct Destroyed {
     /// The entry that covers the events.
     pub statement: u64,
+    /// Further entries that cover some: those of ledgers which a recovery closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<u64>,
     /// When the stored texts, their index rows and their keys were gone from the data directory.
     pub live_at: String,
     /// The copies of the keys that are registered.

@@ -7,7 +7,7 @@ use super::fate::Hidden;
 use super::ledger::Ledger;
 use super::read::ReadError;
 use crate::bundle::cover::item_leaf;
-use crate::bundle::line::{Covered, Fate, ItemOpening};
+use crate::bundle::line::{Covered, Fate, ItemOpening, WithheldReason};
 use crate::ids::{LedgerNumber, RootHash, Seq, TreeHash};
 use crate::ledger::merkle::node_hash;
 use crate::seal::payload::{EVENT_NONCE_BYTES, OpenError, event_nonce};
@@ -86,6 +86,7 @@ impl ItemTree {
 /// Opens items of the statements of one ledger.
 pub struct ItemTrees<'a> {
     ledgers: &'a Ledgers,
+    ledger: &'a Ledger,
     number: LedgerNumber,
     system_key: &'a DataKey,
     /// By statement, and whether the items are those that it restricts.
@@ -97,6 +98,7 @@ impl<'a> ItemTrees<'a> {
     pub fn new(ledgers: &'a Ledgers, ledger: &'a Ledger) -> Self {
         Self {
             ledgers,
+            ledger,
             number: ledger.record.number,
             system_key: &ledger.system_key.key,
             trees: HashMap::new(),
@@ -109,6 +111,10 @@ impl<'a> ItemTrees<'a> {
             Hidden::Gone(gone) => (gone.by, gone.is_item),
             Hidden::Restricted(by) => (by, true),
         };
+        // What went since the ledger was closed is stated in another one, which a bundle of this can't prove.
+        if self.ledger.place_of(by).0.number != self.number {
+            return Ok(Fate::Withheld(WithheldReason::Filtered));
+        }
         let item = if is_item {
             let tree = self.tree(by, matches!(hidden, Hidden::Restricted(_)))?;
             Some(tree.opening(seq).ok_or(ReadError::PayloadMissing(seq))?)

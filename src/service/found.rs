@@ -130,7 +130,10 @@ fn first_entries(
     let system =
         |sections: &[(&str, &[u8])], states: Option<Statement>| -> Result<_, AppendError> {
             let event = prepare_system(&record.origin, &keys.system, sections)?;
-            Ok(PreparedEvent { states, ..event })
+            Ok(PreparedEvent {
+                states: states.map(Into::into),
+                ..event
+            })
         };
     let states_class = Statement::Class {
         number: ClassNumber::new(1),

@@ -279,7 +279,7 @@ pub(super) fn place(
         "review_at": hold.review_at().map(|moment| moment.to_string()),
     });
     hold.placed_seq = record(engine, ledger, "trailkeep.hold.place", &said)?.get();
-    records::put(&engine.keyring, &ledger.record, &id, &hold)?;
+    records::put(&engine.keyring, ledger.desk(), &id, &hold)?;
     Ok((id, hold))
 }
 
@@ -292,7 +292,7 @@ pub(super) fn lift(
     by: &str,
 ) -> Result<Hold, HoldError> {
     let reason = text("reason", reason)?;
-    let holds = Holds::load(&engine.keyring, &ledger.record)?;
+    let holds = Holds::load(&engine.keyring, ledger.desk())?;
     let known = holds.iter().find(|(known, _)| known == id);
     let (_, mut hold) = known.cloned().ok_or(HoldError::NotFound)?;
     if let Some(lifted) = hold.lifted {
@@ -307,18 +307,31 @@ pub(super) fn lift(
         reason,
         seq,
     });
-    records::put(&engine.keyring, &ledger.record, id, &hold)?;
+    records::put(&engine.keyring, ledger.desk(), id, &hold)?;
     Ok(hold)
+}
+
+/// Keeps the holds of a ledger that was closed with the one that continues it.
+pub(super) fn carry_over(
+    keyring: &Keyring,
+    from: &LedgerRecord,
+    to: &LedgerRecord,
+) -> Result<(), KeyError> {
+    for (id, hold) in Holds::load(keyring, from)?.iter() {
+        records::put(keyring, to, id, hold)?;
+        records::remove::<Hold>(keyring, from, id)?;
+    }
+    Ok(())
 }
 
 /// Forgets what holds were about that were lifted long enough ago.
 pub(super) fn forget_lifted(engine: &Engine, ledger: &Ledger) -> Result<(), KeyError> {
     let now = engine.clock.wall();
-    for (id, hold) in Holds::load(&engine.keyring, &ledger.record)?.iter() {
+    for (id, hold) in Holds::load(&engine.keyring, ledger.desk())?.iter() {
         let is_over = |lifted: &Lifted| lifted.at_ms.saturating_add(REMEMBERED_MS) <= now.get();
         if hold.lifted.as_ref().is_some_and(is_over) {
             let vault = engine.keyring.vault();
-            vault.delete_record(Hold::KIND, ledger.record.number, id)?;
+            vault.delete_record(Hold::KIND, ledger.desk().number, id)?;
         }
     }
     Ok(())

@@ -39,6 +39,7 @@ pub mod rotation;
 pub mod settings;
 pub mod sources;
 pub mod staging;
+mod succession;
 pub mod tenant;
 pub mod trigger;
 pub mod vault_copy;
@@ -132,6 +133,19 @@ impl Engine {
         let mut all = self.open_ledgers();
         all.extend(self.closed.iter().cloned());
         all
+    }
+
+    /// All ledgers of a ledger's tenant: the closed ones, oldest first, then the open one.
+    fn ledgers_of(&self, ledger: &Ledger) -> Vec<Arc<Ledger>> {
+        let tenant = &ledger.record.tenant;
+        let closed = self.closed.iter();
+        let mut ledgers: Vec<Arc<Ledger>> = closed
+            .filter(|closed| closed.record.tenant == *tenant)
+            .cloned()
+            .collect();
+        ledgers.sort_by_key(|closed| closed.record.origin.generation());
+        ledgers.extend(self.ledger_of(tenant));
+        ledgers
     }
 
     /// The ledger with this name, open or closed: the last part of its origin.

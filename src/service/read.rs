@@ -4,7 +4,7 @@ use super::Engine;
 use super::fate::{Covers, Departure, Gone};
 use super::keyring::{KeyError, Keyring};
 use super::ledger::{Ledger, Published, ReadTileError};
-use crate::ids::{LookupKey, Seq};
+use crate::ids::{LookupKey, Origin, Seq};
 use crate::ledger::entry::{Entry, EntryBytes, EntryError, EntryKind};
 use crate::ledger::proof::Receipt;
 use crate::seal::payload::{OpenError, OpenedEvent, open};
@@ -18,7 +18,11 @@ pub enum ReadError {
     #[error("there is no such event")]
     NotFound,
     /// Its text went lawfully.
-    #[error("the text of entry {seq} is {departure}: entry {by} says so", departure = .departure.as_str())]
+    #[error(
+        "the text of entry {seq} is {departure}: entry {by}{of} says so",
+        departure = .departure.as_str(),
+        of = .stands_in.as_ref().map_or(String::new(), |origin| format!(" of {origin}"))
+    )]
     Gone {
         /// Which.
         seq: Seq,
@@ -26,6 +30,8 @@ pub enum ReadError {
         departure: Departure,
         /// The statement.
         by: Seq,
+        /// The ledger that it stands in, where the event's own was closed before.
+        stands_in: Option<Origin>,
     },
     /// It is shown to nobody who does not say for what purpose.
     #[error(
@@ -110,6 +116,23 @@ impl StoredEvent {
             .map(|(_, bytes)| bytes.as_slice())
     }
 
+    /// What it states under a name of a ledger's entries: its own, or those of a closed one.
+    pub(super) fn stated(
+        &self,
+        ledger: &Origin,
+        stands_in: &Origin,
+        name: &str,
+    ) -> Option<Vec<u8>> {
+        if ledger == stands_in {
+            return self.section(name).map(<[u8]>::to_vec);
+        }
+        let members: std::collections::BTreeMap<String, Box<serde_json::value::RawValue>> =
+            serde_json::from_slice(self.section(CLOSED)?).ok()?;
+        let names: String = serde_json::from_str(members.get("ledger")?.get()).ok()?;
+        let stated = members.get(name).filter(|_| names == ledger.as_str())?;
+        Some(stated.get().as_bytes().to_vec())
+    }
+
     /// The event as one JSON object whose members are the sections, byte for byte.
     pub fn to_json(&self) -> String {
         let members = self.sections.iter().map(|(name, bytes)| {
@@ -159,15 +182,45 @@ pub(super) fn entry_at(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Ent
     Entry::decode(bytes).map_err(|error| ReadError::Entry { seq, error })
 }
 
+/// The section in which a ledger states what goes of a closed one: `{"ledger":origin}` and the sections that would stand
+/// beside `action` if that ledger still took entries.
+pub(in crate::service) const CLOSED: &str = "closed";
+
+/// Opens a statement that a ledger's tables name, wherever it stands.
+pub(super) fn open_statement(
+    engine: &Engine,
+    ledger: &Ledger,
+    named: Seq,
+) -> Result<StoredEvent, ReadError> {
+    let (record, seq) = ledger.place_of(named);
+    let files = (&*engine.ledgers, &*engine.keyring);
+    open_stored(files.0, files.1, record, &Covers::default(), seq)
+}
+
 /// Reads the event at `seq`, opens it and checks it. Whoever shows it asks [`StoredEvent::check_shown`] first.
 pub fn open_event(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<StoredEvent, ReadError> {
-    open_stored(
+    let opened = open_stored(
         &engine.ledgers,
         &engine.keyring,
         &ledger.record,
         &ledger.covers,
         seq,
-    )
+    );
+    opened.map_err(|error| match error {
+        ReadError::Gone {
+            seq, departure, by, ..
+        } => {
+            let (record, by) = ledger.place_of(by);
+            let stands_in = (record.number != ledger.record.number).then(|| record.origin.clone());
+            ReadError::Gone {
+                seq,
+                departure,
+                by,
+                stands_in,
+            }
+        }
+        error => error,
+    })
 }
 
 /// The same, from the files alone.
@@ -187,7 +240,12 @@ pub(super) fn open_stored(
     let entry = Entry::decode(&entry_bytes).map_err(|error| ReadError::Entry { seq, error })?;
     // Asked after the row was read: what is stated gone meanwhile is not shown.
     if let Some(Gone { departure, by, .. }) = covers.gone(&entry, mark) {
-        return Err(ReadError::Gone { seq, departure, by });
+        return Err(ReadError::Gone {
+            seq,
+            departure,
+            by,
+            stands_in: None,
+        });
     }
     let payload = payload.ok_or(ReadError::PayloadMissing(seq))?;
     let opened = open_payload((ledgers, keyring), record, &entry, payload)?;

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Engine;
 use super::append::{AppendError, append_system};
 use super::keyring::{KeyError, Keyring};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, LedgerKeys};
 use super::records::{self, Record};
 use crate::ids::{Tag, hex};
 use crate::policy::clock::is_trigger_name;
@@ -75,7 +75,7 @@ pub fn fire(
     check(engine, name, record, at)?;
     let _one = engine.retention();
     let id = row_id(record_tag(ledger, record), name);
-    let known = records::all::<Trigger>(&engine.keyring, &ledger.record)?;
+    let known = records::all::<Trigger>(&engine.keyring, ledger.desk())?;
     if let Some((_, known)) = known.into_iter().find(|(known, _)| *known == id) {
         if known.at_ms > at.get() {
             return Err(TriggerError::Earlier(UnixMillis::new(known.at_ms)));
@@ -99,13 +99,28 @@ pub fn fire(
         by: by.to_owned(),
         seq: seq.get(),
     };
-    records::put(&engine.keyring, &ledger.record, &id, &trigger)?;
+    records::put(&engine.keyring, ledger.desk(), &id, &trigger)?;
     Ok(trigger)
+}
+
+/// Keeps the triggers of a ledger that was closed with the one that continues it.
+pub(super) fn carry_over(
+    keyring: &Keyring,
+    from: &LedgerRecord,
+    to: &LedgerRecord,
+) -> Result<(), KeyError> {
+    let keys = LedgerKeys::load(keyring, to)?;
+    for (old, trigger) in records::all::<Trigger>(keyring, from)? {
+        let tag = keys.index.tag(TagLabel::Record, "", &trigger.record);
+        records::put(keyring, to, &row_id(tag, &trigger.name), &trigger)?;
+        records::remove::<Trigger>(keyring, from, &old)?;
+    }
+    Ok(())
 }
 
 /// The triggers of a ledger, by record and name.
 pub fn list(engine: &Engine, ledger: &Ledger) -> Result<Vec<Trigger>, KeyError> {
-    let mut triggers: Vec<Trigger> = records::all(&engine.keyring, &ledger.record)?
+    let mut triggers: Vec<Trigger> = records::all(&engine.keyring, ledger.desk())?
         .into_iter()
         .map(|(_, trigger)| trigger)
         .collect();

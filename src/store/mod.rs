@@ -53,7 +53,7 @@ pub struct Row {
     /// The persons whose events the recorded read showed.
     pub shown_persons: Vec<PersonReference>,
     /// What it states for other entries.
-    pub states: Option<Statement>,
+    pub states: Option<Stated>,
     /// What its policies found it to lack.
     pub gaps: Vec<GapName>,
 }
@@ -182,6 +182,54 @@ pub enum Statement {
         /// The statement that restricted.
         restriction: Seq,
     },
+}
+
+/// Up to where the rows of a ledger may reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The ledger.
+    pub ledger: LedgerNumber,
+    /// Its entries.
+    pub entries: u64,
+    /// Statements: of a closed ledger those that another one makes stand behind its entries.
+    pub names: u64,
+}
+
+/// A statement, and whose entries it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stated {
+    /// What is stated.
+    pub statement: Statement,
+    /// The closed ledger whose entries it is about; none where they are those of the ledger that it stands in.
+    pub closed: Option<ClosedLedger>,
+}
+
+/// A ledger that takes no entry any more, of which another one states what goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClosedLedger {
+    /// Its number.
+    pub number: LedgerNumber,
+    /// How its tables name entry 0 of the other one.
+    pub first: u64,
+}
+
+impl From<Statement> for Stated {
+    fn from(statement: Statement) -> Self {
+        Self {
+            statement,
+            closed: None,
+        }
+    }
+}
+
+impl Stated {
+    /// The ledger whose tables it goes into, and its name there.
+    pub fn place(&self, stands_in: LedgerNumber, seq: Seq) -> (LedgerNumber, Seq) {
+        match self.closed {
+            Some(closed) => (closed.number, Seq::new(closed.first + seq.get())),
+            None => (stands_in, seq),
+        }
+    }
 }
 
 /// The kind of a statement that restricts, and covers nothing.

@@ -22,7 +22,7 @@ async fn answer_and_erase(client: &Client, path: &Path) -> anyhow::Result<()> {
     let copy = path.join("person.zip");
     let request = post(client, "/v1/privacy/requests", &ask("access", &person)).await?;
     let id = id_of(&request)?;
-    let bytes = crate::cli::privacy::save_copy(client, &id, &copy).await?;
+    let bytes = crate::cli::privacy::save_copy(client, (&id, None), &copy).await?;
     let close = format!("/v1/privacy/requests/{id}/close");
     post(client, &close, &json!({"decision": "answered"})).await?;
     print_line(&format!(

@@ -83,6 +83,13 @@ pub(super) async fn access(args: &AccessArgs) -> anyhow::Result<()> {
     }
     show::print_request(&request, false)?;
     print_line(&format!("{:<14} {}", "file", out.display()))?;
+    for (name, file) in request["closed_files"].as_object().into_iter().flatten() {
+        let file = file.as_str().unwrap_or_default();
+        print_line(&format!(
+            "{:<14} {file} (of the ledger {name}, which a restore closed)",
+            "file"
+        ))?;
+    }
     let held = &request["held"];
     if held["as_subject"] == 0 && !args.subject.include_acted {
         print_line("Nothing is held about this person as a subject; the file says so.")?;
@@ -115,7 +122,16 @@ async fn answer(
         .context("the server named no request")?;
     let left_open =
         || format!("the request {id} is filed and open: `trailkeep privacy bundle {id}`");
-    let bytes = save_copy(client, id, out).await.with_context(left_open)?;
+    let copy = save_copy(client, (id, None), out).await;
+    let mut bytes = copy.with_context(left_open)?;
+    let mut closed = serde_json::Map::new();
+    for name in filed["closed_ledgers"].as_array().into_iter().flatten() {
+        let name = name.as_str().unwrap_or_default();
+        let out = beside(out, name);
+        let copy = save_copy(client, (id, Some(name)), &out).await;
+        bytes += copy.with_context(left_open)?;
+        closed.insert(name.to_owned(), json!(out));
+    }
     let mut request = filed.clone();
     if !args.keep_open {
         let path = format!("/v1/privacy/requests/{id}/close");
@@ -126,5 +142,14 @@ async fn answer(
         }
     }
     request["bytes"] = json!(bytes);
+    if !closed.is_empty() {
+        request["closed_files"] = closed.into();
+    }
     Ok(request)
+}
+
+/// `person.zip` of a ledger that a recovery closed: `person.default.zip`.
+fn beside(out: &Path, ledger: &str) -> PathBuf {
+    let kind = out.extension().unwrap_or_default().to_string_lossy();
+    out.with_extension(format!("{ledger}.{kind}").trim_end_matches('.'))
 }

@@ -301,22 +301,20 @@ fn check_statement(
         return Ok(());
     };
     let seq = Some(gone.statement);
-    let found = stated
-        .iter()
-        .find(|one| one.entry.seq.get() == gone.statement)
-        .ok_or_else(|| {
-            finding(
-                seq,
-                "statement",
-                "the certificate does not hold its statement",
-            )
+    let mut items = 0_u64;
+    for by in std::iter::once(&gone.statement).chain(&gone.also) {
+        let found = stated.iter().find(|one| one.entry.seq.get() == *by);
+        let found = found.ok_or_else(|| {
+            let detail = "the certificate does not hold its statement";
+            finding(Some(*by), "statement", detail)
         })?;
-    let covers: CoversSection = found.section("covers")?;
-    let serves = covers.cause == "request"
-        && covers.requests.contains(&certificate.request.seq)
-        && covers.items >= certificate.events.destroyed
-        && found.entry.seq > Seq::new(certificate.request.seq);
-    if !serves {
+        let covers = covers_of(found)?;
+        let serves = covers.cause == "request"
+            && covers.requests.contains(&certificate.request.seq)
+            && found.entry.seq > Seq::new(certificate.request.seq);
+        items = items.saturating_add(if serves { covers.items } else { 0 });
+    }
+    if items < certificate.events.destroyed {
         return Err(finding(
             seq,
             "statement",
@@ -325,6 +323,16 @@ fn check_statement(
     }
     report.statement_seq = seq;
     Ok(())
+}
+
+/// What an entry covers: events of its own ledger, or of one that a recovery closed.
+fn covers_of(stated: &Stated<'_>) -> Result<CoversSection, Finding> {
+    #[derive(Deserialize)]
+    struct ClosedSection {
+        covers: CoversSection,
+    }
+    let closed = stated.section::<ClosedSection>("closed");
+    closed.map_or_else(|_| stated.section("covers"), |closed| Ok(closed.covers))
 }
 
 /// The salt opens the commitment for the person who was named.

@@ -39,7 +39,7 @@ use crate::service::keyring::Needs;
 use crate::service::ledger::{Ledger, Published};
 use crate::service::read::{ReadError, open_event};
 use crate::service::{Engine, blocking};
-use crate::store::{GapName, Statement};
+use crate::store::{GapName, Stated};
 use crate::time::UnixMillis;
 
 /// How often an append looks again after somebody else wrote one of its ids.
@@ -61,7 +61,7 @@ pub struct PreparedEvent {
     /// The persons whose events the recorded read showed; of reads alone.
     pub shown_persons: Vec<PersonReference>,
     /// What it states for other entries; of system events alone.
-    pub states: Option<Statement>,
+    pub states: Option<Stated>,
     /// What its policies found it to lack.
     pub gaps: Vec<GapName>,
 }

@@ -11,7 +11,8 @@ use crate::seal::payload::{EVENT_NONCE_BYTES, KeySet, NumberedKey, seal};
 use crate::seal::secret::{IndexKey, TagLabel, random_bytes};
 use crate::service::keyring::{KeyError, KeySlot, Keyring, Needs};
 use crate::service::ledger::Ledger;
-use crate::store::Statement;
+use crate::service::read::CLOSED;
+use crate::store::{Stated, Statement};
 
 /// Namespace of the tags of prompts' versions; their names have none.
 pub(in crate::service) const PROMPT_VERSION: &str = "version";
@@ -79,17 +80,42 @@ pub(in crate::service) fn prepare_system(
     seal_under(ledger_origin, vec![system_key.clone()], sections)
 }
 
-/// Seals a system event that states something for others, with a nonce from which its items' salts come.
+/// Sections that state something for other entries.
+const STATING: [&str; 4] = ["covers", "expiry", "lift", "restricts"];
+
+/// Seals a system event that states something for others, with a nonce from which its items' salts come. What is stated
+/// of a closed ledger stands in the one that goes on, under the closed one's name.
 pub(in crate::service) fn prepare_statement(
     ledger: &Ledger,
     nonce: [u8; EVENT_NONCE_BYTES],
     sections: &[(&str, &[u8])],
-    states: Statement,
+    statement: Statement,
 ) -> Result<PreparedEvent, AppendError> {
-    let keys = vec![ledger.system_key.clone()];
-    let sealed = seal_with(&ledger.record.origin, keys, nonce, sections)?;
+    let recorder = ledger.recorder();
+    let keys = vec![recorder.system_key.clone()];
+    let closed = ledger.as_closed();
+    let seal =
+        |sections: &[(&str, &[u8])]| seal_with(&recorder.record.origin, keys, nonce, sections);
+    let sealed = if closed.is_some() {
+        let is_stating = |name: &str| STATING.contains(&name);
+        let stating = sections.iter().filter(|(name, _)| is_stating(name));
+        let mut members = vec![format!(
+            "\"ledger\":{}",
+            serde_json::json!(ledger.record.origin.as_str())
+        )];
+        members.extend(
+            stating.map(|(name, json)| format!("\"{name}\":{}", String::from_utf8_lossy(json))),
+        );
+        let section = format!("{{{}}}", members.join(","));
+        let mut moved: Vec<(&str, &[u8])> = vec![(CLOSED, section.as_bytes())];
+        moved.extend(sections.iter().filter(|(name, _)| !is_stating(name)));
+        moved.sort_unstable_by_key(|(name, _)| *name);
+        seal(&moved)?
+    } else {
+        seal(sections)?
+    };
     Ok(PreparedEvent {
-        states: Some(states),
+        states: Some(Stated { statement, closed }),
         ..sealed
     })
 }

@@ -3,10 +3,14 @@
 
 use std::ops::Range;
 
-use super::{AppendError, EVER, PreparedEvent, Refusal, Submission, WriterThread, prepare_system};
+use super::{
+    AppendError, EVER, PreparedEvent, Refusal, Submission, WriterThread, prepare_statement,
+    prepare_system,
+};
 use crate::ids::{PersonReference, Seq};
 use crate::ledger::entry::Entry;
-use crate::service::keyring::Needs;
+use crate::seal::secret::random_bytes;
+use crate::service::keyring::{KeyError, Needs};
 use crate::service::ledger::Ledger;
 use crate::store::Statement;
 use crate::time::UnixMillis;
@@ -29,20 +33,20 @@ pub(in crate::service) fn append_statement(
     sections: &[(&str, &[u8])],
     states: Statement,
 ) -> Result<Seq, AppendError> {
-    let ledger = ledger.recorder();
-    let system = prepare_system(&ledger.record.origin, &ledger.system_key, sections)?;
-    let states = Some(states);
-    append_prepared(writer, ledger, PreparedEvent { states, ..system })
+    let nonce = random_bytes().map_err(KeyError::from)?;
+    let statement = prepare_statement(ledger, nonce, sections, states)?;
+    append_prepared(writer, ledger.recorder(), statement)
 }
 
-/// Appends statements together, all or none, recorded at a moment or later. Gives the seq of the first.
+/// Appends statements of a tenant's ledgers together, all or none, recorded at a moment or later. Gives the seq of the
+/// first.
 pub(in crate::service) fn append_statements(
     writer: &WriterThread,
     ledger: &Ledger,
     statements: Vec<PreparedEvent>,
     from: UnixMillis,
 ) -> Result<Seq, AppendError> {
-    append_all(writer, ledger, statements, from..EVER.end)
+    append_all(writer, ledger.recorder(), statements, from..EVER.end)
 }
 
 /// Appends the system event of a read, with the persons whose events it showed.

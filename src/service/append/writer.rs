@@ -38,6 +38,8 @@ pub(in crate::service) struct Writer {
     pub(in crate::service) keyring: Arc<Keyring>,
     pub(in crate::service) clock: Arc<dyn Clock>,
     pub(in crate::service) states: HashMap<LedgerNumber, LedgerState>,
+    /// Ledgers that take no entry, and of which others state what goes.
+    pub(in crate::service) closed: HashMap<LedgerNumber, Arc<Ledger>>,
     pub(in crate::service) newcomers: Newcomers,
     pub(in crate::service) directory: PathBuf,
     pub(in crate::service) min_free_bytes: u64,
@@ -304,9 +306,13 @@ impl Writer {
 
     fn advance(&mut self, batch: LedgerBatch, chain: ChainHead, edge: EdgeTiles) -> Arc<Published> {
         let first = batch.expected_size;
-        let ledger = &self.states[&batch.ledger].ledger;
         for (row, seq) in batch.rows.iter().zip(first..) {
-            note_statement(ledger, Seq::new(seq), row.states.as_ref());
+            let Some(stated) = &row.states else { continue };
+            let (number, named) = stated.place(batch.ledger, Seq::new(seq));
+            let open = self.states.get(&number).map(|state| &state.ledger);
+            if let Some(ledger) = open.or_else(|| self.closed.get(&number)) {
+                note_statement(ledger, named, &stated.statement);
+            }
         }
         let rows = batch
             .rows
@@ -333,28 +339,25 @@ impl Writer {
 }
 
 /// A statement is on disk: from here on nobody gets the texts that it covers.
-fn note_statement(ledger: &Ledger, seq: Seq, statement: Option<&Statement>) {
+fn note_statement(ledger: &Ledger, seq: Seq, statement: &Statement) {
     match statement {
-        Some(Statement::Expiry {
+        Statement::Expiry {
             class,
             recorded_before,
             ..
-        }) => ledger.covers.add_expiry(ExpiryRow {
+        } => ledger.covers.add_expiry(ExpiryRow {
             statement: seq,
             class: *class,
             recorded_before: *recorded_before,
         }),
-        Some(Statement::Covers { cause, .. }) => ledger.covers.add_cause(seq, *cause),
-        Some(Statement::Erasure { covers, .. }) if !covers.is_empty() => {
+        Statement::Covers { cause, .. } => ledger.covers.add_cause(seq, *cause),
+        Statement::Erasure { covers, .. } if !covers.is_empty() => {
             ledger.covers.add_cause(seq, CoverCause::Request);
         }
-        Some(
-            Statement::Class { .. }
-            | Statement::Policy
-            | Statement::Erasure { .. }
-            | Statement::Lift { .. },
-        )
-        | None => {}
+        Statement::Class { .. }
+        | Statement::Policy
+        | Statement::Erasure { .. }
+        | Statement::Lift { .. } => {}
     }
 }
 

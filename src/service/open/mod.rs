@@ -25,9 +25,10 @@ use crate::service::keyring::{KeyError, Keyring};
 use crate::service::ledger::{Ledger, LedgerKeys};
 use crate::service::merging::MergeThread;
 use crate::service::policies::{self, PoliciesError};
-use crate::service::restore;
 use crate::service::retention::daily::finish_open;
 use crate::service::staging::{Staging, StagingSettings};
+use crate::service::succession::Succession;
+use crate::service::{privacy, restore};
 use crate::store::directory::{DataDirectory, DirectoryLock};
 use crate::store::{Index, LedgerRecord, Ledgers, Staging as StagingFile, StoreError, Vault};
 use crate::time::{Clock, UnixMillis};
@@ -212,6 +213,10 @@ impl Files {
             keyring: Arc::clone(&keyring),
             clock: Arc::clone(&clock),
             states,
+            closed: closed
+                .iter()
+                .map(|ledger| (ledger.record.number, Arc::clone(ledger)))
+                .collect(),
             newcomers: Arc::clone(&newcomers),
             directory: directory.path().to_owned(),
             min_free_bytes,
@@ -300,7 +305,8 @@ impl Files {
                 origin: ledger.record.origin.to_string(),
                 what: "it was closed, and no ledger continues it".to_owned(),
             })?;
-            ledger.close_for(Arc::clone(next));
+            let succession = Succession::of(&self.keyring, &ledger.record)?;
+            ledger.close_for(Arc::clone(next), succession);
         }
         Ok(OpenLedgers {
             states,
@@ -323,6 +329,11 @@ struct OpenLedgers {
 /// What goes is shown to nobody since it was stated; that it is not all destroyed yet must not keep the rest from being
 /// served.
 fn finish_jobs(engine: &Engine) {
+    for ledger in engine.open_ledgers() {
+        if let Err(error) = privacy::record_carried(engine, &ledger) {
+            tracing::error!(%error, "a request from before a restore could not be recorded; it is tried again");
+        }
+    }
     if let Err(error) = finish_open(engine) {
         tracing::error!(%error, "a destroying job could not be finished; it is tried again");
     }

@@ -6,7 +6,7 @@ use super::PrivacyError;
 use super::certify::{Answer, issue};
 use super::copy::drop_file;
 use super::filed;
-use super::register::{named, record};
+use super::register::{named, record, record_carried};
 use super::view::ShownRequest;
 use crate::privacy::{Events, Kind, Outcome};
 use crate::service::Engine;
@@ -19,19 +19,24 @@ pub fn answer(
     id: &str,
     by: &str,
 ) -> Result<ShownRequest, PrivacyError> {
+    record_carried(engine, ledger)?;
     let _one = engine.privacy.change();
     let now = engine.clock.wall();
-    let origin = &ledger.record.origin;
     let mut filed = filed::find(engine, ledger, id)?;
     if !matches!(filed.request.kind, Kind::Access | Kind::Portability) {
         return Err(PrivacyError::NoCopy);
     }
     filed.request.check_open()?;
     let fetched = filed.fetched.clone().ok_or(PrivacyError::NotFetched)?;
-    let mut about = filed.about(origin)?;
+    let mut about = filed.about(ledger)?;
+    // Of ledgers that a recovery closed there are copies of their own.
+    let mut disclosed = fetched.events;
+    for copy in filed.closed_ledgers.values() {
+        disclosed += copy.as_ref().ok_or(PrivacyError::NotFetched)?.events;
+    }
     let events = Events {
-        held: fetched.events,
-        disclosed: fetched.events,
+        held: disclosed,
+        disclosed,
         ..Events::default()
     };
     let outcome = if events.held == 0 {
@@ -57,7 +62,7 @@ pub fn answer(
         openings_given: None,
     };
     about.certificate = Some(issue(engine, ledger, (&filed, &about), answer)?);
-    filed.set_about(origin, &about)?;
+    filed.set_about(ledger, &about)?;
     filed::keep(engine, ledger, &filed)?;
     drop_file(engine, ledger, id);
     Ok(ShownRequest::of(&filed, Some(&about), now))

@@ -41,9 +41,12 @@ pub(super) fn issue(
     let (request, origin) = (&filed.request, &ledger.record.origin);
     let salt = about.salt()?;
     let commitment = commit_to_subject(origin, &request.id, &salt, &about.namespace, &about.id);
-    let statement = answer.destroyed.as_ref().map(|gone| gone.statement);
-    let seqs = [Some(filed.seq), statement, Some(answer.seq.get())];
-    let entries = seqs.into_iter().flatten().map(Seq::new);
+    let gone = answer.destroyed.as_ref();
+    let mut seqs = vec![filed.seq, answer.seq.get()];
+    seqs.extend(gone.iter().map(|gone| gone.statement));
+    seqs.extend(gone.iter().flat_map(|gone| &gone.also));
+    seqs.sort_unstable();
+    let entries = seqs.into_iter().map(Seq::new);
     let certificate = Certificate {
         format: FORMAT.to_owned(),
         origin: origin.to_string(),
@@ -96,10 +99,11 @@ fn prove(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Proven, PrivacyEr
 /// What a statement destroyed, as it is now: the copies die with the next rotation.
 pub(super) fn what_was_destroyed(
     engine: &Engine,
-    statement: Seq,
+    (statement, also): (Seq, &[Seq]),
 ) -> Result<Destroyed, PrivacyError> {
     Ok(Destroyed {
         statement: statement.get(),
+        also: also.iter().map(|seq| seq.get()).collect(),
         live_at: engine.clock.wall().to_string(),
         copies: copies(engine, None)?,
         copies_dead_at: None,
@@ -121,9 +125,8 @@ fn copies(engine: &Engine, dead_at: Option<&str>) -> Result<Vec<Copy>, PrivacyEr
 /// at which the copies died.
 pub fn certificate_of(engine: &Engine, ledger: &Ledger, id: &str) -> Result<Signed, PrivacyError> {
     let _one = engine.privacy.change();
-    let origin = &ledger.record.origin;
     let mut filed = filed::find(engine, ledger, id)?;
-    let mut about = filed.about(origin)?;
+    let mut about = filed.about(ledger)?;
     let signed = about.certificate.clone();
     let signed = signed.ok_or(PrivacyError::NoCertificate)?;
     let Some(epoch) = filed.epoch else {
@@ -135,7 +138,8 @@ pub fn certificate_of(engine: &Engine, ledger: &Ledger, id: &str) -> Result<Sign
     let (Some(dead_at), Some(destroyed)) = (dead_at, certificate.destroyed.as_mut()) else {
         return Ok(signed);
     };
-    if destroyed.copies_dead_at.is_some() {
+    // A ledger that was closed signs nothing any more.
+    if destroyed.copies_dead_at.is_some() || certificate.origin != ledger.desk().origin.as_str() {
         return Ok(signed);
     }
     let dead_at = dead_at.to_string();
@@ -145,7 +149,7 @@ pub fn certificate_of(engine: &Engine, ledger: &Ledger, id: &str) -> Result<Sign
     let keys = LedgerKeys::load(&engine.keyring, &ledger.record)?;
     let signed = certificate.sign(&keys.signing);
     about.certificate = Some(signed.clone());
-    filed.set_about(origin, &about)?;
+    filed.set_about(ledger, &about)?;
     filed::keep(engine, ledger, &filed)?;
     Ok(signed)
 }

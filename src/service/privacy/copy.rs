@@ -92,7 +92,7 @@ pub(super) fn begin_or_later(
     }
 }
 
-/// The copy of a request; where the server has forgotten it, it is made anew. A copy that is ready counts as fetched.
+/// The copy of a request, of a ledger that a recovery closed of its part; where the server has forgotten it, it is made anew. A copy that is ready counts as fetched.
 pub fn copy(
     engine: &Arc<Engine>,
     ledger: &Arc<Ledger>,
@@ -105,13 +105,7 @@ pub fn copy(
     }
     let Some(job) = job_of(engine, ledger, id) else {
         filed.request.check_open()?;
-        begin(
-            engine,
-            ledger,
-            &filed,
-            &filed.about(&ledger.record.origin)?,
-            by,
-        )?;
+        begin(engine, ledger, &filed, &filed.about(ledger)?, by)?;
         let total = 0;
         return Ok(job_of(engine, ledger, id)
             .map_or(CopyState::Running { done: 0, total }, |job| {
@@ -166,9 +160,14 @@ fn set_fetched(
         export_seq: summary.export_seq,
         sha256: Some(summary.sha256.clone()),
     };
-    let known = filed.fetched.as_ref().map(|fetched| &fetched.bundle);
-    if known != Some(&bundle) {
-        filed.fetched = Some(Fetched {
+    let fetched = if ledger.is_closed() {
+        let name = ledger.name().to_owned();
+        filed.closed_ledgers.entry(name).or_default()
+    } else {
+        &mut filed.fetched
+    };
+    if fetched.as_ref().map(|fetched| &fetched.bundle) != Some(&bundle) {
+        *fetched = Some(Fetched {
             bundle,
             events: summary.counts.disclosed,
         });
@@ -177,11 +176,13 @@ fn set_fetched(
     Ok(())
 }
 
-/// Drops the file of a request that was answered or ended.
+/// Drops the files of a request that was answered or ended.
 pub(super) fn drop_file(engine: &Engine, ledger: &Ledger, id: &str) {
-    let key = (ledger.record.number, id.to_owned());
-    let job = engine.privacy.copies().remove(&key);
-    if let Some(job) = job {
-        engine.exports.remove(ledger, &job);
+    for ledger in engine.ledgers_of(ledger) {
+        let key = (ledger.record.number, id.to_owned());
+        let job = engine.privacy.copies().remove(&key);
+        if let Some(job) = job {
+            engine.exports.remove(&ledger, &job);
+        }
     }
 }

@@ -74,9 +74,18 @@ pub fn dry_run(
 ) -> Result<DryRun, PrivacyError> {
     let now = engine.clock.wall();
     new.check(Day::of(now))?;
-    let size = ledger.published().head.size;
-    let found = PersonsEvents::find(engine, ledger, &new.subject, size)?;
-    let seqs = found.asked_for(new.include_acted);
+    let ledgers = engine.ledgers_of(ledger);
+    let mut held = Held::default();
+    let (mut found_in, mut persons) = (Vec::new(), Vec::new());
+    for ledger in &ledgers {
+        let size = ledger.published().head.size;
+        let found = PersonsEvents::find(engine, ledger, &new.subject, size)?;
+        held.as_subject += found.as_subject.len() as u64;
+        held.as_actor += found.as_actor.len() as u64;
+        found_in.push((ledger, found.asked_for(new.include_acted)));
+        // Rows of who was shown stand beside the reading entry, in the ledger that has it.
+        persons.extend(found.reference.filter(|_| !ledger.is_closed()));
+    }
     let question = json!([new.kind, new.subject.namespace, new.subject.id]).to_string();
     record_read(
         engine,
@@ -88,10 +97,10 @@ pub fn dry_run(
             filters: vec!["subject", "dry_run"],
             purpose,
             verb: "POST",
-            events: seqs.len() as u64,
+            events: found_in.iter().map(|(_, seqs)| seqs.len() as u64).sum(),
             restricted: 0,
             seq: None,
-            persons: found.reference.into_iter().collect(),
+            persons,
         },
     )?;
     let asked = Asked {
@@ -99,15 +108,18 @@ pub fn dry_run(
         regime: new.regime,
         now,
     };
-    let scope = match new.kind {
-        Kind::Access | Kind::Portability | Kind::Restriction => {
-            classes_alone(engine, ledger, &seqs)?
-        }
-        Kind::Erasure => Judge::new(engine, ledger, asked)?.decide(&seqs)?,
-    };
-    let rows = rows(ledger, new.kind, &scope);
+    let mut classes = Vec::new();
+    for (ledger, seqs) in found_in {
+        let scope = match new.kind {
+            Kind::Access | Kind::Portability | Kind::Restriction => {
+                classes_alone(engine, ledger, &seqs)?
+            }
+            Kind::Erasure => Judge::new(engine, ledger, asked)?.decide(&seqs)?,
+        };
+        classes.extend(rows(ledger, new.kind, &scope));
+    }
     let mut counts = DryRunCounts::default();
-    for row in &rows {
+    for row in &classes {
         *match row.outcome.as_str() {
             "disclosed" => &mut counts.disclosed,
             "destroyed" => &mut counts.destroyed,
@@ -119,12 +131,9 @@ pub fn dry_run(
     Ok(DryRun {
         dry_run: true,
         kind: new.kind,
-        held: Held {
-            as_subject: found.as_subject.len() as u64,
-            as_actor: found.as_actor.len() as u64,
-        },
+        held,
         counts,
-        classes: rows,
+        classes,
     })
 }
 

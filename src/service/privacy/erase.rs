@@ -129,14 +129,14 @@ impl<'a> Judge<'a> {
         let tag = |record: &str| trigger::record_tag(ledger, record);
         let mut rules = HashMap::new();
         for class in ledger.classes.all() {
-            rules.insert(class.number, Rules::of(&ledger.classes, &class)?);
+            rules.insert(class.number, Rules::of(ledger, &class)?);
         }
         Ok(Self {
             engine,
             ledger,
             asked,
-            holds: Holds::load(&engine.keyring, &ledger.record)?.in_force(),
-            triggers: trigger::by_record(&engine.keyring, &ledger.record, tag)?,
+            holds: Holds::load(&engine.keyring, ledger.desk())?.in_force(),
+            triggers: trigger::by_record(&engine.keyring, ledger.desk(), tag)?,
             rules,
         })
     }

@@ -2,6 +2,7 @@
 //! commit, done as a destroying job that a crash does not end, and answered when it is over.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -10,6 +11,7 @@ use super::conclude::{self, first_answer};
 use super::dry_run::classes_alone;
 use super::erase::{Asked, ErasureScope, Fate, Judge, Reason, Standing};
 use super::filed::{self, Decided, Filed};
+use super::register::record_carried;
 use super::waiting::{self, Waiting};
 use crate::ids::{ClassNumber, Seq};
 use crate::privacy::{Kept, Kind, Regime, State};
@@ -46,7 +48,10 @@ pub fn carry_out_now(
         let since = UnixMillis::new(paused.since_ms);
         return Err(RetentionError::Paused(since, paused.reason).into());
     }
-    let mut done = resume(engine, ledger)?;
+    let mut done = Vec::new();
+    for ledger in engine.ledgers_of(ledger) {
+        done.extend(resume(engine, &ledger)?);
+    }
     done.extend(
         carry_out_open(engine, ledger, by)?
             .into_iter()
@@ -69,6 +74,7 @@ pub(in crate::service) fn carry_out_open(
     ledger: &Ledger,
     by: &str,
 ) -> Result<Vec<Carried>, PrivacyError> {
+    record_carried(engine, ledger)?;
     let is_asked = |filed: &Filed| {
         let kind = filed.request.kind;
         filed.request.state() == State::Open && matches!(kind, Kind::Erasure | Kind::Restriction)
@@ -82,17 +88,16 @@ pub(in crate::service) fn carry_out_open(
         staging::assemble_all(engine, ledger)
             .map_err(|error| PrivacyError::Telemetry(Box::new(error)))?;
     }
-    let stated = decide(engine, ledger, asked, by)?;
     let mut carried = Vec::new();
-    for job in stated {
-        let done = carry_out(engine, ledger, &job)?;
-        let statement = job.statement;
+    for (ledger, job) in decide(engine, ledger, asked, by)? {
+        let done = carry_out(engine, &ledger, &job)?;
+        let (_, statement) = ledger.place_of(job.statement);
         carried.push(Carried { statement, done });
     }
     Ok(carried)
 }
 
-/// What requests lead to, as it is stated together.
+/// What requests lead to in one ledger, as it is stated together.
 #[derive(Default)]
 struct Plan {
     covers: BTreeSet<Seq>,
@@ -107,103 +112,100 @@ fn decide(
     ledger: &Ledger,
     asked: Vec<Filed>,
     by: &str,
-) -> Result<Vec<Job>, PrivacyError> {
+) -> Result<Vec<(Arc<Ledger>, Job)>, PrivacyError> {
     let _no_hold_comes = engine.retention();
     let _one = engine.privacy.change();
     let now = engine.clock.wall();
-    let mut plan = Plan::default();
+    let ledgers = engine.ledgers_of(ledger);
+    let fresh = || -> Vec<Plan> { ledgers.iter().map(|_| Plan::default()).collect() };
+    let mut erasures = fresh();
     let mut plans = Vec::new();
     for filed in asked {
-        let mut own = Plan::default();
+        let mut own = fresh();
         let is_erasure = filed.request.kind == Kind::Erasure;
-        let to = if is_erasure { &mut plan } else { &mut own };
-        if !decide_one(engine, ledger, filed, now, to)? {
+        let to = if is_erasure { &mut erasures } else { &mut own };
+        if !decide_one(engine, ledger, filed, now, (&ledgers, to))? {
             continue;
         }
         if !is_erasure {
-            plans.push((own, "restrict"));
+            let own = ledgers.iter().zip(own);
+            plans.extend(own.map(|(ledger, plan)| (ledger, plan, "restrict")));
         }
     }
-    decide_waiting(engine, ledger, now, &mut plan)?;
-    // What goes is not restricted, whoever asked for that.
-    plan.restricts = &plan.restricts - &plan.covers;
-    plans.insert(0, (plan, "erase"));
-    plans.retain(|(plan, _)| !plan.covers.is_empty() || !plan.restricts.is_empty());
+    for (ledger, plan) in ledgers.iter().zip(&mut erasures) {
+        decide_waiting(engine, (ledger, &ledgers), now, plan)?;
+        // What goes is not restricted, whoever asked for that.
+        plan.restricts = &plan.restricts - &plan.covers;
+    }
+    let erasures = ledgers.iter().zip(erasures);
+    plans.extend(erasures.map(|(ledger, plan)| (ledger, plan, "erase")));
+    plans.retain(|(_, plan, _)| !plan.covers.is_empty() || !plan.restricts.is_empty());
     if plans.is_empty() {
         return Ok(Vec::new());
     }
     let statements = plans
         .iter()
-        .map(|(plan, step)| plan.state(ledger, step, by));
+        .map(|(ledger, plan, step)| plan.state(ledger, step, by));
     let statements = statements.collect::<Result<Vec<_>, PrivacyError>>()?;
     let first = append_statements(&engine.writer, ledger, statements, now)?;
-    engine.exports.texts_go(ledger.record.number);
+    for ledger in &ledgers {
+        engine.exports.texts_go(ledger.record.number);
+    }
     let jobs = plans.into_iter().zip(first.get()..);
-    Ok(jobs
-        .map(|((plan, _), seq)| Job::of_requests(Seq::new(seq), plan.covers.into_iter().collect()))
-        .collect())
+    let jobs = jobs.map(|((ledger, plan, _), seq)| {
+        let statement = ledger.name_of(Seq::new(seq));
+        let items = plan.covers.into_iter().collect();
+        (Arc::clone(ledger), Job::of_requests(statement, items))
+    });
+    Ok(jobs.collect())
 }
 
-/// Decides over one request and keeps what was decided in its row. One that no statement is needed for is answered;
-/// `false` then.
+/// Decides over one request in all ledgers of its tenant, each with its plan, and keeps what was decided in its row. One
+/// that no statement is needed for is answered; `false` then.
 fn decide_one(
     engine: &Engine,
-    ledger: &Ledger,
+    desk: &Ledger,
     mut filed: Filed,
     now: UnixMillis,
-    plan: &mut Plan,
+    (ledgers, plans): (&[Arc<Ledger>], &mut [Plan]),
 ) -> Result<bool, PrivacyError> {
-    let about = filed.about(&ledger.record.origin)?;
-    let size = ledger.published().head.size;
-    let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
-    let seqs = found.asked_for(about.include_acted);
+    let about = filed.about(desk)?;
     let request = &filed.request;
-    let at = entry_at(engine, ledger, Seq::new(filed.seq))?.recorded_at;
+    let at = entry_at(engine, desk.recorder(), Seq::new(filed.seq))?.recorded_at;
     let asked = Asked {
         at,
         regime: request.regime,
         // The ledger's time never goes back; the clock's may.
         now: now.max(at),
     };
-    let scope = if request.kind == Kind::Erasure {
-        Judge::new(engine, ledger, asked)?.decide(&seqs)?
-    } else {
-        restriction(classes_alone(engine, ledger, &seqs)?, request.regime)
-    };
-    let mut waits = Waiting {
-        request: filed.seq,
-        asked_at_ms: asked.at.get(),
-        regime: asked.regime,
-        events: Vec::new(),
+    let mut decided = Decided {
+        destroyed: 0,
+        kept: Vec::new(),
     };
     let mut states = false;
-    for (seq, _, fate) in &scope.events {
-        match fate {
-            Fate::Destroy => {
-                plan.covers.insert(*seq);
-                plan.covering.insert(filed.seq);
-                states = true;
-            }
-            Fate::Keep(reason) => {
-                if reason.state != Standing::Refusal {
-                    plan.restricts.insert(*seq);
-                    plan.restricting.insert(filed.seq);
-                    states = true;
-                }
-                if request.kind == Kind::Erasure {
-                    waits.add(*seq, reason.due());
-                }
-            }
-        }
+    let mut waiting = Vec::new();
+    for (ledger, plan) in ledgers.iter().zip(plans) {
+        let size = ledger.published().head.size;
+        let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
+        let seqs = found.asked_for(about.include_acted);
+        let scope = if request.kind == Kind::Erasure {
+            Judge::new(engine, ledger, asked)?.decide(&seqs)?
+        } else {
+            restriction(classes_alone(engine, ledger, &seqs)?, request.regime)
+        };
+        let waits = plan.take(&scope, &filed, asked);
+        states |= plan.covering.contains(&filed.seq) || plan.restricting.contains(&filed.seq);
+        decided.destroyed += scope.destroyed().count() as u64;
+        decided.kept.extend(kept(ledger, &scope));
+        waiting.push((ledger, waits));
     }
-    filed.decided = Some(Decided {
-        destroyed: scope.destroyed().count() as u64,
-        kept: kept(ledger, &scope),
-    });
-    filed::keep(engine, ledger, &filed)?;
-    waiting::keep(engine, ledger, &filed.request.id, &waits)?;
+    filed.decided = Some(decided);
+    filed::keep(engine, desk, &filed)?;
+    for (ledger, waits) in waiting {
+        waiting::keep(engine, ledger, &filed.request.id, &waits)?;
+    }
     if !states {
-        first_answer(engine, ledger, &mut filed, None)?;
+        first_answer(engine, desk, &mut filed, &[])?;
     }
     Ok(states)
 }
@@ -211,7 +213,7 @@ fn decide_one(
 /// Decides again over what waits and may go now.
 fn decide_waiting(
     engine: &Engine,
-    ledger: &Ledger,
+    (ledger, all): (&Ledger, &[Arc<Ledger>]),
     now: UnixMillis,
     plan: &mut Plan,
 ) -> Result<(), PrivacyError> {
@@ -230,7 +232,9 @@ fn decide_waiting(
         waits.drop_gone(engine, ledger)?;
         if waits.events.is_empty() {
             // Answered first: done twice it changes nothing.
-            conclude::went_by_itself(engine, ledger, row)?;
+            if !waiting::waits_elsewhere(engine, ledger, all, &id)? {
+                conclude::went_by_itself(engine, ledger, row)?;
+            }
             waiting::keep(engine, ledger, &id, &waits)?;
             continue;
         }
@@ -249,7 +253,8 @@ fn decide_waiting(
             match fate {
                 Fate::Destroy => {
                     plan.covers.insert(*seq);
-                    plan.covering.insert(waits.request);
+                    plan.covering
+                        .insert(row.map_or(waits.request, |filed| filed.seq));
                     // Until it is gone, it is looked at with every run.
                     waits.add(*seq, None);
                 }
@@ -262,11 +267,39 @@ fn decide_waiting(
 }
 
 impl Plan {
+    /// Takes in what becomes of one request's events; gives what of them waits.
+    fn take(&mut self, scope: &ErasureScope, filed: &Filed, asked: Asked) -> Waiting {
+        let mut waits = Waiting {
+            request: filed.seq,
+            asked_at_ms: asked.at.get(),
+            regime: asked.regime,
+            events: Vec::new(),
+        };
+        for (seq, _, fate) in &scope.events {
+            match fate {
+                Fate::Destroy => {
+                    self.covers.insert(*seq);
+                    self.covering.insert(filed.seq);
+                }
+                Fate::Keep(reason) => {
+                    if reason.state != Standing::Refusal {
+                        self.restricts.insert(*seq);
+                        self.restricting.insert(filed.seq);
+                    }
+                    if filed.request.kind == Kind::Erasure {
+                        waits.add(*seq, reason.due());
+                    }
+                }
+            }
+        }
+        waits
+    }
+
     fn state(&self, ledger: &Ledger, step: &str, by: &str) -> Result<PreparedEvent, PrivacyError> {
         let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes()?;
         let items = |seqs: &BTreeSet<Seq>, requests: &BTreeSet<u64>| {
             let items = seqs.iter().copied().collect();
-            let tree = ItemTree::new(&ledger.system_key.key, &nonce, items);
+            let tree = ItemTree::new(&ledger.recorder().system_key.key, &nonce, items);
             json!({
                 "items": tree.size(),
                 "root": tree.root().to_string(),
@@ -343,10 +376,7 @@ pub(in crate::service) fn leaving(
 ) -> Result<Vec<(Seq, i64)>, PrivacyError> {
     let mut leaving = Vec::new();
     for filed in conclude::of_statement(engine, ledger, statement)? {
-        let (Ok(about), true) = (
-            filed.about(&ledger.record.origin),
-            filed.request.kind == Kind::Erasure,
-        ) else {
+        let (Ok(about), true) = (filed.about(ledger), filed.request.kind == Kind::Erasure) else {
             continue;
         };
         let person = about.person();

@@ -1,5 +1,7 @@
 //! A request's row in the vault: what may stay, and, under a key of the row's own, whom it is about.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
@@ -11,9 +13,10 @@ use crate::privacy::certificate::{Bundle, Signed};
 use crate::privacy::{Kept, Outcome, Request};
 use crate::seal::secret::RecordKey;
 use crate::service::Engine;
-use crate::service::keyring::KeyError;
+use crate::service::keyring::{KeyError, Keyring};
 use crate::service::ledger::Ledger;
 use crate::service::records::{self, Record};
+use crate::store::LedgerRecord;
 
 /// A request as the vault keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,6 +30,9 @@ pub(super) struct Filed {
     pub(super) held: Option<Held>,
     /// The copy that was fetched last.
     pub(super) fetched: Option<Fetched>,
+    /// Ledgers which a recovery closed and that hold events of the person, each with its copy that was fetched last.
+    #[serde(default)]
+    pub(super) closed_ledgers: BTreeMap<String, Option<Fetched>>,
     /// Of an erasure or restriction: what was decided, before it is stated.
     #[serde(default)]
     pub(super) decided: Option<Decided>,
@@ -36,6 +42,9 @@ pub(super) struct Filed {
     /// The epoch of the vault when the last answer was given: a later one says that the copies are dead.
     #[serde(default)]
     pub(super) epoch: Option<u32>,
+    /// Where it was filed, if a recovery closed that ledger since.
+    #[serde(default)]
+    pub(super) former: Option<Former>,
     /// Whom it is about; gone after it was answered.
     about: Option<OwnSealed>,
 }
@@ -56,6 +65,16 @@ pub(super) struct FirstAnswer {
     pub(super) outcome: Outcome,
     /// What it was stated by.
     pub(super) statement: Option<u64>,
+}
+
+/// The entry of a request in a ledger that was closed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Former {
+    pub(super) origin: String,
+    pub(super) seq: u64,
+    /// Whether the ledger that goes on has an entry of it, too: what is still to be answered gets one.
+    pub(super) is_recorded: bool,
 }
 
 /// Events that were found of a person.
@@ -129,7 +148,7 @@ impl Record for Filed {
 
 impl Filed {
     pub(super) fn new(
-        origin: &Origin,
+        ledger: &Ledger,
         request: Request,
         seq: Seq,
         about: &About,
@@ -139,17 +158,23 @@ impl Filed {
             seq: seq.get(),
             held: None,
             fetched: None,
+            closed_ledgers: BTreeMap::new(),
             decided: None,
             answered: None,
             epoch: None,
+            former: None,
             about: None,
         };
-        filed.set_about(origin, about)?;
+        filed.set_about(ledger, about)?;
         Ok(filed)
     }
 
     /// Whom it is about.
-    pub(super) fn about(&self, origin: &Origin) -> Result<About, PrivacyError> {
+    pub(super) fn about(&self, ledger: &Ledger) -> Result<About, PrivacyError> {
+        self.about_at(&ledger.desk().origin)
+    }
+
+    fn about_at(&self, origin: &Origin) -> Result<About, PrivacyError> {
         let about = self.about.as_ref().ok_or(PrivacyError::Forgotten)?;
         let broken = || KeyError::DoesNotOpen(Self::WHAT);
         let decode = |text: &str| BASE64.decode(text).map_err(|_| broken());
@@ -165,7 +190,11 @@ impl Filed {
     }
 
     /// Seals it anew, under a new key.
-    pub(super) fn set_about(&mut self, origin: &Origin, about: &About) -> Result<(), PrivacyError> {
+    pub(super) fn set_about(&mut self, ledger: &Ledger, about: &About) -> Result<(), PrivacyError> {
+        self.set_about_at(&ledger.desk().origin, about)
+    }
+
+    fn set_about_at(&mut self, origin: &Origin, about: &About) -> Result<(), PrivacyError> {
         let text = zeroize::Zeroizing::new(
             serde_json::to_vec(about).expect("it is plain data, which has a JSON form"),
         );
@@ -188,14 +217,37 @@ impl Filed {
     }
 }
 
-/// Keeps a row; on disk when it returns.
-pub(super) fn keep(engine: &Engine, ledger: &Ledger, filed: &Filed) -> Result<(), KeyError> {
-    records::put(&engine.keyring, &ledger.record, &filed.request.id, filed)
+/// Files the requests of a ledger that was closed with the one that continues it.
+pub(in crate::service) fn carry_over(
+    keyring: &Keyring,
+    from: &LedgerRecord,
+    to: &LedgerRecord,
+) -> Result<(), KeyError> {
+    for (id, mut filed) in records::all::<Filed>(keyring, from)? {
+        let broken = |_| KeyError::DoesNotOpen(Filed::WHAT);
+        if filed.knows_whom() {
+            let about = filed.about_at(&from.origin).map_err(broken)?;
+            filed.set_about_at(&to.origin, &about).map_err(broken)?;
+        }
+        filed.former = Some(Former {
+            origin: from.origin.to_string(),
+            seq: filed.seq,
+            is_recorded: filed.request.closed().is_some(),
+        });
+        records::put(keyring, to, &id, &filed)?;
+        records::remove::<Filed>(keyring, from, &id)?;
+    }
+    Ok(())
 }
 
-/// All rows of a ledger.
+/// Keeps a row; on disk when it returns.
+pub(super) fn keep(engine: &Engine, ledger: &Ledger, filed: &Filed) -> Result<(), KeyError> {
+    records::put(&engine.keyring, ledger.desk(), &filed.request.id, filed)
+}
+
+/// All rows of a ledger's tenant.
 pub(super) fn all(engine: &Engine, ledger: &Ledger) -> Result<Vec<Filed>, KeyError> {
-    let rows = records::all::<Filed>(&engine.keyring, &ledger.record)?;
+    let rows = records::all::<Filed>(&engine.keyring, ledger.desk())?;
     Ok(rows.into_iter().map(|(_, filed)| filed).collect())
 }
 

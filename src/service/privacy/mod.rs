@@ -28,6 +28,8 @@ pub use dry_run::{DryRun, DryRunCounts, DryRunRow, dry_run};
 pub use execute::carry_out_now;
 pub(super) use execute::{carry_out_open, leaving};
 pub use filed::Held;
+pub(super) use filed::carry_over;
+pub(super) use register::record_carried;
 pub use register::{NewRequest, end, extend, forget_answered, identify, list, one, receive, show};
 pub use view::{ShownRequest, ShownSubject};
 
@@ -85,7 +87,7 @@ pub enum PrivacyError {
     NoCopy,
     /// There is no copy to answer with.
     #[error(
-        "the copy was not fetched yet: fetch it (`trailkeep privacy bundle`), give it to the person, then close the request as answered"
+        "the copy was not fetched yet: fetch it (`trailkeep privacy bundle`; with --ledger that of each of its closed ledgers, too), give it to the person, then close the request as answered"
     )]
     NotFetched,
     /// Who it is about is not known any more.

@@ -127,13 +127,46 @@ pub fn receive(
     section["identified"] = json!(request.identified_on().is_some());
     section["by"] = json!(by);
     let seq = record(engine, ledger, "receive", ("request", &section))?;
-    let mut filed = Filed::new(origin, request, seq, &about)?;
+    let mut filed = Filed::new(ledger, request, seq, &about)?;
     if filed.request.check_open().is_ok() {
         find_held(engine, ledger, &mut filed, &about)?;
     }
     filed::keep(engine, ledger, &filed)?;
     copy::begin_or_later(engine, ledger, &filed, &about, by);
     Ok(ShownRequest::of(&filed, Some(&about), now))
+}
+
+/// Gives each request an entry that was filed in a ledger which a recovery closed, and that is still to be answered: what
+/// answers it proves from one ledger.
+pub(in crate::service) fn record_carried(
+    engine: &Engine,
+    ledger: &Ledger,
+) -> Result<(), PrivacyError> {
+    if engine.ledgers_of(ledger).len() < 2 {
+        return Ok(());
+    }
+    let _one = engine.privacy.change();
+    for mut filed in filed::all(engine, ledger)? {
+        let Some(former) = filed.former.as_mut().filter(|one| !one.is_recorded) else {
+            continue;
+        };
+        former.is_recorded = true;
+        let former = json!({"ledger": former.origin, "seq": former.seq});
+        let about = filed.about(ledger)?;
+        let (origin, request) = (&ledger.desk().origin, &filed.request);
+        let salt = about.salt()?;
+        let subject = commit_to_subject(origin, &request.id, &salt, &about.namespace, &about.id);
+        let mut section = named(request);
+        section["regime"] = json!(request.regime);
+        section["received_on"] = json!(request.received_on);
+        section["subject"] = json!(subject.to_string());
+        section["identified"] = json!(request.identified_on().is_some());
+        section["former"] = former;
+        section["by"] = json!("trailkeep");
+        filed.seq = record(engine, ledger, "receive", ("request", &section))?.get();
+        filed::keep(engine, ledger, &filed)?;
+    }
+    Ok(())
 }
 
 /// Somebody established who asks: it can be answered from here on.
@@ -151,12 +184,11 @@ pub fn identify(
     }
     let one = engine.privacy.change();
     let now = engine.clock.wall();
-    let origin = &ledger.record.origin;
     let mut filed = filed::find(engine, ledger, id)?;
     filed.request.identify(Day::of(now))?;
-    let mut about = filed.about(origin)?;
+    let mut about = filed.about(ledger)?;
     about.identity_verified_by = Some(verified_by.to_owned());
-    filed.set_about(origin, &about)?;
+    filed.set_about(ledger, &about)?;
     let mut section = named(&filed.request);
     section["by"] = json!(by);
     record(engine, ledger, "identify", ("request", &section))?;
@@ -182,12 +214,11 @@ pub fn extend(
     }
     let _one = engine.privacy.change();
     let now = engine.clock.wall();
-    let origin = &ledger.record.origin;
     let mut filed = filed::find(engine, ledger, id)?;
     filed.request.extend(now)?;
-    let mut about = filed.about(origin)?;
+    let mut about = filed.about(ledger)?;
     about.extended_because = Some(reason.to_owned());
-    filed.set_about(origin, &about)?;
+    filed.set_about(ledger, &about)?;
     let mut section = named(&filed.request);
     section["due"] = json!(filed.request.deadline().map(|last| last.due));
     section["by"] = json!(by);
@@ -213,7 +244,7 @@ pub fn end(
     section["by"] = json!(by);
     record(engine, ledger, "end", ("request", &section))?;
     filed::keep(engine, ledger, &filed)?;
-    let about = filed.about(&ledger.record.origin).ok();
+    let about = filed.about(ledger).ok();
     Ok(ShownRequest::of(&filed, about.as_ref(), now))
 }
 
@@ -227,7 +258,7 @@ pub fn list(engine: &Engine, ledger: &Ledger) -> Result<Vec<ShownRequest>, Priva
         (closed.is_some(), std::cmp::Reverse(closed), due, filed.seq)
     });
     let shown = rows.iter().map(|filed| {
-        let about = filed.about(&ledger.record.origin).ok();
+        let about = filed.about(ledger).ok();
         ShownRequest::of(filed, about.as_ref(), now)
     });
     Ok(shown.collect())
@@ -236,7 +267,7 @@ pub fn list(engine: &Engine, ledger: &Ledger) -> Result<Vec<ShownRequest>, Priva
 /// One request, without whom it is about.
 pub fn one(engine: &Engine, ledger: &Ledger, id: &str) -> Result<ShownRequest, PrivacyError> {
     let filed = filed::find(engine, ledger, id)?;
-    let about = filed.about(&ledger.record.origin).ok();
+    let about = filed.about(ledger).ok();
     let now = engine.clock.wall();
     Ok(ShownRequest::of(&filed, about.as_ref(), now))
 }
@@ -249,7 +280,7 @@ pub fn show(
     (by, purpose): (&str, Option<&str>),
 ) -> Result<ShownRequest, PrivacyError> {
     let filed = filed::find(engine, ledger, id)?;
-    let about = filed.about(&ledger.record.origin).ok();
+    let about = filed.about(ledger).ok();
     let mut shown = ShownRequest::of(&filed, about.as_ref(), engine.clock.wall());
     if let Some(about) = &about {
         let size = ledger.published().head.size;
@@ -324,12 +355,18 @@ fn find_held(
     filed: &mut Filed,
     about: &About,
 ) -> Result<(), PrivacyError> {
-    let size = ledger.published().head.size;
-    let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
-    filed.held = Some(Held {
-        as_subject: found.as_subject.len() as u64,
-        as_actor: found.as_actor.len() as u64,
-    });
+    let mut held = Held::default();
+    for ledger in engine.ledgers_of(ledger) {
+        let size = ledger.published().head.size;
+        let found = PersonsEvents::find(engine, &ledger, &about.person(), size)?;
+        held.as_subject += found.as_subject.len() as u64;
+        held.as_actor += found.as_actor.len() as u64;
+        if ledger.is_closed() && !found.asked_for(about.include_acted).is_empty() {
+            let name = ledger.name().to_owned();
+            filed.closed_ledgers.entry(name).or_default();
+        }
+    }
+    filed.held = Some(held);
     Ok(())
 }
 

@@ -71,6 +71,9 @@ pub struct ShownRequest {
     pub seq: u64,
     /// Events that were found.
     pub held: Option<Held>,
+    /// Ledgers which a recovery closed and that hold some of them: each has a copy of its own (`Trailkeep-Ledger`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closed_ledgers: Vec<String>,
     /// The caller's own name for it, until whom it is about is forgotten.
     pub reference: Option<String>,
     /// Whom it is about, where one request was asked for.
@@ -111,6 +114,7 @@ impl ShownRequest {
             closed_at: closed.map(|closed| closed.at().to_string()),
             seq: filed.seq,
             held: filed.held,
+            closed_ledgers: filed.closed_ledgers.keys().cloned().collect(),
             reference: about.and_then(|about| about.reference.clone()),
             subject: None,
             certificate: about.is_some_and(|about| about.certificate.is_some()),

@@ -1,5 +1,7 @@
 //! What of a request waits for the earliest lawful moment: a sealed record of the vault, beside the request's row.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::PrivacyError;
@@ -101,6 +103,21 @@ pub(super) fn of(engine: &Engine, ledger: &Ledger, id: &str) -> Result<Option<Wa
     let found = all(engine, ledger)?;
     let found = found.into_iter().find(|(known, _)| known == id);
     Ok(found.map(|(_, waiting)| waiting))
+}
+
+/// Whether something of a request waits in another ledger of its tenant.
+pub(super) fn waits_elsewhere(
+    engine: &Engine,
+    ledger: &Ledger,
+    all: &[Arc<Ledger>],
+    id: &str,
+) -> Result<bool, KeyError> {
+    for other in all {
+        if other.record.number != ledger.record.number && of(engine, other, id)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Keeps what waits of a request; nothing where none does. On disk when it returns.

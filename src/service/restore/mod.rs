@@ -152,6 +152,11 @@ impl Record for ClosedAt {
 }
 
 impl ClosedAt {
+    /// Entries that it has.
+    pub(super) const fn size(&self) -> u64 {
+        self.size
+    }
+
     /// A closed ledger never grows.
     pub(super) fn check(&self, head: &StoredCheckpoint) -> Result<(), &'static str> {
         if head.size == self.size && head.root.to_string() == self.root {

@@ -11,7 +11,7 @@ use crate::ledger::merkle::empty_root;
 use crate::service::found::{Continues, found};
 use crate::service::keyring::Keyring;
 use crate::service::open::read_edge;
-use crate::service::settings;
+use crate::service::{hold, privacy, settings, trigger};
 use crate::store::{LedgerRecord, Ledgers, Watermark};
 use crate::time::Clock;
 
@@ -147,8 +147,20 @@ fn continue_ledger(
         Some(&continues),
     )?;
     settings::keep_for(keyring, &record, &settings)?;
+    carry_over(keyring, &older.record, &record)?;
     close(keyring, clock, older)?;
     Ok(record.origin)
+}
+
+/// What the vault keeps for a tenant goes on with it: legal holds, what happened to records, requests of persons.
+fn carry_over(
+    keyring: &Keyring,
+    from: &LedgerRecord,
+    to: &LedgerRecord,
+) -> Result<(), RestoreError> {
+    hold::carry_over(keyring, from, to)?;
+    trigger::carry_over(keyring, from, to)?;
+    Ok(privacy::carry_over(keyring, from, to)?)
 }
 
 fn close(keyring: &Keyring, clock: &Arc<dyn Clock>, ledger: &Found) -> Result<(), RestoreError> {

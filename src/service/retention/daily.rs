@@ -70,7 +70,7 @@ pub fn finish_open(engine: &Engine) -> Result<(), RetentionError> {
     if restore::is_destruction_paused(engine)?.is_some() {
         return Ok(());
     }
-    for ledger in engine.open_ledgers() {
+    for ledger in engine.all_ledgers() {
         if engine.ledgers.open_jobs(ledger.record.number)?.is_empty() {
             continue;
         }

@@ -83,7 +83,7 @@ pub(super) fn due(
     let mut due = Due::default();
     let mut waiting = Vec::new();
     for class in ledger.classes.all() {
-        let rules = Rules::of(&ledger.classes, &class)?;
+        let rules = Rules::of(ledger, &class)?;
         if rules.waits_for_a_trigger() {
             waiting.push(rules);
         } else if let Some(recorded_before) = rules.recorded_before(now) {
@@ -223,7 +223,7 @@ fn find_released(
                 .iter_mut()
                 .find(|class| class.class.number == entry.class);
             let Some(class) = place else { continue };
-            let rules = Rules::of(&ledger.classes, &class.class)?;
+            let rules = Rules::of(ledger, &class.class)?;
             // A law that became longer since then keeps it, too.
             let is_due = rules
                 .recorded_before(now)
@@ -250,7 +250,7 @@ fn find_triggered(
         return Ok(());
     }
     let tag = |record: &str| trigger::record_tag(ledger, record);
-    let records = trigger::by_record(&engine.keyring, &ledger.record, tag)?;
+    let records = trigger::by_record(&engine.keyring, ledger.desk(), tag)?;
     for (record, triggers) in records {
         for entry in of_record(engine, ledger, record)? {
             let rules = waiting

@@ -12,7 +12,7 @@ use crate::service::Engine;
 use crate::service::explain::{Question, explain};
 use crate::service::hold::Holds;
 use crate::service::ledger::Ledger;
-use crate::service::read::{ReadError, open_event};
+use crate::service::read::{ReadError, open_statement};
 use crate::service::trigger;
 use crate::time::UnixMillis;
 
@@ -39,15 +39,15 @@ pub fn explain_event(
     };
     if let Some(gone) = ledger.covers.gone(&entry, row.mark) {
         said["state"] = json!(gone.departure.as_str());
-        said["by"] = json!(gone.by.get());
+        said["by"] = json!(ledger.place_of(gone.by).1.get());
         return Ok(said);
     }
-    let rules = Rules::of(&ledger.classes, &class)?;
+    let rules = Rules::of(ledger, &class)?;
     let facts = facts_of(engine, ledger, seq)?;
     let mut times = EventTimes::received(entry.recorded_at);
     if let Some(record) = &facts.record {
         let tag = |record: &str| trigger::record_tag(ledger, record);
-        let mut records = trigger::by_record(&engine.keyring, &ledger.record, tag)?;
+        let mut records = trigger::by_record(&engine.keyring, ledger.desk(), tag)?;
         times.triggers = records.remove(&tag(record)).unwrap_or_default();
         said["record"] = json!(record);
     }
@@ -55,7 +55,7 @@ pub fn explain_event(
         Some(by) => erasure_stated_at(engine, ledger, by)?,
         None => None,
     };
-    let holds = Holds::load(&engine.keyring, &ledger.record)?;
+    let holds = Holds::load(&engine.keyring, ledger.desk())?;
     let facts_again = || Ok::<_, ReadError>(facts.clone());
     let covering = holds.covering(&entry, &class, facts_again)?;
     let spans: Vec<HoldSpan> = covering.iter().map(|(_, hold)| hold.span()).collect();
@@ -73,7 +73,7 @@ pub fn explain_event(
         "intact"
     });
     if let Some(by) = row.mark.restricted_by {
-        said["by"] = json!(by.get());
+        said["by"] = json!(ledger.place_of(by).1.get());
     }
     if let (Some(said), Value::Object(verdict)) = (said.as_object_mut(), verdict) {
         said.extend(verdict);
@@ -92,7 +92,7 @@ fn erasure_stated_at(
     ledger: &Ledger,
     statement: Seq,
 ) -> Result<Option<UnixMillis>, ReadError> {
-    let stated = open_event(engine, ledger, statement)?;
+    let stated = open_statement(engine, ledger, statement)?;
     let is_erasure = stated.section("action") == Some(b"\"trailkeep.privacy.erase\"");
     Ok(is_erasure.then_some(stated.entry.recorded_at))
 }

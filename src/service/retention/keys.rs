@@ -40,7 +40,7 @@ pub(super) fn periods_of_records(
     ledger: &Ledger,
 ) -> Result<HashSet<(ClassNumber, KeyPeriod)>, RetentionError> {
     let tag = |record: &str| trigger::record_tag(ledger, record);
-    let records = trigger::by_record(&engine.keyring, &ledger.record, tag)?;
+    let records = trigger::by_record(&engine.keyring, ledger.desk(), tag)?;
     let classes = ledger.classes.all();
     let waiting = classes.iter().filter(|class| class.after.is_none());
     Ok(waiting

@@ -120,7 +120,7 @@ impl RunReport {
     }
 }
 
-/// Destroys what is due in a ledger. Run twice, the second time changes nothing.
+/// Destroys what is due in the ledgers of a ledger's tenant, those that were closed included. Run twice, the second time changes nothing.
 pub fn run(engine: &Engine, ledger: &Ledger, by: &str) -> Result<RunReport, RetentionError> {
     let _alone = engine.destruction();
     if let Some(paused) = restore::is_destruction_paused(engine)? {
@@ -131,24 +131,35 @@ pub fn run(engine: &Engine, ledger: &Ledger, by: &str) -> Result<RunReport, Rete
         tenant: ledger.record.tenant.to_string(),
         ..RunReport::default()
     };
+    let ledgers = engine.ledgers_of(ledger);
     // What a crash or a busy scrub left open comes first.
-    for done in resume(engine, ledger)? {
-        report.add(done);
+    for ledger in &ledgers {
+        for done in resume(engine, ledger)? {
+            report.add(done);
+        }
     }
-    let Decided { jobs, due } = decide(engine, ledger, by)?;
-    report.held = due.held();
-    for job in jobs {
-        report.statements.push(job.statement.get());
-        let done = carry_out(engine, ledger, &job)?;
-        report.add(done);
+    let mut looked_at = Vec::with_capacity(ledgers.len());
+    for ledger in &ledgers {
+        let Decided { jobs, due } = decide(engine, ledger, by)?;
+        report.held += due.held();
+        for job in jobs {
+            report
+                .statements
+                .push(ledger.place_of(job.statement).1.get());
+            let done = carry_out(engine, ledger, &job)?;
+            report.add(done);
+        }
+        looked_at.push((ledger, due));
     }
     for done in privacy::carry_out_open(engine, ledger, by)? {
         report.statements.push(done.statement.get());
         report.add(done.done);
     }
-    if keys::destroy_idle_keys(engine, ledger, &due)? {
-        rotation::set_due(engine)?;
-        report.scrub_pending |= !carry_out::scrub(engine)?;
+    for (ledger, due) in looked_at {
+        if keys::destroy_idle_keys(engine, ledger, &due)? {
+            rotation::set_due(engine)?;
+            report.scrub_pending |= !carry_out::scrub(engine)?;
+        }
     }
     hold::forget_lifted(engine, ledger)?;
     if privacy::forget_answered(engine, ledger, engine.clock.wall())? > 0 {
@@ -168,7 +179,7 @@ struct Decided {
 fn decide(engine: &Engine, ledger: &Ledger, by: &str) -> Result<Decided, RetentionError> {
     let _no_hold_comes = engine.retention();
     let now = engine.clock.wall();
-    let holds = Holds::load(&engine.keyring, &ledger.record)?.in_force();
+    let holds = Holds::load(&engine.keyring, ledger.desk())?.in_force();
     let due = due::due(engine, ledger, &holds, now)?;
     let mut statements = Vec::new();
     let mut jobs: Vec<Job> = Vec::new();
@@ -185,7 +196,7 @@ fn decide(engine: &Engine, ledger: &Ledger, by: &str) -> Result<Decided, Retenti
     }
     let first = append_statements(&engine.writer, ledger, statements, now)?;
     for (job, seq) in jobs.iter_mut().zip(first.get()..) {
-        job.statement = Seq::new(seq);
+        job.statement = ledger.name_of(Seq::new(seq));
     }
     engine.exports.texts_go(ledger.record.number);
     Ok(Decided { jobs, due })
@@ -230,7 +241,7 @@ fn state_covers(
     by: &str,
 ) -> Result<super::append::PreparedEvent, AppendError> {
     let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes().map_err(KeyError::from)?;
-    let tree = ItemTree::new(&ledger.system_key.key, &nonce, items.to_vec());
+    let tree = ItemTree::new(&ledger.recorder().system_key.key, &nonce, items.to_vec());
     let covers = json!({
         "items": tree.size(),
         "root": tree.root().to_string(),

@@ -36,6 +36,9 @@ pub struct Preview {
 pub struct ClassPreview {
     /// Its number.
     pub class: u16,
+    /// The ledger that numbers it so, where a recovery closed that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_ledger: Option<String>,
     /// Its policies.
     pub policies: Vec<String>,
     /// Events recorded before this moment have expired.
@@ -72,29 +75,38 @@ pub fn preview(
     ledger: &Ledger,
     as_of: UnixMillis,
 ) -> Result<Preview, RetentionError> {
-    let holds = Holds::load(&engine.keyring, &ledger.record)?.in_force();
-    let due = due(engine, ledger, &holds, as_of)?;
-    let mut classes: Vec<ClassPreview> = due
-        .classes
-        .iter()
-        .map(|class| ClassPreview {
-            class: class.class.number.get(),
-            policies: policies_of(class.class.definition.key.policies.iter()),
-            recorded_before: Some(class.recorded_before.to_string()),
-            months: class.months.clone(),
-            released: class.released.len() as u64,
-            held: class.held.len() as u64 + class.still_held,
-        })
-        .collect();
-    classes.retain(|class| class.held > 0 || class.released > 0 || !class.months.is_empty());
-    let goes = due.classes.iter().map(super::DueClass::goes).sum::<u64>();
-    Ok(Preview {
+    let mut preview = Preview {
         as_of: as_of.to_string(),
-        destroyed: goes + due.by_trigger.len() as u64,
-        held: due.held(),
-        classes,
-        awaiting_trigger: awaiting(engine, ledger, as_of)?,
-    })
+        destroyed: 0,
+        held: 0,
+        classes: Vec::new(),
+        awaiting_trigger: Vec::new(),
+    };
+    for ledger in engine.ledgers_of(ledger) {
+        let holds = Holds::load(&engine.keyring, ledger.desk())?.in_force();
+        let due = due(engine, &ledger, &holds, as_of)?;
+        preview.destroyed += due.by_trigger.len() as u64;
+        preview.held += due.held();
+        for class in &due.classes {
+            preview.destroyed += class.goes();
+            let closed = ledger.is_closed().then(|| ledger.name().to_owned());
+            preview.classes.push(ClassPreview {
+                class: class.class.number.get(),
+                closed_ledger: closed,
+                policies: policies_of(class.class.definition.key.policies.iter()),
+                recorded_before: Some(class.recorded_before.to_string()),
+                months: class.months.clone(),
+                released: class.released.len() as u64,
+                held: class.held.len() as u64 + class.still_held,
+            });
+        }
+        let waiting = awaiting(engine, &ledger, as_of)?;
+        preview.awaiting_trigger.extend(waiting);
+    }
+    let is_met =
+        |class: &ClassPreview| class.held > 0 || class.released > 0 || !class.months.is_empty();
+    preview.classes.retain(is_met);
+    Ok(preview)
 }
 
 fn policies_of<'a>(policies: impl Iterator<Item = &'a crate::policy::ClassPolicy>) -> Vec<String> {
@@ -110,7 +122,7 @@ fn awaiting(
     let mut waiting: BTreeMap<ClassNumber, AwaitingTrigger> = BTreeMap::new();
     let mut start = u64::MAX;
     for class in ledger.classes.all() {
-        if Rules::of(&ledger.classes, &class)?.waits_for_a_trigger() {
+        if Rules::of(ledger, &class)?.waits_for_a_trigger() {
             start = start.min(class.statement.get());
             let policies = policies_of(class.definition.key.policies.iter());
             let waits = AwaitingTrigger {

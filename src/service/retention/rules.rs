@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::RetentionError;
 use crate::policy::later::with_later;
 use crate::policy::{Applied, EventTimes, Policy, cutoff};
-use crate::service::classes::{Class, ClassBook};
+use crate::service::classes::Class;
+use crate::service::ledger::Ledger;
 use crate::time::UnixMillis;
 
 /// What the policies say of the events of one class.
@@ -18,16 +19,24 @@ pub(in crate::service) struct Rules {
 impl Rules {
     /// The rules of a class of a ledger.
     pub(in crate::service) fn of(
-        classes: &ClassBook,
+        ledger: &Ledger,
         class: &Arc<Class>,
     ) -> Result<Self, RetentionError> {
+        let classes = &ledger.classes;
         let named = class.definition.key.policies.iter();
         let stated = named.map(|named| classes.policy(&named.sha256));
         let stated: Option<Vec<Arc<Policy>>> = stated.map(|stated| Some(stated?.policy)).collect();
         let rules = Self {
             class: Arc::clone(class),
             stated: stated.ok_or(RetentionError::Class(class.number.get()))?,
-            versions: classes.policies(),
+            // What a closed ledger holds follows the laws that the tenant states today.
+            versions: if ledger.is_closed() {
+                let mut versions = classes.policies();
+                versions.extend(ledger.recorder().classes.policies());
+                versions
+            } else {
+                classes.policies()
+            },
         };
         // Asked once here, so that what follows need not ask.
         rules

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::behind::{Behind, Opened};
+use super::statement::kind_of;
 use super::{Findings, Subject};
 use crate::bundle::cover::{Statement, Statements};
 use crate::bundle::line::{Covered, Fate};
@@ -14,7 +16,7 @@ use crate::service::fate::{Covers, Gone};
 use crate::service::hold::Holds;
 use crate::service::keyring::KeyError;
 use crate::service::ledger::LedgerKeys;
-use crate::service::read::{ReadError, StoredEvent, open_stored};
+use crate::service::read::ReadError;
 use crate::store::{ClassRow, LedgerRecord, Mark, StoreError};
 use crate::time::UnixMillis;
 
@@ -34,6 +36,8 @@ pub(super) struct CoverCheck {
     known: usize,
     classes: HashMap<ClassNumber, Class>,
     holds: Holds,
+    /// Statements of the ledger's own; those behind them stand in ledgers that continue it.
+    size: u64,
     /// Those that hold, and those that were lifted lately.
     holds_of_late: Holds,
 }
@@ -44,10 +48,11 @@ impl CoverCheck {
         record: &LedgerRecord,
         keys: Option<&LedgerKeys>,
         classes: &[ClassRow],
-        statements: &[(Seq, String, bool)],
+        (size, statements): (u64, &[(Seq, String, bool)]),
         findings: &mut Findings,
     ) -> Result<Self, StoreError> {
-        let holds = match Holds::load(subject.keyring, record) {
+        let behind = Behind::new(subject, record, findings)?;
+        let holds = match Holds::load(subject.keyring, behind.desk()) {
             Ok(holds) => holds,
             Err(KeyError::Store(error)) => return Err(error),
             Err(error) => {
@@ -67,51 +72,86 @@ impl CoverCheck {
             known: subject.ledgers.statements(record.number)?.len(),
             classes: HashMap::new(),
             holds: holds.clone().in_force(),
+            size,
             holds_of_late: holds.in_force_after(UnixMillis::new(lately)),
         };
         for row in classes {
             check.add_class(row);
         }
-        for (by, lifted_by) in subject.ledgers.restrictions(record.number)? {
+        check.check_restrictions(&behind, subject, record, findings)?;
+        check.check_statements(&behind, (subject, record, keys), statements, findings)?;
+        Ok(check)
+    }
+
+    /// What is restricted is what statements say, and lifted by entries that say so.
+    fn check_restrictions(
+        &mut self,
+        behind: &Behind<'_>,
+        subject: Subject<'_>,
+        record: &LedgerRecord,
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        let number = record.number;
+        let statements = subject.ledgers.statements(number)?;
+        for (by, lifted_by) in subject.ledgers.restrictions(number)? {
             let is_statement = statements.iter().any(|(seq, ..)| *seq == by);
-            if !is_statement || check.restrictions.insert(by, lifted_by).is_some() {
+            let is_lifted = lifted_by.map_or(Ok(true), |at| behind.lifts(at, by))?;
+            if !is_statement || !is_lifted || self.restrictions.insert(by, lifted_by).is_some() {
                 let detail = "the table of what is restricted is not what the ledger states";
                 findings.add(by.get(), "restriction", detail);
-                check.wrong.insert(by);
+                self.wrong.insert(by);
             }
         }
+        Ok(())
+    }
+
+    /// What each statement covers is what the tables say.
+    fn check_statements(
+        &mut self,
+        behind: &Behind<'_>,
+        (subject, record, keys): (Subject<'_>, &LedgerRecord, Option<&LedgerKeys>),
+        statements: &[(Seq, String, bool)],
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
         let figures = subject.ledgers.expiries(record.number)?;
         let figures = figures
             .iter()
             .map(|row| (row.statement, (row.class, row.recorded_before)))
             .collect::<HashMap<_, _>>();
         for (seq, kind, _) in statements.iter().filter(|(_, kind, _)| kind != "policy") {
-            // What does not open is a finding of the walk.
-            let Some(stored) = open_statement(subject, record, *seq)? else {
+            let Some(opened) = behind.open(*seq)? else {
+                // What does not open of this ledger is a finding of the walk.
+                if behind.is_behind(*seq) {
+                    let detail = "a statement behind the ledger that its tables name does not open";
+                    findings.add(None, "cover", detail);
+                    self.wrong.insert(*seq);
+                }
                 continue;
             };
             let fits = if kind == "expiry" {
-                stored.section("expiry").and_then(class_and_time) == figures.get(seq).copied()
+                let section = opened.says("expiry");
+                section.and_then(|text| class_and_time(&text)) == figures.get(seq).copied()
             } else {
-                items_fit(subject, record, keys, &stored)?
+                let others = behind.keys(opened.stands_in.number);
+                let keys = if opened.is_own() { keys } else { others };
+                items_fit(subject, (record, *seq), keys, &opened)?
             };
-            if !fits {
+            // Of the ledger's own the walk compares the kinds.
+            let says = |name: &str| opened.says(name);
+            let is_kind = opened.is_own() || kind_of(&says) == Some(kind.as_str());
+            if !fits || !is_kind {
                 let detail = "what it covers is not what the tables say that it covers";
                 findings.add(seq.get(), "cover", detail);
-                check.wrong.insert(*seq);
+                self.wrong.insert(*seq);
             }
-            check.add_statement(*seq, &stored);
+            self.add_statement(*seq, &opened);
         }
-        if figures.len()
-            != statements
-                .iter()
-                .filter(|(_, kind, _)| kind == "expiry")
-                .count()
-        {
+        let expiries = statements.iter().filter(|(_, kind, _)| kind == "expiry");
+        if figures.len() != expiries.count() {
             let detail = "the table of expiries has not the rows of the ledger's expiry statements";
             findings.add(None, "cover", detail);
         }
-        Ok(check)
+        Ok(())
     }
 
     fn add_class(&mut self, row: &ClassRow) {
@@ -129,11 +169,11 @@ impl CoverCheck {
             .extend(class.map(|class| (class.number, class)));
     }
 
-    fn add_statement(&mut self, seq: Seq, stored: &StoredEvent) {
-        let read = |name| serde_json::from_slice(stored.section(name)?).ok();
-        let read_items = |name| serde_json::from_slice(stored.section(name)?).ok();
+    fn add_statement(&mut self, seq: Seq, opened: &Opened<'_>) {
+        let read = |name| serde_json::from_slice(&opened.says(name)?).ok();
+        let read_items = |name| serde_json::from_slice(&opened.says(name)?).ok();
         let statement = Statement {
-            recorded_at_ms: stored.entry.recorded_at.get(),
+            recorded_at_ms: opened.stored.entry.recorded_at.get(),
             class: None,
             expiry: read("expiry"),
             covers: read_items("covers"),
@@ -193,10 +233,12 @@ impl CoverCheck {
         }
     }
 
-    /// How many restrictions are lifted.
+    /// How many restrictions are lifted by entries of the ledger itself.
     pub(super) fn lifts(&self) -> usize {
-        let lifted = self.restrictions.values();
-        lifted.filter(|lifted_by| lifted_by.is_some()).count()
+        let lifted = self.restrictions.values().flatten();
+        lifted
+            .filter(|lifted_by| lifted_by.get() < self.size)
+            .count()
     }
 
     /// Whether the table says that this entry lifted the restriction.
@@ -233,19 +275,6 @@ fn last_recorded_at(subject: Subject<'_>, record: &LedgerRecord) -> Result<UnixM
     Ok(last.map_or(UnixMillis::new(0), |entry| entry.recorded_at))
 }
 
-fn open_statement(
-    subject: Subject<'_>,
-    record: &LedgerRecord,
-    seq: Seq,
-) -> Result<Option<StoredEvent>, StoreError> {
-    let (ledgers, keyring) = (subject.ledgers, subject.keyring);
-    match open_stored(ledgers, keyring, record, &Covers::default(), seq) {
-        Ok(stored) => Ok(Some(stored)),
-        Err(ReadError::Store(error)) => Err(error),
-        Err(_) => Ok(None),
-    }
-}
-
 fn class_and_time(section: &[u8]) -> Option<(ClassNumber, UnixMillis)> {
     let section: serde_json::Value = serde_json::from_slice(section).ok()?;
     let class = u16::try_from(section.get("class")?.as_u64()?).ok()?;
@@ -256,13 +285,13 @@ fn class_and_time(section: &[u8]) -> Option<(ClassNumber, UnixMillis)> {
 /// Whether the rows that name a statement are the items whose root it signs.
 fn items_fit(
     subject: Subject<'_>,
-    record: &LedgerRecord,
+    (record, seq): (&LedgerRecord, Seq),
     keys: Option<&LedgerKeys>,
-    stored: &StoredEvent,
+    opened: &Opened<'_>,
 ) -> Result<bool, StoreError> {
     let Some(keys) = keys else { return Ok(true) };
-    let seq = stored.entry.seq;
-    let nonce = match statement_nonce(subject.ledgers, record.number, seq) {
+    let place = (opened.stands_in.number, opened.stored.entry.seq);
+    let nonce = match statement_nonce(subject.ledgers, place.0, place.1) {
         Ok(nonce) => nonce,
         Err(ReadError::Store(error)) => return Err(error),
         Err(_) => return Ok(false),
@@ -275,10 +304,10 @@ fn items_fit(
         ),
     ];
     Ok(items.into_iter().all(|(name, items)| {
-        let Some(bytes) = stored.section(name) else {
+        let Some(bytes) = opened.says(name) else {
             return items.is_empty();
         };
-        let section = serde_json::from_slice::<serde_json::Value>(bytes).unwrap_or_default();
+        let section = serde_json::from_slice::<serde_json::Value>(&bytes).unwrap_or_default();
         let tree = ItemTree::new(&keys.system.key, &nonce, items);
         section["items"].as_u64() == Some(tree.size())
             && section["root"].as_str() == Some(&tree.root().to_string())

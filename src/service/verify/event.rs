@@ -21,6 +21,7 @@ use crate::service::fate::{Departure, Gone};
 use crate::service::keyring::KeyError;
 use crate::service::ledger::LedgerKeys;
 use crate::service::read::{ReadError, open_payload};
+use crate::service::restore::closed_at;
 use crate::store::{ClassRow, LedgerRecord, Mark, StoreError};
 
 /// Persons remembered while verifying.
@@ -58,10 +59,14 @@ impl<'a> Walk<'a> {
     ) -> Result<Self, StoreError> {
         let classes = subject.ledgers.classes(record.number)?;
         let mut statements = subject.ledgers.statements(record.number)?;
-        statements.retain(|(seq, ..)| seq.get() < size);
-        let cover = CoverCheck::new(subject, record, keys, &classes, &statements, findings)?;
+        // Behind the end of a closed ledger are those that others state of it; of an open one, those that just came.
+        let is_closed = matches!(closed_at(subject.keyring, record), Ok(Some(_)));
+        statements.retain(|(seq, ..)| seq.get() < size || is_closed);
+        let known = (size, statements.as_slice());
+        let cover = CoverCheck::new(subject, record, keys, &classes, known, findings)?;
         let statements = statements.into_iter();
         let statements = statements
+            .filter(|(seq, ..)| seq.get() < size)
             .map(|(seq, kind, open)| (seq, (kind, open)))
             .collect();
         Ok(Self {
@@ -160,7 +165,7 @@ impl<'a> Walk<'a> {
             self.record,
             self.keys,
             &self.classes,
-            &statements,
+            (self.size, &statements),
             &mut unsaid,
         )?;
         Ok(())

@@ -4,6 +4,7 @@
 //! server. It changes nothing and shows no text: it is no read.
 
 mod anchored;
+mod behind;
 mod cover;
 mod event;
 mod owners;

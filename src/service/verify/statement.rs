@@ -92,7 +92,9 @@ impl Walk<'_> {
 }
 
 /// The kind of a statement by its sections, as the table of statements has it; none where it states nothing for others.
-fn kind_of<'a>(section: &impl Fn(&str) -> Option<&'a Vec<u8>>) -> Option<&'static str> {
+pub(super) fn kind_of<B: AsRef<[u8]>>(
+    section: &impl Fn(&str) -> Option<B>,
+) -> Option<&'static str> {
     if section("policy").is_some() {
         return Some("policy");
     }
@@ -102,7 +104,7 @@ fn kind_of<'a>(section: &impl Fn(&str) -> Option<&'a Vec<u8>>) -> Option<&'stati
     let Some(covers) = section("covers") else {
         return section("restricts").map(|_| RESTRICTS);
     };
-    let covers: serde_json::Value = serde_json::from_slice(covers).ok()?;
+    let covers: serde_json::Value = serde_json::from_slice(covers.as_ref()).ok()?;
     let cause = covers.get("cause")?.as_str()?;
     let known = [CoverCause::Request, CoverCause::Trigger];
     known

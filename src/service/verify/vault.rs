@@ -6,7 +6,8 @@ use crate::service::api_key;
 use crate::service::keyring::KeyError;
 use crate::service::records::{self, NO_LEDGER};
 use crate::service::settings;
-use crate::store::{LedgerRecord, StoreError, StoredCheckpoint};
+use crate::service::succession::Succession;
+use crate::store::{Extent, LedgerRecord, StoreError, StoredCheckpoint};
 
 /// Rows of the vault read at once.
 const ROWS_PER_READ: u32 = 1_000;
@@ -64,6 +65,16 @@ pub(super) fn check(
         findings.add(None, "settings", error.to_string());
     }
     check_records(subject, record, findings)?;
+    check_extents(subject, record, head, findings)
+}
+
+/// No row lies behind what its ledger, or one that continues it, has entries for.
+fn check_extents(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    head: &StoredCheckpoint,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
     let mut sizes = Vec::new();
     for known in subject.ledgers.ledgers()? {
         let newest = subject.ledgers.checkpoint(known.number)?;
@@ -73,7 +84,20 @@ pub(super) fn check(
         } else {
             0
         };
-        sizes.push((known.number, newest.max(this)));
+        let entries = newest.max(this);
+        let succession = opened(Succession::of(subject.keyring, &known))?.unwrap_or_default();
+        let names = match succession.last() {
+            Some(last) => {
+                let head = subject.ledgers.checkpoint(last.number)?;
+                succession.first() + head.map_or(0, |head| head.size)
+            }
+            None => entries,
+        };
+        sizes.push(Extent {
+            ledger: known.number,
+            entries,
+            names,
+        });
     }
     for (table, _) in subject.ledgers.rows_beyond(&sizes)? {
         findings.add(

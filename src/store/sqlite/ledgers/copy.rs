@@ -114,10 +114,10 @@ impl Ledgers {
     /// Makes a copy be at these heads, in one commit: what is gone here goes there, and what says it comes.
     pub fn finish_copy(&self, copy: &Self, heads: &[Head]) -> Result<Copied, StoreError> {
         let tables = self.tables()?;
-        let ends = heads
+        let ends: BTreeMap<LedgerNumber, u64> = heads
             .iter()
-            .map(|(record, head)| (record.number, head.size));
-        let ends: BTreeMap<LedgerNumber, u64> = ends.collect();
+            .map(|(record, head)| (record.number, end_of(record, head, heads)))
+            .collect();
         let mut copied = Copied::default();
         copy.database.write(|tx| {
             for (record, _) in heads {
@@ -416,6 +416,16 @@ impl Table {
             .execute(params_from_iter(row))
             .map(drop)
     }
+}
+
+/// The end of what a head signs. A ledger that another one continues grows no more, and its tables name entries of that
+/// one behind its own: all of them belong to it.
+fn end_of(record: &LedgerRecord, head: &StoredCheckpoint, heads: &[Head]) -> u64 {
+    let is_behind = |(other, _): &Head| {
+        other.tenant == record.tenant && other.origin.generation() > record.origin.generation()
+    };
+    let is_continued = heads.iter().any(is_behind);
+    if is_continued { u64::MAX } else { head.size }
 }
 
 fn put_rows(

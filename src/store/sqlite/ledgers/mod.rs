@@ -21,7 +21,7 @@ use super::{Database, FileKind};
 use crate::ids::{LedgerNumber, Origin, PersonReference, RootHash, Seq, TenantName};
 use crate::ledger::entry::{ENTRY_BYTES, EntryBytes};
 use crate::ledger::tile::TileCoordinate;
-use crate::store::{LedgerBatch, LedgerRecord, StoreError, row_number, row_seq};
+use crate::store::{Extent, LedgerBatch, LedgerRecord, StoreError, row_number, row_seq};
 
 static FILE: FileKind = FileKind {
     name: "ledger.db",
@@ -327,10 +327,7 @@ impl Ledgers {
     }
 
     /// Rows that are in no ledger: (table, row number). There are none unless somebody put them there.
-    pub fn rows_beyond(
-        &self,
-        sizes: &[(LedgerNumber, u64)],
-    ) -> Result<Vec<(&'static str, i64)>, StoreError> {
+    pub fn rows_beyond(&self, sizes: &[Extent]) -> Result<Vec<(&'static str, i64)>, StoreError> {
         let mut beyond = Vec::new();
         for table in [
             "entry",
@@ -343,13 +340,14 @@ impl Ledgers {
             "restricted",
         ] {
             let mut from = i64::MIN;
-            let edges = sizes.iter().map(|(ledger, size)| {
-                (
-                    row_number(*ledger, Seq::new(0)),
-                    row_number(*ledger, Seq::new(*size)),
-                )
+            let edges = sizes.iter().map(|extent| {
+                let end = match table {
+                    "statement" => extent.names,
+                    _ => extent.entries,
+                };
+                [0, end].map(|seq| row_number(extent.ledger, Seq::new(seq)))
             });
-            for (first, end) in edges.chain([(i64::MAX, i64::MAX)]) {
+            for [first, end] in edges.chain([[i64::MAX; 2]]) {
                 let rows: Vec<i64> = self.database.read(|tx| {
                     tx.prepare_cached(&format!(
                         "SELECT row FROM {table} WHERE row >= ?1 AND row < ?2 LIMIT 20"
@@ -425,8 +423,9 @@ fn write_batch(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite::Resu
         for reference in &row.shown_persons {
             shown.execute(params![&reference.as_bytes()[..], number])?;
         }
-        if let Some(statement) = &row.states {
-            write_statement(tx, batch.ledger, seq, statement)?;
+        if let Some(stated) = &row.states {
+            let (ledger, named) = stated.place(batch.ledger, seq);
+            write_statement(tx, ledger, named, &stated.statement)?;
         }
         seq = seq.next();
     }
