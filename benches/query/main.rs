@@ -1,0 +1,78 @@
+//! The benchmark of the front door: queries by each filter at a large ledger, and OpenTelemetry against NDJSON.
+//! docs/performance.md shows its figures.
+//!
+//! `cargo bench --bench query` runs all of it; `-- --stored 20000 --spans 2000` a smaller one.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "figures for people: two or three digits of them count"
+)]
+
+#[allow(dead_code, reason = "it is shared with the benchmark of the ledger")]
+#[path = "../ledger/events.rs"]
+mod events;
+#[allow(dead_code, reason = "it is shared with the benchmark of the ledger")]
+#[path = "../ledger/load.rs"]
+mod load;
+mod otlp;
+mod pages;
+#[allow(dead_code, reason = "it is shared with the benchmark of the ledger")]
+#[path = "../ledger/preload.rs"]
+mod preload;
+#[allow(dead_code, reason = "it is shared with the benchmark of the ledger")]
+#[path = "../ledger/server.rs"]
+mod server;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Measures queries and OpenTelemetry on this machine.
+#[derive(Parser)]
+#[command(name = "query", max_term_width = 100)]
+struct Options {
+    /// Events stored when they are asked for
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    stored: u64,
+    /// Requests for each page that is measured
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    requests: u64,
+    /// Spans that are sent, and as many events by NDJSON
+    #[arg(long, value_name = "N", default_value_t = 51_200)]
+    spans: u64,
+    /// Where the temporary directory is made: the disk that is measured [default: target/tmp]
+    #[arg(long, value_name = "PATH")]
+    dir: Option<PathBuf>,
+    /// Given by `cargo bench`; without it (`cargo test --all-targets`) nothing is measured
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    if !options.bench {
+        return say("run this with `cargo bench --bench query`");
+    }
+    let parent = options
+        .dir
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
+    std::fs::create_dir_all(&parent)?;
+    let directory = tempfile::Builder::new()
+        .prefix("query-bench-")
+        .tempdir_in(&parent)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        otlp::measure(directory.path(), options.spans).await?;
+        pages::measure(directory.path(), options.stored, options.requests).await
+    })
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "{text}")?;
+    Ok(output.flush()?)
+}
