@@ -142,6 +142,51 @@ fn each_fault_is_found() {
 }
 
 #[test]
+fn anchors_that_fail_or_were_never_reached_are_found() {
+    let healthy = Healthy::new();
+    let heads = healthy.beside("heads");
+    let config = healthy.beside("anchors.toml");
+    let section =
+        format!("[[anchor]]\nname = \"nas\"\ndirectory = \"{heads}\"\nevery_seconds = 60\n");
+    std::fs::write(&config, section).unwrap();
+    let flag = ["--config", config.as_str()];
+    healthy.assert_finds(&flag, "anchor", "`nas` was never given a head");
+    std::fs::create_dir(&heads).unwrap();
+    let run = ["anchor", "run", "--config", config.as_str()];
+    succeeded(&healthy.command(&run));
+    assert_eq!(healthy.found(&flag), []);
+    // The ledger grows, and nobody gives the head away.
+    succeeded(&healthy.command(&["tenant", "create", "acme"]));
+    succeeded(&healthy.command(&["vault-copy", "check"]));
+    assert_eq!(healthy.found(&flag), [], "it is not late yet");
+    healthy.clocked.set("2026-11-24T10:13:00Z");
+    healthy.assert_finds(
+        &flag,
+        "anchor",
+        "the newest head that the anchor `nas` has is of 2026-11-24T10:00",
+    );
+    // A server that can't reach it says since when.
+    std::fs::remove_dir_all(&heads).unwrap();
+    let key = healthy.key.to_str().unwrap().to_owned();
+    let clock = healthy.beside("clock");
+    let environment = [
+        ("TRAILKEEP_ROOT_KEY_FILE", key.as_str()),
+        ("TRAILKEEP_TEST_CLOCK", &clock),
+    ];
+    let server = healthy.clocked.directory.serve_as(&flag, &environment);
+    let begun = std::time::Instant::now();
+    while !healthy
+        .found(&flag)
+        .iter()
+        .any(|(_, problem)| problem.contains("fails since"))
+    {
+        assert!(begun.elapsed().as_secs() < 60, "{:?}", healthy.found(&flag));
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    server.stop();
+}
+
+#[test]
 fn a_new_directory_has_no_copy_and_no_backup() {
     let clocked = Clocked::at("2026-11-24T10:00:00Z");
     let output = clocked.output(&["doctor", "--json"]);

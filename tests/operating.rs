@@ -7,6 +7,8 @@
 
 mod support;
 
+use std::process::Command;
+
 use serde_json::Value;
 use support::{Clocked, Directory, Server, succeeded};
 
@@ -84,6 +86,118 @@ fn not_ready_while_a_rotation_waits_for_a_copy() {
         !ready(&server).1.to_string().contains("copy\""),
         "a path is named"
     );
+    server.stop();
+}
+
+#[test]
+fn not_ready_when_the_vault_cannot_be_read() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    assert_eq!(ready(&server).0, 200);
+    // Somebody took a table out.
+    let vault = rusqlite::Connection::open(directory.path.join("vault.db")).unwrap();
+    vault.execute_batch("DROP TABLE sealed_record").unwrap();
+    assert_not_ready(&server, "vault: ");
+    let log = server.kill();
+    assert!(log.contains("the vault can't be read"), "{log}");
+}
+
+/// A file that can't grow is no full disk: SQLite gives another error, and nobody knows what is on disk.
+#[test]
+fn a_writer_that_fails_ends_the_server_and_nothing_acknowledged_is_lost() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let directory = Directory::new();
+    let mut command = Command::new("bash");
+    command
+        .args(["-c", "trap '' XFSZ; exec \"$@\"", "bash"])
+        .arg(env!("CARGO_BIN_EXE_trailkeep"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--dir"])
+        .arg(&directory.path);
+    let server = directory.serve_by(command);
+    let mut client = server.client();
+    let mut append = |number: usize| {
+        let text = "text ".repeat(2_000);
+        let event = serde_json::json!({
+            "id": format!("e{number}"),
+            "action": "chat.completion",
+            "actor": {"id": "bot"},
+            "input": format!("{number} {text}"),
+        });
+        client.post("application/json", event.to_string().as_bytes())
+    };
+    for number in 0..20 {
+        assert_eq!(append(number).unwrap().status, 201);
+    }
+    let log = directory.path.join("ledger.db-wal");
+    let limit = Some(log.metadata().unwrap().len());
+    let process = Pid::from_child(&server.child);
+    let limits = Rlimit {
+        current: limit,
+        maximum: limit,
+    };
+    prlimit(Some(process), Resource::Fsize, limits).unwrap();
+    let mut told = 20;
+    loop {
+        match append(told) {
+            Ok(answer) if answer.status == 201 => told += 1,
+            Ok(answer) => {
+                assert!(answer.status >= 500, "{}", answer.text());
+                break;
+            }
+            Err(_) => break,
+        }
+    }
+    // Whoever still gets an answer hears that it is not ready.
+    if let Ok(answer) = server.client().get("/readyz") {
+        assert_eq!(answer.status, 503, "{}", answer.text());
+        assert!(answer.text().contains("writer: "), "{}", answer.text());
+    }
+    let (status, log) = server.ended();
+    assert!(
+        !status.success() && status.code().is_some(),
+        "{status}: {log}"
+    );
+    let report = directory.assert_clean();
+    // The one whose outcome was unknown may be there.
+    let events = report["events"].as_u64().unwrap() as usize;
+    assert!((told..=told + 1).contains(&events), "{told}: {report}");
+    for number in 0..told {
+        succeeded(&directory.run(&["show", &format!("e{number}")]));
+    }
+}
+
+#[test]
+fn figures_of_what_expired_and_was_erased() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    let server = clocked.serve_with(&[]);
+    let event = |id: &str, person: &str| {
+        let event = serde_json::json!({
+            "id": id,
+            "action": "chat.completion",
+            "actor": {"id": "bot"},
+            "subjects": [{"id": person}],
+        });
+        format!("{event}\n")
+    };
+    clocked.append(&(event("a", "anna") + &event("b", "anna") + &event("c", "bert")));
+    let is = |name: &str, expected: f64| {
+        let found = figure(&server, name);
+        assert!((found - expected).abs() < f64::EPSILON, "{name}: {found}");
+    };
+    is("erased_events_total", 0.0);
+    let erase = ["privacy", "erase", "--subject", "anna", "--reference", "R"];
+    succeeded(&clocked.output(&erase));
+    is("erased_events_total", 2.0);
+    is("expired_events_total", 0.0);
+    is("rotation_due", 1.0);
+    is("open_destroying_jobs", 0.0);
+    // 90 days later, in steps that the clock is believed.
+    for day in ["2026-12-20", "2027-01-15", "2027-02-10", "2027-02-24"] {
+        clocked.set(&format!("{day}T10:00:00Z"));
+        succeeded(&clocked.output(&["retention", "run"]));
+    }
+    is("expired_events_total", 1.0);
+    is("erased_events_total", 2.0);
     server.stop();
 }
 

@@ -88,7 +88,13 @@ async fn filters(target: &Target, events: &Events, stored: u64) -> anyhow::Resul
     };
     let of_some = |make: &dyn Fn(&Value) -> Value| -> Vec<Value> {
         let every = (parsed.len() as u64 / VALUES).max(1) as usize;
-        parsed.iter().step_by(every).map(make).collect()
+        let made = parsed.iter().map(make);
+        let has_value = |question: &Value| {
+            question
+                .as_object()
+                .is_some_and(|fields| fields.values().all(Value::is_string))
+        };
+        made.filter(has_value).step_by(every).collect()
     };
     let (prompt, actor) = (common("/llm/prompt/name")?, common("/actor/id")?);
     let of_prompt = |event: &&Value| event["llm"]["prompt"]["name"] == prompt.as_str();

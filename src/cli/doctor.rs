@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::output::{print_json, print_line};
-use super::settings::{Flags, Settings};
+use super::settings::{Flags, Settings, start_options};
 use super::{DirectoryArgs, TargetArgs, clock, exit};
 use crate::http::tls::TlsFiles;
 use crate::policy::lint::is_review_overdue;
@@ -24,6 +24,8 @@ const DAY_MS: u64 = 86_400_000;
 const BACKUP_AGE_MAX_MS: u64 = 2 * DAY_MS;
 /// A certificate that ends within this time should have been renewed.
 const CERTIFICATE_LEFT_MIN_MS: u64 = 21 * DAY_MS;
+/// An anchor may be this much later than twice its interval.
+const ANCHOR_GRACE_MS: u64 = 10 * 60_000;
 /// Free space should be this many times the reserve.
 const RESERVES_MIN: u64 = 4;
 
@@ -78,7 +80,10 @@ pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
         findings.certificate(files, now);
     }
     match ask(&settings).await {
-        Ok((vault, ready)) => findings.vault(&vault, &ready, now),
+        Ok(asked) => {
+            findings.vault(&asked.vault, &asked.ready, now);
+            findings.anchors(&asked.anchors, &settings, now);
+        }
         Err(error) => findings.add(
             "directory",
             format!("the data directory can't be used: {error:#}"),
@@ -107,14 +112,20 @@ pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// How it stands with the vault, and whether all is ready: asked of the server, or of the directory itself.
-async fn ask(settings: &Settings) -> anyhow::Result<(Value, Value)> {
+/// What a server, or the directory itself, says of how it stands.
+struct Asked {
+    vault: Value,
+    ready: Value,
+    anchors: Value,
+}
+
+async fn ask(settings: &Settings) -> anyhow::Result<Asked> {
     let (root_key_file, root_key_command) = match settings.root_key.clone() {
         RootKeySource::File(path) => (Some(path), None),
         RootKeySource::Command(command) => (None, Some(command)),
         RootKeySource::Environment(_) => (None, None),
     };
-    let client = Client::to(&TargetArgs {
+    let target = TargetArgs {
         directory: DirectoryArgs {
             dir: settings.directory.path().to_owned(),
             root_key_file,
@@ -125,12 +136,21 @@ async fn ask(settings: &Settings) -> anyhow::Result<(Value, Value)> {
         ledger: None,
         purpose: None,
         token: None,
+    };
+    let client = Client::to_opening(&target, || {
+        let mut options = start_options(false)?;
+        options.anchors = settings.anchors()?;
+        Ok(options)
     })?;
     let asked = async {
         let vault = client.get("/v1/vault").await?;
         // It may be 503, which is an answer here.
         let ready = client.send("GET", "/readyz", None, Vec::new()).await?;
-        anyhow::Ok((vault, serde_json::from_str(&ready.any_text().await?)?))
+        anyhow::Ok(Asked {
+            vault,
+            ready: serde_json::from_str(&ready.any_text().await?)?,
+            anchors: client.get("/v1/anchors").await?,
+        })
     };
     let answer = asked.await;
     client.close().await?;
@@ -252,6 +272,40 @@ impl Findings {
                 "tls",
                 format!("everybody on the machine can read {key}"),
                 format!("chmod 600 {key}"),
+            );
+        }
+    }
+
+    /// Targets of the operator's ledger that fail, or have not what they should have by now. That one has seen more than
+    /// there is stands in what is ready.
+    fn anchors(&mut self, status: &Value, settings: &Settings, now: UnixMillis) {
+        let configured = settings.anchors().unwrap_or_default().targets;
+        for target in status["targets"].as_array().into_iter().flatten() {
+            let name = target["name"].as_str().unwrap_or_default();
+            if let Some(error) = target["error"].as_str() {
+                let since = target["failed_at"].as_str().unwrap_or_default();
+                self.add(
+                    "anchor",
+                    format!("the anchor `{name}` fails since {since}: {error}"),
+                    "bring it back: heads go there again by themselves; or take its section out of the settings",
+                );
+                continue;
+            }
+            let known = configured.iter().find(|target| target.name == name);
+            let every = known.map_or(0, |target| target.every.as_secs() * 1_000);
+            let at = target["at"].as_str().and_then(UnixMillis::parse_rfc3339);
+            let late = now.get().saturating_sub(2 * every + ANCHOR_GRACE_MS);
+            if target["size"] == status["size"] || at.is_some_and(|at| at.get() >= late) {
+                continue;
+            }
+            let has = match target["at"].as_str() {
+                Some(at) => format!("the newest head that the anchor `{name}` has is of {at}"),
+                None => format!("the anchor `{name}` was never given a head"),
+            };
+            self.add(
+                "anchor",
+                has,
+                "a server with these settings gives heads there by itself: is it running? At once: `trailkeep anchor run --config FILE`",
             );
         }
     }

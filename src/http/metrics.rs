@@ -119,14 +119,15 @@ fn figures(caller: &Identified, tls: Option<&Certificates>) -> Result<String, Pr
         "Entries of the ledger",
         ledger.published().head.size,
     );
-    let jobs = engine
-        .ledgers
-        .open_jobs(number)
-        .map_err(AppendError::from)?;
+    let mut jobs = 0;
+    for ledger in engine.ledgers_of(ledger) {
+        let open = engine.ledgers.open_jobs(ledger.record.number);
+        jobs += open.map_err(AppendError::from)?.len() as u64;
+    }
     gauge(
         "open_destroying_jobs",
         "Statements of destruction that are not carried out to the end",
-        jobs.len() as u64,
+        jobs,
     );
     let now = engine.clock.wall();
     let holds = Holds::load(&engine.keyring, &ledger.record)?.in_force();

@@ -136,7 +136,7 @@ impl Engine {
     }
 
     /// All ledgers of a ledger's tenant: the closed ones, oldest first, then the open one.
-    fn ledgers_of(&self, ledger: &Ledger) -> Vec<Arc<Ledger>> {
+    pub(crate) fn ledgers_of(&self, ledger: &Ledger) -> Vec<Arc<Ledger>> {
         let tenant = &ledger.record.tenant;
         let closed = self.closed.iter();
         let mut ledgers: Vec<Arc<Ledger>> = closed

@@ -135,11 +135,18 @@ impl Directory {
 
     /// Serves with more arguments and environment variables.
     pub fn serve_as(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Server {
-        let mut child = trailkeep()
+        let mut command = trailkeep();
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--dir"])
             .arg(&self.path)
             .args(arguments)
-            .envs(environment.iter().copied())
+            .envs(environment.iter().copied());
+        self.serve_by(command)
+    }
+
+    /// Serves by a command that starts the server.
+    pub fn serve_by(&self, mut command: Command) -> Server {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -207,6 +214,12 @@ impl Server {
         let log = self.log.take().unwrap().join().unwrap();
         assert!(status.success(), "{status}: {log}");
         log
+    }
+
+    /// How the process ended by itself, and what it had logged.
+    pub fn ended(mut self) -> (std::process::ExitStatus, String) {
+        let status = self.child.wait().unwrap();
+        (status, self.log.take().unwrap().join().unwrap())
     }
 
     /// Whether the process has ended by itself.

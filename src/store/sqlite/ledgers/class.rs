@@ -51,3 +51,27 @@ impl Ledgers {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_of_classes_answers_in_either_order_without_sorting() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, id) = (folder.path().join("ledger.db"), "0".repeat(32));
+        Ledgers::create(&path, &id).unwrap();
+        let ledgers = Ledgers::open(&path, &id).unwrap();
+        for query in [OLDEST, NEWEST] {
+            let plan = ledgers.database.read(|tx| {
+                tx.prepare(&format!("EXPLAIN QUERY PLAN {query}"))?
+                    .query_map(params![[0_u8, 1], 0, 1_000, 10], |row| row.get(3))?
+                    .collect::<rusqlite::Result<Vec<String>>>()
+            });
+            let plan = plan.unwrap().join("; ");
+            assert!(plan.contains("INDEX entry_of_class"), "{plan}");
+            assert!(plan.contains("rowid>?"), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
+}
