@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-use crate::events::{Events, Persons, Size, scatter};
+use crate::events::{Events, Persons, Size};
 use crate::load::{Connection, Latencies, Target};
 use crate::preload::preload;
 use crate::say;
@@ -19,7 +19,6 @@ const LIMIT: u64 = 20;
 const FAR: u64 = 1_000;
 /// Values that a rare filter is asked with.
 const VALUES: u64 = 50;
-const PERSONS: u64 = 10_000;
 
 /// A filter: its name, and its questions, one or several of a kind.
 struct Filter {
@@ -92,7 +91,7 @@ async fn filters(target: &Target, events: &Events, stored: u64) -> anyhow::Resul
         let has_value = |question: &Value| {
             question
                 .as_object()
-                .is_some_and(|fields| fields.values().all(Value::is_string))
+                .is_some_and(|fields| !fields.values().any(Value::is_null))
         };
         made.filter(has_value).step_by(every).collect()
     };
@@ -102,14 +101,14 @@ async fn filters(target: &Target, events: &Events, stored: u64) -> anyhow::Resul
         .iter()
         .find(of_prompt)
         .map(|event| &event["llm"]["prompt"]["version"]);
-    let kind = common("/targets/0/type")?;
     let id = common("/targets/0/id")?;
+    let touched = |event: &&Value| event["targets"][0]["id"] == id.as_str();
+    let touched = parsed.iter().find(touched).context("it is there")?;
     let (from, to) = middle(target).await?;
     let one = |name, question| Filter {
         name,
         questions: vec![question],
     };
-    let subject = |number: u64| json!({"subject": {"id": format!("person-{:08}", scatter(number) % PERSONS)}});
     Ok(vec![
         one("none", json!({})),
         one("time", json!({"from": from, "to": to})),
@@ -118,9 +117,9 @@ async fn filters(target: &Target, events: &Events, stored: u64) -> anyhow::Resul
         one("actor", json!({"actor": {"id": actor}})),
         Filter {
             name: "subject",
-            questions: (0..VALUES).map(subject).collect(),
+            questions: of_some(&|event| json!({"subject": event["subjects"][0]})),
         },
-        one("target", json!({"target": {"id": id, "type": kind}})),
+        one("target", json!({"target": touched["targets"][0]})),
         Filter {
             name: "conversation",
             questions: of_some(&|event| json!({"conversation": event["context"]["conversation"]})),
