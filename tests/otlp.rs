@@ -20,6 +20,8 @@ mod engine;
 mod protocol;
 #[path = "otlp/python.rs"]
 mod python;
+#[path = "otlp/reduced.rs"]
+mod reduced;
 #[path = "otlp/send.rs"]
 mod send;
 #[path = "otlp/traps.rs"]

@@ -129,6 +129,34 @@ fn a_range_lists_what_its_events_number() {
     assert_eq!(manifest(&path("redacted.zip"))["sources"], json!([]));
     assert_eq!(clocked.verify_bundle("redacted.zip")["authentic"], true);
 
+    // What is restricted is not shown, so its numbers may be among those that are missing.
+    clocked.append(&json!({"id": "hers", "action": "a", "actor": {"id": "x"}, "subjects": [{"id": "anna"}], "source": {"name": "other", "seq": 1}}).to_string());
+    clocked.append(&numbered("other", &[2]));
+    clocked.json(&[
+        "privacy",
+        "restrict",
+        "--subject",
+        "anna",
+        "--reference",
+        "R",
+        "--json",
+    ]);
+    let restricted = clocked.export("restricted.zip");
+    let other = json!({"name": "other", "events": 5, "last_number": 2, "restarts": 1, "repeats": 0, "missing": 1, "may_have_gone": 1,
+        "gaps": [{"first": 1, "last": 1}]});
+    assert_eq!(
+        manifest(&path("restricted.zip"))["sources"][1],
+        other,
+        "{restricted}"
+    );
+    let report = clocked.verify_bundle("restricted.zip");
+    assert_eq!(
+        (&report["authentic"], &report["counts"]["restricted"]),
+        (&json!(true), &json!(1)),
+        "{report}"
+    );
+    assert_eq!(report["sources"]["missing"], 7, "{report}");
+
     // A selection leaves out by intent, so it lists none.
     let selected = path("selected.zip");
     let selected = selected.to_str().unwrap();

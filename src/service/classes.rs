@@ -218,6 +218,16 @@ pub fn policies_of(
     Ok(found)
 }
 
+/// The class of the default policy that a ledger has from its beginning, as it was stated last: of what was acknowledged and
+/// fits no other.
+pub(super) fn default_class(ledger: &Ledger) -> Option<Arc<Class>> {
+    let of_default = |class: &Arc<Class>| {
+        let policies = &class.definition.key.policies;
+        policies.len() == 1 && policies[0].id == DEFAULT_POLICY
+    };
+    ledger.classes.all().into_iter().rev().find(of_default)
+}
+
 /// The class of an event that is received now. A new one is stated in the ledger first.
 pub(super) fn class_for(
     engine: &Engine,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use trailkeep::service::failpoint::FailPoint;
 
 use super::send::{chat, events, send_json, span, traces_request, wait_for_events};
-use crate::support::Directory;
+use crate::support::{Directory, Server};
 
 fn call() -> Value {
     let resource = json!({"service.name": "shop"});
@@ -17,7 +17,16 @@ fn call() -> Value {
     )
 }
 
-const AT_ONCE: (&str, &str) = ("TRAILKEEP_OTLP_QUIET_MS", "100");
+pub const AT_ONCE: (&str, &str) = ("TRAILKEEP_OTLP_QUIET_MS", "100");
+
+/// Until the server was killed at a point.
+pub fn wait_for_the_end(server: &mut Server, point: FailPoint) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !server.has_ended() {
+        assert!(std::time::Instant::now() < end, "{point:?} was not reached");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
 
 #[test]
 fn a_crash_anywhere_loses_nothing_and_doubles_nothing() {
@@ -27,11 +36,7 @@ fn a_crash_anywhere_loses_nothing_and_doubles_nothing() {
         let mut server = directory.serve_with(&[("TRAILKEEP_FAILPOINT", &kill), AT_ONCE]);
         let answer = send_json(&server.address, &server.token, "/v1/traces", &call());
         let is_acknowledged = answer.status == 200;
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
-        while !server.has_ended() {
-            assert!(std::time::Instant::now() < end, "{point:?} was not reached");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
+        wait_for_the_end(&mut server, point);
         server.kill();
         let is_before = matches!(point, FailPoint::BeforeStaging | FailPoint::AfterStaging);
         assert_eq!(is_acknowledged, !is_before, "{point:?}");
@@ -58,7 +63,7 @@ fn a_crash_between_the_parts_of_a_call_loses_neither() {
     let directory = Directory::new();
     let server = directory.serve();
     let resource = json!({"service.name": "shop"});
-    let send = |server: &crate::support::Server, spans: &[Value]| {
+    let send = |server: &Server, spans: &[Value]| {
         let answer = send_json(
             &server.address,
             &server.token,

@@ -57,7 +57,8 @@ impl Running {
         Self::over(directory, clock, StagingSettings::default())
     }
 
-    fn over(directory: Directory, clock: Arc<TestClock>, settings: StagingSettings) -> Self {
+    /// Of a directory that there is.
+    pub fn over(directory: Directory, clock: Arc<TestClock>, settings: StagingSettings) -> Self {
         let root = RootKeySource::File(directory.path.join("root.key"));
         let files = Files::open(DataDirectory::new(&directory.path), &root).unwrap();
         let as_clock: Arc<dyn Clock> = clock.clone();

@@ -591,7 +591,7 @@ fn what_a_policy_forbids_is_left_out_and_the_rest_of_an_acknowledged_call_is_rec
         [Some("downstream"), Some("output")],
         "{said}"
     );
-    assert_eq!(running.counter("unrecorded"), 0);
+    assert_eq!(running.counter("reduced"), 1);
 
     // The same again makes nothing of it, not even after a restart.
     let running = running.again();

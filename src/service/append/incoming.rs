@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{AppendError, Recorded};
 use crate::ledger::event::{Event, Facts};
-use crate::policy::Policy;
 use crate::policy::ingest::{self, Checked};
+use crate::policy::{DEFAULT_POLICY, Policy};
 use crate::service::Engine;
 use crate::service::classes::policies_of;
 use crate::service::ledger::Ledger;
@@ -71,6 +71,7 @@ pub(super) fn policies_of_new(
     ledger: &Ledger,
     events: &[Incoming],
     recorded: &[Recorded],
+    refusing: Refusing,
 ) -> Result<Vec<Option<Vec<Arc<Policy>>>>, AppendError> {
     let settings = ledger.settings();
     let of = |(position, (event, recorded)): (usize, (&Incoming, &Recorded))| {
@@ -80,9 +81,18 @@ pub(super) fn policies_of_new(
         let Facts {
             regimes, action, ..
         } = event.event.facts();
-        policies_of(&engine.policies, &settings.default_regimes, regimes, action)
-            .map(Some)
-            .map_err(|error| AppendError::Class { position, error })
+        let defaults = &settings.default_regimes;
+        match policies_of(&engine.policies, defaults, regimes, action) {
+            // The tenant's default names what is no policy any more.
+            Err(_) if refusing.takes_any_class(event) => Ok(engine
+                .policies
+                .of_regime(DEFAULT_POLICY)
+                .cloned()
+                .map(|policy| vec![policy])),
+            found => found
+                .map(Some)
+                .map_err(|error| AppendError::Class { position, error }),
+        }
     };
     events.iter().zip(recorded).enumerate().map(of).collect()
 }
@@ -96,6 +106,13 @@ pub(in crate::service) enum Refusing {
     Forbidden,
     /// Nothing.
     Nothing,
+}
+
+impl Refusing {
+    /// Whether an event is recorded in the default class where it finds no other: one that was acknowledged and names no regime.
+    pub(super) fn takes_any_class(self, event: &Incoming) -> bool {
+        self != Self::AsTheTenantSays && event.event.facts().regimes.is_empty()
+    }
 }
 
 /// Checks the events that are new, those with policies here. One that is refused refuses all of the request.

@@ -33,7 +33,7 @@ use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
 use crate::ledger::event::Event;
 use crate::policy::KeyPeriod;
 use crate::seal::secret::TagLabel;
-use crate::service::classes::{Class, class_for};
+use crate::service::classes::{Class, class_for, default_class};
 use crate::service::fate::Departure;
 use crate::service::keyring::Needs;
 use crate::service::ledger::{Ledger, Published};
@@ -214,12 +214,17 @@ fn submit(
     let mut recorded_within = EVER;
     let mut needs = Needs::default();
     let mut prepared = Vec::with_capacity(events.len());
-    let applying = incoming::policies_of_new(engine, ledger, events, &recorded)?;
+    let applying = incoming::policies_of_new(engine, ledger, events, &recorded, refusing)?;
     let checked = incoming::check(&applying, events, (refusing, ledger.settings().strict), now)?;
     for ((event, policies), checked) in events.iter().zip(&applying).zip(&checked) {
         if let Some(policies) = policies {
             let facts = event.event.facts();
-            let class = class_for(engine, ledger, policies, &facts.action, now)?;
+            let class = match class_for(engine, ledger, policies, &facts.action, now) {
+                Err(error @ AppendError::Class { .. }) if refusing.takes_any_class(event) => {
+                    default_class(ledger).ok_or(error)?
+                }
+                class => class?,
+            };
             let period = key_period(ledger, &event.event, &class, now);
             let bounds = period.bounds();
             // A key serves its period alone: so it can go when the period has.

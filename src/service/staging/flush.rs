@@ -1,14 +1,12 @@
 //! From assembled events to the ledger. They are appended as they stand in the file, so that a crash anywhere
 //! leaves them to be appended again: the same id with the same text is the same event.
 
-use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::Value;
 
+use super::forms::{is_reduced, mend, sections_of, taken};
 use super::{StagingError, count};
-use crate::ids::hex;
-use crate::ledger::event::shape::SECTIONS;
-use crate::ledger::event::{EventError, parse_event};
-use crate::policy::ingest::Refusal;
+use crate::ledger::event::MAX_EVENT_BYTES;
+use crate::otlp::split::fit;
 use crate::seal::staged::open_staged;
 use crate::service::Engine;
 use crate::service::append::{AppendError, Incoming, Refusing, append_waiting};
@@ -19,12 +17,8 @@ use crate::service::read::open_event;
 /// Events that are appended together.
 const EVENTS_MAX: usize = 500;
 
-/// Sections by which an event is found and erased: they stay.
-const BARE: [&str; 5] = ["id", "action", "actor", "subjects", "regimes"];
 /// Forms in which an event is tried: each leaves out at least a section of the one before.
 const FORMS_MAX: usize = 40;
-/// Where an event says what of it a policy refused.
-const REFUSED: &str = "refused_by_policy";
 
 /// What a sealed event is bound to.
 pub(super) fn place_of_event(ledger: &Ledger) -> String {
@@ -43,9 +37,14 @@ pub(super) fn flush(engine: &Engine, ledger: &Ledger) -> Result<(), StagingError
         for (number, day, sealed) in rows {
             let key = staging.keys.of_day(engine, &ledger.record, day)?;
             let text = key.and_then(|key| open_staged(&key, &sealed, &place_of_event(ledger)).ok());
-            match text.map(|text| incoming(&text)) {
-                Some(Ok(event)) => events.push(event),
-                Some(Err(error)) => tell_of(&error),
+            match text.map(|text| taken(&text)) {
+                Some(taken) => {
+                    if let Some(fault) = taken.fault {
+                        tracing::error!(%fault, "an assembled event is not valid and is recorded in part; a fault of trailkeep");
+                        count(&staging.counters.reduced, 1);
+                    }
+                    events.push(taken.event);
+                }
                 None => {
                     count(&staging.counters.unreadable, 1);
                     tracing::error!(
@@ -83,8 +82,8 @@ fn is_of_one_event(error: &AppendError) -> bool {
     )
 }
 
-/// Records an event that can't be as it is, in as much of it as can: it was acknowledged, so it is not lost. What can't be
-/// recorded in any form, since even whom it names is forbidden, is counted as `unrecorded`.
+/// Records an event that can't be as it is, in as much of it as can: it was acknowledged, so it is not lost. Each form leaves out
+/// at least a section of the one before, and in the last one nothing is refused any more.
 fn append_otherwise(
     engine: &Engine,
     ledger: &Ledger,
@@ -95,31 +94,31 @@ fn append_otherwise(
         return Ok(());
     }
     tracing::error!(%error, "an event that was acknowledged is recorded in another form");
+    count(&engine.staging.counters.reduced, 1);
     let mut sections = sections_of(event);
     let mut refusing = Refusing::Forbidden;
     let mut error = error;
     for _ in 0..FORMS_MAX {
         mend(&mut sections, &mut refusing, &error);
-        let other = match incoming(Value::Object(sections.clone()).to_string().as_bytes()) {
-            Ok(other) => other,
-            Err(error) => {
-                tell_of(&error);
-                count(&engine.staging.counters.unrecorded, 1);
-                return Ok(());
-            }
-        };
+        // What is said of it may need more room than what went. The last of its parts is the event itself: when it is there, so
+        // are the others.
+        let mut parts = fit(sections, MAX_EVENT_BYTES).into_iter();
+        sections = parts.next().unwrap_or_default();
+        for part in parts {
+            let part = taken(Value::Object(part).to_string().as_bytes());
+            append(engine, ledger, vec![part.event])?;
+        }
+        let other = taken(Value::Object(sections.clone()).to_string().as_bytes()).event;
         match append_waiting(engine, ledger, &[other], refusing) {
             Err(refused) if is_of_one_event(&refused) => error = refused,
             outcome => return outcome.map(drop).map_err(Into::into),
         }
     }
-    // Waiting for ever, it would hold back every later event of the ledger.
-    tracing::error!(%error, "an event that was acknowledged can be recorded in no form");
-    count(&engine.staging.counters.unrecorded, 1);
-    Ok(())
+    // It waits, rather than being lost.
+    Err(error.into())
 }
 
-/// Whether an event stands under this id because a policy refused a part of it: a crash came before its row was removed.
+/// Whether an event stands under this id in another form already: a crash came before its row was removed.
 fn is_recorded_otherwise(
     engine: &Engine,
     ledger: &Ledger,
@@ -135,115 +134,5 @@ fn is_recorded_otherwise(
     let recorded = open_event(engine, ledger, *seq).map_err(AppendError::from)?;
     let attributes = recorded.section("attributes");
     let attributes = attributes.and_then(|text| serde_json::from_slice::<Value>(text).ok());
-    Ok(attributes.is_some_and(|attributes| attributes.get(REFUSED).is_some()))
-}
-
-/// Takes away what the error is about.
-fn mend(sections: &mut Map<String, Value>, refusing: &mut Refusing, error: &AppendError) {
-    match error {
-        AppendError::Conflict { .. } => give_another_id(sections),
-        AppendError::Class { .. } => set_regimes_aside(sections),
-        AppendError::Refused(refusals) => {
-            let refusals: Vec<&Refusal> = refusals.iter().map(|(_, refusal)| refusal).collect();
-            if !leave_out(sections, &refusals) {
-                leave_content_out(sections, &refusals);
-                *refusing = Refusing::Nothing;
-            }
-        }
-        _ => {}
-    }
-}
-
-fn tell_of(error: &EventError) {
-    tracing::error!(%error, "an assembled event is not valid; a fault of trailkeep");
-}
-
-/// The event as it comes in: all of it is derived.
-fn incoming(text: &[u8]) -> Result<Incoming, EventError> {
-    let event = parse_event(text)?;
-    let has = |name: &str| event.section(name).is_some();
-    let added = SECTIONS
-        .iter()
-        .map(|field| field.name)
-        .filter(|name| has(name))
-        .collect();
-    Ok(Incoming {
-        event,
-        via: "otlp",
-        added,
-    })
-}
-
-fn sections_of(event: &Incoming) -> Map<String, Value> {
-    let sections = event.event.sections().iter();
-    sections
-        .map(|section| {
-            let value = serde_json::from_slice(&section.bytes).unwrap_or_default();
-            (section.name.to_string(), value)
-        })
-        .collect()
-}
-
-/// Somebody sent another event with this id: both stay.
-fn give_another_id(sections: &mut Map<String, Value>) {
-    let text = Value::Object(sections.clone()).to_string();
-    let digest = hex(&Sha256::digest(text.as_bytes())[..8]);
-    let id = sections
-        .get("id")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let other = format!("{id}:other:{digest}");
-    sections.insert("id".to_owned(), other.into());
-}
-
-/// Its regimes were known when it came, and the policies were changed since: the default one applies.
-fn set_regimes_aside(sections: &mut Map<String, Value>) {
-    if let Some(regimes) = sections.remove("regimes") {
-        let attributes = sections.entry("attributes").or_insert_with(|| json!({}));
-        attributes["unknown_regimes"] = regimes;
-    }
-}
-
-/// Leaves out the sections in which a policy forbids a member; what was refused is said. Gives whether that mends it.
-fn leave_out(sections: &mut Map<String, Value>, refusals: &[&Refusal]) -> bool {
-    let names: Vec<&str> = refusals
-        .iter()
-        .filter_map(|refusal| refusal.pointer.split('/').nth(1))
-        .filter(|name| !BARE.contains(name) && *name != "occurred_at")
-        .collect();
-    if names.len() < refusals.len() || !names.iter().any(|name| sections.contains_key(*name)) {
-        return false;
-    }
-    let said = refused_by_policy(sections, refusals);
-    sections.retain(|name, _| !names.contains(&name.as_str()));
-    say(sections, said);
-    true
-}
-
-/// Leaves out all but what it is found by: that there was a call, and why no more of it is recorded. Its time too, where
-/// a policy says that an event of that day is gone already.
-fn leave_content_out(sections: &mut Map<String, Value>, refusals: &[&Refusal]) {
-    let said = refused_by_policy(sections, refusals);
-    sections.retain(|name, _| BARE.contains(&name.as_str()));
-    say(sections, said);
-}
-
-/// What was refused until now.
-fn refused_by_policy(sections: &Map<String, Value>, refusals: &[&Refusal]) -> Vec<Value> {
-    let before = sections
-        .get("attributes")
-        .and_then(|attributes| attributes.get(REFUSED));
-    let mut said = before
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    said.extend(refusals.iter().map(|refusal| {
-        json!({"policy": refusal.policy, "pointer": refusal.pointer, "detail": refusal.detail})
-    }));
-    said
-}
-
-fn say(sections: &mut Map<String, Value>, refused: Vec<Value>) {
-    let attributes = sections.entry("attributes").or_insert_with(|| json!({}));
-    attributes[REFUSED] = refused.into();
+    Ok(attributes.as_ref().is_some_and(is_reduced))
 }

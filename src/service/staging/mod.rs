@@ -7,6 +7,7 @@
 
 mod assemble;
 mod flush;
+mod forms;
 mod intake;
 mod keys;
 mod resolve;
@@ -78,8 +79,8 @@ pub struct StagingCounters {
     pub calls_without_content: AtomicU64,
     /// Parts that do not open, since their key is gone or they were changed.
     pub unreadable: AtomicU64,
-    /// Events that no policy lets be recorded, even without their content.
-    pub unrecorded: AtomicU64,
+    /// Events that could not be recorded as they were, and are in another form: they say in which, and why.
+    pub reduced: AtomicU64,
 }
 
 impl StagingCounters {
@@ -98,7 +99,7 @@ impl StagingCounters {
             ("duplicate_events", &self.duplicate_events),
             ("calls_without_content", &self.calls_without_content),
             ("unreadable", &self.unreadable),
-            ("unrecorded", &self.unrecorded),
+            ("reduced", &self.reduced),
         ]
         .map(|(name, counter)| (name, counter.load(Ordering::Relaxed)))
     }
