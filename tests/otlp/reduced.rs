@@ -110,26 +110,24 @@ fn what_is_nested_deeper_than_events_may_be_is_left_out_and_named() {
 fn a_regime_that_is_gone_with_the_tenants_default_leaves_the_default_class() {
     let running = Running::new();
     let policy = write_policy(&running.directory);
-    let mut running = running.again();
-    let set = |running: Running| {
-        running.engine.close().unwrap();
-        let directory = running.directory;
-        drop((running.engine, running.ledger));
-        let set = [
-            "tenant",
-            "set",
-            "default",
-            "--default-regime",
-            FROM_OCCURRENCE,
-        ];
-        crate::support::succeeded(&directory.run(&set));
-        Running::over(
-            directory,
-            running.clock,
-            trailkeep::service::staging::StagingSettings::default(),
-        )
-    };
-    running = set(running);
+    running.engine.close().unwrap();
+    let Running {
+        directory,
+        engine,
+        clock,
+        ledger,
+    } = running;
+    drop((engine, ledger));
+    let set = [
+        "tenant",
+        "set",
+        "default",
+        "--default-regime",
+        FROM_OCCURRENCE,
+    ];
+    crate::support::succeeded(&directory.run(&set));
+    let settings = trailkeep::service::staging::StagingSettings::default();
+    let running = Running::over(directory, clock, settings);
     let received = running.traces(&traces(&[call(
         1,
         &[FROM_OCCURRENCE],

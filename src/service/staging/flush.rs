@@ -37,20 +37,17 @@ pub(super) fn flush(engine: &Engine, ledger: &Ledger) -> Result<(), StagingError
         for (number, day, sealed) in rows {
             let key = staging.keys.of_day(engine, &ledger.record, day)?;
             let text = key.and_then(|key| open_staged(&key, &sealed, &place_of_event(ledger)).ok());
-            match text.map(|text| taken(&text)) {
-                Some(taken) => {
-                    if let Some(fault) = taken.fault {
-                        tracing::error!(%fault, "an assembled event is not valid and is recorded in part; a fault of trailkeep");
-                        count(&staging.counters.reduced, 1);
-                    }
-                    events.push(taken.event);
+            if let Some(form) = text.map(|text| taken(&text)) {
+                if let Some(fault) = form.fault {
+                    tracing::error!(%fault, "an assembled event is not valid and is recorded in part; a fault of trailkeep");
+                    count(&staging.counters.reduced, 1);
                 }
-                None => {
-                    count(&staging.counters.unreadable, 1);
-                    tracing::error!(
-                        "an assembled event of staging.db does not open: its key is gone, or it was changed"
-                    );
-                }
+                events.push(form.event);
+            } else {
+                count(&staging.counters.unreadable, 1);
+                tracing::error!(
+                    "an assembled event of staging.db does not open: its key is gone, or it was changed"
+                );
             }
             numbers.push(number);
         }
