@@ -19,6 +19,8 @@ use super::tls::Certificates;
 use crate::service::append::AppendError;
 use crate::service::figures::Labels;
 use crate::service::hold::Holds;
+use crate::service::ledger::Ledger;
+use crate::service::privacy;
 use crate::service::readiness::readiness;
 use crate::service::{DEFAULT_TENANT, Engine, blocking, rotation};
 use crate::store::directory::free_bytes;
@@ -90,6 +92,22 @@ fn process_figures(
     Ok(())
 }
 
+/// Requests of the tenant's persons.
+fn request_figures(
+    engine: &Engine,
+    ledger: &Ledger,
+    gauge: &mut impl FnMut(&str, &str, u64),
+) -> Result<(), Problem> {
+    let requests = privacy::list(engine, ledger)?;
+    let open = requests.iter().filter(|one| one.closed_at.is_none());
+    let help = "Requests of persons that are not closed, those of whom something waits for the law included";
+    gauge("requests_open", help, open.count() as u64);
+    let overdue = requests.iter().filter(|one| one.overdue);
+    let help = "Requests of persons whose day to answer by is over";
+    gauge("requests_overdue", help, overdue.count() as u64);
+    Ok(())
+}
+
 /// Gives the figures of the caller's tenant, as OpenMetrics text.
 #[utoipa::path(
     get,
@@ -141,6 +159,7 @@ fn figures(caller: &Identified, tls: Option<&Certificates>) -> Result<String, Pr
         "Legal holds whose date of review has come",
         due.count() as u64,
     );
+    request_figures(engine, ledger, &mut gauge)?;
     let last = ledger.published().last_recorded_at;
     let age_ms = now.get().saturating_sub(last.get());
     gauge(
