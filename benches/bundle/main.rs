@@ -8,8 +8,10 @@
 )]
 
 mod process;
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::io::Write;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -20,6 +22,7 @@ use trailkeep::demo::demo_events;
 use trailkeep::time::UnixMillis;
 
 use process::{Measured, measure};
+use support::{mebibytes, say, temporary};
 
 /// Measures how fast bundles are made and verified, and with how much memory.
 #[derive(Parser)]
@@ -46,19 +49,12 @@ fn main() -> anyhow::Result<()> {
     if !options.bench {
         return say("run this with `cargo bench --bench bundle`");
     }
-    let parent = options
-        .dir
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
-    std::fs::create_dir_all(&parent)?;
     say(
         "| events | bundle | in it | file MiB | text MiB | export s | events/s | MiB/s | peak MiB | verify s | events/s | MiB/s | peak MiB |",
     )?;
     say("|---|---|---|---|---|---|---|---|---|---|---|---|---|")?;
     for count in &options.events {
-        let directory = tempfile::Builder::new()
-            .prefix("bundle-bench-")
-            .tempdir_in(&parent)?;
+        let directory = temporary(options.dir.as_deref(), "bundle")?;
         measure_size(*count, directory.path()).with_context(|| format!("with {count} events"))?;
     }
     Ok(())
@@ -151,14 +147,4 @@ fn trailkeep(arguments: &[&str], data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trailkeep"));
     command.args(arguments).arg("--dir").arg(data);
     command
-}
-
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
-}
-
-fn say(text: &str) -> anyhow::Result<()> {
-    let mut output = std::io::stdout().lock();
-    writeln!(output, "{text}")?;
-    Ok(output.flush()?)
 }

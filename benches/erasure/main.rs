@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Parser;
-use support::{Bench, quantiles, say};
+use support::in_process::{Bench, latencies, quantiles};
+use support::{say, temporary};
 use trailkeep::ledger::event::Person;
 use trailkeep::privacy::{Kind, Regime};
 use trailkeep::service::{blocking, privacy, rotation};
@@ -52,34 +53,23 @@ fn main() -> anyhow::Result<()> {
     if !options.bench {
         return say("run this with `cargo bench --bench erasure`");
     }
-    let parent = options
-        .dir
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
-    std::fs::create_dir_all(&parent)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     say("| events stored | of the person | erasure ms: median / max of 5 |")?;
     say("|---|---|---|")?;
     for stored in &options.stored {
-        let directory = temporary(&parent)?;
+        let directory = temporary(options.dir.as_deref(), "erasure")?;
         runtime.block_on(erase(*stored, directory.path()))?;
     }
     say("")?;
     say("| keys | rotation s | keys/s | writers' p50/p99/max ms alone | during |")?;
     say("|---|---|---|---|---|")?;
     for keys in &options.keys {
-        let directory = temporary(&parent)?;
+        let directory = temporary(options.dir.as_deref(), "erasure")?;
         runtime.block_on(rotate(*keys, directory.path()))?;
     }
     Ok(())
-}
-
-fn temporary(parent: &Path) -> anyhow::Result<tempfile::TempDir> {
-    Ok(tempfile::Builder::new()
-        .prefix("erasure-bench-")
-        .tempdir_in(parent)?)
 }
 
 /// Erases persons with as many events each, from the request to the certificate.
@@ -135,7 +125,7 @@ async fn rotate(keys: u64, folder: &Path) -> anyhow::Result<()> {
     let alone = bench.write_until(&next, &stop);
     tokio::time::sleep(ALONE).await;
     stop.store(true, Ordering::SeqCst);
-    let alone = support::latencies(alone).await?;
+    let alone = latencies(alone).await?;
 
     let stop = Arc::new(AtomicBool::new(false));
     let beside = bench.write_until(&next, &stop);
@@ -144,7 +134,7 @@ async fn rotate(keys: u64, folder: &Path) -> anyhow::Result<()> {
     blocking(move || rotation::rotate_now(&engine, "bench", &mut |_, _| {})).await?;
     let took = begun.elapsed().as_secs_f64();
     stop.store(true, Ordering::SeqCst);
-    let beside = support::latencies(beside).await?;
+    let beside = latencies(beside).await?;
     say(&format!(
         "| {keys} | {took:.1} | {:.0} | {} | {} |",
         keys as f64 / took,

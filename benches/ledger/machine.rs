@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::load::Latencies;
+use crate::support::load::Latencies;
 
 /// Writes of the disk's probe.
 const PROBE_WRITES: usize = 200;

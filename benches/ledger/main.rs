@@ -3,17 +3,14 @@
 //! `cargo bench --bench ledger` runs all of it; `-- --quick` a minute's worth.
 #![expect(
     clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
     reason = "figures for people: two or three digits of them count"
 )]
 
-mod events;
-mod load;
 mod machine;
-mod preload;
 mod report;
-mod server;
 mod stages;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::path::PathBuf;
 
@@ -23,6 +20,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::report::Report;
 use crate::stages::Plan;
+use crate::support::{say, temporary};
 
 /// Measures Trailkeep on this machine, on an empty and on a large ledger.
 #[derive(Parser)]
@@ -51,17 +49,9 @@ struct Options {
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     if !options.bench {
-        return report::print("run this with `cargo bench --bench ledger`");
+        return say("run this with `cargo bench --bench ledger`");
     }
-    let parent = options
-        .dir
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
-    std::fs::create_dir_all(&parent)?;
-    let directory = tempfile::Builder::new()
-        .prefix("ledger-bench-")
-        .tempdir_in(&parent)
-        .with_context(|| format!("can't make a directory in {}", parent.display()))?;
+    let directory = temporary(options.dir.as_deref(), "ledger")?;
     let outcome = measure(&options, directory.path());
     directory.close()?;
     outcome
@@ -72,7 +62,7 @@ fn measure(options: &Options, directory: &std::path::Path) -> anyhow::Result<()>
     let server = Builder::new_multi_thread().enable_all().build()?;
     let client = client_runtime()?;
     let machine = machine::Machine::look(directory)?;
-    report::print(&machine.to_string())?;
+    say(&machine.to_string())?;
     let plan = Plan {
         stored: options
             .stored
@@ -92,7 +82,7 @@ fn measure(options: &Options, directory: &std::path::Path) -> anyhow::Result<()>
     client.shutdown_background();
     server.shutdown_background();
     outcome?;
-    report::print(&report.to_string())?;
+    say(&report.to_string())?;
     if let Some(path) = &options.json {
         std::fs::write(path, serde_json::to_vec_pretty(&report)?)
             .with_context(|| format!("can't write {}", path.display()))?;

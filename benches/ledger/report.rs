@@ -7,8 +7,8 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::machine::Machine;
-use crate::preload::Preloaded;
-use crate::server::FileSizes;
+use crate::support::preload::Preloaded;
+use crate::support::server::FileSizes;
 
 /// All that was measured.
 #[derive(Serialize)]
@@ -202,11 +202,6 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
-}
-
-/// Prints a result.
-pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    Ok(writeln!(io::stdout().lock(), "{text}")?)
 }
 
 /// Says on standard error what is under way.

@@ -8,11 +8,11 @@ use tokio::runtime::Handle;
 use trailkeep::service::blocking;
 use trailkeep::service::verify::{Question, Subject, verify};
 
-use crate::events::{Events, Persons, Size};
-use crate::load::{self, Latencies, Shape};
-use crate::preload::preload;
 use crate::report::{FilesRow, LoadRow, ReadRow, Report, TimeRow, note};
-use crate::server::{Server, Site};
+use crate::support::events::{Events, Persons, Size};
+use crate::support::load::{self, Latencies, Shape};
+use crate::support::preload::preload;
+use crate::support::server::{Server, Site};
 
 /// Events of the small ledger.
 const SMALL: u64 = 16_384;

@@ -2,19 +2,10 @@
 //! million events, its start with them, what a backup costs writers, and what the programs weigh. docs/performance.md shows its figures.
 //!
 //! `cargo bench --bench operate` runs all of it; `-- --stored 20000` a smaller one; `-- --build` also times a build from nothing.
-#![expect(
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
-    reason = "figures for people: two or three digits of them count"
-)]
 
-#[allow(dead_code, reason = "it is shared with the benchmark of the ledger")]
-#[path = "../ledger/events.rs"]
-mod events;
-#[allow(dead_code, reason = "it is shared with the benchmark of the ledger")]
-#[path = "../ledger/load.rs"]
-mod load;
 mod program;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,9 +15,10 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use tokio::runtime::Handle;
 
-use events::{Events, Persons, Size};
-use load::{Latencies, Shape, append};
-use program::{Program, mebibytes, say, trailkeep};
+use program::{Program, trailkeep};
+use support::events::{Events, Persons, Size};
+use support::load::{Latencies, Loaded, Shape, append};
+use support::{mebibytes, say, size_of, temporary};
 
 /// Measures what running Trailkeep takes on this machine.
 #[derive(Parser)]
@@ -59,14 +51,7 @@ fn main() -> anyhow::Result<()> {
     if !options.bench {
         return say("run this with `cargo bench --bench operate`");
     }
-    let parent = options
-        .dir
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
-    std::fs::create_dir_all(&parent)?;
-    let directory = tempfile::Builder::new()
-        .prefix("operate-bench-")
-        .tempdir_in(&parent)?;
+    let directory = temporary(options.dir.as_deref(), "operate")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -130,7 +115,7 @@ async fn rest() {
     tokio::time::sleep(REST).await;
 }
 
-async fn write(server: &Program, events: &Events, shape: Shape) -> anyhow::Result<load::Loaded> {
+async fn write(server: &Program, events: &Events, shape: Shape) -> anyhow::Result<Loaded> {
     append(&Handle::current(), &server.target, events, shape).await
 }
 
@@ -189,14 +174,6 @@ async fn back_up(
 fn quantiles(latencies: &Latencies) -> String {
     let [p50, p99, max] = [0.5, 0.99, 1.0].map(|share| latencies.quantile_ms(share));
     format!("{p50:.1} / {p99:.1} / {max:.1}")
-}
-
-fn size_of(folder: &Path) -> anyhow::Result<u64> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder)? {
-        bytes += entry?.metadata()?.len();
-    }
-    Ok(bytes)
 }
 
 /// Sizes of the programs, and how long they take to build.

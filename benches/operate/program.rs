@@ -1,6 +1,6 @@
 //! The server as a process: started, looked at, stopped.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use crate::load::Target;
+use crate::support::load::Target;
 
 /// A running server.
 pub(crate) struct Program {
@@ -89,14 +89,4 @@ pub(crate) fn trailkeep(arguments: &[&str], path: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trailkeep"));
     command.args(arguments).arg(path);
     command
-}
-
-pub(crate) fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
-}
-
-pub(crate) fn say(text: &str) -> anyhow::Result<()> {
-    let mut output = std::io::stdout().lock();
-    writeln!(output, "{text}")?;
-    Ok(output.flush()?)
 }

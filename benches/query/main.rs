@@ -4,29 +4,19 @@
 //! `cargo bench --bench query` runs all of it; `-- --stored 20000 --spans 2000` a smaller one.
 #![expect(
     clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
     reason = "figures for people: two or three digits of them count"
 )]
 
-#[allow(dead_code, reason = "it is shared with the benchmark of the ledger")]
-#[path = "../ledger/events.rs"]
-mod events;
-#[allow(dead_code, reason = "it is shared with the benchmark of the ledger")]
-#[path = "../ledger/load.rs"]
-mod load;
 mod otlp;
 mod pages;
-#[allow(dead_code, reason = "it is shared with the benchmark of the ledger")]
-#[path = "../ledger/preload.rs"]
-mod preload;
-#[allow(dead_code, reason = "it is shared with the benchmark of the ledger")]
-#[path = "../ledger/server.rs"]
-mod server;
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Parser;
+
+use support::{say, temporary};
 
 /// Measures queries and OpenTelemetry on this machine.
 #[derive(Parser)]
@@ -54,14 +44,7 @@ fn main() -> anyhow::Result<()> {
     if !options.bench {
         return say("run this with `cargo bench --bench query`");
     }
-    let parent = options
-        .dir
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
-    std::fs::create_dir_all(&parent)?;
-    let directory = tempfile::Builder::new()
-        .prefix("query-bench-")
-        .tempdir_in(&parent)?;
+    let directory = temporary(options.dir.as_deref(), "query")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -69,10 +52,4 @@ fn main() -> anyhow::Result<()> {
         otlp::measure(directory.path(), options.spans).await?;
         pages::measure(directory.path(), options.stored, options.requests).await
     })
-}
-
-fn say(text: &str) -> anyhow::Result<()> {
-    let mut output = std::io::stdout().lock();
-    writeln!(output, "{text}")?;
-    Ok(output.flush()?)
 }

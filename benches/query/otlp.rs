@@ -13,10 +13,10 @@ use serde_json::Value;
 use trailkeep::demo::demo_events;
 use trailkeep::time::UnixMillis;
 
-use crate::events::scatter;
-use crate::load::Connection;
-use crate::say;
-use crate::server::{Server, Site};
+use crate::support::events::scatter;
+use crate::support::load::Connection;
+use crate::support::say;
+use crate::support::server::{Server, Site};
 
 /// Spans of one request: what the SDKs' batch processors send at once.
 const BATCH: u64 = 512;

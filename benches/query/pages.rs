@@ -7,11 +7,11 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-use crate::events::{Events, Persons, Size};
-use crate::load::{Connection, Latencies, Target};
-use crate::preload::preload;
-use crate::say;
-use crate::server::Site;
+use crate::support::events::{Events, Persons, Size};
+use crate::support::load::{Connection, Latencies, Target};
+use crate::support::preload::preload;
+use crate::support::say;
+use crate::support::server::Site;
 
 /// Events of a page: small, so that a page 1,000 exists where a filter lets 20,000 events through.
 const LIMIT: u64 = 20;

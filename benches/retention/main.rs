@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use support::{Bench, quantiles, say, size_of};
+use support::in_process::{Bench, latencies, quantiles};
+use support::{say, size_of, temporary};
 use trailkeep::service::{blocking, retention};
 
 /// Measures expiry on this machine.
@@ -48,14 +49,7 @@ fn main() -> anyhow::Result<()> {
     if !options.bench {
         return say("run this with `cargo bench --bench retention`");
     }
-    let parent = options
-        .dir
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
-    std::fs::create_dir_all(&parent)?;
-    let directory = tempfile::Builder::new()
-        .prefix("retention-bench-")
-        .tempdir_in(&parent)?;
+    let directory = temporary(options.dir.as_deref(), "retention")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -74,9 +68,9 @@ async fn measure(options: &Options, folder: &Path) -> anyhow::Result<()> {
     let alone = bench.write_until(&next, &stop);
     tokio::time::sleep(ALONE).await;
     stop.store(true, Ordering::SeqCst);
-    let alone = support::latencies(alone).await?;
+    let alone = latencies(alone).await?;
 
-    let before = size_of(folder)?;
+    let before = size_of(&folder.join("data"))?;
     let stop = Arc::new(AtomicBool::new(false));
     let beside = bench.write_until(&next, &stop);
     let begun = Instant::now();
@@ -86,8 +80,8 @@ async fn measure(options: &Options, folder: &Path) -> anyhow::Result<()> {
     };
     let took = begun.elapsed();
     stop.store(true, Ordering::SeqCst);
-    let beside = support::latencies(beside).await?;
-    let after = size_of(folder)?;
+    let beside = latencies(beside).await?;
+    let after = size_of(&folder.join("data"))?;
 
     say(
         "| events | expired | s | expired/s | longest step ms | writers' p50/p99/max ms alone | during | files MiB before | after |",

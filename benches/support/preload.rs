@@ -12,8 +12,8 @@ use trailkeep::ledger::event::parse_event;
 use trailkeep::service::append::{Incoming, append};
 use trailkeep::service::blocking;
 
-use crate::events::Events;
-use crate::server::Server;
+use super::events::Events;
+use super::server::Server;
 
 /// Events of one append: what the writer takes at once.
 const BATCH: u64 = 4_096;

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
-use crate::events::{Events, id, scatter};
+use super::events::{Events, id, scatter};
 
 /// Latencies of requests, in microseconds, ascending.
 pub(crate) struct Latencies(Vec<u64>);
@@ -27,7 +27,6 @@ impl Latencies {
     }
 
     /// These and others.
-    #[allow(dead_code, reason = "the benchmark of operating uses it")]
     pub(crate) fn with(mut self, others: Self) -> Self {
         self.0.extend(others.0);
         Self::of(self.0)
@@ -215,7 +214,6 @@ impl Connection {
     }
 
     /// Says from here on why it asks.
-    #[allow(dead_code, reason = "the benchmark of queries uses it")]
     pub(crate) fn set_purpose(&mut self, purpose: &str) {
         self.purpose = format!("Trailkeep-Purpose: {purpose}\r\n");
     }

@@ -20,7 +20,7 @@ use trailkeep::service::{Engine, blocking};
 use trailkeep::store::directory::DataDirectory;
 use trailkeep::time::Clock;
 
-use crate::load::Target;
+use super::load::Target;
 
 /// A data directory and its token.
 pub(crate) struct Site {
