@@ -30,23 +30,6 @@ fn event(id: &str, persons: &[&str], more: &Value) -> String {
     format!("{event}\n")
 }
 
-fn erase(clocked: &Clocked, person: &str, more: &[&str]) -> Value {
-    let asked = [
-        &[
-            "privacy",
-            "erase",
-            "--subject",
-            person,
-            "--reference",
-            "R",
-            "--json",
-        ],
-        more,
-    ]
-    .concat();
-    clocked.json(&asked)
-}
-
 /// The run of that time destroys so many events.
 fn assert_goes_at(clocked: &Clocked, time: &str, events: u64) {
     clocked.set(time);
@@ -95,7 +78,7 @@ fn t1_a_request_waits_for_the_minimum_and_not_for_the_expiry() {
     let clocked = Clocked::at("2024-11-24T10:00:00Z");
     clocked.append(&event("e", &["anna"], &json!({"regimes": ["hipaa"]})));
     clocked.set("2026-11-24T10:00:00Z");
-    let answer = erase(&clocked, "anna", &[]);
+    let answer = clocked.erase("anna", &[]);
     assert_eq!(answer["outcome"], "restricted", "{answer}");
     assert_eq!(answer["erased_events"], 0);
     assert_eq!(answer["live_destroyed_at"], Value::Null);
@@ -140,7 +123,7 @@ fn t2_a_leap_day_ends_with_february() {
     let clocked = Clocked::at("2024-02-29T10:00:00Z");
     clocked.append(&event("h", &["anna"], &json!({"regimes": ["hipaa"]})));
     clocked.append(&event("p", &["anna"], &json!({"regimes": ["pci-dss"]})));
-    let kept = erase(&clocked, "anna", &["--now"])["kept"].clone();
+    let kept = clocked.erase("anna", &["--now"])["kept"].clone();
     let until: Vec<&str> = kept
         .as_array()
         .unwrap()
@@ -182,7 +165,7 @@ fn t6_two_holds_and_an_erasure() {
     let second = hold("H2");
     clocked.set("2026-10-01T10:00:00Z");
     assert_eq!(clocked.run()["held"], 1);
-    let answer = erase(&clocked, "anna", &[]);
+    let answer = clocked.erase("anna", &[]);
     assert_eq!(answer["outcome"], "held", "{answer}");
     let filed = request(&clocked, &answer["request"]);
     assert_eq!(
@@ -213,7 +196,7 @@ fn t12_two_subjects_one_asks() {
         &["anna", "bert"],
         &json!({"regimes": ["hipaa"]}),
     ));
-    let answer = erase(&clocked, "anna", &["--now"]);
+    let answer = clocked.erase("anna", &["--now"]);
     assert_eq!(
         (&answer["outcome"], &answer["erased_events"]),
         (&json!("partial"), &json!(2)),
@@ -248,7 +231,7 @@ fn t12_two_subjects_one_asks() {
     drop(engine);
     assert_bundle(&clocked, "t12.zip", [1, 0, 2, 1]);
     // Bert's request reaches what is left; the chart stays for the minimum.
-    let answer = erase(&clocked, "bert", &["--now"]);
+    let answer = clocked.erase("bert", &["--now"]);
     assert_eq!(
         (&answer["outcome"], &answer["erased_events"]),
         (&json!("partial"), &json!(1)),
@@ -263,7 +246,7 @@ fn t13_the_same_id_again_after_an_erasure() {
     let clocked = Clocked::at("2026-11-24T10:00:00Z");
     let first = event("e-123", &["anna"], &json!({}));
     clocked.append(&first);
-    erase(&clocked, "anna", &["--now"]);
+    clocked.erase("anna", &["--now"]);
     clocked.set("2026-11-25T10:00:00Z");
     let server = clocked.serve();
     let mut client = server.client();
@@ -315,9 +298,9 @@ fn t19_and_t20_a_minimum_is_no_matter_of_who_asks() {
         &json!({"regimes": ["pci-dss"], "actor": {"id": "former-employee"}}),
     ));
     clocked.set("2026-11-24T10:00:00Z");
-    let sec = erase(&clocked, "anna", &["--now"]);
+    let sec = clocked.erase("anna", &["--now"]);
     assert_eq!(sec["outcome"], "restricted", "{sec}");
-    let pci = erase(&clocked, "former-employee", &["--now", "--include-acted"]);
+    let pci = clocked.erase("former-employee", &["--now", "--include-acted"]);
     assert_eq!(pci["outcome"], "restricted", "{pci}");
     assert_eq!(pci["kept"][0]["until"], "2027-01-12T00:00:00Z", "{pci}");
     assert!(
@@ -339,7 +322,7 @@ fn t21_a_restricted_event_is_in_the_persons_own_copy_and_in_no_answer() {
     let clocked = Clocked::at("2026-06-01T10:00:00Z");
     clocked.append(&event("gone", &["anna"], &json!({})));
     clocked.append(&event("kept", &["anna"], &json!({"regimes": ["hipaa"]})));
-    erase(&clocked, "anna", &[]);
+    clocked.erase("anna", &[]);
     let copy = clocked.directory.path.with_file_name("anna.json");
     clocked.json(&[
         "privacy",
@@ -416,7 +399,7 @@ fn t22_an_erasure_outlives_the_restore_of_an_older_ledger() {
     clocked.append(&event("bert", &["bert"], &json!({})));
     succeeded(&clocked.output(&["backup", "--out", backup.to_str().unwrap()]));
     clocked.set("2026-11-24T10:00:00Z");
-    let answer = erase(&clocked, "anna-4711", &["--now"]);
+    let answer = clocked.erase("anna-4711", &["--now"]);
     assert!(answer["copies_dead_at"].is_string(), "{answer}");
     let key = place(&clocked, "root.key");
     std::fs::copy(data.join("root.key"), &key).unwrap();
@@ -469,7 +452,7 @@ fn t23_a_bundle_over_holes_of_every_kind_adds_up() {
     clocked.append(&some(40, 43, "anna", &json!({})));
     clocked.append(&some(43, 48, "anna", &json!({"regimes": ["hipaa"]})));
     clocked.append(&some(48, 1_000, "others", &json!({})));
-    let answer = erase(&clocked, "anna", &["--now"]);
+    let answer = clocked.erase("anna", &["--now"]);
     assert_eq!(answer["erased_events"], 3, "{answer}");
     assert_bundle(&clocked, "holes.zip", [952, 40, 3, 5]);
     let redacted = place(&clocked, "redacted.zip");
@@ -490,11 +473,11 @@ fn t24_before_the_law_applies() {
     let log = json!({"regimes": ["eu-ai-act-deployer"]});
     clocked.append(&event("early", &["anna"], &log));
     clocked.set("2026-12-15T10:00:00Z");
-    assert_eq!(erase(&clocked, "anna", &[])["outcome"], "erased");
+    assert_eq!(clocked.erase("anna", &[])["outcome"], "erased");
     clocked.set("2028-05-24T10:00:00Z");
     clocked.append(&event("late", &["anna"], &log));
     clocked.set("2028-06-14T10:00:00Z");
-    let answer = erase(&clocked, "anna", &[]);
+    let answer = clocked.erase("anna", &[]);
     assert_eq!(answer["outcome"], "restricted", "{answer}");
     assert_eq!(
         answer["kept"][0]["until"], "2028-11-26T00:00:00Z",
@@ -515,7 +498,7 @@ fn nobody_of_that_name_is_told_so_and_it_is_recorded() {
     clocked.append(&event("e", &["anna"], &json!({})));
     let size = clocked.size();
     let out = clocked.directory.path.with_file_name("nobody.json");
-    let answer = erase(&clocked, "nobody", &["--out", out.to_str().unwrap()]);
+    let answer = clocked.erase("nobody", &["--out", out.to_str().unwrap()]);
     assert_eq!(
         (&answer["outcome"], &answer["erased_events"]),
         (&json!("nothing-held"), &json!(0)),
@@ -586,15 +569,7 @@ fn restriction_hides_until_it_is_lifted() {
     let twice = clocked.output(&["privacy", "close", id, "--decision", "lifted"]);
     assert!(!twice.status.success());
     // What is restricted still expires.
-    clocked.json(&[
-        "privacy",
-        "restrict",
-        "--subject",
-        "anna",
-        "--reference",
-        "R",
-        "--json",
-    ]);
+    clocked.restrict("anna");
     clocked.set("2027-03-01T10:00:00Z");
     clocked.run();
     assert_eq!(counts(&clocked), [0, 2, 0, 0]);
@@ -697,7 +672,7 @@ fn nothing_of_a_person_is_left_in_any_file_with_readers_going_on() {
             })
         })
         .collect();
-    let answer = erase(&clocked, "anna-4711", &["--now"]);
+    let answer = clocked.erase("anna-4711", &["--now"]);
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     readers
         .into_iter()
@@ -805,7 +780,7 @@ fn a_rotation_follows_an_erasure_by_itself_within_a_day() {
     clocked.append(&event("bert", &["bert"], &json!({})));
     let traces = Traces::of(&clocked, "anna-4711", &["secret of e"]);
     let server = clocked.serve_with(&[]);
-    let answer = erase(&clocked, "anna-4711", &[]);
+    let answer = clocked.erase("anna-4711", &[]);
     assert_eq!(answer["outcome"], "erased", "{answer}");
     assert_eq!(answer["copies_dead_at"], Value::Null, "{answer}");
     let vault = || server.client().get("/v1/vault").unwrap().json();
@@ -838,8 +813,8 @@ fn a_person_with_one_event_and_one_with_a_hundred_thousand() {
     }
     clocked.append(&event("last", &["carla"], &json!({})));
     let traces = Traces::of(&clocked, "bert-4712", &["secret of e99999"]);
-    assert_eq!(erase(&clocked, "anna-4711", &[])["erased_events"], 1);
-    let answer = erase(&clocked, "bert-4712", &["--now"]);
+    assert_eq!(clocked.erase("anna-4711", &[])["erased_events"], 1);
+    let answer = clocked.erase("bert-4712", &["--now"]);
     assert_eq!(answer["erased_events"], EVENTS, "{answer}");
     assert_eq!(answer["outcome"], "erased", "{answer}");
     let erased = EVENTS as u64 + 1;
@@ -863,7 +838,7 @@ fn what_is_sealed_under_a_shared_key_survives_the_key() {
     events += &event("of-bert", &["bert"], &json!({"actor": {"id": "carla"}}));
     events += &event("of-bert-too", &["bert"], &json!({}));
     clocked.append(&events);
-    let answer = erase(&clocked, "carla", &["--include-acted", "--now"]);
+    let answer = clocked.erase("carla", &["--include-acted", "--now"]);
     assert_eq!(answer["erased_events"], 2, "{answer}");
     assert_eq!(counts(&clocked), [151, 0, 2, 0]);
     for id in ["n0", "n149", "of-bert-too"] {
@@ -875,7 +850,7 @@ fn what_is_sealed_under_a_shared_key_survives_the_key() {
     // What comes later in the period goes on under the new key, and the next erasure finds it.
     clocked.append(&event("later", &[], &json!({"actor": {"id": "carla"}})));
     assert_eq!(
-        erase(&clocked, "carla", &["--include-acted"])["erased_events"],
+        clocked.erase("carla", &["--include-acted"])["erased_events"],
         1
     );
     assert_eq!(counts(&clocked), [151, 0, 3, 0]);
@@ -941,7 +916,7 @@ fn an_erasure_first_assembles_what_waits() {
         .request("POST", "/v1/traces", &head, span.to_string().as_bytes())
         .unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let answer = erase(&clocked, "anna-4711", &["--now"]);
+    let answer = clocked.erase("anna-4711", &["--now"]);
     assert_eq!(answer["erased_events"], 1, "{answer}");
     drop(client);
     server.stop();
@@ -985,7 +960,7 @@ fn a_hundred_persons_out_of_all_real_events() {
     let server = clocked.serve_with(&[]);
     let mut erased = 0;
     for ((namespace, id), _) in &chosen {
-        let answer = erase(&clocked, id, &["--namespace", namespace]);
+        let answer = clocked.erase(id, &["--namespace", namespace]);
         erased += answer["erased_events"].as_u64().unwrap();
     }
     server.stop();

@@ -69,17 +69,43 @@ fn resume(clocked: &Clocked) {
     succeeded(&clocked.output(&["retention", "resume", "--reviewed-holds"]));
 }
 
-fn erase(clocked: &Clocked, person: &str, more: &[&str]) -> Value {
-    let asked = [
+/// A certificate verifies with the key of the ledger that goes on.
+fn assert_verifies(clocked: &Clocked, certificate: &Path) {
+    let key = beside(clocked, "public.pem");
+    let public = clocked.output(&["key", "public"]);
+    std::fs::write(&key, &succeeded(&public).stdout).unwrap();
+    let verified = support::trailkeep()
+        .args(["certificate", "verify"])
+        .arg(certificate)
+        .arg("--key")
+        .arg(key)
+        .output();
+    succeeded(&verified.unwrap());
+}
+
+/// A request has a certificate that verifies.
+fn assert_certified(clocked: &Clocked, request: &str) {
+    let out = beside(clocked, "c.json");
+    let certificate = [
         "privacy",
-        "erase",
-        "--subject",
-        person,
-        "--reference",
-        "R",
-        "--json",
+        "certificate",
+        request,
+        "--out",
+        out.to_str().unwrap(),
     ];
-    clocked.json(&[&asked[..], more].concat())
+    succeeded(&clocked.output(&certificate));
+    assert_verifies(clocked, &out);
+}
+
+/// The request of a type.
+fn request_of(clocked: &Clocked, kind: &str) -> Value {
+    let listed = clocked.json(&["privacy", "list", "--json"]);
+    let requests = listed["requests"].as_array().unwrap().iter();
+    requests
+        .clone()
+        .find(|one| one["type"] == kind)
+        .unwrap()
+        .clone()
 }
 
 /// Verifies a ledger by name, and gives its counts: intact, expired, erased, restricted, held.
@@ -184,7 +210,7 @@ fn a_person_is_erased_out_of_the_ledger_that_a_restore_closed() {
     clocked.append(&event("anna-3", "anna-4711", &default));
     clocked.append(&event("dora-2", "dora", &default));
 
-    let would = erase(&clocked, "anna-4711", &["--dry-run"]);
+    let would = clocked.erase("anna-4711", &["--dry-run"]);
     assert_eq!(would["counts"]["destroyed"], 2, "{would}");
     assert_eq!(would["counts"]["restricted"], 1, "{would}");
     // Her copy is of both ledgers, a file of each.
@@ -214,22 +240,11 @@ fn a_person_is_erased_out_of_the_ledger_that_a_restore_closed() {
 
     let certificate = beside(&clocked, "anna.json");
     let out = ["--now", "--out", certificate.to_str().unwrap()];
-    let answer = erase(&clocked, "anna-4711", &out);
+    let answer = clocked.erase("anna-4711", &out);
     assert_eq!(answer["outcome"], "partial", "{answer}");
     assert_eq!(answer["erased_events"], 2, "{answer}");
     assert_eq!(answer["kept"][0]["events"], 1, "{answer}");
-    let public = clocked.output(&["key", "public"]);
-    let key = beside(&clocked, "public.pem");
-    std::fs::write(&key, &succeeded(&public).stdout).unwrap();
-    let verify = [
-        "certificate",
-        "verify",
-        certificate.to_str().unwrap(),
-        "--key",
-        key.to_str().unwrap(),
-    ];
-    let verified = support::trailkeep().args(verify).output().unwrap();
-    succeeded(&verified);
+    assert_verifies(&clocked, &certificate);
     assert_eq!(counts(&clocked, "default"), [2, 0, 1, 1, 1]);
     assert_eq!(counts(&clocked, "default.2"), [1, 0, 1, 0, 1]);
     let shown = clocked.output(&["show", &first, "--ledger", "default"]);
@@ -247,7 +262,7 @@ fn a_person_is_erased_out_of_the_ledger_that_a_restore_closed() {
     assert_eq!(bundle(&clocked, "default.2", "open.zip"), [1, 0, 1, 0, 0]);
 
     // Who is held is told so in both ledgers.
-    let answer = erase(&clocked, "dora", &[]);
+    let answer = clocked.erase("dora", &[]);
     assert_eq!(answer["outcome"], "held", "{answer}");
     assert_eq!(answer["kept"].as_array().unwrap().len(), 2, "{answer}");
     // A request from before the restore is answered from the ledger that goes on.
@@ -258,22 +273,7 @@ fn a_person_is_erased_out_of_the_ledger_that_a_restore_closed() {
     let requests = listed["requests"].as_array().unwrap();
     let bert = requests.iter().find(|one| one["id"] == id).unwrap();
     assert_eq!(bert["decision"], "erased", "{bert}");
-    let certificate = beside(&clocked, "bert.json");
-    succeeded(&clocked.output(&[
-        "privacy",
-        "certificate",
-        id,
-        "--out",
-        certificate.to_str().unwrap(),
-    ]));
-    let verify = [
-        "certificate",
-        "verify",
-        certificate.to_str().unwrap(),
-        "--key",
-        key.to_str().unwrap(),
-    ];
-    succeeded(&support::trailkeep().args(verify).output().unwrap());
+    assert_certified(&clocked, id);
     assert_eq!(counts(&clocked, "default"), [0, 0, 2, 2, 1]);
     succeeded(&clocked.output(&["key", "rotate-vault"]));
     clocked.assert_residue_free("words of bert");
@@ -301,16 +301,7 @@ fn what_was_closed_expires_and_what_was_restricted_goes_by_itself() {
     clocked.append(&event("lost again", "anna", &json!({})));
     lose_and_restore(&clocked, "second", &["--continue"]);
     resume(&clocked);
-    let restrict = [
-        "privacy",
-        "restrict",
-        "--subject",
-        "bert",
-        "--reference",
-        "R",
-        "--json",
-    ];
-    let restricted = clocked.json(&restrict);
+    let restricted = clocked.restrict("bert");
     assert_eq!(counts(&clocked, "default"), [2, 0, 0, 1, 0]);
     assert!(
         !clocked
@@ -321,7 +312,7 @@ fn what_was_closed_expires_and_what_was_restricted_goes_by_itself() {
     let id = restricted["request"].as_str().unwrap();
     succeeded(&clocked.output(&["privacy", "close", id, "--decision", "lifted"]));
     assert_eq!(counts(&clocked, "default"), [3, 0, 0, 0, 0]);
-    let answer = erase(&clocked, "anna", &[]);
+    let answer = clocked.erase("anna", &[]);
     assert_eq!(answer["erased_events"], 2, "{answer}");
     assert_eq!(answer["outcome"], "partial", "{answer}");
     assert_eq!(counts(&clocked, "default"), [1, 0, 1, 1, 0]);
@@ -349,13 +340,7 @@ fn what_was_closed_expires_and_what_was_restricted_goes_by_itself() {
     let report = clocked.run();
     assert_eq!(report["destroyed"], 1, "{report}");
     assert_eq!(counts(&clocked, "default"), [0, 2, 1, 0, 0]);
-    let listed = clocked.json(&["privacy", "list", "--json"]);
-    let last = &listed["requests"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|one| one["type"] == "erasure");
-    assert_eq!(last.unwrap()["decision"], "erased", "{listed}");
+    assert_eq!(request_of(&clocked, "erasure")["decision"], "erased");
     clocked.assert_residue_free("words of anna");
 }
 
@@ -398,13 +383,7 @@ fn an_erasure_over_two_ledgers_is_taken_up_wherever_it_was_killed() {
             assert_eq!(counts(&clocked, "default.2"), [0, 0, 1, 0, 0], "{place}");
             clocked.assert_residue_free("words of anna");
             let id = listed["requests"][0]["id"].as_str().unwrap();
-            let (out, key) = (beside(&clocked, "c.json"), beside(&clocked, "public.pem"));
-            let out = out.to_str().unwrap();
-            succeeded(&clocked.output(&["privacy", "certificate", id, "--out", out]));
-            let public = clocked.output(&["key", "public"]);
-            std::fs::write(&key, &succeeded(&public).stdout).unwrap();
-            let verify = ["certificate", "verify", out, "--key", key.to_str().unwrap()];
-            succeeded(&support::trailkeep().args(verify).output().unwrap());
+            assert_certified(&clocked, id);
         }
     }
 }
@@ -420,7 +399,7 @@ fn what_is_stated_of_a_closed_ledger_cannot_be_changed_unnoticed() {
         "UPDATE statement SET kind = 'covers-trigger' WHERE kind = 'covers-request'",
     ] {
         let clocked = closed_with_anna();
-        erase(&clocked, "anna-4711", &[]);
+        clocked.erase("anna-4711", &[]);
         assert_eq!(counts(&clocked, "default"), [1, 0, 1, 0, 0]);
         let file = rusqlite::Connection::open(clocked.directory.path.join("ledger.db")).unwrap();
         // Of the closed ledger, which is number 1.
@@ -439,4 +418,95 @@ fn what_is_stated_of_a_closed_ledger_cannot_be_changed_unnoticed() {
             serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
         assert_eq!(report["ok"], false, "{change}: {report}");
     }
+}
+
+#[test]
+fn a_restriction_from_before_two_restores_is_lifted() {
+    let clocked = with_copies("2026-11-01T10:00:00Z");
+    clocked.append(&event("anna", "anna", &json!({})));
+    let restricted = clocked.restrict("anna");
+    back_up(&clocked, "first");
+    lose_and_restore(&clocked, "first", &["--continue"]);
+    back_up(&clocked, "second");
+    lose_and_restore(&clocked, "second", &["--continue"]);
+    resume(&clocked);
+    assert_eq!(counts(&clocked, "default"), [0, 0, 0, 1, 0]);
+    let id = restricted["request"].as_str().unwrap();
+    succeeded(&clocked.output(&["privacy", "close", id, "--decision", "lifted"]));
+    assert_eq!(counts(&clocked, "default"), [1, 0, 0, 0, 0]);
+    succeeded(&clocked.output(&["show", "anna", "--ledger", "default"]));
+    // Of the ledgers behind it nothing is lifted.
+    assert_eq!(counts(&clocked, "default.3"), [0, 0, 0, 0, 0]);
+}
+
+#[test]
+fn what_waits_of_somebody_who_is_forgotten_goes_after_a_restore_too() {
+    let clocked = with_copies("2026-11-01T10:00:00Z");
+    clocked.append(&event("kept", "anna-4711", &json!({"regimes": ["hipaa"]})));
+    assert_eq!(clocked.erase("anna-4711", &[])["outcome"], "restricted");
+    // A month later nobody knows any more who asked.
+    clocked.set("2026-12-01T10:00:00Z");
+    clocked.run();
+    back_up(&clocked, "backup");
+    lose_and_restore(&clocked, "backup", &["--continue"]);
+    resume(&clocked);
+    // The requests of others go on.
+    clocked.append(&event("bert", "bert", &json!({})));
+    assert_eq!(clocked.erase("bert", &[])["outcome"], "erased");
+    clocked.set("2032-11-03T10:00:00Z");
+    assert_eq!(clocked.run()["destroyed"], 1);
+    assert_eq!(counts(&clocked, "default"), [0, 0, 1, 0, 0]);
+    let listed = clocked.json(&["privacy", "list", "--json"]);
+    let requests = listed["requests"].as_array().unwrap();
+    assert_eq!(requests.len(), 2, "{listed}");
+    assert!(
+        requests.iter().all(|one| one["state"] == "closed"),
+        "{listed}"
+    );
+    clocked.assert_residue_free("words of anna");
+}
+
+#[test]
+fn a_later_answer_names_no_statement_of_the_first() {
+    let clocked = with_copies("2026-11-01T10:00:00Z");
+    clocked.append(&event("anna-1", "anna-4711", &json!({})));
+    clocked.append(&event(
+        "anna-2",
+        "anna-4711",
+        &json!({"action": "kept.for-court"}),
+    ));
+    let hold = [
+        "--reason",
+        "R",
+        "--matter",
+        "M",
+        "--action",
+        "kept.for-court",
+        "--json",
+    ];
+    let hold = clocked.json(&[&["hold", "place"][..], &hold].concat());
+    let answer = clocked.erase("anna-4711", &[]);
+    assert_eq!(
+        (&answer["outcome"], &answer["erased_events"]),
+        (&json!("partial"), &json!(1))
+    );
+    let lift = [
+        "hold",
+        "lift",
+        hold["id"].as_str().unwrap(),
+        "--reason",
+        "over",
+    ];
+    succeeded(&clocked.output(&lift));
+    assert_eq!(clocked.run()["destroyed"], 1);
+    let id = answer["request"].as_str().unwrap();
+    assert_certified(&clocked, id);
+    let certificate = std::fs::read(beside(&clocked, "c.json")).unwrap();
+    let certificate: Value = serde_json::from_slice(&certificate).unwrap();
+    assert_eq!(
+        certificate["destroyed"]["also"],
+        Value::Null,
+        "{certificate}"
+    );
+    assert_eq!(certificate["events"]["destroyed"], 1, "{certificate}");
 }

@@ -132,15 +132,7 @@ fn a_range_lists_what_its_events_number() {
     // What is restricted is not shown, so its numbers may be among those that are missing.
     clocked.append(&json!({"id": "hers", "action": "a", "actor": {"id": "x"}, "subjects": [{"id": "anna"}], "source": {"name": "other", "seq": 1}}).to_string());
     clocked.append(&numbered("other", &[2]));
-    clocked.json(&[
-        "privacy",
-        "restrict",
-        "--subject",
-        "anna",
-        "--reference",
-        "R",
-        "--json",
-    ]);
+    clocked.restrict("anna");
     let restricted = clocked.export("restricted.zip");
     let other = json!({"name": "other", "events": 5, "last_number": 2, "restarts": 1, "repeats": 0, "missing": 1, "may_have_gone": 1,
         "gaps": [{"first": 1, "last": 1}]});

@@ -98,13 +98,11 @@ fn request_figures(
     ledger: &Ledger,
     gauge: &mut impl FnMut(&str, &str, u64),
 ) -> Result<(), Problem> {
-    let requests = privacy::list(engine, ledger)?;
-    let open = requests.iter().filter(|one| one.closed_at.is_none());
+    let (open, overdue) = privacy::counts(engine, ledger)?;
     let help = "Requests of persons that are not closed, those of whom something waits for the law included";
-    gauge("requests_open", help, open.count() as u64);
-    let overdue = requests.iter().filter(|one| one.overdue);
+    gauge("requests_open", help, open);
     let help = "Requests of persons whose day to answer by is over";
-    gauge("requests_overdue", help, overdue.count() as u64);
+    gauge("requests_overdue", help, overdue);
     Ok(())
 }
 

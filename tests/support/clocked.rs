@@ -120,6 +120,33 @@ impl Clocked {
         serde_json::from_slice(&succeeded(&self.append_output(events)).stdout).unwrap()
     }
 
+    /// Erases a person; gives the answer.
+    pub fn erase(&self, person: &str, more: &[&str]) -> Value {
+        let asked = [
+            "privacy",
+            "erase",
+            "--subject",
+            person,
+            "--reference",
+            "R",
+            "--json",
+        ];
+        self.json(&[&asked[..], more].concat())
+    }
+
+    /// Restricts a person; gives the answer.
+    pub fn restrict(&self, person: &str) -> Value {
+        self.json(&[
+            "privacy",
+            "restrict",
+            "--subject",
+            person,
+            "--reference",
+            "R",
+            "--json",
+        ])
+    }
+
     /// Expiry.
     pub fn run(&self) -> Value {
         self.json(&["retention", "run", "--json"])

@@ -1,7 +1,5 @@
 //! Answering requests for erasure and restriction: once the job is over, and once more when what stayed went, too.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::PrivacyError;
@@ -10,14 +8,14 @@ use super::filed::{self, Filed, FirstAnswer};
 use super::register::{named, record};
 use super::view::ShownRequest;
 use super::waiting;
-use crate::ids::Seq;
+use crate::ids::{Origin, Seq};
 use crate::privacy::{Events, Kept, KeptState, Kind, Outcome, State};
 use crate::service::Engine;
 use crate::service::append::append_statement;
 use crate::service::keyring::KeyError;
 use crate::service::ledger::Ledger;
 use crate::service::read::open_statement;
-use crate::store::{CoverCause, RESTRICTS, Statement};
+use crate::store::Statement;
 use crate::time::UnixMillis;
 
 /// The requests that a statement serves.
@@ -26,73 +24,96 @@ pub(super) fn of_statement(
     ledger: &Ledger,
     statement: Seq,
 ) -> Result<Vec<Filed>, PrivacyError> {
-    let mut requests = requests_of(engine, ledger, statement, "covers")?;
-    requests.extend(requests_of(engine, ledger, statement, "restricts")?);
-    let rows = filed::all(engine, ledger)?.into_iter();
-    Ok(rows.filter(|filed| requests.contains(&filed.seq)).collect())
+    let stated = Stated::open(engine, ledger, statement)?;
+    let mut rows = filed::all(engine, ledger)?;
+    rows.retain(|filed| stated.serves(filed));
+    Ok(rows)
 }
 
-/// The entries of the requests for which a statement covers, or restricts, events.
-fn requests_of(
-    engine: &Engine,
-    ledger: &Ledger,
-    statement: Seq,
-    name: &str,
-) -> Result<Vec<u64>, PrivacyError> {
-    let stated = open_statement(engine, ledger, statement)?;
-    let stands_in = &ledger.place_of(statement).0.origin;
-    let section = stated.stated(&ledger.record.origin, stands_in, name);
-    let section: Value = serde_json::from_slice(&section.unwrap_or_default()).unwrap_or_default();
-    let seqs = section["requests"].as_array().into_iter().flatten();
-    Ok(seqs.filter_map(Value::as_u64).collect())
+/// A statement that serves requests, as it is read.
+struct Stated {
+    /// The ledger whose requests they are.
+    desk: Origin,
+    stands_in: Origin,
+    /// Its entry there.
+    seq: Seq,
+    covering: Vec<u64>,
+    restricting: Vec<u64>,
+    /// Its place among the statements of one decision, from 0, and how many those are.
+    part: (u64, u64),
 }
 
-/// What else was stated for a request together with a statement, in all ledgers of its tenant: each ledger with the
-/// statement as its tables name it, and whether it covers events.
+impl Stated {
+    fn open(engine: &Engine, ledger: &Ledger, statement: Seq) -> Result<Self, PrivacyError> {
+        let stated = open_statement(engine, ledger, statement)?;
+        let (record, seq) = ledger.place_of(statement);
+        let read = |section: Option<Vec<u8>>| -> Value {
+            serde_json::from_slice(&section.unwrap_or_default()).unwrap_or_default()
+        };
+        let requests = |name| {
+            let section = read(stated.stated(&ledger.record.origin, &record.origin, name));
+            let seqs = section["requests"].as_array().into_iter().flatten();
+            seqs.filter_map(Value::as_u64).collect()
+        };
+        let job = read(stated.section("job").map(<[u8]>::to_vec));
+        let part = job["part"].as_u64().zip(job["parts"].as_u64());
+        Ok(Self {
+            desk: ledger.desk().origin.clone(),
+            stands_in: record.origin.clone(),
+            seq,
+            covering: requests("covers"),
+            restricting: requests("restricts"),
+            part: part.unwrap_or((0, 1)),
+        })
+    }
+
+    fn covers_for(&self, filed: &Filed) -> bool {
+        self.names(&self.covering, filed)
+    }
+
+    fn restricts_for(&self, filed: &Filed) -> bool {
+        self.names(&self.restricting, filed)
+    }
+
+    fn serves(&self, filed: &Filed) -> bool {
+        self.covers_for(filed) || self.restricts_for(filed)
+    }
+
+    fn names(&self, requests: &[u64], filed: &Filed) -> bool {
+        let is_it = |seq: &u64| filed.is_at(&self.desk, (&self.stands_in, *seq));
+        requests.iter().any(is_it)
+    }
+
+    /// Whether an entry of the same ledger states another part of the decision.
+    fn is_with(&self, seq: Seq) -> bool {
+        let (place, parts) = self.part;
+        let first = self.seq.get().saturating_sub(place);
+        seq != self.seq && (first..first + parts).contains(&seq.get())
+    }
+}
+
+/// What else one decision stated, in other ledgers of the tenant or apart: each with whether it is still being done.
 fn stated_together(
     engine: &Engine,
     ledger: &Ledger,
-    statement: Seq,
-    request: u64,
-) -> Result<Vec<Together>, PrivacyError> {
-    let (_, recorded) = ledger.place_of(statement);
+    stated: &Stated,
+) -> Result<Vec<(Stated, bool)>, PrivacyError> {
     let mut together = Vec::new();
+    if stated.part.1 == 1 {
+        return Ok(together);
+    }
     for ledger in engine.ledgers_of(ledger) {
         let number = ledger.record.number;
         let statements = engine.ledgers.statements(number).map_err(KeyError::from)?;
-        for (named, kind, is_open) in statements {
+        for (named, _, is_open) in statements {
             let (record, seq) = ledger.place_of(named);
-            let is_near = seq.get().abs_diff(recorded.get()) <= TOGETHER_MAX;
-            let is_of_requests = kind == RESTRICTS || kind == CoverCause::Request.kind();
-            if record.number != ledger.desk().number || !is_near || !is_of_requests {
-                continue;
-            }
-            let covers = requests_of(engine, &ledger, named, "covers")?.contains(&request);
-            if covers || requests_of(engine, &ledger, named, "restricts")?.contains(&request) {
-                together.push(Together {
-                    recorded: seq,
-                    restriction: (Arc::clone(&ledger), named),
-                    covers,
-                    is_open,
-                });
+            if record.origin == stated.stands_in && stated.is_with(seq) {
+                together.push((Stated::open(engine, &ledger, named)?, is_open));
             }
         }
     }
     Ok(together)
 }
-
-/// A statement for a request.
-struct Together {
-    /// Its entry.
-    recorded: Seq,
-    /// The ledger that it is about, and its name there.
-    restriction: (Arc<Ledger>, Seq),
-    covers: bool,
-    is_open: bool,
-}
-
-/// Statements of one decision stand together: so far from each other at most.
-const TOGETHER_MAX: u64 = 4_096;
 
 /// Answers the requests that a statement serves, now that what it states is done. Done twice, it changes nothing.
 pub(in crate::service) fn answer_all(
@@ -102,24 +123,28 @@ pub(in crate::service) fn answer_all(
 ) -> Result<(), PrivacyError> {
     let _one = engine.privacy.change();
     let desk = ledger.recorder();
-    let (_, recorded) = ledger.place_of(statement);
-    for mut filed in of_statement(engine, ledger, statement)? {
-        let together = stated_together(engine, ledger, statement, filed.seq)?;
+    let stated = Stated::open(engine, ledger, statement)?;
+    // What a closed ledger stated itself proves nothing where the answer stands: its requests are decided anew.
+    if stated.stands_in != desk.record.origin {
+        return Ok(());
+    }
+    let together = stated_together(engine, desk, &stated)?;
+    let served = filed::all(engine, desk)?.into_iter();
+    for mut filed in served.filter(|filed| stated.serves(filed)) {
         // What else was stated for it is still being done: whoever ends last answers.
-        let is_open = |other: &Together| other.is_open && other.recorded != recorded;
-        if together.iter().any(is_open) {
+        let mut others = together.iter().filter(|(other, _)| other.serves(&filed));
+        if others.any(|(_, is_open)| *is_open) {
             continue;
         }
-        let covering = together.iter().filter(|other| other.covers);
-        let mut by: Vec<Seq> = covering.map(|other| other.recorded).collect();
+        let parts = together.iter().map(|(other, _)| other).chain([&stated]);
+        let covering = parts.filter(|part| part.covers_for(&filed));
+        let mut by: Vec<Seq> = covering.map(|part| part.seq).collect();
         by.sort_unstable();
         if by.is_empty() {
-            by.push(recorded);
+            by.push(stated.seq);
         }
         match filed.request.state() {
-            State::Open | State::Executing => {
-                first_answer(engine, desk, &mut filed, &by)?;
-            }
+            State::Open | State::Executing => first_answer(engine, desk, &mut filed, &by)?,
             State::Restricted | State::Closed | State::AwaitingIdentity => {
                 last_answer(engine, desk, filed, &by)?;
             }
@@ -279,23 +304,29 @@ pub fn lift(
     let now = engine.clock.wall();
     let mut filed = filed::find(engine, ledger, id)?;
     let is_restriction = filed.request.kind == Kind::Restriction;
-    let statement = filed.answered.as_ref().and_then(|first| first.statement);
-    let (Some(restriction), true, State::Restricted) =
-        (statement, is_restriction, filed.request.state())
-    else {
+    if !is_restriction || filed.request.state() != State::Restricted {
         return Err(PrivacyError::NotRestricted);
-    };
-    let restriction = Seq::new(restriction);
-    for one in stated_together(engine, ledger.recorder(), restriction, filed.seq)? {
-        let (ledger, restriction) = one.restriction;
-        let lift = json!({"restricts": restriction.get(), "requests": [filed.seq], "by": by});
-        let lift = lift.to_string();
-        let sections: [(&str, &[u8]); 2] = [
-            ("action", b"\"trailkeep.privacy.lift\""),
-            ("lift", lift.as_bytes()),
-        ];
-        let states = Statement::Lift { restriction };
-        append_statement(&engine.writer, &ledger, &sections, states)?;
+    }
+    for ledger in engine.ledgers_of(ledger) {
+        let number = ledger.record.number;
+        let restrictions = engine
+            .ledgers
+            .restrictions(number)
+            .map_err(KeyError::from)?;
+        for (restriction, lifted_by) in restrictions {
+            let stated = Stated::open(engine, &ledger, restriction)?;
+            if lifted_by.is_some() || !stated.restricts_for(&filed) {
+                continue;
+            }
+            let lift = json!({"restricts": restriction.get(), "requests": [filed.seq], "by": by});
+            let lift = lift.to_string();
+            let sections: [(&str, &[u8]); 2] = [
+                ("action", b"\"trailkeep.privacy.lift\""),
+                ("lift", lift.as_bytes()),
+            ];
+            let states = Statement::Lift { restriction };
+            append_statement(&engine.writer, &ledger, &sections, states)?;
+        }
     }
     filed.request.answer(now, Outcome::Restricted)?;
     filed::keep(engine, ledger, &filed)?;

@@ -83,8 +83,7 @@ pub fn dry_run(
         held.as_subject += found.as_subject.len() as u64;
         held.as_actor += found.as_actor.len() as u64;
         found_in.push((ledger, found.asked_for(new.include_acted)));
-        // Rows of who was shown stand beside the reading entry, in the ledger that has it.
-        persons.extend(found.reference.filter(|_| !ledger.is_closed()));
+        persons.extend(found.reference);
     }
     let question = json!([new.kind, new.subject.namespace, new.subject.id]).to_string();
     record_read(

@@ -143,9 +143,10 @@ fn decide(
     if plans.is_empty() {
         return Ok(Vec::new());
     }
-    let statements = plans
-        .iter()
-        .map(|(ledger, plan, step)| plan.state(ledger, step, by));
+    let parts = plans.len();
+    let numbered = plans.iter().enumerate();
+    let statements =
+        numbered.map(|(part, (ledger, plan, step))| plan.state(ledger, (part, parts), step, by));
     let statements = statements.collect::<Result<Vec<_>, PrivacyError>>()?;
     let first = append_statements(&engine.writer, ledger, statements, now)?;
     for ledger in &ledgers {
@@ -295,7 +296,13 @@ impl Plan {
         waits
     }
 
-    fn state(&self, ledger: &Ledger, step: &str, by: &str) -> Result<PreparedEvent, PrivacyError> {
+    fn state(
+        &self,
+        ledger: &Ledger,
+        (part, parts): (usize, usize),
+        step: &str,
+        by: &str,
+    ) -> Result<PreparedEvent, PrivacyError> {
         let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes()?;
         let items = |seqs: &BTreeSet<Seq>, requests: &BTreeSet<u64>| {
             let items = seqs.iter().copied().collect();
@@ -310,12 +317,16 @@ impl Plan {
         let action = json!(format!("trailkeep.privacy.{step}")).to_string();
         let covers = items(&self.covers, &self.covering).to_string();
         let restricts = items(&self.restricts, &self.restricting).to_string();
-        let job = json!({
+        let mut job = json!({
             "events": self.covers.len(),
             "restricted": self.restricts.len(),
             "by": by,
-        })
-        .to_string();
+        });
+        if parts > 1 {
+            job["part"] = json!(part);
+            job["parts"] = json!(parts);
+        }
+        let job = job.to_string();
         let mut sections: Vec<(&str, &[u8])> = vec![("action", action.as_bytes())];
         if !self.covers.is_empty() {
             sections.push(("covers", covers.as_bytes()));

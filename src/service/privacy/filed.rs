@@ -42,9 +42,12 @@ pub(super) struct Filed {
     /// The epoch of the vault when the last answer was given: a later one says that the copies are dead.
     #[serde(default)]
     pub(super) epoch: Option<u32>,
-    /// Where it was filed, if a recovery closed that ledger since.
+    /// Its entries in ledgers that recoveries closed since.
     #[serde(default)]
-    pub(super) former: Option<Former>,
+    pub(super) former: Vec<Former>,
+    /// Whether it is still to be answered and has no entry of the ledger that goes on.
+    #[serde(default)]
+    pub(super) is_unrecorded: bool,
     /// Whom it is about; gone after it was answered.
     about: Option<OwnSealed>,
 }
@@ -71,10 +74,8 @@ pub(super) struct FirstAnswer {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Former {
-    pub(super) origin: String,
+    pub(super) ledger: String,
     pub(super) seq: u64,
-    /// Whether the ledger that goes on has an entry of it, too: what is still to be answered gets one.
-    pub(super) is_recorded: bool,
 }
 
 /// Events that were found of a person.
@@ -162,7 +163,8 @@ impl Filed {
             decided: None,
             answered: None,
             epoch: None,
-            former: None,
+            former: Vec::new(),
+            is_unrecorded: false,
             about: None,
         };
         filed.set_about(ledger, about)?;
@@ -182,6 +184,13 @@ impl Filed {
         let opened = key.unwrap(&decode(&about.sealed)?, &self.place(origin));
         let opened = opened.map_err(|_| broken())?;
         Ok(serde_json::from_slice(&opened).map_err(|_| broken())?)
+    }
+
+    /// Whether an entry of a ledger is its own: of the one that goes on, or of one where it stood before.
+    pub(super) fn is_at(&self, desk: &Origin, (ledger, seq): (&Origin, u64)) -> bool {
+        let is_now = ledger == desk && !self.is_unrecorded && seq == self.seq;
+        let was = |former: &Former| former.ledger == ledger.as_str() && former.seq == seq;
+        is_now || self.former.iter().any(was)
     }
 
     /// Whether it is still known whom it is about.
@@ -229,11 +238,13 @@ pub(in crate::service) fn carry_over(
             let about = filed.about_at(&from.origin).map_err(broken)?;
             filed.set_about_at(&to.origin, &about).map_err(broken)?;
         }
-        filed.former = Some(Former {
-            origin: from.origin.to_string(),
-            seq: filed.seq,
-            is_recorded: filed.request.closed().is_some(),
-        });
+        if !filed.is_unrecorded {
+            filed.former.push(Former {
+                ledger: from.origin.to_string(),
+                seq: filed.seq,
+            });
+        }
+        filed.is_unrecorded = filed.request.closed().is_none();
         records::put(keyring, to, &id, &filed)?;
         records::remove::<Filed>(keyring, from, &id)?;
     }

@@ -30,7 +30,9 @@ pub(super) use execute::{carry_out_open, leaving};
 pub use filed::Held;
 pub(super) use filed::carry_over;
 pub(super) use register::record_carried;
-pub use register::{NewRequest, end, extend, forget_answered, identify, list, one, receive, show};
+pub use register::{
+    NewRequest, counts, end, extend, forget_answered, identify, list, one, receive, show,
+};
 pub use view::{ShownRequest, ShownSubject};
 
 use super::append::AppendError;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::filed::{self, About, Filed, Held};
 use super::view::{ShownRequest, ShownSubject};
 use super::{PrivacyError, copy};
-use crate::ids::{Seq, SubjectSalt, hex};
+use crate::ids::{Origin, Seq, SubjectSalt, hex};
 use crate::ledger::event::Person;
 use crate::policy::CalendarPeriod;
 use crate::privacy::{Closed, Day, Ended, Kind, Regime, Request, commit_to_subject};
@@ -118,13 +118,7 @@ pub fn receive(
         salt: salt.to_string(),
         certificate: None,
     };
-    let origin = &ledger.record.origin;
-    let subject = commit_to_subject(origin, &request.id, &salt, &about.namespace, &about.id);
-    let mut section = named(&request);
-    section["regime"] = json!(request.regime);
-    section["received_on"] = json!(request.received_on);
-    section["subject"] = json!(subject.to_string());
-    section["identified"] = json!(request.identified_on().is_some());
+    let mut section = received(&request, &ledger.desk().origin, Some((&about, &salt)));
     section["by"] = json!(by);
     let seq = record(engine, ledger, "receive", ("request", &section))?;
     let mut filed = Filed::new(ledger, request, seq, &about)?;
@@ -147,26 +141,38 @@ pub(in crate::service) fn record_carried(
     }
     let _one = engine.privacy.change();
     for mut filed in filed::all(engine, ledger)? {
-        let Some(former) = filed.former.as_mut().filter(|one| !one.is_recorded) else {
+        if !filed.is_unrecorded {
             continue;
-        };
-        former.is_recorded = true;
-        let former = json!({"ledger": former.origin, "seq": former.seq});
-        let about = filed.about(ledger)?;
-        let (origin, request) = (&ledger.desk().origin, &filed.request);
-        let salt = about.salt()?;
-        let subject = commit_to_subject(origin, &request.id, &salt, &about.namespace, &about.id);
-        let mut section = named(request);
-        section["regime"] = json!(request.regime);
-        section["received_on"] = json!(request.received_on);
-        section["subject"] = json!(subject.to_string());
-        section["identified"] = json!(request.identified_on().is_some());
-        section["former"] = former;
+        }
+        // Of one that was answered a month ago nobody knows any more who asked; what stayed waits still.
+        let about = filed
+            .knows_whom()
+            .then(|| filed.about(ledger))
+            .transpose()?;
+        let salt = about.as_ref().map(About::salt).transpose()?;
+        let subject = about.as_ref().zip(salt.as_ref());
+        let mut section = received(&filed.request, &ledger.desk().origin, subject);
+        section["former"] = json!(filed.former.last());
         section["by"] = json!("trailkeep");
         filed.seq = record(engine, ledger, "receive", ("request", &section))?.get();
+        filed.is_unrecorded = false;
         filed::keep(engine, ledger, &filed)?;
     }
     Ok(())
+}
+
+/// What the entry of a request says of it, where it is filed and where it goes on.
+fn received(request: &Request, origin: &Origin, subject: Option<(&About, &SubjectSalt)>) -> Value {
+    let mut section = named(request);
+    section["regime"] = json!(request.regime);
+    section["received_on"] = json!(request.received_on);
+    if let Some((about, salt)) = subject {
+        let (namespace, id) = (&about.namespace, &about.id);
+        let subject = commit_to_subject(origin, &request.id, salt, namespace, id);
+        section["subject"] = json!(subject.to_string());
+    }
+    section["identified"] = json!(request.identified_on().is_some());
+    section
 }
 
 /// Somebody established who asks: it can be answered from here on.
@@ -262,6 +268,15 @@ pub fn list(engine: &Engine, ledger: &Ledger) -> Result<Vec<ShownRequest>, Priva
         ShownRequest::of(filed, about.as_ref(), now)
     });
     Ok(shown.collect())
+}
+
+/// How many requests are not closed, and how many of them are overdue.
+pub fn counts(engine: &Engine, ledger: &Ledger) -> Result<(u64, u64), PrivacyError> {
+    let now = engine.clock.wall();
+    let rows = filed::all(engine, ledger)?;
+    let open = rows.iter().filter(|filed| filed.request.closed().is_none());
+    let overdue = rows.iter().filter(|filed| filed.request.is_overdue(now));
+    Ok((open.count() as u64, overdue.count() as u64))
 }
 
 /// One request, without whom it is about.
