@@ -2,7 +2,7 @@
 //!
 //! The layers, lowest first; a file uses only what is below it (docs/design.md, "The house"):
 //!
-//! - [`ids`], [`time`]: newtypes and the clock
+//! - [`ids`], [`time`], [`exit`]: newtypes, the clock, the programs' exit codes
 //! - [`ledger`]: the pure core of entries, tree, proofs, checkpoints, commitments; [`policy`]: retention;
 //!   [`bundle`]: the signed export and its verification; [`privacy`]: requests of persons and their certificate
 //! - `otlp`: OpenTelemetry's telemetry as events, without I/O
@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bundle;
+pub mod exit;
 pub mod ids;
 pub mod ledger;
 pub mod offline;

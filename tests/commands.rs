@@ -61,7 +61,7 @@ fn every_command_as_written() {
         json(&directory.run(&["show", "order-4711", "--json"]))["seq"],
         4
     );
-    assert_eq!(directory.run(&["show", "nobody"]).status.code(), Some(1));
+    assert_eq!(directory.run(&["show", "nobody"]).status.code(), Some(7));
     let page = json(&directory.run(&[
         "query",
         "--action",
@@ -92,7 +92,7 @@ fn every_command_as_written() {
             .run(&["key", "public", "--tenant", "other"])
             .status
             .code(),
-        Some(1)
+        Some(7)
     );
     let receipt = file(
         "r.tlog-proof",
@@ -175,6 +175,45 @@ fn every_command_as_written() {
 }
 
 #[test]
+fn errors_are_json_under_json() {
+    let directory = Directory::new();
+    let error = |arguments: &[&str]| {
+        let output = directory.run(arguments);
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        let error: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let error = error["error"].clone();
+        assert_eq!(
+            error["exit_code"].as_i64(),
+            output.status.code().map(i64::from)
+        );
+        assert!(error["hint"].as_str().is_some_and(|hint| !hint.is_empty()));
+        assert!(
+            error["detail"]
+                .as_str()
+                .is_some_and(|detail| !detail.is_empty())
+        );
+        (
+            error["type"].as_str().unwrap().to_owned(),
+            error["exit_code"].as_u64().unwrap(),
+        )
+    };
+    let kind = |name: &str| format!("urn:trailkeep:{name}");
+    assert_eq!(
+        error(&["show", "nobody", "--json"]),
+        (kind("problem:not-found"), 7)
+    );
+    assert_eq!(
+        error(&["query", "--json", "--nonsense"]),
+        (kind("exit:usage"), 2)
+    );
+    assert_eq!(
+        error(&["append", "--json", "/nowhere"]),
+        (kind("exit:failed"), 1)
+    );
+}
+
+#[test]
 fn over_the_network() {
     let directory = Directory::new();
     let server = directory.serve();
@@ -198,7 +237,7 @@ fn over_the_network() {
     ] {
         succeeded(&run(&directory.token, command));
         let refused = run("wrong", command);
-        assert_eq!(refused.status.code(), Some(1));
+        assert_eq!(refused.status.code(), Some(6));
         assert!(
             said(&refused).contains("valid API token"),
             "{}",

@@ -60,7 +60,10 @@ fn what_is_due_goes_and_the_ledger_proves_as_before() {
     assert_eq!(json_of(&against)["ok"], true);
 
     let gone = clocked.output(&["show", &old, "--json"]);
-    assert_eq!(gone.status.code(), Some(1));
+    assert_eq!(gone.status.code(), Some(8));
+    let error: Value = serde_json::from_slice(&gone.stderr).unwrap();
+    assert_eq!(error["error"]["type"], "urn:trailkeep:problem:gone");
+    assert_eq!(error["error"]["exit_code"], 8);
     assert!(said(&gone).contains("expired"), "{}", said(&gone));
     assert!(!clocked.output(&["show", "old"]).status.success());
     succeeded(&clocked.output(&["show", "young"]));

@@ -11,6 +11,7 @@ const LINES_OF_A_FUNCTION_MAX: usize = 80;
 const LAYERS: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("time.rs", &[]),
+    ("exit.rs", &[]),
     ("ledger", &["ids", "time"]),
     ("policy", &["ids", "time", "ledger"]),
     ("bundle", &["ids", "time", "ledger", "policy"]),
@@ -37,7 +38,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "ids", "time", "ledger", "policy", "bundle", "privacy", "otlp", "seal", "store",
-            "service", "http", "offline", "demo",
+            "service", "http", "offline", "demo", "exit",
         ],
     ),
 ];

@@ -542,7 +542,7 @@ fn every_command_with_every_role() {
                 ];
                 for token in wrong {
                     let ended = over_the_network(server, command, token);
-                    assert_eq!(ended.status.code(), Some(1), "{command:?}");
+                    assert_eq!(ended.status.code(), Some(6), "{command:?}");
                     assert!(
                         said(&ended).contains("valid API token"),
                         "{command:?}: {}",

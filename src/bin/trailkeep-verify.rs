@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use trailkeep::exit::Exit;
 use trailkeep::ledger::cosignature::WitnessKey;
 use trailkeep::offline::{FileQuestion, check_file};
 
@@ -15,7 +16,7 @@ use trailkeep::offline::{FileQuestion, check_file};
     name = "trailkeep-verify",
     version,
     max_term_width = 100,
-    after_help = "\
+    after_help = format!("\
 Examples:
   trailkeep-verify bundle.zip --key audit-key.pem
   trailkeep-verify bundle.zip --key audit-key.pem --against checkpoint-of-last-month.txt --json
@@ -26,7 +27,7 @@ Examples:
 Get the key from somebody else than the one whose ledger you check, or compare its fingerprint with them.
 `trailkeep certificate verify --subject S` says too whether a certificate is about that person.
 An encrypted bundle is opened first with `age -d -i KEY_FILE`.
-Exit codes: 0 verified, 1 a file could not be read, 2 usage or no key, 3 not verified."
+{}", Exit::help())
 )]
 struct Args {
     /// Bundle, receipt, checkpoint, or certificate with its signature beside it (certificate.json.sig)
@@ -47,15 +48,15 @@ struct Args {
 
 fn main() -> ExitCode {
     match run(&Args::parse()) {
-        Ok(code) => ExitCode::from(code),
+        Ok(exit) => exit.into(),
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "trailkeep-verify: {error:#}");
-            ExitCode::FAILURE
+            Exit::Failed.into()
         }
     }
 }
 
-fn run(args: &Args) -> anyhow::Result<u8> {
+fn run(args: &Args) -> anyhow::Result<Exit> {
     let question = FileQuestion {
         key: args.key.as_deref(),
         against: args.against.as_deref(),
@@ -69,8 +70,8 @@ fn run(args: &Args) -> anyhow::Result<u8> {
     };
     writeln!(std::io::stdout(), "{text}")?;
     Ok(match (&args.key, checked.is_verified()) {
-        (None, _) => 2,
-        (Some(_), true) => 0,
-        (Some(_), false) => 3,
+        (None, _) => Exit::Usage,
+        (Some(_), true) => Exit::Ok,
+        (Some(_), false) => Exit::Tampered,
     })
 }

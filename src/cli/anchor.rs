@@ -8,10 +8,11 @@ use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::{Value, json};
 
+use super::TargetArgs;
 use super::client::{Client, ask, ask_text, ask_through};
 use super::output::{print_bytes, print_json, print_line};
 use super::settings::{Flags, Settings, start_options};
-use super::{TargetArgs, exit};
+use crate::exit::Exit;
 
 #[derive(Subcommand)]
 pub(super) enum AnchorCommand {
@@ -121,7 +122,7 @@ async fn run_now(plain: &Plain, config: Option<&Path>) -> anyhow::Result<ExitCod
     Ok(if all_have_it {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(exit::FAILED)
+        Exit::Failed.into()
     })
 }
 

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::Args;
 use serde_json::json;
 
 use super::TargetArgs;
+use super::failure::Failure;
 use super::follow::follow;
 use super::output::{note, print_json, print_line};
 
@@ -33,7 +33,10 @@ pub(super) struct BackupArgs {
 
 pub(super) async fn run(args: BackupArgs) -> anyhow::Result<ExitCode> {
     if args.target.url.is_some() {
-        bail!("a backup is made on the server's machine: give --dir there, not --url");
+        return Err(Failure::usage(
+            "a backup is made on the server's machine: give --dir there, not --url",
+        )
+        .into());
     }
     let asked = json!({"out": std::path::absolute(&args.out)?});
     let made = follow(&args.target, "/v1/backup", Some(&asked), "backing up").await?;

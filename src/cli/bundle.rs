@@ -8,11 +8,11 @@ use clap::Subcommand;
 use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 
-use super::exit;
 use super::output::{print_bytes, print_json, print_line};
 use crate::bundle::archive::Archive;
 use crate::bundle::manifest::Manifest;
 use crate::bundle::member;
+use crate::exit::Exit;
 use crate::ledger::cosignature::WitnessKey;
 use crate::offline::{Checked, FileQuestion, FileSource, check_file};
 
@@ -96,9 +96,9 @@ fn verify(file: &Path, question: &FileQuestion<'_>, json: bool) -> anyhow::Resul
         print_line(&checked.to_string())?;
     }
     Ok(match (question.key, checked.is_verified()) {
-        (None, _) => ExitCode::from(exit::USAGE),
+        (None, _) => Exit::Usage.into(),
         (Some(_), true) => ExitCode::SUCCESS,
-        (Some(_), false) => ExitCode::from(exit::TAMPERED),
+        (Some(_), false) => Exit::Tampered.into(),
     })
 }
 

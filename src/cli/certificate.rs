@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::exit;
 use super::output::{note, print_json, print_line};
+use crate::exit::Exit;
 use crate::offline::{CertificateQuestion, check_certificate};
 
 #[derive(Subcommand)]
@@ -61,7 +61,7 @@ pub(super) fn run(command: &CertificateCommand) -> anyhow::Result<ExitCode> {
         note(
             "trailkeep: NOT VERIFIED: give the ledger's public key with --key; get it from somebody else than who made the certificate",
         );
-        return Ok(ExitCode::from(exit::USAGE));
+        return Ok(Exit::Usage.into());
     };
     let report = check_certificate(
         file,
@@ -79,6 +79,6 @@ pub(super) fn run(command: &CertificateCommand) -> anyhow::Result<ExitCode> {
     Ok(if report.verified {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(exit::TAMPERED)
+        Exit::Tampered.into()
     })
 }

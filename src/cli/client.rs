@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use axum::Router;
 use axum::body::Body;
 use axum::http::HeaderMap;
@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use tower::ServiceExt;
 
 use super::TargetArgs;
+use super::failure::Failure;
 use super::output::note;
 use super::settings::start_options;
 use crate::http::auth::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
@@ -46,11 +47,6 @@ pub(super) enum Client {
         token: Option<String>,
     },
 }
-
-/// A policy or a hold forbids what was asked: the command ends with an exit code of its own.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Refused(pub(super) String);
 
 /// An answer, read to its end or line by line.
 pub(super) struct Answer {
@@ -278,11 +274,7 @@ impl Answer {
         let status = self.status;
         let text = self.any_text().await?;
         if status >= 400 {
-            let described = describe_problem(status, &text);
-            if is_refusal(&text) {
-                return Err(Refused(described).into());
-            }
-            bail!("{described}");
+            return Err(Failure::answered(status, &text).into());
         }
         Ok(text)
     }
@@ -365,53 +357,4 @@ fn builder() -> reqwest::ClientBuilder {
     // The provider may be there already; then this one is not needed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().connect_timeout(Duration::from_secs(10))
-}
-
-/// Whether a problem is the answer of a policy or a hold.
-fn is_refusal(text: &str) -> bool {
-    let problem = serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
-    let kind = problem["type"].as_str().unwrap_or_default();
-    [
-        "urn:trailkeep:problem:refused",
-        "urn:trailkeep:problem:policy",
-    ]
-    .contains(&kind)
-}
-
-/// A problem (RFC 9457) for a person: what was wrong, and each place.
-fn describe_problem(status: u16, text: &str) -> String {
-    let Ok(problem) = serde_json::from_str::<serde_json::Value>(text) else {
-        return format!("the server answered {status}: {}", text.trim());
-    };
-    let member = |value: &serde_json::Value, name: &str| {
-        value
-            .get(name)
-            .and_then(|v| v.as_str())
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let mut lines = vec![format!(
-        "{}: {}",
-        member(&problem, "title"),
-        member(&problem, "detail")
-    )];
-    for error in problem
-        .get("errors")
-        .and_then(|errors| errors.as_array())
-        .into_iter()
-        .flatten()
-    {
-        let line = error
-            .get("line")
-            .and_then(serde_json::Value::as_u64)
-            .unwrap_or(1);
-        let pointer = member(error, "pointer");
-        let place = if pointer.is_empty() {
-            String::new()
-        } else {
-            format!(" {pointer}")
-        };
-        lines.push(format!("  line {line}{place}: {}", member(error, "detail")));
-    }
-    lines.join("\n")
 }

@@ -8,9 +8,9 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde_json::json;
 
-use super::exit;
 use super::output::{print_json, print_line};
 use super::settings::{Flags, KEYS, Layers, Origin, Settings};
+use crate::exit::Exit;
 
 #[derive(Subcommand)]
 pub(super) enum ConfigCommand {
@@ -71,7 +71,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     Ok(if faults.is_empty() {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(exit::FAILED)
+        Exit::Failed.into()
     })
 }
 

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::client::Client;
 use super::output::{print_json, print_line};
 use super::settings::{Flags, Settings, start_options};
-use super::{DirectoryArgs, TargetArgs, clock, exit};
+use super::{DirectoryArgs, TargetArgs, clock};
+use crate::exit::Exit;
 use crate::http::tls::TlsFiles;
 use crate::policy::lint::is_review_overdue;
 use crate::seal::root::RootKeySource;
@@ -108,7 +109,7 @@ pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
     Ok(if found.is_empty() {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(exit::FAILED)
+        Exit::Failed.into()
     })
 }
 

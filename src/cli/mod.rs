@@ -12,6 +12,7 @@ mod config;
 mod demo;
 mod doctor;
 mod export;
+mod failure;
 mod follow;
 mod hold;
 mod index;
@@ -32,14 +33,15 @@ mod tenant;
 mod vault_copy;
 mod verify;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use self::failure::{report, report_usage};
+use crate::exit::Exit;
 use crate::seal::root::RootKeySource;
 use crate::service::clock::SystemClock;
 use crate::store::directory::DataDirectory;
@@ -48,25 +50,17 @@ use crate::time::Clock;
 /// How long work in the background may go on after a command has ended.
 const READERS_END_WITHIN: Duration = Duration::from_secs(1);
 
-/// Exit codes, so that scripts can tell.
-mod exit {
-    pub(super) const FAILED: u8 = 1;
-    pub(super) const USAGE: u8 = 2;
-    pub(super) const TAMPERED: u8 = 3;
-    pub(super) const REFUSED: u8 = 4;
-}
-
 /// An append-only, hash-chained, encrypted audit trail that proves what it kept.
 #[derive(Parser)]
 #[command(
     name = "trailkeep",
     version,
     max_term_width = 100,
-    after_help = "\
+    after_help = format!("\
 Try it:  trailkeep demo
 Start:   trailkeep init --dir ./trailkeep-data && trailkeep serve --dir ./trailkeep-data
 
-Exit codes: 0 fine, 1 failed, 2 usage, 3 verification found tampering, 4 refused by policy or hold."
+{}", Exit::help())
 )]
 struct Cli {
     #[command(subcommand)]
@@ -229,20 +223,30 @@ struct TargetArgs {
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let parsed = Cli::command()
+        .try_get_matches()
+        .and_then(|matches| Ok((asks_for_json(&matches), Cli::from_arg_matches(&matches)?)));
+    let (json, cli) = match parsed {
+        Ok(parsed) => parsed,
+        // Arguments that can't be parsed are looked through for the flag as they stand.
+        Err(error) => {
+            let json = std::env::args_os().any(|argument| argument == "--json");
+            return report_usage(&error, json);
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return report(&anyhow::Error::from(error)),
+        Err(error) => return report(&anyhow::Error::from(error), json),
     };
     let ended = runtime.block_on(dispatch(cli.command));
     // What reads on for a client that was cut off must not keep the process: the files are closed.
     runtime.shutdown_timeout(READERS_END_WITHIN);
     match ended {
         Ok(code) => code,
-        Err(error) => report(&error),
+        Err(error) => report(&error, json),
     }
 }
 
@@ -293,23 +297,16 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-fn report(error: &anyhow::Error) -> ExitCode {
-    // A closed pipe is how `| head` says that it has enough.
-    let closed_pipe = |cause: &(dyn std::error::Error + 'static)| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-    };
-    if error.chain().any(closed_pipe) {
-        return ExitCode::SUCCESS;
+/// Whether the command that was given prints for programs.
+fn asks_for_json(matches: &ArgMatches) -> bool {
+    let mut matches = matches;
+    loop {
+        if matches!(matches.try_get_one::<bool>("json"), Ok(Some(true))) {
+            return true;
+        }
+        match matches.subcommand() {
+            Some((_, below)) => matches = below,
+            None => return false,
+        }
     }
-    let _ = writeln!(std::io::stderr(), "trailkeep: {error:#}");
-    let is_refused = error.downcast_ref::<client::Refused>().is_some();
-    ExitCode::from(if is_refused {
-        exit::REFUSED
-    } else if error.downcast_ref::<settings::Faulty>().is_some() {
-        exit::USAGE
-    } else {
-        exit::FAILED
-    })
 }

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Subcommand;
 
+use super::TargetArgs;
 use super::client::{ask_text, segment};
 use super::output::{print_bytes, print_json, print_line};
-use super::{TargetArgs, exit};
 use crate::bundle::verify::Question;
+use crate::exit::Exit;
 use crate::ledger::cosignature::WitnessKey;
 use crate::ledger::note::PublicKey;
 use crate::offline::{check, read_text};
@@ -85,7 +86,7 @@ pub(super) async fn run(command: ReceiptCommand) -> anyhow::Result<ExitCode> {
             Ok(if report.verified {
                 ExitCode::SUCCESS
             } else {
-                ExitCode::from(exit::TAMPERED)
+                Exit::Tampered.into()
             })
         }
     }

@@ -9,10 +9,12 @@ use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::{Value, json};
 
+use super::TargetArgs;
 use super::client::{ask, segment};
+use super::failure::Failure;
 use super::follow::follow;
 use super::output::{note, print_json, print_line};
-use super::{TargetArgs, exit};
+use crate::exit::Exit;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -91,7 +93,10 @@ pub(super) async fn run(args: VaultCopyArgs) -> anyhow::Result<ExitCode> {
         Some(VaultCopyCommand::Remove { target, id }) => remove(&target, &id).await,
         Some(VaultCopyCommand::Check { target, json }) => check(&target, json).await,
         None if args.check => check(&args.target, args.json).await,
-        None => bail!("say what to do: add, list, remove or check (`trailkeep vault-copy --help`)"),
+        None => Err(Failure::usage(
+            "say what to do: add, list, remove or check (`trailkeep vault-copy --help`)",
+        )
+        .into()),
     }
 }
 
@@ -154,7 +159,7 @@ async fn check(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
     Ok(if all_open {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(exit::FAILED)
+        Exit::Failed.into()
     })
 }
 
@@ -197,7 +202,7 @@ pub(super) async fn rotate(target: &TargetArgs, json: bool) -> anyhow::Result<Ex
         ))?;
     }
     Ok(if pending {
-        ExitCode::from(exit::FAILED)
+        Exit::Failed.into()
     } else {
         ExitCode::SUCCESS
     })

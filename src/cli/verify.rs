@@ -7,9 +7,11 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::Value;
 
+use super::TargetArgs;
 use super::client::{Client, segment};
+use super::failure::Failure;
 use super::output::{print_json, print_line, progress_bar};
-use super::{TargetArgs, exit};
+use crate::exit::Exit;
 use crate::ledger::cosignature::WitnessKey;
 use crate::service::backup::open_backup;
 use crate::service::open::Files;
@@ -62,8 +64,8 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<ExitCode> {
     }
     Ok(match verdict(&report) {
         _ if ok => ExitCode::SUCCESS,
-        Verdict::KeysMissing => ExitCode::from(exit::FAILED),
-        Verdict::Tampered => ExitCode::from(exit::TAMPERED),
+        Verdict::KeysMissing => Exit::Failed.into(),
+        Verdict::Tampered => Exit::Tampered.into(),
     })
 }
 
@@ -142,7 +144,10 @@ fn verify_open(
         .iter()
         .filter(|record| record.tenant.as_str() == tenant);
     let Some(record) = of_tenant.rfind(is_named) else {
-        bail!("the directory holds no such ledger of the tenant `{tenant}`");
+        return Err(Failure::not_found(format!(
+            "the directory holds no such ledger of the tenant `{tenant}`"
+        ))
+        .into());
     };
     let report = verify_ledger(subject, record, question, &mut |done, total| {
         bar.set_length(total);

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
 use clap::Args;
 use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::Value;
 
 use super::PolicyArgs;
-use crate::cli::client::Refused;
 use crate::cli::clock;
+use crate::cli::failure::Failure;
 use crate::cli::output::{print_json, print_line};
 use crate::policy::{Applied, EventTimes, HoldSpan};
 use crate::service::classes::policies_of;
@@ -65,7 +64,7 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let erasure_requested_at = optional("--erasure-requested-at", &args.erasure_requested_at)?;
     let at = optional("--at", &args.at)?.or(erasure_requested_at);
     let policies = policies_of(&set, &[], &args.regime, &args.action)
-        .map_err(|error| Refused(error.to_string()))?;
+        .map_err(|error| Failure::refused(error.to_string()))?;
     let applied: Vec<Applied<'_>> = policies
         .iter()
         .map(|policy| Applied::to(policy, &args.action, recorded_at))
@@ -86,16 +85,21 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn moment(name: &str, text: &str) -> anyhow::Result<UnixMillis> {
+fn moment(name: &str, text: &str) -> Result<UnixMillis, Failure> {
     let moment = UnixMillis::parse_rfc3339(text);
-    moment.with_context(|| {
-        format!("{name} {text}: write an RFC 3339 time such as 2026-11-24T00:00:00Z")
+    moment.ok_or_else(|| {
+        Failure::usage(format!(
+            "{name} {text}: write an RFC 3339 time such as 2026-11-24T00:00:00Z"
+        ))
     })
 }
 
 fn hold_span(text: &str) -> anyhow::Result<HoldSpan> {
     let Some((from, to)) = text.split_once("..") else {
-        bail!("--hold {text}: write FROM..TO, or FROM.. while it is not lifted");
+        return Err(Failure::usage(format!(
+            "--hold {text}: write FROM..TO, or FROM.. while it is not lifted"
+        ))
+        .into());
     };
     let to = if to.is_empty() {
         None
@@ -104,7 +108,7 @@ fn hold_span(text: &str) -> anyhow::Result<HoldSpan> {
     };
     let from = moment("--hold", from)?;
     if to.is_some_and(|to| to <= from) {
-        bail!("--hold {text}: it ends before it begins");
+        return Err(Failure::usage(format!("--hold {text}: it ends before it begins")).into());
     }
     Ok(HoldSpan { from, to })
 }
@@ -121,18 +125,21 @@ fn triggers(
     for text in texts {
         let (name, at) = text
             .split_once('=')
-            .with_context(|| format!("--trigger {text}: write NAME=T"))?;
+            .ok_or_else(|| Failure::usage(format!("--trigger {text}: write NAME=T")))?;
         if !known.contains(&name) {
             let names = if known.is_empty() {
                 "none".to_owned()
             } else {
                 known.join(", ")
             };
-            bail!("--trigger {name}: no policy of this event waits for it; they wait for: {names}");
+            return Err(Failure::usage(format!(
+                "--trigger {name}: no policy of this event waits for it; they wait for: {names}"
+            ))
+            .into());
         }
         let before = triggers.insert(name.to_owned(), moment("--trigger", at)?);
         if before.is_some() {
-            bail!("--trigger {name} is given twice");
+            return Err(Failure::usage(format!("--trigger {name} is given twice")).into());
         }
     }
     Ok(triggers)

@@ -14,9 +14,11 @@ use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::{Value, json};
 
+use super::TargetArgs;
 use super::client::ask;
 use super::output::{print_bytes, print_json, print_line};
-use super::{TargetArgs, exit};
+use crate::cli::failure::Failure;
+use crate::exit::Exit;
 use crate::policy::lint;
 use crate::policy::{Policy, PolicySet};
 use crate::service::policies::load;
@@ -101,13 +103,12 @@ pub(super) async fn run(command: PolicyCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn named<'a>(set: &'a PolicySet, regime: &str) -> anyhow::Result<&'a Arc<Policy>> {
-    let known = || set.regimes().join(", ");
-    set.of_regime(regime).with_context(|| {
-        format!(
-            "no policy is of the regime `{regime}`; there are: {}",
-            known()
-        )
+fn named<'a>(set: &'a PolicySet, regime: &str) -> Result<&'a Arc<Policy>, Failure> {
+    set.of_regime(regime).ok_or_else(|| {
+        let known = set.regimes().join(", ");
+        Failure::not_found(format!(
+            "no policy is of the regime `{regime}`; there are: {known}"
+        ))
     })
 }
 
@@ -153,7 +154,7 @@ fn check(files: &[PathBuf], json: bool) -> anyhow::Result<ExitCode> {
     Ok(if found == 0 {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(exit::FAILED)
+        Exit::Failed.into()
     })
 }
 

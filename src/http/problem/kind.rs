@@ -104,6 +104,11 @@ impl Kind {
         matches!(self, Self::TooMany | Self::Unavailable | Self::DiskFull)
     }
 
+    /// The kind of this type.
+    pub fn of_type(text: &str) -> Option<Self> {
+        text.strip_prefix(TYPE_PREFIX).and_then(Self::named)
+    }
+
     /// The kind of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
