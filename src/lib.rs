@@ -5,6 +5,7 @@
 //! - [`ids`], [`time`], [`exit`]: newtypes, the clock, the programs' exit codes
 //! - [`ledger`]: the pure core of entries, tree, proofs, checkpoints, commitments; [`policy`]: retention;
 //!   [`bundle`]: the signed export and its verification; [`privacy`]: requests of persons and their certificate
+//! - `files`: files and directories, opened by descriptor and looked at before they are used
 //! - `otlp`: OpenTelemetry's telemetry as events, without I/O
 //! - `seal`: keys and ciphertext; `store`: bytes on disk
 //! - `service`: one verb a file
@@ -27,6 +28,8 @@ pub mod time;
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod demo;
+#[cfg(feature = "server")]
+pub mod files;
 #[cfg(feature = "server")]
 pub mod http;
 #[cfg(feature = "server")]

@@ -19,26 +19,28 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("offline", &["ids", "time", "ledger", "bundle", "privacy"]),
     ("demo", &["ids", "time"]),
     ("otlp", &["ids", "ledger"]),
-    ("seal", &["ids", "time", "ledger", "policy"]),
-    ("store", &["ids", "time", "ledger", "policy"]),
+    ("files", &[]),
+    ("seal", &["ids", "time", "ledger", "policy", "files"]),
+    ("store", &["ids", "time", "ledger", "policy", "files"]),
     (
         "service",
         &[
-            "ids", "time", "ledger", "policy", "bundle", "privacy", "otlp", "seal", "store",
+            "ids", "time", "ledger", "policy", "bundle", "privacy", "otlp", "files", "seal",
+            "store",
         ],
     ),
     (
         "http",
         &[
-            "ids", "time", "ledger", "policy", "bundle", "privacy", "otlp", "seal", "store",
-            "service",
+            "ids", "time", "ledger", "policy", "bundle", "privacy", "otlp", "files", "seal",
+            "store", "service",
         ],
     ),
     (
         "cli",
         &[
-            "ids", "time", "ledger", "policy", "bundle", "privacy", "otlp", "seal", "store",
-            "service", "http", "offline", "demo", "exit",
+            "ids", "time", "ledger", "policy", "bundle", "privacy", "otlp", "files", "seal",
+            "store", "service", "http", "offline", "demo", "exit",
         ],
     ),
 ];

@@ -12,6 +12,7 @@ mod events;
 mod exports;
 mod holds;
 mod keys;
+mod local_socket;
 mod log;
 mod metrics;
 mod operate;

@@ -1,6 +1,5 @@
 //! Serving: a TCP port for the network, a socket in the data directory for commands on the machine.
 
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::connections::{Phase, Serving};
+use super::local_socket::{listen_locally, remove_socket};
 use super::tls::Certificates;
 use super::{Entrance, router_with};
 use crate::service::Engine;
@@ -134,7 +134,7 @@ async fn serve_both(
         task.abort();
     }
     end_connections(&stopping, [network, local], options.stop_wait).await;
-    let _ = std::fs::remove_file(engine.directory.socket());
+    let _ = remove_socket(&engine.directory.socket());
     let ending = Arc::clone(&engine);
     crate::service::blocking(move || {
         keeper.stop(&ending);
@@ -224,15 +224,4 @@ async fn assemble_telemetry(engine: Arc<Engine>) {
             }
         };
     }
-}
-
-/// The directory is locked by this process, so a socket that is there is left from a crash.
-fn listen_locally(path: &std::path::Path) -> std::io::Result<UnixListener> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
 }

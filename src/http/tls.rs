@@ -1,6 +1,5 @@
 //! The server's certificate: read from files, and read again when they change.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -12,7 +11,9 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 use x509_cert::der::Decode;
+use zeroize::Zeroizing;
 
+use crate::files::named::read_named;
 use crate::time::UnixMillis;
 
 /// How often the files are looked at.
@@ -66,13 +67,13 @@ impl TlsFiles {
         self.parse(&self.read()?)
     }
 
-    fn read(&self) -> Result<[Vec<u8>; 2], TlsError> {
+    fn read(&self) -> Result<[Zeroizing<Vec<u8>>; 2], TlsError> {
         let read =
-            |path: &PathBuf| fs::read(path).map_err(|error| TlsError::Read(path.clone(), error));
+            |path: &PathBuf| read_named(path).map_err(|error| TlsError::Read(path.clone(), error));
         Ok([read(&self.certificate)?, read(&self.key)?])
     }
 
-    fn parse(&self, [certificate, key]: &[Vec<u8>; 2]) -> Result<KeyPair, TlsError> {
+    fn parse(&self, [certificate, key]: &[Zeroizing<Vec<u8>>; 2]) -> Result<KeyPair, TlsError> {
         let no_certificate = || TlsError::NoCertificate(self.certificate.clone());
         let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate)
             .collect::<Result<_, _>>()
@@ -200,7 +201,7 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
-fn digest(read: &[Vec<u8>; 2]) -> [u8; 32] {
+fn digest(read: &[Zeroizing<Vec<u8>>; 2]) -> [u8; 32] {
     let mut digest = Sha256::new();
     for bytes in read {
         digest.update((bytes.len() as u64).to_be_bytes());

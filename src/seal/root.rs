@@ -1,6 +1,5 @@
 //! The root key: read from a file, the environment, or what a command prints.
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,6 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
 use super::secret::RootKey;
+use crate::files::named::{open_named, read_whole};
 
 /// Where the root key comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,14 +88,15 @@ fn read_private_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, RootKeyError> {
             error,
         },
     };
-    let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
+    let file = open_named(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(RootKeyError::Mode {
             path: path.to_owned(),
             mode,
         });
     }
-    fs::read(path).map(Zeroizing::new).map_err(failed)
+    read_whole(file).map_err(failed)
 }
 
 fn run(command: &str) -> Result<Zeroizing<Vec<u8>>, RootKeyError> {
@@ -124,6 +125,8 @@ fn parse(text: &[u8], source: &str) -> Result<RootKey, RootKeyError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -141,6 +144,20 @@ mod tests {
         ));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(source.load().unwrap().expose(), &[5; 32]);
+
+        // A link is followed, and what it leads to is looked at.
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let linked = RootKeySource::File(link);
+        assert_eq!(linked.load().unwrap().expose(), &[5; 32]);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(linked.load(), Err(RootKeyError::Mode { .. })));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let pipe = directory.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+        let refused = RootKeySource::File(pipe).load();
+        assert!(matches!(refused, Err(RootKeyError::Io { .. })));
 
         fs::write(&path, "short").unwrap();
         assert!(matches!(source.load(), Err(RootKeyError::Malformed(_))));

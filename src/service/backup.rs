@@ -19,8 +19,8 @@ use super::open::{OpenError, open_keys, read_edge};
 use super::records::{self, Record};
 use super::vault_copy::{CopyError, Snapshot, record_for_operator};
 use crate::seal::root::RootKeySource;
-use crate::store::directory::{DataDirectory, DirectoryLock, write_private_file};
-use crate::store::files::{put_beside, take_place};
+use crate::store::directory::{DataDirectory, DirectoryLock, foreign_name};
+use crate::store::files::{put_beside, read_file, take_place, write_private_file};
 use crate::store::{Copied, Head, Ledgers, StoreError, Vault, Watermark};
 use crate::time::UnixMillis;
 
@@ -90,6 +90,12 @@ pub enum BackupError {
     /// The directory is no place for it.
     #[error("{path}: {what}", path = .0.display(), what = .1)]
     BadPlace(PathBuf, &'static str),
+    /// The directory has other files.
+    #[error(
+        "{path} is neither empty nor a backup: it holds {found}; choose an empty directory",
+        path = .0.display(), found = .1.display()
+    )]
+    NotEmpty(PathBuf, PathBuf),
     /// The backup has another history.
     #[error(
         "the backup's ledger {0} is no beginning of the one here: it is of another history; keep it, and choose an empty directory"
@@ -140,14 +146,14 @@ pub fn backup(
     let keeping = engine.keeping();
     let snapshot = Snapshot::take(engine)?;
     let (vault, keys) = (directory.vault_db(), directory.epoch_key());
-    let beside = put_beside(&vault, &mut snapshot.open()?)?;
-    Vault::mark_copy(&beside, &marks_of(engine, &heads))?;
-    put_beside(&keys, &mut snapshot.epoch_key.as_slice())?;
+    let new_vault = put_beside(&vault, &mut snapshot.open()?)?;
+    Vault::mark_copy(&new_vault.path(), &marks_of(engine, &heads))?;
+    let new_keys = put_beside(&keys, &mut snapshot.epoch_key.as_slice())?;
     FailPoint::BackupVaultBeside.reach();
     let changed = engine.ledgers.finish_copy(&copy, &heads)?;
     FailPoint::BackupLedgersDone.reach();
-    take_place(&keys)?;
-    take_place(&vault)?;
+    take_place(&keys, new_keys)?;
+    take_place(&vault, new_vault)?;
     drop(keeping);
     copy.close()?;
     let note = BackupNote {
@@ -225,12 +231,8 @@ fn prepare(engine: &Engine, out: &Path) -> Result<DataDirectory, BackupError> {
             None => return bad("its backup.json can't be read: choose an empty directory"),
         }
     } else {
-        let mut entries = std::fs::read_dir(out).map_err(|error| StoreError::Io {
-            path: out.to_owned(),
-            error,
-        })?;
-        if entries.next().is_some() {
-            return bad("it is neither empty nor a backup");
+        if let Some(found) = foreign_name(out, &[])? {
+            return Err(BackupError::NotEmpty(out.to_owned(), found));
         }
         write_note(&directory, &new_note(&id))?;
     }
@@ -257,7 +259,7 @@ fn write_note(directory: &DataDirectory, note: &BackupNote) -> Result<(), StoreE
 
 /// What a backup says of itself.
 pub fn read_note(directory: &DataDirectory) -> Option<BackupNote> {
-    let text = std::fs::read(directory.backup_json()).ok()?;
+    let text = read_file(&directory.backup_json()).ok()??;
     let note: BackupNote = serde_json::from_slice(&text).ok()?;
     (note.format == "trailkeep/backup/v1").then_some(note)
 }

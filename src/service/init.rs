@@ -16,7 +16,8 @@ use crate::ledger::note::{VerifierKey, public_key_pem};
 use crate::seal::epoch::{self, DirectoryId, Epoch, EpochNumber};
 use crate::seal::root::{self, RootKeySource};
 use crate::seal::secret::{EpochKey, RandomError, RootKey, random_bytes};
-use crate::store::directory::{DataDirectory, write_private_file};
+use crate::store::directory::DataDirectory;
+use crate::store::files::write_private_file;
 use crate::store::{Index, LedgerRecord, Ledgers, StoreError, Vault};
 use crate::time::Clock;
 
@@ -74,6 +75,7 @@ pub fn init(
     clock: &Arc<dyn Clock>,
 ) -> Result<Initialised, InitError> {
     directory.create()?;
+    directory.check_access()?;
     let _lock = directory.lock()?;
     let unfinished = DataDirectory::new(directory.path().join(UNFINISHED));
     clean_up_after_a_crash(directory, unfinished.path())?;

@@ -9,6 +9,7 @@ use super::Engine;
 use super::append::{AppendError, append_statement};
 use super::classes::{LastStated, policy_section, state_policy};
 use super::ledger::Ledger;
+use crate::files::named::read_named_text;
 use crate::policy::change::{Lowered, lowered};
 use crate::policy::lint::{self, Finding};
 use crate::policy::set::SHIPPED;
@@ -82,7 +83,7 @@ pub fn load(directory: Option<&Path>) -> Result<PolicySet, PoliciesError> {
         if path.extension().is_none_or(|extension| extension != "toml") {
             continue;
         }
-        let text = fs::read_to_string(&path).map_err(failed(&path))?;
+        let text = read_named_text(&path).map_err(failed(&path))?;
         match lint::check(&text) {
             Ok(policy) => overriding.push(policy),
             Err(mut findings) => {

@@ -1,11 +1,13 @@
-//! The data directory: its files, its lock, and writing small files so that they survive a crash.
+//! The data directory: its files, its lock, and who else can reach it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{DirBuilder, File, Permissions, TryLockError, set_permissions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
+use crate::files::{Folder, is_of_the_volume};
 
 /// Paths of the files of one data directory.
 #[derive(Clone, Debug)]
@@ -83,17 +85,30 @@ impl DataDirectory {
     /// Makes the directory, for its owner alone, and syncs its parent.
     pub fn create(&self) -> Result<(), StoreError> {
         if !self.path.exists() {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&self.path)
-                .map_err(|error| io_error(&self.path, error))?;
+            make_private_folder(&self.path).map_err(|error| io_error(&self.path, error))?;
         }
         let parent = self
             .path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
         sync_directory(parent.unwrap_or(Path::new(".")))
+    }
+
+    /// Refuses a directory in which every user of the machine can replace the files. What is less than that is logged.
+    pub fn check_access(&self) -> Result<(), StoreError> {
+        let exposure = exposure_of(&self.path, owner_of_files(self));
+        match exposure.map_err(|error| io_error(&self.path, error))? {
+            Some(Exposure::Everybody(mode)) => Err(StoreError::OpenToAll {
+                path: self.path.clone(),
+                mode,
+            }),
+            Some(exposure) => {
+                let directory = self.path.display();
+                tracing::warn!("the data directory {directory} {exposure}");
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     /// Takes the lock, or says that another process has it.
@@ -105,12 +120,8 @@ impl DataDirectory {
                 hint: "no such directory; make one with `trailkeep init --dir DIR`, or name the right one with --dir or TRAILKEEP_DIR",
             });
         }
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
+        let file = Folder::open(&self.path)
+            .and_then(|folder| folder.open_or_create(OsStr::new("lock")))
             .map_err(|error| io_error(&path, error))?;
         match file.try_lock() {
             Ok(()) => Ok(DirectoryLock(file)),
@@ -120,23 +131,81 @@ impl DataDirectory {
     }
 }
 
-/// Writes a whole small file for its owner alone: a temporary name, fsync, rename, fsync of the directory.
-/// After it returns, a crash leaves the new file; before, the old one or none.
-pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let temporary = path.with_extension("new");
-    let write = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().map_err(|error| io_error(path, error))?;
-    sync_directory(path.parent().unwrap_or(Path::new(".")))
+/// How users other than the one who runs the server can change what is in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exposure {
+    /// Every user can replace its files.
+    Everybody(u32),
+    /// Other users can put files into it.
+    Others(u32),
+    /// It belongs to a user who is neither this one nor root.
+    Owner(u32),
+}
+
+impl fmt::Display for Exposure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everybody(mode) => {
+                write!(
+                    formatter,
+                    "has mode {mode:04o}: every user of this machine can replace its files"
+                )
+            }
+            Self::Others(mode) => {
+                write!(
+                    formatter,
+                    "has mode {mode:04o}: other users can put files into it"
+                )
+            }
+            Self::Owner(user) => write!(
+                formatter,
+                "belongs to user {user}, who is not the owner of the files and can replace them"
+            ),
+        }
+    }
+}
+
+/// Who besides the user `files_of` and root can change what is in a directory.
+pub fn exposure_of(path: &Path, files_of: u32) -> std::io::Result<Option<Exposure>> {
+    let metadata = path.metadata()?;
+    let mode = metadata.mode() & 0o7777;
+    let owner = metadata.uid();
+    Ok(if mode & 0o1002 == 0o002 {
+        Some(Exposure::Everybody(mode))
+    } else if mode & 0o022 != 0 {
+        Some(Exposure::Others(mode))
+    } else if owner != files_of && owner != 0 {
+        Some(Exposure::Owner(owner))
+    } else {
+        None
+    })
+}
+
+/// The user whom a data directory's files belong to: whoever runs this, where there are none yet.
+pub fn owner_of_files(directory: &DataDirectory) -> u32 {
+    let ledgers = directory.ledger_db().symlink_metadata();
+    ledgers.map_or_else(|_| rustix::process::geteuid().as_raw(), |found| found.uid())
+}
+
+/// The first name in a directory that is neither one of `known` nor one that a volume holds by itself.
+pub fn foreign_name(path: &Path, known: &[&str]) -> Result<Option<PathBuf>, StoreError> {
+    let names = Folder::open(path).and_then(|folder| folder.names());
+    let mut names = names.map_err(|error| io_error(path, error))?;
+    names.retain(|name| !is_of_the_volume(name) && !known.iter().any(|known| name == known));
+    names.sort_unstable();
+    Ok(names.into_iter().next().map(PathBuf::from))
+}
+
+/// Makes a directory, and those above it, for its owner alone, whatever the umask says.
+pub fn make_private_folder(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    set_permissions(path, Permissions::from_mode(0o700))
+}
+
+/// Whether two paths are on one file system; `false` where one is out of reach.
+pub fn is_same_disk(one: &Path, other: &Path) -> bool {
+    let device = |path: &Path| path.metadata().ok().map(|found| found.dev());
+    device(one).is_some_and(|one| device(other) == Some(one))
 }
 
 /// Bytes that the file system with `path` has left for this user.

@@ -338,6 +338,18 @@ pub enum StoreError {
         /// What SQLite said; it never quotes values.
         error: rusqlite::Error,
     },
+    /// Every user of the machine can replace the directory's files.
+    #[error(
+        "{path} has mode {mode:04o}: every user of this machine can replace the files in it; run `chmod 700 {path}`, or \
+         name a directory inside of it",
+        path = .path.display()
+    )]
+    OpenToAll {
+        /// The directory.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
     /// The file system said no.
     #[error("{path}: {error}", path = .path.display())]
     Io {

@@ -1,7 +1,6 @@
 //! The settings' file: TOML, read to its end, so that all that is wrong with it is said at once.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -9,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::Fault;
 use super::anchors::{self, ANCHOR, PlacedAnchor};
 use super::keys::{KEYS, Key};
+use crate::files::named::read_named_text;
 
 /// A value as it stands in the file.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub(super) struct SettingsFile {
 impl SettingsFile {
     /// Reads the file; faults are added to `faults`.
     pub(super) fn read(path: &Path, faults: &mut Vec<Fault>) -> Self {
-        match fs::read_to_string(path) {
+        match read_named_text(path) {
             Ok(text) => Self::parse(path, &text, faults),
             Err(error) => {
                 faults.push(Fault {

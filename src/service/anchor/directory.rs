@@ -3,23 +3,21 @@
 //! What stands there is read first: a head that this ledger's key signed and that is no beginning of the ledger shows that
 //! it was rolled back, and is not written over.
 
-use std::fs;
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::ffi::OsStr;
+use std::io;
 use std::path::Path;
 
 use super::AnchorError;
 use super::rolled_back::RolledBack;
+use crate::files::Folder;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::service::Engine;
 use crate::service::ledger::{Ledger, Published};
 use crate::service::open::read_edge;
-use crate::store::directory::sync_directory;
+use crate::store::StoredCheckpoint;
 
 /// The file with the newest head.
 const NEWEST: &str = "checkpoint";
-/// Whoever compares is somebody else.
-const MODE: u32 = 0o644;
 
 /// Puts a head there. `last` is the size that was last put there. On disk when it returns.
 pub(super) fn put(
@@ -39,25 +37,47 @@ pub(super) fn put(
             "a head inside of the data directory is kept by nobody else: choose another disk or host",
         );
     }
-    let folder = there.join(ledger.record.origin.as_str());
-    let newest = folder.join(NEWEST);
-    match fs::read_to_string(&newest) {
-        Ok(note) => compare(engine, ledger, published, target, (&newest, &note))?,
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(AnchorError::io(&newest)(error));
-        }
-        Err(_) if last.is_some() => {
+    let origin = Path::new(ledger.record.origin.as_str());
+    let newest = there.join(origin).join(NEWEST);
+    match read_newest(&there, origin).map_err(AnchorError::io(&newest))? {
+        Some(note) => compare(engine, ledger, published, target, (&newest, &note))?,
+        None if last.is_some() => {
             return bad(
                 "the heads that were put here have gone: is its disk mounted? a new place gets a new name in the settings",
             );
         }
-        Err(_) => {}
+        None => {}
     }
-    fs::create_dir_all(&folder).map_err(AnchorError::io(&folder))?;
-    let head = &published.head;
+    write_head(&there, origin, &published.head).map_err(AnchorError::io(&newest))
+}
+
+/// The newest head that stands there. Whoever owns the directory may put a link into it: none is followed.
+fn read_newest(base: &Path, origin: &Path) -> io::Result<Option<String>> {
+    let mut folder = Folder::open(base)?;
+    for part in origin {
+        match folder.subfolder(part)? {
+            Some(next) => folder = next,
+            None => return Ok(None),
+        }
+    }
+    let note = folder.read(OsStr::new(NEWEST))?;
+    let text = note.map(|note| String::from_utf8(note).map_err(io::Error::other));
+    text.transpose()
+}
+
+/// Puts a head there under its number and as the newest: each under another name first, synced, renamed.
+fn write_head(base: &Path, origin: &Path, head: &StoredCheckpoint) -> io::Result<()> {
+    let mut folder = Folder::open(base)?;
+    for part in origin {
+        folder = folder.make_public_subfolder(part)?;
+    }
     let numbered = format!("{NEWEST}.{}", head.size);
     for name in [numbered.as_str(), NEWEST] {
-        write_durably(&folder, name, &head.note)?;
+        let mut file = folder.begin(OsStr::new(name))?;
+        file.fill(&mut head.note.as_bytes())?;
+        // Whoever compares is somebody else.
+        file.set_public()?;
+        file.replace()?;
     }
     Ok(())
 }
@@ -90,20 +110,4 @@ fn compare(
         return Err(AnchorError::RolledBack(Box::new(found)));
     }
     Ok(())
-}
-
-/// Written under another name, synced, renamed, and the directory synced.
-fn write_durably(folder: &Path, name: &str, text: &str) -> Result<(), AnchorError> {
-    let path = folder.join(name);
-    let mut file = tempfile::Builder::new()
-        .prefix(".new-")
-        .permissions(fs::Permissions::from_mode(MODE))
-        .tempfile_in(folder)
-        .map_err(AnchorError::io(folder))?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(AnchorError::io(&path))?;
-    file.persist(&path)
-        .map_err(|error| AnchorError::io(&path)(error.error))?;
-    Ok(sync_directory(folder)?)
 }

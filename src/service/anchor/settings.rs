@@ -10,6 +10,7 @@ use reqwest::Url;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::files::named::read_named_text;
 use crate::ids::TenantName;
 use crate::ledger::cosignature::WitnessKey;
 use crate::ledger::note::NoteError;
@@ -357,7 +358,7 @@ fn address(text: &str, member: &'static str) -> Result<Url, AnchorFault> {
 }
 
 fn read_line(path: &Path) -> Result<Zeroizing<String>, AnchorFault> {
-    let text = std::fs::read_to_string(path).map_err(|error| AnchorFault::File {
+    let text = read_named_text(path).map_err(|error| AnchorFault::File {
         path: path.to_owned(),
         error,
     })?;

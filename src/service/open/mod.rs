@@ -4,7 +4,6 @@
 mod ledger;
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
@@ -30,6 +29,7 @@ use crate::service::staging::{Staging, StagingSettings};
 use crate::service::succession::Succession;
 use crate::service::{privacy, restore};
 use crate::store::directory::{DataDirectory, DirectoryLock};
+use crate::store::files::read_own_file;
 use crate::store::{Index, LedgerRecord, Ledgers, Staging as StagingFile, StoreError, Vault};
 use crate::time::{Clock, UnixMillis};
 
@@ -158,6 +158,7 @@ impl Files {
     /// Takes the lock and opens the files.
     pub fn open(directory: DataDirectory, root_key: &RootKeySource) -> Result<Self, OpenError> {
         let lock = directory.lock()?;
+        directory.check_access()?;
         refuse_a_backup(&directory)?;
         let (keyring, id) = open_keys(&directory, root_key)?;
         let ledgers = Arc::new(Ledgers::open(&directory.ledger_db(), &id)?);
@@ -383,12 +384,9 @@ pub(super) fn open_keys(
     };
     let directory_id = DirectoryId::parse(&id).ok_or_else(|| damaged("names no data directory"))?;
     let path = directory.epoch_key();
-    let text = fs::read(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => StoreError::Missing {
-            path: path.clone(),
-            hint: "without it the vault stays closed: put back the copy that was made with the vault",
-        },
-        _ => StoreError::Io { path: path.clone(), error },
+    let text = read_own_file(&path)?.ok_or_else(|| StoreError::Missing {
+        path: path.clone(),
+        hint: "without it the vault stays closed: put back the copy that was made with the vault",
     })?;
     let epochs = epoch::decode(
         &root_key.load()?,

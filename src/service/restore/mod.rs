@@ -26,7 +26,7 @@ use super::vault_copy::{CopyError, record_for_operator};
 use super::{Engine, rebuild_index};
 use crate::ids::RootHash;
 use crate::seal::root::RootKeySource;
-use crate::store::directory::{DataDirectory, sync_directory};
+use crate::store::directory::{DataDirectory, foreign_name, sync_directory};
 use crate::store::{LedgerRecord, Ledgers, StoreError, StoredCheckpoint};
 use crate::time::{Clock, UnixMillis};
 
@@ -68,6 +68,12 @@ pub enum RestoreError {
     /// The target is no place for it.
     #[error("{path} {what}: nothing was changed; choose an empty directory", path = .0.display(), what = .1)]
     BadPlace(PathBuf, &'static str),
+    /// The target has other files.
+    #[error(
+        "{path} is not empty: it holds {found}; nothing was changed; choose an empty directory",
+        path = .0.display(), found = .1.display()
+    )]
+    NotEmpty(PathBuf, PathBuf),
     /// The source has no ledger.
     #[error("{path} is no backup: it has no ledger.db", path = .0.display())]
     NoBackup(PathBuf),
@@ -237,6 +243,7 @@ pub fn restore(
     let _from_lock = from.lock()?;
     let made_here = !to.path().exists();
     to.create()?;
+    to.check_access()?;
     let _to_lock = to.lock()?;
     let unfinished = DataDirectory::new(to.path().join(UNFINISHED));
     check_place(to, unfinished.path())?;
@@ -291,13 +298,10 @@ fn check_place(to: &DataDirectory, unfinished: &Path) -> Result<(), RestoreError
         }
         fs::remove_dir_all(unfinished).map_err(io)?;
     }
-    for entry in fs::read_dir(to.path()).map_err(io)? {
-        let name = entry.map_err(io)?.file_name();
-        if name != "root.key" && name != "lock" && name != "policies" {
-            return bad("is not empty");
-        }
+    match foreign_name(to.path(), &["root.key", "lock", "policies"])? {
+        Some(found) => Err(RestoreError::NotEmpty(to.path().to_owned(), found)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Makes all files in the unfinished directory.

@@ -1,10 +1,11 @@
 //! The vault that a restore takes: the newest that there is, and none from before a rotation.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::{RestoreError, RestoreRequest};
+use crate::files::named::open_named;
 use crate::ids::Seq;
 use crate::ledger::entry::{Entry, EntryKind};
 use crate::seal::epoch::{self, DirectoryId};
@@ -16,7 +17,7 @@ use crate::service::read::open_stored;
 use crate::service::vault_copy::directory::files_of;
 use crate::service::vault_copy::{CopyError, Place, check_copy, container, places};
 use crate::store::directory::DataDirectory;
-use crate::store::files::replace_file;
+use crate::store::files::{open_file, read_file, replace_file};
 use crate::store::{Ledgers, StoreError, Vault, VaultLook};
 
 /// Entries that one read takes.
@@ -40,19 +41,19 @@ impl VaultSource {
         let from = from.unwrap_or_else(|| request.from.path());
         let (vault, keys) = (unfinished.vault_db(), unfinished.epoch_key());
         let text = if from.is_file() {
-            let file = File::open(from).map_err(|error| io(from, error))?;
+            let file = open_named(from).map_err(|error| io(from, error))?;
             container::read(&mut BufReader::new(file), &vault)?
         } else {
             let (there, keys_there) = files_of(from);
             copy(&there, &vault)?;
             // A data directory that was not closed has its newest changes beside the file.
             let (log, own_log) = (with_suffix(&there, "-wal"), with_suffix(&vault, "-wal"));
-            if log.exists() {
+            if log.symlink_metadata().is_ok() {
                 copy(&log, &own_log)?;
                 let id = Vault::directory_id(&vault)?;
                 Vault::open(&vault, &id)?.close()?;
             }
-            fs::read(&keys_there).map_err(|error| io(&keys_there, error))?
+            read_file(&keys_there)?.ok_or_else(|| missing(&keys_there))?
         };
         let look = check_copy(&vault, &text, &root)?;
         replace_file(&keys, &mut text.as_slice())?;
@@ -102,8 +103,15 @@ impl VaultSource {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), RestoreError> {
-    let mut file = File::open(from).map_err(|error| io(from, error))?;
+    let mut file = open_copy(from)?;
     Ok(replace_file(to, &mut file)?)
+}
+
+fn open_copy(path: &Path) -> Result<File, RestoreError> {
+    if path.symlink_metadata().is_err() {
+        return Err(missing(path));
+    }
+    Ok(open_file(path)?)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -114,11 +122,15 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 fn io(path: &Path, error: std::io::Error) -> RestoreError {
     if error.kind() == std::io::ErrorKind::NotFound {
-        let hint = "a copy of the vault is a directory with vault.db and epoch.key, or a file that a command was given";
-        let path = path.to_owned();
-        return StoreError::Missing { path, hint }.into();
+        return missing(path);
     }
     CopyError::io(path, error).into()
+}
+
+fn missing(path: &Path) -> RestoreError {
+    let hint = "a copy of the vault is a directory with vault.db and epoch.key, or a file that a command was given";
+    let path = path.to_owned();
+    StoreError::Missing { path, hint }.into()
 }
 
 /// The ledger records its rotations: a vault of an older epoch would undo one.

@@ -344,12 +344,12 @@ fn destroy_old_key(engine: &Engine, note: &UnderWay, root: &RootKey) -> Result<(
     if epochs.iter().any(|known| known.number.0 < note.epoch) {
         epochs.retain(|known| known.number.0 >= note.epoch);
         let text = epoch::encode(root, engine.keyring.directory(), &epochs)?;
-        put_beside(&path, &mut text.as_bytes())?;
+        let new = put_beside(&path, &mut text.as_bytes())?;
         FailPoint::RotationKeyBeside.reach();
-        take_place(&path)?;
+        take_place(&path, new)?;
         engine.keyring.set_epochs(epochs);
     }
-    // A crash may have left the old file under its second name.
+    // A crash may have left the old file under another name.
     destroy_leftovers(&path)?;
     FailPoint::RotationKeyDestroyed.reach();
     Ok(())

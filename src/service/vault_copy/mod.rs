@@ -24,6 +24,7 @@ use crate::ids::{TenantName, hex};
 use crate::seal::epoch::EpochFileError;
 use crate::seal::root::RootKeyError;
 use crate::seal::secret::{RandomError, RootKey, random_bytes};
+use crate::store::directory::is_same_disk;
 use crate::store::files::destroy_file;
 use crate::store::{CopyState, StoreError, VaultLook};
 
@@ -69,6 +70,8 @@ pub struct TargetStatus {
     pub place: String,
     /// Whether the target has all that the vault has.
     pub is_current: bool,
+    /// Whether it is a directory on the same disk as the data directory: one fault of the disk takes both.
+    pub same_disk: bool,
     /// When it was last given a copy (RFC 3339, UTC).
     pub copied_at: Option<String>,
     /// Why copying failed, if it failed since.
@@ -103,6 +106,12 @@ pub enum CopyError {
         path = .0.display()
     )]
     TakenDirectory(PathBuf),
+    /// The directory has other files.
+    #[error(
+        "{path} is not empty: it holds {found}; choose an empty directory",
+        path = .0.display(), found = .1.display()
+    )]
+    NotEmpty(PathBuf, PathBuf),
     /// The directory is no place for a copy.
     #[error("{path}: {what}", path = .0.display(), what = .1)]
     BadPlace(PathBuf, &'static str),
@@ -350,20 +359,15 @@ pub(super) fn open_at(
     place: &Place,
     root: &RootKey,
 ) -> Result<VaultLook, CopyError> {
-    match place {
-        Place::Directory(path) => {
-            let (vault, keys) = directory::files_of(path);
-            let keys = std::fs::read(&keys).map_err(|error| CopyError::io(&keys, error))?;
-            check_copy(&vault, &keys, root)
-        }
-        Place::Command(text) => {
-            let vault = engine.directory.path().join("vault.check");
-            let checked =
-                command::get(text, id, &vault).and_then(|keys| check_copy(&vault, &keys, root));
-            destroy_file(&vault)?;
-            checked
-        }
-    }
+    // SQLite opens by path: never one in a directory that others may write to.
+    let vault = engine.directory.path().join("vault.check");
+    let keys = match place {
+        Place::Directory(path) => directory::get(path, &vault),
+        Place::Command(text) => command::get(text, id, &vault),
+    };
+    let checked = keys.and_then(|keys| check_copy(&vault, &keys, root));
+    destroy_file(&vault)?;
+    checked
 }
 
 fn find(engine: &Engine, id: &str) -> Result<Target, CopyError> {
@@ -389,6 +393,10 @@ fn status_of(engine: &Engine, id: String, target: &Target) -> Result<TargetStatu
     };
     Ok(TargetStatus {
         is_current: is_current(engine, &id)?,
+        same_disk: match &target.place {
+            Place::Directory(path) => is_same_disk(path, engine.directory.path()),
+            Place::Command(_) => false,
+        },
         id,
         kind: target.place.kind(),
         place,

@@ -1,12 +1,13 @@
 //! The vault as it is at one moment, in a file beside it that is destroyed after use.
 
 use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 
 use super::CopyError;
 use super::directory::hash_of;
 use crate::service::Engine;
-use crate::store::files::destroy_file;
+use crate::store::files::{destroy_file, open_file, read_file};
 use crate::store::{Vault, VaultLook};
 
 /// A copy on its way to the targets, with the epoch keys that open it.
@@ -29,17 +30,18 @@ impl Snapshot {
     pub(in crate::service) fn take(engine: &Engine) -> Result<Self, CopyError> {
         let path = engine.directory.path().join("vault.copy");
         engine.keyring.vault().copy_into(&path)?;
+        let mut file = open_file(&path)?;
+        let failed = |error| CopyError::io(&path, error);
         let keys = engine.directory.epoch_key();
+        let missing = || CopyError::io(&keys, io::ErrorKind::NotFound.into());
         let epochs = engine.keyring.epochs();
         let taken = Self {
             look: Vault::look(&path)?,
-            sha256: hash_of(&path)?,
-            bytes: std::fs::metadata(&path)
-                .map_err(|error| CopyError::io(&path, error))?
-                .len(),
-            epoch_key: std::fs::read(&keys).map_err(|error| CopyError::io(&keys, error))?,
+            sha256: hash_of(&mut file).map_err(failed)?,
+            bytes: file.metadata().map_err(failed)?.len(),
+            epoch_key: read_file(&keys)?.ok_or_else(missing)?,
             key_epoch: epochs.first().map_or(0, |first| first.number.0),
-            path,
+            path: path.clone(),
         };
         let newest = epochs.last().map_or(0, |last| last.number.0);
         if taken.look.lowest_epoch < taken.key_epoch || taken.look.highest_epoch > newest {
@@ -53,7 +55,7 @@ impl Snapshot {
 
     /// The vault's file.
     pub(in crate::service) fn open(&self) -> Result<File, CopyError> {
-        File::open(&self.path).map_err(|error| CopyError::io(&self.path, error))
+        Ok(open_file(&self.path)?)
     }
 }
 

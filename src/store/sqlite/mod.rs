@@ -8,9 +8,8 @@ pub(super) mod vault;
 pub(super) mod vault_destroy;
 mod vault_records;
 
-use std::fs::{File, OpenOptions};
+use std::ffi::OsString;
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -20,6 +19,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use super::StoreError;
 use super::directory::io_error;
+use crate::files::folder_of;
 
 /// Bytes of a page: what the measurements in docs/performance.md were made with.
 const PAGE_BYTES: u32 = 8192;
@@ -63,15 +63,11 @@ impl Database {
         path: &Path,
         directory_id: &str,
     ) -> Result<(), StoreError> {
-        OpenOptions::new()
-            .create_new(true)
-            .write(true)
-            .mode(0o600)
-            .open(path)
+        folder_of(path)
+            .and_then(|(folder, name)| folder.create(name))
             .map_err(|error| io_error(path, error))?;
         let fail = |error| sqlite_error(kind, error);
-        let mut connection =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?.map_err(fail)?;
         // Page size and auto_vacuum hold only if they are set before the first table.
         connection
             .execute_batch(&format!(
@@ -106,8 +102,7 @@ impl Database {
             }
             _ => sqlite_error(kind, error),
         };
-        let mut connection =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?.map_err(fail)?;
         configure(&connection).map_err(fail)?;
         let found: String = connection
             .query_row("SELECT id FROM directory", [], |row| row.get(0))
@@ -137,7 +132,7 @@ impl Database {
     /// Opens a copy that nobody writes to, without changing a byte of it.
     pub(super) fn open_copy(kind: &'static FileKind, path: &Path) -> Result<Self, StoreError> {
         check_header(kind, path)?;
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?
             .map_err(|error| sqlite_error(kind, error))?;
         Ok(Self {
             kind,
@@ -159,7 +154,7 @@ impl Database {
         let idle = lock(&self.idle_readers).pop();
         let mut connection = match idle {
             Some(connection) => connection,
-            None => self.open_reader().map_err(|error| self.error(error))?,
+            None => self.open_reader()?,
         };
         let outcome = (|| {
             let transaction = connection.transaction()?;
@@ -201,7 +196,7 @@ impl Database {
 
     /// Copies what is in the write-ahead log into the file, as far as nobody reads it: it holds nobody up.
     pub(super) fn copy_log(&self) -> Result<(), StoreError> {
-        let connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        let connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?
             .map_err(|error| self.error(error))?;
         let copied = configure(&connection)
             .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
@@ -251,15 +246,51 @@ impl Database {
         }
     }
 
-    fn open_reader(&self) -> rusqlite::Result<Connection> {
+    fn open_reader(&self) -> Result<Connection, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.execute_batch(
-            "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8192;",
-        )?;
-        Ok(connection)
+        let open = connect(&self.path, flags)?.and_then(|connection| {
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.execute_batch(
+                "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8192;",
+            )?;
+            Ok(connection)
+        });
+        open.map_err(|error| self.error(error))
     }
+}
+
+/// The only way to open a file with SQLite. It opens by path: so what stands at the names that it would use is looked at
+/// first, and it follows no link in the path's last part. Links that lead to the directory are resolved here.
+pub(super) fn connect(
+    path: &Path,
+    flags: OpenFlags,
+) -> Result<rusqlite::Result<Connection>, StoreError> {
+    let check = || -> std::io::Result<()> {
+        let (folder, name) = folder_of(path)?;
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let mut name = OsString::from(name);
+            name.push(suffix);
+            folder.check_own(&name).map_err(|error| {
+                let name = name.display();
+                std::io::Error::new(error.kind(), format!("{name}: {error}"))
+            })?;
+        }
+        Ok(())
+    };
+    check().map_err(|error| io_error(path, error))?;
+    let resolved = resolved(path)?;
+    let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    Ok(Connection::open_with_flags(resolved, flags))
+}
+
+/// The path without links in the directory's part: SQLite refuses links in any part when it is to follow none.
+pub(super) fn resolved(path: &Path) -> Result<PathBuf, StoreError> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new(".")).canonicalize();
+    let parent = parent.map_err(|error| io_error(path, error))?;
+    Ok(parent.join(path.file_name().unwrap_or_default()))
 }
 
 /// A mutex whose holder panicked guards a connection that rolled back: it stays usable.
@@ -300,7 +331,8 @@ fn check_header(kind: &'static FileKind, path: &Path) -> Result<(), StoreError> 
         what: what.to_owned(),
         hint: kind.hint,
     };
-    let mut file = File::open(path).map_err(|error| match error.kind() {
+    let opened = folder_of(path).and_then(|(folder, name)| folder.open_to_read(name));
+    let mut file = opened.map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => StoreError::Missing {
             path: path.to_owned(),
             hint: kind.hint,
@@ -365,8 +397,7 @@ pub(super) fn directory_id(kind: &'static FileKind, path: &Path) -> Result<Strin
         what: format!("is damaged ({error})"),
         hint: kind.hint,
     };
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?.map_err(fail)?;
     connection
         .query_row("SELECT id FROM directory", params![], |row| row.get(0))
         .map_err(fail)

@@ -1,14 +1,13 @@
 //! Before a file's tables change, the file as it was is kept beside it; and a file of a later program is left alone.
 
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
 use super::{FileKind, sqlite_error};
+use crate::files::folder_of;
 use crate::store::StoreError;
-use crate::store::directory::{io_error, sync_directory};
+use crate::store::directory::io_error;
 
 /// `ledger.db` of schema 1 is kept as `ledger.db.schema-1`.
 fn old_file(path: &Path, version: usize) -> PathBuf {
@@ -33,15 +32,13 @@ pub(super) fn keep_old_file(
     connection
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         .map_err(|error| sqlite_error(kind, error))?;
-    let beside = old_file(path, version).with_extension("new");
     let copy = || -> std::io::Result<()> {
-        fs::copy(path, &beside)?;
-        fs::set_permissions(&beside, Permissions::from_mode(0o600))?;
-        File::open(&beside)?.sync_all()?;
-        fs::rename(&beside, &old)
+        let (folder, name) = folder_of(path)?;
+        let mut new = folder.begin(old.file_name().unwrap_or(name))?;
+        new.fill(&mut folder.open_to_read(name)?)?;
+        new.place_new()
     };
-    copy().map_err(|error| io_error(&old, error))?;
-    sync_directory(path.parent().unwrap_or(Path::new(".")))
+    copy().map_err(|error| io_error(&old, error))
 }
 
 /// What is said of a file with tables that this program does not know.
@@ -59,6 +56,8 @@ pub(super) fn is_newer(kind: &'static FileKind, path: &Path, version: usize) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::super::Database;
     use super::*;
 

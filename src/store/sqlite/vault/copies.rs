@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{OpenFlags, OptionalExtension, params};
 
 use super::{FILE, SealedTable, Vault, Watermark};
 use crate::ids::{LedgerNumber, Origin, TenantName};
 use crate::store::files::new_private_file;
-use crate::store::sqlite::{Database, check_header, sqlite_error};
+use crate::store::sqlite::{Database, check_header, connect, resolved, sqlite_error};
 use crate::store::{LedgerRecord, StoreError};
 use crate::time::UnixMillis;
 
@@ -48,9 +48,9 @@ impl Vault {
         let file = new_private_file(path)?;
         let fail = |error| sqlite_error(&FILE, error);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.database.path, flags).map_err(fail)?;
+        let connection = connect(&self.database.path, flags)?.map_err(fail)?;
         connection
-            .execute("VACUUM INTO ?1", [path.to_string_lossy()])
+            .execute("VACUUM INTO ?1", [resolved(path)?.to_string_lossy()])
             .map_err(fail)?;
         // SQLite does not sync what VACUUM INTO wrote.
         file.sync_all()
@@ -74,7 +74,7 @@ impl Vault {
     pub fn mark_copy(path: &Path, marks: &[(LedgerNumber, Watermark)]) -> Result<(), StoreError> {
         let fail = |error| sqlite_error(&FILE, error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-        let mut connection = Connection::open_with_flags(path, flags).map_err(fail)?;
+        let mut connection = connect(path, flags)?.map_err(fail)?;
         let mut mark = || -> rusqlite::Result<()> {
             let transaction = connection.transaction()?;
             for (ledger, mark) in marks {
@@ -96,8 +96,7 @@ impl Vault {
             what: format!("is damaged ({error})"),
             hint: FILE.hint,
         };
-        let connection =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(damaged)?;
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?.map_err(damaged)?;
         let look = || -> rusqlite::Result<VaultLook> {
             let verdict: String =
                 connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
