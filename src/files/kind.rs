@@ -44,7 +44,7 @@ pub(super) fn check_regular(stat: &Stat) -> Result<(), NotOurs> {
         FileType::Fifo => "a named pipe",
         FileType::Socket => "a socket",
         FileType::CharacterDevice | FileType::BlockDevice => "a device",
-        _ => "something else",
+        FileType::Unknown => "something else",
     };
     Err(NotOurs::Kind(what))
 }
@@ -52,6 +52,10 @@ pub(super) fn check_regular(stat: &Stat) -> Result<(), NotOurs> {
 /// A regular file with one name, of whoever runs this, of the directory's owner, or of root.
 pub(super) fn check_own(stat: &Stat, directory_owner: u32) -> Result<(), NotOurs> {
     check_regular(stat)?;
+    #[allow(
+        clippy::useless_conversion,
+        reason = "other systems count names in fewer bits"
+    )]
     let names = u64::from(stat.st_nlink);
     if names > 1 {
         return Err(NotOurs::Names(names));
