@@ -2,7 +2,7 @@
 //!
 //! The layers, lowest first; a file uses only what is below it (docs/design.md, "The house"):
 //!
-//! - [`ids`], [`time`], [`exit`]: newtypes, the clock, the programs' exit codes
+//! - [`ids`], [`time`], [`exit`], [`text`]: newtypes, the clock, exit codes, and untrusted text as people see it
 //! - [`ledger`]: the pure core of entries, tree, proofs, checkpoints, commitments; [`policy`]: retention;
 //!   [`bundle`]: the signed export and its verification; [`privacy`]: requests of persons and their certificate
 //! - `files`: files and directories, opened by descriptor and looked at before they are used
@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod offline;
 pub mod policy;
 pub mod privacy;
+pub mod text;
 pub mod time;
 
 #[cfg(feature = "server")]

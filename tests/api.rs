@@ -4,7 +4,7 @@
 
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::Directory;
 
 const EVENT: &str = r#"{"action":"chat.completion","actor":{"id":"u-1"}}"#;
@@ -223,4 +223,84 @@ fn what_can_be_tried_again_says_when() {
         .unwrap();
     assert_eq!((full.status, full.header("retry-after")), (507, Some("30")));
     server.stop();
+}
+
+#[test]
+fn a_retry_in_another_spelling_is_a_retry() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let mut client = server.client();
+    let mut post = |body: &str| client.post("application/json", body.as_bytes()).unwrap();
+    let first_bytes = r#"{"id":"n","action":"a.b","actor":{"id":"bot","type":"service"},"attributes":{"n":9007199254740993,"x":[1.50,"é"]}}"#;
+    let first = post(first_bytes);
+    assert_eq!(first.status, 201, "{}", first.text());
+    assert_eq!(first.json()["already_recorded"], Value::Null);
+    let spelled = r#" {"attributes": {"x":[15e-1, "\u00e9"], "n": 9007199254740993.0}, "actor": {"type":"service", "id":"bot"},
+        "action":"a.b", "id":"\u006e"}"#;
+    for (body, same_bytes) in [(first_bytes, true), (spelled, false)] {
+        let again = post(body);
+        assert_eq!(again.status, 200, "{}", again.text());
+        let again = again.json();
+        assert_eq!(again["seq"], first.json()["seq"]);
+        assert_eq!(again["already_recorded"], true, "{again}");
+        assert_eq!(again["same_bytes"], same_bytes, "{again}");
+    }
+    for other in [
+        first_bytes.replace("9007199254740993", "9007199254740992"),
+        first_bytes.replace("[1.50,\"é\"]", "[\"é\",1.50]"),
+        first_bytes.replace("\"type\":\"service\"", "\"type\":\"user\""),
+        first_bytes.replace(",\"attributes\"", ",\"outcome\":\"success\",\"attributes\""),
+    ] {
+        assert_eq!(post(&other).status, 409, "{other}");
+    }
+    // In one request, too.
+    let two = format!("[{},{spelled}]", first_bytes.replace("\"n\",", "\"m\","));
+    let two = two.replace("\"\\u006e\"", "\"\\u006d\"");
+    let both = post(&two);
+    assert_eq!(both.status, 201, "{}", both.text());
+    let both = both.json();
+    assert_eq!(
+        (&both["accepted"], &both["duplicates"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(both["events"][1]["same_bytes"], false, "{both}");
+    // The first bytes stay the evidence.
+    let shown = client.get("/v1/events/n").unwrap().text();
+    assert!(
+        shown.contains(r#"{"n":9007199254740993,"x":[1.50,"é"]}"#),
+        "{shown}"
+    );
+    server.stop();
+    directory.assert_clean();
+}
+
+#[test]
+fn the_server_s_own_actions_are_no_client_s() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let mut client = server.client();
+    let event =
+        |action: &str| format!("{{\"action\":\"{action}\",\"actor\":{{\"id\":\"local\"}}}}");
+    for action in [
+        "trailkeep",
+        "trailkeep.hold.place",
+        "trailkeep.privacy.erase",
+        "trailkeep.own",
+    ] {
+        let refused = client
+            .post("application/json", event(action).as_bytes())
+            .unwrap();
+        assert_eq!(refused.status, 422, "{}", refused.text());
+        assert_eq!(refused.json()["errors"][0]["pointer"], "/action");
+    }
+    for action in [
+        "trailkeeper.open",
+        "app.trailkeep.hold",
+        "trailkeep_demo.run",
+    ] {
+        let taken = client
+            .post("application/json", event(action).as_bytes())
+            .unwrap();
+        assert_eq!(taken.status, 201, "{}", taken.text());
+    }
 }

@@ -7,11 +7,12 @@
 
 mod support;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Directory, said, succeeded};
+use support::{Directory, said, succeeded, trailkeep};
 use trailkeep::ids::LeafHash;
 use trailkeep::ledger::merkle::Frontier;
 
@@ -418,4 +419,124 @@ fn real_events_are_kept_shown_and_proven() {
     );
     server.stop();
     assert_eq!(directory.assert_clean()["intact"], 7_454);
+}
+
+/// An auditor's screen shows what events say, and obeys none of it.
+#[test]
+fn no_text_of_an_event_steers_the_screen() {
+    let directory = Directory::new();
+    let folder = directory.path.parent().unwrap().to_owned();
+    let nasty = "x\u{1b}[2J\u{9b}31m\u{202e}evil\u{202c}\u{2066}y\u{7f}\u{85}\rALL VERIFIED\nOK";
+    let event = |id: &str, line: &str| {
+        serde_json::json!({
+            "id": id, "action": "a.b", "actor": {"id": line, "name": nasty, "role": line}, "subjects": [{"id": line}],
+            "targets": [{"id": line, "type": line, "name": nasty}], "input": nasty, "output": {nasty: nasty},
+            "attributes": {nasty: nasty}, "source": {"name": line, "seq": 4}, "llm": {"request_model": line},
+        })
+    };
+    // What is a line by the schema may have no controls; overrides of direction it may.
+    let line = "p\u{202e}evil\u{202c}\u{2066}\u{feff}";
+    directory.append(&format!("{}\n", event("e-1", line)));
+    let raw = |text: &str| -> String {
+        let steers = |c: &char| trailkeep::text::steers(*c) && *c != '\n' && *c != '\t';
+        text.chars().filter(steers).collect()
+    };
+    let quiet = |arguments: &[&str]| {
+        let output = directory.run(arguments);
+        let (out, error) = (
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        );
+        // CSV ends its lines so (RFC 4180).
+        let out = out.replace("\r\n", "\n");
+        assert_eq!(raw(&out), "", "{arguments:?}: {out:?}");
+        assert_eq!(raw(&error), "", "{arguments:?}: {error:?}");
+        out
+    };
+    let columns =
+        "seq,id,actor_id,subjects,targets,request_model,input,output,/actor/name,/attributes";
+    let table = quiet(&["query", "--columns", columns]);
+    assert!(table.contains("\\u001b[2J\\u009b31m\\u202eevil"), "{table}");
+    // A cell with a line end can't pretend to be another row.
+    assert!(table.contains("\\u000dALL VERIFIED\\u000aOK"), "{table}");
+    let csv = quiet(&["query", "--csv"]);
+    assert!(
+        csv.contains("\\u001b[2J") && csv.contains("ALL VERIFIED\nOK"),
+        "{csv}"
+    );
+    quiet(&["show", "e-1"]);
+    quiet(&["sources"]);
+    quiet(&["show", nasty]);
+    quiet(&[
+        "hold",
+        "place",
+        "--reason",
+        nasty,
+        "--matter",
+        nasty,
+        "--subject",
+        line,
+    ]);
+    assert!(quiet(&["hold", "list"]).contains("\\u001b[2J"));
+    quiet(&[
+        "privacy",
+        "file",
+        "--type",
+        "access",
+        "--subject",
+        line,
+        "--reference",
+        nasty,
+    ]);
+    quiet(&["privacy", "list"]);
+    quiet(&["access", "list", "--purpose", "p\u{202e}"]);
+    quiet(&["tenant", "create", "\u{1b}[31m"]);
+    quiet(&["doctor"]);
+    let zip = folder.join("x.zip").to_str().unwrap().to_owned();
+    quiet(&["export", "--out", &zip]);
+    let person = folder.join("p.zip").to_str().unwrap().to_owned();
+    quiet(&[
+        "privacy",
+        "access",
+        "--subject",
+        line,
+        "--reference",
+        "R",
+        "--out",
+        &person,
+        "--include-others",
+        nasty,
+    ]);
+    for bundle in [&zip, &person] {
+        let shown = trailkeep()
+            .args(["bundle", "show", bundle])
+            .output()
+            .unwrap();
+        assert_eq!(raw(&String::from_utf8(shown.stdout).unwrap()), "");
+        let mut archive = zip::ZipArchive::new(std::fs::File::open(bundle).unwrap()).unwrap();
+        for place in 0..archive.len() {
+            let mut member = archive.by_index(place).unwrap();
+            let name = member.name().unwrap().into_owned();
+            if Path::new(&name)
+                .extension()
+                .is_some_and(|end| end == "html")
+            {
+                let mut page = String::new();
+                member.read_to_string(&mut page).unwrap();
+                assert_eq!(raw(&page), "", "{name}");
+                assert!(
+                    page.contains("\\u202eevil") || !page.contains("evil"),
+                    "{page}"
+                );
+            }
+        }
+    }
+    // Programs get the bytes as they were recorded.
+    let json = String::from_utf8(
+        succeeded(&directory.run(&["show", "e-1", "--json"]))
+            .stdout
+            .clone(),
+    )
+    .unwrap();
+    assert!(json.contains('\u{202e}'), "{json}");
 }

@@ -12,11 +12,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("time.rs", &[]),
     ("exit.rs", &[]),
+    ("text.rs", &[]),
     ("ledger", &["ids", "time"]),
     ("policy", &["ids", "time", "ledger"]),
     ("bundle", &["ids", "time", "ledger", "policy"]),
     ("privacy", &["ids", "time", "ledger", "policy", "bundle"]),
-    ("offline", &["ids", "time", "ledger", "bundle", "privacy"]),
+    (
+        "offline",
+        &["ids", "time", "text", "ledger", "bundle", "privacy"],
+    ),
     ("demo", &["ids", "time"]),
     ("otlp", &["ids", "ledger"]),
     ("files", &[]),
@@ -25,22 +29,22 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "service",
         &[
-            "ids", "time", "ledger", "policy", "bundle", "privacy", "otlp", "files", "seal",
-            "store",
+            "ids", "time", "text", "ledger", "policy", "bundle", "privacy", "otlp", "files",
+            "seal", "store",
         ],
     ),
     (
         "http",
         &[
-            "ids", "time", "ledger", "policy", "bundle", "privacy", "otlp", "files", "seal",
-            "store", "service",
+            "ids", "time", "text", "ledger", "policy", "bundle", "privacy", "otlp", "files",
+            "seal", "store", "service",
         ],
     ),
     (
         "cli",
         &[
-            "ids", "time", "ledger", "policy", "bundle", "privacy", "otlp", "files", "seal",
-            "store", "service", "http", "offline", "demo", "exit",
+            "ids", "time", "text", "ledger", "policy", "bundle", "privacy", "otlp", "files",
+            "seal", "store", "service", "http", "offline", "demo", "exit",
         ],
     ),
 ];

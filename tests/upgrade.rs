@@ -27,17 +27,21 @@ struct Old {
 
 impl Old {
     fn copy() -> Self {
+        Self::copy_of("first-release", NOW_MS)
+    }
+
+    fn copy_of(name: &str, now_ms: &str) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("data");
         std::fs::create_dir(&path).unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
-        for file in std::fs::read_dir(format!("{DATA}/first-release")).unwrap() {
+        for file in std::fs::read_dir(format!("{DATA}/{name}")).unwrap() {
             let file = file.unwrap();
             let copy = path.join(file.file_name());
             std::fs::copy(file.path(), &copy).unwrap();
             std::fs::set_permissions(&copy, Permissions::from_mode(0o600)).unwrap();
         }
-        std::fs::write(temporary.path().join("clock"), NOW_MS).unwrap();
+        std::fs::write(temporary.path().join("clock"), now_ms).unwrap();
         Self { temporary, path }
     }
 
@@ -100,6 +104,32 @@ fn what_the_first_release_wrote_is_verified_and_gone_on_with() {
     }
     let report = old.json(&["verify", "--json", "--against", &against], "");
     assert_eq!(report["ok"], true, "{report}");
+}
+
+/// 0.1.0 took events of applications under the names of the server's own statements. What is recorded stays evidence.
+#[test]
+fn events_under_reserved_names_are_still_read_exported_and_verified() {
+    let old = Old::copy_of("reserved-action", "1795985842000");
+    let report = old.json(&["verify", "--json"], "");
+    assert_eq!(report["ok"], true, "{report}");
+    let page = old.json(&["query", "--action", "trailkeep.hold.place", "--json"], "");
+    assert_eq!(page["events"][0]["id"], "own-hold", "{page}");
+    succeeded(&old.run(&["show", "own-export"], ""));
+    let bundle = old.temporary.path().join("all.zip");
+    let bundle = bundle.to_str().unwrap();
+    succeeded(&old.run(&["export", "--out", bundle], ""));
+    let key = format!("{DATA}/reserved-action.pem");
+    let checked = trailkeep()
+        .args(["bundle", "verify", bundle, "--key", &key])
+        .output();
+    succeeded(&checked.unwrap());
+    // The same event again is still the same; a new one is refused.
+    let same = r#"{"id":"own-read","action":"trailkeep.access","actor":{"id":"local"}}"#;
+    let refused = old.run(&["append", "-"], same);
+    assert!(
+        said(&refused).contains("actions that begin with"),
+        "{refused:?}"
+    );
 }
 
 #[test]

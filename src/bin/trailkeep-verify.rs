@@ -9,6 +9,7 @@ use clap::Parser;
 use trailkeep::exit::Exit;
 use trailkeep::ledger::cosignature::WitnessKey;
 use trailkeep::offline::{FileQuestion, check_file};
+use trailkeep::text;
 
 /// Verify a Trailkeep bundle, receipt or signed checkpoint, offline.
 #[derive(Parser)]
@@ -50,7 +51,8 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "trailkeep-verify: {error:#}");
+            let message = format!("trailkeep-verify: {error:#}");
+            let _ = writeln!(std::io::stderr(), "{}", text::block(&message));
             Exit::Failed.into()
         }
     }
@@ -63,12 +65,13 @@ fn run(args: &Args) -> anyhow::Result<Exit> {
         witnesses: &args.witnesses,
     };
     let checked = check_file(&args.file, &question)?;
-    let text = if args.json {
+    // Values in the report are the file's own words: no character of them may steer the reader's screen.
+    let printed = if args.json {
         serde_json::to_string(&checked)?
     } else {
         checked.to_string()
     };
-    writeln!(std::io::stdout(), "{text}")?;
+    writeln!(std::io::stdout(), "{}", text::block(&printed))?;
     Ok(match (&args.key, checked.is_verified()) {
         (None, _) => Exit::Usage,
         (Some(_), true) => Exit::Ok,

@@ -3,13 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::{Value, json};
 
 use super::TargetArgs;
 use super::client::{Client, segment};
-use super::output::{print_json, print_line};
+use super::output::{Table, print_json, print_line};
 use crate::service::query::PAGE_EVENTS_MAX;
 
 #[derive(Subcommand)]
@@ -51,8 +49,7 @@ pub(super) async fn run(command: AccessCommand) -> anyhow::Result<ExitCode> {
         print_json(&json!({ "accesses": accesses }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+    let mut table = Table::new([
         "seq", "recorded", "by", "what", "events", "times", "purpose",
     ]);
     for access in &accesses {

@@ -4,13 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::{Value, json};
 
 use super::TargetArgs;
 use super::client::{Client, ask, ask_text, ask_through};
-use super::output::{print_bytes, print_json, print_line};
+use super::output::{Table, print_bytes, print_json, print_line};
 use super::settings::{Flags, Settings, start_options};
 use crate::exit::Exit;
 
@@ -176,10 +174,7 @@ async fn resume(target: &TargetArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn table(columns: &[&str], rows: &[Value]) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_header(columns.iter().map(|column| column.replace('_', " ")));
+    let mut table = Table::new(columns.iter().map(|column| column.replace('_', " ")));
     for row in rows {
         table.add_row(columns.iter().map(|column| match &row[*column] {
             Value::Null => "-".to_owned(),

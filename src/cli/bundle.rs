@@ -5,10 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 
-use super::output::{print_bytes, print_json, print_line};
+use super::output::{Table, print_bytes, print_json, print_line};
 use crate::bundle::archive::Archive;
 use crate::bundle::manifest::Manifest;
 use crate::bundle::member;
@@ -130,10 +128,7 @@ fn show(file: &Path, name: Option<&str>, json: bool) -> anyhow::Result<ExitCode>
         print_json(&serde_json::json!({"manifest": manifest, "members": members}))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_header(["member", "bytes"]);
+    let mut table = Table::new(["member", "bytes"]);
     for member in archive.members() {
         table.add_row([member.name.clone(), member.size_bytes.to_string()]);
     }

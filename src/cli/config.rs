@@ -4,11 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use serde_json::json;
 
-use super::output::{print_json, print_line};
+use super::output::{Table, print_json, print_line};
 use super::settings::{Flags, KEYS, Layers, Origin, Settings};
 use crate::exit::Exit;
 
@@ -90,9 +88,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
         let rows = rows.map(|(key, value, from)| json!({"key": key, "value": value, "from": from}));
         print_json(&rows.collect::<Vec<_>>())?;
     } else {
-        let mut table = Table::new();
-        table.load_style(NOTHING);
-        table.set_header(["KEY", "VALUE", "FROM"]);
+        let mut table = Table::with_style(comfy_table::presets::NOTHING, ["KEY", "VALUE", "FROM"]);
         for (key, value, from) in rows {
             table.add_row([key, value.as_str(), from.as_str()]);
         }

@@ -1,11 +1,11 @@
 //! Why a command failed: its exit code, and what is printed for a person or, under `--json`, for a program.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::output::note;
 use super::settings::Faulty;
 use crate::exit::Exit;
 use crate::http::problem::Kind;
@@ -166,7 +166,7 @@ pub(super) fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     if json {
         print_json(&ErrorJson::of(exit, error));
     } else {
-        let _ = writeln!(std::io::stderr(), "trailkeep: {error:#}");
+        note(&format!("trailkeep: {error:#}"));
     }
     exit.into()
 }
@@ -203,7 +203,7 @@ fn exit_of_error(error: &anyhow::Error) -> Exit {
 
 fn print_json(error: &ErrorJson) {
     if let Ok(text) = serde_json::to_string(&serde_json::json!({"error": error})) {
-        let _ = writeln!(std::io::stderr(), "{text}");
+        note(&text);
     }
 }
 

@@ -3,13 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::{Value, json};
 
 use super::TargetArgs;
 use super::client::{ask, segment};
-use super::output::{note, print_json, print_line};
+use super::output::{Table, note, print_json, print_line};
 
 #[derive(Subcommand)]
 pub(super) enum HoldCommand {
@@ -160,8 +158,7 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         print_json(&holds)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+    let mut table = Table::new([
         "id", "matter", "reason", "covers", "placed", "review", "lifted",
     ]);
     for hold in holds["holds"].as_array().into_iter().flatten() {

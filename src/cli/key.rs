@@ -3,14 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::TargetArgs;
 use super::client::{ask, ask_text, segment};
-use super::output::{note, print_bytes, print_json, print_line};
+use super::output::{Table, note, print_bytes, print_json, print_line};
 use crate::service::access::Role;
 
 #[derive(Subcommand)]
@@ -145,10 +143,7 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         print_json(&keys)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_header(["id", "role", "made", "ends", "revoked"]);
+    let mut table = Table::new(["id", "role", "made", "ends", "revoked"]);
     for key in keys["keys"].as_array().into_iter().flatten() {
         let cell = |name: &str| key[name].as_str().unwrap_or("-").to_owned();
         table.add_row(["id", "role", "created_at", "expires_at", "revoked_at"].map(cell));

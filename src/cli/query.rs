@@ -6,17 +6,16 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::TargetArgs;
 use super::client::Client;
-use super::output::{note, print_bytes, print_json, print_line};
+use super::output::{Table, note, print_bytes, print_json, print_line};
 use super::read::Shown;
 use crate::bundle::table::{plain, record};
 use crate::service::query::PAGE_EVENTS_MAX;
+use crate::text::block;
 
 /// Columns that have a name, and where they stand in an event; the rest are asked for by JSON pointer.
 const NAMED: &[(&str, &str)] = &[
@@ -58,11 +57,11 @@ enum Order {
 Examples:
   trailkeep query --dir D --action chat.completion --limit 20 --order newest
   trailkeep query --dir D --subject p-7 --subject-namespace crm --json
-  trailkeep query --dir D --model gpt-4o --outcome error --columns seq,id,/llm/error
+  trailkeep query --dir D --model gpt-4o --outcome error --columns seq,id,/llm/error_type
   trailkeep query --dir D --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z --csv > november.csv
   echo '{\"subject\":{\"id\":\"p-7\"}}' | trailkeep query --dir D --question -
 
-An event must answer to all that is given. Times are when it was recorded; --from is inclusive, --to exclusive.
+All filters must match. Times are when an event was recorded; --from is inclusive, --to exclusive.
 What --subject says stands in your shell's history: --question - reads it from standard input.")]
 pub(super) struct QueryArgs {
     #[command(flatten)]
@@ -207,7 +206,8 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
     } else if args.csv {
         print_bytes(&record(columns.iter().cloned()))?;
         for row in rows {
-            print_bytes(&record(row.iter().map(plain)))?;
+            let cells = row.iter().map(|value| block(&plain(value)).into_owned());
+            print_bytes(&record(cells))?;
         }
     } else {
         print_table(&columns, &rows)?;
@@ -242,7 +242,7 @@ fn read_column(text: &str) -> Result<String, String> {
     }
     let names = names.join(", ");
     Err(format!(
-        "it is no column: {names} are, and JSON pointers such as /llm/usage"
+        "unknown column; columns are: {names}, and JSON pointers such as /llm/usage"
     ))
 }
 
@@ -280,13 +280,12 @@ fn row(shown: &Shown, columns: &[String]) -> anyhow::Result<Vec<Value>> {
 }
 
 fn print_table(columns: &[String], rows: &[Vec<Value>]) -> anyhow::Result<()> {
-    let mut table = Table::new();
     let heads = columns.iter().map(|name| match name.as_str() {
         "recorded_at" => "recorded",
         "actor_id" => "actor",
         other => other,
     });
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(heads);
+    let mut table = Table::new(heads);
     for row in rows {
         table.add_row(row.iter().map(plain));
     }

@@ -3,13 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::{Value, json};
 
 use super::TargetArgs;
 use super::client::{Client, ask, segment};
-use super::output::{note, print_json, print_line};
+use super::output::{Table, note, print_json, print_line};
 
 #[derive(Subcommand)]
 pub(super) enum RetentionCommand {
@@ -185,10 +183,7 @@ async fn preview(target: &TargetArgs, as_of: Option<&str>, json: bool) -> anyhow
         print_json(&preview)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_header(["class", "policies", "month", "go", "held"]);
+    let mut table = Table::new(["class", "policies", "month", "go", "held"]);
     for class in preview["classes"].as_array().into_iter().flatten() {
         let policies = words(&class["policies"]);
         let number = class["class"].to_string();
@@ -313,10 +308,7 @@ async fn triggers(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         print_json(&triggers)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_header(["record", "what happened", "when", "entry"]);
+    let mut table = Table::new(["record", "what happened", "when", "entry"]);
     for trigger in triggers["triggers"].as_array().into_iter().flatten() {
         let text = |name: &str| trigger[name].as_str().unwrap_or_default().to_owned();
         table.add_row([

@@ -21,6 +21,7 @@ use crate::policy::PolicySet;
 use crate::policy::lint::is_review_overdue;
 use crate::service::anchor::schedule::at_start;
 use crate::service::open::Files;
+use crate::text::Shown;
 use crate::time::UnixMillis;
 
 #[derive(Args)]
@@ -88,12 +89,15 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Logs on standard error. Of the libraries only warnings are taken: at their lower levels some log what they carry.
+/// Logs on standard error, without colour: a log line may quote what a client sent, and its control characters are shown as
+/// escapes. Of the libraries only warnings are taken: at their lower levels some log what they carry.
 fn log_to_stderr(settings: LogSettings) {
     let only_ours = Targets::new()
         .with_default(settings.level.min(tracing::Level::WARN))
         .with_target("trailkeep", settings.level);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(|| Shown(std::io::stderr()));
     let registry = tracing_subscriber::registry().with(only_ours);
     // A second call, in a test, leaves the first one's logger.
     let _ = match settings.format {

@@ -3,13 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::Value;
 
 use super::TargetArgs;
 use super::client::ask;
-use super::output::{print_json, print_line};
+use super::output::{Table, print_json, print_line};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -32,8 +30,7 @@ pub(super) async fn run(args: SourcesArgs) -> anyhow::Result<ExitCode> {
         print_json(&listed)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+    let mut table = Table::new([
         "source", "events", "last", "restarts", "repeats", "missing", "lost", "gaps",
     ]);
     for source in listed["sources"].as_array().into_iter().flatten() {

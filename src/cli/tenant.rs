@@ -5,14 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::{Value, json};
 
 use super::TargetArgs;
 use super::client::{Client, ask, segment};
 use super::export::export_to;
-use super::output::{note, print_json, print_line};
+use super::output::{Table, note, print_json, print_line};
 
 /// On or off.
 #[derive(Clone, Copy, ValueEnum)]
@@ -229,8 +227,7 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn table<'a>(tenants: impl Iterator<Item = &'a Value>) -> String {
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+    let mut table = Table::new([
         "tenant",
         "entries",
         "closed",

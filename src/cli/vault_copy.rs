@@ -5,15 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::{Value, json};
 
 use super::TargetArgs;
 use super::client::{ask, segment};
 use super::failure::Failure;
 use super::follow::follow;
-use super::output::{note, print_json, print_line};
+use super::output::{Table, note, print_json, print_line};
 use crate::exit::Exit;
 
 #[derive(Args)]
@@ -209,10 +207,7 @@ pub(super) async fn rotate(target: &TargetArgs, json: bool) -> anyhow::Result<Ex
 }
 
 fn table(targets: &Value) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_header(["id", "kind", "place", "current", "copied", "error"]);
+    let mut table = Table::new(["id", "kind", "place", "current", "copied", "error"]);
     for target in targets.as_array().into_iter().flatten() {
         let text = |name: &str| target[name].as_str().unwrap_or("-").to_owned();
         let current = if target["is_current"] == true {

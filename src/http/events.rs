@@ -51,6 +51,29 @@ struct Single {
     leaf_hash: String,
     /// Proof that it is in the ledger: C2SP tlog-proof.
     receipt: String,
+    #[serde(flatten)]
+    repeated: Option<Repeated>,
+}
+
+/// What is said of an event that had been recorded before.
+#[derive(Serialize, ToSchema)]
+struct Repeated {
+    already_recorded: bool,
+    /// Whether its bytes are those of the recorded event. The recorded ones are the evidence: where this is false, the
+    /// same JSON values came in another spelling.
+    same_bytes: bool,
+}
+
+impl Repeated {
+    fn of(event: &Appended) -> Option<Self> {
+        match event.result {
+            AppendedAs::Before { same_bytes, .. } => Some(Self {
+                already_recorded: true,
+                same_bytes,
+            }),
+            AppendedAs::New(_) | AppendedAs::Gone(_) => None,
+        }
+    }
 }
 
 /// Several events, recorded.
@@ -102,6 +125,8 @@ struct Brief {
     id: String,
     seq: u64,
     leaf_hash: String,
+    #[serde(flatten)]
+    repeated: Option<Repeated>,
 }
 
 #[derive(ToSchema)]
@@ -122,8 +147,8 @@ enum AppendAnswer {
 
 /// Appends events.
 ///
-/// The answer is sent when they are on disk. A request is all or nothing. The same `id` with the same sections gets
-/// its first entry again. The body may have a `Content-Encoding` of `gzip` or `zstd`.
+/// The answer is sent when they are on disk. A request is all or nothing. The same `id` with the same JSON values gets
+/// its first entry again, with `already_recorded`; `same_bytes` says whether the spelling is the recorded one, too. The body may have a `Content-Encoding` of `gzip` or `zstd`.
 #[utoipa::path(
     post,
     path = "/v1/events",
@@ -193,6 +218,7 @@ fn answer_single(caller: &Identified, outcome: &Outcome) -> Result<Response, Pro
         recorded_at: entry.recorded_at.to_string(),
         leaf_hash: leaf_hash(bytes).to_string(),
         receipt: receipt.to_text(),
+        repeated: Repeated::of(event),
     };
     Ok((status, Json(answer)).into_response())
 }
@@ -204,7 +230,7 @@ fn answer_many(outcome: &Outcome) -> Response {
         .iter()
         .filter_map(|event| match event.result {
             AppendedAs::Gone(departure) => Some(AlreadyGone::of(event.id.clone(), departure)),
-            AppendedAs::New(_) | AppendedAs::Before(_) => None,
+            AppendedAs::New(_) | AppendedAs::Before { .. } => None,
         });
     let duplicates = outcome
         .events
@@ -235,6 +261,7 @@ fn brief(event: &Appended) -> Option<Brief> {
         id: event.id.clone(),
         seq,
         leaf_hash: leaf_hash(event.entry()?).to_string(),
+        repeated: Repeated::of(event),
     })
 }
 

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Args;
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::Value;
 
 use super::PolicyArgs;
 use crate::cli::clock;
 use crate::cli::failure::Failure;
-use crate::cli::output::{print_json, print_line};
+use crate::cli::output::{Table, print_json, print_line};
 use crate::policy::{Applied, EventTimes, HoldSpan};
 use crate::service::classes::policies_of;
 use crate::service::explain::{Question, explain};
@@ -163,10 +161,7 @@ pub(in crate::cli) fn describe(answer: &Value) -> String {
         (_, until) => format!(" until {}", date(until)),
     };
     lines.push(format!("on request  {outcome}{until}"));
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_header(["policy", "figure", "force", "date", "citation"]);
+    let mut table = Table::new(["policy", "figure", "force", "date", "citation"]);
     for reason in answer["reasons"].as_array().into_iter().flatten() {
         let text = |name: &str| reason[name].as_str().unwrap_or_default().to_owned();
         table.add_row([

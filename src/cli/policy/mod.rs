@@ -10,13 +10,11 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::{Value, json};
 
 use super::TargetArgs;
 use super::client::ask;
-use super::output::{print_bytes, print_json, print_line};
+use super::output::{Table, print_bytes, print_json, print_line};
 use crate::cli::failure::Failure;
 use crate::exit::Exit;
 use crate::policy::lint;
@@ -164,8 +162,7 @@ fn list(set: &PolicySet, json: bool) -> anyhow::Result<ExitCode> {
         print_json(&json!({ "policies": rows }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+    let mut table = Table::new([
         "policy",
         "version",
         "keep at least",
@@ -223,14 +220,7 @@ async fn gaps(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         print_json(&answer)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
-        "policy",
-        "what",
-        "events",
-        "first seq",
-        "last seq",
-    ]);
+    let mut table = Table::new(["policy", "what", "events", "first seq", "last seq"]);
     for gap in answer["gaps"].as_array().into_iter().flatten() {
         table.add_row([
             gap["policy"].as_str().unwrap_or_default().to_owned(),

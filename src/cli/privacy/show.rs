@@ -1,10 +1,8 @@
 //! Requests for people.
 
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::Value;
 
-use crate::cli::output::{print_json, print_line};
+use crate::cli::output::{Table, print_json, print_line};
 
 fn text(value: &Value) -> String {
     match value {
@@ -94,8 +92,7 @@ pub(super) fn print_certificate(certificate: &Value) -> anyhow::Result<()> {
     let Some(kept) = kept.filter(|kept| !kept.is_empty()) else {
         return Ok(());
     };
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+    let mut table = Table::new([
         "class", "policies", "events", "state", "until", "ground", "citation",
     ]);
     for row in kept {
@@ -118,8 +115,7 @@ pub(super) fn print_list(listed: &Value, json: bool) -> anyhow::Result<()> {
     if json {
         return print_json(listed);
     }
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+    let mut table = Table::new([
         "request",
         "receipt",
         "type",
@@ -169,8 +165,7 @@ pub(super) fn print_dry_run(said: &Value, json: bool) -> anyhow::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+    let mut table = Table::new([
         "class", "policies", "events", "would be", "until", "ground", "citation",
     ]);
     for row in rows {

@@ -10,10 +10,12 @@ mod facts;
 mod json;
 mod names;
 mod parse;
+mod same;
 pub mod shape;
 
 pub use facts::{Facts, FactsError, Person, Target};
 pub use parse::{parse_event, split_array, split_ndjson};
+pub use same::same_value;
 
 /// Largest event, in bytes of its JSON text.
 pub const MAX_EVENT_BYTES: usize = 1 << 20;

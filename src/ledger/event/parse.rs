@@ -46,7 +46,25 @@ pub fn parse_event(text: &[u8]) -> Result<Event, EventError> {
         .map(|(field, value)| Section::new(field.name, value.as_bytes()))
         .collect();
     sections.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    Event::from_valid(sections)
+    let event = Event::from_valid(sections)?;
+    if is_reserved(&event.facts().action) {
+        return Err(EventError::Invalid(vec![Fault {
+            pointer: "/action".to_owned(),
+            detail: format!(
+                "actions that begin with `{RESERVED}` are the server's own statements: name the action after your application"
+            ),
+        }]));
+    }
+    Ok(event)
+}
+
+/// The first word of the actions that only the server records.
+const RESERVED: &str = "trailkeep";
+
+/// Whether only the server records this action. Ledgers of 0.1.0 may hold such events of applications: what is recorded
+/// is read, exported and verified all the same.
+fn is_reserved(action: &str) -> bool {
+    action.split('.').next() == Some(RESERVED)
 }
 
 /// Checks one section that the server adds, by the rules for what clients send.

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use crate::ids::{ClassNumber, Commitment, LedgerNumber, LookupKey, PersonReference, Seq, Tag};
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
-use crate::ledger::event::Event;
+use crate::ledger::event::{Event, same_value};
 use crate::policy::KeyPeriod;
 use crate::seal::secret::TagLabel;
 use crate::service::classes::{Class, class_for, default_class};
@@ -109,8 +109,13 @@ pub struct Appended {
 pub enum AppendedAs {
     /// It was written just now.
     New(EntryBytes),
-    /// It had been recorded before.
-    Before(EntryBytes),
+    /// An event of the same content had been recorded before; its bytes are the evidence.
+    Before {
+        /// Its entry.
+        entry: EntryBytes,
+        /// Whether this request's bytes are those that were recorded, and not another spelling of them.
+        same_bytes: bool,
+    },
     /// It had been recorded, and its text has gone since: nothing was written.
     Gone(Departure),
 }
@@ -119,7 +124,7 @@ impl Appended {
     /// Its entry, while it can be told which it is.
     pub const fn entry(&self) -> Option<&EntryBytes> {
         match &self.result {
-            AppendedAs::New(entry) | AppendedAs::Before(entry) => Some(entry),
+            AppendedAs::New(entry) | AppendedAs::Before { entry, .. } => Some(entry),
             AppendedAs::Gone(_) => None,
         }
     }
@@ -147,7 +152,7 @@ pub struct Outcome {
 /// Appends events, all or none. When it returns, they are on disk (invariant 1).
 ///
 /// Every event has an `id` section by now. One that is recorded already with the same sections is
-/// answered with its first entry; with others the request is refused.
+/// answered with its first entry, also where its JSON is spelled otherwise; with others the request is refused.
 pub async fn append(
     engine: &Arc<Engine>,
     ledger: &Arc<Ledger>,
@@ -265,9 +270,9 @@ fn key_period(ledger: &Ledger, event: &Event, class: &Class, now: UnixMillis) ->
 /// Whether an event of a request is recorded.
 enum Recorded {
     New,
-    Before(EntryBytes),
+    Before { entry: EntryBytes, same_bytes: bool },
     Gone(Departure),
-    EarlierInRequest,
+    EarlierInRequest { same_bytes: bool },
 }
 
 /// Which of the events are recorded already; refuses an id that stands for something else.
@@ -281,13 +286,14 @@ fn find_recorded(
     for (position, Incoming { event, .. }) in events.iter().enumerate() {
         let id = event.facts().id.as_deref().unwrap_or_default();
         if let Some(earlier) = in_request.insert(id, event) {
-            if !same_sections(event, earlier) {
+            let earlier: Vec<_> = sections_of(earlier).collect();
+            let Some(same_bytes) = repeats(event, &earlier) else {
                 return Err(AppendError::Conflict {
                     position,
                     recorded: None,
                 });
-            }
-            recorded.push(Recorded::EarlierInRequest);
+            };
+            recorded.push(Recorded::EarlierInRequest { same_bytes });
             continue;
         }
         let key = ledger.index_key.tag(TagLabel::EventId, "", id).into();
@@ -309,13 +315,17 @@ fn find_recorded(
             .sections
             .iter()
             .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-        if !without_received(text).eq(sections_of(event)) {
+        let text: Vec<_> = without_received(text).collect();
+        let Some(same_bytes) = repeats(event, &text) else {
             return Err(AppendError::Conflict {
                 position,
                 recorded: Some(seq),
             });
-        }
-        recorded.push(Recorded::Before(stored.entry_bytes));
+        };
+        recorded.push(Recorded::Before {
+            entry: stored.entry_bytes,
+            same_bytes,
+        });
     }
     find_gone(engine, ledger, events, &mut recorded)?;
     Ok(recorded)
@@ -348,8 +358,19 @@ fn find_gone(
     Ok(())
 }
 
-fn same_sections(one: &Event, other: &Event) -> bool {
-    sections_of(one).eq(sections_of(other))
+/// Whether an event has the sections that are recorded under its id, by their JSON values: a retry may come from another
+/// JSON library. Gives whether the bytes are the same, too.
+fn repeats(event: &Event, recorded: &[(&str, &[u8])]) -> Option<bool> {
+    if sections_of(event).eq(recorded.iter().copied()) {
+        return Some(true);
+    }
+    let is_same = event.sections().len() == recorded.len()
+        && sections_of(event)
+            .zip(recorded)
+            .all(|((name, bytes), (known, recorded))| {
+                name == *known && same_value(bytes, recorded)
+            });
+    is_same.then_some(false)
 }
 
 fn sections_of(event: &Event) -> impl Iterator<Item = (&str, &[u8])> {
@@ -388,12 +409,18 @@ fn join(
         let id = event.event.facts().id.clone().unwrap_or_default();
         let result = match recorded {
             Recorded::New => written.next().map(AppendedAs::New),
-            Recorded::Before(entry) => Some(AppendedAs::Before(entry)),
+            Recorded::Before { entry, same_bytes } => {
+                Some(AppendedAs::Before { entry, same_bytes })
+            }
             Recorded::Gone(departure) => Some(AppendedAs::Gone(departure)),
-            Recorded::EarlierInRequest => results.get(&id).map(|earlier| match *earlier {
-                AppendedAs::New(entry) => AppendedAs::Before(entry),
-                other => other,
-            }),
+            Recorded::EarlierInRequest { same_bytes } => {
+                results.get(&id).map(|earlier| match *earlier {
+                    AppendedAs::New(entry) | AppendedAs::Before { entry, .. } => {
+                        AppendedAs::Before { entry, same_bytes }
+                    }
+                    AppendedAs::Gone(departure) => AppendedAs::Gone(departure),
+                })
+            }
         };
         // Every new event of an accepted submission was written.
         let Some(result) = result else { continue };

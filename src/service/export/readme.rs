@@ -68,7 +68,9 @@ What is in it
   checkpoint               the signed head of the ledger
   keys.txt                 changes of the ledger's key
   public-key.pem, .vkey    the key, for comparing only: a forger would put in his own
-  events.csv               the events for a spreadsheet. Signed, not proven by itself
+  events.csv               the events for a spreadsheet. Signed, not proven by itself.
+                           Its cells hold what applications wrote: open it in a
+                           spreadsheet, since raw control characters steer a terminal
   report.html              a summary for reading. Signed, not proven
   SHA256SUMS, .sig         digests of all of these, and the signature over them
 

@@ -12,6 +12,7 @@ use crate::bundle::sources;
 use crate::bundle::verify::fingerprint;
 use crate::ledger::sources::ListedSource;
 use crate::service::ledger::{Ledger, Published};
+use crate::text::block;
 
 /// Rows of the table of producers; manifest.json has all.
 const SOURCES_SHOWN: usize = 50;
@@ -61,10 +62,11 @@ pub(super) fn render(
     )
 }
 
-/// Text as it may stand in HTML, in an element or an attribute.
+/// Text as it may stand in HTML, in an element or an attribute. Control characters show as escapes.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
+    let text = block(text);
     if !text.contains(['&', '<', '>', '"', '\'']) {
-        return Cow::Borrowed(text);
+        return text;
     }
     let mut escaped = String::with_capacity(text.len() + 16);
     for c in text.chars() {

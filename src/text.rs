@@ -1,0 +1,121 @@
+//! Untrusted text for people: control characters become escapes, so that no text steers a terminal, a page or a log.
+//!
+//! Events, requests and bundles carry what others wrote. A raw ESC moves a reader's cursor, a bidirectional override
+//! turns words around, a line end forges a line. Everything that is shown to a person goes through here.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+/// The text with each character that could steer its reader's screen as `\u001b`; line ends and tabs stay.
+pub fn block(text: &str) -> Cow<'_, str> {
+    escape_where(text, |c| steers(c) && c != '\n' && c != '\t')
+}
+
+/// The same for one line, such as a table's cell: line ends and tabs are escaped, too.
+pub fn line(text: &str) -> Cow<'_, str> {
+    escape_where(text, steers)
+}
+
+/// A JSON document for a terminal: the same values, with raw control characters of its strings as JSON's own escapes.
+pub fn json(document: &str) -> Cow<'_, str> {
+    block(document)
+}
+
+/// Whether a character changes how a screen shows the text around it: C0, DEL, C1, the separators of lines and
+/// paragraphs, the controls of Unicode's bidirectional algorithm (UAX #9), and those that show nothing at all.
+pub fn steers(c: char) -> bool {
+    matches!(c,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
+        | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn escape_where(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_escaped(c) {
+            push_escape(&mut shown, c);
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// As JSON writes it (RFC 8259 section 7), in UTF-16.
+fn push_escape(shown: &mut String, c: char) {
+    for unit in c.encode_utf16(&mut [0; 2]) {
+        // Writing to a string can't fail.
+        let _ = write!(shown, "\\u{unit:04x}");
+    }
+}
+
+/// A writer of text whose lines hold nothing that steers a screen. Each write must hold whole characters, as a
+/// logger's do.
+#[derive(Clone, Debug)]
+pub struct Shown<W>(pub W);
+
+impl<W: Write> Write for Shown<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        self.0.write_all(block(&text).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_screen_is_shown_as_an_escape() {
+        for (raw, shown) in [
+            ("\u{1b}[2J", "\\u001b[2J"),
+            ("\u{9b}31m", "\\u009b31m"),
+            ("\u{1b}]0;t\u{7}", "\\u001b]0;t\\u0007"),
+            ("a\rb\u{7f}", "a\\u000db\\u007f"),
+            ("\u{202e}cba\u{202c}", "\\u202ecba\\u202c"),
+            ("\u{2066}x\u{2069}\u{200f}", "\\u2066x\\u2069\\u200f"),
+            ("\u{2028}", "\\u2028"),
+            ("\u{e0041}", "\\udb40\\udc41"),
+            (
+                "Zo\u{eb}, \u{65e5}\u{672c}, \u{1f600}",
+                "Zo\u{eb}, \u{65e5}\u{672c}, \u{1f600}",
+            ),
+        ] {
+            assert_eq!(line(raw), shown);
+            assert_eq!(block(raw), shown);
+        }
+    }
+
+    #[test]
+    fn a_line_has_no_line_end_and_a_block_has() {
+        assert_eq!(line("a\n\tb"), "a\\u000a\\u0009b");
+        assert_eq!(block("a\n\tb"), "a\n\tb");
+    }
+
+    #[test]
+    fn a_json_document_keeps_its_values() {
+        let value = serde_json::json!({"a": "\u{9b}\u{7f}\u{202e}\n", "b": ["\u{e0041}"]});
+        let document = serde_json::to_string_pretty(&value).unwrap();
+        let shown = json(&document);
+        assert!(!shown.contains(|c| steers(c) && c != '\n'), "{shown}");
+        let read: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(read, value);
+    }
+
+    #[test]
+    fn a_writer_shows_what_is_written() {
+        let mut written = Vec::new();
+        writeln!(Shown(&mut written), "x\u{1b}[31m").unwrap();
+        assert_eq!(written, b"x\\u001b[31m\n");
+    }
+}
