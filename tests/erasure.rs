@@ -8,7 +8,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use support::{Clocked, files_of, open_engine, said, succeeded};
+use support::{Answer, Client, Clocked, files_of, open_engine, said, succeeded};
 use trailkeep::ledger::event::Person;
 use trailkeep::service::failpoint::FailPoint;
 
@@ -740,6 +740,7 @@ fn kill_an_erasure(point: &str, is_one_held: bool) {
         "anna-4711",
         "--reference",
         "R",
+        "--yes",
     ];
     let killed = format!("{point}=kill");
     let killed = clocked.output_with(&asked, &[("TRAILKEEP_FAILPOINT", &killed)]);
@@ -878,20 +879,125 @@ fn a_request_that_waits_for_identity_destroys_nothing_before_it_is_shown() {
     assert_eq!(filed["state"], "awaiting_identity");
     clocked.run();
     assert_eq!(counts(&clocked), [1, 0, 0, 0]);
-    let done = clocked.json(&[
-        "privacy",
-        "identity",
-        id,
-        "--verified-by",
-        "second factor",
-        "--json",
-    ]);
-    assert_eq!(
-        (&done["state"], &done["decision"]),
-        (&json!("closed"), &json!("erased")),
-        "{done}"
-    );
+    let early = clocked.output(&["privacy", "execute", id, "--yes"]);
+    assert!(said(&early).contains("nobody has established who asks"));
+    let identity = ["privacy", "identity", id, "--verified-by", "second factor"];
+    let known = clocked.json(&[&identity[..], &["--json"]].concat());
+    // To know who asks is not yet to destroy: neither at once nor by the daily run.
+    assert_eq!(known["state"], "open", "{known}");
+    clocked.run();
+    assert_eq!(counts(&clocked), [1, 0, 0, 0]);
+    let preview = clocked.json(&["privacy", "execute", id, "--dry-run", "--json"]);
+    assert_eq!(preview["counts"]["destroyed"], 1, "{preview}");
+    assert_eq!(counts(&clocked), [1, 0, 0, 0]);
+    let done = clocked.json(&["privacy", "execute", id, "--yes", "--json"]);
+    assert_eq!(done["outcome"], "erased", "{done}");
     assert_eq!(counts(&clocked), [0, 0, 1, 0]);
+    assert_eq!(request(&clocked, &filed["id"])["decision"], "erased");
+}
+
+/// Posts to `/v1/privacy/requests`, or below.
+fn post(client: &mut Client, below: &str, body: &Value) -> Answer {
+    let path = format!("/v1/privacy/requests{below}");
+    let head = [("Content-Type", "application/json")];
+    let answer = client.request("POST", &path, &head, body.to_string().as_bytes());
+    answer.unwrap()
+}
+
+fn filed(client: &mut Client, kind: &str, person: &str, verified_by: Option<&str>) -> Value {
+    let asked =
+        json!({"type": kind, "subject": {"id": person}, "identity_verified_by": verified_by});
+    let answer = post(client, "", &asked);
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    answer.json()
+}
+
+#[test]
+fn identity_over_http_only_records_and_an_order_carries_out_its_own_request() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    for person in ["anna", "bert", "carla"] {
+        clocked.append(&event(person, &[person], &json!({})));
+    }
+    let server = clocked.serve_with(&[]);
+    let mut client = server.client();
+    let anna = filed(&mut client, "erasure", "anna", Some("passport"));
+    let bert = filed(&mut client, "erasure", "bert", None);
+    let carla = filed(&mut client, "restriction", "carla", Some("passport"));
+    let copy = filed(&mut client, "access", "anna", Some("passport"));
+    assert_eq!(anna["state"], "open", "{anna}");
+    let mut step = |one: &Value, step: &str, body: Value| {
+        let below = format!("/{}/{step}", one["id"].as_str().unwrap());
+        post(&mut client, &below, &body)
+    };
+    let known = step(&bert, "identity", json!({"verified_by": "second factor"}));
+    assert_eq!(known.json()["state"], "open");
+    assert_eq!(counts(&clocked), [3, 0, 0, 0], "nothing was ordered");
+    let done = step(&anna, "execute", json!({"now": true})).json();
+    assert_eq!(done["decision"], "erased", "{done}");
+    // Neither the other erasure nor the restriction was ordered.
+    assert_eq!(counts(&clocked), [2, 0, 1, 0]);
+    assert_eq!(step(&anna, "execute", json!({})).status, 409);
+    let done = step(&carla, "execute", json!({})).json();
+    assert_eq!(done["state"], "restricted", "{done}");
+    assert_eq!(step(&copy, "execute", json!({})).status, 409);
+    assert_eq!(counts(&clocked), [1, 0, 1, 1]);
+    server.stop();
+}
+
+#[test]
+fn a_copy_made_before_an_erasure_is_gone_and_not_damaged() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    clocked.append(&event("e", &["anna"], &json!({})));
+    let server = clocked.serve_with(&[]);
+    let mut client = server.client();
+    let copies =
+        ["access", "portability"].map(|kind| filed(&mut client, kind, "anna", Some("passport")));
+    let address = |copy: &Value| {
+        let id = copy["id"].as_str().unwrap();
+        format!("/v1/privacy/requests/{id}/bundle")
+    };
+    for copy in &copies {
+        while client.get(&address(copy)).unwrap().status == 202 {}
+    }
+    let erasure = filed(&mut client, "erasure", "anna", Some("passport"));
+    let below = format!("/{}/execute", erasure["id"].as_str().unwrap());
+    assert_eq!(
+        post(&mut client, &below, &json!({})).json()["decision"],
+        "erased"
+    );
+    for copy in &copies {
+        let answer = client.get(&address(copy)).unwrap();
+        assert_eq!(answer.status, 410, "{}", answer.text());
+        assert!(answer.json()["type"].as_str().unwrap().ends_with(":gone"));
+    }
+    server.stop();
+}
+
+#[test]
+fn without_a_terminal_an_erasure_needs_yes() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    clocked.append(&event("e", &["anna"], &json!({})));
+    let refused = clocked.output(&["privacy", "erase", "--subject", "anna"]);
+    assert_eq!(refused.status.code(), Some(4), "{}", said(&refused));
+    assert!(said(&refused).contains("--yes"), "{}", said(&refused));
+    assert_eq!(counts(&clocked), [1, 0, 0, 0]);
+    let listed = clocked.json(&["privacy", "list", "--json"]);
+    assert_eq!(listed["requests"], json!([]), "nothing is filed");
+    let filed = [
+        "privacy",
+        "file",
+        "--type",
+        "erasure",
+        "--subject",
+        "anna",
+        "--json",
+    ];
+    let filed = clocked.json(&filed);
+    let id = filed["id"].as_str().unwrap();
+    succeeded(&clocked.output(&["privacy", "identity", id, "--verified-by", "x"]));
+    let refused = clocked.output(&["privacy", "execute", id]);
+    assert_eq!(refused.status.code(), Some(4), "{}", said(&refused));
+    assert_eq!(counts(&clocked), [1, 0, 0, 0]);
 }
 
 #[test]
@@ -992,7 +1098,7 @@ fn rows_are_deleted_beside_merges_of_the_index() {
         });
         for n in 0..40 {
             let person = format!("person-{}", n * 7 % 40);
-            succeeded(&directory.run(&["privacy", "erase", "--subject", &person]));
+            succeeded(&directory.run(&["privacy", "erase", "--yes", "--subject", &person]));
         }
         writing.join().unwrap();
     });

@@ -160,7 +160,15 @@ impl World {
     fn erase(&mut self, crashes: bool) {
         let person = PERSONS[self.random.below(4) as usize];
         person.clone_into(&mut self.last);
-        let words = ["privacy", "erase", "--subject", person, "--reference", "R"];
+        let words = [
+            "privacy",
+            "erase",
+            "--yes",
+            "--subject",
+            person,
+            "--reference",
+            "R",
+        ];
         if crashes {
             let points = FailPoint::OF_DESTRUCTION;
             let point = points[self.random.below(points.len() as u64) as usize].name();

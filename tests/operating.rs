@@ -185,7 +185,15 @@ fn figures_of_what_expired_and_was_erased() {
         assert!((found - expected).abs() < f64::EPSILON, "{name}: {found}");
     };
     is("erased_events_total", 0.0);
-    let erase = ["privacy", "erase", "--subject", "anna", "--reference", "R"];
+    let erase = [
+        "privacy",
+        "erase",
+        "--yes",
+        "--subject",
+        "anna",
+        "--reference",
+        "R",
+    ];
     succeeded(&clocked.output(&erase));
     is("erased_events_total", 2.0);
     is("expired_events_total", 0.0);

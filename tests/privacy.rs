@@ -571,8 +571,8 @@ fn malformed_requests_are_refused_and_their_answers_quote_nothing() {
             "reference",
         ),
         (
-            json!({"type": "erasure", "subject": subject, "now": "yes"}),
-            "body",
+            json!({"type": "erasure", "subject": subject, "now": true}),
+            "now",
         ),
     ] {
         let answer = post(&mut client, "/v1/privacy/requests", &body);

@@ -204,6 +204,7 @@ fn a_person_is_erased_out_of_the_ledger_that_a_restore_closed() {
         "anna-4711",
         "--reference",
         "R",
+        "--yes",
     ];
     assert!(!clocked.output(&early).status.success());
     resume(&clocked);
@@ -269,6 +270,8 @@ fn a_person_is_erased_out_of_the_ledger_that_a_restore_closed() {
     let id = waiting["id"].as_str().unwrap();
     succeeded(&clocked.output(&["privacy", "identity", id, "--verified-by", "passport"]));
     clocked.run();
+    assert_eq!(request_of(&clocked, "erasure")["state"], "open");
+    succeeded(&clocked.output(&["privacy", "execute", id, "--yes"]));
     let listed = clocked.json(&["privacy", "list", "--json"]);
     let requests = listed["requests"].as_array().unwrap();
     let bert = requests.iter().find(|one| one["id"] == id).unwrap();
@@ -366,6 +369,7 @@ fn an_erasure_over_two_ledgers_is_taken_up_wherever_it_was_killed() {
         "anna-4711",
         "--reference",
         "R",
+        "--yes",
     ];
     for point in FailPoint::OF_DESTRUCTION.into_iter().map(FailPoint::name) {
         // In the job of the first ledger, and in that of the second.

@@ -361,10 +361,10 @@ fn what_requests_leave_is_noticed_when_it_is_changed() {
     ];
     directory.append(&events.join("\n"));
     for words in [
-        ["privacy", "erase", "--subject", "anna"],
-        ["privacy", "restrict", "--subject", "carla"],
+        &["privacy", "erase", "--subject", "anna", "--yes"][..],
+        &["privacy", "restrict", "--subject", "carla"],
     ] {
-        support::succeeded(&directory.run(&words));
+        support::succeeded(&directory.run(words));
     }
     let report = directory.assert_clean();
     assert_eq!(

@@ -355,6 +355,7 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
             words("privacy identity 00 --verified-by x"),
             Right::AnswerRequests,
         ),
+        (words("privacy execute 00 --yes"), Right::AnswerRequests),
         (words("privacy extend 00 --reason x"), Right::AnswerRequests),
         (
             words(&format!("privacy bundle 00 --out {}", file("zip"))),

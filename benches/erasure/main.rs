@@ -99,6 +99,7 @@ async fn erase(stored: u64, folder: &Path) -> anyhow::Result<()> {
                 show_staff: false,
             };
             let filed = privacy::receive(&engine, &ledger, &new, "bench")?;
+            privacy::order(&engine, &ledger, &filed.id, "bench")?;
             privacy::carry_out_now(&engine, &ledger, "bench", false)?;
             anyhow::Ok(privacy::one(&engine, &ledger, &filed.id)?)
         });

@@ -9,6 +9,7 @@ mod bundle;
 mod certificate;
 mod client;
 mod config;
+mod confirm;
 mod demo;
 mod doctor;
 mod export;

@@ -69,12 +69,8 @@ pub(super) struct SubjectArgs {
 /// Who established who asks.
 #[derive(Args)]
 struct IdentityArgs {
-    /// By what it was established who asks
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "the operator of this command"
-    )]
+    /// By what it was established who asks; without it `not checked` is recorded
+    #[arg(long, value_name = "TEXT", default_value = crate::service::privacy::NOT_CHECKED)]
     identity_verified_by: String,
 }
 
@@ -103,7 +99,7 @@ Example:  trailkeep privacy file --dir D --type access --subject customer-17 --r
         #[arg(long)]
         json: bool,
     },
-    /// Say that it was established who asks
+    /// Record by what it was established who asks; it destroys and restricts nothing (`privacy execute` does)
     Identity {
         #[command(flatten)]
         target: TargetArgs,
@@ -116,6 +112,8 @@ Example:  trailkeep privacy file --dir D --type access --subject customer-17 --r
         #[arg(long)]
         json: bool,
     },
+    /// Carry out a filed erasure or restriction; of an erasure, what no law makes you keep is destroyed
+    Execute(Box<erase::ExecuteArgs>),
     /// Take more time: once, within the first period, with a reason that the person is told
     #[command(after_help = "\
 Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search, two of them archives'")]
@@ -189,6 +187,7 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
         PrivacyCommand::Access(args) => access::access(&args).await?,
         PrivacyCommand::Erase(args) => erase::erase(&args).await?,
         PrivacyCommand::Restrict(args) => erase::restrict(&args).await?,
+        PrivacyCommand::Execute(args) => erase::execute(&args).await?,
         PrivacyCommand::File {
             subject,
             kind,

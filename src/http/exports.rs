@@ -21,7 +21,7 @@ use crate::ids::Seq;
 use crate::seal::spool::Spool;
 use crate::service::blocking;
 use crate::service::export::{ExportRequest, Scope};
-use crate::service::exports::{Job, StartError, Status};
+use crate::service::exports::{DROPPED, Job, StartError, Status};
 
 /// What is to be exported; `{}` is the whole ledger.
 #[derive(Deserialize, ToSchema)]
@@ -198,7 +198,7 @@ pub(super) async fn remove(
         (status = 206, description = "The range.", headers(("Content-Range" = String)),
             content((inline(FileBytes) = "application/zip"), (inline(FileBytes) = "application/age-encryption"))),
     ),
-    extensions(("x-trailkeep-problems" = json!(["not-found", "not-ready", "range-not-satisfiable"]))),
+    extensions(("x-trailkeep-problems" = json!(["gone", "not-found", "not-ready", "range-not-satisfiable"]))),
 )]
 pub(super) async fn file(
     caller: Caller<may::Export>,
@@ -206,6 +206,9 @@ pub(super) async fn file(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let job = find(&caller, &id)?;
+    if matches!(job.status(), Status::Dropped) {
+        return Err(Problem::gone(DROPPED));
+    }
     let Some((file, summary)) = job.file() else {
         return Err(Problem::conflict_state(
             "the export is not ready: look at /v1/exports/{id} until its state is `done`",
@@ -342,6 +345,10 @@ fn shown(id: String, job: &Job) -> Shown {
             }
         }
         Status::Failed(error) => Shown::Failed { id, error },
+        Status::Dropped => Shown::Failed {
+            id,
+            error: DROPPED.to_owned(),
+        },
     }
 }
 

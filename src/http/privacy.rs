@@ -1,9 +1,8 @@
 //! `/v1/privacy/requests`: requests of persons (docs/gdpr.md). The person stands in bodies, never in a path.
 
-mod carry_out;
+pub(super) mod carry_out;
+pub(super) mod fetch;
 mod problem;
-
-use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
@@ -15,22 +14,16 @@ use utoipa::ToSchema;
 
 use super::auth::{Caller, may};
 use super::body::read_json;
-use super::document::Bytes as FileBytes;
-use super::exports::chunks;
 use super::problem::Problem;
 use crate::ledger::event::Person;
 use crate::privacy::{Day, Ended, Kind, Regime};
 use crate::service::blocking;
-use crate::service::privacy::{self, CopyState, DryRun, NewRequest, ShownRequest};
+use crate::service::privacy::{self, DryRun, NewRequest, ShownRequest};
 
 /// A person's request.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewPersonRequest)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a member of the JSON form that callers send"
-)]
 pub(super) struct Asked {
     /// `access`, `portability`, `erasure` or `restriction`.
     #[serde(rename = "type")]
@@ -51,10 +44,6 @@ pub(super) struct Asked {
     /// Says what it would do, and does nothing.
     #[serde(default)]
     dry_run: bool,
-    /// Of an erasure: the vault is rotated at once, so that what went opens in no registered copy either; else within 24
-    /// hours.
-    #[serde(default)]
-    now: bool,
     /// Also the events in which the person only acted.
     #[serde(default)]
     include_acted: bool,
@@ -106,21 +95,6 @@ pub(super) struct RequestList {
     requests: Vec<ShownRequest>,
 }
 
-/// A copy that is being made.
-#[derive(Serialize, ToSchema)]
-pub(super) struct CopyProgress {
-    /// Always `running`.
-    state: &'static str,
-    progress: CopyCounts,
-}
-
-/// Events in the copy, and in all.
-#[derive(Serialize, ToSchema)]
-struct CopyCounts {
-    done: u64,
-    total: u64,
-}
-
 /// Answered, or ended without an answer.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -134,8 +108,8 @@ enum ClosingDecision {
 
 /// Files a person's request, or says what it would do (`dry_run`).
 ///
-/// It is an entry of the ledger before the answer is sent. Where it is established who asks, the copy is begun, or the
-/// erasure or restriction carried out; one that takes long goes on behind the answer, with `state` `executing` or `open`.
+/// It is an entry of the ledger before the answer is sent. Where it is established who asks, the copy is begun. An erasure
+/// or restriction destroys and restricts nothing before it is carried out (`.../execute`).
 #[utoipa::path(
     post,
     path = "/v1/privacy/requests",
@@ -151,11 +125,11 @@ pub(super) async fn receive(
     body: Body,
 ) -> Result<Response, Problem> {
     let form = "{\"type\":\"access\"|\"portability\"|\"erasure\"|\"restriction\",\"subject\":{\"id\",\"namespace\"},\"reference\",\"regime\":\"gdpr\"|\"uk-gdpr\"|\"ccpa\",\
-                \"received_at\",\"identity_verified_by\",\"dry_run\",\"now\",\"include_acted\",\"include_others\",\"include_staff\"}, all \
+                \"received_at\",\"identity_verified_by\",\"dry_run\",\"include_acted\",\"include_others\",\"include_staff\"}, all \
                 but type and subject optional";
     let asked: Asked = read_json(body, form).await?;
     let caller = caller.identified();
-    let (is_dry_run, rotates) = (asked.dry_run, asked.now);
+    let is_dry_run = asked.dry_run;
     let new = asked.into_request()?;
     if is_dry_run {
         let said = move || {
@@ -165,13 +139,12 @@ pub(super) async fn receive(
         };
         return Ok(Json(blocking(said).await?).into_response());
     }
-    let to = caller.clone();
     let filed =
-        blocking(move || privacy::receive(&to.engine, &to.ledger, &new, &to.key_id)).await?;
+        blocking(move || privacy::receive(&caller.engine, &caller.ledger, &new, &caller.key_id))
+            .await?;
     let location = format!("/v1/privacy/requests/{}", filed.id);
     let location = HeaderValue::from_str(&location).map_err(|_| Problem::internal())?;
     let head = [(header::LOCATION, location)];
-    let filed = carry_out::carry_out(caller, filed, rotates).await?;
     Ok((StatusCode::CREATED, head, Json(filed)).into_response())
 }
 
@@ -243,7 +216,7 @@ pub(super) async fn show(
     .await
 }
 
-/// Says that it was established who asks.
+/// Says that it was established who asks. It records that and begins a copy; it destroys and restricts nothing.
 #[utoipa::path(
     post,
     path = "/v1/privacy/requests/{id}/identity",
@@ -259,13 +232,18 @@ pub(super) async fn identify(
 ) -> Result<Json<ShownRequest>, Problem> {
     let said: Identity = read_json(body, "{\"verified_by\":\"by what\"}").await?;
     let caller = caller.identified();
-    let to = caller.clone();
-    let request = blocking(move || {
-        let (engine, ledger) = (&to.engine, &to.ledger);
-        privacy::identify(engine, ledger, &id, &said.verified_by, &to.key_id)
+    blocking(move || {
+        let (engine, ledger) = (&caller.engine, &caller.ledger);
+        let by = &caller.key_id;
+        Ok(Json(privacy::identify(
+            engine,
+            ledger,
+            &id,
+            &said.verified_by,
+            by,
+        )?))
     })
-    .await?;
-    Ok(Json(carry_out::carry_out(caller, request, false).await?))
+    .await
 }
 
 /// Takes more time for a request: once, within the first period, with a reason.
@@ -332,111 +310,4 @@ pub(super) async fn close(
         Ok(Json(privacy::end(engine, ledger, &id, ended, by)?))
     })
     .await
-}
-
-/// Gives the copy of a request.
-#[utoipa::path(
-    get,
-    path = "/v1/privacy/requests/{id}/bundle",
-    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
-    responses(
-        (status = 200, description = "A bundle; of portability JSON alone.",
-            content((inline(FileBytes) = "application/zip"), (inline(FileBytes) = "application/json"))),
-        (status = 202, description = "It is being made.", body = CopyProgress)
-    ),
-    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-many"]))),
-)]
-pub(super) async fn bundle(
-    caller: Caller<may::AnswerRequests>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let caller = caller.identified();
-    let state =
-        blocking(move || privacy::copy(&caller.engine, &caller.ledger, &id, &caller.key_id))
-            .await?;
-    match state {
-        CopyState::Running { done, total } => {
-            let progress = CopyProgress {
-                state: "running",
-                progress: CopyCounts { done, total },
-            };
-            let head = [(header::RETRY_AFTER, "1")];
-            Ok((StatusCode::ACCEPTED, head, Json(progress)).into_response())
-        }
-        CopyState::Failed(error) => {
-            tracing::warn!(%error, "a person's copy failed");
-            Err(Problem::damaged(format!(
-                "the copy failed: {error}; ask again"
-            )))
-        }
-        CopyState::Ready {
-            file,
-            summary,
-            portable,
-        } => {
-            let (kind, name) = if portable {
-                ("application/json", "person.json")
-            } else {
-                ("application/zip", "person.zip")
-            };
-            let bytes = file.size_bytes();
-            let head = [
-                (header::CONTENT_TYPE, kind.to_owned()),
-                (header::CONTENT_LENGTH, bytes.to_string()),
-                (
-                    header::CONTENT_DISPOSITION,
-                    format!("attachment; filename=\"{name}\""),
-                ),
-                (header::ETAG, format!("\"{}\"", summary.sha256)),
-                (header::CACHE_CONTROL, "private, no-store".to_owned()),
-            ];
-            let body = Body::from_stream(chunks(Arc::clone(&file), 0, bytes));
-            Ok((head, body).into_response())
-        }
-    }
-}
-
-/// Gives the certificate of an answered request, byte for byte.
-#[utoipa::path(
-    get,
-    path = "/v1/privacy/requests/{id}/certificate",
-    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
-    responses((status = 200, description = "schema/certificate.schema.json has its form.", body = Object)),
-    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
-)]
-pub(super) async fn certificate(
-    caller: Caller<may::AnswerRequests>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let caller = caller.identified();
-    let signed =
-        blocking(move || privacy::certificate_of(&caller.engine, &caller.ledger, &id)).await?;
-    let head = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "private, no-store"),
-    ];
-    Ok((head, signed.text).into_response())
-}
-
-/// Gives the signature over a certificate: 64 bytes, Ed25519.
-#[utoipa::path(
-    get,
-    path = "/v1/privacy/requests/{id}/certificate/signature",
-    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
-    responses((status = 200, description = "The signature.", body = inline(FileBytes), content_type = "application/octet-stream")),
-    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
-)]
-pub(super) async fn signature(
-    caller: Caller<may::AnswerRequests>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let caller = caller.identified();
-    let signed =
-        blocking(move || privacy::certificate_of(&caller.engine, &caller.ledger, &id)).await?;
-    let bytes = signed.signature_bytes().ok_or_else(Problem::internal)?;
-    let head = [
-        (header::CONTENT_TYPE, "application/octet-stream"),
-        (header::CACHE_CONTROL, "private, no-store"),
-    ];
-    Ok((head, bytes.to_vec()).into_response())
 }

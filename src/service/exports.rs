@@ -42,9 +42,23 @@ pub struct Job {
 
 enum State {
     Running,
-    Done { exported: Exported, at_boot_ms: u64 },
-    Failed { error: String, at_boot_ms: u64 },
+    Done {
+        exported: Exported,
+        at_boot_ms: u64,
+    },
+    Failed {
+        error: String,
+        at_boot_ms: u64,
+    },
+    /// The file was dropped, since payloads that may be in it were deleted.
+    Dropped {
+        at_boot_ms: u64,
+    },
 }
+
+/// What is said of a file that was dropped.
+pub const DROPPED: &str = "payloads of the time that the file covers were deleted since it was made (they expired, or a request \
+                           reached them), so the file is no longer available: ask for it again";
 
 /// What is to be said of an export.
 pub enum Status {
@@ -59,6 +73,8 @@ pub enum Status {
     Done(Box<ExportSummary>),
     /// It ended without a file.
     Failed(String),
+    /// Its file was there, and was dropped.
+    Dropped,
 }
 
 /// Why an export was not begun.
@@ -129,13 +145,11 @@ impl Exports {
                     job.cancelled.store(true, Ordering::Relaxed);
                 }
                 State::Done { at_boot_ms, .. } => {
-                    *state = State::Failed {
-                        error: "texts of this bundle have gone since it was made: export again"
-                            .to_owned(),
+                    *state = State::Dropped {
                         at_boot_ms: *at_boot_ms,
                     };
                 }
-                State::Failed { .. } => {}
+                State::Failed { .. } | State::Dropped { .. } => {}
             }
         }
     }
@@ -153,9 +167,9 @@ impl Exports {
         let mut jobs = self.jobs();
         jobs.retain(|_, job| match &*job.state() {
             State::Running => true,
-            State::Done { at_boot_ms, .. } | State::Failed { at_boot_ms, .. } => {
-                now.saturating_sub(*at_boot_ms) < KEPT_MS
-            }
+            State::Done { at_boot_ms, .. }
+            | State::Failed { at_boot_ms, .. }
+            | State::Dropped { at_boot_ms } => now.saturating_sub(*at_boot_ms) < KEPT_MS,
         });
         let running = jobs
             .values()
@@ -182,6 +196,7 @@ impl Job {
             },
             State::Done { exported, .. } => Status::Done(Box::new(exported.summary.clone())),
             State::Failed { error, .. } => Status::Failed(error.clone()),
+            State::Dropped { .. } => Status::Dropped,
         }
     }
 

@@ -129,6 +129,7 @@ impl Clocked {
             person,
             "--reference",
             "R",
+            "--yes",
             "--json",
         ];
         self.json(&[&asked[..], more].concat())

@@ -33,10 +33,11 @@ async fn answer_and_erase(client: &Client, path: &Path) -> anyhow::Result<()> {
         bytes / 1024,
     ))?;
 
-    let mut asked = ask("erasure", &person);
-    asked["now"] = json!(true);
+    let asked = ask("erasure", &person);
     let request = post(client, "/v1/privacy/requests", &asked).await?;
     let id = id_of(&request)?;
+    let execute = format!("/v1/privacy/requests/{id}/execute");
+    post(client, &execute, &json!({"now": true})).await?;
     let certificate = path.join("certificate.json");
     crate::cli::privacy::save_certificate(client, &id, &certificate).await?;
     let said: Value = serde_json::from_slice(&std::fs::read(&certificate)?)?;

@@ -8,7 +8,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{IdentityArgs, SubjectArgs, dry_run, save_certificate, show};
+use crate::cli::TargetArgs;
 use crate::cli::client::{Client, segment};
+use crate::cli::confirm::{check_can_ask, confirm};
 use crate::cli::export::OutFile;
 use crate::cli::output::{note, print_json, print_line, progress_bar};
 
@@ -20,15 +22,55 @@ const POLL: Duration = Duration::from_millis(500);
 Examples:
   trailkeep privacy erase --dir D --subject customer-17 --reference T-2041 --dry-run
   trailkeep privacy erase --dir D --subject customer-17 --reference T-2041 --now --out certificate.json
+  trailkeep privacy erase --dir D --subject customer-17 --reference T-2041 --yes    (in a script)
 
-What a legal hold or a law's minimum keeps is restricted: shown to nobody who does not state a lawful purpose, and
+At a terminal it shows what would be destroyed and asks you to type `erase`; nothing is filed before. Without a terminal it
+needs --yes. What a legal hold or a law's minimum keeps is restricted: shown to nobody who does not state a lawful purpose, and
 destroyed by itself at the earliest lawful moment. The certificate says what went, what stays, until when and why.
 Without --now the vault is rotated within 24 hours, and what went opens in no registered copy from then on: fetch the
 certificate again (`privacy certificate`) for that time.")]
 pub(in crate::cli) struct EraseArgs {
     #[command(flatten)]
     asked: AskedArgs,
-    /// Rotate the vault at once, so that the copies of the keys are dead too
+    #[command(flatten)]
+    confirmed: ConfirmArgs,
+}
+
+/// Erases what a filed request is about, or restricts it.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  trailkeep privacy execute --dir D ID --dry-run
+  trailkeep privacy execute --dir D ID --now --out certificate.json
+  trailkeep privacy execute --dir D ID --yes    (in a script)
+
+Of an erasure it shows, at a terminal, what would be destroyed and asks you to type `erase`; without a terminal it needs --yes.
+A restriction destroys nothing and is not asked about.")]
+pub(in crate::cli) struct ExecuteArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The request
+    id: String,
+    /// Say what it would do, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    confirmed: ConfirmArgs,
+    /// Write the certificate, and its signature beside it
+    #[arg(long, value_name = "C.json", conflicts_with = "dry_run")]
+    out: Option<PathBuf>,
+    /// Print JSON: what `privacy erase --json` prints
+    #[arg(long)]
+    json: bool,
+}
+
+/// How something is destroyed.
+#[derive(Args)]
+struct ConfirmArgs {
+    /// Destroy without asking, as scripts need it
+    #[arg(long)]
+    yes: bool,
+    /// Rotate the vault at once, so that the replicas of the keys open nothing either
     #[arg(long, conflicts_with = "dry_run")]
     now: bool,
 }
@@ -55,75 +97,123 @@ struct AskedArgs {
     json: bool,
 }
 
+/// What the person at the terminal types.
+const WORD: &str = "erase";
+
 pub(super) async fn erase(args: &EraseArgs) -> anyhow::Result<()> {
-    carry_out(&args.asked, "erasure", args.now).await
+    let AskedArgs { subject, out, .. } = &args.asked;
+    if subject.dry_run {
+        return dry_run(subject, "erasure", args.asked.json).await;
+    }
+    let ConfirmArgs { yes, now } = args.confirmed;
+    check_can_ask(yes, "an erasure")?;
+    check_place(out.as_ref())?;
+    let client = Client::to(&subject.target)?;
+    let done = async {
+        if !yes {
+            let mut asked = subject.body("erasure");
+            asked["dry_run"] = json!(true);
+            let preview = post(&client, "/v1/privacy/requests", &asked).await?;
+            ask_for_it(&preview)?;
+        }
+        file_and_execute(&client, &args.asked, "erasure", now).await
+    };
+    let done = done.await;
+    client.close().await?;
+    args.asked.print(done?)
 }
 
 pub(super) async fn restrict(args: &RestrictArgs) -> anyhow::Result<()> {
-    carry_out(&args.asked, "restriction", false).await
-}
-
-async fn carry_out(asked: &AskedArgs, kind: &str, now: bool) -> anyhow::Result<()> {
-    let AskedArgs { subject, out, .. } = asked;
+    let AskedArgs { subject, out, .. } = &args.asked;
     if subject.dry_run {
-        return dry_run(subject, kind, asked.json).await;
+        return dry_run(subject, "restriction", args.asked.json).await;
     }
-    let mut body = subject.body(kind);
-    body["identity_verified_by"] = json!(asked.identity.identity_verified_by);
-    body["now"] = json!(now);
-    // A place that can't be written to is found before anything is destroyed.
-    if let Some(out) = out {
-        drop(OutFile::at(out)?);
-    }
+    check_place(out.as_ref())?;
     let client = Client::to(&subject.target)?;
-    let done = file_and_wait(&client, &body, out.as_ref()).await;
+    let done = file_and_execute(&client, &args.asked, "restriction", false).await;
     client.close().await?;
-    let (request, certificate) = done?;
-    if asked.json {
-        return print_json(&summary(&certificate));
-    }
-    show::print_request(&request, false)?;
-    show::print_certificate(&certificate)?;
-    if let Some(out) = out {
-        print_line(&format!(
-            "{:<14} {1} and {1}.sig",
-            "certificate",
-            out.display()
-        ))?;
-    }
-    let acted = request["held"]["as_actor"].as_u64().unwrap_or_default();
-    if acted > 0 && body["include_acted"] == false {
-        note(&format!(
-            "In {acted} more events the person only acted; --include-acted reaches them too."
-        ));
-    }
-    Ok(())
+    args.asked.print(done?)
 }
 
-/// Files the request and waits until it is answered. Gives it with its certificate.
-async fn file_and_wait(
-    client: &Client,
-    body: &Value,
-    out: Option<&PathBuf>,
-) -> anyhow::Result<(Value, Value)> {
-    let kind = Some("application/json");
+pub(super) async fn execute(args: &ExecuteArgs) -> anyhow::Result<()> {
+    let ConfirmArgs { yes, now } = args.confirmed;
+    check_place(args.out.as_ref())?;
+    let client = Client::to(&args.target)?;
+    let preview = format!("/v1/privacy/requests/{}/preview", segment(&args.id));
+    let done = async {
+        if args.dry_run || !yes {
+            let preview: Value = client.get(&preview).await?;
+            if args.dry_run {
+                show::print_dry_run(&preview, args.json)?;
+                return Ok(None);
+            }
+            if preview["type"] == "erasure" {
+                check_can_ask(yes, "an erasure")?;
+                ask_for_it(&preview)?;
+            }
+        }
+        execute_and_wait(&client, &args.id, (now, args.out.as_ref()))
+            .await
+            .map(Some)
+    };
+    let done: anyhow::Result<_> = done.await;
+    client.close().await?;
+    match done? {
+        Some(done) => print(done, args.out.as_ref(), args.json),
+        None => Ok(()),
+    }
+}
+
+/// A place that can't be written to is found before anything is destroyed.
+fn check_place(out: Option<&PathBuf>) -> anyhow::Result<()> {
+    out.map_or(Ok(()), |out| OutFile::at(out).map(drop))
+}
+
+/// Shows what would be destroyed, and asks.
+fn ask_for_it(preview: &Value) -> anyhow::Result<()> {
+    note(&show::dry_run_text(preview));
+    confirm("What is destroyed", WORD)
+}
+
+async fn post(client: &Client, path: &str, body: &Value) -> anyhow::Result<Value> {
     let body = serde_json::to_vec(body)?;
-    let answer = client
-        .send("POST", "/v1/privacy/requests", kind, body)
-        .await?;
-    let mut request: Value = answer.json().await?;
-    let id = request["id"].as_str().map(str::to_owned);
-    let id = id.context("the server named no request")?;
+    let answer = client.send("POST", path, Some("application/json"), body);
+    answer.await?.json().await
+}
+
+/// Files the request, carries it out and waits until it is answered. Gives it with its certificate.
+async fn file_and_execute(
+    client: &Client,
+    asked: &AskedArgs,
+    kind: &str,
+    now: bool,
+) -> anyhow::Result<(Value, Value)> {
+    let mut body = asked.subject.body(kind);
+    body["identity_verified_by"] = json!(asked.identity.identity_verified_by);
+    let filed = post(client, "/v1/privacy/requests", &body).await?;
+    let id = filed["id"]
+        .as_str()
+        .context("the server named no request")?;
+    execute_and_wait(client, id, (now, asked.out.as_ref()))
+        .await
+        .with_context(|| format!("the request {id} is filed"))
+}
+
+async fn execute_and_wait(
+    client: &Client,
+    id: &str,
+    (now, out): (bool, Option<&PathBuf>),
+) -> anyhow::Result<(Value, Value)> {
+    let path = format!("/v1/privacy/requests/{}", segment(id));
     let bar = progress_bar(0, "destroying");
+    let execute = format!("{path}/execute");
+    let mut request = post(client, &execute, &json!({"now": now})).await?;
     while request["state"] == "open" || request["state"] == "executing" {
         tokio::time::sleep(POLL).await;
         bar.tick();
-        let listed = client
-            .send("GET", "/v1/privacy/requests", None, Vec::new())
-            .await?;
-        let listed: Value = listed.json().await?;
+        let listed: Value = client.get("/v1/privacy/requests").await?;
         let requests = listed["requests"].as_array();
-        let found = requests.and_then(|all| all.iter().find(|one| one["id"] == id.as_str()));
+        let found = requests.and_then(|all| all.iter().find(|one| one["id"] == id));
         request = found
             .cloned()
             .context("the request is not listed any more")?;
@@ -135,16 +225,44 @@ async fn file_and_wait(
             request["state"]
         );
     }
-    let path = format!("/v1/privacy/requests/{}/certificate", segment(&id));
-    let certificate = client
-        .send("GET", &path, None, Vec::new())
-        .await?
-        .json()
-        .await?;
+    let certificate = client.get(&format!("{path}/certificate")).await?;
     if let Some(out) = out {
-        save_certificate(client, &id, out).await?;
+        save_certificate(client, id, out).await?;
     }
     Ok((request, certificate))
+}
+
+impl AskedArgs {
+    fn print(&self, done: (Value, Value)) -> anyhow::Result<()> {
+        let acted = done.0["held"]["as_actor"].as_u64().unwrap_or_default();
+        print(done, self.out.as_ref(), self.json)?;
+        if !self.json && acted > 0 && !self.subject.include_acted {
+            note(&format!(
+                "In {acted} more events the person only acted; --include-acted reaches them too."
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn print(
+    (request, certificate): (Value, Value),
+    out: Option<&PathBuf>,
+    json: bool,
+) -> anyhow::Result<()> {
+    if json {
+        return print_json(&summary(&certificate));
+    }
+    show::print_request(&request, false)?;
+    show::print_certificate(&certificate)?;
+    if let Some(out) = out {
+        print_line(&format!(
+            "{:<14} {1} and {1}.sig",
+            "certificate",
+            out.display()
+        ))?;
+    }
+    Ok(())
 }
 
 /// What scripts want to know.

@@ -153,17 +153,25 @@ pub(super) fn print_dry_run(said: &Value, json: bool) -> anyhow::Result<()> {
     if json {
         return print_json(said);
     }
+    Ok(print_line(&format!(
+        "Nothing was done. {}",
+        dry_run_text(said)
+    ))?)
+}
+
+/// The same as text.
+pub(super) fn dry_run_text(said: &Value) -> String {
     let held = &said["held"];
-    print_line(&format!(
-        "Nothing was done. Held: {} events about the person, {} in which they only acted.",
+    let mut lines = format!(
+        "Held: {} events about the person, {} in which they only acted.",
         held["as_subject"], held["as_actor"]
-    ))?;
+    );
     let rows = said["classes"]
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
     if rows.is_empty() {
-        return Ok(());
+        return lines;
     }
     let mut table = Table::new([
         "class", "policies", "events", "would be", "until", "ground", "citation",
@@ -186,5 +194,7 @@ pub(super) fn print_dry_run(said: &Value, json: bool) -> anyhow::Result<()> {
             text(&row["citation"]),
         ]);
     }
-    Ok(print_line(&table.to_string())?)
+    lines.push('\n');
+    lines.push_str(&table.to_string());
+    lines
 }

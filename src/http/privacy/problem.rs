@@ -15,6 +15,7 @@ impl From<PrivacyError> for Problem {
             PrivacyError::Stage(_)
             | PrivacyError::Extend(_)
             | PrivacyError::NoCopy
+            | PrivacyError::NothingToCarryOut
             | PrivacyError::NotFetched
             | PrivacyError::NotRestricted
             | PrivacyError::NotDecided => Self::request_state(detail),

@@ -32,6 +32,8 @@ pub enum CopyState {
     },
     /// It could not be made.
     Failed(String),
+    /// It was made, and dropped since payloads that may be in it were deleted.
+    Dropped,
 }
 
 /// Begins the copy of a request that can be answered with one. Others are passed over.
@@ -116,7 +118,7 @@ pub fn copy(
     if let CopyState::Ready { summary, .. } = &state {
         set_fetched(engine, ledger, id, summary)?;
     }
-    if matches!(state, CopyState::Failed(_)) {
+    if matches!(state, CopyState::Failed(_) | CopyState::Dropped) {
         // The next who asks has it made again.
         engine
             .privacy
@@ -136,12 +138,13 @@ fn state_of(filed: &Filed, job: &Job) -> CopyState {
     match (job.status(), job.file()) {
         (Status::Running { done, total }, _) => CopyState::Running { done, total },
         (Status::Failed(error), _) => CopyState::Failed(error),
+        // A file that is not there any more was dropped between the two looks.
+        (Status::Dropped, _) | (Status::Done(_), None) => CopyState::Dropped,
         (Status::Done(summary), Some((file, _))) => CopyState::Ready {
             file,
             summary,
             portable: filed.request.kind == Kind::Portability,
         },
-        (Status::Done(_), None) => CopyState::Failed("its file is gone".to_owned()),
     }
 }
 

@@ -5,14 +5,17 @@ use serde_json::json;
 
 use super::PrivacyError;
 use super::erase::{Asked, ErasureScope, Fate, Judge, Reason, Standing};
-use super::filed::Held;
+use super::filed::{self, Held};
 use super::register::NewRequest;
 use crate::ids::{ClassNumber, Seq};
-use crate::privacy::{Day, Kind};
+use crate::ledger::event::Person;
+use crate::privacy::{Day, Kind, Regime};
 use crate::service::Engine;
 use crate::service::access_log::{AccessRecord, record_read};
 use crate::service::export::PersonsEvents;
 use crate::service::ledger::Ledger;
+use crate::service::read::entry_at;
+use crate::time::UnixMillis;
 
 /// What a request would do.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -65,75 +68,132 @@ pub struct DryRunRow {
     pub citation: Option<String>,
 }
 
-/// Says what a request would do.
+/// Says what a request would do that is not filed.
 pub fn dry_run(
     engine: &Engine,
     ledger: &Ledger,
     new: &NewRequest,
-    (by, purpose): (&str, Option<&str>),
+    read_by: (&str, Option<&str>),
 ) -> Result<DryRun, PrivacyError> {
     let now = engine.clock.wall();
     new.check(Day::of(now))?;
-    let ledgers = engine.ledgers_of(ledger);
-    let mut held = Held::default();
-    let (mut found_in, mut persons) = (Vec::new(), Vec::new());
-    for ledger in &ledgers {
-        let size = ledger.published().head.size;
-        let found = PersonsEvents::find(engine, ledger, &new.subject, size)?;
-        held.as_subject += found.as_subject.len() as u64;
-        held.as_actor += found.as_actor.len() as u64;
-        found_in.push((ledger, found.asked_for(new.include_acted)));
-        persons.extend(found.reference);
-    }
-    let question = json!([new.kind, new.subject.namespace, new.subject.id]).to_string();
-    record_read(
-        engine,
-        ledger,
-        &AccessRecord {
-            by,
-            route: "/v1/privacy/requests",
-            question: &question,
-            filters: vec!["subject", "dry_run"],
-            purpose,
-            verb: "POST",
-            events: found_in.iter().map(|(_, seqs)| seqs.len() as u64).sum(),
-            restricted: 0,
-            seq: None,
-            persons,
-        },
-    )?;
-    let asked = Asked {
-        at: now,
-        regime: new.regime,
-        now,
-    };
-    let mut classes = Vec::new();
-    for (ledger, seqs) in found_in {
-        let scope = match new.kind {
-            Kind::Access | Kind::Portability | Kind::Restriction => {
-                classes_alone(engine, ledger, &seqs)?
-            }
-            Kind::Erasure => Judge::new(engine, ledger, asked)?.decide(&seqs)?,
-        };
-        classes.extend(rows(ledger, new.kind, &scope));
-    }
-    let mut counts = DryRunCounts::default();
-    for row in &classes {
-        *match row.outcome.as_str() {
-            "disclosed" => &mut counts.disclosed,
-            "destroyed" => &mut counts.destroyed,
-            "restricted" => &mut counts.restricted,
-            "held" => &mut counts.held,
-            _ => &mut counts.refused,
-        } += row.events;
-    }
-    Ok(DryRun {
-        dry_run: true,
+    let question = Question {
         kind: new.kind,
-        held,
-        counts,
-        classes,
-    })
+        regime: new.regime,
+        subject: &new.subject,
+        include_acted: new.include_acted,
+        asked_at: now,
+        route: ("POST", "/v1/privacy/requests"),
+    };
+    question.answer(engine, ledger, read_by)
+}
+
+/// Says what a filed request would do if it were carried out now.
+pub fn preview(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    read_by: (&str, Option<&str>),
+) -> Result<DryRun, PrivacyError> {
+    let filed = filed::find(engine, ledger, id)?;
+    let about = filed.about(ledger)?;
+    let recorder = ledger.recorder();
+    let asked_at = if filed.is_unrecorded {
+        engine.clock.wall()
+    } else {
+        entry_at(engine, recorder, Seq::new(filed.seq))?.recorded_at
+    };
+    let question = Question {
+        kind: filed.request.kind,
+        regime: filed.request.regime,
+        subject: &about.person(),
+        include_acted: about.include_acted,
+        asked_at,
+        route: ("GET", "/v1/privacy/requests/{id}/preview"),
+    };
+    question.answer(engine, ledger, read_by)
+}
+
+/// What a request asks for, and of whom.
+struct Question<'a> {
+    kind: Kind,
+    regime: Regime,
+    subject: &'a Person,
+    include_acted: bool,
+    asked_at: UnixMillis,
+    /// By which method and route it was asked.
+    route: (&'static str, &'static str),
+}
+
+impl Question<'_> {
+    fn answer(
+        &self,
+        engine: &Engine,
+        ledger: &Ledger,
+        (by, purpose): (&str, Option<&str>),
+    ) -> Result<DryRun, PrivacyError> {
+        let new = self;
+        let ledgers = engine.ledgers_of(ledger);
+        let mut held = Held::default();
+        let (mut found_in, mut persons) = (Vec::new(), Vec::new());
+        for ledger in &ledgers {
+            let size = ledger.published().head.size;
+            let found = PersonsEvents::find(engine, ledger, new.subject, size)?;
+            held.as_subject += found.as_subject.len() as u64;
+            held.as_actor += found.as_actor.len() as u64;
+            found_in.push((ledger, found.asked_for(new.include_acted)));
+            persons.extend(found.reference);
+        }
+        let question = json!([new.kind, new.subject.namespace, new.subject.id]).to_string();
+        record_read(
+            engine,
+            ledger,
+            &AccessRecord {
+                by,
+                route: new.route.1,
+                question: &question,
+                filters: vec!["subject", "dry_run"],
+                purpose,
+                verb: new.route.0,
+                events: found_in.iter().map(|(_, seqs)| seqs.len() as u64).sum(),
+                restricted: 0,
+                seq: None,
+                persons,
+            },
+        )?;
+        let asked = Asked {
+            at: new.asked_at,
+            regime: new.regime,
+            now: engine.clock.wall().max(new.asked_at),
+        };
+        let mut classes = Vec::new();
+        for (ledger, seqs) in found_in {
+            let scope = match new.kind {
+                Kind::Access | Kind::Portability | Kind::Restriction => {
+                    classes_alone(engine, ledger, &seqs)?
+                }
+                Kind::Erasure => Judge::new(engine, ledger, asked)?.decide(&seqs)?,
+            };
+            classes.extend(rows(ledger, new.kind, &scope));
+        }
+        let mut counts = DryRunCounts::default();
+        for row in &classes {
+            *match row.outcome.as_str() {
+                "disclosed" => &mut counts.disclosed,
+                "destroyed" => &mut counts.destroyed,
+                "restricted" => &mut counts.restricted,
+                "held" => &mut counts.held,
+                _ => &mut counts.refused,
+            } += row.events;
+        }
+        Ok(DryRun {
+            dry_run: true,
+            kind: new.kind,
+            held,
+            counts,
+            classes,
+        })
+    }
 }
 
 /// Events with their classes: a copy or a restriction meets all of them alike, and opens none.

@@ -10,8 +10,9 @@ use super::PrivacyError;
 use super::conclude::{self, first_answer};
 use super::dry_run::classes_alone;
 use super::erase::{Asked, ErasureScope, Fate, Judge, Reason, Standing};
-use super::filed::{self, Decided, Filed};
-use super::register::record_carried;
+use super::filed::{self, Decided, Filed, Ordered};
+use super::register::{named, record, record_carried};
+use super::view::ShownRequest;
 use super::waiting::{self, Waiting};
 use crate::ids::{ClassNumber, Seq};
 use crate::privacy::{Kept, Kind, Regime, State};
@@ -35,7 +36,37 @@ pub(in crate::service) struct Carried {
     pub(in crate::service) done: JobDone,
 }
 
-/// Carries out what is open of a ledger's requests, at once. With `rotates`, the vault is rotated behind it, so that
+/// Orders that an erasure or restriction is carried out: a step of its own, since to know who asks is not yet to
+/// destroy. Ordered twice, it changes nothing.
+pub fn order(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    record_carried(engine, ledger)?;
+    let _one = engine.privacy.change();
+    let mut filed = filed::find(engine, ledger, id)?;
+    if !matches!(filed.request.kind, Kind::Erasure | Kind::Restriction) {
+        return Err(PrivacyError::NothingToCarryOut);
+    }
+    filed.request.check_open()?;
+    let now = engine.clock.wall();
+    let about = filed.about(ledger)?;
+    if filed.ordered.is_none() {
+        let mut section = named(&filed.request);
+        section["by"] = json!(by);
+        let seq = record(engine, ledger, "execute", ("request", &section))?.get();
+        filed.ordered = Some(Ordered {
+            at_ms: now.get(),
+            seq,
+        });
+        filed::keep(engine, ledger, &filed)?;
+    }
+    Ok(ShownRequest::of(&filed, Some(&about), now))
+}
+
+/// Carries out what was ordered of a ledger's requests, at once. With `rotates`, the vault is rotated behind it, so that
 /// the copies of the keys that went are dead, too.
 pub fn carry_out_now(
     engine: &Engine,
@@ -68,21 +99,15 @@ pub fn carry_out_now(
     Ok(())
 }
 
-/// Carries out what is open, and what waits and may go now. Nothing else may be destroyed meanwhile.
+/// Carries out what was ordered, and what waits and may go now. Nothing else may be destroyed meanwhile.
 pub(in crate::service) fn carry_out_open(
     engine: &Engine,
     ledger: &Ledger,
     by: &str,
 ) -> Result<Vec<Carried>, PrivacyError> {
     record_carried(engine, ledger)?;
-    let is_asked = |filed: &Filed| {
-        let kind = filed.request.kind;
-        filed.request.state() == State::Open && matches!(kind, Kind::Erasure | Kind::Restriction)
-    };
-    let asked: Vec<Filed> = filed::all(engine, ledger)?
-        .into_iter()
-        .filter(is_asked)
-        .collect();
+    let mut asked = filed::all(engine, ledger)?;
+    asked.retain(|filed| filed.ordered.is_some() && filed.request.state() == State::Open);
     if !asked.is_empty() {
         // What waits to become an event may be theirs.
         staging::assemble_all(engine, ledger)

@@ -33,6 +33,9 @@ pub(super) struct Filed {
     /// Ledgers which a recovery closed and that hold events of the person, each with its copy that was fetched last.
     #[serde(default)]
     pub(super) closed_ledgers: BTreeMap<String, Option<Fetched>>,
+    /// Of an erasure or restriction: when somebody ordered that it is carried out. Nothing is destroyed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ordered: Option<Ordered>,
     /// Of an erasure or restriction: what was decided, before it is stated.
     #[serde(default)]
     pub(super) decided: Option<Decided>,
@@ -50,6 +53,15 @@ pub(super) struct Filed {
     pub(super) is_unrecorded: bool,
     /// Whom it is about; gone after it was answered.
     about: Option<OwnSealed>,
+}
+
+/// The order to carry out a request, apart from the proof of who asks.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ordered {
+    pub(super) at_ms: u64,
+    /// The entry that records it.
+    pub(super) seq: u64,
 }
 
 /// What becomes of a person's events.
@@ -160,6 +172,7 @@ impl Filed {
             held: None,
             fetched: None,
             closed_ledgers: BTreeMap::new(),
+            ordered: None,
             decided: None,
             answered: None,
             epoch: None,

@@ -24,14 +24,15 @@ pub use certify::certificate_of;
 pub(super) use conclude::answer_all;
 pub use conclude::lift;
 pub use copy::{CopyState, copy};
-pub use dry_run::{DryRun, DryRunCounts, DryRunRow, dry_run};
-pub use execute::carry_out_now;
+pub use dry_run::{DryRun, DryRunCounts, DryRunRow, dry_run, preview};
+pub use execute::{carry_out_now, order};
 pub(super) use execute::{carry_out_open, leaving};
 pub use filed::Held;
 pub(super) use filed::carry_over;
 pub(super) use register::record_carried;
 pub use register::{
-    NewRequest, counts, end, extend, forget_answered, identify, list, one, receive, show,
+    NOT_CHECKED, NewRequest, counts, end, extend, forget_answered, identify, list, one, receive,
+    show,
 };
 pub use view::{ShownRequest, ShownSubject};
 
@@ -87,6 +88,9 @@ pub enum PrivacyError {
     /// It asks for no copy.
     #[error("the request asks for no copy: only access and portability do")]
     NoCopy,
+    /// It is answered with a copy, and nothing is carried out.
+    #[error("the request asks for a copy: only an erasure or a restriction is carried out")]
+    NothingToCarryOut,
     /// There is no copy to answer with.
     #[error(
         "the copy was not fetched yet: fetch it (`trailkeep privacy bundle`; with --ledger that of each of its closed ledgers, too), give it to the person, then close the request as answered"

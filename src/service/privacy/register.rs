@@ -29,6 +29,9 @@ const TEXT_BYTES_MAX: usize = 1_024;
 const ID_CHARACTERS_MAX: usize = 512;
 const NAMESPACE_CHARACTERS_MAX: usize = 128;
 
+/// What is recorded instead of a method where nobody checked who asks, and somebody answers for it all the same.
+pub const NOT_CHECKED: &str = "not checked";
+
 /// A request as it comes in.
 #[derive(Clone, Debug)]
 pub struct NewRequest {

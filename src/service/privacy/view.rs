@@ -65,6 +65,9 @@ pub struct ShownRequest {
     pub extended_on: Option<Day>,
     /// Whether the day to answer by is over without an answer.
     pub overdue: bool,
+    /// Of an erasure or restriction: when somebody ordered that it is carried out. Nothing is destroyed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered_at: Option<String>,
     /// When it was closed.
     pub closed_at: Option<String>,
     /// The entry that records it.
@@ -84,11 +87,6 @@ pub struct ShownRequest {
 }
 
 impl ShownRequest {
-    /// Whether it is known who asks to have something destroyed or restricted, and it is not done.
-    pub fn can_be_carried_out(&self) -> bool {
-        self.state == State::Open && matches!(self.kind, Kind::Erasure | Kind::Restriction)
-    }
-
     pub(super) fn of(filed: &Filed, about: Option<&About>, now: UnixMillis) -> Self {
         let request = &filed.request;
         let deadline = request.deadline();
@@ -111,6 +109,9 @@ impl ShownRequest {
             legal_due: deadline.map(|last| last.legal_due),
             extended_on: request.extended_on(),
             overdue: request.is_overdue(now),
+            ordered_at: filed
+                .ordered
+                .map(|ordered| UnixMillis::new(ordered.at_ms).to_string()),
             closed_at: closed.map(|closed| closed.at().to_string()),
             seq: filed.seq,
             held: filed.held,

@@ -1,0 +1,35 @@
+//! Asking before something is destroyed that nobody can bring back.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use super::client::Refused;
+
+/// Whether it is confirmed already, or somebody can be asked. A script says `--yes`.
+pub(super) fn check_can_ask(is_confirmed: bool, what: &str) -> anyhow::Result<()> {
+    if is_confirmed || (io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Ok(());
+    }
+    Err(Refused(format!(
+        "{what} can't be undone, and nobody is at a terminal to confirm it; nothing was destroyed: look at --dry-run, then give --yes"
+    ))
+    .into())
+}
+
+/// Asks the person at the terminal, who was shown what would happen, to type a word.
+pub(super) fn confirm(what: &str, word: &str) -> anyhow::Result<()> {
+    let mut error = io::stderr();
+    write!(
+        error,
+        "{what} can't be brought back. Type {word} to go on: "
+    )?;
+    error.flush()?;
+    let mut typed = String::new();
+    io::stdin().lock().read_line(&mut typed)?;
+    if typed.trim() == word {
+        return Ok(());
+    }
+    Err(Refused(format!(
+        "not confirmed: you did not type {word}; nothing was destroyed"
+    ))
+    .into())
+}
