@@ -332,6 +332,73 @@ fn the_certificate_verifies_by_our_tools_and_by_openssl_and_only_unchanged() {
     );
 }
 
+/// What was left out of a copy is said with count and ground: to the person, in the signed answer, and to machines.
+#[test]
+fn what_a_copy_leaves_out_is_counted_in_the_page_the_certificate_and_the_portable_file() {
+    let directory = with_events();
+    let (file, certificate) = (out(&directory, "person.zip"), out(&directory, "c.json"));
+    let access = ["access", "--subject", "ada-17", "--out"];
+    let to = [
+        file.to_str().unwrap(),
+        "--certificate",
+        certificate.to_str().unwrap(),
+    ];
+    privacy(&directory, &[&access[..], &to].concat());
+    assert_eq!(verified(&directory, &certificate)["verified"], true);
+    let text = std::fs::read_to_string(&certificate).unwrap();
+    let signed: Value = serde_json::from_str(&text).unwrap();
+    let rows = [
+        (
+            "others",
+            1,
+            json!(["input", "output", "subjects"]),
+            "GDPR Art. 15(4)",
+        ),
+        (
+            "staff",
+            1,
+            json!(["actor", "attributes", "context"]),
+            "GDPR Art. 15(4); CJEU C-579/21",
+        ),
+        ("only-acted", 1, json!([]), "GDPR Art. 15(4)"),
+    ];
+    let withheld = signed["withheld"].as_array().unwrap();
+    assert_eq!(withheld.len(), rows.len(), "{signed}");
+    for (found, (what, events, sections, citation)) in withheld.iter().zip(rows) {
+        assert_eq!(found["what"], what);
+        assert_eq!(found["events"], events);
+        assert_eq!(found["sections"], sections);
+        assert_eq!(found["citation"], citation);
+        assert!(!found["ground"].as_str().unwrap().is_empty());
+    }
+    // The answer's entry has the same, so that it is proven and not only signed.
+    let entries = signed["entries"].as_array().unwrap();
+    let answer = entries.last().unwrap()["says"]["sections"]["answer"]["json"]
+        .as_str()
+        .unwrap();
+    let answer: Value = serde_json::from_str(answer).unwrap();
+    assert_eq!(answer["withheld"], signed["withheld"]);
+
+    let page = member(&file, "person.html");
+    for text in [
+        "other people, in 1 of the 3 events",
+        "the staff acted, in 1 of the 3 events",
+        "1 more event in which you only acted",
+        "Ground: GDPR Art. 15(4)",
+        "input, output, subjects",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let portable = out(&directory, "person.json");
+    let access = ["access", "--subject", "ada-17", "--portable", "--out"];
+    privacy(
+        &directory,
+        &[&access[..], &[portable.to_str().unwrap()]].concat(),
+    );
+    let copy: Value = serde_json::from_slice(&std::fs::read(&portable).unwrap()).unwrap();
+    assert_eq!(copy["withheld"], signed["withheld"]);
+}
+
 #[test]
 fn a_dry_run_says_per_class_what_an_erasure_would_do_and_does_nothing() {
     let directory = with_events();
@@ -572,7 +639,7 @@ fn malformed_requests_are_refused_and_their_answers_quote_nothing() {
         ),
         (
             json!({"type": "erasure", "subject": subject, "now": true}),
-            "now",
+            "body",
         ),
     ] {
         let answer = post(&mut client, "/v1/privacy/requests", &body);

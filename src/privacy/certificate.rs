@@ -68,6 +68,9 @@ pub struct Answered {
     pub received_on: Day,
     /// The entry that records it.
     pub seq: u64,
+    /// Whether somebody checked who asks; absent where the program that wrote it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_checked: Option<bool>,
 }
 
 /// How the requester shows that the request's entry is about them.
@@ -86,6 +89,46 @@ pub struct Bundle {
     pub export_seq: u64,
     /// SHA-256 of the file, in hex; none where the server had forgotten it.
     pub sha256: Option<String>,
+}
+
+/// Why a copy leaves something out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Withholding {
+    /// It may be about another person in the same event.
+    Others,
+    /// It says who of the staff acted.
+    Staff,
+    /// The person only acted in the event.
+    OnlyActed,
+    /// The event can't be read, so nobody can tell whom its sections are about.
+    Unreadable,
+}
+
+/// What a copy leaves out for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withheld {
+    /// The reason.
+    pub what: Withholding,
+    /// Events of which something is left out, or all of `only-acted`.
+    pub events: u64,
+    /// Names of the sections that are left out in some of them; none: the whole events.
+    pub sections: Vec<String>,
+    /// The reason in words.
+    pub ground: String,
+    /// Where it is said; empty where the program knows no rule.
+    pub citation: String,
+}
+
+/// A backup that may hold what was destroyed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// Its random id; none of one that was made before backups had ids.
+    pub id: Option<String>,
+    /// When it was brought up to date last before the destruction, RFC 3339.
+    pub made_at: String,
+    /// When a later run took what was destroyed out of it, RFC 3339; none: not yet, as far as the ledger records.
+    pub overwritten_at: Option<String>,
 }
 
 /// A registered copy of the keys.
@@ -111,6 +154,10 @@ pub struct Destroyed {
     pub copies: Vec<Copy>,
     /// When the last of them was dead; none: not yet, or there are none.
     pub copies_dead_at: Option<String>,
+    /// The backups that were made before and may hold what was destroyed; absent where the program that wrote the
+    /// certificate did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backups: Option<Vec<Backup>>,
 }
 
 /// Why events are kept.
@@ -175,6 +222,9 @@ pub struct Certificate {
     /// The bundle of a copy.
     #[serde(default)]
     pub bundle: Option<Bundle>,
+    /// What a copy leaves out; absent of other answers, and where the program that wrote it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Vec<Withheld>>,
     /// What was destroyed.
     #[serde(default)]
     pub destroyed: Option<Destroyed>,
@@ -226,14 +276,3 @@ pub fn verify_signature(text: &str, signature: &[u8], key: &VerifyingKey) -> boo
     Signature::from_slice(signature)
         .is_ok_and(|signature| key.verify_strict(text.as_bytes(), &signature).is_ok())
 }
-
-/// What a certificate of an answer with a copy means.
-pub const NOTE_OF_A_COPY: &str = "The copy holds the events that are recorded about this identifier in this ledger. \
-What other systems hold, and what the ledger may hold under other identifiers, is not in it.";
-
-/// What a certificate of a destruction means. It never says more than is true.
-pub const NOTE_OF_A_DESTRUCTION: &str = "Trailkeep deletes the stored payload and destroys the keys that could open any \
-remaining copy. Whether this is erasure in law is the controller's judgement; this certificate lists what was deleted, \
-what remains, and when the copies registered with us can be opened no more. What remains of a destroyed event is its \
-entry: number, time of recording, retention class, and a salted hash whose salt is gone. Exports and receipts with \
-openings that were given out before are beyond it.";

@@ -5,10 +5,13 @@ pub mod certificate;
 pub mod check;
 pub mod day;
 pub mod due;
+pub mod note;
 pub mod request;
 pub mod subject;
 
-pub use certificate::{Certificate, Destroyed, Events, Kept, KeptState, Outcome, Proven};
+pub use certificate::{
+    Certificate, Destroyed, Events, Kept, KeptState, Outcome, Proven, Withheld, Withholding,
+};
 pub use day::Day;
 pub use due::{Deadline, Regime};
 pub use request::{Closed, Decision, Ended, ExtendError, Kind, Request, StageError, State};

@@ -18,7 +18,10 @@ use super::ledger::ReadTileError;
 use super::open::{OpenError, open_keys, read_edge};
 use super::records::{self, Record};
 use super::vault_copy::{CopyError, Snapshot, record_for_operator};
+use crate::ids::hex;
+use crate::privacy::certificate::Backup;
 use crate::seal::root::RootKeySource;
+use crate::seal::secret::random_bytes;
 use crate::store::directory::{DataDirectory, DirectoryLock, foreign_name};
 use crate::store::files::{put_beside, read_file, take_place, write_private_file};
 use crate::store::{Copied, Head, Ledgers, StoreError, Vault, Watermark};
@@ -29,6 +32,9 @@ use crate::time::UnixMillis;
 pub struct BackupNote {
     /// `trailkeep/backup/v1`.
     pub format: String,
+    /// Its random id, which statements and certificates name; none until a run of a later version gives it one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The data directory's id.
     pub directory: String,
     /// When it was last brought up to date (RFC 3339, UTC); none: it never was, or not to the end.
@@ -64,10 +70,10 @@ pub struct BackupSummary {
     pub note: BackupNote,
 }
 
-/// The one record of its kind.
+/// The record of a backup that has no id of its own.
 const ID: &str = "backup";
 
-/// That a backup was made to its end.
+/// That a backup was made to its end; the record's id is the backup's.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct LastBackup {
     made_at_ms: u64,
@@ -80,8 +86,39 @@ impl Record for LastBackup {
 
 /// When the last backup came to its end.
 pub fn last_made_at(engine: &Engine) -> Result<Option<UnixMillis>, KeyError> {
-    let last = records::all_own::<LastBackup>(&engine.keyring)?.pop();
-    Ok(last.map(|(_, last)| UnixMillis::new(last.made_at_ms)))
+    let made = records::all_own::<LastBackup>(&engine.keyring)?;
+    let last = made.iter().map(|(_, last)| last.made_at_ms).max();
+    Ok(last.map(UnixMillis::new))
+}
+
+/// The backups that there are, each with its last run: they may hold what is destroyed now.
+pub(super) fn known(engine: &Engine) -> Result<Vec<Backup>, KeyError> {
+    let made = records::all_own::<LastBackup>(&engine.keyring)?.into_iter();
+    let backup = |(id, last): (String, LastBackup)| Backup {
+        id: Some(id).filter(|id| id != ID),
+        made_at: UnixMillis::new(last.made_at_ms).to_string(),
+        overwritten_at: None,
+    };
+    Ok(made.map(backup).collect())
+}
+
+/// Notes of backups when a run after a moment took out of them what was destroyed by then.
+pub(super) fn note_overwritten(
+    engine: &Engine,
+    backups: &mut [Backup],
+    gone_at: UnixMillis,
+) -> Result<(), KeyError> {
+    let made = records::all_own::<LastBackup>(&engine.keyring)?;
+    for backup in backups
+        .iter_mut()
+        .filter(|one| one.overwritten_at.is_none())
+    {
+        let last = made.iter().find(|(id, _)| Some(id) == backup.id.as_ref());
+        let last = last.map(|(_, last)| last.made_at_ms);
+        let after = last.filter(|made_at_ms| *made_at_ms > gone_at.get());
+        backup.overwritten_at = after.map(|at| UnixMillis::new(at).to_string());
+    }
+    Ok(())
 }
 
 /// Why there is no backup. An earlier one in the same place is as it was.
@@ -125,10 +162,11 @@ pub fn backup(
     by: &str,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<BackupSummary, BackupError> {
-    let directory = prepare(engine, out)?;
+    let (directory, own_id) = prepare(engine, out)?;
     let _lock = directory.lock()?;
     let _nothing_is_destroyed = engine.destruction();
-    match record_for_operator(engine, "trailkeep.backup", "backup", &json!({ "by": by })) {
+    let said = json!({"by": by, "id": own_id});
+    match record_for_operator(engine, "trailkeep.backup", "backup", &said) {
         // What is left of a ledger that was rolled back must be saved, too.
         Err(error @ AppendError::RolledBack) => {
             tracing::warn!(%error, "the backup is not recorded");
@@ -160,11 +198,11 @@ pub fn backup(
         made_at: Some(engine.clock.wall().to_string()),
         ledgers: heads.iter().map(backed_up).collect(),
         epoch: snapshot.look.highest_epoch,
-        ..new_note(&id)
+        ..new_note(&id, own_id.clone())
     };
     write_note(&directory, &note)?;
     let made_at_ms = engine.clock.wall().get();
-    records::put_own_note(&engine.keyring, ID, &LastBackup { made_at_ms })?;
+    records::put_own_note(&engine.keyring, &own_id, &LastBackup { made_at_ms })?;
     Ok(summary(&directory, note, added, changed))
 }
 
@@ -204,7 +242,8 @@ fn marks_of(engine: &Engine, heads: &[Head]) -> Vec<(crate::ids::LedgerNumber, W
 }
 
 /// An empty directory becomes a backup; one of this data directory is gone on with; any other is refused.
-fn prepare(engine: &Engine, out: &Path) -> Result<DataDirectory, BackupError> {
+/// Gives it with its id.
+fn prepare(engine: &Engine, out: &Path) -> Result<(DataDirectory, String), BackupError> {
     let bad = |what| Err(BackupError::BadPlace(out.to_owned(), what));
     if !out.is_absolute() {
         return bad("the path must be absolute");
@@ -224,9 +263,9 @@ fn prepare(engine: &Engine, out: &Path) -> Result<DataDirectory, BackupError> {
     let directory = DataDirectory::new(out);
     directory.create()?;
     let id = engine.keyring.directory().to_string();
-    if directory.is_backup() {
+    let mut note = if directory.is_backup() {
         match read_note(&directory) {
-            Some(note) if note.directory == id => {}
+            Some(note) if note.directory == id => note,
             Some(_) => return bad("it is the backup of another data directory"),
             None => return bad("its backup.json can't be read: choose an empty directory"),
         }
@@ -234,17 +273,28 @@ fn prepare(engine: &Engine, out: &Path) -> Result<DataDirectory, BackupError> {
         if let Some(found) = foreign_name(out, &[])? {
             return Err(BackupError::NotEmpty(out.to_owned(), found));
         }
-        write_note(&directory, &new_note(&id))?;
-    }
+        new_note(&id, new_id()?)
+    };
+    let own_id = match note.id.take() {
+        Some(own_id) => own_id,
+        None => new_id()?,
+    };
+    note.id = Some(own_id.clone());
+    write_note(&directory, &note)?;
     if !directory.ledger_db().exists() {
         Ledgers::create(&directory.ledger_db(), &id)?;
     }
-    Ok(directory)
+    Ok((directory, own_id))
 }
 
-fn new_note(id: &str) -> BackupNote {
+fn new_id() -> Result<String, KeyError> {
+    Ok(hex(&random_bytes::<8>()?))
+}
+
+fn new_note(id: &str, own_id: String) -> BackupNote {
     BackupNote {
         format: "trailkeep/backup/v1".to_owned(),
+        id: Some(own_id),
         directory: id.to_owned(),
         made_at: None,
         ledgers: Vec::new(),

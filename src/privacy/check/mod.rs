@@ -7,7 +7,9 @@ mod report;
 use serde::Deserialize;
 
 pub use self::report::Report;
-use super::certificate::{BEGINNING, Certificate, Events, FORMAT, Outcome, verify_signature};
+use super::certificate::{
+    BEGINNING, Certificate, Events, FORMAT, Outcome, Withheld, verify_signature,
+};
 use super::due::Regime;
 use super::request::Kind;
 use super::subject::commit_to_subject;
@@ -209,6 +211,8 @@ struct AnswerSection {
     events: Events,
     statement: Option<u64>,
     export: Option<u64>,
+    #[serde(default)]
+    withheld: Option<Vec<Withheld>>,
 }
 
 fn check_answer(
@@ -232,6 +236,7 @@ fn check_answer(
     let is_same = section.id == certificate.request.id
         && section.outcome == certificate.outcome
         && section.events == certificate.events
+        && section.withheld == certificate.withheld
         && section.statement == certificate.destroyed.as_ref().map(|gone| gone.statement)
         && section.export == certificate.bundle.as_ref().map(|bundle| bundle.export_seq);
     if !is_same {
@@ -369,6 +374,9 @@ fn check_subject(
 
 fn signed_only(certificate: &Certificate) -> Vec<&'static str> {
     let mut members = vec!["issued_at", "note"];
+    if certificate.request.identity_checked.is_some() {
+        members.push("request.identity_checked");
+    }
     if certificate.bundle.is_some() {
         members.push("bundle.sha256");
     }
@@ -377,6 +385,7 @@ fn signed_only(certificate: &Certificate) -> Vec<&'static str> {
             "destroyed.live_at",
             "destroyed.copies",
             "destroyed.copies_dead_at",
+            "destroyed.backups",
             "openings_given",
         ]);
     }

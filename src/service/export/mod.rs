@@ -18,7 +18,7 @@ mod write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use person::{CopyForm, PersonScope, PersonsEvents};
+pub use person::{CopyForm, PersonScope, PersonsEvents, join_withheld};
 pub(super) use plan::still_there;
 pub use plan::{Plan, plan};
 
@@ -30,6 +30,7 @@ use super::read::ReadError;
 use crate::bundle::manifest::{Counts, Proof, Recorded, SeqRange};
 use crate::ids::Seq;
 use crate::ledger::checkpoint::{Checkpoint, CheckpointError};
+use crate::privacy::Withheld;
 use crate::seal::spool::{Spool, SpoolError};
 use crate::store::StoreError;
 use crate::store::directory::free_bytes;
@@ -102,6 +103,9 @@ pub struct ExportSummary {
     pub sha256: String,
     /// Whether only the recipients can open it.
     pub encrypted: bool,
+    /// Of a person's copy: what it leaves out, and why.
+    #[serde(skip)]
+    pub withheld: Vec<Withheld>,
 }
 
 /// Makes what a plan says. `progress` hears how many entries of how many are done.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::person::withheld::Tally;
 use super::person::{PersonsEvents, all_seqs};
 use super::rows::neighbours;
 use super::{ExportError, ExportRequest, OlderHead, Scope};
@@ -11,6 +12,7 @@ use crate::ids::{LookupKey, PersonReference, Seq};
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::entry::Entry;
 use crate::ledger::event::shape::{RECEIVED, SECTIONS};
+use crate::privacy::Withheld;
 use crate::seal::secret::TagLabel;
 use crate::service::Engine;
 use crate::service::append::append_read;
@@ -29,6 +31,8 @@ pub struct Plan {
     pub(super) exported_at: UnixMillis,
     /// The reference of the person whose own events these are.
     pub(super) reference: Option<PersonReference>,
+    /// Events in which that person only acted, and that are left out.
+    pub(super) only_acted: u64,
 }
 
 /// The entries of a bundle.
@@ -103,6 +107,12 @@ impl Plan {
         self.request.person.is_some()
     }
 
+    /// What a person's copy leaves out, from what its events leave out.
+    pub(super) fn withheld(&self, events: &Tally) -> Vec<Withheld> {
+        let person = self.request.person.as_ref();
+        person.map_or_else(Vec::new, |person| events.rows(person, self.only_acted))
+    }
+
     /// The entry that records the export.
     pub fn export_seq(&self) -> Seq {
         self.export_seq
@@ -127,11 +137,14 @@ pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<
         .map(|note| older_head(ledger, note, size))
         .collect::<Result<_, _>>()?;
     let (first, end) = ends(engine, ledger, &request.scope, size)?;
-    let mut reference = None;
+    let (mut reference, mut only_acted) = (None, 0);
     let seqs = match (&request.person, &request.action) {
         (Some(person), _) => {
             let found = PersonsEvents::find(engine, ledger, &person.subject, end.get())?;
             reference = found.reference;
+            if !person.include_acted {
+                only_acted = found.as_actor.len() as u64;
+            }
             Seqs::Selection(found.asked_for(person.include_acted))
         }
         (None, None) => Seqs::Range(first, Seq::new(end.get() - 1)),
@@ -161,6 +174,7 @@ pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<
         export_seq,
         exported_at,
         reference,
+        only_acted,
     })
 }
 

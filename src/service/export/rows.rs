@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
+use super::person::withheld::OfEvent;
 use super::person::{card_of, purpose_of};
 use super::plan::Seqs;
 use super::summary::Brief;
@@ -52,6 +53,8 @@ pub(super) struct Disclosed {
     pub(super) brief: Brief,
     /// Names of its sections that stand as digests.
     pub(super) redacted: Vec<String>,
+    /// What a person's copy leaves out of it, and why.
+    pub(super) withheld: OfEvent,
     /// For the person whom the bundle is for: what it was for, and its card.
     pub(super) purpose: Option<String>,
     pub(super) card: Option<String>,
@@ -269,15 +272,16 @@ fn render(
     let opened = open_payload(files, &ledger.record, &entry, payload.clone())?;
     // The ledger's own entries are never redacted.
     let asked = asked.filter(|_| entry.kind == EntryKind::Event);
-    let mut redact = Vec::new();
+    let (mut redact, mut withheld) = (Vec::new(), OfEvent::new());
     if let Some((request, _)) = asked {
         redact.extend(request.redact.iter().cloned());
         let person = request.person.as_ref();
-        redact.extend(
+        withheld.extend(
             person
                 .into_iter()
-                .flat_map(|one| one.redacted(&opened.sections)),
+                .flat_map(|one| one.withheld_of(&opened.sections)),
         );
+        redact.extend(withheld.iter().map(|(_, name)| name.clone()));
     }
     let line = disclose(seq, &opened, &redact)?;
     let mut written = Vec::new();
@@ -299,6 +303,7 @@ fn render(
             .filter(|_| wanted.cards)
             .map(|person| card_of(person, &entry, &opened.sections, &redacted)),
         redacted: redacted.into_iter().map(str::to_owned).collect(),
+        withheld,
         line: written,
     };
     Ok(Row {

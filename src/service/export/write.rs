@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::bundle_writer::BundleWriter;
 use super::person::page::{self, CARDS_MAX, PersonPage};
+use super::person::withheld::Tally;
 use super::plan::{Plan, Seqs, question};
 use super::rows::{Content, Row, Rows, Wanted, neighbours};
 use super::statements::{Explaining, explaining};
@@ -24,6 +25,7 @@ use crate::ledger::entry::{Entry, EntryBytes, EntryKind};
 use crate::ledger::note::public_key_pem;
 use crate::ledger::sources::Sighting;
 use crate::ledger::tile::{InclusionPaths, consistency_path, encode_entry_bundle};
+use crate::privacy::Withheld;
 use crate::seal::spool::{Spool, SpoolWriter};
 use crate::service::Engine;
 use crate::service::anchor::witnessed_head;
@@ -42,6 +44,8 @@ struct Walked {
     /// For the person whom the bundle is for: what was collected, and the cards.
     page: PersonPage,
     cards: Spool,
+    /// What a person's copy leaves out.
+    withheld: Vec<Withheld>,
     /// events.csv, and the statements inside of the range with their entries.
     table: Spool,
     lines: Spool,
@@ -108,6 +112,7 @@ pub(super) fn write(
             bytes: file.size_bytes(),
             sha256: hex(&sha256),
             encrypted: !plan.recipients.is_empty(),
+            withheld: walked.withheld,
         },
         file: Arc::new(file),
     })
@@ -132,7 +137,7 @@ fn write_pages(
             engine,
             ledger,
             (plan, person),
-            (&walked.page, summary),
+            (&walked.page, summary, &walked.withheld),
             explaining,
             &walked.cards,
             bundle,
@@ -202,6 +207,7 @@ fn write_events(
     let mut summary = Summary::new();
     table.write_all(&table::header())?;
     bundle.start(member::EVENTS)?;
+    let mut withheld = Tally::default();
     let mut redacted: BTreeSet<String> = plan.request.redact.iter().cloned().collect();
     let (mut page, mut cards) = (PersonPage::default(), SpoolWriter::new(directory)?);
     let mut rows = Rows::new(engine, ledger, &plan.request, &plan.seqs);
@@ -223,6 +229,7 @@ fn write_events(
                     table.write_all(&event.cells)?;
                     summary.add(event.brief);
                     redacted.extend(event.redacted);
+                    withheld.add(event.withheld);
                     page.add(event.purpose, event.card, &mut cards)?;
                 }
                 Content::Statement(line) => {
@@ -252,6 +259,7 @@ fn write_events(
         redacted,
         page,
         cards: cards.finish()?,
+        withheld: plan.withheld(&withheld),
         table: table.finish()?,
         lines: lines.finish()?,
         entries: entries.finish()?,

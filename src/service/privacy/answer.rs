@@ -10,6 +10,7 @@ use super::register::{named, record, record_carried};
 use super::view::ShownRequest;
 use crate::privacy::{Events, Kind, Outcome};
 use crate::service::Engine;
+use crate::service::export::join_withheld;
 use crate::service::ledger::Ledger;
 
 /// Closes a request for access or portability as answered: its copy was handed over.
@@ -30,10 +31,12 @@ pub fn answer(
     let fetched = filed.fetched.clone().ok_or(PrivacyError::NotFetched)?;
     let mut about = filed.about(ledger)?;
     // Of ledgers that a recovery closed there are copies of their own.
-    let mut disclosed = fetched.events;
+    let mut copies = vec![&fetched];
     for copy in filed.closed_ledgers.values() {
-        disclosed += copy.as_ref().ok_or(PrivacyError::NotFetched)?.events;
+        copies.push(copy.as_ref().ok_or(PrivacyError::NotFetched)?);
     }
+    let disclosed = copies.iter().map(|copy| copy.events).sum();
+    let withheld = join_withheld(copies.iter().flat_map(|copy| copy.withheld.clone()));
     let events = Events {
         held: disclosed,
         disclosed,
@@ -50,6 +53,7 @@ pub fn answer(
     section["events"] = json!(events);
     section["statement"] = json!(null);
     section["export"] = json!(fetched.bundle.export_seq);
+    section["withheld"] = json!(withheld);
     section["by"] = json!(by);
     let seq = record(engine, ledger, "answer", ("answer", &section))?;
     let answer = Answer {
@@ -57,6 +61,7 @@ pub fn answer(
         outcome,
         events,
         bundle: Some(fetched.bundle),
+        withheld: Some(withheld),
         destroyed: None,
         kept: Vec::new(),
         openings_given: None,

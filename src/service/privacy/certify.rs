@@ -5,19 +5,20 @@ use serde_json::value::RawValue;
 use super::PrivacyError;
 use super::filed::{self, About, Filed};
 use crate::ids::Seq;
-use crate::privacy::certificate::{
-    Answered, Bundle, Copy, FORMAT, NOTE_OF_A_COPY, NOTE_OF_A_DESTRUCTION, Signed, SubjectProof,
-};
+use crate::privacy::certificate::{Answered, Bundle, Copy, FORMAT, Signed, SubjectProof};
+use crate::privacy::note::note_of;
 use crate::privacy::{
-    Certificate, Destroyed, Events, Kept, Kind, Outcome, Proven, commit_to_subject,
+    Certificate, Destroyed, Events, Kept, Outcome, Proven, Withheld, commit_to_subject,
 };
 use crate::service::Engine;
+use crate::service::backup;
 use crate::service::export::{ExportError, statement_line};
 use crate::service::keyring::KeyError;
 use crate::service::ledger::{Ledger, LedgerKeys};
 use crate::service::read::receipt;
 use crate::service::rotation::{self, RotationError};
 use crate::service::vault_copy;
+use crate::time::UnixMillis;
 
 /// What came of a request.
 pub(super) struct Answer {
@@ -26,6 +27,7 @@ pub(super) struct Answer {
     pub(super) outcome: Outcome,
     pub(super) events: Events,
     pub(super) bundle: Option<Bundle>,
+    pub(super) withheld: Option<Vec<Withheld>>,
     pub(super) destroyed: Option<Destroyed>,
     pub(super) kept: Vec<Kept>,
     pub(super) openings_given: Option<bool>,
@@ -47,7 +49,7 @@ pub(super) fn issue(
     seqs.extend(gone.iter().flat_map(|gone| &gone.also));
     seqs.sort_unstable();
     let entries = seqs.into_iter().map(Seq::new);
-    let certificate = Certificate {
+    let mut certificate = Certificate {
         format: FORMAT.to_owned(),
         origin: origin.to_string(),
         issued_at: engine.clock.wall().to_string(),
@@ -59,6 +61,7 @@ pub(super) fn issue(
             regime: request.regime,
             received_on: request.received_on,
             seq: filed.seq,
+            identity_checked: Some(about.is_identity_checked()),
         },
         subject: SubjectProof {
             commitment: commitment.to_string(),
@@ -67,18 +70,16 @@ pub(super) fn issue(
         outcome: answer.outcome,
         events: answer.events,
         bundle: answer.bundle,
+        withheld: answer.withheld,
         destroyed: answer.destroyed,
         kept: answer.kept,
         openings_given: answer.openings_given,
-        note: match request.kind {
-            Kind::Access | Kind::Portability => NOTE_OF_A_COPY,
-            Kind::Erasure | Kind::Restriction => NOTE_OF_A_DESTRUCTION,
-        }
-        .to_owned(),
+        note: String::new(),
         entries: entries
             .map(|seq| prove(engine, ledger, seq))
             .collect::<Result<_, _>>()?,
     };
+    certificate.note = note_of(&certificate);
     let keys = LedgerKeys::load(&engine.keyring, &ledger.record)?;
     Ok(certificate.sign(&keys.signing))
 }
@@ -107,6 +108,7 @@ pub(super) fn what_was_destroyed(
         live_at: engine.clock.wall().to_string(),
         copies: copies(engine, None)?,
         copies_dead_at: None,
+        backups: Some(backup::known(engine)?),
     })
 }
 
@@ -121,30 +123,51 @@ fn copies(engine: &Engine, dead_at: Option<&str>) -> Result<Vec<Copy>, PrivacyEr
     Ok(targets.iter().map(copy).collect())
 }
 
-/// The certificate of a request that was answered. Where the vault was rotated since, it is signed anew, with the time
-/// at which the copies died.
+/// Adds what happened since: the rotation that ended the keys in the replicas, and the runs that took what was destroyed
+/// out of the backups.
+fn bring_up_to_date(
+    engine: &Engine,
+    epoch: Option<u32>,
+    destroyed: &mut Destroyed,
+) -> Result<(), PrivacyError> {
+    if destroyed.copies_dead_at.is_none()
+        && let Some(epoch) = epoch
+        && let Some(dead_at) = rotation::ended_after(engine, epoch)?
+    {
+        let dead_at = dead_at.to_string();
+        destroyed.copies = copies(engine, Some(&dead_at))?;
+        destroyed.copies_dead_at = Some(dead_at);
+    }
+    let gone_at = UnixMillis::parse_rfc3339(&destroyed.live_at);
+    if let (Some(backups), Some(gone_at)) = (destroyed.backups.as_mut(), gone_at) {
+        backup::note_overwritten(engine, backups, gone_at)?;
+    }
+    Ok(())
+}
+
+/// The certificate of a request that was answered. Where the vault was rotated or a backup brought up to date since, it is
+/// signed anew, with the time.
 pub fn certificate_of(engine: &Engine, ledger: &Ledger, id: &str) -> Result<Signed, PrivacyError> {
     let _one = engine.privacy.change();
     let mut filed = filed::find(engine, ledger, id)?;
     let mut about = filed.about(ledger)?;
     let signed = about.certificate.clone();
     let signed = signed.ok_or(PrivacyError::NoCertificate)?;
-    let Some(epoch) = filed.epoch else {
-        return Ok(signed);
-    };
-    let dead_at = rotation::ended_after(engine, epoch)?;
     let mut certificate: Certificate =
         serde_json::from_str(&signed.text).map_err(|_| KeyError::DoesNotOpen("a certificate"))?;
-    let (Some(dead_at), Some(destroyed)) = (dead_at, certificate.destroyed.as_mut()) else {
-        return Ok(signed);
-    };
     // A ledger that was closed signs nothing any more.
-    if destroyed.copies_dead_at.is_some() || certificate.origin != ledger.desk().origin.as_str() {
+    if certificate.origin != ledger.desk().origin.as_str() {
         return Ok(signed);
     }
-    let dead_at = dead_at.to_string();
-    destroyed.copies = copies(engine, Some(&dead_at))?;
-    destroyed.copies_dead_at = Some(dead_at);
+    let Some(destroyed) = certificate.destroyed.as_mut() else {
+        return Ok(signed);
+    };
+    let before = destroyed.clone();
+    bring_up_to_date(engine, filed.epoch, destroyed)?;
+    if *destroyed == before {
+        return Ok(signed);
+    }
+    certificate.note = note_of(&certificate);
     certificate.issued_at = engine.clock.wall().to_string();
     let keys = LedgerKeys::load(&engine.keyring, &ledger.record)?;
     let signed = certificate.sign(&keys.signing);

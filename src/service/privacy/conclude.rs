@@ -281,6 +281,7 @@ fn give(
         outcome,
         events,
         bundle: None,
+        withheld: None,
         destroyed: destroyed.transpose()?,
         kept,
         openings_given: None,

@@ -173,6 +173,7 @@ fn set_fetched(
         *fetched = Some(Fetched {
             bundle,
             events: summary.counts.disclosed,
+            withheld: summary.withheld.clone(),
         });
         filed::keep(engine, ledger, &filed)?;
     }

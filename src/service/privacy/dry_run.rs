@@ -227,8 +227,10 @@ fn rows(ledger: &Ledger, kind: Kind, scope: &ErasureScope) -> Vec<DryRunRow> {
             events,
             outcome: outcome_word(kind, reason).to_owned(),
             until: reason.and_then(|reason| Some(reason.until?.to_short_rfc3339())),
-            ground: reason.map(|reason| reason.ground.clone()),
-            citation: reason.map(|reason| reason.citation.clone()),
+            ground: reason.map(|reason| reason.note.clone()),
+            citation: reason
+                .map(|reason| reason.citation.clone())
+                .filter(|citation| !citation.is_empty()),
         }
     };
     scope.counted().into_iter().map(row).collect()

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::ids::{ClassNumber, Seq, Tag};
 use crate::ledger::event::Facts;
 use crate::policy::{
-    Applied, Date, Decision, ErasureOutcome, EventTimes, HoldSpan, OnErasureRequest, Policy,
+    Applied, Date, Decision, ErasureOutcome, EventTimes, Force, HoldSpan, OnErasureRequest,
     Verdict, verdict,
 };
 use crate::privacy::{KeptState, Regime};
@@ -20,6 +20,9 @@ use crate::service::retention::RetentionError;
 use crate::service::retention::rules::Rules;
 use crate::service::trigger;
 use crate::time::UnixMillis;
+
+/// What is said of an event that a hold keeps.
+const HOLD: &str = "a legal hold covers it: nothing that it covers is destroyed until it is lifted";
 
 /// What an erasure does with an event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +40,9 @@ pub struct Reason {
     pub state: Standing,
     /// Until when; none where nobody knows it yet.
     pub until: Option<UnixMillis>,
-    /// The ground, in the policy's words.
+    /// The ground in the policy's words, which may be a note of yours: for whoever decides, never for the data subject.
+    pub note: String,
+    /// The same for the data subject, whose signed answer has it.
     pub ground: String,
     /// Where it is said.
     pub citation: String,
@@ -186,10 +191,10 @@ fn reason(applied: &[Applied<'_>], times: &EventTimes, verdict: &Verdict, asked:
         return Reason {
             state: Standing::Hold,
             until,
-            ground:
-                "a legal hold covers it: nothing that it covers is destroyed until it is lifted"
-                    .to_owned(),
-            citation: "GDPR Art. 17(3)(e), 18(2)".to_owned(),
+            note: HOLD.to_owned(),
+            ground: HOLD.to_owned(),
+            // A hold states none, and none is asserted for it.
+            citation: String::new(),
         };
     }
     // The policy whose minimum ends last says why.
@@ -200,24 +205,98 @@ fn reason(applied: &[Applied<'_>], times: &EventTimes, verdict: &Verdict, asked:
         })
         .filter_map(|one| Some((one.keep_until(times)?, one)))
         .max_by_key(|(date, _): &(Date, _)| *date);
-    let policy = standing.map(|(_, one)| one.policy);
-    let ground = policy.map(|policy| {
-        let erasure = &policy.erasure;
-        let of_law = match asked.regime {
-            Regime::Ccpa => erasure.ccpa_ground.as_ref(),
-            Regime::Gdpr | Regime::UkGdpr => erasure.gdpr_ground.as_ref(),
-        };
-        let words = of_law.or(erasure.justification.as_ref());
-        words.unwrap_or(&policy.title).clone()
+    let state = if verdict.erasure == ErasureOutcome::Refuse {
+        Standing::Refusal
+    } else {
+        Standing::Minimum
+    };
+    let (note, ground) = standing.map_or_else(Default::default, |(_, one)| {
+        grounds_of(one, state, asked.regime)
     });
     Reason {
-        state: if verdict.erasure == ErasureOutcome::Refuse {
-            Standing::Refusal
-        } else {
-            Standing::Minimum
-        },
+        state,
         until,
-        ground: ground.unwrap_or_default(),
-        citation: policy.map(Policy::citation).unwrap_or_default(),
+        note,
+        ground,
+        citation: standing
+            .map(|(_, one)| one.policy.citation())
+            .unwrap_or_default(),
+    }
+}
+
+/// The ground that a policy gives, for whoever decides and for the data subject.
+///
+/// Policies hold the notes of those who wrote them ("not met", "NOT 17(3)(b)"). The data subject is told which rule keeps the
+/// events and by whose force, and a legal ground only where the policy gives nothing but the ground itself.
+fn grounds_of(one: &Applied<'_>, state: Standing, regime: Regime) -> (String, String) {
+    let policy = one.policy;
+    let erasure = &policy.erasure;
+    let (law, of_law) = match regime {
+        Regime::Ccpa => ("", erasure.ccpa_ground.as_ref()),
+        Regime::Gdpr | Regime::UkGdpr => ("GDPR Art. ", erasure.gdpr_ground.as_ref()),
+    };
+    let note = of_law
+        .or(erasure.justification.as_ref())
+        .unwrap_or(&policy.title);
+    let why = match (state, one.keep_force()) {
+        (Standing::Refusal, _) => "its policy honours no request for erasure",
+        (_, Force::Law) => "its policy keeps it for a minimum period under a statute or regulation",
+        (_, Force::Contract) => "its policy keeps it for a minimum period under a contract",
+        (_, Force::Guidance | Force::Custom | Force::None) => {
+            "its policy keeps it for a minimum period that the controller set"
+        }
+    };
+    let mut ground = format!("{}: {why}", policy.title);
+    if let Some(reference) = of_law.filter(|text| is_reference(text)) {
+        ground = format!("{ground}; ground: {law}{reference}");
+    }
+    (note.clone(), ground)
+}
+
+/// Whether a text is nothing but the places of a law, such as `17(3)(b)` or `Cal. Civ. Code 1798.145(e), 1798.105(d)(8)`.
+fn is_reference(text: &str) -> bool {
+    let rest = ["Cal. Civ. Code ", "11 CCR "]
+        .iter()
+        .find_map(|law| text.strip_prefix(law))
+        .unwrap_or(text);
+    let is_place = |place: &str| {
+        let place = place.trim();
+        let digits = place.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let is_paragraph = |part: &str| {
+            let inner = part.strip_suffix(')').unwrap_or_default();
+            !inner.is_empty()
+                && inner.len() <= 2
+                && inner.chars().all(|c| c.is_ascii_alphanumeric())
+        };
+        let mut paragraphs = digits.split('(');
+        !place.is_empty() && paragraphs.next() == Some("") && paragraphs.all(is_paragraph)
+    };
+    rest.split(',').all(is_place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_reference;
+
+    #[test]
+    fn only_a_bare_reference_is_a_ground_for_the_data_subject() {
+        for ground in [
+            "17(3)(b)",
+            "17(1)",
+            "Cal. Civ. Code 1798.145(c)(1), 1798.105(d)(8)",
+            "11 CCR 7101(a),(c), 7022(e)",
+        ] {
+            assert!(is_reference(ground), "{ground}");
+        }
+        for note in [
+            "",
+            "17(1)(a) not met; 17(3)(e). NOT 17(3)(b)",
+            "17(3)(b) with 5(2); 17(3)(e)",
+            "n/a (agency records)",
+            "our counsel says 17(3)(e)",
+            "17(3)(e) counsel (see memo)",
+        ] {
+            assert!(!is_reference(note), "{note}");
+        }
     }
 }

@@ -368,6 +368,10 @@ impl Plan {
     }
 }
 
+/// What is said of events that their data subject had restricted.
+const RESTRICTED: &str =
+    "the person asked that it is kept, and used for nothing without their leave";
+
 /// All of a person's events, kept and used for nothing.
 fn restriction(mut scope: ErasureScope, regime: Regime) -> ErasureScope {
     let citation = match regime {
@@ -378,8 +382,8 @@ fn restriction(mut scope: ErasureScope, regime: Regime) -> ErasureScope {
         *fate = Fate::Keep(Reason {
             state: Standing::Minimum,
             until: None,
-            ground: "the person asked that it is kept, and used for nothing without their leave"
-                .to_owned(),
+            note: RESTRICTED.to_owned(),
+            ground: RESTRICTED.to_owned(),
             citation: citation.to_owned(),
         });
     }

@@ -7,10 +7,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
 use super::PrivacyError;
+use super::register::NOT_CHECKED;
 use crate::ids::{Origin, Seq, SubjectSalt};
 use crate::ledger::event::Person;
 use crate::privacy::certificate::{Bundle, Signed};
-use crate::privacy::{Kept, Outcome, Request};
+use crate::privacy::{Kept, Outcome, Request, Withheld};
 use crate::seal::secret::RecordKey;
 use crate::service::Engine;
 use crate::service::keyring::{KeyError, Keyring};
@@ -108,6 +109,9 @@ pub(super) struct Fetched {
     pub(super) bundle: Bundle,
     /// Events in it.
     pub(super) events: u64,
+    /// What it leaves out.
+    #[serde(default)]
+    pub(super) withheld: Vec<Withheld>,
 }
 
 /// Whom a request is about, and all else that may name somebody.
@@ -139,6 +143,12 @@ impl About {
             namespace: self.namespace.clone(),
             id: self.id.clone(),
         }
+    }
+
+    /// Whether somebody checked who asks.
+    pub(super) fn is_identity_checked(&self) -> bool {
+        let method = self.identity_verified_by.as_deref();
+        method.is_some_and(|method| method != NOT_CHECKED)
     }
 
     pub(super) fn salt(&self) -> Result<SubjectSalt, KeyError> {

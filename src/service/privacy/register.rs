@@ -173,6 +173,9 @@ fn received(request: &Request, origin: &Origin, subject: Option<(&About, &Subjec
         let (namespace, id) = (&about.namespace, &about.id);
         let subject = commit_to_subject(origin, &request.id, salt, namespace, id);
         section["subject"] = json!(subject.to_string());
+        if request.identified_on().is_some() {
+            section["identity_checked"] = json!(about.is_identity_checked());
+        }
     }
     section["identified"] = json!(request.identified_on().is_some());
     section
@@ -199,6 +202,7 @@ pub fn identify(
     about.identity_verified_by = Some(verified_by.to_owned());
     filed.set_about(ledger, &about)?;
     let mut section = named(&filed.request);
+    section["identity_checked"] = json!(about.is_identity_checked());
     section["by"] = json!(by);
     record(engine, ledger, "identify", ("request", &section))?;
     find_held(engine, ledger, &mut filed, &about)?;

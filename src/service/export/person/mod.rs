@@ -9,15 +9,17 @@ mod events;
 mod look_ups;
 pub(super) mod page;
 pub(super) mod portable;
+pub(super) mod withheld;
 
 use serde_json::Value;
 
 pub(super) use self::card::{card_of, purpose_of};
 pub use self::events::PersonsEvents;
 pub(super) use self::events::all_seqs;
+pub use self::withheld::join_withheld;
 use crate::bundle::line::ALWAYS_DISCLOSED;
 use crate::ledger::event::{Facts, Person};
-use crate::privacy::{Day, Regime};
+use crate::privacy::{Day, Regime, Withholding};
 
 /// Kinds of actors that are no people, in the words that producers use.
 const SOFTWARE: [&str; 12] = [
@@ -91,21 +93,25 @@ impl PersonScope {
         withheld.map(|(name, _)| name).collect()
     }
 
-    /// The sections of an event that stand as digests.
-    pub(super) fn redacted(&self, sections: &[(String, Vec<u8>)]) -> Vec<String> {
+    /// The sections of an event that stand as digests, each with the reason.
+    pub(super) fn withheld_of(&self, sections: &[(String, Vec<u8>)]) -> withheld::OfEvent {
         let pairs = sections
             .iter()
             .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-        let mut redacted: Vec<&str> = Vec::new();
+        let mut withheld: Vec<(Withholding, &str)> = Vec::new();
         if let Ok(facts) = Facts::from_sections(pairs) {
             let people = People::of(self, &facts, sections);
-            redacted.extend(people.redacts(sections));
+            withheld.extend(people.redacts(sections));
         } else {
             // An event that can't be read can't be told apart: it shows no more than that it is there.
-            redacted.extend(sections.iter().map(|(name, _)| name.as_str()));
+            let all = sections.iter();
+            withheld.extend(all.map(|(name, _)| (Withholding::Unreadable, name.as_str())));
         }
-        redacted.retain(|name| !ALWAYS_DISCLOSED.contains(name));
-        redacted.into_iter().map(str::to_owned).collect()
+        withheld.retain(|(_, name)| !ALWAYS_DISCLOSED.contains(name));
+        let owned = withheld.into_iter();
+        owned
+            .map(|(reason, name)| (reason, name.to_owned()))
+            .collect()
     }
 
     /// How the person's page calls who acted.
@@ -206,17 +212,31 @@ impl People {
         }
     }
 
-    fn redacts<'a>(&self, sections: &'a [(String, Vec<u8>)]) -> Vec<&'a str> {
-        let is_redacted = |name: &str, bytes: &[u8]| {
-            (self.hides_others && SHARED.contains(&name))
-                || (self.hides_actor && name == "actor")
-                || (self.hides_actor && name == "context" && says_who_acted(bytes))
-                || self.names_somebody(bytes)
+    fn redacts<'a>(&self, sections: &'a [(String, Vec<u8>)]) -> Vec<(Withholding, &'a str)> {
+        let of_actor = if self.actor == Actor::Staff {
+            Withholding::Staff
+        } else {
+            Withholding::Others
         };
-        let redacted = sections
+        let reason = |name: &str, bytes: &[u8]| {
+            if self.hides_others && SHARED.contains(&name) {
+                return Some(Withholding::Others);
+            }
+            let says_who = name == "actor" || (name == "context" && says_who_acted(bytes));
+            if self.hides_actor && says_who {
+                return Some(of_actor);
+            }
+            let of_names = if self.hides_others {
+                Withholding::Others
+            } else {
+                of_actor
+            };
+            self.names_somebody(bytes).then_some(of_names)
+        };
+        let withheld = sections
             .iter()
-            .filter(|(name, bytes)| is_redacted(name, bytes));
-        redacted.map(|(name, _)| name.as_str()).collect()
+            .filter_map(|(name, bytes)| Some((reason(name, bytes)?, name.as_str())));
+        withheld.collect()
     }
 
     /// Whether a text of the section holds the identifier or name of somebody who is not shown.
@@ -290,7 +310,8 @@ mod tests {
     }
 
     fn redacted(scope: &PersonScope, event: &Value) -> String {
-        let mut names = scope.redacted(&sections(event));
+        let withheld = scope.withheld_of(&sections(event)).into_iter();
+        let mut names: Vec<String> = withheld.map(|(_, name)| name).collect();
         names.sort();
         names.join(" ")
     }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::PersonScope;
 use super::card::{date, moment, words};
 use super::look_ups::{LookUp, look_ups};
-use crate::privacy::Regime;
+use crate::privacy::{Regime, Withheld, Withholding};
 use crate::seal::spool::Spool;
 use crate::service::Engine;
 use crate::service::export::ExportError;
@@ -52,7 +52,7 @@ pub(in crate::service::export) fn render(
     engine: &Engine,
     ledger: &Ledger,
     (plan, person): (&Plan, &PersonScope),
-    (page, summary): (&PersonPage, &Summary),
+    (page, summary, withheld): (&PersonPage, &Summary, &[Withheld]),
     explaining: &Explaining,
     cards: &Spool,
     out: &mut impl Write,
@@ -84,7 +84,7 @@ pub(in crate::service::export) fn render(
     }
     write_look_ups(&look_ups, look_ups_total, person.show_staff, out)?;
     write_periods(ledger, explaining, out)?;
-    write_withheld(person, out)?;
+    write_withheld(withheld, held, out)?;
     write_end(person, out)?;
     Ok(())
 }
@@ -268,25 +268,37 @@ fn write_periods(ledger: &Ledger, explaining: &Explaining, out: &mut impl Write)
     writeln!(out, "</tbody></table></div>")
 }
 
-fn write_withheld(person: &PersonScope, out: &mut impl Write) -> io::Result<()> {
+fn write_withheld(withheld: &[Withheld], held: u64, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "<h2>What is not shown</h2>\n<ul>")?;
-    if !person.include_acted {
-        writeln!(
-            out,
-            "<li>Events in which you only acted and that are about somebody else, or about nobody.</li>"
-        )?;
-    }
-    if !person.show_others {
-        writeln!(
-            out,
-            "<li>What may be about other people in the same events (GDPR Art. 15(4)). That the event took place is shown.</li>"
-        )?;
-    }
-    if !person.show_staff {
-        writeln!(
-            out,
-            "<li>Names of staff who acted. When and for what purpose is shown (Court of Justice, C-579/21).</li>"
-        )?;
+    for row in withheld {
+        let (count, held) = (grouped(row.events), grouped(held));
+        let events = if row.events == 1 { "event" } else { "events" };
+        let what = match row.what {
+            Withholding::Others => format!(
+                "What may be about other people, in {count} of the {held} events. That each took place is shown."
+            ),
+            Withholding::Staff => format!(
+                "Who of the staff acted, in {count} of the {held} events. When and for what purpose is shown."
+            ),
+            Withholding::OnlyActed => format!(
+                "{count} more {events} in which you only acted and that are about somebody else, or about nobody."
+            ),
+            Withholding::Unreadable => {
+                format!("{count} {events} of the {held} that our program can't read.")
+            }
+        };
+        let sections = match row.sections.as_slice() {
+            [] => String::new(),
+            sections => format!(
+                " Left out there, where it applies: {}.",
+                escape(&sections.join(", "))
+            ),
+        };
+        let ground = match row.citation.as_str() {
+            "" => String::new(),
+            citation => format!(" Ground: {}.", escape(citation)),
+        };
+        writeln!(out, "<li>{what}{sections}{ground}</li>")?;
     }
     writeln!(
         out,

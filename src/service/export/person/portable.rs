@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use serde_json::json;
 
 use super::PersonScope;
+use super::withheld::Tally;
 use crate::bundle::line::{Line, Section};
 use crate::bundle::manifest::Counts;
 use crate::ids::hex;
@@ -48,7 +49,7 @@ pub(in crate::service::export) fn write(
         excerpts: false,
         cards: false,
     };
-    let mut counts = Counts::default();
+    let (mut counts, mut withheld) = (Counts::default(), Tally::default());
     loop {
         check_going_on(engine, cancelled)?;
         let some = rows.read(wanted)?;
@@ -64,10 +65,12 @@ pub(in crate::service::export) fn write(
             write_event(&line, &row.entry.recorded_at.to_string(), &mut out)?;
             counts.entries += 1;
             counts.disclosed += 1;
+            withheld.add(event.withheld);
         }
         progress(counts.entries, plan.entries());
     }
-    out.write_all(b"\n]}\n")?;
+    let withheld = plan.withheld(&withheld);
+    writeln!(out, "\n],\"withheld\":{}}}", json!(withheld))?;
     let (spool, sha256) = out.finish()?;
     Ok(Exported {
         summary: ExportSummary {
@@ -80,6 +83,7 @@ pub(in crate::service::export) fn write(
             bytes: spool.size_bytes(),
             sha256: hex(&sha256),
             encrypted: false,
+            withheld,
         },
         file: Arc::new(spool),
     })
