@@ -2,14 +2,14 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use super::client::Refused;
+use super::failure::Failure;
 
 /// Whether it is confirmed already, or somebody can be asked. A script says `--yes`.
 pub(super) fn check_can_ask(is_confirmed: bool, what: &str) -> anyhow::Result<()> {
     if is_confirmed || (io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Ok(());
     }
-    Err(Refused(format!(
+    Err(Failure::refused(format!(
         "{what} can't be undone, and nobody is at a terminal to confirm it; nothing was destroyed: look at --dry-run, then give --yes"
     ))
     .into())
@@ -28,7 +28,7 @@ pub(super) fn confirm(what: &str, word: &str) -> anyhow::Result<()> {
     if typed.trim() == word {
         return Ok(());
     }
-    Err(Refused(format!(
+    Err(Failure::refused(format!(
         "not confirmed: you did not type {word}; nothing was destroyed"
     ))
     .into())
