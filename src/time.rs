@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Timelike, Utc};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,10 +22,27 @@ impl UnixMillis {
         self.0
     }
 
-    /// Reads an RFC 3339 time with any offset. Parts of a millisecond are dropped.
+    /// Reads an RFC 3339 time from 1970 to 9999, by the one rule of every door: `T` and `Z` in either case, any offset, a
+    /// fraction of any length of which parts of a millisecond are dropped. A leap second, `23:59:60` in UTC, is the
+    /// second after it, as clocks that count without leap seconds show it.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
-        let moment = DateTime::parse_from_rfc3339(text).ok()?;
-        u64::try_from(moment.timestamp_millis()).ok().map(Self)
+        let (local, offset_minutes) = local_time(text)?;
+        let mut moment = local.checked_sub_signed(TimeDelta::minutes(offset_minutes))?;
+        if text.get(17..19) == Some("60") {
+            // `local` has the second before.
+            if (moment.hour(), moment.minute()) != (23, 59) {
+                return None;
+            }
+            moment = moment.checked_add_signed(TimeDelta::seconds(1))?;
+        }
+        let moment = u64::try_from(moment.and_utc().timestamp_millis()).map(Self);
+        moment.ok().filter(|moment| *moment <= Self::MAX)
+    }
+
+    /// The day of an RFC 3339 time on the clock of its own offset.
+    pub fn local_day(text: &str) -> Option<NaiveDate> {
+        Self::parse_rfc3339(text)?;
+        Some(local_time(text)?.0.date())
     }
 
     /// 00:00 of its day, in UTC.
@@ -45,6 +62,57 @@ impl UnixMillis {
         let millis = i64::try_from(self.0.min(Self::MAX.0)).unwrap_or(i64::MAX);
         DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
+}
+
+/// The time that a clock of the text's own offset shows, and the minutes that it is ahead of UTC. Of a second 60 it is the
+/// one before.
+fn local_time(text: &str) -> Option<(NaiveDateTime, i64)> {
+    const FORM: &[u8; 19] = b"0000-00-00T00:00:00";
+    const MINUTES_MAX: u32 = 59;
+    let (date_time, rest) = text.split_at_checked(FORM.len())?;
+    let fits = |(byte, form): (u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        _ => byte.eq_ignore_ascii_case(form),
+    };
+    if !date_time.bytes().zip(FORM).all(fits) {
+        return None;
+    }
+    let number = |from: usize, end: usize| date_time.get(from..end)?.parse::<u32>().ok();
+    let day = NaiveDate::from_ymd_opt(
+        i32::try_from(number(0, 4)?).ok()?,
+        number(5, 7)?,
+        number(8, 10)?,
+    )?;
+    let second = match number(17, 19)? {
+        60 => 59,
+        second => second,
+    };
+    let (fraction, offset) = match rest.strip_prefix('.') {
+        Some(rest) => rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?),
+        None => ("000", rest),
+    };
+    if fraction.is_empty() {
+        return None;
+    }
+    let millis: String = fraction.chars().chain("00".chars()).take(3).collect();
+    let millis = millis.parse().ok()?;
+    let local = day.and_hms_milli_opt(number(11, 13)?, number(14, 16)?, second, millis)?;
+    if offset.eq_ignore_ascii_case("z") {
+        return Some((local, 0));
+    }
+    let sign = match offset.as_bytes().first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+    let two_digits = |text: &str| {
+        let is_number = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| text.parse::<u32>().ok()).flatten()
+    };
+    let (hours, minutes) = (two_digits(hours)?, two_digits(minutes)?);
+    let fits = hours < 24 && minutes <= MINUTES_MAX;
+    fits.then_some((local, sign * i64::from(hours * 60 + minutes)))
 }
 
 /// RFC 3339 in UTC with milliseconds: `2026-11-24T09:30:00.000Z`.
@@ -82,5 +150,73 @@ mod tests {
             UnixMillis::new(u64::MAX).to_string(),
             "9999-12-31T23:59:59.999Z"
         );
+    }
+
+    #[test]
+    fn every_form_of_a_moment_is_that_moment() {
+        for (text, moment) in [
+            ("2026-11-01t10:00:00z", "2026-11-01T10:00:00.000Z"),
+            ("2026-11-01t10:00:00.5+00:00", "2026-11-01T10:00:00.500Z"),
+            (
+                "2026-11-01T10:00:00.1239999999999999999999Z",
+                "2026-11-01T10:00:00.123Z",
+            ),
+            ("2026-11-01T10:00:00.7Z", "2026-11-01T10:00:00.700Z"),
+            ("2026-11-01T00:30:00+14:00", "2026-10-31T10:30:00.000Z"),
+            ("2026-11-01T00:30:00-23:59", "2026-11-02T00:29:00.000Z"),
+            ("2028-02-29T23:59:59-00:00", "2028-02-29T23:59:59.000Z"),
+            ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z"),
+            ("1969-12-31T23:00:00-01:00", "1970-01-01T00:00:00.000Z"),
+            ("9999-12-31T23:59:59.9999Z", "9999-12-31T23:59:59.999Z"),
+            // Leap seconds, on the clocks of several offsets.
+            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000Z"),
+            ("2016-12-31t23:59:60.25z", "2017-01-01T00:00:00.250Z"),
+            ("2017-01-01T08:59:60+09:00", "2017-01-01T00:00:00.000Z"),
+            ("2016-12-31T15:59:60.999-08:00", "2017-01-01T00:00:00.999Z"),
+            ("2017-01-01T05:29:60+05:30", "2017-01-01T00:00:00.000Z"),
+        ] {
+            let read = UnixMillis::parse_rfc3339(text);
+            assert_eq!(read.unwrap().to_string(), moment, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_moment_is_refused() {
+        for text in [
+            "",
+            "2026-11-24",
+            "2026-11-24T10:00:00",
+            "2026-11-24T10:00Z",
+            "2026-11-24 10:00:00Z",
+            "2026-11-24T10:00:00 Z",
+            " 2026-11-24T10:00:00Z",
+            "2026-11-24T10:00:00Z ",
+            "2026-11-24T10:00:00.Z",
+            "2026-11-24T10:00:00,5Z",
+            "2026-11-24T10:00:00.5",
+            "2026-11-24T10:00:00+0100",
+            "2026-11-24T10:00:00+01",
+            "2026-11-24T10:00:00+24:00",
+            "2026-11-24T10:00:00+01:60",
+            "2026-11-24T10:00:00\u{2212}01:00",
+            "2026-02-29T10:00:00Z",
+            "2026-13-01T10:00:00Z",
+            "2026-00-10T10:00:00Z",
+            "2026-11-31T10:00:00Z",
+            "2026-11-24T24:00:00Z",
+            "2026-11-24T10:60:00Z",
+            "2026-11-24T10:00:61Z",
+            "2026-11-24T10:00:60Z",
+            "2016-12-31T23:58:60Z",
+            "2016-12-31T23:59:60+01:00",
+            "9999-12-31T23:59:60Z",
+            "9999-12-31T23:59:59-01:00",
+            "1969-12-31T23:59:59Z",
+            "+2026-11-24T10:00:00Z",
+            "\u{0662}026-11-24T10:00:00Z",
+            "2026-11-24\u{0442}10:00:00Z",
+        ] {
+            assert_eq!(UnixMillis::parse_rfc3339(text), None, "{text}");
+        }
     }
 }

@@ -86,7 +86,7 @@ fn t1_a_request_waits_for_the_minimum_and_not_for_the_expiry() {
     assert_eq!(kept["until"], "2030-11-26T00:00:00Z", "{answer}");
     let ground = kept["ground"].as_str().unwrap();
     assert!(
-        ground.starts_with("HIPAA documentation") && ground.contains("statute or regulation"),
+        ground.starts_with("HIPAA documentation") && ground.contains("the controller set"),
         "{ground}"
     );
     assert!(!ground.contains("17("), "a note of ours: {ground}");

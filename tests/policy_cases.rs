@@ -9,9 +9,11 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use support::trailkeep;
-use trailkeep::policy::{Applied, EventTimes, Policy, PolicySet, change, ingest, later, lint};
+use trailkeep::policy::{
+    self, Applied, EventTimes, Policy, PolicySet, change, ingest, later, lint,
+};
 use trailkeep::service::classes::policies_of;
-use trailkeep::service::explain::{Question, explain};
+use trailkeep::service::explain::explain;
 use trailkeep::time::UnixMillis;
 
 /// What is asked, and what is to be answered; an empty text is null, and a list of no hold or trigger is none.
@@ -113,16 +115,15 @@ impl Case<'_> {
             .iter()
             .map(|policy| Applied::to(policy, self.action, recorded_at))
             .collect();
-        explain(&Question {
+        let case = policy::Case {
             applied: &applied,
             times: &times,
+            class_after: None,
             erasure_requested_at: self.asked.map(moment),
             holds: &holds,
-            at: self
-                .at
-                .or(self.asked)
-                .map_or(UnixMillis::new(1_795_478_400_000), moment),
-        })
+        };
+        let at = self.at.or(self.asked);
+        explain(&case, at.map_or(UnixMillis::new(1_795_478_400_000), moment))
     }
 
     fn compare(&self, answer: &Value, by: &str) {
@@ -726,6 +727,93 @@ fn all_26_cases_are_here() {
     }
 }
 
+/// Every action that a shipped policy has figures for, with the fields that it asks for.
+#[test]
+fn a_shipped_policy_that_waits_for_a_record_asks_for_it() {
+    for policy in PolicySet::shipped().unwrap().iter() {
+        let special = policy.special_cases.iter().flat_map(|case| &case.actions);
+        for pattern in policy.actions.iter().chain(special) {
+            let action = pattern.as_str().replace('*', "x");
+            let recorded_at = moment("2026-11-24");
+            let applied = Applied::to(policy, &action, recorded_at);
+            let waits = applied.waits_for(&EventTimes::received(recorded_at));
+            let asked = policy.required_of(&action);
+            let asks = asked
+                .iter()
+                .any(|field| field.as_str() == "retention.record");
+            assert!(
+                waits.is_empty() || asks,
+                "{} {action}: {waits:?}",
+                policy.id
+            );
+        }
+    }
+}
+
+#[test]
+fn figures_are_called_what_they_are() {
+    let reason = |regime: &str, action: &str| {
+        let case = Case {
+            regimes: &[regime],
+            action,
+            recorded: "2026-11-24",
+            ..NOTHING
+        };
+        let said = case.explained()["reasons"][0].clone();
+        (
+            said["force"].as_str().unwrap().to_owned(),
+            said["figure"].as_str().unwrap().to_owned(),
+        )
+    };
+    for (regime, action, force, period) in [
+        ("hipaa", "record.read", "custom", "P6Y"),
+        ("hipaa", "policy.update", "law", "P6Y"),
+        ("hipaa", "training.done", "law", "P6Y"),
+        ("hipaa", "disclosure.make", "law", "P6Y"),
+        ("sox", "journal.post", "law", "P7Y"),
+        ("sox-issuer", "journal.post", "custom", "P7Y"),
+        ("sec-17a-4", "account.open", "law", "P6Y"),
+        ("sec-17a-4", "chat.completion", "law", "P3Y"),
+        ("sec-17a-4", "communication.send", "law", "P3Y"),
+        ("dora", "login", "custom", "P12M"),
+    ] {
+        let (found, figure) = reason(regime, action);
+        assert_eq!(found, force, "{regime} {action}");
+        let start = format!("keep_at_least {period} ");
+        let period = trailkeep::policy::CalendarPeriod::parse(period).unwrap();
+        let start_in_words = format!("keep_at_least {period} ");
+        assert!(
+            figure.starts_with(&start) || figure.starts_with(&start_in_words),
+            "{figure}"
+        );
+    }
+}
+
+#[test]
+fn a_product_of_annex_i_is_bound_later() {
+    let outcome = |regime: &str, asked: &str| {
+        let case = Case {
+            regimes: &[regime],
+            recorded: "2028-07-01",
+            asked: Some(asked),
+            at: Some(asked),
+            ..NOTHING
+        };
+        case.explained()["erasure"]["outcome"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    for who in ["deployer", "provider"] {
+        let (third, first) = (
+            format!("eu-ai-act-high-risk-{who}"),
+            format!("eu-ai-act-annex-i-{who}"),
+        );
+        assert_eq!(outcome(&third, "2028-07-10"), "restrict");
+        assert_eq!(outcome(&first, "2028-07-10"), "honour");
+    }
+}
+
 #[test]
 fn t1_and_t20_show_their_ground() {
     let set = PolicySet::shipped().unwrap();
@@ -768,14 +856,15 @@ fn t10_a_longer_law_lengthens_what_is_recorded() {
     let own = law(1, "P12M", "P15M", "law");
     let stated = [Applied::to(&own, "a", recorded_at)];
     let explained = |versions: &[&Policy]| {
-        let applied = later::with_later(&stated, versions, None, &times);
-        explain(&Question {
+        let applied = later::with_later(&stated, versions, &times);
+        let case = policy::Case {
             applied: &applied,
             times: &times,
+            class_after: None,
             erasure_requested_at: Some(moment("2026-06-01")),
             holds: &[],
-            at: moment("2026-11-24"),
-        })
+        };
+        explain(&case, moment("2026-11-24"))
     };
     assert_eq!(explained(&[])["keep_until"], "2026-12-03T00:00:00Z");
     let answer = explained(&[&law(2, "P3Y", "P4Y", "law")]);
@@ -815,7 +904,7 @@ fn t11_a_custom_may_be_shortened_and_a_law_may_not() {
                 .iter()
                 .map(|id| Applied::to(shipped(id), "a", recorded_at)),
         );
-        let applied = later::with_later(&stated, &[&soc2], None, &times);
+        let applied = later::with_later(&stated, &[&soc2], &times);
         assert_eq!(applied.len(), stated.len());
     }
     let findings = lint::check(&shorter("hipaa", &[("\"P6Y\"", "\"P5Y\"")])).unwrap_err();

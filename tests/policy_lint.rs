@@ -259,7 +259,7 @@ fn each_rule_finds_its_fault_in_its_line() {
             "form",
             "keep_for",
         ),
-        ("hipaa", "version = 1", "version = 0", "form", "version"),
+        ("hipaa", "version = 2", "version = 0", "form", "version"),
     ] {
         let text = shipped(id);
         let changed = text.replacen(from, to, 1);

@@ -3,10 +3,10 @@
 
 use proptest::prelude::*;
 use trailkeep::policy::later::with_later;
-use trailkeep::policy::resolve::expires_at;
+use trailkeep::policy::resolve::{destroyed_at, expires_at};
 use trailkeep::policy::{
-    Applied, CalendarPeriod, ClassDefinition, ClassKey, Date, Decision, ErasureOutcome, EventTimes,
-    Force, HoldSpan, Policy, cutoff, resolve, verdict,
+    Applied, CalendarPeriod, Case, ClassDefinition, ClassKey, Date, Decision, ErasureOutcome,
+    EventTimes, Force, HoldSpan, Policy, cutoff, resolve, verdict,
 };
 use trailkeep::time::UnixMillis;
 
@@ -105,11 +105,11 @@ proptest! {
         let after = CalendarPeriod::parse(&after).unwrap();
         let expires_at = |recorded_at| {
             let times = EventTimes::received(UnixMillis::new(recorded_at));
-            let applied = with_later(&stated, &versions, None, &times);
+            let applied = with_later(&stated, &versions, &times);
             expires_at(&applied, &times)
         };
         let ends = |before| after.after(UnixMillis::new(before)).unwrap();
-        let found = cutoff::recorded_before(&stated, &versions, after, now);
+        let found = cutoff::recorded_before(&stated, &versions, Some(after), now);
         if let Some(before) = found {
             let before = before.get();
             prop_assert!(ends(before) <= now);
@@ -148,13 +148,13 @@ proptest! {
         let mut times = EventTimes { occurred_at: occurred, ..EventTimes::received(received) };
         times.triggers.extend(closed.map(|at| ("closed".to_owned(), at)));
         let all = applied(&policies, received);
-        let (fewer, more) = (resolve(&all[1..], &times), resolve(&all, &times));
+        let (fewer, more) = (resolve(&all[1..], &times, None), resolve(&all, &times, None));
         prop_assert!(more.keep_until >= fewer.keep_until);
         prop_assert!(more.expires_at >= fewer.keep_until);
         prop_assert!(more.expires_at >= more.keep_until);
         // The order of the regimes says nothing.
         let reversed: Vec<Applied<'_>> = all.iter().rev().copied().collect();
-        let reversed = resolve(&reversed, &times);
+        let reversed = resolve(&reversed, &times, None);
         prop_assert_eq!((reversed.keep_until, reversed.expires_at), (more.keep_until, more.expires_at));
         prop_assert_eq!(more.expires_at, expires_at(&all, &times));
     }
@@ -180,8 +180,16 @@ proptest! {
                 to: days.map(|days| UnixMillis::new(from.get() + (days + 1) * DAY_MS)),
             })
             .collect();
-        let free = verdict(&applied, &times, asked, &[], at);
-        let held = verdict(&applied, &times, asked, &holds, at);
+        let case = Case {
+            applied: &applied,
+            times: &times,
+            class_after: None,
+            erasure_requested_at: asked,
+            holds: &[],
+        };
+        let covered = Case { holds: &holds, ..case };
+        let free = verdict(&case, at);
+        let held = verdict(&covered, at);
         prop_assert_eq!(&free.resolved, &held.resolved);
         prop_assert!(held.destroy_at >= free.destroy_at);
         prop_assert!(free.destroy_at >= free.resolved.keep_until);
@@ -200,9 +208,9 @@ proptest! {
         }
         prop_assert_eq!(free.erasure == ErasureOutcome::Honour, free.erasure_until.is_none());
         // Asking makes nothing later, and twice is once.
-        let not_asked = verdict(&applied, &times, None, &[], at);
+        let not_asked = verdict(&Case { erasure_requested_at: None, ..case }, at);
         prop_assert!(free.destroy_at <= not_asked.destroy_at);
-        prop_assert_eq!(verdict(&applied, &times, asked, &holds, at), held);
+        prop_assert_eq!(verdict(&covered, at), held);
     }
 
     /// The class's period is what verifiers may hold a run to: no event of the class expires earlier by it, and it is
@@ -240,14 +248,94 @@ proptest! {
             .collect();
         let versions: Vec<&Policy> = later.iter().collect();
         let stated = applied(&policies, received);
-        let all = with_later(&stated, &versions, None, &times);
-        let (before, after) = (resolve(&stated, &times), resolve(&all, &times));
+        let all = with_later(&stated, &versions, &times);
+        let (before, after) = (resolve(&stated, &times, None), resolve(&all, &times, None));
         prop_assert!(after.keep_until >= before.keep_until);
         prop_assert!(after.expires_at >= before.expires_at);
-        let verdict = |applied: &[Applied<'_>]| verdict(applied, &times, Some(asked), &[], asked);
+        let verdict = |applied: &[Applied<'_>]| {
+            let case = Case {
+                applied,
+                times: &times,
+                class_after: None,
+                erasure_requested_at: Some(asked),
+                holds: &[],
+            };
+            verdict(&case, asked)
+        };
         let (before, after) = (verdict(&stated), verdict(&all));
         prop_assert!(after.destroy_at >= before.destroy_at);
         let is_law = |one: &Applied<'_>| one.policy.keep_force == Force::Law;
         prop_assert!(all[stated.len()..].iter().all(is_law));
+    }
+
+    /// A run takes an event at the moment that is explained, and not a millisecond before.
+    #[test]
+    fn the_cut_off_is_the_inverse_of_the_date(
+        policies in prop::collection::vec(of_receipt(), 1..4),
+        later in of_receipt(),
+        received in moment(),
+        is_last_millisecond in any::<bool>(),
+    ) {
+        let received = if is_last_millisecond {
+            UnixMillis::new(received.start_of_day().get() + DAY_MS - 1)
+        } else {
+            received
+        };
+        let later = Policy { id: policies[0].id.clone(), version: 99, ..later };
+        let versions = [&later];
+        let stated = applied(&policies, received);
+        let class = ClassDefinition::new(1, ClassKey::of(&stated, "a.b"), &stated);
+        let after = class.after.map(|after| CalendarPeriod::parse(&after).unwrap());
+        let times = EventTimes::received(received);
+        let all = with_later(&stated, &versions, &times);
+        let takes = |now: u64| {
+            let now = UnixMillis::new(now);
+            let before = cutoff::recorded_before(&stated, &versions, after, now);
+            before.is_some_and(|before| received < before)
+        };
+        match destroyed_at(&all, &times, after) {
+            Date::At(date) => {
+                let date = date.get().max(received.get() + 1);
+                prop_assert!(takes(date));
+                prop_assert!(date == received.get() + 1 || !takes(date - 1));
+            }
+            Date::Open => prop_assert!(!takes(UnixMillis::MAX.get())),
+        }
+    }
+
+    /// What a request is told to wait for is when the event is destroyed: no date on which nothing happens.
+    #[test]
+    fn a_request_is_told_when_the_event_goes(
+        policies in prop::collection::vec(policy(clock()), 1..4),
+        received in moment(),
+        closed in prop::option::of(moment()),
+        asked in moment(),
+        holds in prop::collection::vec((moment(), prop::option::of(0_u64..4_000)), 0..3),
+    ) {
+        let mut times = EventTimes::received(received);
+        times.triggers.extend(closed.map(|at| ("closed".to_owned(), at)));
+        let applied = applied(&policies, received);
+        let holds: Vec<HoldSpan> = holds
+            .into_iter()
+            .map(|(from, days)| HoldSpan {
+                from,
+                to: days.map(|days| UnixMillis::new(from.get() + (days + 1) * DAY_MS)),
+            })
+            .collect();
+        let asked = asked.max(received);
+        let case = Case {
+            applied: &applied,
+            times: &times,
+            class_after: None,
+            erasure_requested_at: Some(asked),
+            holds: &holds,
+        };
+        let found = verdict(&case, asked);
+        let told = found.erasure_until.unwrap_or(Date::At(asked));
+        prop_assert_eq!(found.destroy_at.max(Date::At(asked)), told);
+        if let Date::At(until) = told {
+            let then = verdict(&case, until);
+            prop_assert_eq!(then.decision, Decision::Destroy);
+        }
     }
 }

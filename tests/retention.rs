@@ -2,6 +2,10 @@
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "retention/agreement.rs"]
+mod agreement;
+#[path = "retention/doors.rs"]
+mod doors;
 mod support;
 
 use std::process::Output;

@@ -27,6 +27,8 @@ const BACKUP_AGE_MAX_MS: u64 = 2 * DAY_MS;
 const CERTIFICATE_LEFT_MIN_MS: u64 = 21 * DAY_MS;
 /// An anchor may be this much later than twice its interval.
 const ANCHOR_GRACE_MS: u64 = 10 * 60_000;
+/// Expiry runs daily; a day is left for a run that failed.
+const RUN_AGE_MAX_MS: u64 = 2 * DAY_MS;
 /// Free space should be this many times the reserve.
 const RESERVES_MIN: u64 = 4;
 
@@ -84,6 +86,7 @@ pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
         Ok(asked) => {
             findings.vault(&asked.vault, &asked.ready, now);
             findings.anchors(&asked.anchors, &settings, now);
+            findings.overdue(&asked.overdue, now);
         }
         Err(error) => findings.add(
             "directory",
@@ -118,6 +121,8 @@ struct Asked {
     vault: Value,
     ready: Value,
     anchors: Value,
+    /// Each tenant with what should be gone.
+    overdue: Vec<(String, Value)>,
 }
 
 async fn ask(settings: &Settings) -> anyhow::Result<Asked> {
@@ -151,11 +156,26 @@ async fn ask(settings: &Settings) -> anyhow::Result<Asked> {
             vault,
             ready: serde_json::from_str(&ready.any_text().await?)?,
             anchors: client.get("/v1/anchors").await?,
+            overdue: Vec::new(),
         })
     };
     let answer = asked.await;
+    let tenants: anyhow::Result<Value> = client.get("/v1/tenants").await;
     client.close().await?;
-    answer
+    let (mut answer, tenants) = (answer?, tenants?);
+    for tenant in tenants["tenants"].as_array().into_iter().flatten() {
+        let name = tenant["name"].as_str().unwrap_or(DEFAULT_TENANT);
+        let target = TargetArgs {
+            tenant: name.to_owned(),
+            ..target.clone()
+        };
+        let client = Client::to(&target)?;
+        let preview: anyhow::Result<Value> = client.get("/v1/retention/preview").await;
+        client.close().await?;
+        let overdue = preview?["overdue"].clone();
+        answer.overdue.push((name.to_owned(), overdue));
+    }
+    Ok(answer)
 }
 
 impl Findings {
@@ -185,6 +205,28 @@ impl Findings {
                     format!("chmod {wanted} {path}"),
                 );
             }
+        }
+    }
+
+    /// Events that a daily run should have destroyed.
+    fn overdue(&mut self, tenants: &[(String, Value)], now: UnixMillis) {
+        for (tenant, overdue) in tenants {
+            let since = overdue["since"]
+                .as_str()
+                .and_then(UnixMillis::parse_rfc3339);
+            let Some(since) = since else { continue };
+            if now.get() <= since.get().saturating_add(RUN_AGE_MAX_MS) {
+                continue;
+            }
+            self.add(
+                "overdue",
+                format!(
+                    "{} events of the tenant {tenant} are beyond their maximum and still here, the oldest since {}",
+                    overdue["events"],
+                    since.to_short_rfc3339()
+                ),
+                "let `serve` run at its --retention-hour, or `trailkeep retention run`: it says what keeps it",
+            );
         }
     }
 

@@ -50,7 +50,10 @@ destroyed before is told with the statement that covers it. Matter, reason and p
         /// After this somebody must look whether it is still needed
         #[arg(long, value_name = "PERIOD", default_value = crate::service::hold::REVIEW_EVERY)]
         review: String,
-        /// Print JSON: {"id","seq","review_at","late","too_late":[{"statement","class","recorded_before"}]}
+        /// Refuse a hold that covers no event now (exit code 4): a misspelt scope keeps nothing
+        #[arg(long)]
+        require_match: bool,
+        /// Print JSON: {"id","seq","review_at","covers_events","late","too_late":[{"statement","class","recorded_before"}]}
         #[arg(long)]
         json: bool,
     },
@@ -90,6 +93,7 @@ pub(super) async fn run(command: HoldCommand) -> anyhow::Result<ExitCode> {
             from,
             to,
             review,
+            require_match,
             json,
         } => {
             let subject =
@@ -97,6 +101,7 @@ pub(super) async fn run(command: HoldCommand) -> anyhow::Result<ExitCode> {
             let asked = json!({
                 "matter": matter, "reason": reason, "subject": subject, "regime": regime,
                 "action": action, "from": from, "to": to, "review": review,
+                "require_match": require_match,
             });
             place(&target, &asked, json).await
         }
@@ -131,10 +136,28 @@ async fn place(target: &TargetArgs, asked: &Value, json: bool) -> anyhow::Result
     }
     let review = placed["review_at"].as_str().unwrap_or("never");
     print_line(&format!(
-        "hold     {}\nentry    {}\nreview   {review}",
+        "hold     {}\nentry    {}\nreview   {review}\ncovers   {} now",
         placed["id"].as_str().unwrap_or_default(),
-        placed["seq"]
+        placed["seq"],
+        events(&placed["covers_events"])
     ))?;
+    if placed["covers_events"] == 0 {
+        note(
+            "No event fits its scope now. It is in force, and covers what comes later and fits. `--require-match` refuses such a hold.",
+        );
+    }
+    if placed["other_namespaces"]
+        .as_u64()
+        .is_some_and(|near| near > 0)
+    {
+        note(&format!(
+            "{} about the same id in another namespace: name it with `--namespace`.",
+            match placed["other_namespaces"].as_u64() {
+                Some(1) => "1 event is".to_owned(),
+                _ => format!("{} events are", placed["other_namespaces"]),
+            }
+        ));
+    }
     if placed["late"].as_u64().is_some_and(|late| late > 0) {
         note(&format!(
             "It came late for {} events: their time was over, and they are kept now.",
@@ -159,7 +182,7 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new([
-        "id", "matter", "reason", "covers", "placed", "review", "lifted",
+        "id", "matter", "reason", "scope", "covers", "placed", "review", "lifted",
     ]);
     for hold in holds["holds"].as_array().into_iter().flatten() {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -172,7 +195,11 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
             text(&hold["id"]),
             text(&hold["matter"]),
             text(&hold["reason"]),
-            covers(hold),
+            scope(hold),
+            match &hold["covers_events"] {
+                Value::Null => String::new(),
+                number => events(number),
+            },
             text(&hold["placed_at"]),
             review,
             text(&hold["lifted"]["at"]),
@@ -182,11 +209,24 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn covers(hold: &Value) -> String {
+/// A number of events in words.
+fn events(number: &Value) -> String {
+    if *number == 1 {
+        "1 event".to_owned()
+    } else {
+        format!("{number} events")
+    }
+}
+
+fn scope(hold: &Value) -> String {
     let part = |name: &str| Some(format!("{name} {}", hold[name].as_str()?));
+    let namespace = match hold["subject"]["namespace"].as_str().unwrap_or_default() {
+        "" => String::new(),
+        namespace => format!(" in namespace {namespace}"),
+    };
     let subject = hold["subject"]["id"]
         .as_str()
-        .map(|id| format!("subject {id}"));
+        .map(|id| format!("subject {id}{namespace}"));
     let parts: Vec<String> = subject
         .into_iter()
         .chain(

@@ -22,7 +22,7 @@ Examples:
         /// Judge at this moment (RFC 3339) [default: now]
         #[arg(long, value_name = "T")]
         as_of: Option<String>,
-        /// Print JSON: {"as_of","destroyed","held","classes":[...],"awaiting_trigger":[...]}
+        /// Print JSON: {"as_of","destroyed","requested","held","overdue","classes":[...],"awaiting_trigger":[...]}
         #[arg(long)]
         json: bool,
     },
@@ -191,6 +191,10 @@ async fn preview(target: &TargetArgs, as_of: Option<&str>, json: bool) -> anyhow
             let row = [&number, &policies, month, &events.to_string(), ""];
             table.add_row(row.map(str::to_owned));
         }
+        if class["requested"] != 0 {
+            let requested = class["requested"].to_string();
+            table.add_row([&number, &policies, "was asked for", &requested, ""].map(str::to_owned));
+        }
         if class["released"] != 0 {
             let released = class["released"].to_string();
             table.add_row([&number, &policies, "was held", &released, ""].map(str::to_owned));
@@ -207,6 +211,12 @@ async fn preview(target: &TargetArgs, as_of: Option<&str>, json: bool) -> anyhow
         preview["destroyed"],
         preview["held"]
     ))?;
+    if let Some(since) = preview["overdue"]["since"].as_str() {
+        print_line(&format!(
+            "{} events should be gone already, the oldest since {since}: `trailkeep retention run` destroys them",
+            preview["overdue"]["events"]
+        ))?;
+    }
     for waits in preview["awaiting_trigger"].as_array().into_iter().flatten() {
         let review = if waits["review"] == true {
             ", for over two years: review whether they are still needed"

@@ -14,7 +14,9 @@ use super::problem::Problem;
 use crate::service::access_log::{AccessRecord, record_read};
 use crate::service::blocking;
 use crate::service::hold::{HeldPerson, Hold, HoldError, HoldScope, Holds, NewHold, REVIEW_EVERY};
-use crate::service::retention::{PlacedHold, RetentionOrHoldError, lift_hold, place_hold};
+use crate::service::retention::{
+    PlacedHold, RetentionOrHoldError, covers_events, lift_hold, place_hold,
+};
 use crate::time::UnixMillis;
 
 /// A hold that is to be placed. It covers what every given part fits, what comes later too.
@@ -42,6 +44,9 @@ pub(super) struct NewHoldForm {
     to: Option<String>,
     /// ISO 8601 period after which somebody must look whether it is still needed; P6M if nothing is said.
     review: Option<String>,
+    /// Whether a hold that covers no event now is refused.
+    #[serde(default)]
+    require_match: bool,
 }
 
 /// A hold as it is listed. Matter, reason and person stand nowhere else but in the vault.
@@ -61,6 +66,8 @@ pub(super) struct ListedHold {
     placed_seq: u64,
     review_at: Option<String>,
     review_is_due: bool,
+    /// Events that it covers now; null where it was lifted, or where too many texts would have to be opened to tell.
+    covers_events: Option<u64>,
     /// Its end.
     lifted: Option<ListedLift>,
 }
@@ -87,13 +94,13 @@ pub(super) struct HoldList {
     path = "/v1/holds",
     request_body(content = NewHoldForm, example = json!({"matter": "Doe v. Acme", "reason": "litigation is anticipated", "subject": {"id": "p-7"}})),
     responses((status = 201, description = "The hold, and what it came too late for.", body = PlacedHold)),
-    extensions(("x-trailkeep-problems" = json!(["unprocessable", "too-large"]))),
+    extensions(("x-trailkeep-problems" = json!(["refused", "unprocessable", "too-large"]))),
 )]
 pub(super) async fn place(
     caller: Caller<may::ManageHolds>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let form = "{\"matter\",\"reason\",\"subject\":{\"id\",\"namespace\"},\"regime\",\"action\",\"from\",\"to\",\"review\"}, of which matter and reason must be there";
+    let form = "{\"matter\",\"reason\",\"subject\":{\"id\",\"namespace\"},\"regime\",\"action\",\"from\",\"to\",\"review\",\"require_match\"}, of which matter and reason must be there";
     let asked: NewHoldForm = read_json(body, form).await?;
     let new = NewHold {
         matter: asked.matter,
@@ -108,7 +115,11 @@ pub(super) async fn place(
         review_every: asked.review.unwrap_or_else(|| REVIEW_EVERY.to_owned()),
     };
     let caller = caller.identified();
-    let placed = blocking(move || place_hold(&caller.engine, &caller.ledger, new, &caller.key_id));
+    let must_cover = asked.require_match;
+    let placed = blocking(move || {
+        let Identified { engine, ledger, .. } = &caller;
+        place_hold(engine, ledger, new, must_cover, &caller.key_id)
+    });
     Ok((StatusCode::CREATED, Json(placed.await?)).into_response())
 }
 
@@ -124,8 +135,15 @@ pub(super) async fn list(caller: Caller<may::ManageHolds>) -> Result<Json<HoldLi
         let Identified { engine, ledger, .. } = &caller;
         let now = engine.clock.wall();
         let holds = Holds::load(&engine.keyring, &ledger.record)?;
-        let holds = holds.iter().map(|(id, hold)| listed(id, hold, now));
-        let holds = holds.collect();
+        let mut rows = Vec::new();
+        for (id, hold) in holds.iter() {
+            let covers = match hold.lifted {
+                Some(_) => None,
+                None => covers_events(engine, ledger, hold)?,
+            };
+            rows.push(listed(id, hold, covers, now));
+        }
+        let holds = rows;
         let read = AccessRecord {
             by: &caller.key_id,
             verb: "GET",
@@ -172,12 +190,12 @@ pub(super) async fn lift(
     blocking(move || {
         let Identified { engine, ledger, .. } = &caller;
         let hold = lift_hold(engine, ledger, &id, &asked.reason, &caller.key_id)?;
-        Ok(Json(listed(&id, &hold, engine.clock.wall())))
+        Ok(Json(listed(&id, &hold, None, engine.clock.wall())))
     })
     .await
 }
 
-fn listed(id: &str, hold: &Hold, now: UnixMillis) -> ListedHold {
+fn listed(id: &str, hold: &Hold, covers_events: Option<u64>, now: UnixMillis) -> ListedHold {
     let text = |millis: u64| UnixMillis::new(millis).to_string();
     let review_at = hold.review_at();
     let is_active = hold.lifted.is_none();
@@ -201,6 +219,7 @@ fn listed(id: &str, hold: &Hold, now: UnixMillis) -> ListedHold {
         placed_seq: hold.placed_seq,
         review_at: review_at.map(|moment| moment.to_string()),
         review_is_due: is_active && review_at.is_some_and(|moment| moment <= now),
+        covers_events,
         lifted,
     }
 }
@@ -210,6 +229,7 @@ impl From<HoldError> for Problem {
         match error {
             HoldError::Wrong(detail) => Self::unprocessable(detail),
             HoldError::NotFound => Self::not_found(error.to_string()),
+            HoldError::CoversNothing(_) => Self::refused(error.to_string()),
             HoldError::Lifted(_) => Self::conflict_state(error.to_string()),
             HoldError::Record(error) => (*error).into(),
             HoldError::Key(error) => error.into(),

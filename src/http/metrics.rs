@@ -20,9 +20,9 @@ use crate::service::append::AppendError;
 use crate::service::figures::Labels;
 use crate::service::hold::Holds;
 use crate::service::ledger::Ledger;
-use crate::service::privacy;
 use crate::service::readiness::readiness;
 use crate::service::{DEFAULT_TENANT, Engine, blocking, rotation};
+use crate::service::{privacy, retention};
 use crate::store::directory::free_bytes;
 
 /// The media type of the text form (OpenMetrics 1.0.0).
@@ -106,6 +106,21 @@ fn request_figures(
     Ok(())
 }
 
+/// Events of the tenant that should be gone.
+fn overdue_figures(
+    engine: &Engine,
+    ledger: &Ledger,
+    gauge: &mut impl FnMut(&str, &str, u64),
+) -> Result<(), Problem> {
+    let overdue = retention::recently_overdue(engine, ledger)?;
+    let help = "Events whose maximum is over, that no hold keeps and that no run has destroyed yet";
+    gauge("overdue_events", help, overdue.events);
+    let help = "Since when the oldest of them should be gone, in seconds since 1970; 0 where there is none";
+    let since = overdue.since.map_or(0, |moment| moment.get() / 1_000);
+    gauge("overdue_events_oldest_timestamp_seconds", help, since);
+    Ok(())
+}
+
 /// Gives the figures of the caller's tenant, as OpenMetrics text.
 #[utoipa::path(
     get,
@@ -158,6 +173,7 @@ fn figures(caller: &Identified, tls: Option<&Certificates>) -> Result<String, Pr
         due.count() as u64,
     );
     request_figures(engine, ledger, &mut gauge)?;
+    overdue_figures(engine, ledger, &mut gauge)?;
     let last = ledger.published().last_recorded_at;
     let age_ms = now.get().saturating_sub(last.get());
     gauge(

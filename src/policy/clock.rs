@@ -122,6 +122,29 @@ impl ClockRule {
         }
     }
 
+    /// The triggers without which it does not start and that have not fired.
+    pub fn waits_for(&self, times: &EventTimes) -> Vec<&str> {
+        if self.start(times).is_some() {
+            return Vec::new();
+        }
+        match self {
+            Self::Received | Self::Occurred => Vec::new(),
+            Self::Trigger { name, .. } => vec![name],
+            Self::LaterOf(rules) => {
+                let must = rules.iter().filter(|rule| !rule.is_optional());
+                let waits: Vec<&str> = must.flat_map(|rule| rule.waits_for(times)).collect();
+                if waits.is_empty() {
+                    rules
+                        .iter()
+                        .flat_map(|rule| rule.waits_for(times))
+                        .collect()
+                } else {
+                    waits
+                }
+            }
+        }
+    }
+
     fn is_optional(&self) -> bool {
         matches!(self, Self::Trigger { optional: true, .. })
     }
@@ -188,9 +211,24 @@ mod tests {
             start("later_of:received,trigger:closed?", &times),
             Some(UnixMillis::new(1_000))
         );
+        let waits = |text: &str, times: &EventTimes| {
+            let clock = ClockRule::parse(text).unwrap();
+            clock.waits_for(times).join(" ")
+        };
+        for (text, names) in [
+            ("received", ""),
+            ("trigger:closed", "closed"),
+            ("later_of:received,trigger:closed", "closed"),
+            ("later_of:received,trigger:closed?", ""),
+            ("later_of:trigger:ended?,trigger:closed", "closed"),
+            ("later_of:trigger:ended?,trigger:closed?", "ended closed"),
+        ] {
+            assert_eq!(waits(text, &times), names, "{text}");
+        }
         times
             .triggers
             .insert("closed".to_owned(), UnixMillis::new(5_000));
+        assert_eq!(waits("later_of:trigger:ended?,trigger:closed", &times), "");
         for text in [
             "later_of:received,trigger:closed",
             "later_of:received,trigger:closed?",

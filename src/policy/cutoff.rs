@@ -1,35 +1,27 @@
-//! Up to which time of receipt the events of a class have expired.
+//! Up to which time of receipt the events of a class have expired: the inverse of [`destroyed_at`].
 
 use super::calendar::CalendarPeriod;
 use super::clock::EventTimes;
 use super::file::Policy;
 use super::later::with_later;
-use super::resolve::{Applied, Date, expires_at};
+use super::resolve::{Applied, destroyed_at};
 use crate::time::UnixMillis;
 
-/// The largest T for an expiry of a class at `now`: every event recorded before T has expired, by what was stated
-/// when it came and by later versions of its policies, and T plus `after` is not later than `now`, which is what
-/// verifiers check (docs/format.md, "Cover"). None where nothing has expired, or where dates follow from something
-/// else than the receipt.
+/// The largest T for which every event of a class that was recorded before T, and to whose record nothing happened, is
+/// destroyed at `now` or earlier: by what was stated when it came, by later versions of its policies, and by the period
+/// `class_after` that its class states. None where nothing is, such as while all wait for a trigger.
 ///
-/// Both conditions hold for all moments before one for which they hold: dates of a later receipt are not earlier.
+/// What holds for one moment of receipt holds for all before it: dates of a later receipt are not earlier.
 pub fn recorded_before(
     stated: &[Applied<'_>],
     versions: &[&Policy],
-    after: CalendarPeriod,
+    class_after: Option<CalendarPeriod>,
     now: UnixMillis,
 ) -> Option<UnixMillis> {
-    if !stated.iter().all(Applied::is_of_receipt) {
-        return None;
-    }
-    let has_expired = |recorded_at| {
-        let times = EventTimes::received(recorded_at);
-        let applied = with_later(stated, versions, None, &times);
-        expires_at(&applied, &times) <= Date::At(now)
-    };
     let may_be = |before: u64| {
-        let end = after.after(UnixMillis::new(before));
-        end.is_some_and(|end| end <= now) && has_expired(UnixMillis::new(before - 1))
+        let times = EventTimes::received(UnixMillis::new(before - 1));
+        let applied = with_later(stated, versions, &times);
+        destroyed_at(&applied, &times, class_after).is_reached(now)
     };
     // The largest number of 1..=now that may be; 0 may always be and says nothing.
     let (mut least, mut beyond) = (0, now.get().min(UnixMillis::MAX.get()) + 1);
@@ -61,7 +53,7 @@ mod tests {
         let policy = Policy::parse(&text).unwrap();
         let after = CalendarPeriod::parse(delete_after).unwrap();
         let stated = [Applied::to(&policy, "a", moment("2026-01-01T00:00:00Z"))];
-        let before = recorded_before(&stated, &[], after, moment(now))?;
+        let before = recorded_before(&stated, &[], Some(after), moment(now))?;
         Some(before.to_string())
     }
 
@@ -100,17 +92,14 @@ mod tests {
         let sox = set.of_regime("sox").unwrap();
         let stated = [Applied::to(sox, "a", moment("2026-01-01T00:00:00Z"))];
         let now = moment("2999-01-01T00:00:00Z");
-        assert_eq!(
-            recorded_before(&stated, &[], CalendarPeriod::NONE, now),
-            None
-        );
+        assert_eq!(recorded_before(&stated, &[], None, now), None);
     }
 
     #[test]
     fn a_longer_law_holds_the_cut_off_back() {
         let set = PolicySet::shipped().unwrap();
         let hipaa = set.of_regime("hipaa").unwrap();
-        let longer = hipaa.text.replace("version = 1", "version = 2");
+        let longer = hipaa.text.replace("version = 2", "version = 3");
         let longer = longer
             .replace("P6Y3M", "P8Y3M")
             .replace("\"P6Y\"", "\"P8Y\"");
@@ -118,7 +107,7 @@ mod tests {
         let stated = [Applied::to(hipaa, "login", moment("2026-01-01T00:00:00Z"))];
         let after = CalendarPeriod::parse("P6Y3M").unwrap();
         let at = |versions: &[&Policy], now| {
-            recorded_before(&stated, versions, after, moment(now))
+            recorded_before(&stated, versions, Some(after), moment(now))
                 .unwrap()
                 .to_string()
         };

@@ -96,6 +96,7 @@ pub(super) struct Retention {
 pub(super) struct SpecialCase {
     pub(super) event_types: Vec<String>,
     pub(super) keep_at_least: Option<String>,
+    pub(super) figure_force: Option<Force>,
     pub(super) delete_after: Option<String>,
     pub(super) clock: Option<String>,
     pub(super) max_clock: Option<String>,

@@ -69,6 +69,8 @@ impl fmt::Display for OnErasureRequest {
 pub struct Figures {
     /// Nothing is destroyed before this has passed; `P0D`: no minimum.
     pub keep_at_least: CalendarPeriod,
+    /// Who stands behind that figure, where it is another than who stands behind the duty to keep.
+    pub figure_force: Option<Force>,
     /// It goes after this; none: it is kept without end.
     pub delete_after: Option<CalendarPeriod>,
     /// Start of the minimum.
@@ -122,8 +124,6 @@ pub struct Policy {
     pub keep_force: Force,
     /// Legal orders that impose it.
     pub keep_law: Vec<String>,
-    /// Force of the minimum's figure, where it is another than the duty's.
-    pub figure_force: Option<Force>,
     /// Force of the maximum.
     pub delete_force: Force,
     /// Added to the end of the minimum.

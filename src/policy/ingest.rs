@@ -132,6 +132,23 @@ fn check_names(policies: &[Arc<Policy>], event: &Event, checked: &mut Checked) {
         }));
 }
 
+/// The moments of an event that comes in, as its producer tells them: here alone `occurred_at` counts.
+fn occurrence(occurred_at: UnixMillis, received_at: UnixMillis) -> EventTimes {
+    EventTimes {
+        occurred_at,
+        ..EventTimes::received(received_at)
+    }
+}
+
+/// Whether an event that comes in is older than its policies together let it become: it is not taken.
+pub fn is_past_maximum(
+    applied: &[Applied<'_>],
+    occurred_at: UnixMillis,
+    received_at: UnixMillis,
+) -> bool {
+    expires_at(applied, &occurrence(occurred_at, received_at)).is_reached(received_at)
+}
+
 fn check_times(
     policies: &[Arc<Policy>],
     action: &str,
@@ -147,14 +164,11 @@ fn check_times(
         policy: policy.id.clone(),
         what: ODD_FUTURE,
     }));
-    let times = EventTimes {
-        occurred_at,
-        ..EventTimes::received(received_at)
-    };
     let applied: Vec<Applied<'_>> = policies
         .iter()
         .map(|policy| Applied::to(policy, action, received_at))
         .collect();
+    let times = occurrence(occurred_at, received_at);
     let now = Date::At(received_at);
     let is_past = |one: &&Applied<'_>| one.expires_at(&times).is_some_and(|end| end <= now);
     let past: Vec<&Applied<'_>> = applied.iter().filter(is_past).collect();
@@ -162,7 +176,7 @@ fn check_times(
         return;
     }
     // Another policy's minimum may keep what this one would let go.
-    if expires_at(&applied, &times) > now {
+    if !is_past_maximum(&applied, occurred_at, received_at) {
         checked.odd.extend(past.iter().map(|one| Odd {
             policy: one.policy.id.clone(),
             what: ODD_PAST,

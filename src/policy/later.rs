@@ -3,17 +3,18 @@
 
 use super::clock::EventTimes;
 use super::file::{Figures, Force, Policy};
+use super::pattern::ActionPattern;
 use super::resolve::Applied;
 
 /// What applies to a recorded event: what was stated when it came, and of later versions of the same policies the
 /// legal minima that end later than the stated one. So no date that follows is earlier than without them.
 ///
-/// `versions` may hold any policies: those of other ids, and versions that are not later, are left out. `action` is the
-/// event's, where it is known; where only its class is, any of a version's figures counts that may be the event's.
+/// `versions` may hold any policies: those of other ids, and versions that are not later, are left out. Only the class
+/// of an event stands in its entry, so any of a version's figures counts that an event of the class may fall under.
+/// Everybody asks so, whether the event's action is at hand or not: else two of them would give two dates.
 pub fn with_later<'a>(
     stated: &[Applied<'a>],
     versions: &[&'a Policy],
-    action: Option<&str>,
     times: &EventTimes,
 ) -> Vec<Applied<'a>> {
     let mut applied = stated.to_vec();
@@ -22,17 +23,10 @@ pub fn with_later<'a>(
             .has_binding_minimum()
             .then(|| own.keep_until(times))
             .flatten();
-        let later = versions
-            .iter()
-            .filter(|version| version.id == own.policy.id && version.version > own.policy.version);
-        let longest = later
-            .flat_map(|version| figures_of_event(own, version, action))
-            .map(|(policy, figures)| Applied {
-                policy,
-                case: own.case,
-                figures,
-                law_applies: policy.law_applies_at(times.recorded_at),
-                is_later: true,
+        let longest = candidates(own, versions)
+            .map(|one| Applied {
+                law_applies: one.policy.law_applies_at(times.recorded_at),
+                ..one
             })
             .filter(|one| one.keep_force() == Force::Law)
             .filter_map(|one| Some((one.keep_until(times)?, one)))
@@ -44,49 +38,75 @@ pub fn with_later<'a>(
     applied
 }
 
-/// The figures of a later version that are an event's, or may be.
-fn figures_of_event<'a>(
-    own: &Applied<'_>,
-    version: &'a Policy,
-    action: Option<&str>,
-) -> Vec<(&'a Policy, &'a Figures)> {
-    if let Some(action) = action {
-        let is_for = version
-            .actions
-            .iter()
-            .any(|pattern| pattern.matches(action));
-        let figures = is_for.then(|| version.figures_for(action).1);
-        return figures
-            .map(|figures| (version, figures))
-            .into_iter()
-            .collect();
+/// Whether all dates follow from the receipt alone, whatever later versions say.
+pub fn are_of_receipt(stated: &[Applied<'_>], versions: &[&Policy]) -> bool {
+    let may_wait = |own: &Applied<'_>| {
+        candidates(own, versions)
+            .filter(|one| one.keep_force() == Force::Law)
+            .any(|one| !one.is_of_receipt())
+    };
+    stated.iter().all(Applied::is_of_receipt) && !stated.iter().any(may_wait)
+}
+
+/// Later versions of a policy with each of their figures that the event may fall under, by a law that binds.
+fn candidates<'a>(own: &Applied<'a>, versions: &[&'a Policy]) -> impl Iterator<Item = Applied<'a>> {
+    let own = *own;
+    let later: Vec<&'a Policy> = versions
+        .iter()
+        .copied()
+        .filter(|version| version.id == own.policy.id && version.version > own.policy.version)
+        .collect();
+    later.into_iter().flat_map(move |version| {
+        let figures = figures_of_event(&own, version).into_iter();
+        figures.map(move |figures| Applied {
+            policy: version,
+            case: own.case,
+            figures,
+            law_applies: true,
+            is_later: true,
+        })
+    })
+}
+
+/// The figures of a later version that an event may fall under, by what its own case says of its action: each case
+/// that shares an action with it, up to the first that takes in all of them, and the figures of most events where
+/// none does.
+fn figures_of_event<'a>(own: &Applied<'_>, version: &'a Policy) -> Vec<&'a Figures> {
+    let own_cases = &own.policy.special_cases;
+    let mine: &[ActionPattern] = match own.case.and_then(|name| own.policy.special_case(name)) {
+        Some(case) => &case.actions,
+        None => &own.policy.actions,
+    };
+    // Actions that an earlier case took, or any case of an event that falls under none.
+    let taken: Vec<&ActionPattern> = own_cases
+        .iter()
+        .take_while(|case| Some(case.name.as_str()) != own.case)
+        .flat_map(|case| &case.actions)
+        .collect();
+    let may_be_mine = |pattern: &ActionPattern| {
+        !taken.iter().any(|taken| taken.contains(pattern))
+            && mine.iter().any(|mine| mine.overlaps(pattern))
+    };
+    let mut found = Vec::new();
+    for case in &version.special_cases {
+        if case.actions.iter().any(may_be_mine) {
+            found.push(&case.figures);
+        }
+        let takes_in = |mine: &ActionPattern| case.actions.iter().any(|one| one.contains(mine));
+        if mine.iter().all(takes_in) {
+            return found;
+        }
     }
-    let sorts_alike = own.policy.special_cases.len() == version.special_cases.len()
-        && own
-            .policy
-            .special_cases
-            .iter()
-            .zip(&version.special_cases)
-            .all(|(one, other)| one.name == other.name && one.actions == other.actions);
-    if sorts_alike {
-        let figures = version.figures_named(own.case);
-        return figures
-            .map(|figures| (version, figures))
-            .into_iter()
-            .collect();
+    if version.actions.iter().any(may_be_mine) {
+        found.push(&version.figures);
     }
-    // Which case the event falls under now can't be told without its action.
-    let special = version.special_cases.iter().map(|case| &case.figures);
-    std::iter::once(&version.figures)
-        .chain(special)
-        .map(|figures| (version, figures))
-        .collect()
+    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Date, OnErasureRequest, PolicySet, resolve, verdict};
+    use crate::policy::{Case, Date, OnErasureRequest, PolicySet, resolve, verdict};
     use crate::time::UnixMillis;
 
     const FILE: &str = r#"
@@ -118,12 +138,12 @@ request = "restrict_until_minimum"
         UnixMillis::parse_rfc3339(text).unwrap()
     }
 
-    /// `keep_until` and `expires_at` of an event received on 2025-12-01, by its action where that is known.
-    fn dates(stated: &Policy, versions: &[&Policy], action: Option<&str>) -> (String, String) {
+    /// `keep_until` and `expires_at` of an event of an action that was received on 2025-12-01.
+    fn dates(stated: &Policy, versions: &[&Policy], action: &str) -> (String, String) {
         let recorded_at = moment("2025-12-01T10:00:00Z");
         let times = EventTimes::received(recorded_at);
-        let stated = [Applied::to(stated, action.unwrap_or("a"), recorded_at)];
-        let resolved = resolve(&with_later(&stated, versions, action, &times), &times);
+        let stated = [Applied::to(stated, action, recorded_at)];
+        let resolved = resolve(&with_later(&stated, versions, &times), &times, None);
         (
             resolved.keep_until.to_string(),
             resolved.expires_at.to_string(),
@@ -137,7 +157,7 @@ request = "restrict_until_minimum"
         let longer = [("P12M", "P3Y"), ("P15M", "P4Y")];
         let lengthened = ("2028-12-03T00:00:00Z", "2028-12-03T00:00:00Z");
         let of =
-            |version: u32, changes: &[(&str, &str)]| dates(&own, &[&file(version, changes)], None);
+            |version: u32, changes: &[(&str, &str)]| dates(&own, &[&file(version, changes)], "a");
         let (keep_until, expires_at) = lengthened;
         assert_eq!(
             of(2, &longer),
@@ -171,43 +191,49 @@ request = "restrict_until_minimum"
         }
         // A law that took hold of it is not undone by a still later version.
         let (longer, shorter) = (file(2, &longer), file(3, &[("P12M", "P1M")]));
-        let both = dates(&own, &[&longer, &shorter], None);
+        let both = dates(&own, &[&longer, &shorter], "a");
         assert_eq!(both.0, lengthened.0);
     }
 
     #[test]
     fn a_law_can_take_the_place_of_a_custom_and_waits_for_its_own_clock() {
         let own = file(1, &[("keep_force = \"law\"", "keep_force = \"custom\"")]);
-        assert_eq!(dates(&own, &[], None).0, "2025-12-01T10:00:00Z");
-        assert_eq!(
-            dates(&own, &[&file(2, &[])], None).0,
-            "2026-12-03T00:00:00Z"
-        );
+        assert_eq!(dates(&own, &[], "a").0, "2025-12-01T10:00:00Z");
+        assert_eq!(dates(&own, &[&file(2, &[])], "a").0, "2026-12-03T00:00:00Z");
         let triggered = file(
             2,
             &[("\nclock = \"received\"", "\nclock = \"trigger:closed\"")],
         );
         assert_eq!(
-            dates(&file(1, &[]), &[&triggered], None),
+            dates(&file(1, &[]), &[&triggered], "a"),
             ("open".into(), "open".into())
         );
     }
 
     #[test]
-    fn a_special_case_that_may_be_the_events_counts_where_its_action_is_unknown() {
+    fn a_special_case_that_may_be_the_events_counts() {
         let case =
             "[retention.class.pay]\nevent_types = [\"pay.*\"]\nkeep_at_least = \"P9Y\"\n[erasure]";
         let (own, sorted) = (file(1, &[]), file(2, &[("[erasure]", case)]));
         let of = |stated: &Policy, later: &Policy, action| dates(stated, &[later], action).0;
-        assert_eq!(of(&own, &sorted, Some("pay.send")), "2034-12-03T00:00:00Z");
-        assert_eq!(of(&own, &sorted, Some("login")), "2026-12-03T00:00:00Z");
-        assert_eq!(of(&own, &sorted, None), "2034-12-03T00:00:00Z");
-        // Where both sort alike the class knows the case.
+        // The class of version 1 does not tell payments from others.
+        assert_eq!(of(&own, &sorted, "pay.send"), "2034-12-03T00:00:00Z");
+        assert_eq!(of(&own, &sorted, "login"), "2034-12-03T00:00:00Z");
+        // Where the class knows the case, what is said of others says nothing of it.
         let longer = file(3, &[("[erasure]", case), ("P12M", "P2Y"), ("P15M", "P3Y")]);
-        assert_eq!(of(&sorted, &longer, None), "2027-12-03T00:00:00Z");
-        // A version that is not for the event's action says nothing of it.
+        assert_eq!(of(&sorted, &longer, "login"), "2027-12-03T00:00:00Z");
+        assert_eq!(of(&sorted, &longer, "pay.send"), "2034-12-03T00:00:00Z");
+        // A case that takes in more actions keeps those that it had.
+        let wider = case.replace("[\"pay.*\"]", "[\"pay.*\", \"chat.*\"]");
+        let wider = file(
+            3,
+            &[("[erasure]", &wider), ("P12M", "P30Y"), ("P15M", "P31Y")],
+        );
+        assert_eq!(of(&sorted, &wider, "pay.send"), "2034-12-03T00:00:00Z");
+        assert_eq!(of(&sorted, &wider, "login"), "2055-12-03T00:00:00Z");
+        // A version that is for other actions alone says nothing of an event that can't be one of them.
         let narrow = file(
-            2,
+            3,
             &[
                 ("P12M", "P3Y"),
                 (
@@ -216,7 +242,7 @@ request = "restrict_until_minimum"
                 ),
             ],
         );
-        assert_eq!(of(&own, &narrow, Some("a")), "2026-12-03T00:00:00Z");
+        assert_eq!(of(&sorted, &narrow, "pay.send"), "2034-12-03T00:00:00Z");
     }
 
     #[test]
@@ -225,9 +251,16 @@ request = "restrict_until_minimum"
         let recorded_at = moment("2025-12-01T10:00:00Z");
         let times = EventTimes::received(recorded_at);
         let stated = [Applied::to(&own, "a", recorded_at)];
-        let applied = with_later(&stated, &[&longer], None, &times);
+        let applied = with_later(&stated, &[&longer], &times);
         let asked = moment("2026-10-01T00:00:00Z");
-        let found = verdict(&applied, &times, Some(asked), &[], asked);
+        let case = Case {
+            applied: &applied,
+            times: &times,
+            class_after: None,
+            erasure_requested_at: Some(asked),
+            holds: &[],
+        };
+        let found = verdict(&case, asked);
         let until = moment("2028-12-03T00:00:00Z");
         assert_eq!(found.erasure_until, Some(Date::At(until)));
         assert_eq!(found.destroy_at, Date::At(until));
@@ -247,6 +280,6 @@ request = "restrict_until_minimum"
             "a",
             recorded_at,
         )];
-        assert_eq!(with_later(&soc2, &[&longer], None, &times).len(), 1);
+        assert_eq!(with_later(&soc2, &[&longer], &times).len(), 1);
     }
 }

@@ -28,7 +28,7 @@ pub use pattern::ActionPattern;
 pub use read::PolicyError;
 pub use resolve::{Applied, Date, Resolved, resolve};
 pub use set::{DEFAULT_POLICY, PolicySet, PolicySetError};
-pub use verdict::{Decision, ErasureOutcome, HoldSpan, Verdict, verdict};
+pub use verdict::{Case, Decision, ErasureOutcome, HoldSpan, Verdict, verdict};
 
 /// The policy of events without a regime, as shipped: policies/default-90d.toml.
 pub const DEFAULT_90D: &str = include_str!("../../policies/default-90d.toml");

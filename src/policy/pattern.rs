@@ -43,6 +43,38 @@ impl ActionPattern {
         }
         rest.ends_with(last)
     }
+
+    /// Whether every action that another pattern is of fits this one. `false` may also mean that nobody knows.
+    pub fn contains(&self, other: &Self) -> bool {
+        // A `*` of the other stands for any text, and so for this one, which no action has.
+        self == other || self.matches(&other.0.replace('*', "\u{0}"))
+    }
+
+    /// Whether an action may fit both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        overlap(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+/// Whether a text fits two patterns: from their ends on, whether a rest of the one and a rest of the other share a text.
+fn overlap(one: &[u8], other: &[u8]) -> bool {
+    let mut share = vec![vec![false; other.len() + 1]; one.len() + 1];
+    for at in (0..=one.len()).rev() {
+        for place in (0..=other.len()).rev() {
+            share[at][place] = match (one.get(at), other.get(place)) {
+                (None, None) => true,
+                (Some(b'*'), theirs) => {
+                    share[at + 1][place] || theirs.is_some() && share[at][place + 1]
+                }
+                (mine, Some(b'*')) => {
+                    share[at][place + 1] || mine.is_some() && share[at + 1][place]
+                }
+                (Some(mine), Some(theirs)) => mine == theirs && share[at + 1][place + 1],
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+        }
+    }
+    share[0][0]
 }
 
 #[cfg(test)]
@@ -67,6 +99,30 @@ mod tests {
         }
         for bad in ["", "A*", "a b", "a/b", "?"] {
             assert_eq!(ActionPattern::new(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn patterns_share_actions_or_take_others_in() {
+        for (one, other, overlaps, contains) in [
+            ("*", "a.*", true, true),
+            ("a.*", "a.*", true, true),
+            ("a.*", "a.b.*", true, true),
+            ("a.b.*", "a.*", true, false),
+            ("a.*", "*.b", true, false),
+            ("a.*", "b.*", false, false),
+            ("pay.*", "pay", false, false),
+            ("a*c", "ab*", true, false),
+            ("a*c", "ab", false, false),
+            ("*.delete", "s3.object.delete", true, true),
+        ] {
+            let pattern = |text| ActionPattern::new(text).unwrap();
+            let found = (
+                pattern(one).overlaps(&pattern(other)),
+                pattern(one).contains(&pattern(other)),
+            );
+            assert_eq!(found, (overlaps, contains), "{one} {other}");
+            assert_eq!(pattern(other).overlaps(&pattern(one)), overlaps);
         }
     }
 }

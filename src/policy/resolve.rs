@@ -81,6 +81,14 @@ impl<'a> Applied<'a> {
         }
     }
 
+    /// The force of the minimum's figure: who says for how long. It may be another than who says that it is kept at all.
+    pub const fn figure_force(&self) -> Force {
+        match self.figures.figure_force {
+            Some(force) => force,
+            None => self.keep_force(),
+        }
+    }
+
     /// What a request for erasure meets: it is honoured before the law binds, unless the file says why not. A minimum
     /// that binds is never honoured away, whatever the file says (docs/design.md, invariant 6).
     pub const fn on_erasure_request(&self) -> OnErasureRequest {
@@ -151,6 +159,27 @@ impl<'a> Applied<'a> {
         names
     }
 
+    /// The triggers without which its dates stay open and that have not fired, each once.
+    pub fn waits_for(&self, times: &EventTimes) -> Vec<&'a str> {
+        let Figures {
+            keep_at_least,
+            delete_after,
+            clock,
+            max_clock,
+            ..
+        } = self.figures;
+        let mut names = Vec::new();
+        if !keep_at_least.is_none() {
+            names.extend(clock.waits_for(times));
+        }
+        if delete_after.is_some() && !self.is_later || self.policy.follows_record {
+            names.extend(max_clock.waits_for(times));
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Whether all of its dates follow from the receipt alone.
     pub fn is_of_receipt(&self) -> bool {
         let Figures {
@@ -158,6 +187,7 @@ impl<'a> Applied<'a> {
             delete_after,
             clock,
             max_clock,
+            ..
         } = self.figures;
         (keep_at_least.is_none() || clock.is_of_receipt())
             && (delete_after.is_none() || max_clock.is_of_receipt())
@@ -284,18 +314,42 @@ impl<'a, 'p> Ruling<'a, 'p> {
     }
 }
 
-/// When an event goes in the ordinary course: [`resolve`] without its reasons.
+/// When the policies let an event expire: [`resolve`] without its reasons and without what its class states.
 pub fn expires_at(applied: &[Applied<'_>], times: &EventTimes) -> Date {
     Ruling::of(applied, times).expires_at()
 }
 
+/// When a stored event is destroyed in the ordinary course. This is the one function of time: whoever explains,
+/// previews, runs or erases asks it, or its inverse [`super::cutoff::recorded_before`].
+///
+/// `class_after` is the period that the event's class states. One statement covers the class up to a time of receipt
+/// T, and T plus that period may not be later than the statement (docs/format.md, "Cover"). For what came in the last
+/// millisecond before a month's first day that can be some days after the policies let it expire.
+pub fn destroyed_at(
+    applied: &[Applied<'_>],
+    times: &EventTimes,
+    class_after: Option<CalendarPeriod>,
+) -> Date {
+    let expires_at = expires_at(applied, times);
+    let Some(after) = class_after.filter(|_| applied.iter().all(Applied::is_of_receipt)) else {
+        return expires_at;
+    };
+    let covered_before = UnixMillis::new(times.recorded_at.get().saturating_add(1));
+    expires_at.max(Date::of(after.after(covered_before)))
+}
+
 /// Composes what policies say: `X = max(M, min(Hmax, max(S, Cmax)))`, where M and S are the latest minimum that
 /// binds and the latest customary one, Hmax and Cmax the earliest maximum of law or guidance and the earliest other.
-pub fn resolve(applied: &[Applied<'_>], times: &EventTimes) -> Resolved {
+/// The expiry is that of [`destroyed_at`].
+pub fn resolve(
+    applied: &[Applied<'_>],
+    times: &EventTimes,
+    class_after: Option<CalendarPeriod>,
+) -> Resolved {
     let ruling = Ruling::of(applied, times);
     Resolved {
         keep_until: ruling.keep_until(),
-        expires_at: ruling.expires_at(),
+        expires_at: destroyed_at(applied, times, class_after),
         reasons: applied.iter().flat_map(|one| reasons(one, times)).collect(),
         conflicts: ruling.conflicts(),
     }
@@ -328,9 +382,14 @@ fn reasons(applied: &Applied<'_>, times: &EventTimes) -> Vec<Reason> {
         date,
     };
     let keep = applied.keep_until(times).map(|date| {
-        let force = applied.keep_force();
-        let own = policy.figure_force.filter(|own| *own != force);
-        let own = own.map_or(String::new(), |own| format!(" (the figure is {own})"));
+        // The date follows from the figure; who stands behind the duty decides what it overrides.
+        let duty = applied.keep_force();
+        let force = applied.figure_force();
+        let own = if force == duty {
+            String::new()
+        } else {
+            format!(" (the duty is {duty})")
+        };
         let record = if policy.follows_record {
             format!(" and {}", figures.max_clock)
         } else {

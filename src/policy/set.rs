@@ -6,13 +6,21 @@ use super::file::Policy;
 use super::read::PolicyError;
 
 /// The policies that the program ships, as files: policies/.
-pub const SHIPPED: [(&str, &str); 16] = [
+pub const SHIPPED: [(&str, &str); 19] = [
     ("ccpa", include_str!("../../policies/ccpa.toml")),
     (
         "default-90d",
         include_str!("../../policies/default-90d.toml"),
     ),
     ("dora-nis2", include_str!("../../policies/dora-nis2.toml")),
+    (
+        "eu-ai-act-annex-i-deployer",
+        include_str!("../../policies/eu-ai-act-annex-i-deployer.toml"),
+    ),
+    (
+        "eu-ai-act-annex-i-provider",
+        include_str!("../../policies/eu-ai-act-annex-i-provider.toml"),
+    ),
     (
         "eu-ai-act-high-risk-deployer",
         include_str!("../../policies/eu-ai-act-high-risk-deployer.toml"),
@@ -40,6 +48,7 @@ pub const SHIPPED: [(&str, &str); 16] = [
     ("sec-17a-4", include_str!("../../policies/sec-17a-4.toml")),
     ("soc2", include_str!("../../policies/soc2.toml")),
     ("sox", include_str!("../../policies/sox.toml")),
+    ("sox-issuer", include_str!("../../policies/sox-issuer.toml")),
     ("us-federal", include_str!("../../policies/us-federal.toml")),
 ];
 

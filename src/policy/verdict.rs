@@ -1,5 +1,6 @@
 //! What is to happen with an event at a moment: hold, minimum, request, maximum, in this order.
 
+use super::calendar::CalendarPeriod;
 use super::clock::EventTimes;
 use super::file::OnErasureRequest;
 use super::resolve::{Applied, Date, Resolved, resolve};
@@ -60,17 +61,32 @@ pub struct Verdict {
     pub decision: Decision,
 }
 
-/// What a request for erasure at a moment leads to, and until when it waits.
-pub fn on_erasure_request(
+/// All that decides over an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The policies that apply.
+    pub applied: &'a [Applied<'a>],
+    /// Its moments.
+    pub times: &'a EventTimes,
+    /// The period that its class states, where it goes with its class.
+    pub class_after: Option<CalendarPeriod>,
+    /// When its erasure was asked for.
+    pub erasure_requested_at: Option<UnixMillis>,
+    /// Holds that cover it.
+    pub holds: &'a [HoldSpan],
+}
+
+/// What a request for erasure at a moment meets, and until when minima stand against it.
+fn on_erasure_request(
     applied: &[Applied<'_>],
     times: &EventTimes,
-    now: UnixMillis,
+    asked_at: UnixMillis,
 ) -> (ErasureOutcome, Option<Date>) {
     let standing: Vec<(&Applied<'_>, Date)> = applied
         .iter()
         .filter(|one| one.on_erasure_request() != OnErasureRequest::Honour)
         .filter_map(|one| Some((one, one.keep_until(times)?)))
-        .filter(|(_, until)| !until.is_reached(now))
+        .filter(|(_, until)| !until.is_reached(asked_at))
         .collect();
     let Some(until) = standing.iter().map(|(_, until)| *until).max() else {
         return (ErasureOutcome::Honour, None);
@@ -86,31 +102,42 @@ pub fn on_erasure_request(
 }
 
 /// The verdict on an event at a moment.
-pub fn verdict(
-    applied: &[Applied<'_>],
-    times: &EventTimes,
-    erasure_requested_at: Option<UnixMillis>,
-    holds: &[HoldSpan],
-    at: UnixMillis,
-) -> Verdict {
-    let resolved = resolve(applied, times);
+pub fn verdict(case: &Case<'_>, at: UnixMillis) -> Verdict {
+    let Case {
+        applied,
+        times,
+        class_after,
+        erasure_requested_at,
+        holds,
+    } = *case;
+    let resolved = resolve(applied, times, class_after);
     // A request reaches what comes after it when it comes.
     let asked_at = erasure_requested_at.unwrap_or(at).max(times.recorded_at);
     let (mut erasure, standing_until) = on_erasure_request(applied, times, asked_at);
+    // A request turns the earliest lawful moment into the due moment. A maximum may come before a customary minimum
+    // ends: it then goes by itself.
     let earliest = standing_until.unwrap_or(Date::At(asked_at));
+    let due_if_asked = resolved.expires_at.min(earliest).max(resolved.keep_until);
     let due = match erasure_requested_at {
-        // A request turns the earliest lawful moment into the due moment.
-        Some(_) => resolved.expires_at.min(earliest).max(resolved.keep_until),
+        Some(_) => due_if_asked,
         None => resolved.expires_at,
     };
     let destroy_at = after_holds(due, holds, at);
-    // A hold restricts what it keeps from a request.
-    let held_until = earliest
+    let is_held = due_if_asked
         .moment()
-        .and_then(|moment| active_until(holds, moment));
-    if held_until.is_some() && erasure == ErasureOutcome::Honour {
-        erasure = ErasureOutcome::Restrict;
+        .is_some_and(|due| active_until(holds, due.max(asked_at)).is_some());
+    if is_held {
+        // A hold restricts what it keeps from a request.
+        if erasure == ErasureOutcome::Honour {
+            erasure = ErasureOutcome::Restrict;
+        }
+    } else if due_if_asked.is_reached(asked_at) {
+        erasure = ErasureOutcome::Honour;
     }
+    let erasure_until = (erasure != ErasureOutcome::Honour).then(|| {
+        let due = due_if_asked.max(Date::At(asked_at));
+        after_holds(due, holds, at)
+    });
     let requested = erasure_requested_at.is_some_and(|asked| asked <= at);
     let decision = if holds.iter().any(|hold| hold.is_active(at)) {
         Decision::Held
@@ -124,7 +151,7 @@ pub fn verdict(
     Verdict {
         resolved,
         erasure,
-        erasure_until: held_until.or(standing_until),
+        erasure_until,
         destroy_at,
         decision,
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Weekday};
+use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::time::UnixMillis;
@@ -26,10 +26,7 @@ impl Day {
     /// Reads a day, or the day of an RFC 3339 time on the clock of its own offset: what counts is the day on
     /// which it came in where it came in.
     pub fn parse_day_or_time(text: &str) -> Option<Self> {
-        let of_time = || {
-            let moment = DateTime::parse_from_rfc3339(text).ok()?;
-            Self::between(moment.date_naive())
-        };
+        let of_time = || Self::between(UnixMillis::local_day(text)?);
         Self::parse(text).or_else(of_time)
     }
 

@@ -1,41 +1,29 @@
 //! Why an event is kept, until when, and by which citation: the verdict of the policies in words for programs.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use crate::policy::{
-    Applied, Date, Decision, ErasureOutcome, EventTimes, HoldSpan, Verdict, verdict,
-};
+use crate::policy::{Case, Date, Decision, ErasureOutcome, Verdict, verdict};
 use crate::time::UnixMillis;
 
-/// What is asked about an event.
-pub struct Question<'a> {
-    /// The policies that apply.
-    pub applied: &'a [Applied<'a>],
-    /// Its moments.
-    pub times: &'a EventTimes,
-    /// When its erasure was asked for.
-    pub erasure_requested_at: Option<UnixMillis>,
-    /// Holds that cover it.
-    pub holds: &'a [HoldSpan],
-    /// The moment to judge at.
-    pub at: UnixMillis,
-}
-
-/// The verdict, as `policy explain --json` and `retention explain --json` print it. `null` is open.
-pub fn explain(question: &Question<'_>) -> Value {
+/// The verdict at a moment, as `policy explain --json` and `retention explain --json` print it. `null` is open.
+pub fn explain(case: &Case<'_>, at: UnixMillis) -> Value {
     let Verdict {
         resolved,
         erasure,
         erasure_until,
         destroy_at,
         decision,
-    } = verdict(
-        question.applied,
-        question.times,
-        question.erasure_requested_at,
-        question.holds,
-        question.at,
-    );
+    } = verdict(case, at);
+    // What else would start a clock does not matter where a date is known.
+    let waits_for: BTreeSet<&str> = match resolved.expires_at {
+        Date::At(_) => BTreeSet::new(),
+        Date::Open => {
+            let applied = case.applied.iter();
+            applied.flat_map(|one| one.waits_for(case.times)).collect()
+        }
+    };
     let reasons: Vec<Value> = resolved
         .reasons
         .iter()
@@ -62,6 +50,7 @@ pub fn explain(question: &Question<'_>) -> Value {
         "destroy_at": date(destroy_at),
         "decision": decision_word(decision),
         "erasure": {"outcome": outcome_word(erasure), "until": erasure_until.and_then(date)},
+        "waits_for": waits_for,
         "reasons": reasons,
         "conflicts": conflicts,
     })

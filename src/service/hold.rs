@@ -120,6 +120,11 @@ pub enum HoldError {
     /// There is none with this id.
     #[error("there is no hold with this id: `trailkeep hold list` shows them")]
     NotFound,
+    /// It was to cover something.
+    #[error(
+        "the hold would cover no event, and a match is required, so it was not placed; {0} events are about this id in other namespaces: check the scope"
+    )]
+    CoversNothing(u64),
     /// It was lifted.
     #[error("the hold was lifted at {0}: place another one")]
     Lifted(UnixMillis),
@@ -251,27 +256,30 @@ impl Holds {
     }
 }
 
-/// Places a hold; recorded first. Gives its id. From here on nothing that it covers is destroyed, but for what a
-/// job that began before is destroying: `retention` must be held, so that none is being decided.
-pub(super) fn place(
-    engine: &Engine,
-    ledger: &Ledger,
-    new: NewHold,
-    by: &str,
-) -> Result<(String, Hold), HoldError> {
+/// Checks a hold that is to be placed. It is of no effect yet.
+pub(super) fn prepare(engine: &Engine, new: NewHold, by: &str) -> Result<Hold, HoldError> {
     let new = checked(engine, new)?;
-    let id = hex(&random_bytes::<8>().map_err(KeyError::from)?);
-    let now = engine.clock.wall();
-    let mut hold = Hold {
+    Ok(Hold {
         matter: new.matter,
         reason: new.reason,
         scope: new.scope,
         review_every: new.review_every,
-        placed_at_ms: now.get(),
+        placed_at_ms: engine.clock.wall().get(),
         placed_by: by.to_owned(),
         placed_seq: 0,
         lifted: None,
-    };
+    })
+}
+
+/// Places a hold that was prepared; recorded first. Gives its id. From here on nothing that it covers is destroyed, but
+/// for what a job that began before is destroying: `retention` must be held, so that none is being decided.
+pub(super) fn place(
+    engine: &Engine,
+    ledger: &Ledger,
+    mut hold: Hold,
+) -> Result<(String, Hold), HoldError> {
+    let id = hex(&random_bytes::<8>().map_err(KeyError::from)?);
+    let by = &hold.placed_by;
     let said = json!({
         "id": id,
         "by": by,

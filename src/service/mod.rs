@@ -100,6 +100,7 @@ pub struct Engine {
     retention: Mutex<()>,
     destruction: Mutex<()>,
     daily_run_at_ms: AtomicU64,
+    overdue: retention::OverdueCache,
     clock_guard: Arc<Mutex<ClockGuard>>,
     root_key: RootKeySource,
     keeping: Mutex<()>,

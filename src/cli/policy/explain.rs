@@ -10,9 +10,12 @@ use super::PolicyArgs;
 use crate::cli::clock;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Table, print_json, print_line};
-use crate::policy::{Applied, EventTimes, HoldSpan};
+use crate::policy::ingest::is_past_maximum;
+use crate::policy::{
+    Applied, CalendarPeriod, Case, ClassDefinition, ClassKey, EventTimes, HoldSpan,
+};
 use crate::service::classes::policies_of;
-use crate::service::explain::{Question, explain};
+use crate::service::explain::explain;
 use crate::service::policies::load;
 use crate::time::UnixMillis;
 
@@ -26,7 +29,8 @@ pub(in crate::cli) struct ExplainArgs {
     /// When the server received it (RFC 3339)
     #[arg(long, value_name = "T")]
     recorded_at: String,
-    /// When it happened by its producer's clock [default: when it was received]
+    /// When it happened by its producer's clock: says whether it is recorded at all. What is recorded counts from its
+    /// receipt
     #[arg(long, value_name = "T")]
     occurred_at: Option<String>,
     /// Its action, for policies with special cases
@@ -49,6 +53,10 @@ pub(in crate::cli) struct ExplainArgs {
     json: bool,
 }
 
+/// What becomes of an event that is older than its policies let it become.
+const NOT_TAKEN: &str =
+    "such an event is not recorded (already_past_maximum): by its `occurred_at` its time is over";
+
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let set = load(args.policies.policies.as_deref())?;
     let recorded_at = moment("--recorded-at", &args.recorded_at)?;
@@ -56,7 +64,7 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         text.as_deref().map(|text| moment(name, text)).transpose()
     };
     let mut times = EventTimes::received(recorded_at);
-    times.occurred_at = optional("--occurred-at", &args.occurred_at)?.unwrap_or(recorded_at);
+    let occurred_at = optional("--occurred-at", &args.occurred_at)?;
     let holds = args.hold.iter().map(|hold| hold_span(hold));
     let holds = holds.collect::<anyhow::Result<Vec<_>>>()?;
     let erasure_requested_at = optional("--erasure-requested-at", &args.erasure_requested_at)?;
@@ -68,13 +76,21 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         .map(|policy| Applied::to(policy, &args.action, recorded_at))
         .collect();
     times.triggers = triggers(&args.trigger, &applied)?;
-    let answer = explain(&Question {
+    // The class that such an event would have, so that the dates are those of a run.
+    let class = ClassDefinition::new(1, ClassKey::of(&applied, &args.action), &applied);
+    let case = Case {
         applied: &applied,
         times: &times,
+        class_after: class
+            .after
+            .and_then(|after| CalendarPeriod::parse(&after).ok()),
         erasure_requested_at,
         holds: &holds,
-        at: at.unwrap_or_else(|| clock().wall()),
-    });
+    };
+    let mut answer = explain(&case, at.unwrap_or_else(|| clock().wall()));
+    if occurred_at.is_some_and(|moment| is_past_maximum(&applied, moment, recorded_at)) {
+        answer["note"] = NOT_TAKEN.into();
+    }
     if args.json {
         print_json(&answer)?;
     } else {
@@ -161,6 +177,9 @@ pub(in crate::cli) fn describe(answer: &Value) -> String {
         (_, until) => format!(" until {}", date(until)),
     };
     lines.push(format!("on request  {outcome}{until}"));
+    if let Some(note) = answer["note"].as_str() {
+        lines.push(format!("note        {note}"));
+    }
     let mut table = Table::new(["policy", "figure", "force", "date", "citation"]);
     for reason in answer["reasons"].as_array().into_iter().flatten() {
         let text = |name: &str| reason[name].as_str().unwrap_or_default().to_owned();

@@ -214,7 +214,7 @@ impl<'a> Held<'a> {
         let Some(text) = self.read::<Cow<'_, str>>("occurred_at")? else {
             return Ok(None);
         };
-        read_time(&text)
+        UnixMillis::parse_rfc3339(&text)
             .map(Some)
             .ok_or(FactsError::Unreadable("occurred_at"))
     }
@@ -247,46 +247,4 @@ fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
         }
     }
     kept
-}
-
-/// Reads a time in the one form that the schema takes: `T` and `Z` in capitals, seconds up to 59,
-/// from 1970 to 9999. The calendar's library would also take blanks and other minus signs.
-pub(super) fn read_time(text: &str) -> Option<UnixMillis> {
-    let bytes = text.as_bytes();
-    let (date_time, rest) = bytes.split_at_checked(19)?;
-    let plain = date_time
-        .iter()
-        .zip(b"0000-00-00T00:00:00")
-        .all(|(byte, form)| match form {
-            b'0' => byte.is_ascii_digit(),
-            _ => byte == form,
-        });
-    if !plain || date_time[17] > b'5' || !is_fraction_and_offset(rest) {
-        return None;
-    }
-    UnixMillis::parse_rfc3339(text).filter(|moment| *moment <= UnixMillis::MAX)
-}
-
-/// Digits behind a dot, or nothing; then `Z` or an offset such as `+01:00`.
-fn is_fraction_and_offset(bytes: &[u8]) -> bool {
-    let offset = match bytes.split_first() {
-        Some((b'.', fraction)) => {
-            let digits = fraction
-                .iter()
-                .take_while(|byte| byte.is_ascii_digit())
-                .count();
-            if digits == 0 {
-                return false;
-            }
-            &fraction[digits..]
-        }
-        _ => bytes,
-    };
-    match offset {
-        [b'Z'] => true,
-        [b'+' | b'-', h1, h2, b':', m1, m2] => {
-            [h1, h2, m1, m2].iter().all(|byte| byte.is_ascii_digit())
-        }
-        _ => false,
-    }
 }

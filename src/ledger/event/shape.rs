@@ -296,7 +296,7 @@ impl Form {
             Self::Line => !value.is_empty() && !value.chars().any(char::is_control),
             Self::Action => value.split('.').all(|word| is_word(word, b"_-")),
             Self::Outcome => OUTCOMES.contains(&value),
-            Self::Time => super::facts::read_time(value).is_some(),
+            Self::Time => crate::time::UnixMillis::parse_rfc3339(value).is_some(),
             Self::Sha256 => {
                 value.len() == 64
                     && value

@@ -121,7 +121,6 @@ impl Reader {
             regimes: document.applies_to.regimes,
             actions,
             keep_force: retention.keep_force,
-            figure_force: retention.figure_force,
             delete_force: retention.delete_force.unwrap_or(Force::Custom),
             follows_record: retention.follows_record,
             keep_law: document.retention.keep_law,
@@ -228,13 +227,15 @@ impl Reader {
                 remedy,
             );
         }
-        if matches!(retention.figure_force, Some(Force::None)) {
-            let remedy = "leave it out, or write custom, contract or guidance";
-            self.fault(
-                &["retention", "figure_force"],
-                "a figure has a force",
-                remedy,
-            );
+        if let Some(force) = retention.figure_force {
+            self.check_figure_force(&["retention", "figure_force"], force);
+        }
+    }
+
+    fn check_figure_force(&mut self, path: &[&str], force: Force) {
+        if force == Force::None {
+            let remedy = "leave it out, or write law, contract, guidance or custom";
+            self.fault(path, "a figure has a force", remedy);
         }
     }
 
@@ -245,6 +246,7 @@ impl Reader {
         let max_clock = retention.max_clock.as_deref().unwrap_or("occurred");
         Figures {
             keep_at_least: self.period(&["retention", "keep_at_least"], keep),
+            figure_force: retention.figure_force,
             delete_after: delete_after
                 .map(|period| self.period(&["retention", "delete_after"], period)),
             clock: self.clock(&["retention", "clock"], clock),
@@ -265,6 +267,10 @@ impl Reader {
         let mut figures = base.clone();
         if let Some(text) = &keys.keep_at_least {
             figures.keep_at_least = self.period(&at("keep_at_least"), text);
+        }
+        if let Some(force) = keys.figure_force {
+            self.check_figure_force(&at("figure_force"), force);
+            figures.figure_force = Some(force);
         }
         if let Some(text) = &keys.delete_after {
             figures.delete_after = Some(self.period(&at("delete_after"), text));

@@ -253,6 +253,7 @@ impl Files {
             retention: Mutex::new(()),
             destruction: Mutex::new(()),
             daily_run_at_ms: AtomicU64::new(0),
+            overdue: crate::service::retention::OverdueCache::default(),
             clock_guard,
             root_key,
             keeping: Mutex::new(()),

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use crate::ids::{ClassNumber, Seq, Tag};
 use crate::ledger::event::Facts;
 use crate::policy::{
-    Applied, Date, Decision, ErasureOutcome, EventTimes, Force, HoldSpan, OnErasureRequest,
-    Verdict, verdict,
+    Applied, Case, Date, Decision, ErasureOutcome, Force, HoldSpan, OnErasureRequest, Verdict,
+    verdict,
 };
 use crate::privacy::{KeptState, Regime};
 use crate::service::Engine;
@@ -17,7 +17,7 @@ use crate::service::hold::Holds;
 use crate::service::ledger::Ledger;
 use crate::service::read::{ReadError, StoredEvent, open_event};
 use crate::service::retention::RetentionError;
-use crate::service::retention::rules::Rules;
+use crate::service::retention::rules::{Rules, StoredFacts};
 use crate::service::trigger;
 use crate::time::UnixMillis;
 
@@ -166,26 +166,31 @@ impl<'a> Judge<'a> {
         let facts =
             Facts::from_sections(sections.map(|(name, text)| (name.as_str(), text.as_slice())));
         let facts = facts.map_err(|_| RetentionError::Class(class.get()))?;
-        let mut times = EventTimes::received(event.entry.recorded_at);
-        times.occurred_at = facts.occurred_at.unwrap_or(times.occurred_at);
-        if let Some(record) = &facts.record {
-            let fired = self.triggers.get(&trigger::record_tag(self.ledger, record));
-            times.triggers = fired.cloned().unwrap_or_default();
-        }
-        let applied = rules.applied_to(Some(&facts.action), &times);
+        let record = facts.record.as_deref();
+        let fired =
+            record.and_then(|record| self.triggers.get(&trigger::record_tag(self.ledger, record)));
         let again = || Ok::<_, ReadError>(facts.clone());
         let covering = self.holds.covering(&event.entry, &rules.class, again)?;
         let spans: Vec<HoldSpan> = covering.iter().map(|(_, hold)| hold.span()).collect();
-        let Asked { at, now, .. } = self.asked;
-        let verdict = verdict(&applied, &times, Some(at), &spans, now);
-        if verdict.decision == Decision::Destroy {
-            return Ok(Fate::Destroy);
-        }
-        Ok(Fate::Keep(reason(&applied, &times, &verdict, self.asked)))
+        let stored = StoredFacts {
+            recorded_at: event.entry.recorded_at,
+            triggers: fired,
+            erasure_requested_at: Some(self.asked.at),
+            holds: &spans,
+        };
+        Ok(rules.judge(&stored, |case| {
+            let verdict = verdict(case, self.asked.now);
+            if verdict.decision == Decision::Destroy {
+                Fate::Destroy
+            } else {
+                Fate::Keep(reason(case, &verdict, self.asked.regime))
+            }
+        }))
     }
 }
 
-fn reason(applied: &[Applied<'_>], times: &EventTimes, verdict: &Verdict, asked: Asked) -> Reason {
+fn reason(case: &Case<'_>, verdict: &Verdict, regime: Regime) -> Reason {
+    let Case { applied, times, .. } = *case;
     let until = verdict.destroy_at.moment();
     if verdict.decision == Decision::Held {
         return Reason {
@@ -210,9 +215,8 @@ fn reason(applied: &[Applied<'_>], times: &EventTimes, verdict: &Verdict, asked:
     } else {
         Standing::Minimum
     };
-    let (note, ground) = standing.map_or_else(Default::default, |(_, one)| {
-        grounds_of(one, state, asked.regime)
-    });
+    let (note, ground) =
+        standing.map_or_else(Default::default, |(_, one)| grounds_of(one, state, regime));
     Reason {
         state,
         until,
@@ -238,7 +242,7 @@ fn grounds_of(one: &Applied<'_>, state: Standing, regime: Regime) -> (String, St
     let note = of_law
         .or(erasure.justification.as_ref())
         .unwrap_or(&policy.title);
-    let why = match (state, one.keep_force()) {
+    let why = match (state, one.figure_force()) {
         (Standing::Refusal, _) => "its policy honours no request for erasure",
         (_, Force::Law) => "its policy keeps it for a minimum period under a statute or regulation",
         (_, Force::Contract) => "its policy keeps it for a minimum period under a contract",

@@ -106,8 +106,7 @@ pub(in crate::service) fn carry_out_open(
     by: &str,
 ) -> Result<Vec<Carried>, PrivacyError> {
     record_carried(engine, ledger)?;
-    let mut asked = filed::all(engine, ledger)?;
-    asked.retain(|filed| filed.ordered.is_some() && filed.request.state() == State::Open);
+    let asked = to_carry_out(engine, ledger)?;
     if !asked.is_empty() {
         // What waits to become an event may be theirs.
         staging::assemble_all(engine, ledger)
@@ -120,6 +119,29 @@ pub(in crate::service) fn carry_out_open(
         carried.push(Carried { statement, done });
     }
     Ok(carried)
+}
+
+/// The requests that are decided with the next run.
+pub(super) fn to_carry_out(engine: &Engine, desk: &Ledger) -> Result<Vec<Filed>, PrivacyError> {
+    let mut asked = filed::all(engine, desk)?;
+    asked.retain(|filed| filed.ordered.is_some() && filed.request.state() == State::Open);
+    Ok(asked)
+}
+
+/// When a request was filed and under which law, to be judged at a moment.
+pub(super) fn asked_of(
+    engine: &Engine,
+    desk: &Ledger,
+    filed: &Filed,
+    now: UnixMillis,
+) -> Result<Asked, PrivacyError> {
+    let at = entry_at(engine, desk.recorder(), Seq::new(filed.seq))?.recorded_at;
+    Ok(Asked {
+        at,
+        regime: filed.request.regime,
+        // The ledger's time never goes back; the clock's may.
+        now: now.max(at),
+    })
 }
 
 /// What requests lead to in one ledger, as it is stated together.
@@ -197,13 +219,7 @@ fn decide_one(
 ) -> Result<bool, PrivacyError> {
     let about = filed.about(desk)?;
     let request = &filed.request;
-    let at = entry_at(engine, desk.recorder(), Seq::new(filed.seq))?.recorded_at;
-    let asked = Asked {
-        at,
-        regime: request.regime,
-        // The ledger's time never goes back; the clock's may.
-        now: now.max(at),
-    };
+    let asked = asked_of(engine, desk, &filed, now)?;
     let mut decided = Decided {
         destroyed: 0,
         kept: Vec::new(),
@@ -268,12 +284,7 @@ fn decide_waiting(
         if due.is_empty() {
             continue;
         }
-        let asked = Asked {
-            at: UnixMillis::new(waits.asked_at_ms),
-            regime: waits.regime,
-            now: now.max(UnixMillis::new(waits.asked_at_ms)),
-        };
-        let scope = Judge::new(engine, ledger, asked)?.decide(&due)?;
+        let scope = Judge::new(engine, ledger, waits.asked(now))?.decide(&due)?;
         waits.retain(|seq| due.binary_search(&seq).is_err());
         for (seq, _, fate) in &scope.events {
             match fate {

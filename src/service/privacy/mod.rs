@@ -12,6 +12,7 @@ mod dry_run;
 pub mod erase;
 mod execute;
 mod filed;
+mod foreseen;
 mod register;
 mod view;
 mod waiting;
@@ -29,6 +30,7 @@ pub use execute::{carry_out_now, order};
 pub(super) use execute::{carry_out_open, leaving};
 pub use filed::Held;
 pub(super) use filed::carry_over;
+pub(super) use foreseen::{erasure_asked_at, foreseen};
 pub(super) use register::record_carried;
 pub use register::{
     NOT_CHECKED, NewRequest, counts, end, extend, forget_answered, identify, list, one, receive,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::PrivacyError;
+use super::erase::Asked;
 use crate::ids::Seq;
 use crate::privacy::Regime;
 use crate::service::Engine;
@@ -40,6 +41,17 @@ impl Record for Waiting {
 }
 
 impl Waiting {
+    /// When it was asked for and under which law, to be judged at a moment.
+    pub(super) fn asked(&self, now: UnixMillis) -> Asked {
+        let at = UnixMillis::new(self.asked_at_ms);
+        Asked {
+            at,
+            regime: self.regime,
+            // The ledger's time never goes back; the clock's may.
+            now: now.max(at),
+        }
+    }
+
     /// All of its events, ascending.
     pub(super) fn seqs(&self) -> Vec<u64> {
         let events = self.events.iter();

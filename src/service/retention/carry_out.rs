@@ -13,7 +13,8 @@ use super::RetentionError;
 use super::due::{DueClass, present};
 use super::erase_keys::destroy_keys_of;
 use super::keys::{
-    Touched, all_persons, destroy_keys, forget_persons, periods_between, periods_of_records,
+    Touched, all_persons, destroy_keys, forget_persons, periods_between, periods_of,
+    periods_of_records,
 };
 use super::texts::{destroy_all, destroy_class, destroy_index_rows, destroy_texts};
 use crate::ids::Seq;
@@ -134,6 +135,7 @@ pub(in crate::service) fn resume(
             let items = engine.ledgers.covered_by(number, open.statement)?;
             if open.kind == CoverCause::Trigger.kind() {
                 touched.periods = periods_of_records(engine, ledger)?;
+                touched.periods.extend(periods_of(engine, ledger, &items)?);
                 Scope::Items(items)
             } else {
                 Scope::Erasure(items)

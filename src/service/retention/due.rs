@@ -5,20 +5,19 @@ use std::sync::Arc;
 
 use super::RetentionError;
 use super::rules::Rules;
-use crate::ids::{ClassNumber, LookupKey, Seq, Tag};
+use super::single::find_single;
+use crate::ids::{ClassNumber, Seq};
 use crate::ledger::entry::{Entry, EntryKind};
 use crate::ledger::event::Facts;
-use crate::policy::{EventTimes, resolve};
 use crate::service::Engine;
 use crate::service::classes::Class;
 use crate::service::hold::Holds;
 use crate::service::ledger::Ledger;
 use crate::service::read::{ReadError, entry_at, open_event};
-use crate::service::trigger;
 use crate::time::UnixMillis;
 
 /// Entries of one read.
-const ENTRIES_PER_READ: u64 = 1_000;
+pub(super) const ENTRIES_PER_READ: u64 = 1_000;
 /// Seqs of one look-up.
 const SEQS_PER_LOOKUP: usize = 10_000;
 
@@ -27,10 +26,19 @@ const SEQS_PER_LOOKUP: usize = 10_000;
 pub struct Due {
     /// By class, up to a time of receipt.
     pub classes: Vec<DueClass>,
-    /// Single events whose record's clock has run out, ascending.
-    pub by_trigger: Vec<Seq>,
-    /// Events of such records that a hold keeps.
-    pub held_by_trigger: u64,
+    /// Events of classes that do not go together, each with a date of its own that has come, ascending.
+    pub single: Vec<DueEvent>,
+    /// Such events that a hold keeps, ascending.
+    pub single_held: Vec<DueEvent>,
+}
+
+/// A single event that is due.
+#[derive(Clone, Copy)]
+pub struct DueEvent {
+    /// Its entry.
+    pub entry: Entry,
+    /// Since when it is due.
+    pub since: UnixMillis,
 }
 
 /// What is due of one class.
@@ -43,6 +51,8 @@ pub struct DueClass {
     pub expired_before: Option<UnixMillis>,
     /// Events that expire now, by month of receipt (`2026-08`).
     pub months: BTreeMap<String, u64>,
+    /// The oldest of those.
+    pub oldest: Option<Seq>,
     /// Events whose time has come now and that a hold keeps, ascending.
     pub held: Vec<Seq>,
     /// Events that a hold kept until now, and that go, ascending.
@@ -59,16 +69,30 @@ impl DueClass {
 }
 
 impl Due {
+    /// How many events go.
+    pub fn goes(&self) -> u64 {
+        self.classes.iter().map(DueClass::goes).sum::<u64>() + self.single.len() as u64
+    }
+
+    /// Whether an event goes, as far as its class and time of receipt say: no hold may cover it.
+    pub fn takes(&self, entry: &Entry) -> bool {
+        let of_class = |class: &DueClass| {
+            class.class.number == entry.class && entry.recorded_at < class.recorded_before
+        };
+        let place = |due: &DueEvent| due.entry.seq.cmp(&entry.seq);
+        self.classes.iter().any(of_class) || self.single.binary_search_by(place).is_ok()
+    }
+
     /// Events whose time has come and that a hold keeps.
     pub fn held(&self) -> u64 {
         let of_class = |class: &DueClass| class.held.len() as u64 + class.still_held;
-        self.classes.iter().map(of_class).sum::<u64>() + self.held_by_trigger
+        self.classes.iter().map(of_class).sum::<u64>() + self.single_held.len() as u64
     }
 
     /// Those of them that no hold had kept before.
     pub fn newly_held(&self) -> u64 {
         let of_class = |class: &DueClass| class.held.len() as u64;
-        self.classes.iter().map(of_class).sum::<u64>() + self.held_by_trigger
+        self.classes.iter().map(of_class).sum::<u64>() + self.single_held.len() as u64
     }
 }
 
@@ -81,11 +105,11 @@ pub(super) fn due(
     now: UnixMillis,
 ) -> Result<Due, RetentionError> {
     let mut due = Due::default();
-    let mut waiting = Vec::new();
+    let mut single = Vec::new();
     for class in ledger.classes.all() {
         let rules = Rules::of(ledger, &class)?;
-        if rules.waits_for_a_trigger() {
-            waiting.push(rules);
+        if !rules.goes_by_class() {
+            single.push(rules);
         } else if let Some(recorded_before) = rules.recorded_before(now) {
             let expired_before = ledger.covers.expired_before(class.number);
             due.classes.push(DueClass {
@@ -94,6 +118,7 @@ pub(super) fn due(
                 recorded_before: recorded_before.max(expired_before.unwrap_or(recorded_before)),
                 expired_before,
                 months: BTreeMap::new(),
+                oldest: None,
                 held: Vec::new(),
                 released: Vec::new(),
                 still_held: 0,
@@ -102,7 +127,7 @@ pub(super) fn due(
     }
     find_expired(engine, ledger, holds, &mut due)?;
     find_released(engine, ledger, holds, now, &mut due)?;
-    find_triggered(engine, ledger, holds, now, &waiting, &mut due)?;
+    find_single(engine, ledger, holds, now, &single, &mut due)?;
     Ok(due)
 }
 
@@ -165,6 +190,7 @@ fn find_expired(
             } else {
                 let month = entry.recorded_at.to_string()[..7].to_owned();
                 *class.months.entry(month).or_default() += 1;
+                class.oldest.get_or_insert(entry.seq);
             }
         }
         first = last;
@@ -172,15 +198,31 @@ fn find_expired(
     Ok(())
 }
 
-/// Entries of events whose text is there and that no statement covers, of a range.
+/// Entries of events whose text is there and that no statement covers, of a range. What a hold kept from an earlier
+/// expiry is looked at apart.
 pub(super) fn present(
     engine: &Engine,
     ledger: &Ledger,
     first: u64,
     end: u64,
 ) -> Result<Vec<Entry>, RetentionError> {
+    let marked = present_marked(engine, ledger, first, end)?;
+    let entries = marked.into_iter().filter(|(_, is_overdue)| !is_overdue);
+    Ok(entries.map(|(entry, _)| entry).collect())
+}
+
+/// The same with what a hold kept from an earlier expiry, which is marked.
+pub(super) fn present_marked(
+    engine: &Engine,
+    ledger: &Ledger,
+    first: u64,
+    end: u64,
+) -> Result<Vec<(Entry, bool)>, RetentionError> {
     let number = ledger.record.number;
     let there = engine.ledgers.seqs_with_payload(number, first..end)?;
+    if there.is_empty() {
+        return Ok(Vec::new());
+    }
     let marks = engine.ledgers.marks(number, first..end)?;
     let mut entries = Vec::with_capacity(there.len());
     for (seq, bytes) in engine.ledgers.entry_rows(number, first..end)? {
@@ -189,12 +231,8 @@ pub(super) fn present(
         }
         let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
         let mark = marks.get(&seq).copied().unwrap_or_default();
-        // What a hold kept from an earlier expiry is looked at apart.
-        if entry.kind == EntryKind::Event
-            && !mark.is_overdue
-            && ledger.covers.gone(&entry, mark).is_none()
-        {
-            entries.push(entry);
+        if entry.kind == EntryKind::Event && ledger.covers.gone(&entry, mark).is_none() {
+            entries.push((entry, mark.is_overdue));
         }
     }
     Ok(entries)
@@ -237,66 +275,26 @@ fn find_released(
     }
 }
 
-/// Looks at the events of the records that something happened to.
-fn find_triggered(
+/// Looks at the entries of events whose texts are there, of a range.
+pub(super) fn for_present(
     engine: &Engine,
     ledger: &Ledger,
-    holds: &Holds,
-    now: UnixMillis,
-    waiting: &[Rules],
-    due: &mut Due,
+    range: std::ops::Range<u64>,
+    mut each: impl FnMut(&Entry) -> Result<(), RetentionError>,
 ) -> Result<(), RetentionError> {
-    if waiting.is_empty() {
-        return Ok(());
-    }
-    let tag = |record: &str| trigger::record_tag(ledger, record);
-    let records = trigger::by_record(&engine.keyring, ledger.desk(), tag)?;
-    for (record, triggers) in records {
-        for entry in of_record(engine, ledger, record)? {
-            let rules = waiting
-                .iter()
-                .find(|rules| rules.class.number == entry.class);
-            let Some(rules) = rules else { continue };
-            let mut times = EventTimes::received(entry.recorded_at);
-            times.triggers.clone_from(&triggers);
-            let applied = rules.applied_to(None, &times);
-            if !resolve(&applied, &times).expires_at.is_reached(now) {
-                continue;
-            }
-            if is_held(engine, ledger, holds, &entry, &rules.class)? {
-                due.held_by_trigger += 1;
-            } else {
-                due.by_trigger.push(entry.seq);
-            }
+    let mut first = range.start;
+    while first < range.end {
+        let next = range.end.min(first + ENTRIES_PER_READ);
+        for (entry, _) in present_marked(engine, ledger, first, next)? {
+            each(&entry)?;
         }
+        first = next;
     }
-    due.by_trigger.sort_unstable();
-    due.by_trigger.dedup();
     Ok(())
 }
 
-/// The entries of a record's events whose texts are there.
-fn of_record(engine: &Engine, ledger: &Ledger, record: Tag) -> Result<Vec<Entry>, RetentionError> {
-    let number = ledger.record.number;
-    let mut entries = Vec::new();
-    let mut from = Seq::new(0);
-    loop {
-        let key = LookupKey::from(record);
-        let found = engine
-            .index
-            .find(number, key, from, Seq::MAX, SEQS_PER_LOOKUP)?;
-        let Some(last) = found.last() else {
-            return Ok(entries);
-        };
-        from = last.next();
-        for seq in found {
-            entries.extend(present(engine, ledger, seq.get(), seq.get() + 1)?);
-        }
-    }
-}
-
 /// Whether a hold covers an event. One whose text does not open is held: nobody can say that it is not.
-fn is_held(
+pub(super) fn is_held(
     engine: &Engine,
     ledger: &Ledger,
     holds: &Holds,

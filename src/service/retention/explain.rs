@@ -4,16 +4,16 @@ use serde_json::{Value, json};
 
 use super::RetentionError;
 use super::due::facts_of;
-use super::rules::Rules;
+use super::rules::{Rules, StoredFacts};
 use crate::ids::Seq;
 use crate::ledger::entry::Entry;
-use crate::policy::{EventTimes, HoldSpan};
+use crate::policy::HoldSpan;
 use crate::service::Engine;
-use crate::service::explain::{Question, explain};
+use crate::service::explain::explain;
 use crate::service::hold::Holds;
 use crate::service::ledger::Ledger;
-use crate::service::read::{ReadError, open_statement};
-use crate::service::trigger;
+use crate::service::read::ReadError;
+use crate::service::{privacy, trigger};
 use crate::time::UnixMillis;
 
 /// Explains the entry at a seq, judged at a moment. It shows no text: of a text that went it says which statement
@@ -44,29 +44,27 @@ pub fn explain_event(
     }
     let rules = Rules::of(ledger, &class)?;
     let facts = facts_of(engine, ledger, seq)?;
-    let mut times = EventTimes::received(entry.recorded_at);
+    let mut triggers = None;
     if let Some(record) = &facts.record {
         let tag = |record: &str| trigger::record_tag(ledger, record);
         let mut records = trigger::by_record(&engine.keyring, ledger.desk(), tag)?;
-        times.triggers = records.remove(&tag(record)).unwrap_or_default();
+        triggers = records.remove(&tag(record));
         said["record"] = json!(record);
     }
-    let asked_at = match row.mark.restricted_by {
-        Some(by) => erasure_stated_at(engine, ledger, by)?,
-        None => None,
-    };
     let holds = Holds::load(&engine.keyring, ledger.desk())?;
     let facts_again = || Ok::<_, ReadError>(facts.clone());
     let covering = holds.covering(&entry, &class, facts_again)?;
     let spans: Vec<HoldSpan> = covering.iter().map(|(_, hold)| hold.span()).collect();
-    let applied = rules.applied_to(Some(&facts.action), &times);
-    let verdict = explain(&Question {
-        applied: &applied,
-        times: &times,
-        erasure_requested_at: asked_at,
+    let stored = StoredFacts {
+        recorded_at: entry.recorded_at,
+        triggers: triggers.as_ref(),
+        erasure_requested_at: privacy::erasure_asked_at(engine, ledger, seq)?,
         holds: &spans,
-        at,
-    });
+    };
+    let verdict = rules.judge(&stored, |case| explain(case, at));
+    if let Some(note) = note(&verdict, facts.record.is_some()) {
+        said["note"] = json!(note);
+    }
     said["state"] = json!(if row.mark.restricted_by.is_some() {
         "restricted"
     } else {
@@ -85,14 +83,28 @@ pub fn explain_event(
     Ok(said)
 }
 
-/// When a statement was recorded by which a person's erasure restricts an event; none of a restriction, which asks for no
-/// erasure.
-fn erasure_stated_at(
-    engine: &Engine,
-    ledger: &Ledger,
-    statement: Seq,
-) -> Result<Option<UnixMillis>, ReadError> {
-    let stated = open_statement(engine, ledger, statement)?;
-    let is_erasure = stated.section("action") == Some(b"\"trailkeep.privacy.erase\"");
-    Ok(is_erasure.then_some(stated.entry.recorded_at))
+/// Says what an event waits for that has no date, and how it gets one.
+fn note(verdict: &Value, names_a_record: bool) -> Option<String> {
+    if !verdict["expires_at"].is_null() {
+        return None;
+    }
+    let waits_for = verdict["waits_for"].as_array();
+    let names: Vec<&str> = waits_for
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    Some(if names.is_empty() {
+        "expires never: its policies set no maximum".to_owned()
+    } else if names_a_record {
+        format!(
+            "expires never before its record's trigger fires: `trailkeep retention trigger {} --record RECORD --at T`",
+            names.join("|")
+        )
+    } else {
+        format!(
+            "expires never: its clock starts with the trigger {} of a record, and the event names none in `retention.record`",
+            names.join(" or ")
+        )
+    })
 }

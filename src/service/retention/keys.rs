@@ -13,6 +13,7 @@ use crate::service::Engine;
 use crate::service::classes::Class;
 use crate::service::keyring::KeyError;
 use crate::service::ledger::Ledger;
+use crate::service::read::entry_at;
 use crate::service::trigger;
 use crate::store::StoreError;
 use crate::time::UnixMillis;
@@ -49,6 +50,22 @@ pub(super) fn periods_of_records(
             records.keys().map(of_class)
         })
         .collect())
+}
+
+/// The key periods of events that name no record, by their times of receipt.
+pub(super) fn periods_of(
+    engine: &Engine,
+    ledger: &Ledger,
+    items: &[Seq],
+) -> Result<HashSet<(ClassNumber, KeyPeriod)>, RetentionError> {
+    let mut periods = HashSet::new();
+    for seq in items {
+        let entry = entry_at(engine, ledger, *seq)?;
+        let class = ledger.classes.class(entry.class);
+        let after = class.and_then(|class| class.after);
+        periods.insert((entry.class, KeyPeriod::of(entry.recorded_at, after)));
+    }
+    Ok(periods)
 }
 
 pub(super) fn all_persons(

@@ -8,12 +8,13 @@ pub mod daily;
 mod due;
 mod erase_keys;
 mod explain;
+mod held;
 mod keys;
+mod overdue;
 mod preview;
 pub(super) mod rules;
+mod single;
 mod texts;
-
-use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::json;
@@ -22,13 +23,13 @@ use utoipa::ToSchema;
 use super::Engine;
 use super::append::{AppendError, append_statements, prepare_statement};
 use super::cover::ItemTree;
-use super::hold::{self, Hold, HoldError, Holds, NewHold};
+use super::hold::{self, Holds};
 use super::keyring::KeyError;
 use super::ledger::Ledger;
 use super::privacy::{self, PrivacyError};
 use super::read::ReadError;
 use super::{restore, rotation};
-use crate::ids::{ClassNumber, Seq};
+use crate::ids::Seq;
 use crate::seal::payload::EVENT_NONCE_BYTES;
 use crate::seal::secret::{RandomError, random_bytes};
 use crate::store::{CoverCause, Statement, StoreError};
@@ -36,8 +37,10 @@ use crate::time::UnixMillis;
 
 pub use carry_out::{Job, JobDone};
 pub(super) use carry_out::{carry_out, resume};
-pub use due::{Due, DueClass};
+pub use due::{Due, DueClass, DueEvent};
 pub use explain::explain_event;
+pub use held::{PlacedHold, RetentionOrHoldError, TooLate, covers_events, lift_hold, place_hold};
+pub use overdue::{Overdue, OverdueCache, ShownOverdue, overdue, recently_overdue};
 pub use preview::{Preview, preview};
 
 /// Why a run did not end well. What it stated is taken up again.
@@ -166,6 +169,7 @@ pub fn run(engine: &Engine, ledger: &Ledger, by: &str) -> Result<RunReport, Rete
         report.scrub_pending |= !carry_out::scrub(engine)?;
     }
     engine.ledgers.forget_ids(engine.clock.wall(), u32::MAX)?;
+    overdue::forget(engine);
     Ok(report)
 }
 
@@ -187,9 +191,10 @@ fn decide(engine: &Engine, ledger: &Ledger, by: &str) -> Result<Decided, Retenti
         statements.push(state_expiry(ledger, class, by)?);
         jobs.push(Job::of_class(class));
     }
-    if !due.by_trigger.is_empty() {
-        statements.push(state_covers(ledger, &due.by_trigger, by)?);
-        jobs.push(Job::of_items(due.by_trigger.clone()));
+    if !due.single.is_empty() {
+        let items: Vec<Seq> = due.single.iter().map(|due| due.entry.seq).collect();
+        statements.push(state_covers(ledger, &items, by)?);
+        jobs.push(Job::of_items(items));
     }
     if statements.is_empty() {
         return Ok(Decided { jobs, due });
@@ -260,102 +265,4 @@ fn state_covers(
         items: items.to_vec(),
     };
     prepare_statement(ledger, nonce, &sections, states)
-}
-
-/// A hold that was placed, and what it came too late for.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct PlacedHold {
-    /// Its id.
-    pub id: String,
-    /// The entry that records it.
-    pub seq: u64,
-    /// When somebody must look at it again.
-    pub review_at: Option<String>,
-    /// Events that it covers whose time had come: they were due, and are kept now.
-    pub late: u64,
-    /// Statements by which texts went that it may have covered: it came too late for them.
-    pub too_late: Vec<TooLate>,
-}
-
-/// An expiry that came before a hold.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct TooLate {
-    /// The statement.
-    pub statement: u64,
-    /// The class that expired.
-    pub class: u16,
-    /// Up to when.
-    pub recorded_before: String,
-}
-
-/// Places a hold, between decisions and not during one.
-pub fn place_hold(
-    engine: &Engine,
-    ledger: &Ledger,
-    new: NewHold,
-    by: &str,
-) -> Result<PlacedHold, RetentionOrHoldError> {
-    let _no_run_decides = engine.retention();
-    let (id, hold) = hold::place(engine, ledger, new, by)?;
-    let now = engine.clock.wall();
-    let this = Holds::from_one(&id, &hold);
-    let due = due::due(engine, ledger, &this, now)?;
-    Ok(PlacedHold {
-        seq: hold.placed_seq,
-        review_at: hold.review_at().map(|moment| moment.to_string()),
-        late: due.newly_held(),
-        too_late: too_late(engine, ledger, &hold).map_err(RetentionError::from)?,
-        id,
-    })
-}
-
-/// Lifts a hold. What it kept goes with the next run.
-pub fn lift_hold(
-    engine: &Engine,
-    ledger: &Ledger,
-    id: &str,
-    reason: &str,
-    by: &str,
-) -> Result<Hold, HoldError> {
-    let _no_run_decides = engine.retention();
-    hold::lift(engine, ledger, id, reason, by)
-}
-
-/// Why a hold was not placed.
-#[derive(Debug, thiserror::Error)]
-pub enum RetentionOrHoldError {
-    /// The hold is wrong, or was not recorded.
-    #[error(transparent)]
-    Hold(#[from] HoldError),
-    /// It is placed; what it came too late for can't be told.
-    #[error("the hold is placed; what it came too late for can't be told: {0}")]
-    Retention(#[from] RetentionError),
-}
-
-/// The last expiry of each class that a hold may have covered events of.
-fn too_late(engine: &Engine, ledger: &Ledger, hold: &Hold) -> Result<Vec<TooLate>, StoreError> {
-    let expiries = engine.ledgers.expiries(ledger.record.number)?;
-    let mut last: BTreeMap<ClassNumber, TooLate> = BTreeMap::new();
-    for row in expiries {
-        let class = ledger.classes.class(row.class);
-        let is_under = |regime: &String| {
-            class.as_ref().is_some_and(|class| {
-                let policies = &class.definition.key.policies;
-                policies.iter().any(|policy| policy.id == *regime)
-            })
-        };
-        let scope = &hold.scope;
-        let reaches = scope
-            .from_ms
-            .is_none_or(|from| from < row.recorded_before.get());
-        if reaches && scope.regime.as_ref().is_none_or(is_under) {
-            let said = TooLate {
-                statement: row.statement.get(),
-                class: row.class.get(),
-                recorded_before: row.recorded_before.to_string(),
-            };
-            last.insert(row.class, said);
-        }
-    }
-    Ok(last.into_values().collect())
 }

@@ -1,10 +1,12 @@
 //! The rules of a class: its policies as they were stated when its events came, and their later versions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::RetentionError;
-use crate::policy::later::with_later;
-use crate::policy::{Applied, EventTimes, Policy, cutoff};
+use crate::policy::later::{are_of_receipt, with_later};
+use crate::policy::resolve::destroyed_at;
+use crate::policy::{Applied, CalendarPeriod, Case, Date, EventTimes, HoldSpan, Policy, cutoff};
 use crate::service::classes::Class;
 use crate::service::ledger::Ledger;
 use crate::time::UnixMillis;
@@ -14,6 +16,7 @@ pub(in crate::service) struct Rules {
     pub(in crate::service) class: Arc<Class>,
     stated: Vec<Arc<Policy>>,
     versions: Vec<Arc<Policy>>,
+    by_class: bool,
 }
 
 impl Rules {
@@ -26,7 +29,7 @@ impl Rules {
         let named = class.definition.key.policies.iter();
         let stated = named.map(|named| classes.policy(&named.sha256));
         let stated: Option<Vec<Arc<Policy>>> = stated.map(|stated| Some(stated?.policy)).collect();
-        let rules = Self {
+        let mut rules = Self {
             class: Arc::clone(class),
             stated: stated.ok_or(RetentionError::Class(class.number.get()))?,
             // What a closed ledger holds follows the laws that the tenant states today.
@@ -37,12 +40,12 @@ impl Rules {
             } else {
                 classes.policies()
             },
+            by_class: false,
         };
         // Asked once here, so that what follows need not ask.
-        rules
-            .applied()
-            .map(drop)
-            .ok_or(RetentionError::Class(class.number.get()))?;
+        let applied = rules.applied();
+        let applied = applied.ok_or(RetentionError::Class(class.number.get()))?;
+        rules.by_class = class.after.is_some() && are_of_receipt(&applied, &rules.versions());
         Ok(rules)
     }
 
@@ -60,27 +63,69 @@ impl Rules {
         self.versions.iter().map(|policy| &**policy).collect()
     }
 
-    /// Up to which time of receipt the events have expired; none where nothing has, or by other clocks.
+    /// Whether its events go together, by one statement up to a time of receipt. Otherwise each has a date of its own:
+    /// a trigger of its record starts a clock, or may, or a later law brought one.
+    pub(in crate::service) const fn goes_by_class(&self) -> bool {
+        self.by_class
+    }
+
+    /// Whether its events are kept until something happens to their records.
+    pub(in crate::service) fn waits_for_a_trigger(&self) -> bool {
+        let facts = StoredFacts {
+            recorded_at: UnixMillis::new(0),
+            triggers: None,
+            erasure_requested_at: None,
+            holds: &[],
+        };
+        !self.goes_by_class()
+            && self.judge(&facts, |case| {
+                let mut waits = case.applied.iter();
+                waits.any(|one| !one.waits_for(case.times).is_empty())
+                    && destroyed_at(case.applied, case.times, None) == Date::Open
+            })
+    }
+
+    /// The period that the class states, where its events go together.
+    fn class_after(&self) -> Option<CalendarPeriod> {
+        self.class.after.filter(|_| self.by_class)
+    }
+
+    /// Up to which time of receipt the events are destroyed at a moment to whose records nothing happened; none where none
+    /// are.
     pub(in crate::service) fn recorded_before(&self, now: UnixMillis) -> Option<UnixMillis> {
         let applied = self.applied()?;
-        cutoff::recorded_before(&applied, &self.versions(), self.class.after?, now)
+        cutoff::recorded_before(&applied, &self.versions(), self.class_after(), now)
     }
 
-    /// What applies to an event of the class, with what later versions lengthen.
-    pub(in crate::service) fn applied_to(
+    /// Looks at all that decides over a stored event of the class. It counts from its receipt,
+    /// whatever its producer says of when it occurred.
+    pub(in crate::service) fn judge<T>(
         &self,
-        action: Option<&str>,
-        times: &EventTimes,
-    ) -> Vec<Applied<'_>> {
+        facts: &StoredFacts<'_>,
+        look: impl FnOnce(&Case<'_>) -> T,
+    ) -> T {
+        let mut times = EventTimes::received(facts.recorded_at);
+        times.triggers = facts.triggers.cloned().unwrap_or_default();
         let applied = self.applied().unwrap_or_default();
-        with_later(&applied, &self.versions(), action, times)
+        let applied = with_later(&applied, &self.versions(), &times);
+        look(&Case {
+            applied: &applied,
+            times: &times,
+            class_after: self.class_after(),
+            erasure_requested_at: facts.erasure_requested_at,
+            holds: facts.holds,
+        })
     }
+}
 
-    /// Whether its dates wait for something that happens to a record.
-    pub(in crate::service) fn waits_for_a_trigger(&self) -> bool {
-        self.stated
-            .iter()
-            .any(|policy| !policy.triggers().is_empty())
-            && self.class.after.is_none()
-    }
+/// What is known of a stored event beside its class.
+pub(in crate::service) struct StoredFacts<'a> {
+    /// When it was recorded.
+    pub(in crate::service) recorded_at: UnixMillis,
+    /// What happened to its record, by name; none where it names no record or nothing happened.
+    pub(in crate::service) triggers: Option<&'a BTreeMap<String, UnixMillis>>,
+    /// When its erasure was asked for.
+    pub(in crate::service) erasure_requested_at: Option<UnixMillis>,
+    /// Holds that cover it.
+    pub(in crate::service) holds: &'a [HoldSpan],
 }
