@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Commitment, Origin, SectionDigest, SectionSalt, Seq, TreeHash};
 use crate::ledger::commitment::{CommitmentError, commit, section_digest};
+use crate::ledger::event::check_json;
 
 /// Most bytes of a line: the largest payload's text, escaped.
 pub const LINE_BYTES_MAX: usize = 64 << 20;
@@ -88,6 +89,17 @@ impl<'a> Line<'a> {
             .iter()
             .filter(|(_, section)| matches!(section, Section::Redacted(_)))
             .map(|(name, _)| &**name)
+    }
+
+    /// Whether each disclosed section is JSON that reads the same in every reader. The error names the section.
+    pub fn check_texts(&self) -> Result<(), String> {
+        for (name, section) in &self.sections {
+            if let Section::Disclosed { json, .. } = section {
+                check_json(json)
+                    .map_err(|error| format!("its section `{}`: {error}", name.escape_debug()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether all that makes an event a disclosed one is there.
@@ -273,21 +285,46 @@ pub struct Disposition {
     pub fate: Fate,
 }
 
+/// Members that are absent, never `null`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DispositionForm {
     seq: u64,
     state: State,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "some"
+    )]
     by: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "some"
+    )]
     salt: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "some"
+    )]
     index: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "some"
+    )]
     path: Option<Vec<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "some"
+    )]
     reason: Option<WithheldReason>,
+}
+
+fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(reader: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(reader).map(Some)
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]

@@ -1,9 +1,10 @@
 //! manifest.json: what was asked, and what the bundle holds.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::line::Fate;
 use crate::ids::{ClassNumber, Seq};
+use crate::ledger::event::check_json;
 use crate::ledger::sources::ListedSource;
 use crate::time::UnixMillis;
 
@@ -36,8 +37,10 @@ pub struct SeqRange {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
     /// All that was recorded at this moment or later (RFC 3339, UTC).
+    #[serde(deserialize_with = "present")]
     pub from: Option<String>,
     /// And before this one.
+    #[serde(deserialize_with = "present")]
     pub to: Option<String>,
 }
 
@@ -55,9 +58,10 @@ impl Recorded {
 /// How many of each there are.
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Counts {
     /// Entries in entries.bin. For a range, the sum of the disclosed, the four others and the statements
-    /// inside of the range.
+    /// inside of it.
     pub entries: u64,
     /// Events in events.jsonl.
     pub disclosed: u64,
@@ -71,6 +75,17 @@ pub struct Counts {
     pub restricted: u64,
     /// Events that were left out.
     pub withheld: u64,
+}
+
+/// How many statements stand inside of the range, and how many outside of it explain it.
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatementCounts {
+    /// Entries of the range that are statements.
+    pub inside: u64,
+    /// Of other entries: the genesis, classes and policies, what covers dispositions, the export's own.
+    pub outside: u64,
 }
 
 impl Counts {
@@ -133,15 +148,18 @@ pub struct Manifest {
     /// What it can prove.
     pub proof: Proof,
     /// Its first and last entry; none where a selection has no entry.
-    #[serde(default)]
+    #[serde(deserialize_with = "present")]
     pub range: Option<SeqRange>,
     /// The time that was asked for: of a range, the time that it provably covers.
-    #[serde(default)]
+    #[serde(deserialize_with = "present")]
     pub recorded: Option<Recorded>,
     /// What was asked for, in the words of the request.
     pub query: serde_json::Value,
     /// How many of each there are.
     pub counts: Counts,
+    /// Where the statements stand; `None` in what earlier versions wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statements: Option<StatementCounts>,
     /// Sections that stand as digests alone.
     pub redacted_sections: Vec<String>,
     /// The retention classes of the events.
@@ -165,6 +183,13 @@ pub struct Manifest {
     pub software: String,
 }
 
+/// A member that may be `null`, and must be there.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    reader: D,
+) -> Result<Option<T>, D::Error> {
+    Option::deserialize(reader)
+}
+
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "serde passes a reference"
@@ -174,6 +199,18 @@ const fn is_zero(number: &u64) -> bool {
 }
 
 impl Manifest {
+    /// Reads the text; an error quotes nothing of it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        check_json(text.trim_matches([' ', '\t', '\n', '\r']))?;
+        serde_json::from_str(text).map_err(|error| {
+            format!(
+                "a member is missing or of another form at line {}, column {}",
+                error.line(),
+                error.column()
+            )
+        })
+    }
+
     /// The ends of a range; `None` for a selection, and unless first is not after last.
     pub fn seq_range(&self) -> Option<(Seq, Seq)> {
         let range = self.range.filter(|range| {

@@ -182,6 +182,11 @@ impl<'de> Visitor<'de> for Document<'_> {
                     if forms.len() > CONSISTENCY_MAX {
                         return Err(de::Error::custom("too many consistency proofs"));
                     }
+                    let mut sizes: Vec<u64> = forms.iter().map(|form| form.from).collect();
+                    sizes.sort_unstable();
+                    if !sizes.is_sorted_by(|one, other| one < other) {
+                        return Err(de::Error::custom("two consistency proofs for one size"));
+                    }
                     consistency = forms
                         .into_iter()
                         .map(|form| ConsistencyProof {

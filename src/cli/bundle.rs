@@ -118,7 +118,10 @@ fn show(file: &Path, name: Option<&str>, json: bool) -> anyhow::Result<ExitCode>
     let text = archive
         .read_small(member::MANIFEST)
         .with_context(|| format!("{} holds no manifest.json: it is no bundle", file.display()))??;
-    let manifest: Manifest = serde_json::from_slice(&text).context("manifest.json is malformed")?;
+    let text = String::from_utf8(text).context("manifest.json is not UTF-8")?;
+    let manifest = Manifest::parse(&text)
+        .map_err(anyhow::Error::msg)
+        .context("manifest.json")?;
     if json {
         let members: Vec<_> = archive
             .members()

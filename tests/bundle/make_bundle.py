@@ -495,7 +495,8 @@ def table(members):
     for line in members["events.jsonl"].decode().split("\n")[:-1]:
         event = json.loads(line)
         raw = {name: s["json"] for name, s in event["sections"].items() if "json" in s}
-        value = {name: json.loads(one) for name, one in raw.items()}
+        shown = ("action", "actor", "context", "id", "llm", "occurred_at", "outcome", "subjects")
+        value = {name: json.loads(one) for name, one in raw.items() if name in shown}
         actor, llm = value.get("actor"), value.get("llm")
         cells = [
             str(event["seq"]),

@@ -181,6 +181,8 @@ fn check_event(origin: &Origin, entry: &Entry, text: &[u8]) -> Checked {
             "commitment",
             "its sections are not those that its entry commits to".to_owned(),
         ))
+    } else if let Err(error) = line.check_texts() {
+        Err(("section", error))
     } else if !line.is_disclosed() {
         Err((
             "disclosed",

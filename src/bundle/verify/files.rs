@@ -24,17 +24,34 @@ pub(super) struct Signed {
     pub(super) older: Option<Checkpoint>,
     /// Every key that the ledger had, as far as the bundle says.
     pub(super) keys: Vec<VerifierKey>,
+    /// The heads at which they changed.
+    pub(super) changes: Vec<KeyChange>,
+}
+
+impl Signed {
+    /// Whether the root at this size is compared with something that was signed.
+    pub(super) fn wants_root_at(&self, size: u64) -> bool {
+        let older = self.older.as_ref().map(|older| older.size);
+        older == Some(size) || self.changes.iter().any(|change| change.size == size)
+    }
+}
+
+/// Keys of the ledger.
+#[derive(Default)]
+struct Keys {
+    /// From the one that the verifier was given to the one that signs now.
+    followed: Vec<VerifierKey>,
+    /// Those before.
+    earlier: Vec<VerifierKey>,
 }
 
 impl Check<'_> {
-    /// Checks the files. `None` where nothing can be said of the contents.
+    /// Checks the files. `None` where nothing can be said of the contents. Until the signature holds, only what leads to
+    /// the key is read, each of it small.
     pub(super) fn files(&mut self, question: &Question<'_>) -> io::Result<Option<Signed>> {
-        let manifest = self.manifest()?;
-        let complete = self.member_names(manifest.as_ref().map(|manifest| manifest.proof));
-        let (Some(manifest), true) = (manifest, complete) else {
-            self.sums(None)?;
+        if !self.member_names() {
             return Ok(None);
-        };
+        }
         let Some(note) = self.text(member::CHECKPOINT)? else {
             return Ok(None);
         };
@@ -45,19 +62,14 @@ impl Check<'_> {
                 return Ok(None);
             }
         };
-        if manifest.origin != origin.as_str() {
-            self.add(
-                None,
-                "manifest",
-                "manifest.json and the checkpoint name different ledgers",
-            );
-        }
-        let (followed, earlier) = self.keys(question.key, &origin)?;
-        let Some(verifier) = followed.last() else {
-            self.sums(None)?;
+        let (keys, changes) = self.keys(question.key, &origin)?;
+        let Some(verifier) = keys.followed.last() else {
             return Ok(None);
         };
-        self.sums(Some(verifier))?;
+        self.shown_keys(verifier)?;
+        if !self.sums(verifier)? {
+            return Ok(None);
+        }
         let checkpoint = match Checkpoint::open(&note, verifier) {
             Ok(checkpoint) => checkpoint,
             Err(error) => {
@@ -65,9 +77,12 @@ impl Check<'_> {
                 return Ok(None);
             }
         };
+        let Some(manifest) = self.manifest(&origin)? else {
+            return Ok(None);
+        };
         self.report
-            .describe(&manifest, &checkpoint, verifier, followed.len() - 1);
-        let keys = [earlier, followed].concat();
+            .describe(&manifest, &checkpoint, verifier, keys.followed.len() - 1);
+        let keys = [keys.earlier, keys.followed].concat();
         self.attestation(&note, &keys, question);
         let older = question.against.and_then(|note| self.older(note, &keys));
         Ok(Some(Signed {
@@ -76,6 +91,7 @@ impl Check<'_> {
             checkpoint,
             older,
             keys,
+            changes,
         }))
     }
 
@@ -91,47 +107,48 @@ impl Check<'_> {
         }
     }
 
-    fn manifest(&mut self) -> io::Result<Option<Manifest>> {
+    fn manifest(&mut self, origin: &Origin) -> io::Result<Option<Manifest>> {
         let Some(text) = self.text(member::MANIFEST)? else {
             return Ok(None);
         };
-        match serde_json::from_str::<Manifest>(&text) {
-            Ok(manifest) if manifest.format == FORMAT => Ok(Some(manifest)),
-            Ok(_) => {
-                self.add(
-                    None,
-                    "manifest",
-                    format!(
-                        "its format is not {FORMAT}: a later version of this program may read it"
-                    ),
-                );
-                Ok(None)
-            }
+        let manifest = match Manifest::parse(&text) {
+            Ok(manifest) => manifest,
             Err(error) => {
-                self.add(
-                    None,
-                    "manifest",
-                    format!("manifest.json is malformed: {error}"),
-                );
-                Ok(None)
+                self.add(None, "manifest", format!("manifest.json: {error}"));
+                return Ok(None);
             }
+        };
+        if manifest.format != FORMAT {
+            let detail =
+                format!("its format is not {FORMAT}: a later version of this program may read it");
+            self.add(None, "manifest", detail);
+            return Ok(None);
         }
+        if manifest.origin != origin.as_str() {
+            self.add(
+                None,
+                "manifest",
+                "manifest.json and the checkpoint name different ledgers",
+            );
+        }
+        let filled = self.archive.members().iter().find(|member| {
+            manifest.proof == Proof::Selection
+                && member.size_bytes > 0
+                && member::OF_A_RANGE.contains(&member.name.as_str())
+        });
+        if let Some(filled) = filled {
+            let detail = format!("{} must be empty in a selection", filled.name);
+            self.add(None, "members", detail);
+        }
+        Ok(Some(manifest))
     }
 
-    /// Exactly the members that a bundle of this proof has.
-    fn member_names(&mut self, proof: Option<Proof>) -> bool {
-        let found: Vec<String> = self
-            .archive
-            .members()
-            .iter()
-            .map(|member| member.name.clone())
-            .collect();
-        let needed: &[&str] = match proof {
-            Some(Proof::Selection) => &[],
-            _ => member::OF_A_RANGE,
-        };
+    /// Exactly the members that a bundle has.
+    fn member_names(&mut self) -> bool {
+        let members = self.archive.members().iter();
+        let found: Vec<String> = members.map(|member| member.name.clone()).collect();
         let mut complete = true;
-        for name in member::ALWAYS.iter().chain(needed) {
+        for name in member::ALWAYS.iter().chain(member::OF_A_RANGE) {
             if !found.iter().any(|known| known == name) {
                 self.add(None, "members", format!("{name} is missing"));
                 complete = false;
@@ -143,81 +160,65 @@ impl Check<'_> {
                 .contains(&name.as_str());
             if !known {
                 let name = name.escape_debug();
-                self.add(
-                    None,
-                    "members",
-                    format!("`{name}` does not belong into a bundle"),
-                );
+                let detail = format!("`{name}` does not belong into a bundle");
+                self.add(None, "members", detail);
             }
-        }
-        let filled = self.archive.members().iter().find(|member| {
-            proof == Some(Proof::Selection)
-                && member.size_bytes > 0
-                && member::OF_A_RANGE.contains(&member.name.as_str())
-        });
-        if let Some(filled) = filled {
-            self.add(
-                None,
-                "members",
-                format!("{} must be empty in a selection", filled.name),
-            );
         }
         complete
     }
 
-    /// The keys of the ledger from the one that the verifier was given to the one that signs now, and those
-    /// before it.
-    fn keys(
-        &mut self,
-        given: &PublicKey,
-        origin: &Origin,
-    ) -> io::Result<(Vec<VerifierKey>, Vec<VerifierKey>)> {
+    /// The keys of the ledger, and the changes between them.
+    fn keys(&mut self, given: &PublicKey, origin: &Origin) -> io::Result<(Keys, Vec<KeyChange>)> {
         let given = match given.verifier_for(origin) {
             Ok(given) => given,
             Err(error) => {
                 self.add(None, "key", error.to_string());
-                return Ok((Vec::new(), Vec::new()));
+                return Ok((Keys::default(), Vec::new()));
             }
         };
-        let mut earlier = Vec::new();
         let notes = self.text(member::KEYS)?.unwrap_or_default();
-        let mut keys = vec![given];
-        match KeyChange::open_all(&notes, origin) {
-            Err(error) => self.add(None, "key", format!("keys.txt: {error}")),
-            Ok(changes) => {
-                for pair in changes.windows(2) {
-                    if pair[0].new != pair[1].old || pair[0].size > pair[1].size {
-                        self.add(
-                            None,
-                            "key",
-                            "keys.txt: its key changes do not follow each other",
-                        );
-                    }
-                }
-                let from = changes.iter().position(|change| change.old == keys[0]);
-                let (before, after) = changes.split_at(from.unwrap_or(changes.len()));
-                earlier.extend(before.iter().map(|change| change.old.clone()));
-                keys.extend(after.iter().map(|change| change.new.clone()));
+        let mut keys = Keys {
+            followed: vec![given],
+            earlier: Vec::new(),
+        };
+        let changes = match KeyChange::open_all(&notes, origin) {
+            Ok(changes) => changes,
+            Err(error) => {
+                self.add(None, "key", format!("keys.txt: {error}"));
+                return Ok((keys, Vec::new()));
+            }
+        };
+        for pair in changes.windows(2) {
+            if pair[0].new != pair[1].old || pair[0].size > pair[1].size {
+                let detail = "keys.txt: its key changes do not follow each other";
+                self.add(None, "key", detail);
             }
         }
-        if let Some(now) = keys.last() {
-            let shown = [
-                (member::PUBLIC_KEY_PEM, public_key_pem(now.public())),
-                (member::PUBLIC_KEY_VKEY, format!("{now}\n")),
-            ];
-            for (name, expected) in shown {
-                if self.text(name)?.is_some_and(|text| text != expected) {
-                    self.add(
-                        None,
-                        "key",
-                        format!(
-                            "{name} is not the key that you gave, nor one that follows from it"
-                        ),
-                    );
-                }
+        let from = changes
+            .iter()
+            .position(|change| change.old == keys.followed[0]);
+        let (before, after) = changes.split_at(from.unwrap_or(changes.len()));
+        let earlier = before.iter().map(|change| change.old.clone());
+        keys.earlier.extend(earlier);
+        keys.followed
+            .extend(after.iter().map(|change| change.new.clone()));
+        Ok((keys, changes))
+    }
+
+    /// The key that the bundle shows is the one that signs.
+    fn shown_keys(&mut self, now: &VerifierKey) -> io::Result<()> {
+        let shown = [
+            (member::PUBLIC_KEY_PEM, public_key_pem(now.public())),
+            (member::PUBLIC_KEY_VKEY, format!("{now}\n")),
+        ];
+        for (name, expected) in shown {
+            if self.text(name)?.is_some_and(|text| text != expected) {
+                let detail =
+                    format!("{name} is not the key that you gave, nor one that follows from it");
+                self.add(None, "key", detail);
             }
         }
-        Ok((keys, earlier))
+        Ok(())
     }
 
     fn older(&mut self, note: &str, keys: &[VerifierKey]) -> Option<Checkpoint> {
@@ -232,14 +233,13 @@ impl Check<'_> {
             .ok()
     }
 
-    /// Every member's digest, the list of them, and its signature.
-    fn sums(&mut self, verifier: Option<&VerifierKey>) -> io::Result<()> {
+    /// The signature over the list of digests; and if it holds, every member's digest. Whether the signature holds.
+    fn sums(&mut self, verifier: &VerifierKey) -> io::Result<bool> {
         let list = self.bytes(member::SUMS)?.unwrap_or_default();
         let signature = self.bytes(member::SUMS_SIGNATURE)?.unwrap_or_default();
-        match verifier {
-            Some(key) if sums::verify(&list, &signature, key.public()) => {}
-            Some(_) => self.add(None, "signature", "the signature over SHA256SUMS is not by the key that you gave, or the list was changed"),
-            None => self.add(None, "signature", "there is no key to check the signature over SHA256SUMS with"),
+        if !sums::verify(&list, &signature, verifier.public()) {
+            self.add(None, "signature", "the signature over SHA256SUMS is not by the key that you gave, or the list was changed");
+            return Ok(false);
         }
         let said = std::str::from_utf8(&list).ok().and_then(sums::parse);
         let Some(said) = said else {
@@ -248,7 +248,7 @@ impl Check<'_> {
                 "sums",
                 "SHA256SUMS is not a list of digests, ascending by name",
             );
-            return Ok(());
+            return Ok(false);
         };
         let mut names: Vec<String> = self
             .archive
@@ -284,7 +284,7 @@ impl Check<'_> {
                 );
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn digest(&mut self, name: &str) -> io::Result<Option<[u8; 32]>> {

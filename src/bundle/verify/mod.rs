@@ -7,6 +7,7 @@
 mod account;
 mod edges;
 mod events;
+mod export;
 mod files;
 mod range;
 mod report;
@@ -22,7 +23,7 @@ pub use report::{Finding, Report, fingerprint};
 use self::files::Signed;
 use self::statements::Stated;
 use super::archive::{Archive, ArchiveError, Source};
-use super::manifest::{Counts, Proof};
+use super::manifest::{ClassPolicies, Counts, Proof, SeqRange, StatementCounts};
 use super::{member, proofs, sources};
 use crate::ids::{ClassNumber, RootHash, Seq, TreeHash};
 use crate::ledger::cosignature::WitnessKey;
@@ -86,6 +87,8 @@ struct Found {
     counts: Counts,
     /// Statements inside of the range.
     statements_inside: u64,
+    /// First and last of a selection.
+    selected: Option<SeqRange>,
     /// Names of sections of events that stand as digests.
     redacted: BTreeSet<String>,
     /// And of statements.
@@ -95,8 +98,8 @@ struct Found {
     /// SHA-256 of events.csv as it is, and as the events give it.
     table: Option<[u8; 32]>,
     table_expected: Option<[u8; 32]>,
-    /// Root at the size of the older head, where the entries of a range give it.
-    root_at_older: Option<RootHash>,
+    /// Roots at the sizes of the older head and of key changes, where the entries of a range give them.
+    roots: BTreeMap<u64, RootHash>,
     /// What producers numbered.
     sources: SourceBook,
 }
@@ -106,13 +109,23 @@ impl Found {
         Self {
             counts: Counts::default(),
             statements_inside: 0,
+            selected: None,
             redacted: BTreeSet::new(),
             redacted_in_statements: BTreeSet::new(),
             classes: BTreeMap::new(),
             table: None,
             table_expected: None,
-            root_at_older: None,
+            roots: BTreeMap::new(),
             sources: sources::book(),
+        }
+    }
+}
+
+impl Found {
+    fn split(&self) -> StatementCounts {
+        StatementCounts {
+            inside: self.statements_inside,
+            outside: self.counts.statements - self.statements_inside,
         }
     }
 }
@@ -129,7 +142,9 @@ impl Check<'_> {
             Proof::Selection => self.selection(signed, &stated)?,
         };
         self.older_head(signed, &consistency);
+        self.key_changes_agree(signed);
         self.manifest_agrees(signed, &stated);
+        self.export_agrees(signed, &stated);
         self.sources_agree(signed);
         if let (Some(found), Some(expected)) = (self.found.table, self.found.table_expected)
             && found != expected
@@ -141,6 +156,7 @@ impl Check<'_> {
             );
         }
         self.report.counts = self.found.counts;
+        self.report.statements = self.found.split();
         let said = signed.manifest.redacted_sections.iter();
         let found = std::mem::take(&mut self.found.redacted);
         let in_statements = std::mem::take(&mut self.found.redacted_in_statements);
@@ -162,6 +178,18 @@ impl Check<'_> {
                 manifest.counts, self.found.counts
             );
             self.add(None, "counts", detail);
+        }
+        let split = self.found.split();
+        if manifest.statements.is_some_and(|said| said != split) {
+            let detail = format!(
+                "manifest.json says {:?}, found were {split:?}",
+                manifest.statements.unwrap_or_default()
+            );
+            self.add(None, "counts", detail);
+        }
+        if manifest.proof == Proof::Selection && manifest.range != self.found.selected {
+            let detail = "`range` is not the first and last of the selected entries";
+            self.add(None, "manifest", detail);
         }
         let counts = self.found.counts;
         let sum = counts.disclosed
@@ -192,6 +220,14 @@ impl Check<'_> {
                 unsaid.join(", ")
             );
             self.add(None, "redaction", detail);
+        }
+        let mut listed: Vec<ClassNumber> =
+            manifest.classes.iter().map(ClassPolicies::class).collect();
+        listed.sort_unstable();
+        if !self.found.classes.keys().eq(&listed) {
+            let detail =
+                "manifest.json does not list exactly the classes of the entries, each once";
+            self.add(None, "class", detail);
         }
         for (class, first) in std::mem::take(&mut self.found.classes) {
             let defined = stated
@@ -239,6 +275,21 @@ impl Check<'_> {
         self.report.sources = Some(self.found.sources.summary());
     }
 
+    /// Each key change names a head of this ledger.
+    fn key_changes_agree(&mut self, signed: &Signed) {
+        for change in &signed.changes {
+            let found = self.found.roots.get(&change.size);
+            let detail = if change.size > signed.checkpoint.size {
+                "keys.txt: a key change names more entries than the checkpoint has"
+            } else if found.is_some_and(|root| *root != change.root) {
+                "keys.txt: a key change names another root than the entries give at its size"
+            } else {
+                continue;
+            };
+            self.add(None, "key", detail);
+        }
+    }
+
     /// The ledger still begins with what the older head signs.
     fn older_head(&mut self, signed: &Signed, consistency: &[proofs::ConsistencyProof]) {
         let Some(older) = &signed.older else { return };
@@ -257,8 +308,8 @@ impl Check<'_> {
             } else {
                 Err("two heads of one size have different roots: the ledger was forked".to_owned())
             }
-        } else if let Some(found) = self.found.root_at_older {
-            if found == older.root {
+        } else if let Some(found) = self.found.roots.get(&older.size) {
+            if *found == older.root {
                 Ok("proven: the ledger begins with what it signs (by the entries)")
             } else {
                 Err("the entries of this bundle lead to another root at its size: the ledger was forked or rewritten".to_owned())

@@ -76,6 +76,18 @@ impl Check<'_> {
         for (seq, leaf) in &stated.outside {
             self.included(signed, *seq, leaf, paths.get(seq).map(Vec::as_slice));
         }
+        let is_needed = |seq: &Seq| {
+            [first, last].contains(seq)
+                || edges.iter().flatten().any(|(entry, _)| entry.seq == *seq)
+                || stated.outside.contains_key(seq)
+        };
+        for seq in paths.keys().filter(|seq| !is_needed(seq)) {
+            self.add(
+                seq.get(),
+                "inclusion",
+                "proofs.json has a path that no entry of this bundle needs",
+            );
+        }
         Ok(consistency)
     }
 
@@ -84,8 +96,11 @@ impl Check<'_> {
         let Some(reader) = self.archive.reader(member::PROOFS) else {
             return (paths, Vec::new());
         };
-        let mut too_many = false;
+        let (mut too_many, mut ascending) = (false, true);
         let read = proofs::read(reader, &mut |proof| {
+            ascending &= paths
+                .last_key_value()
+                .is_none_or(|(last, _)| *last < proof.seq);
             if paths.len() < PROOFS_MAX {
                 paths.insert(proof.seq, proof.path);
             } else {
@@ -98,6 +113,10 @@ impl Check<'_> {
                 "inclusion",
                 "proofs.json has far more paths than a range needs",
             );
+        }
+        if !ascending {
+            let detail = "the paths in proofs.json must ascend by seq, each seq once";
+            self.add(None, "inclusion", detail);
         }
         match read {
             Ok(consistency) => (paths, consistency),
@@ -153,12 +172,8 @@ impl Check<'_> {
             }
             if let Some(frontier) = &mut walk.frontier {
                 frontier.push(leaf);
-                if signed
-                    .older
-                    .as_ref()
-                    .is_some_and(|older| older.size == frontier.size())
-                {
-                    self.found.root_at_older = Some(frontier.root());
+                if signed.wants_root_at(frontier.size()) {
+                    self.found.roots.insert(frontier.size(), frontier.root());
                 }
             }
             self.account_for(signed, stated, &mut streams, &entry, &bytes)?;

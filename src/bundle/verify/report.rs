@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::FINDINGS_MAX;
-use crate::bundle::manifest::{Counts, Manifest, Proof, Recorded, SeqRange};
+use crate::bundle::manifest::{Counts, Manifest, Proof, Recorded, SeqRange, StatementCounts};
 use crate::bundle::member;
 use crate::ids::hex;
 use crate::ledger::attestation::{Attestation, Level};
@@ -56,6 +56,12 @@ pub struct Report {
     pub attestation: Attestation,
     /// How many of each were found.
     pub counts: Counts,
+    /// Statements inside of the range, and outside of it.
+    pub statements: StatementCounts,
+    /// Whether a statement of the ledger records this export, with its proof and number of entries.
+    pub export_recorded: bool,
+    /// What a reader should know although every rule holds.
+    pub warnings: Vec<String>,
     /// Sections that stand as digests.
     pub redacted_sections: Vec<String>,
     /// Of a range: what the producers of the disclosed events numbered, in sum.
@@ -219,6 +225,7 @@ impl fmt::Display for Report {
         self.write_subject(formatter)?;
         self.write_counts(formatter)?;
         self.write_findings(formatter)?;
+        write_list(formatter, "warning", &self.warnings)?;
         if !self.authentic {
             let findings = self.findings_total;
             return write!(
@@ -288,14 +295,19 @@ impl Report {
         let counts = &self.counts;
         writeln!(
             formatter,
-            "counts       {} entries: {} events disclosed, {} expired, {} erased, {} restricted, {} withheld; {} statements",
+            "counts       {} entries = {} events disclosed + {} expired + {} erased + {} restricted + {} withheld + {} statements inside",
             counts.entries,
             counts.disclosed,
             counts.expired,
             counts.erased,
             counts.restricted,
             counts.withheld,
-            counts.statements
+            self.statements.inside
+        )?;
+        writeln!(
+            formatter,
+            "             {} statements = {} inside + {} outside of the entries, which explain them",
+            counts.statements, self.statements.inside, self.statements.outside
         )?;
         let Some(sources) = self.sources.filter(|sources| sources.sources > 0) else {
             return Ok(());

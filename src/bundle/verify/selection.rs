@@ -8,6 +8,7 @@ use super::files::Signed;
 use super::statements::Stated;
 use super::streams::{Entries, Merge, StreamError};
 use crate::bundle::archive::MemberReader;
+use crate::bundle::manifest::SeqRange;
 use crate::bundle::member;
 use crate::bundle::proofs::{self, ConsistencyProof, InclusionProof};
 use crate::ids::{LeafHash, Seq};
@@ -85,6 +86,11 @@ impl Check<'_> {
                 self.add(seq, "entry", "entries must ascend by seq, each once");
             }
             last = Some(entry.seq);
+            let selected = self.found.selected.get_or_insert(SeqRange {
+                first: seq,
+                last: seq,
+            });
+            selected.last = seq;
             if entry.kind != EntryKind::Event {
                 self.add(
                     seq,

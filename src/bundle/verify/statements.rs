@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::Check;
+use super::export::Exported;
 use super::files::Signed;
 use super::streams::{Entries, Lines, Merge};
 use crate::bundle::cover::{Statement, Statements};
@@ -19,6 +20,8 @@ pub(super) struct Stated {
     pub(super) retention: Statements,
     /// Leaves of the statements that no chain of this bundle holds.
     pub(super) outside: BTreeMap<Seq, LeafHash>,
+    /// What the export's own statement says of it.
+    pub(super) export: Option<Exported>,
 }
 
 impl Check<'_> {
@@ -35,7 +38,7 @@ impl Check<'_> {
         let mut lines = Merge::new(Lines::new(lines));
         let inside = signed.manifest.seq_range();
         let mut last: Option<Seq> = None;
-        let mut has_export = false;
+        let mut has_genesis = false;
         loop {
             let (bytes, line) = match (entries.take(), lines.take()) {
                 (Some(Ok(bytes)), Some(Ok(line))) => (bytes, line),
@@ -67,7 +70,7 @@ impl Check<'_> {
                 );
             }
             last = Some(seq);
-            has_export |= seq.get() == signed.manifest.export_seq;
+            has_genesis |= seq.get() == 0;
             let is_inside = inside.is_some_and(|(first, last)| (first..=last).contains(&seq));
             if is_inside {
                 self.found.statements_inside += 1;
@@ -75,17 +78,19 @@ impl Check<'_> {
                 stated.outside.insert(seq, leaf_hash(&bytes));
             }
             match self.statement(signed, &bytes, seq, &line.text) {
-                Ok(statement) if statement.matters() => stated.retention.insert(seq, statement),
-                Ok(_) => {}
+                Ok((statement, exported)) => {
+                    if statement.matters() {
+                        stated.retention.insert(seq, statement);
+                    }
+                    if seq.get() == signed.manifest.export_seq {
+                        stated.export = Some(exported);
+                    }
+                }
                 Err((rule, detail)) => self.add(seq.get(), rule, detail),
             }
         }
-        if !has_export {
-            self.add(
-                signed.manifest.export_seq,
-                "statement",
-                "the entry that records this export is not among the statements",
-            );
+        if !has_genesis {
+            self.add(0, "genesis", "the genesis is not among the statements");
         }
         Ok(stated)
     }
@@ -96,7 +101,7 @@ impl Check<'_> {
         bytes: &EntryBytes,
         seq: Seq,
         text: &[u8],
-    ) -> Result<Statement, (&'static str, String)> {
+    ) -> Result<(Statement, Exported), (&'static str, String)> {
         let entry = Entry::decode(bytes).map_err(|error| ("entry", error.to_string()))?;
         if entry.seq != seq {
             return Err((
@@ -117,11 +122,15 @@ impl Check<'_> {
         }
         let redacted = line.redacted().map(str::to_owned);
         self.found.redacted_in_statements.extend(redacted);
+        line.check_texts().map_err(|error| ("section", error))?;
         if entry.kind == EntryKind::Genesis {
             genesis_agrees(signed, &line)?;
+        } else if line.text("action").is_none() {
+            return Err(("statement", "it does not disclose its `action`".to_owned()));
         }
-        Statement::read(&entry, &line)
-            .map_err(|section| ("statement", format!("its section `{section}` is malformed")))
+        let statement = Statement::read(&entry, &line)
+            .map_err(|section| ("statement", format!("its section `{section}` is malformed")))?;
+        Ok((statement, Exported::of(&line)))
     }
 }
 

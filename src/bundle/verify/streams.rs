@@ -85,6 +85,11 @@ impl<R: Read> Lines<R> {
         if text.pop() != Some(b'\n') {
             return Err(StreamError::Lines("a line is too long or has no end"));
         }
+        if text.contains(&b'\r') {
+            return Err(StreamError::Lines(
+                "a line has a CR: lines end with LF alone",
+            ));
+        }
         let seq = seq_of(&text).ok_or(StreamError::Lines(
             "a line is not a JSON object with a `seq`",
         ))?;

@@ -122,6 +122,26 @@ pub(super) fn walk(walk: &mut Walk, field: &'static Field, json: &str, offset: u
     walk.path.clear();
 }
 
+/// Checks that a text reads the same in every JSON reader, as each section of an event does: one value without white
+/// space around it, no name twice in an object, no lone surrogate, no number beyond a double, not too deep. The error
+/// quotes nothing of the text.
+pub fn check_json(text: &str) -> Result<(), String> {
+    static ANY: Field = Field {
+        name: "",
+        required: false,
+        shape: Shape::Any,
+    };
+    if text.trim_matches([' ', '\t', '\n', '\r']).len() != text.len() {
+        return Err("white space stands around the value".to_owned());
+    }
+    let mut found = Walk::new();
+    walk(&mut found, &ANY, text, 0);
+    match found.into_faults().into_iter().next() {
+        None => Ok(()),
+        Some(fault) => Err(fault.detail),
+    }
+}
+
 /// What is wrong with the text, and at which byte. serde_json's own words quote nothing for errors
 /// of syntax; data errors, which would, do not come here.
 pub(super) fn syntax_detail(error: &serde_json::Error, json: &str, offset: usize) -> String {

@@ -14,6 +14,7 @@ mod same;
 pub mod shape;
 
 pub use facts::{Facts, FactsError, Person, Target};
+pub use json::check_json;
 pub use parse::{parse_event, split_array, split_ndjson};
 pub use same::same_value;
 

@@ -17,7 +17,7 @@ use super::statements::{Explaining, explaining};
 use super::summary::Summary;
 use super::{ExportError, ExportSummary, Exported, check_going_on, readme, report};
 use crate::bundle::line::Disposition;
-use crate::bundle::manifest::{Counts, FORMAT, Manifest, Proof};
+use crate::bundle::manifest::{Counts, FORMAT, Manifest, Proof, StatementCounts};
 use crate::bundle::proofs::{self, ConsistencyProof, InclusionProof};
 use crate::bundle::{member, sources, table};
 use crate::ids::{ClassNumber, Seq, hex};
@@ -375,6 +375,7 @@ fn write_proofs(
 
 fn manifest(ledger: &Ledger, plan: &Plan, walked: &Walked, explaining: Explaining) -> Manifest {
     let is_range = plan.seqs.proof() == Proof::Range;
+    let outside = explaining.rows.len() as u64;
     Manifest {
         format: FORMAT.to_owned(),
         origin: ledger.record.origin.to_string(),
@@ -383,6 +384,10 @@ fn manifest(ledger: &Ledger, plan: &Plan, walked: &Walked, explaining: Explainin
         recorded: Some(plan.recorded.clone()),
         query: question(&plan.request),
         counts: walked.counts,
+        statements: Some(StatementCounts {
+            inside: walked.counts.statements - outside,
+            outside,
+        }),
         redacted_sections: walked.redacted.iter().cloned().collect(),
         classes: explaining.classes,
         gaps: walked.summary.gaps.counts(),
