@@ -6,7 +6,7 @@ mod support;
 use std::io::Write;
 use std::net::TcpStream;
 
-use support::{Directory, files_of, said};
+use support::{Directory, Server, files_of, said};
 
 const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
@@ -211,6 +211,138 @@ fn refused_and_nothing_recorded() {
         before,
         "something was recorded"
     );
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd_frame(text: &str) -> Vec<u8> {
+    zstd::encode_all(text.as_bytes(), 3).unwrap()
+}
+
+/// A post to a route with some headers.
+fn posted(server: &Server, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
+    let answer = server
+        .client()
+        .request("POST", path, headers, body)
+        .unwrap();
+    (answer.status, answer.text())
+}
+
+#[test]
+fn a_compressed_body_is_decoded_to_its_end_or_refused() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let before = server.client().get("/v1/checkpoint").unwrap().text();
+    for (coding, encode) in [
+        ("gzip", gzip as fn(&str) -> Vec<u8>),
+        ("zstd", zstd_frame as fn(&str) -> Vec<u8>),
+    ] {
+        let line = |name: &str| {
+            format!(
+                "{{\"id\":\"{coding}-{name}\",\"action\":\"a.b\",\"actor\":{{\"id\":\"t\"}}}}\n"
+            )
+        };
+        let whole = [
+            encode(&line("1")),
+            encode(""),
+            encode(&(line("2") + &line("3"))),
+        ]
+        .concat();
+        let tail = [&whole[..], b"garbage here"].concat();
+        let cut = &whole[..whole.len() - 3];
+        let mut wrong = whole.clone();
+        let at = wrong.len() - 6;
+        wrong[at] ^= 0x10;
+        let headers = [("Content-Type", NDJSON), ("Content-Encoding", coding)];
+        for body in [&tail[..], cut, &wrong, b""] {
+            let (status, text) = posted(&server, "/v1/events", &headers, body);
+            assert_eq!(status, 400, "{coding}: {text}");
+            assert!(text.contains("nothing was recorded"), "{text}");
+        }
+        if coding == "gzip" {
+            let now = server.client().get("/v1/checkpoint").unwrap().text();
+            assert_eq!(now, before, "something was recorded");
+        }
+        let (status, text) = posted(&server, "/v1/events", &headers, &whole);
+        assert!(
+            status == 201 && text.contains("\"accepted\":3"),
+            "{status} {text}"
+        );
+        for name in ["1", "2", "3"] {
+            let path = format!("/v1/events/{coding}-{name}");
+            assert_eq!(server.client().get(&path).unwrap().status, 200, "{path}");
+        }
+        // The same on the other routes that take a body.
+        for path in ["/v1/traces", "/v1/logs", "/v1/events/query"] {
+            let headers = [("Content-Type", JSON), ("Content-Encoding", coding)];
+            let two = [encode("{"), encode("}")].concat();
+            assert_eq!(posted(&server, path, &headers, &two).0, 200, "{path}");
+            let tail = [&two[..], b"garbage here"].concat();
+            let (status, text) = posted(&server, path, &headers, &tail);
+            assert!(
+                status == 400 && text.contains("behind") || coding == "zstd",
+                "{path}: {text}"
+            );
+            assert_eq!(status, 400, "{path}: {text}");
+            assert_eq!(
+                posted(&server, path, &headers, &two[..two.len() - 1]).0,
+                400,
+                "{path}"
+            );
+        }
+    }
+    server.stop();
+    directory.assert_clean();
+}
+
+#[test]
+fn the_names_of_codings_form_one_list_and_nothing_stands_behind_a_value() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let event = r#"{"action":"a.b","actor":{"id":"t"}}"#;
+    let send = |codings: &[&str], body: &[u8]| {
+        let mut headers = vec![("Content-Type", JSON)];
+        headers.extend(codings.iter().map(|coding| ("Content-Encoding", *coding)));
+        posted(&server, "/v1/events", &headers, body).0
+    };
+    for codings in [
+        &["gzip, identity"][..],
+        &["identity", "x-gzip"],
+        &["identity,gzip", ""],
+    ] {
+        assert_eq!(send(codings, &gzip(event)), 201, "{codings:?}");
+    }
+    for codings in [
+        &["gzip, gzip"][..],
+        &["gzip", "zstd"],
+        &["identity", "br"],
+        &["deflate"],
+        &["gz\u{e9}"],
+    ] {
+        assert_eq!(send(codings, &gzip(event)), 415, "{codings:?}");
+    }
+    for body in [
+        format!("{event} {event}"),
+        format!("{event},"),
+        format!("{event}\0"),
+        format!("[{event}] x"),
+        format!("[{event}]]"),
+    ] {
+        assert_eq!(send(&[], body.as_bytes()), 422, "{body}");
+    }
+    for path in ["/v1/events/query", "/v1/keys", "/v1/holds"] {
+        let (status, text) = posted(&server, path, &[("Content-Type", JSON)], b"{} {}");
+        assert_eq!(status, 400, "{path}: {text}");
+    }
+    for path in ["/v1/traces", "/v1/logs"] {
+        let (status, text) = posted(&server, path, &[("Content-Type", JSON)], b"{} {}");
+        assert_eq!(status, 400, "{path}: {text}");
+    }
+    server.stop();
 }
 
 /// A client that goes away in the middle of its body.

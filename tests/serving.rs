@@ -259,3 +259,75 @@ fn a_client_that_never_ends_its_request_is_cut_off() {
     assert!(log.contains("were cut off"), "{log}");
     directory.assert_clean();
 }
+
+/// A connection with the head of an append, which says that it has so many bytes.
+fn begun_append(server: &Server, bytes: usize, more: &str) -> std::net::TcpStream {
+    let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {bytes}\r\n{more}\r\n",
+        server.token
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream
+}
+
+fn memory_kib(server: &Server) -> u64 {
+    let path = format!("/proc/{}/status", server.child.id());
+    let status = std::fs::read_to_string(path).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.unwrap().trim().split(' ').next().unwrap();
+    number.parse().unwrap()
+}
+
+#[test]
+fn unfinished_and_inflating_bodies_keep_nobody_out() {
+    let directory = Directory::new();
+    let server = directory.serve_as(&["--limits-body-memory-bytes", "67108864"], &[]);
+    let before = memory_kib(&server);
+    let (size, piece) = (15 << 20, vec![b' '; 1 << 20]);
+    // Each sends all but the last mebibyte; those that must make room are told so, and closed.
+    let unfinished: Vec<_> = (0..12)
+        .map(|_| {
+            let mut stream = begun_append(&server, size, "");
+            let _ = (0..14).try_for_each(|_| stream.write_all(&piece));
+            stream
+        })
+        .collect();
+    let bomb = zstd::encode_all(&*vec![b' '; 40 << 20], 3).unwrap();
+    let bombs: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = begun_append(&server, bomb.len(), "Content-Encoding: zstd\r\n");
+            stream.write_all(&bomb).unwrap();
+            stream
+        })
+        .collect();
+    let mut client = server.client();
+    for number in 0..20 {
+        let event = format!(r#"{{"id":"honest-{number}","action":"a.b","actor":{{"id":"u"}}}}"#);
+        let answer = client.post("application/json", event.as_bytes()).unwrap();
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    }
+    let grown = memory_kib(&server).saturating_sub(before);
+    // The bound, and what the program needs besides for so many requests.
+    assert!(grown < (64 + 128) << 10, "{grown} KiB more than before");
+    for mut stream in bombs {
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        let refused = answer.starts_with("HTTP/1.1 413") || answer.starts_with("HTTP/1.1 503");
+        assert!(refused, "{answer}");
+    }
+    let refused = unfinished.into_iter().filter(|stream| {
+        let mut answer = [0; 12];
+        stream
+            .set_read_timeout(Some(Duration::from_millis(50)))
+            .unwrap();
+        (&*stream).read_exact(&mut answer).is_ok() && answer == *b"HTTP/1.1 503"
+    });
+    assert!(refused.count() >= 8);
+    let metrics = client.get("/metrics").unwrap().text();
+    assert!(metrics.contains("trailkeep_body_memory_bytes"), "{metrics}");
+    server.kill();
+    directory.assert_clean();
+}

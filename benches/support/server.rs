@@ -78,6 +78,7 @@ impl Site {
             tls: None,
             daily_hour: None,
             stop_wait: std::time::Duration::from_secs(20),
+            limits: trailkeep::http::limits::Limits::default(),
         };
         let task = tokio::spawn(serve(Arc::clone(&engine), listener, options, async {
             let _ = stopped.await;

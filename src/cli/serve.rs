@@ -56,6 +56,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         tls,
         daily_hour: settings.retention_hour,
         stop_wait: settings.stop_wait,
+        limits: settings.limits,
     };
     let (directory, root_key) = (settings.directory, settings.root_key);
     let open = move || Files::open(directory, &root_key)?.start(options);

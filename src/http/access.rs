@@ -1,12 +1,12 @@
 //! `/v1/access`: who read, exported and managed what.
 
 use axum::Json;
-use axum::extract::{Query, rejection::QueryRejection};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Caller, may};
 use super::body::moment;
+use super::extract::Query;
 use super::problem::Problem;
 use crate::ids::Seq;
 use crate::service::access_log::{self, ListedAccess};
@@ -49,7 +49,7 @@ pub(super) struct AccessPage {
 )]
 pub(super) async fn list(
     caller: Caller<may::SeeAccess>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    asked: Result<Query<Asked>, Problem>,
 ) -> Result<Json<AccessPage>, Problem> {
     let Query(asked) = asked.map_err(|_| {
         Problem::bad_request("from, to, start and limit are the parameters, each once")

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Query, rejection::QueryRejection};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Caller, may};
 use super::body::read_json;
+use super::extract::Query;
 use super::problem::Problem;
 use crate::ids::{Seq, TenantName};
 use crate::service::anchor::status::{self, AnchorStatus, Anchored};
@@ -62,7 +62,7 @@ pub(super) async fn list(caller: Caller<may::Prove>) -> Result<Json<AnchorStatus
 )]
 pub(super) async fn history(
     caller: Caller<may::Prove>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    asked: Result<Query<Asked>, Problem>,
 ) -> Result<Json<AnchorHistory>, Problem> {
     let Query(asked) =
         asked.map_err(|_| Problem::bad_request("up_to and limit are the parameters, each once"))?;
@@ -97,7 +97,7 @@ pub(super) struct Wanted {
 )]
 pub(super) async fn checkpoint(
     caller: Caller<may::Prove>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    wanted: Result<Query<Wanted>, Problem>,
 ) -> Result<Response, Problem> {
     let Query(wanted) =
         wanted.map_err(|_| Problem::bad_request("size is the only parameter, a number"))?;

@@ -14,6 +14,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
+use super::connections::places::Place;
 use super::document::{Access, Guard};
 use super::problem::Problem;
 use super::{App, Entrance};
@@ -236,10 +237,15 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
         tracing::error!(%error, "a token could not be checked");
         Problem::internal()
     })?;
-    if found.is_none() {
+    let Some(found) = found else {
         tokio::time::sleep(WRONG_TOKEN_DELAY).await;
+        return Err(Problem::unauthorized());
+    };
+    if let Some(place) = parts.extensions.get::<Arc<Place>>() {
+        place.prove();
     }
-    found.ok_or_else(Problem::unauthorized)
+    app.rates.take(&found.key_id)?;
+    Ok(found)
 }
 
 /// A command of the directory's owner, who may act for any tenant.

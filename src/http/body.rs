@@ -1,12 +1,13 @@
 //! Request bodies: read to a limit, decoded to a limit, split into events.
 
-use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
-use axum::body::{Body, to_bytes};
+mod coding;
+pub(super) mod intake;
+mod memory;
+
+use axum::body::Body;
 use axum::http::{HeaderMap, header};
-use futures_util::TryStreamExt;
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio_util::io::StreamReader;
 
 use super::Entrance;
 use super::problem::{LineFault, Problem};
@@ -38,6 +39,55 @@ pub(super) enum Format {
     Ndjson,
 }
 
+/// Why a body was not read to its end. Nothing of its request was recorded.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum BodyFault {
+    #[error("`Content-Encoding` may be gzip, zstd or identity")]
+    UnknownCoding,
+    #[error(
+        "`Content-Encoding` may name one compression, not several: send the body compressed once"
+    )]
+    CodedTwice,
+    #[error("{0}")]
+    Undecodable(String),
+    #[error(
+        "a body may have {BODY_BYTES_MAX} bytes, as sent and as decoded: send it in several requests"
+    )]
+    TooLarge,
+    #[error(
+        "all bodies together may hold {0} bytes here: send it in several requests, or raise `limits.body_memory_bytes`"
+    )]
+    LargerThanAll(u64),
+    #[error(
+        "the body came too slowly: it may not pause for 30 s, and after the first 30 s it comes with at least {0} bytes a second; nothing was recorded"
+    )]
+    TooSlow(u64),
+    #[error("the body broke off; nothing was recorded")]
+    BrokenOff,
+    #[error(
+        "the bodies of the requests at the moment take all the memory that there is for them; nothing of this one was recorded: send it again"
+    )]
+    NoRoom,
+}
+
+impl From<BodyFault> for Problem {
+    fn from(fault: BodyFault) -> Self {
+        let detail = fault.to_string();
+        match fault {
+            BodyFault::UnknownCoding | BodyFault::CodedTwice => {
+                Self::unsupported_media_type(detail)
+            }
+            BodyFault::Undecodable(_) => Self::bad_request(format!(
+                "{detail}; nothing was recorded: send it again, whole"
+            )),
+            BodyFault::TooLarge | BodyFault::LargerThanAll(_) => Self::too_large(detail),
+            BodyFault::TooSlow(_) => Self::too_slow(detail),
+            BodyFault::BrokenOff => Self::bad_request(detail),
+            BodyFault::NoRoom => Self::unavailable(detail, 1),
+        }
+    }
+}
+
 /// The events of a request, and whether there can be only one.
 pub(super) struct Submitted {
     pub(super) events: Vec<Incoming>,
@@ -67,8 +117,8 @@ pub(super) fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
 
 /// Reads a question: one JSON object, of the form that is described. The error repeats nothing of the body.
 pub(super) async fn read_json<T: DeserializeOwned>(body: Body, form: &str) -> Result<T, Problem> {
-    let body = to_bytes(body, QUESTION_BYTES_MAX).await;
-    let body = body.map_err(|_| Problem::too_large("the body is larger than 1 MiB"))?;
+    let too_large = || Problem::too_large("the body is larger than 1 MiB");
+    let body = collect(body, QUESTION_BYTES_MAX, too_large).await?;
     let wrong = |line, column| {
         Problem::bad_request(format!(
             "the body must be {form} (line {line}, column {column})"
@@ -92,29 +142,29 @@ pub(super) fn moment(name: &str, text: Option<&str>) -> Result<Option<UnixMillis
         .transpose()
 }
 
-/// Reads and decodes the body.
-pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
-    let encoding = headers
-        .get(header::CONTENT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("identity");
-    let length = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > BODY_BYTES_MAX) {
-        return Err(too_large());
+/// Reads the body, decoded.
+pub(super) async fn read(body: Body) -> Result<Vec<u8>, Problem> {
+    collect(body, usize::MAX, || BodyFault::TooLarge.into()).await
+}
+
+/// Reads a body up to a route's own limit, besides those of all bodies (intake.rs).
+pub(super) async fn collect(
+    body: Body,
+    limit: usize,
+    too_large: impl FnOnce() -> Problem,
+) -> Result<Vec<u8>, Problem> {
+    let (mut pieces, mut all) = (body.into_data_stream(), Vec::new());
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| {
+            let fault = error.into_inner().downcast::<BodyFault>();
+            fault.map_or(BodyFault::BrokenOff, |fault| *fault)
+        })?;
+        if piece.len() > limit - all.len() {
+            return Err(too_large());
+        }
+        all.extend_from_slice(&piece);
     }
-    let stream = body.into_data_stream().map_err(std::io::Error::other);
-    // As sent it may be no longer than as decoded: nobody sends more to get less.
-    let sent = StreamReader::new(stream).take(BODY_BYTES_MAX + 1);
-    match encoding.trim().to_ascii_lowercase().as_str() {
-        "identity" | "" => read_limited(sent).await,
-        "gzip" | "x-gzip" => read_limited(GzipDecoder::new(tokio::io::BufReader::new(sent))).await,
-        "zstd" => read_limited(ZstdDecoder::new(tokio::io::BufReader::new(sent))).await,
-        _ => Err(Problem::unsupported_media_type(
-            "`Content-Encoding` may be gzip, zstd or identity",
-        )),
-    }
+    Ok(all)
 }
 
 /// Parses the events and adds a missing `id`: the request's key, or a random one.
@@ -237,22 +287,4 @@ fn refuse(errors: Vec<(usize, EventError)>) -> Problem {
         LineFault::of(line, faults)
     });
     Problem::invalid_events(faults.take(FAULTS_MAX).collect())
-}
-
-async fn read_limited(reader: impl AsyncRead + Unpin) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::new();
-    reader.take(BODY_BYTES_MAX + 1).read_to_end(&mut bytes).await.map_err(|_| {
-        Problem::bad_request("the body broke off, or is not in the encoding that `Content-Encoding` names; nothing was recorded")
-    })?;
-    if bytes.len() as u64 > BODY_BYTES_MAX {
-        Err(too_large())
-    } else {
-        Ok(bytes)
-    }
-}
-
-fn too_large() -> Problem {
-    Problem::too_large(format!(
-        "a body may have {BODY_BYTES_MAX} bytes, decoded: send it in several requests"
-    ))
 }

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -12,6 +11,7 @@ use utoipa::ToSchema;
 use super::auth::{Caller, Identified, may};
 use super::body;
 use super::document::Event;
+use super::extract::Path;
 use super::problem::Problem;
 use crate::ids::Seq;
 use crate::ledger::entry::{Entry, leaf_hash};
@@ -171,7 +171,7 @@ pub(super) async fn append(
     body: Body,
 ) -> Result<Response, Problem> {
     let format = body::format_of(&headers)?;
-    let bytes = body::read(&headers, body).await?;
+    let bytes = body::read(body).await?;
     let caller = caller.identified();
     let entrance = caller.entrance;
     let key = body::idempotency_key(&headers)?;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -15,6 +14,7 @@ use utoipa::ToSchema;
 use super::auth::{Caller, Identified, may};
 use super::body::{moment, read_json};
 use super::document::Bytes as FileBytes;
+use super::extract::Path;
 use super::problem::Problem;
 use crate::bundle::manifest::{Counts, Proof, Recorded, SeqRange};
 use crate::ids::Seq;

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
 use super::body::{moment, read_json};
+use super::extract::Path;
 use super::problem::Problem;
 use crate::service::access_log::{AccessRecord, record_read};
 use crate::service::blocking;

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::auth::{Caller, may};
 use super::body::read_json;
+use super::extract::Path;
 use super::problem::Problem;
 use crate::policy::CalendarPeriod;
 use crate::service::access::Role;

@@ -1,6 +1,5 @@
 //! The ledger for the tools of the transparency-log world: checkpoint, tiles (C2SP tlog-tiles), key.
 
-use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
@@ -9,6 +8,7 @@ use utoipa::ToSchema;
 use super::auth::{Caller, OpenLog, may};
 use super::document::Bytes;
 use super::etag::tagged;
+use super::extract::Path;
 use super::problem::Problem;
 use crate::ledger::note::public_key_pem;
 use crate::ledger::tile::{

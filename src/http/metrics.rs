@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -92,6 +93,36 @@ fn process_figures(
     Ok(())
 }
 
+/// What only grows. A family of counters has a name of its own (OpenMetrics), so the old ones are named otherwise.
+fn register_counters(app: &App, engine: &Engine, registry: &mut Registry) {
+    let mut register = |name: String, help: &str, count: u64| {
+        let counter = Counter::<u64>::default();
+        counter.inc_by(count);
+        registry.register(name, help, counter);
+    };
+    for (name, count) in engine.staging.counters().all() {
+        let help = "Telemetry of all tenants since the start: docs/opentelemetry.md";
+        register(format!("telemetry_{name}"), help, count);
+    }
+    if let Some(taken) = app.places.as_ref().map(|places| places.taken()) {
+        let help = "Connections that were closed to make room for others";
+        register("connections_closed".to_owned(), help, taken.closed);
+        let help = "Connections that were refused, since their address had all that it may have";
+        register("connections_refused".to_owned(), help, taken.refused);
+    }
+}
+
+/// What clients hold of what the limits allow them.
+fn client_figures(app: &App, gauge: &mut impl FnMut(&str, &str, u64)) {
+    let help = "Bytes that the bodies of requests hold now";
+    gauge("body_memory_bytes", help, app.intake.memory.used());
+    if let Some(taken) = app.places.as_ref().map(|places| places.taken()) {
+        gauge("connections", "Connections at the moment", taken.all as u64);
+        let help = "Connections on which no request was authenticated";
+        gauge("connections_unauthenticated", help, taken.unproven as u64);
+    }
+}
+
 /// Requests of the tenant's persons.
 fn request_figures(
     engine: &Engine,
@@ -132,11 +163,11 @@ pub(super) async fn show(
     State(app): State<App>,
 ) -> Result<Response, Problem> {
     let caller = caller.identified();
-    let text = blocking(move || figures(&caller, app.tls.as_deref())).await?;
+    let text = blocking(move || figures(&caller, &app)).await?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }
 
-fn figures(caller: &Identified, tls: Option<&Certificates>) -> Result<String, Problem> {
+fn figures(caller: &Identified, app: &App) -> Result<String, Problem> {
     let Identified { engine, ledger, .. } = caller;
     let number = ledger.record.number;
     let mut registry = Registry::with_prefix("trailkeep");
@@ -182,14 +213,17 @@ fn figures(caller: &Identified, tls: Option<&Certificates>) -> Result<String, Pr
         age_ms / 1_000,
     );
     if ledger.record.tenant.as_str() == DEFAULT_TENANT {
-        process_figures(engine, tls, &mut gauge)?;
+        process_figures(engine, app.tls.as_deref(), &mut gauge)?;
+        client_figures(app, &mut gauge);
+        // The names of 0.1.0, of gauges: until the release after next.
         for (name, count) in engine.staging.counters().all() {
-            let help = "Telemetry of all tenants since the start: docs/opentelemetry.md";
+            let help = "Old name of the counter telemetry_..._total";
             gauge(&format!("otlp_{name}"), help, count);
         }
     }
     if ledger.record.tenant.as_str() == DEFAULT_TENANT {
         engine.figures.register(&mut registry);
+        register_counters(app, engine, &mut registry);
     }
     let gaps = Family::<Labels, Gauge>::default();
     for row in engine.ledgers.gaps(number).map_err(AppendError::from)? {

@@ -10,10 +10,13 @@ mod document;
 mod etag;
 mod events;
 mod exports;
+mod extract;
 mod holds;
 mod keys;
+pub mod limits;
 mod local_socket;
 mod log;
+mod lost;
 mod metrics;
 mod operate;
 mod otlp;
@@ -22,6 +25,7 @@ mod privacy;
 pub mod problem;
 mod progress;
 mod query;
+mod rates;
 mod request_id;
 mod retention;
 pub mod serve;
@@ -31,23 +35,21 @@ pub mod tls;
 mod vault;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::Uri;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::RequestBodyTimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 
+use self::body::intake::{Intake, take_in};
+use self::connections::places::Places;
 pub use self::document::document;
 use self::document::route;
+use self::limits::Limits;
 use self::problem::Problem;
+use self::rates::Rates;
 use self::tls::Certificates;
 use crate::service::Engine;
-
-/// A body that pauses for longer than this is given up.
-const BODY_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// How a caller came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,24 @@ pub struct App {
     engine: Arc<Engine>,
     entrance: Entrance,
     tls: Option<Arc<Certificates>>,
+    intake: Arc<Intake>,
+    rates: Arc<Rates>,
+    /// Of a server, the places of its connections.
+    places: Option<Arc<Places>>,
+}
+
+impl App {
+    /// What the handlers of one entrance share. Both entrances of a server share one intake.
+    fn new(engine: Arc<Engine>, entrance: Entrance, intake: Arc<Intake>) -> Self {
+        Self {
+            engine,
+            entrance,
+            tls: None,
+            intake,
+            rates: Arc::new(Rates::new(None)),
+            places: None,
+        }
+    }
 }
 
 /// All routes, with what the OpenAPI document says of them.
@@ -138,21 +158,23 @@ fn routes() -> OpenApiRouter<App> {
 
 /// All routes over an engine, for commands.
 pub fn router(engine: Arc<Engine>, entrance: Entrance) -> Router {
-    router_with(engine, entrance, None)
+    let Limits {
+        body_memory_bytes,
+        body_bytes_per_s,
+        ..
+    } = Limits::default();
+    let intake = Arc::new(Intake::new(body_memory_bytes, body_bytes_per_s));
+    router_of(App::new(engine, entrance, intake))
 }
 
-/// All routes over an engine, of a server that knows its certificate.
-fn router_with(engine: Arc<Engine>, entrance: Entrance, tls: Option<Arc<Certificates>>) -> Router {
-    let app = App {
-        engine,
-        entrance,
-        tls,
-    };
+/// All routes over what they share.
+fn router_of(app: App) -> Router {
     Router::from(routes())
-        .fallback(not_found)
+        .fallback(lost::no_route)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::disable()) // body.rs has the limits, before and after decoding
-        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE_MAX))
+        .layer(DefaultBodyLimit::disable()) // body/intake.rs has the limits, before and after decoding
+        .layer(axum::middleware::from_fn_with_state(app.clone(), take_in))
+        .layer(axum::middleware::from_fn(lost::check_host))
         .layer(CatchPanicLayer::custom(|_| {
             axum::response::IntoResponse::into_response(Problem::internal())
         }))
@@ -161,10 +183,6 @@ fn router_with(engine: Arc<Engine>, entrance: Entrance, tls: Option<Arc<Certific
             request_id::name,
         ))
         .with_state(app)
-}
-
-async fn not_found(_: Uri) -> Problem {
-    Problem::not_found("there is no such route; docs/api.md lists them")
 }
 
 async fn method_not_allowed() -> Problem {

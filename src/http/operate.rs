@@ -1,7 +1,7 @@
 //! Routes of the operator's commands.
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -11,6 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::App;
 use super::auth::{Anyone, Caller, may};
+use super::body::collect;
 use super::problem::Problem;
 use crate::ledger::cosignature::WitnessKey;
 use crate::ledger::note::NOTE_BYTES_MAX;
@@ -77,9 +78,8 @@ pub(super) async fn verify(
     body: Body,
 ) -> Result<Response, Problem> {
     let witnesses = [caller.engine.anchors.witnesses(), named_witnesses(&uri)?].concat();
-    let body = to_bytes(body, NOTE_BYTES_MAX).await;
-    let body = body
-        .map_err(|_| Problem::too_large("the body must be the text of a checkpoint, or empty"))?;
+    let too_large = || Problem::too_large("the body must be the text of a checkpoint, or empty");
+    let body = collect(body, NOTE_BYTES_MAX, too_large).await?;
     let against = match std::str::from_utf8(&body) {
         Ok("") => None,
         Ok(text) => Some(text.to_owned()),

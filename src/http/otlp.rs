@@ -18,7 +18,7 @@ const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// Takes OpenTelemetry traces.
 ///
-/// OTLP/HTTP, `ExportTraceServiceRequest` in protobuf or JSON, with a `Content-Encoding` of `gzip` or none. When it is
+/// OTLP/HTTP, `ExportTraceServiceRequest` in protobuf or JSON, with a `Content-Encoding` of `gzip`, `zstd` or none. When it is
 /// answered the spans are on disk, and become events when their trace is done. Errors are `google.rpc.Status`.
 #[utoipa::path(
     post,
@@ -46,7 +46,7 @@ pub(super) async fn traces(
 
 /// Takes OpenTelemetry log records.
 ///
-/// OTLP/HTTP, `ExportLogsServiceRequest` in protobuf or JSON, with a `Content-Encoding` of `gzip` or none. Those of GenAI
+/// OTLP/HTTP, `ExportLogsServiceRequest` in protobuf or JSON, with a `Content-Encoding` of `gzip`, `zstd` or none. Those of GenAI
 /// calls join the event of their span. Errors are `google.rpc.Status`.
 #[utoipa::path(
     post,
@@ -88,7 +88,7 @@ async fn take(
                 "send `Content-Type: application/x-protobuf` or `application/json`",
             )
         })?;
-        let bytes = body::read(headers, body).await?;
+        let bytes = body::read(body).await?;
         blocking(move || stage(signal, encoding, &caller, &bytes)).await
     };
     match taken.await {
@@ -112,7 +112,7 @@ fn stage(
     Ok(receive(&caller.engine, &caller.ledger, decoded)?)
 }
 
-fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {
+pub(super) fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let media_type = value
         .split(';')
@@ -142,13 +142,16 @@ fn respond(status: StatusCode, encoding: Encoding, body: Vec<u8>) -> Response {
 
 /// Exporters send again only after 429, 502, 503 and 504, and what is sent again makes no second event: so what
 /// the sender did nothing wrong about is a 503.
-fn refuse(encoding: Encoding, problem: Problem) -> Response {
+pub(super) fn refuse(encoding: Encoding, problem: Problem) -> Response {
+    let answered = problem.answered();
     let (status, detail, retry_after) = problem.into_parts();
     let status = status_for_exporters(status);
     let body = answer::refused(encoding, status.as_u16(), &detail);
     let mut response = respond(status, encoding, body);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        let seconds = retry_after.unwrap_or(RETRY_AFTER_SECONDS);
+    response.extensions_mut().insert(answered);
+    let is_for_later = status == StatusCode::SERVICE_UNAVAILABLE;
+    let retry_after = retry_after.or(is_for_later.then_some(RETRY_AFTER_SECONDS));
+    if let Some(seconds) = retry_after {
         response
             .headers_mut()
             .insert(header::RETRY_AFTER, seconds.into());
@@ -163,7 +166,7 @@ fn refuse(encoding: Encoding, problem: Problem) -> Response {
 
 /// The status that stands for a problem's.
 pub(super) fn status_for_exporters(status: StatusCode) -> StatusCode {
-    if status.is_server_error() {
+    if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
         StatusCode::SERVICE_UNAVAILABLE
     } else {
         status

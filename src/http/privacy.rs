@@ -6,7 +6,6 @@ mod problem;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -14,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::auth::{Caller, may};
 use super::body::read_json;
+use super::extract::Path;
 use super::problem::Problem;
 use crate::ledger::event::Person;
 use crate::privacy::{Day, Ended, Kind, Regime};

@@ -115,6 +115,11 @@ impl Problem {
         Self::new(Kind::MethodNotAllowed, detail)
     }
 
+    /// 408: the body came too slowly.
+    pub fn too_slow(detail: impl Into<String>) -> Self {
+        Self::new(Kind::TooSlow, detail)
+    }
+
     /// 409: an id stands for something else already.
     pub fn conflict(detail: impl Into<String>, line: usize) -> Self {
         let mut problem = Self::new(Kind::IdConflict, detail);
@@ -250,6 +255,11 @@ impl Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (status, self.detail, self.retry_after_seconds)
     }
+
+    /// What it is counted as.
+    pub(super) fn answered(&self) -> Answered {
+        Answered(self.name)
+    }
 }
 
 /// The short name of the problem that an answer is, for who counts them.
@@ -260,7 +270,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after = self.retry_after_seconds;
-        let answered = Answered(self.name);
+        let answered = self.answered();
         let mut response = (status, Json(self)).into_response();
         response.extensions_mut().insert(answered);
         let headers = response.headers_mut();

@@ -3,7 +3,6 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Query as Parameters, rejection::QueryRejection};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -11,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::auth::{Caller, Identified, may};
 use super::body::{moment, read_json};
 use super::events::{Shown, shown};
+use super::extract;
 use super::problem::Problem;
 use crate::ledger::event::{Person, Target};
 use crate::service::access_log::{AccessRecord, persons_of, record_read};
@@ -145,9 +145,9 @@ pub(super) struct Listed {
 )]
 pub(super) async fn list(
     caller: Caller<may::Read>,
-    pairs: Result<Parameters<Vec<(String, String)>>, QueryRejection>,
+    pairs: Result<extract::Query<Vec<(String, String)>>, Problem>,
 ) -> Result<Json<Listed>, Problem> {
-    let Parameters(pairs) =
+    let extract::Query(pairs) =
         pairs.map_err(|_| Problem::bad_request("the query string is not UTF-8"))?;
     let question = read_parameters(pairs)?;
     answer(caller.identified(), ("GET", "/v1/events"), question).await

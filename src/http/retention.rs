@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, rejection::QueryRejection};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -10,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::auth::{Caller, Identified, may};
 use super::body::{moment, read_json};
 use super::events::parse_seq;
+use super::extract::{Path, Query};
 use super::problem::Problem;
 use crate::service::blocking;
 use crate::service::read::{EventName, find_seq};
@@ -123,7 +123,7 @@ pub(super) struct AtForm {
 )]
 pub(super) async fn preview(
     caller: Caller<may::SeeRetention>,
-    asked: Result<Query<AtForm>, QueryRejection>,
+    asked: Result<Query<AtForm>, Problem>,
 ) -> Result<Json<Preview>, Problem> {
     let at = at_of(asked)?;
     let caller = caller.identified();
@@ -164,7 +164,7 @@ pub(super) async fn run(caller: Caller<may::RunRetention>) -> Result<Json<RunRep
 pub(super) async fn explain_entry(
     caller: Caller<may::SeeRetention>,
     Path(seq): Path<String>,
-    asked: Result<Query<AtForm>, QueryRejection>,
+    asked: Result<Query<AtForm>, Problem>,
 ) -> Result<Json<Value>, Problem> {
     let name = EventName::Seq(parse_seq(&seq)?);
     explain(caller.identified(), name, at_of(asked)?).await
@@ -181,7 +181,7 @@ pub(super) async fn explain_entry(
 pub(super) async fn explain_event(
     caller: Caller<may::SeeRetention>,
     Path(id): Path<String>,
-    asked: Result<Query<AtForm>, QueryRejection>,
+    asked: Result<Query<AtForm>, Problem>,
 ) -> Result<Json<Value>, Problem> {
     explain(caller.identified(), EventName::Id(id), at_of(asked)?).await
 }
@@ -200,7 +200,7 @@ async fn explain(
     .await
 }
 
-fn at_of(asked: Result<Query<AtForm>, QueryRejection>) -> Result<Option<UnixMillis>, Problem> {
+fn at_of(asked: Result<Query<AtForm>, Problem>) -> Result<Option<UnixMillis>, Problem> {
     let Query(asked) = asked.map_err(|_| Problem::bad_request("`at` is the only parameter"))?;
     moment("at", asked.at.as_deref())
 }

@@ -9,10 +9,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use super::body::intake::Intake;
+use super::connections::places::Places;
 use super::connections::{Phase, Serving};
+use super::limits::Limits;
 use super::local_socket::{listen_locally, remove_socket};
+use super::rates::Rates;
 use super::tls::Certificates;
-use super::{Entrance, router_with};
+use super::{App, Entrance, router_of};
 use crate::service::Engine;
 use crate::service::access_log::flush_repeats;
 use crate::service::anchor::schedule;
@@ -60,6 +64,8 @@ pub struct ServeOptions {
     pub daily_hour: Option<u8>,
     /// How long requests under way have to end.
     pub stop_wait: Duration,
+    /// What clients are allowed.
+    pub limits: Limits,
 }
 
 /// Makes the socket, so that commands find it as soon as this returns. The future serves until `stop` ends or the
@@ -94,18 +100,37 @@ async fn serve_both(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let (stopping, phase) = watch::channel(Phase::Serving);
+    let limits = options.limits;
+    let intake = Intake::new(limits.body_memory_bytes, limits.body_bytes_per_s);
+    let places = Places::new(&limits);
+    let app = App {
+        tls: options.tls.clone(),
+        places: Some(Arc::clone(&places)),
+        rates: Arc::new(Rates::new(limits.requests_per_key_s)),
+        ..App::new(Arc::clone(&engine), Entrance::Network, Arc::new(intake))
+    };
+    let local_app = App {
+        entrance: Entrance::Local,
+        ..app.clone()
+    };
     let network = Serving {
         // An answer is not to wait for more to send.
         listener: listener.tap_io(|stream| drop(stream.set_nodelay(true))),
         tls,
-        router: router_with(Arc::clone(&engine), Entrance::Network, options.tls.clone()),
+        router: router_of(app),
         phase: phase.clone(),
+        places: Arc::clone(&places),
+        limits,
+        address_of: |address| Some(address.ip()),
     };
     let local = Serving {
         listener: socket,
         tls: None,
-        router: router_with(Arc::clone(&engine), Entrance::Local, options.tls.clone()),
+        router: router_of(local_app),
         phase,
+        places,
+        limits,
+        address_of: |_| None,
     };
     let (network, local) = (tokio::spawn(network.run()), tokio::spawn(local.run()));
     let watching = options.tls.map(|tls| tokio::spawn(tls.watch()));

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -12,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
 use super::body::read_json;
+use super::extract::Path;
 use super::problem::Problem;
 use crate::ids::{Seq, TenantName};
 use crate::service::ledger::Ledger;

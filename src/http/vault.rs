@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,7 @@ use utoipa::ToSchema;
 use super::Entrance;
 use super::auth::{Caller, may};
 use super::body::read_json;
+use super::extract::Path;
 use super::problem::Problem;
 use super::progress::follow;
 use crate::service::blocking;

@@ -23,6 +23,13 @@ pub enum Encoding {
     Json,
 }
 
+impl Encoding {
+    /// Whether it is the binary form.
+    pub fn is_protobuf(self) -> bool {
+        self == Self::Protobuf
+    }
+}
+
 /// What a request held.
 #[derive(Debug, Default, PartialEq)]
 pub struct Decoded {

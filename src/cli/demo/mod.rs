@@ -140,6 +140,7 @@ async fn write_events(
         tls: None,
         daily_hour: None,
         stop_wait: STOP_WAIT,
+        limits: crate::http::limits::Limits::default(),
     };
     let server = tokio::spawn(serve(engine, listener, options, async {
         let _ = stopped.await;

@@ -77,6 +77,18 @@ pub(super) const STOP_WAIT_S: Key = key(
     Some("20"),
     "Seconds that requests under way have to end after SIGTERM",
 );
+pub(super) const IDLE_S: Key = key(
+    "idle_s",
+    "SECONDS",
+    Some("120"),
+    "Seconds that a connection may rest between requests: more than what stands in front keeps its own",
+);
+pub(super) const HEAD_S: Key = key(
+    "head_s",
+    "SECONDS",
+    Some("20"),
+    "Seconds that a connection may take to its first byte, and from there to the end of its request's head, TLS included",
+);
 pub(super) const MIN_FREE_BYTES: Key = key(
     "min_free_bytes",
     "BYTES",
@@ -138,6 +150,44 @@ pub(super) const OTLP_KEEP: Key = key(
     "Which spans become events: calls of models and tools, agents and workflows too, or all",
 );
 
+pub(super) const LIMITS_BODY_MEMORY_BYTES: Key = key(
+    "limits.body_memory_bytes",
+    "BYTES",
+    Some("268435456"),
+    "Bytes that the bodies of all requests may hold together, as sent and as decoded; beyond it the largest unfinished one gets 503",
+);
+pub(super) const LIMITS_BODY_BYTES_PER_S: Key = key(
+    "limits.body_bytes_per_s",
+    "BYTES",
+    Some("1024"),
+    "Bytes a second that a body comes with at least, after its first 30 seconds",
+);
+pub(super) const LIMITS_CONNECTIONS: Key = key(
+    "limits.connections",
+    "NUMBER",
+    None,
+    "Connections at once; else three quarters of the limit of open files, up to 8192",
+);
+pub(super) const LIMITS_UNAUTHENTICATED_CONNECTIONS: Key = key(
+    "limits.unauthenticated_connections",
+    "NUMBER",
+    None,
+    "Connections at once on which no request was authenticated; else half of all. Beyond it the oldest silent one is closed",
+);
+pub(super) const LIMITS_CONNECTIONS_PER_ADDRESS: Key = key(
+    "limits.connections_per_address",
+    "NUMBER|none",
+    Some("none"),
+    "Connections at once of one address; leave it at `none` behind a proxy or a NAT",
+);
+
+pub(super) const LIMITS_REQUESTS_PER_KEY_S: Key = key(
+    "limits.requests_per_key_s",
+    "NUMBER|none",
+    Some("none"),
+    "Requests a second of one API key; beyond it 429, which is loss where an application does not send again",
+);
+
 /// All settings, in the order of the documentation.
 pub(in crate::cli) const KEYS: &[Key] = &[
     DIR,
@@ -145,6 +195,8 @@ pub(in crate::cli) const KEYS: &[Key] = &[
     ROOT_KEY_COMMAND,
     LISTEN,
     STOP_WAIT_S,
+    IDLE_S,
+    HEAD_S,
     MIN_FREE_BYTES,
     POLICIES,
     RETENTION_HOUR,
@@ -155,6 +207,12 @@ pub(in crate::cli) const KEYS: &[Key] = &[
     OTLP_QUIET_MS,
     OTLP_WAIT_MAX_MS,
     OTLP_KEEP,
+    LIMITS_BODY_MEMORY_BYTES,
+    LIMITS_BODY_BYTES_PER_S,
+    LIMITS_CONNECTIONS,
+    LIMITS_UNAUTHENTICATED_CONNECTIONS,
+    LIMITS_CONNECTIONS_PER_ADDRESS,
+    LIMITS_REQUESTS_PER_KEY_S,
 ];
 
 /// What the command line sets, by the key's name. The values are read with those of the other places.

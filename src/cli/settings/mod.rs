@@ -5,6 +5,7 @@ mod anchors;
 mod check;
 mod file;
 mod keys;
+mod limits;
 mod parse;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ pub(super) use self::keys::{Flags, KEYS, Key};
 pub(super) use self::parse::LogFormat;
 use self::parse::{command_text, daily_hour, number_within, path_text, whole_number};
 use super::clock;
+use crate::http::limits::Limits;
 use crate::http::tls::TlsFiles;
 use crate::seal::root::RootKeySource;
 use crate::service::anchor::settings::AnchorSettings;
@@ -59,6 +61,7 @@ pub(super) struct Settings {
     pub(super) retention_hour: Option<u8>,
     pub(super) min_free_bytes: u64,
     pub(super) policies: Option<PathBuf>,
+    pub(super) limits: Limits,
     staging: StagingSettings,
     anchors: Vec<PlacedAnchor>,
     config: Option<PathBuf>,
@@ -223,6 +226,7 @@ impl Layers {
         let format = self.value(&keys::LOG_FORMAT, parse::log_format);
         let level = self.value(&keys::LOG_LEVEL, parse::log_level);
         let staging = self.staging();
+        let limits = self.limits();
         Some(Settings {
             directory: directory?,
             root_key: root_key?,
@@ -236,6 +240,7 @@ impl Layers {
             retention_hour: retention_hour?,
             min_free_bytes: min_free_bytes?,
             policies,
+            limits: limits?,
             staging: staging?,
             anchors: self.anchor_sections(),
             config: self.file.as_ref().map(|file| file.path.clone()),

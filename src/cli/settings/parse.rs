@@ -46,6 +46,17 @@ pub(super) fn number_within(lowest: u64, highest: u64) -> impl Fn(&str) -> Resul
     }
 }
 
+/// A number from 1, or `none`.
+pub(super) fn number_or_none(text: &str) -> Result<Option<usize>, String> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number
+        .map(Some)
+        .ok_or_else(|| "write a whole number from 1, or none".to_owned())
+}
+
 pub(super) fn daily_hour(text: &str) -> Result<Option<u8>, String> {
     if text == "none" {
         return Ok(None);

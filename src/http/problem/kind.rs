@@ -55,6 +55,8 @@ kinds! {
     NotFound = NOT_FOUND, "not-found", "Not found";
     /// The route does not take this method.
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed";
+    /// The body came too slowly, or paused for too long.
+    TooSlow = REQUEST_TIMEOUT, "too-slow", "The body came too slowly";
     /// An id stands for something else already.
     IdConflict = CONFLICT, "id-conflict", "The id is taken";
     /// A name that is given once only was given.

@@ -1,0 +1,348 @@
+//! Content codings: what a body is compressed with, and its decoding to the end of the input.
+//!
+//! A gzip body is a series of members (RFC 1952 section 2.2), a zstd body a series of frames (RFC 8878 section 3.1).
+//! Each is decoded; bytes that belong to none are refused, and so is an end inside one.
+
+use std::io::{BufRead, ErrorKind, Read};
+
+use axum::http::{HeaderMap, header};
+use bytes::buf::Reader;
+use bytes::{Buf, Bytes};
+use flate2::bufread::GzDecoder;
+
+use super::BodyFault;
+
+/// Window of a zstd frame, as a power of two: RFC 9659 allows 8 MiB for a content coding.
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// How a body is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    Gzip,
+    Zstd,
+}
+
+/// The one coding that all `Content-Encoding` headers name together, if any: their values form one list (RFC 9110
+/// section 8.4).
+pub(super) fn coding_of(headers: &HeaderMap) -> Result<Option<Coding>, BodyFault> {
+    let mut found = None;
+    for value in headers.get_all(header::CONTENT_ENCODING) {
+        let value = value.to_str().map_err(|_| BodyFault::UnknownCoding)?;
+        for name in value.split(',') {
+            let coding = match name.trim().to_ascii_lowercase().as_str() {
+                "" | "identity" => continue,
+                "gzip" | "x-gzip" => Coding::Gzip,
+                "zstd" => Coding::Zstd,
+                _ => return Err(BodyFault::UnknownCoding),
+            };
+            if found.replace(coding).is_some() {
+                return Err(BodyFault::CodedTwice);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Decodes a body piece by piece.
+pub(super) struct Decoder {
+    state: State,
+    /// Bytes of the whole input.
+    size: usize,
+    /// Members or frames that were begun.
+    parts: usize,
+}
+
+enum State {
+    /// A member or frame may begin here.
+    Between(Reader<Bytes>),
+    Gzip(Box<GzDecoder<Reader<Bytes>>>),
+    Zstd(Box<zstd::stream::read::Decoder<'static, Reader<Bytes>>>),
+    Ended,
+}
+
+impl Decoder {
+    pub(super) fn new(coding: Coding, body: Bytes) -> Result<Self, BodyFault> {
+        if body.is_empty() {
+            let said = "the body is empty, and `Content-Encoding` says that it is compressed";
+            return Err(BodyFault::Undecodable(said.to_owned()));
+        }
+        let size = body.len();
+        let state = match coding {
+            Coding::Gzip => State::Between(body.reader()),
+            Coding::Zstd => State::Zstd(Box::new(zstd_decoder(body)?)),
+        };
+        Ok(Self {
+            state,
+            size,
+            parts: 0,
+        })
+    }
+
+    /// Fills `piece` from its start; 0 bytes mean that the whole input was decoded.
+    pub(super) fn read(&mut self, piece: &mut [u8]) -> Result<usize, BodyFault> {
+        loop {
+            match std::mem::replace(&mut self.state, State::Ended) {
+                State::Ended => return Ok(0),
+                State::Between(rest) => {
+                    if rest.get_ref().has_remaining() {
+                        self.parts += 1;
+                        self.state = State::Gzip(Box::new(GzDecoder::new(rest)));
+                    }
+                }
+                State::Gzip(mut member) => match member.read(piece) {
+                    Ok(0) => self.state = State::Between(member.into_inner()),
+                    Ok(read) => {
+                        self.state = State::Gzip(member);
+                        return Ok(read);
+                    }
+                    Err(error) => return Err(self.gzip_fault(&member, &error)),
+                },
+                State::Zstd(mut frames) => match frames.read(piece) {
+                    Ok(0) => Self::check_zstd_end(*frames)?,
+                    Ok(read) => {
+                        self.state = State::Zstd(frames);
+                        return Ok(read);
+                    }
+                    Err(error) => return Err(zstd_fault(&error)),
+                },
+            }
+        }
+    }
+
+    fn gzip_fault(&self, member: &GzDecoder<Reader<Bytes>>, error: &std::io::Error) -> BodyFault {
+        let (part, size) = (self.parts, self.size);
+        let said = if error.kind() == ErrorKind::UnexpectedEof {
+            format!("the body ends inside its gzip member {part}, after {size} bytes")
+        } else if member.header().is_none() && part > 1 {
+            format!(
+                "behind its gzip member {} stand bytes that are not a gzip member",
+                part - 1
+            )
+        } else if member.header().is_none() {
+            "the body is not gzip, which `Content-Encoding` names".to_owned()
+        } else {
+            format!("gzip member {part} of the body is damaged: its data or its checksum is wrong")
+        };
+        BodyFault::Undecodable(said)
+    }
+
+    /// The library stops before what it can't begin to read only at the end of the input.
+    fn check_zstd_end(
+        frames: zstd::stream::read::Decoder<'static, Reader<Bytes>>,
+    ) -> Result<(), BodyFault> {
+        let mut rest = frames.finish();
+        match rest.fill_buf() {
+            Ok([]) => Ok(()),
+            _ => Err(BodyFault::Undecodable(
+                "behind its zstd frames stand bytes that are not a zstd frame".to_owned(),
+            )),
+        }
+    }
+}
+
+fn zstd_decoder(
+    body: Bytes,
+) -> Result<zstd::stream::read::Decoder<'static, Reader<Bytes>>, BodyFault> {
+    let made = zstd::stream::read::Decoder::with_buffer(body.reader()).and_then(|mut decoder| {
+        decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+        Ok(decoder)
+    });
+    made.map_err(|error| zstd_fault(&error))
+}
+
+fn zstd_fault(error: &std::io::Error) -> BodyFault {
+    let said = if error.kind() == ErrorKind::UnexpectedEof {
+        "the body ends inside a zstd frame".to_owned()
+    } else {
+        // The library's words are fixed ones: no byte of the body is among them.
+        format!("the body can't be decoded as zstd: {error}")
+    };
+    BodyFault::Undecodable(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use axum::http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd_frame(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// A frame that decoders skip (RFC 8878 section 3.1.2).
+    fn skippable(bytes: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(bytes.len()).unwrap();
+        [&0x184D_2A57_u32.to_le_bytes(), &length.to_le_bytes(), bytes].concat()
+    }
+
+    fn decode(coding: Coding, body: &[u8]) -> Result<Vec<u8>, String> {
+        let told = |fault: BodyFault| fault.to_string();
+        let mut decoder = Decoder::new(coding, Bytes::copy_from_slice(body)).map_err(told)?;
+        let (mut all, mut piece) = (Vec::new(), [0; 7]);
+        loop {
+            match decoder.read(&mut piece).map_err(told)? {
+                0 => return Ok(all),
+                read => all.extend(&piece[..read]),
+            }
+        }
+    }
+
+    #[test]
+    fn all_members_and_frames_are_decoded() {
+        let members = [gzip(b"one\n"), gzip(b""), gzip(b"two\n"), gzip(b"")].concat();
+        assert_eq!(decode(Coding::Gzip, &members).unwrap(), b"one\ntwo\n");
+        let frames = [
+            skippable(b"first"),
+            zstd_frame(b"one\n"),
+            skippable(b""),
+            zstd_frame(b""),
+            zstd_frame(b"two\n"),
+            skippable(b"last"),
+        ];
+        assert_eq!(
+            decode(Coding::Zstd, &frames.concat()).unwrap(),
+            b"one\ntwo\n"
+        );
+        assert_eq!(decode(Coding::Zstd, &skippable(b"alone")).unwrap(), b"");
+    }
+
+    #[test]
+    fn what_is_no_member_or_frame_is_refused_in_words() {
+        let good = gzip(b"one\n");
+        let mut crc = good.clone();
+        let at = crc.len() - 6;
+        crc[at] ^= 1;
+        let mut reserved = good.clone();
+        reserved[3] |= 0x80;
+        let cases: [(&[u8], &str); 8] = [
+            (b"", "is empty"),
+            (b"plain text", "is not gzip"),
+            (
+                &[&good[..], b"garbage"].concat(),
+                "behind its gzip member 1",
+            ),
+            (
+                &[&good[..], b"\0\0\0\0"].concat(),
+                "behind its gzip member 1",
+            ),
+            (
+                &[&good[..], &good[..5]].concat(),
+                "ends inside its gzip member 2",
+            ),
+            (
+                &[&good[..], &crc[..]].concat(),
+                "gzip member 2 of the body is damaged",
+            ),
+            (
+                &[&good[..], b"\x1f"].concat(),
+                "ends inside its gzip member 2",
+            ),
+            (&reserved, "is not gzip"),
+        ];
+        for (body, words) in cases {
+            let said = decode(Coding::Gzip, body).unwrap_err();
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        let good = zstd_frame(b"one\n");
+        let mut crc = good.clone();
+        *crc.last_mut().unwrap() ^= 1;
+        for body in [
+            &b""[..],
+            b"plain text",
+            &[&good[..], b"garbage behind"].concat(),
+            &[&good[..], b"\0"].concat(),
+            &[&good[..], b"\0\0\0\0\0\0\0\0"].concat(),
+            &[&good[..], &skippable(b"cut")[..10]].concat(),
+            &[&good[..], &skippable(b"cut")[..6]].concat(),
+            &crc,
+        ] {
+            decode(Coding::Zstd, body).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_zstd_window_over_8_mib_is_refused() {
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(27).unwrap();
+        encoder.write_all(&[b'a'; 1000]).unwrap();
+        let said = decode(Coding::Zstd, &encoder.finish().unwrap()).unwrap_err();
+        assert!(said.contains("memory"), "{said}");
+    }
+
+    #[test]
+    fn the_headers_form_one_list() {
+        let coding = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::CONTENT_ENCODING, HeaderValue::from_static(value));
+            }
+            coding_of(&headers).map_err(|fault| fault.to_string())
+        };
+        for none in [
+            &[][..],
+            &[""],
+            &["identity"],
+            &["identity, identity"],
+            &["", "identity,"],
+        ] {
+            assert_eq!(coding(none), Ok(None), "{none:?}");
+        }
+        for gzip in [
+            &["gzip"][..],
+            &["X-GZIP"],
+            &["gzip, identity"],
+            &["identity", "gzip"],
+        ] {
+            assert_eq!(coding(gzip), Ok(Some(Coding::Gzip)), "{gzip:?}");
+        }
+        assert_eq!(coding(&[" zstd "]), Ok(Some(Coding::Zstd)));
+        for wrong in [
+            &["deflate"][..],
+            &["br"],
+            &["gzip;q=1"],
+            &["gzip, gzip"],
+            &["gzip", "zstd"],
+        ] {
+            coding(wrong).unwrap_err();
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// No cut and no byte behind goes unnoticed, wherever it is.
+        #[test]
+        fn every_cut_and_every_tail_is_noticed(
+            parts in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 1..4),
+            tail in proptest::collection::vec(any::<u8>(), 1..20),
+            cut in any::<proptest::sample::Index>(),
+        ) {
+            for (coding, encode) in [(Coding::Gzip, gzip as fn(&[u8]) -> Vec<u8>), (Coding::Zstd, zstd_frame)] {
+                let encoded: Vec<Vec<u8>> = parts.iter().map(|part| encode(part)).collect();
+                let whole = encoded.concat();
+                prop_assert_eq!(decode(coding, &whole).unwrap(), parts.concat());
+                let ends: Vec<usize> = encoded.iter().scan(0, |end, part| { *end += part.len(); Some(*end) }).collect();
+                let at = cut.index(whole.len());
+                let is_end = ends.contains(&at);
+                prop_assert_eq!(decode(coding, &whole[..at]).is_ok(), is_end);
+                let followed = [&whole[..], &tail[..]].concat();
+                let begins_another = followed[whole.len()..].starts_with(&[0x1f, 0x8b])
+                    || followed[whole.len()..].starts_with(&[0x28, 0xb5]);
+                prop_assert!(begins_another || decode(coding, &followed).is_err());
+            }
+        }
+    }
+}
