@@ -345,6 +345,129 @@ fn the_names_of_codings_form_one_list_and_nothing_stands_behind_a_value() {
     server.stop();
 }
 
+/// What the server says to bytes that no client library would send.
+fn raw(server: &Server, request: &str) -> String {
+    use std::io::Read;
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream
+        .write_all(request.replace('\n', "\r\n").as_bytes())
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_request_names_one_host_and_every_refusal_is_a_problem() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    for head in [
+        "GET /healthz HTTP/1.1\nHost: a\n",
+        "GET /healthz HTTP/1.0\n",
+        "GET http://a/healthz HTTP/1.1\nHost: a\n",
+    ] {
+        let answer = raw(&server, &format!("{head}Connection: close\n\n"));
+        assert!(
+            answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.0 200"),
+            "{answer}"
+        );
+    }
+    for head in [
+        "GET /healthz HTTP/1.1\n",
+        "GET /healthz HTTP/1.1\nHost: a\nHost: a\n",
+        "GET /healthz HTTP/1.1\nHost: \n",
+        "GET /healthz HTTP/1.1\nHost: u@a\n",
+        "GET http://a/healthz HTTP/1.1\n",
+    ] {
+        let answer = raw(&server, &format!("{head}Connection: close\n\n"));
+        assert!(answer.starts_with("HTTP/1.1 400"), "{head}: {answer}");
+        assert!(
+            answer.contains("application/problem+json"),
+            "{head}: {answer}"
+        );
+    }
+    let schema = include_str!("../schema/openapi.json");
+    let document: serde_json::Value = serde_json::from_str(schema).unwrap();
+    let mut seen = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let parts = path
+            .split('/')
+            .map(|part| if part.starts_with('{') { "%ff" } else { part });
+        let spoilt = parts.collect::<Vec<_>>().join("/");
+        for method in item.as_object().unwrap().keys() {
+            let asked = if spoilt == *path {
+                format!("{path}?x=%ff&%ff")
+            } else {
+                spoilt.clone()
+            };
+            if path.starts_with("/v1/verify") || path.starts_with("/v1/backup") {
+                continue;
+            }
+            let headers = [("Content-Type", JSON)];
+            let answer = server
+                .client()
+                .request(&method.to_uppercase(), &asked, &headers, b"x")
+                .unwrap();
+            let kind = answer.header("content-type").unwrap_or_default().to_owned();
+            let is_otlp = path == "/v1/traces" || path == "/v1/logs" || path == "/v1/metrics";
+            assert!(
+                answer.status < 400 || kind == "application/problem+json" || is_otlp,
+                "{method} {asked}: {} {kind} {}",
+                answer.status,
+                answer.text()
+            );
+            assert!(answer.status < 500, "{method} {asked}: {}", answer.text());
+            seen += usize::from(answer.status >= 400);
+        }
+    }
+    assert!(seen > 20, "{seen}");
+    server.stop();
+}
+
+#[test]
+fn an_unknown_path_is_answered_with_the_one_that_was_meant() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    for path in [
+        "//v1/traces",
+        "/v1/traces/",
+        "/v1/traces/v1/traces",
+        "/otlp/v1/traces",
+        "/",
+    ] {
+        for kind in ["application/x-protobuf", JSON] {
+            let answer = server
+                .client()
+                .request("POST", path, &[("Content-Type", kind)], b"{}")
+                .unwrap();
+            assert_eq!(answer.status, 404, "{path}");
+            assert!(
+                answer.text().contains("/v1/traces"),
+                "{path}: {}",
+                answer.text()
+            );
+            // Exporters read a message of their own form, everybody else a problem.
+            let form = if kind == JSON {
+                "application/problem+json"
+            } else {
+                kind
+            };
+            assert_eq!(answer.header("content-type"), Some(form), "{path}");
+        }
+    }
+    let answer = server
+        .client()
+        .get(&format!("/v1//events/{MARK}/"))
+        .unwrap();
+    assert!(
+        answer.text().contains("/v1/events/{id}"),
+        "{}",
+        answer.text()
+    );
+    assert!(!answer.text().contains(MARK), "{}", answer.text());
+    server.stop();
+}
+
 /// A client that goes away in the middle of its body.
 fn half_a_request(address: &str, token: &str) {
     let mut stream = TcpStream::connect(address).unwrap();

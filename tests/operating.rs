@@ -374,3 +374,164 @@ fn neither_log_nor_figures_hold_what_events_say() {
         }
     }
 }
+
+/// Another program that keeps a read transaction on a file of the directory.
+fn reader_of(directory: &Directory, file: &str) -> rusqlite::Connection {
+    let reader = rusqlite::Connection::open(directory.path.join(file)).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let count = "SELECT count(*) FROM sqlite_master";
+    reader
+        .query_row(count, [], |row| row.get::<_, i64>(0))
+        .unwrap();
+    reader
+}
+
+const ERASE: [&str; 8] = [
+    "privacy",
+    "erase",
+    "--subject",
+    "anna",
+    "--reference",
+    "R",
+    "--now",
+    "--json",
+];
+const ABOUT_ANNA: &str =
+    r#"{"action":"a.b","actor":{"id":"bot"},"subjects":[{"id":"anna"}],"input":"x"}"#;
+
+#[test]
+fn an_erasure_says_which_program_it_waits_for_and_carries_out_the_rotation() {
+    let directory = Directory::new();
+    let vault_copy = directory.path.with_file_name("copy");
+    std::fs::create_dir(&vault_copy).unwrap();
+    // Without a daily run, what is open goes on nevertheless.
+    let server = directory.serve_as(
+        &["--retention-hour", "none"],
+        &[("TRAILKEEP_TEST_RETRY_AFTER_MS", "200")],
+    );
+    directory.append(ABOUT_ANNA);
+    let reader = reader_of(&directory, "ledger.db");
+    let path = directory.path.clone();
+    let command = std::thread::spawn(move || {
+        let mut command = support::trailkeep();
+        command.args(ERASE).arg("--dir").arg(path).output().unwrap()
+    });
+    let begun = std::time::Instant::now();
+    let note = loop {
+        assert!(
+            begun.elapsed() < std::time::Duration::from_secs(60),
+            "no note"
+        );
+        let (_, said) = ready(&server);
+        if let Some(note) = said["notes"].as_array().unwrap().first() {
+            break note.to_string();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    };
+    assert!(
+        note.contains("waiting: ") && note.contains("ledger.db"),
+        "{note}"
+    );
+    let doctor = directory.run(&["doctor", "--json"]);
+    let found: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let finding = found["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["check"] == "deletion");
+    assert!(finding.is_some(), "{found}");
+    // Long enough that the server has given its first answer.
+    std::thread::sleep(std::time::Duration::from_secs(13).saturating_sub(begun.elapsed()));
+    drop(reader);
+    let done = command.join().unwrap();
+    let said = support::said(&done);
+    if done.status.success() {
+        let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(
+            (&report["erased_events"], &report["rotated"]),
+            (&1.into(), &true.into()),
+            "{report}"
+        );
+        assert!(report["copies_dead_at"].is_string(), "{report}");
+    } else {
+        // The server's first answer came before the command asked on.
+        assert!(said.contains("another program reads the files"), "{said}");
+    }
+    let ended = std::time::Instant::now();
+    while figure(&server, "rotation_due") > 0.0 || figure(&server, "open_destroying_jobs") > 0.0 {
+        assert!(
+            ended.elapsed() < std::time::Duration::from_secs(60),
+            "it does not go on"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    let (_, ready) = ready(&server);
+    assert_eq!(ready["notes"], serde_json::json!([]));
+    let log = server.stop();
+    assert!(log.contains("a deletion waits"), "{log}");
+    assert!(!log.contains("anna"), "{log}");
+    directory.assert_clean();
+}
+
+#[test]
+fn an_erasure_that_is_not_carried_out_does_not_end_well() {
+    for file in ["ledger.db", "vault.db"] {
+        let directory = Directory::new();
+        directory.append(ABOUT_ANNA);
+        let reader = reader_of(&directory, file);
+        let done = directory.run(&ERASE);
+        let said = support::said(&done);
+        assert!(!done.status.success(), "{file}: {said}");
+        assert!(said.contains("another program reads"), "{file}: {said}");
+        drop(reader);
+        succeeded(&directory.run(&["retention", "run"]));
+        directory.assert_clean();
+    }
+}
+
+#[test]
+fn what_only_grows_is_a_counter_and_refused_tokens_count() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let wrong = [
+        ("Authorization", "Bearer x"),
+        ("Content-Type", "application/json"),
+    ];
+    for path in ["/v1/events", "/v1/traces", "/v1/logs"] {
+        let answer = server
+            .client()
+            .request("POST", path, &wrong, b"{}")
+            .unwrap();
+        assert_eq!(answer.status, 401);
+    }
+    assert!((figure(&server, "problems_total{type=\"unauthorized\"}") - 3.0).abs() < f64::EPSILON);
+    let page = server.client().get("/metrics").unwrap().text();
+    let mut families: Vec<(&str, &str)> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .filter_map(|line| line.split_once(' '))
+        .collect();
+    let counters = families
+        .iter()
+        .filter(|(name, kind)| name.starts_with("trailkeep_telemetry_") && *kind == "counter");
+    assert!(counters.count() >= 13, "{page}");
+    let count = families.len();
+    families.sort_unstable();
+    families.dedup_by_key(|(name, _)| *name);
+    assert_eq!(families.len(), count, "a family has two types");
+    for (name, kind) in families {
+        let sample = if kind == "counter" {
+            format!("{name}_total")
+        } else {
+            name.to_owned()
+        };
+        let is_counted = page
+            .lines()
+            .any(|line| !line.starts_with('#') && line.starts_with(&sample));
+        assert!(
+            is_counted || kind == "gauge" || kind == "counter",
+            "{name} has no {sample}"
+        );
+    }
+    server.stop();
+}

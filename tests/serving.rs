@@ -331,3 +331,177 @@ fn unfinished_and_inflating_bodies_keep_nobody_out() {
     server.kill();
     directory.assert_clean();
 }
+
+/// Whether the server closes a connection within some seconds; what it sends first is read.
+fn is_closed_within(stream: &mut std::net::TcpStream, seconds: u64) -> bool {
+    let begun = Instant::now();
+    stream
+        .set_read_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    let mut bytes = [0; 4096];
+    while begun.elapsed() < Duration::from_secs(seconds) {
+        match stream.read(&mut bytes) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+                ) => {}
+            Err(_) => return true,
+        }
+    }
+    false
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+#[test]
+fn a_connection_that_says_nothing_is_closed() {
+    let directory = Directory::new();
+    let server = directory.serve_as(&["--head-s", "1", "--idle-s", "3"], &[]);
+    for (name, first) in [
+        ("nothing", &b""[..]),
+        ("the first byte of a preface", b"P"),
+        ("a part of a preface", &PREFACE[..23]),
+        ("half a head", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: b"),
+        ("HTTP/2 without a request", PREFACE),
+    ] {
+        let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
+        stream.write_all(first).unwrap();
+        assert!(is_closed_within(&mut stream, 20), "{name}");
+    }
+    // A head that comes byte by byte has no longer than one that stops.
+    let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ")
+        .unwrap();
+    let begun = Instant::now();
+    while stream.write_all(b"a").is_ok() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "a head byte by byte"
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    // Between requests it is `idle_s`, not `head_s`.
+    let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
+    let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    for _ in 0..2 {
+        stream.write_all(request).unwrap();
+        assert!(!is_closed_within(&mut stream, 2), "closed before its time");
+    }
+    assert!(is_closed_within(&mut stream, 20), "at rest");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_2_that_only_answers_pings_is_idle_and_a_long_answer_is_not() {
+    let directory = Directory::new();
+    let server = directory.serve_as(&["--head-s", "1", "--idle-s", "1"], &[]);
+    let client = Client::builder()
+        .http2_prior_knowledge()
+        .http2_keep_alive_interval(Duration::from_millis(200))
+        .http2_keep_alive_while_idle(true)
+        .build()
+        .unwrap();
+    let url = format!("http://{}/metrics", server.address);
+    let connections = || {
+        let (client, url, token) = (client.clone(), url.clone(), server.token.clone());
+        async move {
+            let page = client
+                .get(url)
+                .bearer_auth(token)
+                .send()
+                .await
+                .unwrap()
+                .text()
+                .await
+                .unwrap();
+            page.lines()
+                .find_map(|line| line.strip_prefix("trailkeep_connections "))
+                .unwrap()
+                .to_owned()
+        }
+    };
+    assert_eq!(connections().await, "1");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    // A connection of its own: the pings did not keep the other.
+    assert_eq!(connections().await, "1");
+    server.kill();
+}
+
+#[test]
+fn silent_connections_make_room_for_one_that_asks() {
+    let directory = Directory::new();
+    let server = directory.serve_as(
+        &[
+            "--limits-connections",
+            "40",
+            "--limits-unauthenticated-connections",
+            "20",
+        ],
+        &[],
+    );
+    let mut kept = server.client();
+    let event = br#"{"action":"a.b","actor":{"id":"u"}}"#;
+    assert_eq!(kept.post("application/json", event).unwrap().status, 201);
+    let mut silent: Vec<_> = (0..200)
+        .map(|_| std::net::TcpStream::connect(&server.address).unwrap())
+        .collect();
+    for _ in 0..5 {
+        let mut honest = server.client();
+        assert_eq!(honest.post("application/json", event).unwrap().status, 201);
+    }
+    // Who was authenticated stays, and the first silent ones went.
+    assert_eq!(kept.post("application/json", event).unwrap().status, 201);
+    assert!(is_closed_within(&mut silent[0], 10));
+    let page = kept.get("/metrics").unwrap().text();
+    let value = |name: &str| -> u64 {
+        let line = page.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().parse().unwrap()
+    };
+    assert!(
+        value("trailkeep_connections_unauthenticated ") <= 20,
+        "{page}"
+    );
+    assert!(
+        value("trailkeep_connections_closed_total ") >= 180,
+        "{page}"
+    );
+    drop(silent);
+    server.stop();
+}
+
+#[test]
+fn limits_for_an_address_and_for_a_key_are_there_where_they_are_set() {
+    let directory = Directory::new();
+    let server = directory.serve_as(
+        &[
+            "--limits-connections-per-address",
+            "2",
+            "--limits-requests-per-key-s",
+            "1",
+        ],
+        &[],
+    );
+    let (mut first, mut second) = (server.client(), server.client());
+    assert_eq!(first.get("/v1/checkpoint").unwrap().status, 200);
+    assert_eq!(second.get("/healthz").unwrap().status, 200);
+    assert!(
+        server.client().get("/healthz").is_err(),
+        "a third connection"
+    );
+    let mut refused = None;
+    for _ in 0..50 {
+        let answer = first.get("/v1/checkpoint").unwrap();
+        if answer.status == 429 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("a key may ask without end");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(refused.json()["type"], "urn:trailkeep:problem:too-many");
+    server.stop();
+}

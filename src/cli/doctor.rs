@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::http::tls::TlsFiles;
 use crate::policy::lint::is_review_overdue;
 use crate::seal::root::RootKeySource;
+use crate::service::readiness::WAITING;
 use crate::service::{DEFAULT_TENANT, policies};
 use crate::store::directory::free_bytes;
 use crate::time::UnixMillis;
@@ -388,6 +389,14 @@ impl Findings {
             if !text.starts_with("disk:") {
                 let remedy = "docs/operations.md, \"Watching\", says what it means";
                 self.add("readiness", text, remedy);
+            }
+        }
+        // Of the other notes each has a check of its own.
+        for note in ready["notes"].as_array().into_iter().flatten() {
+            let text = note.as_str().unwrap_or_default();
+            if text.starts_with(WAITING) {
+                let remedy = "find it with `lsof` or `fuser` on the file, and end it";
+                self.add("deletion", text, remedy);
             }
         }
     }

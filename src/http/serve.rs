@@ -21,7 +21,7 @@ use crate::service::Engine;
 use crate::service::access_log::flush_repeats;
 use crate::service::anchor::schedule;
 use crate::service::append::StoppedBadly;
-use crate::service::retention::daily::run_if_due;
+use crate::service::retention::daily::{finish_open, run_if_due};
 use crate::service::staging::assemble_due;
 use crate::service::vault_keeper::VaultKeeper;
 
@@ -140,6 +140,7 @@ async fn serve_both(
     let daily = options
         .daily_hour
         .map(|hour| tokio::spawn(run_daily(Arc::clone(&engine), hour)));
+    let finishing = tokio::spawn(finish_deletions(Arc::clone(&engine)));
     let assembling = tokio::spawn(assemble_telemetry(Arc::clone(&engine)));
     let anchoring = tokio::spawn(schedule::on_schedule(Arc::clone(&engine)));
     let failure = tokio::select! {
@@ -149,6 +150,7 @@ async fn serve_both(
     for task in [
         Some(repeats),
         daily,
+        Some(finishing),
         Some(assembling),
         Some(anchoring),
         watching,
@@ -229,6 +231,21 @@ async fn run_daily(engine: Arc<Engine>, hour: u8) {
                 tracing::error!(%error, "the daily expiry failed; it is tried again");
                 wait = TRIED_AGAIN_AFTER;
             }
+        }
+    }
+}
+
+/// What a reader outside kept from being finished goes on, whether there is a daily run or not.
+async fn finish_deletions(engine: Arc<Engine>) {
+    let mut pause = DAILY_RUN_LOOKED_FOR_EVERY;
+    loop {
+        tokio::time::sleep(pause).await;
+        let engine = Arc::clone(&engine);
+        let finished = crate::service::blocking(move || finish_open(&engine)).await;
+        pause = DAILY_RUN_LOOKED_FOR_EVERY;
+        if let Err(error) = finished {
+            tracing::error!(%error, "a deletion could not be finished; it is tried again");
+            pause *= TRIED_AGAIN_AFTER;
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod keyring;
 pub mod ledger;
 mod merging;
 pub mod open;
+pub mod outside;
 pub mod policies;
 pub mod privacy;
 pub mod query;
@@ -89,6 +90,8 @@ pub struct Engine {
     pub staging: staging::Staging,
     /// The policies in force.
     pub policies: Arc<PolicySet>,
+    /// Programs outside that a deletion waits for.
+    pub outside: outside::OutsideReaders,
     /// Counts since the start.
     pub figures: Arc<figures::Figures>,
     /// Free space below which nothing but destruction uses the disk.

@@ -6,6 +6,9 @@ use serde::Serialize;
 use super::{Engine, anchor, rotation};
 use crate::store::directory::free_bytes;
 
+/// Begins the note of a deletion that waits for a reader outside.
+pub(crate) const WAITING: &str = "waiting";
+
 /// Whether events are taken, and what an operator should look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Readiness {
@@ -33,6 +36,12 @@ pub fn readiness(engine: &Engine) -> Readiness {
         reasons.push(format!("clock: {jump}"));
     }
     let mut notes = Vec::new();
+    if let Some(file) = engine.outside.file() {
+        notes.push(format!(
+            "{WAITING}: a deletion is not over, since another program keeps a read transaction on {file}: end that \
+             program (a database browser, a replicator), and it goes on by itself"
+        ));
+    }
     match anchor::status::stopped(engine) {
         (0, _) => {}
         (stopped, all) => {

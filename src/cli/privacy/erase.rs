@@ -1,7 +1,7 @@
 //! Erasing and restricting.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -13,9 +13,14 @@ use crate::cli::client::{Client, segment};
 use crate::cli::confirm::{check_can_ask, confirm};
 use crate::cli::export::OutFile;
 use crate::cli::output::{note, print_json, print_line, progress_bar};
+use crate::service::readiness::WAITING;
 
 /// How often it is asked whether an erasure is over.
 const POLL: Duration = Duration::from_millis(500);
+/// How long an erasure in this process goes on where another program reads the files.
+const GOES_ON_FOR: Duration = Duration::from_secs(15);
+/// How long a rotation is waited for that comes behind the erasure.
+const ROTATED_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -27,7 +32,8 @@ Examples:
 At a terminal it shows what would be destroyed and asks you to type `erase`; nothing is filed before. Without a terminal it
 needs --yes. What a legal hold or a law's minimum keeps is restricted: shown to nobody who does not state a lawful purpose, and
 destroyed by itself at the earliest lawful moment. The certificate says what went, what stays, until when and why.
-Without --now the vault is rotated within 24 hours, and what went opens in no registered copy from then on: fetch the
+With --now the exit code is not 0 if the vault could not be rotated.
+Without it the vault is rotated within 24 hours, and what went opens in no registered copy from then on: fetch the
 certificate again (`privacy certificate`) for that time.")]
 pub(in crate::cli) struct EraseArgs {
     #[command(flatten)]
@@ -92,7 +98,7 @@ struct AskedArgs {
     #[arg(long, value_name = "C.json", conflicts_with = "dry_run")]
     out: Option<PathBuf>,
     /// Print JSON: {"request","outcome","erased_events","kept":[{"class","events","until","ground","citation"}],
-    /// "live_destroyed_at","copies_dead_at"}; of a dry run {"held","counts","classes"}
+    /// "live_destroyed_at","copies_dead_at","rotated"}; of a dry run {"held","counts","classes"}
     #[arg(long)]
     json: bool,
 }
@@ -120,7 +126,10 @@ pub(super) async fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     };
     let done = done.await;
     client.close().await?;
-    args.asked.print(done?)
+    let done = done?;
+    let is_late = now && !is_rotated(&done.1);
+    args.asked.print(done)?;
+    check_rotated(is_late)
 }
 
 pub(super) async fn restrict(args: &RestrictArgs) -> anyhow::Result<()> {
@@ -158,10 +167,36 @@ pub(super) async fn execute(args: &ExecuteArgs) -> anyhow::Result<()> {
     };
     let done: anyhow::Result<_> = done.await;
     client.close().await?;
-    match done? {
-        Some(done) => print(done, args.out.as_ref(), args.json),
-        None => Ok(()),
+    let Some(done) = done? else { return Ok(()) };
+    let is_late = now && !is_rotated(&done.1);
+    print(done, args.out.as_ref(), args.json)?;
+    check_rotated(is_late)
+}
+
+/// Whether no registered replica opens what was destroyed, or nothing was.
+fn is_rotated(certificate: &Value) -> bool {
+    certificate["events"]["destroyed"] == 0
+        || certificate["destroyed"]["copies_dead_at"].is_string()
+}
+
+fn check_rotated(is_late: bool) -> anyhow::Result<()> {
+    if is_late {
+        bail!(
+            "the events are destroyed, and --now was not carried out: the vault could not be rotated yet, so replicas of \
+             it may still open them. It is tried again by itself; /readyz and `trailkeep vault-copy list` say what it waits for"
+        );
     }
+    Ok(())
+}
+
+/// What a deletion waits for, in the server's words, once it has waited for some seconds.
+async fn waited_for(client: &Client) -> Option<String> {
+    let ready: Value = client.get("/readyz").await.ok()?;
+    let notes = ready["notes"].as_array()?.iter().filter_map(Value::as_str);
+    notes
+        .filter(|note| note.starts_with(WAITING))
+        .map(str::to_owned)
+        .next()
 }
 
 /// A place that can't be written to is found before anything is destroyed.
@@ -208,9 +243,21 @@ async fn execute_and_wait(
     let bar = progress_bar(0, "destroying");
     let execute = format!("{path}/execute");
     let mut request = post(client, &execute, &json!({"now": now})).await?;
+    let (begun, mut is_said) = (Instant::now(), false);
     while request["state"] == "open" || request["state"] == "executing" {
         tokio::time::sleep(POLL).await;
         bar.tick();
+        if !is_said && let Some(waiting) = waited_for(client).await {
+            bar.suspend(|| note(&waiting));
+            is_said = true;
+        }
+        // A server goes on by itself; this process would not.
+        if matches!(client, Client::Here { .. }) && begun.elapsed() > GOES_ON_FOR {
+            bail!(
+                "it is stated and not over: another program reads the files. End that program, then run `trailkeep \
+                 retention run` or `trailkeep serve`, which finish it"
+            );
+        }
         let listed: Value = client.get("/v1/privacy/requests").await?;
         let requests = listed["requests"].as_array();
         let found = requests.and_then(|all| all.iter().find(|one| one["id"] == id));
@@ -225,7 +272,13 @@ async fn execute_and_wait(
             request["state"]
         );
     }
-    let certificate = client.get(&format!("{path}/certificate")).await?;
+    let path = format!("{path}/certificate");
+    let mut certificate: Value = client.get(&path).await?;
+    let ended = Instant::now();
+    while now && !is_rotated(&certificate) && ended.elapsed() < ROTATED_WITHIN {
+        tokio::time::sleep(POLL).await;
+        certificate = client.get(&path).await?;
+    }
     if let Some(out) = out {
         save_certificate(client, id, out).await?;
     }
@@ -283,5 +336,6 @@ fn summary(certificate: &Value) -> Value {
         "kept": kept.collect::<Vec<_>>(),
         "live_destroyed_at": certificate["destroyed"]["live_at"],
         "copies_dead_at": certificate["destroyed"]["copies_dead_at"],
+        "rotated": is_rotated(certificate),
     })
 }

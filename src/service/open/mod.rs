@@ -244,6 +244,7 @@ impl Files {
             sources: crate::service::sources::Sources::default(),
             anchors: Anchors::new(anchors),
             staging: Staging::new(staging, staging_settings)?,
+            outside: crate::service::outside::OutsideReaders::default(),
             figures,
             min_free_bytes,
             tenants: RwLock::new(tenants),

@@ -90,11 +90,14 @@ pub fn carry_out_now(
     );
     drop(alone);
     if done.iter().any(|done| done.scrub_pending) {
+        if rotates {
+            rotation::hasten(engine)?;
+        }
         return Err(PrivacyError::ScrubPending);
     }
-    if rotates {
-        rotation::rotate_now(engine, by, &mut |_, _| {})
-            .map_err(|error| PrivacyError::Rotation(Box::new(error)))?;
+    if rotates && let Err(error) = rotation::rotate_now(engine, by, &mut |_, _| {}) {
+        rotation::hasten(engine)?;
+        return Err(PrivacyError::Rotation(Box::new(error)));
     }
     Ok(())
 }

@@ -252,13 +252,30 @@ fn erase(
 pub(super) fn scrub(engine: &Engine) -> Result<bool, StoreError> {
     let begun = Instant::now();
     loop {
-        let emptied =
-            engine.ledgers.scrub()? && engine.index.scrub()? && engine.keyring.vault().scrub()?;
+        let emptied = scrub_once(engine)?;
         if emptied || begun.elapsed() >= SCRUB_PATIENCE {
             return Ok(emptied);
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// The same, without patience. Whom it waits for is noted, and said after some seconds.
+pub(super) fn scrub_once(engine: &Engine) -> Result<bool, StoreError> {
+    let read = if !engine.ledgers.scrub()? {
+        Some("ledger.db")
+    } else if !engine.index.scrub()? {
+        Some("index.db")
+    } else if !engine.keyring.vault().scrub()? {
+        Some("vault.db")
+    } else {
+        None
+    };
+    match read {
+        Some(file) => engine.outside.found(file),
+        None => engine.outside.none(),
+    }
+    Ok(read.is_none())
 }
 
 /// Gives free pages back to the file system, a few at a time.

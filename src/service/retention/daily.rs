@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::carry_out::scrub_once;
 use super::{RetentionError, RunReport, resume, run};
 use crate::service::Engine;
 use crate::service::records::{self, Record};
@@ -34,7 +35,7 @@ fn last_slot(now: UnixMillis, hour: u8) -> UnixMillis {
     UnixMillis::new(slot)
 }
 
-/// Runs if the hour has come since the last run; what a reader kept from being finished is finished, too.
+/// Runs if the hour has come since the last run.
 pub fn run_if_due(engine: &Engine, hour: u8) -> Result<Vec<RunReport>, RetentionError> {
     if restore::is_destruction_paused(engine)?.is_some() {
         return Ok(Vec::new());
@@ -42,7 +43,6 @@ pub fn run_if_due(engine: &Engine, hour: u8) -> Result<Vec<RunReport>, Retention
     let now = engine.clock.wall();
     let slot = last_slot(now, hour);
     if engine.daily_run_at_ms() >= slot.get() {
-        finish_open(engine)?;
         return Ok(Vec::new());
     }
     let Some(operator) = engine.operator() else {
@@ -65,7 +65,7 @@ pub fn run_if_due(engine: &Engine, hour: u8) -> Result<Vec<RunReport>, Retention
     Ok(reports)
 }
 
-/// Takes up what is open, unless somebody is at it.
+/// Takes up what a reader outside kept from being finished, unless somebody is at it.
 pub fn finish_open(engine: &Engine) -> Result<(), RetentionError> {
     if restore::is_destruction_paused(engine)?.is_some() {
         return Ok(());
@@ -77,6 +77,11 @@ pub fn finish_open(engine: &Engine) -> Result<(), RetentionError> {
         if let Some(_alone) = engine.try_destruction() {
             resume(engine, &ledger)?;
         }
+    }
+    if engine.outside.is_waiting()
+        && let Some(_alone) = engine.try_destruction()
+    {
+        scrub_once(engine)?;
     }
     Ok(())
 }

@@ -29,6 +29,9 @@ const ID: &str = "vault";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Due {
     since_ms: u64,
+    /// Somebody asked for it, and it could not be carried out yet.
+    #[serde(default)]
+    at_once: bool,
 }
 
 impl Record for Due {
@@ -119,9 +122,25 @@ pub struct RotationStatus {
 pub fn set_due(engine: &Engine) -> Result<(), KeyError> {
     if records::all_own::<Due>(&engine.keyring)?.is_empty() {
         let since_ms = engine.clock.wall().get();
-        records::put_own(&engine.keyring, ID, &Due { since_ms })?;
+        let due = Due {
+            since_ms,
+            at_once: false,
+        };
+        records::put_own(&engine.keyring, ID, &due)?;
     }
     Ok(())
+}
+
+/// Says that the rotation that is due comes as soon as what was destroyed has gone from all files: somebody asked for it,
+/// and it could not be carried out at once.
+pub fn hasten(engine: &Engine) -> Result<(), KeyError> {
+    let due = records::all_own::<Due>(&engine.keyring)?.pop();
+    let since_ms = due.map_or_else(|| engine.clock.wall().get(), |(_, due)| due.since_ms);
+    let due = Due {
+        since_ms,
+        at_once: true,
+    };
+    records::put_own(&engine.keyring, ID, &due)
 }
 
 /// How it stands.
@@ -177,10 +196,15 @@ pub(super) fn rotate_if_due(
     engine: &Engine,
     after_ms: u64,
 ) -> Result<Option<RotationStatus>, RotationError> {
-    let is_time = || -> Result<bool, KeyError> {
+    let is_time = || -> Result<bool, RotationError> {
         let now = engine.clock.wall().get();
-        let is_due = |since_ms| now.saturating_sub(since_ms) >= after_ms;
-        Ok(due_since(engine)?.is_some_and(is_due) || under_way(engine)?.is_some())
+        let due = records::all_own::<Due>(&engine.keyring)?.pop();
+        let is_due = match due {
+            Some((_, due)) if now.saturating_sub(due.since_ms) >= after_ms => true,
+            Some((_, due)) => due.at_once && !is_destroying(engine)?,
+            None => false,
+        };
+        Ok(is_due || under_way(engine)?.is_some())
     };
     if !is_time()? {
         return Ok(None);
@@ -191,6 +215,16 @@ pub(super) fn rotate_if_due(
         return Ok(None);
     }
     rotate(engine, "trailkeep", &mut |_, _| {}).map(Some)
+}
+
+/// Whether a deletion is not over in some ledger.
+fn is_destroying(engine: &Engine) -> Result<bool, StoreError> {
+    for ledger in engine.all_ledgers() {
+        if !engine.ledgers.open_jobs(ledger.record.number)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn rotate(
@@ -210,6 +244,7 @@ fn rotate(
         return Ok(status(engine)?);
     }
     if !engine.keyring.vault().scrub()? {
+        engine.outside.found("vault.db");
         return Err(RotationError::Busy);
     }
     FailPoint::RotationTruncated.reach();
