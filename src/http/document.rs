@@ -312,6 +312,7 @@ fn complete_operation(path: &str, operation: &mut Value) -> Vec<Kind> {
             Kind::Unauthorized,
             Kind::Forbidden,
             Kind::Damaged,
+            Kind::TooMany,
         ]);
         if is_recorded(right) {
             kinds.extend([Kind::Unavailable, Kind::DiskFull]);
@@ -330,7 +331,16 @@ fn complete_operation(path: &str, operation: &mut Value) -> Vec<Kind> {
         operation["responses"]["304"] = json!({"description": "It is as known."});
         operation["responses"]["200"]["headers"]["ETag"] = json!({"schema": {"type": "string"}});
     }
-    kinds.push(Kind::Internal);
+    // Every body comes in one way (body/intake.rs), every request names a host.
+    if operation.get("requestBody").is_some() {
+        kinds.extend([
+            Kind::TooSlow,
+            Kind::TooLarge,
+            Kind::MediaType,
+            Kind::Unavailable,
+        ]);
+    }
+    kinds.extend([Kind::BadRequest, Kind::Internal]);
     kinds
 }
 

@@ -401,6 +401,9 @@ impl From<StartError> for Problem {
             StartError::Export(crate::service::export::ExportError::Append(error)) => {
                 (*error).into()
             }
+            StartError::Export(crate::service::export::ExportError::Full) => {
+                Self::disk_full(detail)
+            }
             StartError::Export(_) | StartError::Random(_) => {
                 tracing::error!(%error, "an export could not be begun");
                 Self::damaged(detail)

@@ -7,7 +7,9 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aes_gcm::aead::{Aead, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -30,8 +32,82 @@ pub enum SpoolError {
     Random(#[from] RandomError),
 }
 
+/// The room that all spools of a directory have together.
+pub struct SpoolRoom {
+    directory: PathBuf,
+    bytes_max: u64,
+    used: AtomicU64,
+    /// Free bytes that stay for others.
+    reserve: u64,
+    free: fn(&Path) -> Option<u64>,
+}
+
+/// Bytes of a room that one spool has, given back with it.
+struct Taken {
+    room: Arc<SpoolRoom>,
+    bytes: u64,
+}
+
+impl SpoolRoom {
+    /// Room for `bytes_max` bytes, as long as more than `reserve` are free by `free`.
+    pub fn new(
+        directory: &Path,
+        bytes_max: u64,
+        reserve: u64,
+        free: fn(&Path) -> Option<u64>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            directory: directory.to_owned(),
+            bytes_max,
+            used: AtomicU64::new(0),
+            reserve,
+            free,
+        })
+    }
+
+    /// Bytes that spools have now.
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing more may be begun.
+    pub fn is_full(&self) -> bool {
+        self.used() >= self.bytes_max || self.is_disk_full()
+    }
+
+    fn is_disk_full(&self) -> bool {
+        (self.free)(&self.directory).is_some_and(|free| free < self.reserve)
+    }
+}
+
+impl Taken {
+    fn grow(&mut self, more: u64) -> io::Result<()> {
+        let used = self.room.used.fetch_add(more, Ordering::Relaxed) + more;
+        self.bytes += more;
+        if used > self.room.bytes_max {
+            let said = format!(
+                "all exports together may have {} bytes on disk: fetch or delete those that wait, or ask for a smaller range",
+                self.room.bytes_max
+            );
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, said));
+        }
+        if self.room.is_disk_full() {
+            let said = "the disk has less free than exports leave to everything else: make room, or ask for a smaller range";
+            return Err(io::Error::new(io::ErrorKind::StorageFull, said));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.room.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// A spool while it is filled.
 pub struct SpoolWriter {
+    taken: Taken,
     file: File,
     cipher: Aes256Gcm,
     chunk: Zeroizing<Vec<u8>>,
@@ -40,17 +116,22 @@ pub struct SpoolWriter {
 
 /// A spool that is complete. The file goes with it.
 pub struct Spool {
+    _taken: Taken,
     file: File,
     cipher: Aes256Gcm,
     size_bytes: u64,
 }
 
 impl SpoolWriter {
-    /// A new, empty one on the file system of a directory.
-    pub fn new(directory: &Path) -> Result<Self, SpoolError> {
+    /// A new, empty one in a room.
+    pub fn new(room: &Arc<SpoolRoom>) -> Result<Self, SpoolError> {
         let key = DataKey::random()?;
         Ok(Self {
-            file: tempfile::tempfile_in(directory)?,
+            taken: Taken {
+                room: Arc::clone(room),
+                bytes: 0,
+            },
+            file: tempfile::tempfile_in(&room.directory)?,
             cipher: Aes256Gcm::new(key.expose().into()),
             chunk: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES)),
             chunks: 0,
@@ -64,6 +145,7 @@ impl SpoolWriter {
             self.seal_chunk()?;
         }
         Ok(Spool {
+            _taken: self.taken,
             file: self.file,
             cipher: self.cipher,
             size_bytes,
@@ -75,6 +157,7 @@ impl SpoolWriter {
             .cipher
             .encrypt(&nonce(self.chunks), self.chunk.as_slice())
             .map_err(|_| io::Error::other("a chunk can't be sealed"))?;
+        self.taken.grow(sealed.len() as u64)?;
         self.file
             .write_all_at(&sealed, self.chunks * SEALED_CHUNK_BYTES)?;
         self.chunks += 1;
@@ -170,6 +253,37 @@ impl Read for SpoolReader<'_> {
 mod tests {
     use super::*;
 
+    fn room(directory: &Path, bytes_max: u64) -> Arc<SpoolRoom> {
+        SpoolRoom::new(directory, bytes_max, 1_000, |_| Some(1_000))
+    }
+
+    #[test]
+    fn all_spools_have_one_bound_and_leave_the_reserve() {
+        let directory = tempfile::tempdir().unwrap();
+        let room = room(directory.path(), 3 * SEALED_CHUNK_BYTES);
+        let chunk = [7; CHUNK_BYTES];
+        let mut first = SpoolWriter::new(&room).unwrap();
+        first.write_all(&chunk).unwrap();
+        first.write_all(&chunk).unwrap();
+        let first = first.finish().unwrap();
+        let mut second = SpoolWriter::new(&room).unwrap();
+        second.write_all(&chunk).unwrap();
+        assert!(room.is_full());
+        let error = second.write_all(&chunk).unwrap_err();
+        assert!(error.to_string().contains("fetch or delete"), "{error}");
+        drop(second);
+        assert_eq!(room.used(), 2 * SEALED_CHUNK_BYTES);
+        drop(first);
+        assert_eq!(room.used(), 0);
+        let full = SpoolRoom::new(directory.path(), 1 << 30, 1_000, |_| Some(999));
+        assert!(full.is_full());
+        let error = SpoolWriter::new(&full)
+            .unwrap()
+            .write_all(&chunk)
+            .unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+
     #[test]
     fn reads_what_was_written_from_any_place_and_shows_nothing_on_disk() {
         let directory = tempfile::tempdir().unwrap();
@@ -180,7 +294,7 @@ mod tests {
                 .cycle()
                 .take(size)
                 .collect();
-            let mut writer = SpoolWriter::new(directory.path()).unwrap();
+            let mut writer = SpoolWriter::new(&room(directory.path(), 1 << 30)).unwrap();
             writer.write_all(&text).unwrap();
             let spool = writer.finish().unwrap();
             let mut read = Vec::new();

@@ -102,6 +102,10 @@ impl Exports {
         request: ExportRequest,
     ) -> Result<String, StartError> {
         self.make_room(engine)?;
+        // Before anything is recorded.
+        if engine.spools.is_full() {
+            return Err(ExportError::Full.into());
+        }
         let plan = plan(engine, ledger, request)?;
         let id = hex(&random_bytes::<16>()?);
         let job = Arc::new(Job {

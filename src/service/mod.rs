@@ -58,6 +58,7 @@ use self::ledger::Ledger;
 use crate::ids::TenantName;
 use crate::policy::PolicySet;
 use crate::seal::root::RootKeySource;
+use crate::seal::spool::SpoolRoom;
 use crate::store::directory::{DataDirectory, DirectoryLock};
 use crate::store::{Index, Ledgers};
 use crate::time::Clock;
@@ -80,6 +81,8 @@ pub struct Engine {
     pub access_log: access_log::AccessLog,
     /// Exports under way and ready.
     pub exports: exports::Exports,
+    /// The room of bundles that are made or wait.
+    pub spools: Arc<SpoolRoom>,
     /// Requests of persons.
     pub privacy: privacy::PrivacyDesk,
     /// What is known of producers.

@@ -187,6 +187,12 @@ pub(super) const LIMITS_REQUESTS_PER_KEY_S: Key = key(
     Some("none"),
     "Requests a second of one API key; beyond it 429, which is loss where an application does not send again",
 );
+pub(super) const LIMITS_EXPORT_BYTES: Key = key(
+    "limits.export_bytes",
+    "BYTES",
+    Some("34359738368"),
+    "Bytes that exports which are made or wait to be fetched may have on disk together",
+);
 
 /// All settings, in the order of the documentation.
 pub(in crate::cli) const KEYS: &[Key] = &[
@@ -213,6 +219,7 @@ pub(in crate::cli) const KEYS: &[Key] = &[
     LIMITS_UNAUTHENTICATED_CONNECTIONS,
     LIMITS_CONNECTIONS_PER_ADDRESS,
     LIMITS_REQUESTS_PER_KEY_S,
+    LIMITS_EXPORT_BYTES,
 ];
 
 /// What the command line sets, by the key's name. The values are read with those of the other places.

@@ -60,6 +60,7 @@ pub(super) struct Settings {
     pub(super) log: LogSettings,
     pub(super) retention_hour: Option<u8>,
     pub(super) min_free_bytes: u64,
+    export_bytes_max: u64,
     pub(super) policies: Option<PathBuf>,
     pub(super) limits: Limits,
     staging: StagingSettings,
@@ -90,6 +91,7 @@ impl Settings {
         StartOptions {
             clock: clock(),
             min_free_bytes: self.min_free_bytes,
+            export_bytes_max: self.export_bytes_max,
             policy_directory: self.policies.clone(),
             confirm_clock,
             staging: self.staging,
@@ -220,6 +222,7 @@ impl Layers {
         let listen = self.value(&keys::LISTEN, parse::address);
         let stop_wait = self.value(&keys::STOP_WAIT_S, number_within(0, 3_600));
         let min_free_bytes = self.value(&keys::MIN_FREE_BYTES, whole_number);
+        let export_bytes_max = self.value(&keys::LIMITS_EXPORT_BYTES, whole_number);
         let policies = self.value(&keys::POLICIES, path_text);
         let retention_hour = self.value(&keys::RETENTION_HOUR, daily_hour);
         let tls = self.tls();
@@ -239,6 +242,7 @@ impl Layers {
             },
             retention_hour: retention_hour?,
             min_free_bytes: min_free_bytes?,
+            export_bytes_max: export_bytes_max?,
             policies,
             limits: limits?,
             staging: staging?,

@@ -3,10 +3,9 @@
 //! A gzip body is a series of members (RFC 1952 section 2.2), a zstd body a series of frames (RFC 8878 section 3.1).
 //! Each is decoded; bytes that belong to none are refused, and so is an end inside one.
 
-use std::io::{BufRead, ErrorKind, Read};
+use std::io::{self, BufRead, ErrorKind, Read};
 
 use axum::http::{HeaderMap, header};
-use bytes::buf::Reader;
 use bytes::{Buf, Bytes};
 use flate2::bufread::GzDecoder;
 
@@ -14,6 +13,9 @@ use super::BodyFault;
 
 /// Window of a zstd frame, as a power of two: RFC 9659 allows 8 MiB for a content coding.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// Bytes that one read takes of the input: those of empty members or frames give no output that would end it.
+const INPUT_OF_A_READ: usize = 16 << 10;
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +56,40 @@ pub(super) struct Decoder {
 
 enum State {
     /// A member or frame may begin here.
-    Between(Reader<Bytes>),
-    Gzip(Box<GzDecoder<Reader<Bytes>>>),
-    Zstd(Box<zstd::stream::read::Decoder<'static, Reader<Bytes>>>),
+    Between(Input),
+    Gzip(Box<GzDecoder<Input>>),
+    Zstd(Box<ZstdDecoder>),
     Ended,
+}
+
+type ZstdDecoder = zstd::stream::read::Decoder<'static, Input>;
+
+/// What is left of the body, of which a read may take so much.
+struct Input {
+    body: Bytes,
+    allowed: usize,
+}
+
+impl BufRead for Input {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.allowed == 0 && !self.body.is_empty() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        Ok(&self.body[..self.allowed.min(self.body.len())])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.body.advance(count);
+        self.allowed -= count;
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
 }
 
 impl Decoder {
@@ -67,9 +99,10 @@ impl Decoder {
             return Err(BodyFault::Undecodable(said.to_owned()));
         }
         let size = body.len();
+        let input = Input { body, allowed: 0 };
         let state = match coding {
-            Coding::Gzip => State::Between(body.reader()),
-            Coding::Zstd => State::Zstd(Box::new(zstd_decoder(body)?)),
+            Coding::Gzip => State::Between(input),
+            Coding::Zstd => State::Zstd(Box::new(zstd_decoder(input)?)),
         };
         Ok(Self {
             state,
@@ -78,38 +111,58 @@ impl Decoder {
         })
     }
 
-    /// Fills `piece` from its start; 0 bytes mean that the whole input was decoded.
-    pub(super) fn read(&mut self, piece: &mut [u8]) -> Result<usize, BodyFault> {
+    /// Fills `piece` from its start, with as much as a little of the input gives, be it nothing. None: the whole input
+    /// was decoded.
+    pub(super) fn read(&mut self, piece: &mut [u8]) -> Result<Option<usize>, BodyFault> {
+        let mut allowed = INPUT_OF_A_READ;
         loop {
             match std::mem::replace(&mut self.state, State::Ended) {
-                State::Ended => return Ok(0),
+                State::Ended => return Ok(None),
                 State::Between(rest) => {
-                    if rest.get_ref().has_remaining() {
+                    if !rest.body.is_empty() {
                         self.parts += 1;
                         self.state = State::Gzip(Box::new(GzDecoder::new(rest)));
                     }
                 }
-                State::Gzip(mut member) => match member.read(piece) {
-                    Ok(0) => self.state = State::Between(member.into_inner()),
-                    Ok(read) => {
-                        self.state = State::Gzip(member);
-                        return Ok(read);
+                State::Gzip(mut member) => {
+                    member.get_mut().allowed = allowed;
+                    match member.read(piece) {
+                        Ok(0) => {
+                            let rest = member.into_inner();
+                            allowed = rest.allowed;
+                            self.state = State::Between(rest);
+                        }
+                        Ok(read) => {
+                            self.state = State::Gzip(member);
+                            return Ok(Some(read));
+                        }
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                            self.state = State::Gzip(member);
+                            return Ok(Some(0));
+                        }
+                        Err(error) => return Err(self.gzip_fault(&member, &error)),
                     }
-                    Err(error) => return Err(self.gzip_fault(&member, &error)),
-                },
-                State::Zstd(mut frames) => match frames.read(piece) {
-                    Ok(0) => Self::check_zstd_end(*frames)?,
-                    Ok(read) => {
-                        self.state = State::Zstd(frames);
-                        return Ok(read);
+                }
+                State::Zstd(mut frames) => {
+                    frames.get_mut().allowed = allowed;
+                    match frames.read(piece) {
+                        Ok(0) => check_zstd_end(*frames)?,
+                        Ok(read) => {
+                            self.state = State::Zstd(frames);
+                            return Ok(Some(read));
+                        }
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                            self.state = State::Zstd(frames);
+                            return Ok(Some(0));
+                        }
+                        Err(error) => return Err(zstd_fault(&error)),
                     }
-                    Err(error) => return Err(zstd_fault(&error)),
-                },
+                }
             }
         }
     }
 
-    fn gzip_fault(&self, member: &GzDecoder<Reader<Bytes>>, error: &std::io::Error) -> BodyFault {
+    fn gzip_fault(&self, member: &GzDecoder<Input>, error: &io::Error) -> BodyFault {
         let (part, size) = (self.parts, self.size);
         let said = if error.kind() == ErrorKind::UnexpectedEof {
             format!("the body ends inside its gzip member {part}, after {size} bytes")
@@ -125,32 +178,27 @@ impl Decoder {
         };
         BodyFault::Undecodable(said)
     }
-
-    /// The library stops before what it can't begin to read only at the end of the input.
-    fn check_zstd_end(
-        frames: zstd::stream::read::Decoder<'static, Reader<Bytes>>,
-    ) -> Result<(), BodyFault> {
-        let mut rest = frames.finish();
-        match rest.fill_buf() {
-            Ok([]) => Ok(()),
-            _ => Err(BodyFault::Undecodable(
-                "behind its zstd frames stand bytes that are not a zstd frame".to_owned(),
-            )),
-        }
-    }
 }
 
-fn zstd_decoder(
-    body: Bytes,
-) -> Result<zstd::stream::read::Decoder<'static, Reader<Bytes>>, BodyFault> {
-    let made = zstd::stream::read::Decoder::with_buffer(body.reader()).and_then(|mut decoder| {
+/// The library stops before what it can't begin to read only at the end of the input.
+fn check_zstd_end(frames: ZstdDecoder) -> Result<(), BodyFault> {
+    if frames.finish().body.is_empty() {
+        return Ok(());
+    }
+    Err(BodyFault::Undecodable(
+        "behind its zstd frames stand bytes that are not a zstd frame".to_owned(),
+    ))
+}
+
+fn zstd_decoder(input: Input) -> Result<ZstdDecoder, BodyFault> {
+    let made = ZstdDecoder::with_buffer(input).and_then(|mut decoder| {
         decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
         Ok(decoder)
     });
     made.map_err(|error| zstd_fault(&error))
 }
 
-fn zstd_fault(error: &std::io::Error) -> BodyFault {
+fn zstd_fault(error: &io::Error) -> BodyFault {
     let said = if error.kind() == ErrorKind::UnexpectedEof {
         "the body ends inside a zstd frame".to_owned()
     } else {
@@ -194,8 +242,8 @@ mod tests {
         let (mut all, mut piece) = (Vec::new(), [0; 7]);
         loop {
             match decoder.read(&mut piece).map_err(told)? {
-                0 => return Ok(all),
-                read => all.extend(&piece[..read]),
+                None => return Ok(all),
+                Some(read) => all.extend(&piece[..read]),
             }
         }
     }
@@ -270,6 +318,35 @@ mod tests {
             &crc,
         ] {
             decode(Coding::Zstd, body).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_read_takes_a_little_of_the_input_whatever_that_gives() {
+        let empty_block = [0, 0, 0, 0xff, 0xff];
+        let mut blocks = gzip(b"");
+        let at = blocks.len() - 8;
+        let head = blocks[..10].to_vec();
+        blocks = [
+            &head[..],
+            &empty_block.repeat(20_000),
+            &blocks[10..at],
+            &blocks[at..],
+        ]
+        .concat();
+        for (coding, body) in [
+            (Coding::Gzip, gzip(b"").repeat(5_000)),
+            (Coding::Gzip, blocks),
+            (Coding::Zstd, zstd_frame(b"").repeat(8_000)),
+            (Coding::Zstd, skippable(b"").repeat(12_000)),
+        ] {
+            let mut decoder = Decoder::new(coding, Bytes::from(body.clone())).unwrap();
+            let (mut reads, mut piece) = (0, [0; 100]);
+            while let Some(read) = decoder.read(&mut piece).unwrap() {
+                assert_eq!(read, 0);
+                reads += 1;
+            }
+            assert!(reads >= body.len() / INPUT_OF_A_READ, "{coding:?}: {reads}");
         }
     }
 

@@ -179,13 +179,12 @@ impl Coming {
             return Ok(None);
         };
         let mut slice = vec![0; SLICE_BYTES];
-        let read = decoder.read(&mut slice)?;
-        slice.truncate(read);
-        if read == 0 {
+        let Some(read) = decoder.read(&mut slice)? else {
             self.decoder = None;
             self.share.shrink(self.received);
             return Ok(None);
-        }
+        };
+        slice.truncate(read);
         self.decoded += read as u64;
         if self.decoded > BODY_BYTES_MAX {
             return Err(BodyFault::TooLarge);

@@ -33,7 +33,6 @@ use crate::ledger::checkpoint::{Checkpoint, CheckpointError};
 use crate::privacy::Withheld;
 use crate::seal::spool::{Spool, SpoolError};
 use crate::store::StoreError;
-use crate::store::directory::free_bytes;
 use crate::time::UnixMillis;
 
 /// Which entries are asked for.
@@ -139,8 +138,7 @@ fn check_going_on(engine: &Engine, cancelled: &AtomicBool) -> Result<(), ExportE
     if cancelled.load(Ordering::Relaxed) {
         return Err(ExportError::Cancelled);
     }
-    let free = free_bytes(engine.directory.path());
-    if free.is_some_and(|free| free < engine.min_free_bytes) {
+    if engine.spools.is_full() {
         return Err(ExportError::Full);
     }
     Ok(())
@@ -184,9 +182,10 @@ pub enum ExportError {
         /// The ledger's size.
         size: u64,
     },
-    /// The disk has too little room.
+    /// The disk, or what exports may have of it, has too little room.
     #[error(
-        "the disk with the data directory has less than its reserve left: make room, or ask for a smaller range"
+        "there is no room for the export: those that wait have all the bytes that they may have together, or the disk has less free than \
+         exports leave to events. Fetch or delete exports that wait, make room, or ask for a smaller range"
     )]
     Full,
     /// Events of a selection went while it was written.

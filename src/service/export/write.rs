@@ -64,7 +64,7 @@ pub(super) fn write(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Exported, ExportError> {
     let keys = LedgerKeys::load(&engine.keyring, &ledger.record)?;
-    let spool = SpoolWriter::new(engine.directory.path())?;
+    let spool = SpoolWriter::new(&engine.spools)?;
     let mut bundle = BundleWriter::new(spool, &plan.recipients)?;
     bundle.add(member::README, readme::text(ledger, plan).as_bytes())?;
     let classes = write_entries(engine, ledger, plan, &mut bundle)?;
@@ -197,10 +197,10 @@ fn write_events(
     cancelled: &AtomicBool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Walked, ExportError> {
-    let directory = engine.directory.path();
-    let mut table = SpoolWriter::new(directory)?;
-    let (mut lines, mut entries) = (SpoolWriter::new(directory)?, SpoolWriter::new(directory)?);
-    let mut dispositions = SpoolWriter::new(directory)?;
+    let room = &engine.spools;
+    let mut table = SpoolWriter::new(room)?;
+    let (mut lines, mut entries) = (SpoolWriter::new(room)?, SpoolWriter::new(room)?);
+    let mut dispositions = SpoolWriter::new(room)?;
     let mut trees = ItemTrees::new(&engine.ledgers, ledger);
     let mut covering = BTreeSet::new();
     let mut counts = Counts::default();
@@ -209,7 +209,7 @@ fn write_events(
     bundle.start(member::EVENTS)?;
     let mut withheld = Tally::default();
     let mut redacted: BTreeSet<String> = plan.request.redact.iter().cloned().collect();
-    let (mut page, mut cards) = (PersonPage::default(), SpoolWriter::new(directory)?);
+    let (mut page, mut cards) = (PersonPage::default(), SpoolWriter::new(room)?);
     let mut rows = Rows::new(engine, ledger, &plan.request, &plan.seqs);
     loop {
         check_going_on(engine, cancelled)?;

@@ -12,6 +12,7 @@ use crate::ids::{LedgerNumber, TenantName};
 use crate::policy::PolicySet;
 use crate::seal::epoch::{self, DirectoryId, EpochFileError};
 use crate::seal::root::{RootKeyError, RootKeySource};
+use crate::seal::spool::SpoolRoom;
 use crate::service::Engine;
 use crate::service::anchor::settings::AnchorSettings;
 use crate::service::anchor::{Anchors, load_rolled_back};
@@ -28,7 +29,7 @@ use crate::service::retention::daily::finish_open;
 use crate::service::staging::{Staging, StagingSettings};
 use crate::service::succession::Succession;
 use crate::service::{privacy, restore};
-use crate::store::directory::{DataDirectory, DirectoryLock};
+use crate::store::directory::{DataDirectory, DirectoryLock, free_bytes};
 use crate::store::files::read_own_file;
 use crate::store::{Index, LedgerRecord, Ledgers, Staging as StagingFile, StoreError, Vault};
 use crate::time::{Clock, UnixMillis};
@@ -39,6 +40,10 @@ pub(super) use self::ledger::read_edge;
 
 /// Free space below which appends stop, unless set otherwise.
 pub const MIN_FREE_BYTES_DEFAULT: u64 = 256 << 20;
+/// Bytes that exports may have on disk together, unless set otherwise.
+const EXPORT_BYTES_DEFAULT: u64 = 32 << 30;
+/// Exports leave so many times the space below which appends stop.
+const EXPORT_RESERVES: u64 = 2;
 
 /// Why a data directory can't be used. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +117,8 @@ pub struct StartOptions {
     pub clock: Arc<dyn Clock>,
     /// Free space below which appends stop.
     pub min_free_bytes: u64,
+    /// Bytes that exports may have on disk together.
+    pub export_bytes_max: u64,
     /// Policies in the place of shipped ones or beside them; none: `policies/` in the data directory, if there.
     pub policy_directory: Option<PathBuf>,
     /// Somebody looked at the clock and says that it is right; this is recorded.
@@ -128,6 +135,7 @@ impl StartOptions {
         Self {
             clock,
             min_free_bytes: MIN_FREE_BYTES_DEFAULT,
+            export_bytes_max: EXPORT_BYTES_DEFAULT,
             policy_directory: None,
             confirm_clock: false,
             staging: StagingSettings::default(),
@@ -187,6 +195,7 @@ impl Files {
         let StartOptions {
             clock,
             min_free_bytes,
+            export_bytes_max,
             policy_directory,
             confirm_clock,
             staging: staging_settings,
@@ -230,6 +239,12 @@ impl Files {
         if confirm_clock {
             record_confirmation(&writer, &tenants, &clock, last_seen)?;
         }
+        let spools = SpoolRoom::new(
+            directory.path(),
+            export_bytes_max,
+            min_free_bytes.saturating_mul(EXPORT_RESERVES),
+            free_bytes,
+        );
         let engine = Engine {
             directory,
             policies,
@@ -240,6 +255,7 @@ impl Files {
             writer,
             access_log: crate::service::access_log::AccessLog::default(),
             exports: crate::service::exports::Exports::default(),
+            spools,
             privacy: crate::service::privacy::PrivacyDesk::default(),
             sources: crate::service::sources::Sources::default(),
             anchors: Anchors::new(anchors),

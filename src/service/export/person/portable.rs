@@ -31,7 +31,7 @@ pub(in crate::service::export) fn write(
     cancelled: &AtomicBool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Exported, ExportError> {
-    let mut out = Hashed::new(SpoolWriter::new(engine.directory.path())?);
+    let mut out = Hashed::new(SpoolWriter::new(&engine.spools)?);
     let head = json!({
         "format": FORMAT,
         "origin": ledger.record.origin.as_str(),
