@@ -70,6 +70,16 @@ pub(super) enum BodyFault {
     NoRoom,
 }
 
+impl BodyFault {
+    /// The one that an error of a body comes from; what else happens to a body is that it breaks off.
+    fn of(error: &axum::Error) -> Self {
+        let first: &(dyn std::error::Error + 'static) = error;
+        let mut causes = std::iter::successors(Some(first), |cause| cause.source());
+        let fault = causes.find_map(|cause| cause.downcast_ref::<Self>());
+        fault.cloned().unwrap_or(Self::BrokenOff)
+    }
+}
+
 impl From<BodyFault> for Problem {
     fn from(fault: BodyFault) -> Self {
         let detail = fault.to_string();
@@ -155,10 +165,7 @@ pub(super) async fn collect(
 ) -> Result<Vec<u8>, Problem> {
     let (mut pieces, mut all) = (body.into_data_stream(), Vec::new());
     while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|error| {
-            let fault = error.into_inner().downcast::<BodyFault>();
-            fault.map_or(BodyFault::BrokenOff, |fault| *fault)
-        })?;
+        let piece = piece.map_err(|error| BodyFault::of(&error))?;
         if piece.len() > limit - all.len() {
             return Err(too_large());
         }

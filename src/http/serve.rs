@@ -92,6 +92,23 @@ pub fn serve(
     }
 }
 
+/// What the handlers of the network and of the machine share. Both have one bound for bodies, connections and keys.
+fn apps(engine: &Arc<Engine>, options: &ServeOptions, places: &Arc<Places>) -> (App, App) {
+    let limits = &options.limits;
+    let intake = Intake::new(limits.body_memory_bytes, limits.body_bytes_per_s);
+    let app = App {
+        tls: options.tls.clone(),
+        places: Some(Arc::clone(places)),
+        rates: Arc::new(Rates::new(limits.requests_per_key_s)),
+        ..App::new(Arc::clone(engine), Entrance::Network, Arc::new(intake))
+    };
+    let local = App {
+        entrance: Entrance::Local,
+        ..app.clone()
+    };
+    (app, local)
+}
+
 async fn serve_both(
     engine: Arc<Engine>,
     (listener, tls): (TcpListener, Option<TlsAcceptor>),
@@ -101,18 +118,8 @@ async fn serve_both(
 ) -> Result<(), ServeError> {
     let (stopping, phase) = watch::channel(Phase::Serving);
     let limits = options.limits;
-    let intake = Intake::new(limits.body_memory_bytes, limits.body_bytes_per_s);
     let places = Places::new(&limits);
-    let app = App {
-        tls: options.tls.clone(),
-        places: Some(Arc::clone(&places)),
-        rates: Arc::new(Rates::new(limits.requests_per_key_s)),
-        ..App::new(Arc::clone(&engine), Entrance::Network, Arc::new(intake))
-    };
-    let local_app = App {
-        entrance: Entrance::Local,
-        ..app.clone()
-    };
+    let (app, local_app) = apps(&engine, &options, &places);
     let network = Serving {
         // An answer is not to wait for more to send.
         listener: listener.tap_io(|stream| drop(stream.set_nodelay(true))),

@@ -14,6 +14,8 @@ use super::BodyFault;
 /// Window of a zstd frame, as a power of two: RFC 9659 allows 8 MiB for a content coding.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
+/// What a gzip member begins with.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Bytes that one read takes of the input: those of empty members or frames give no output that would end it.
 const INPUT_OF_A_READ: usize = 16 << 10;
 
@@ -114,65 +116,69 @@ impl Decoder {
     /// Fills `piece` from its start, with as much as a little of the input gives, be it nothing. None: the whole input
     /// was decoded.
     pub(super) fn read(&mut self, piece: &mut [u8]) -> Result<Option<usize>, BodyFault> {
-        let mut allowed = INPUT_OF_A_READ;
+        let input = match &mut self.state {
+            State::Between(rest) => rest,
+            State::Gzip(member) => member.get_mut(),
+            State::Zstd(frames) => frames.get_mut(),
+            State::Ended => return Ok(None),
+        };
+        input.allowed = INPUT_OF_A_READ;
         loop {
             match std::mem::replace(&mut self.state, State::Ended) {
                 State::Ended => return Ok(None),
                 State::Between(rest) => {
                     if !rest.body.is_empty() {
+                        self.check_begin(&rest.body)?;
                         self.parts += 1;
                         self.state = State::Gzip(Box::new(GzDecoder::new(rest)));
                     }
                 }
-                State::Gzip(mut member) => {
-                    member.get_mut().allowed = allowed;
-                    match member.read(piece) {
-                        Ok(0) => {
-                            let rest = member.into_inner();
-                            allowed = rest.allowed;
-                            self.state = State::Between(rest);
-                        }
-                        Ok(read) => {
-                            self.state = State::Gzip(member);
-                            return Ok(Some(read));
-                        }
-                        Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                            self.state = State::Gzip(member);
-                            return Ok(Some(0));
-                        }
-                        Err(error) => return Err(self.gzip_fault(&member, &error)),
+                State::Gzip(mut member) => match member.read(piece) {
+                    Ok(0) => self.state = State::Between(member.into_inner()),
+                    Ok(read) => {
+                        self.state = State::Gzip(member);
+                        return Ok(Some(read));
                     }
-                }
-                State::Zstd(mut frames) => {
-                    frames.get_mut().allowed = allowed;
-                    match frames.read(piece) {
-                        Ok(0) => check_zstd_end(*frames)?,
-                        Ok(read) => {
-                            self.state = State::Zstd(frames);
-                            return Ok(Some(read));
-                        }
-                        Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                            self.state = State::Zstd(frames);
-                            return Ok(Some(0));
-                        }
-                        Err(error) => return Err(zstd_fault(&error)),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        self.state = State::Gzip(member);
+                        return Ok(Some(0));
                     }
-                }
+                    Err(error) => return Err(self.gzip_fault(&member, &error)),
+                },
+                State::Zstd(mut frames) => match frames.read(piece) {
+                    Ok(0) => check_zstd_end(*frames)?,
+                    Ok(read) => {
+                        self.state = State::Zstd(frames);
+                        return Ok(Some(read));
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        self.state = State::Zstd(frames);
+                        return Ok(Some(0));
+                    }
+                    Err(error) => return Err(zstd_fault(&error)),
+                },
             }
         }
+    }
+
+    /// Two fixed bytes begin a member.
+    fn check_begin(&self, rest: &[u8]) -> Result<(), BodyFault> {
+        let seen = rest.len().min(GZIP_MAGIC.len());
+        if rest[..seen] == GZIP_MAGIC[..seen] {
+            return Ok(());
+        }
+        Err(BodyFault::Undecodable(match self.parts {
+            0 => "the body is not gzip, which `Content-Encoding` names".to_owned(),
+            last => format!("behind its gzip member {last} stand bytes that are not a gzip member"),
+        }))
     }
 
     fn gzip_fault(&self, member: &GzDecoder<Input>, error: &io::Error) -> BodyFault {
         let (part, size) = (self.parts, self.size);
         let said = if error.kind() == ErrorKind::UnexpectedEof {
             format!("the body ends inside its gzip member {part}, after {size} bytes")
-        } else if member.header().is_none() && part > 1 {
-            format!(
-                "behind its gzip member {} stand bytes that are not a gzip member",
-                part - 1
-            )
         } else if member.header().is_none() {
-            "the body is not gzip, which `Content-Encoding` names".to_owned()
+            format!("gzip member {part} of the body has a header that can't be read")
         } else {
             format!("gzip member {part} of the body is damaged: its data or its checksum is wrong")
         };
@@ -298,7 +304,7 @@ mod tests {
                 &[&good[..], b"\x1f"].concat(),
                 "ends inside its gzip member 2",
             ),
-            (&reserved, "is not gzip"),
+            (&reserved, "has a header that can't be read"),
         ];
         for (body, words) in cases {
             let said = decode(Coding::Gzip, body).unwrap_err();

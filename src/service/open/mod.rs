@@ -162,6 +162,23 @@ pub struct Files {
     pub root_key: RootKeySource,
 }
 
+/// Bundles leave more room than appends do.
+fn room_of_exports(
+    directory: &DataDirectory,
+    bytes_max: u64,
+    min_free_bytes: u64,
+) -> Arc<SpoolRoom> {
+    let reserve = min_free_bytes.saturating_mul(EXPORT_RESERVES);
+    SpoolRoom::new(directory.path(), bytes_max, reserve, free_bytes)
+}
+
+fn by_number(closed: &[Arc<Ledger>]) -> HashMap<LedgerNumber, Arc<Ledger>> {
+    let closed = closed.iter();
+    closed
+        .map(|ledger| (ledger.record.number, Arc::clone(ledger)))
+        .collect()
+}
+
 impl Files {
     /// Takes the lock and opens the files.
     pub fn open(directory: DataDirectory, root_key: &RootKeySource) -> Result<Self, OpenError> {
@@ -215,18 +232,15 @@ impl Files {
             root_key,
         } = self;
         let (newcomers, figures) = (Newcomers::default(), Arc::new(Figures::default()));
-        let guard = ClockGuard::start(&*clock, last_seen, confirm_clock);
-        let clock_guard = Arc::new(Mutex::new(guard));
+        let clock_guard = ClockGuard::start(&*clock, last_seen, confirm_clock);
+        let clock_guard = Arc::new(Mutex::new(clock_guard));
         let writer = Writer {
             ledgers: Arc::clone(&ledgers),
             index: Arc::clone(&index),
             keyring: Arc::clone(&keyring),
             clock: Arc::clone(&clock),
             states,
-            closed: closed
-                .iter()
-                .map(|ledger| (ledger.record.number, Arc::clone(ledger)))
-                .collect(),
+            closed: by_number(&closed),
             newcomers: Arc::clone(&newcomers),
             directory: directory.path().to_owned(),
             min_free_bytes,
@@ -239,13 +253,8 @@ impl Files {
         if confirm_clock {
             record_confirmation(&writer, &tenants, &clock, last_seen)?;
         }
-        let spools = SpoolRoom::new(
-            directory.path(),
-            export_bytes_max,
-            min_free_bytes.saturating_mul(EXPORT_RESERVES),
-            free_bytes,
-        );
         let engine = Engine {
+            spools: room_of_exports(&directory, export_bytes_max, min_free_bytes),
             directory,
             policies,
             ledgers,
@@ -255,7 +264,6 @@ impl Files {
             writer,
             access_log: crate::service::access_log::AccessLog::default(),
             exports: crate::service::exports::Exports::default(),
-            spools,
             privacy: crate::service::privacy::PrivacyDesk::default(),
             sources: crate::service::sources::Sources::default(),
             anchors: Anchors::new(anchors),
