@@ -386,7 +386,7 @@ fn reader_of(directory: &Directory, file: &str) -> rusqlite::Connection {
     reader
 }
 
-const ERASE: [&str; 8] = [
+const ERASE: [&str; 9] = [
     "privacy",
     "erase",
     "--subject",
@@ -394,6 +394,7 @@ const ERASE: [&str; 8] = [
     "--reference",
     "R",
     "--now",
+    "--yes",
     "--json",
 ];
 const ABOUT_ANNA: &str =
@@ -402,8 +403,6 @@ const ABOUT_ANNA: &str =
 #[test]
 fn an_erasure_says_which_program_it_waits_for_and_carries_out_the_rotation() {
     let directory = Directory::new();
-    let vault_copy = directory.path.with_file_name("copy");
-    std::fs::create_dir(&vault_copy).unwrap();
     // Without a daily run, what is open goes on nevertheless.
     let server = directory.serve_as(
         &["--retention-hour", "none"],

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::http::extract::Path;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Path;
 use serde::Deserialize;
 use utoipa::ToSchema;
 

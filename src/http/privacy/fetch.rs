@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::http::extract::Path;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
