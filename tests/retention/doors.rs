@@ -209,7 +209,8 @@ fn a_hold_says_what_it_covers() {
     ];
     let output = clocked.output(&words);
     let told = said(&output);
-    assert!(told.contains("covers   0 events now"), "{told}");
+    let shown = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(shown.contains("covers   0 events now"), "{shown}");
     assert!(
         told.contains("1 event is about the same id in another namespace"),
         "{told}"
