@@ -724,3 +724,167 @@ fn a_restored_ledger_brings_no_revoked_key_back() {
     server.wait().unwrap();
     assert_eq!(opened, [true, false]);
 }
+
+#[test]
+fn links_in_a_backup_lead_nowhere_and_a_fresh_volume_counts_as_empty() {
+    let (directory, disk) = (Directory::new(), tempfile::tempdir().unwrap());
+    directory.append(r#"{"id":"a","action":"a.b","actor":{"id":"x"},"subjects":[{"id":"p"}]}"#);
+    let victim = disk.path().join("victim");
+    std::fs::write(&victim, b"precious").unwrap();
+    let is_whole = || assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
+    let out = disk.path().join("backup");
+    let back_up = || directory.run(&["backup", "--out", out.to_str().unwrap()]);
+    for name in ["lost+found", ".snapshot", "System Volume Information"] {
+        std::fs::create_dir_all(out.join(name)).unwrap();
+    }
+    for name in ["lock", "ledger.db", "backup.json"] {
+        std::os::unix::fs::symlink(&victim, out.join(name)).unwrap();
+        assert!(!back_up().status.success(), "{name}");
+        is_whole();
+        std::fs::remove_file(out.join(name)).unwrap();
+    }
+    let _ = std::fs::remove_file(out.join("lock"));
+    succeeded(&back_up());
+    for name in [
+        "backup.new",
+        "vault.db.new",
+        "vault.db.old",
+        "epoch.key.new",
+        "ledger.db-journal",
+    ] {
+        std::os::unix::fs::symlink(&victim, out.join(name)).unwrap();
+        let again = back_up();
+        assert_eq!(
+            again.status.success(),
+            name != "ledger.db-journal",
+            "{again:?}"
+        );
+        is_whole();
+        std::fs::remove_file(out.join(name)).unwrap();
+    }
+
+    let restored = disk.path().join("restored");
+    std::fs::create_dir_all(restored.join("lost+found")).unwrap();
+    std::fs::copy(directory.path.join("root.key"), restored.join("root.key")).unwrap();
+    let (from, to) = (out.to_str().unwrap(), restored.to_str().unwrap());
+    let restore = || {
+        trailkeep()
+            .args(["restore", "--from", from, "--to", to])
+            .output()
+            .unwrap()
+    };
+    std::fs::write(restored.join("other"), "").unwrap();
+    assert!(said(&restore()).contains("it holds other"));
+    std::fs::remove_file(restored.join("other")).unwrap();
+    succeeded(&restore());
+}
+
+#[test]
+fn files_of_the_directory_are_no_links_and_nobody_else_can_replace_them() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = Directory::new();
+    let at = |name: &str| directory.path.join(name);
+    let refused = |said_so: &str| {
+        let output = directory.run(&["verify"]);
+        assert_eq!(output.status.code(), Some(1), "{said_so}: {output:?}");
+        assert!(said(&output).contains(said_so), "{output:?}");
+    };
+    for name in [
+        "ledger.db",
+        "vault.db",
+        "index.db",
+        "staging.db",
+        "epoch.key",
+    ] {
+        let moved = directory.path.with_file_name(name);
+        std::fs::rename(at(name), &moved).unwrap();
+        std::os::unix::fs::symlink(&moved, at(name)).unwrap();
+        refused("symbolic link");
+        std::fs::remove_file(at(name)).unwrap();
+        std::fs::hard_link(&moved, at(name)).unwrap();
+        refused("2 names");
+        std::fs::remove_file(&moved).unwrap();
+    }
+    for name in ["ledger.db-wal", "vault.db-journal", "lock"] {
+        let _ = std::fs::remove_file(at(name));
+        std::os::unix::fs::symlink("/dev/null", at(name)).unwrap();
+        refused("symbolic link");
+        std::fs::remove_file(at(name)).unwrap();
+    }
+    // A link to the directory, and to the root key, is followed.
+    let (link, key) = (directory.path.with_file_name("link"), at("root.key"));
+    std::os::unix::fs::symlink(&directory.path, &link).unwrap();
+    std::fs::rename(&key, directory.path.with_file_name("key")).unwrap();
+    std::os::unix::fs::symlink(directory.path.with_file_name("key"), &key).unwrap();
+    let through = trailkeep().args(["verify", "--dir"]).arg(&link).output();
+    succeeded(&through.unwrap());
+
+    let set_mode = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&directory.path, mode).unwrap();
+    };
+    set_mode(0o777);
+    refused("has mode 0777");
+    let served = directory.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert!(said(&served).contains("has mode 0777"), "{served:?}");
+    set_mode(0o1777);
+    succeeded(&directory.run(&["verify"]));
+    set_mode(0o700);
+}
+
+/// Whatever the umask says, others can reach nothing that the program makes.
+#[test]
+fn what_the_program_makes_is_its_owners_alone() {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    fn modes(folder: &Path, wrong: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let found = path.symlink_metadata().unwrap();
+            let wanted = if found.is_dir() { 0o700 } else { 0o600 };
+            let mode = found.permissions().mode() & 0o7777;
+            if mode != wanted {
+                wrong.push(format!("{} has mode {mode:o}", path.display()));
+            }
+            if found.is_dir() {
+                modes(&path, wrong);
+            }
+        }
+    }
+    for umask in ["000", "077", "777"] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = env!("CARGO_BIN_EXE_trailkeep");
+        let run = |command: &str| {
+            let script = format!("umask {umask}; exec {program} {command}");
+            let output = std::process::Command::new("/bin/sh")
+                .args(["-c", &script])
+                .current_dir(folder.path())
+                .output();
+            succeeded(&output.unwrap());
+        };
+        run("init --dir data");
+        run("tenant create acme --dir data");
+        run("vault-copy add copy --dir data");
+        run("backup --out backup --dir data");
+        run("export --out all.zip --dir data");
+        run("privacy erase --yes --subject nobody --out certificate.json --dir data");
+        run("restore --from backup --to restored --root-key-file data/root.key");
+        let serve = format!("umask {umask}; exec {program} serve --dir data --listen 127.0.0.1:0");
+        let mut server = std::process::Command::new("/bin/sh")
+            .args(["-c", &serve])
+            .current_dir(folder.path())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let output = server.stdout.take().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut line).unwrap();
+        let socket = folder.path().join("data/serve.sock").symlink_metadata();
+        assert!(socket.unwrap().file_type().is_socket());
+        let mut wrong = Vec::new();
+        modes(folder.path(), &mut wrong);
+        server.kill().unwrap();
+        server.wait().unwrap();
+        assert!(wrong.is_empty(), "umask {umask}: {wrong:#?}");
+    }
+}

@@ -6,7 +6,8 @@ mod support;
 use std::io::Write;
 use std::net::TcpStream;
 
-use support::{Directory, Server, files_of, said};
+use serde_json::Value;
+use support::{Directory, Server, files_of, said, succeeded};
 
 const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
@@ -615,4 +616,168 @@ fn faulty_files_are_named_and_left_alone() {
     );
     assert_eq!(verify("TRAILKEEP_ROOT_KEY_COMMAND", "exit 1"), Some(1));
     assert_eq!(verify("TRAILKEEP_ROOT_KEY", "x"), Some(1));
+}
+
+/// What stands at `--out` is evidence or a device until somebody says otherwise.
+#[test]
+fn an_output_file_replaces_nothing_by_itself() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let directory = Directory::new();
+    directory.append(r#"{"id":"a","action":"a.b","actor":{"id":"x"},"subjects":[{"id":"p"}]}"#);
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(at("there"), "evidence").unwrap();
+    symlink(at("there"), at("link")).unwrap();
+    symlink(at("nowhere"), at("dangling")).unwrap();
+    std::fs::create_dir(at("folder")).unwrap();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), mode).unwrap();
+    let all = || std::fs::read_dir(folder.path()).unwrap().count();
+    let before = all();
+
+    let commands: [&[&str]; 4] = [
+        &["export", "--out"],
+        &["privacy", "access", "--subject", "p", "--out"],
+        &[
+            "privacy",
+            "access",
+            "--subject",
+            "p",
+            "--out",
+            &at("fresh"),
+            "--certificate",
+        ],
+        &["privacy", "erase", "--yes", "--subject", "nobody", "--out"],
+    ];
+    for command in commands {
+        for (name, said_so) in [
+            ("there", "--force"),
+            ("link", "symbolic link"),
+            ("dangling", "symbolic link"),
+            ("folder", "a directory"),
+            ("pipe", "a named pipe"),
+            ("../no/such/folder", "can't write"),
+        ] {
+            for force in [&[][..], &["--force"]] {
+                if name == "there" && !force.is_empty() {
+                    continue;
+                }
+                let output = directory.run(&[command, &[&at(name)], force].concat());
+                assert_eq!(
+                    output.status.code(),
+                    Some(1),
+                    "{command:?} {name}: {output:?}"
+                );
+                assert!(
+                    said(&output).contains(said_so),
+                    "{command:?} {name}: {output:?}"
+                );
+            }
+        }
+    }
+    let closing = directory.run(&["tenant", "close", "default", "--out", &at("there")]);
+    assert!(said(&closing).contains("--force"), "{closing:?}");
+    assert_eq!(std::fs::read_to_string(at("there")).unwrap(), "evidence");
+    assert_eq!(all(), before, "nothing is left behind");
+    // Nothing was filed and no tenant closed.
+    let listed = directory.run(&["privacy", "list", "--json"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed["requests"], serde_json::json!([]));
+    directory.append(r#"{"id":"b","action":"a.b","actor":{"id":"x"}}"#);
+
+    if rustix::process::geteuid().is_root() {
+        let device = rustix::fs::makedev(1, 3);
+        let kind = rustix::fs::FileType::CharacterDevice;
+        // A container may be forbidden to make one.
+        if rustix::fs::mknodat(rustix::fs::CWD, at("null"), kind, mode, device).is_ok() {
+            let output = directory.run(&["export", "--force", "--out", &at("null")]);
+            assert!(said(&output).contains("a device"), "{output:?}");
+            let kind = std::fs::symlink_metadata(at("null")).unwrap().file_type();
+            assert!(kind.is_char_device());
+        }
+    }
+
+    succeeded(&directory.run(&["export", "--force", "--out", &at("there")]));
+    assert!(std::fs::read(at("there")).unwrap().starts_with(b"PK"));
+    let certificate = at("certificate.json");
+    let erase = [
+        "privacy",
+        "erase",
+        "--yes",
+        "--subject",
+        "nobody",
+        "--out",
+        &certificate,
+    ];
+    succeeded(&directory.run(&erase));
+    std::fs::remove_file(&certificate).unwrap();
+    // The signature alone is in the way, too.
+    assert!(said(&directory.run(&erase)).contains("certificate.json.sig exists already"));
+    succeeded(&directory.run(&[&erase[..], &["--force"]].concat()));
+}
+
+#[test]
+fn a_dash_is_standard_output() {
+    let directory = Directory::new();
+    directory.append(r#"{"id":"a","action":"a.b","actor":{"id":"x"},"subjects":[{"id":"p"}]}"#);
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = support::trailkeep();
+        let command = command.args(arguments).current_dir(folder.path());
+        command.arg("--dir").arg(&directory.path).output().unwrap()
+    };
+    let exported = run(&["export", "--out", "-"]);
+    let bundle = folder.path().join("bundle.zip");
+    std::fs::write(&bundle, &succeeded(&exported).stdout).unwrap();
+    assert!(said(&exported).contains("counts"), "{}", said(&exported));
+    let key = directory.public_key.to_str().unwrap();
+    let verified = support::trailkeep()
+        .args(["bundle", "verify", bundle.to_str().unwrap(), "--key", key])
+        .output();
+    succeeded(&verified.unwrap());
+    let copy = run(&[
+        "privacy",
+        "access",
+        "--subject",
+        "p",
+        "--portable",
+        "--out",
+        "-",
+    ]);
+    let portable: Value = serde_json::from_slice(&succeeded(&copy).stdout).unwrap();
+    assert!(portable.is_object());
+
+    for two_files in [
+        &[
+            "privacy",
+            "erase",
+            "--yes",
+            "--subject",
+            "nobody",
+            "--out",
+            "-",
+        ][..],
+        &[
+            "privacy",
+            "access",
+            "--subject",
+            "p",
+            "--out",
+            "x",
+            "--certificate",
+            "-",
+        ],
+        &["privacy", "certificate", "x", "--out", "-"],
+        &["tenant", "close", "default", "--out", "-"],
+        &["export", "--json", "--out", "-"],
+        &["backup", "--out", "-"],
+    ] {
+        let refused = run(two_files);
+        assert_eq!(refused.status.code(), Some(2), "{two_files:?}: {refused:?}");
+        assert!(
+            said(&refused).contains("`-` is standard output"),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }

@@ -439,3 +439,79 @@ fn killed_at_each_step_of_a_rotation() {
         succeeded(&directory.run(&["vault-copy", "check"]));
     }
 }
+
+/// Whoever can write into a replica's directory puts links where files are replaced.
+#[test]
+fn links_in_a_replica_lead_nowhere() {
+    let (directory, disk) = (Directory::new(), other_disk());
+    directory.append(&events(0, 3));
+    let path = disk.path().join("copy");
+    add(&directory, &path);
+    let victim = disk.path().join("victim");
+    let precious = vec![7; 5_000];
+    std::fs::write(&victim, &precious).unwrap();
+    let is_whole = || assert!(std::fs::read(&victim).unwrap() == precious);
+
+    // Names that one could guess are not used; a link there stands in nobody's way, and is not followed.
+    for name in [
+        "vault.db.new",
+        "vault.db.old",
+        "epoch.key.new",
+        "epoch.key.0123456789abcdef.tmp",
+    ] {
+        std::os::unix::fs::symlink(&victim, path.join(name)).unwrap();
+    }
+    directory.append(&events(3, 1));
+    succeeded(&directory.run(&["key", "rotate-vault"]));
+    is_whole();
+    assert_eq!(epochs(&path).len(), 1);
+    assert_eq!(targets(&directory)[0]["error"], Value::Null);
+
+    // In the place of a file itself it is refused, and said; when it is gone, it goes on.
+    let planted = [
+        (false, "vault.db", "symbolic link"),
+        (true, "vault.db", "2 names"),
+        (false, "epoch.key", "symbolic link"),
+        (true, "epoch.key", "2 names"),
+    ];
+    for (is_hard, name, said) in planted {
+        std::fs::remove_file(path.join(name)).unwrap();
+        if is_hard {
+            std::fs::hard_link(&victim, path.join(name)).unwrap();
+        } else {
+            std::os::unix::fs::symlink(&victim, path.join(name)).unwrap();
+        }
+        assert!(!directory.run(&["key", "rotate-vault"]).status.success());
+        is_whole();
+        let error = targets(&directory)[0]["error"].to_string();
+        assert!(error.contains(said), "{name}: {error}");
+        std::fs::remove_file(path.join(name)).unwrap();
+        succeeded(&directory.run(&["key", "rotate-vault"]));
+    }
+    succeeded(&directory.run(&["vault-copy", "check"]));
+    assert_all_readable(&directory, 4);
+}
+
+#[test]
+fn a_replica_takes_a_fresh_volume_and_no_directory_with_files() {
+    let (directory, disk) = (Directory::new(), other_disk());
+    let (full, fresh) = (disk.path().join("full"), disk.path().join("fresh"));
+    std::fs::create_dir_all(&full).unwrap();
+    std::fs::write(full.join("other-file"), "keep").unwrap();
+    let refused = directory.run(&["vault-copy", "add", full.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        said(&refused).contains("it holds other-file"),
+        "{refused:?}"
+    );
+    assert_eq!(std::fs::read_dir(&full).unwrap().count(), 1);
+
+    for name in ["lost+found", ".snapshots", ".Trash-1000"] {
+        std::fs::create_dir_all(fresh.join(name)).unwrap();
+    }
+    let added = directory.run(&["vault-copy", "add", fresh.to_str().unwrap()]);
+    succeeded(&added);
+    // The system's directory for temporary files holds both.
+    assert!(said(&added).contains("on the same disk"), "{added:?}");
+    assert_eq!(targets(&directory)[0]["same_disk"], true);
+}

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::TargetArgs;
 use super::failure::Failure;
 use super::follow::follow;
+use super::out_file::refuse_standard_output;
 use super::output::{note, print_json, print_line};
 
 #[derive(Args)]
@@ -38,6 +39,7 @@ pub(super) async fn run(args: BackupArgs) -> anyhow::Result<ExitCode> {
         )
         .into());
     }
+    refuse_standard_output(&args.out, "a backup is a directory; name one")?;
     let asked = json!({"out": std::path::absolute(&args.out)?});
     let made = follow(&args.target, "/v1/backup", Some(&asked), "backing up").await?;
     if args.json {

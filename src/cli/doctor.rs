@@ -18,7 +18,7 @@ use crate::policy::lint::is_review_overdue;
 use crate::seal::root::RootKeySource;
 use crate::service::readiness::WAITING;
 use crate::service::{DEFAULT_TENANT, policies};
-use crate::store::directory::free_bytes;
+use crate::store::directory::{Exposure, exposure_of, free_bytes, owner_of_files};
 use crate::time::UnixMillis;
 
 const DAY_MS: u64 = 86_400_000;
@@ -78,6 +78,7 @@ pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
     let mut findings = Findings::default();
     findings.modes(settings.directory.path());
     findings.root_key(&settings);
+    findings.exposures(&settings);
     findings.disk(&settings);
     findings.policies(&settings, now);
     if let Some(files) = &settings.tls {
@@ -251,6 +252,37 @@ impl Findings {
         }
     }
 
+    /// Directories in which others can replace what the server relies on. That modes let others in is said of the data
+    /// directory's files by [`Self::modes`].
+    fn exposures(&mut self, settings: &Settings) {
+        let data = settings.directory.path();
+        let server = owner_of_files(&settings.directory);
+        if let Ok(Some(exposure @ Exposure::Owner(_))) = exposure_of(data, server) {
+            let path = data.display();
+            let remedy = format!("chown {server} {path}");
+            self.add("directory-owner", format!("{path} {exposure}"), remedy);
+        }
+        let RootKeySource::File(key) = &settings.root_key else {
+            return;
+        };
+        // A link to it lies in one directory, and the key in another.
+        let mut folders = Vec::new();
+        for path in [std::path::absolute(key).ok(), key.canonicalize().ok()] {
+            let folder = path.and_then(|path| path.parent().map(Path::to_owned));
+            folders.extend(folder.filter(|folder| folder != data));
+        }
+        folders.dedup();
+        for folder in folders {
+            if let Ok(Some(exposure)) = exposure_of(&folder, server) {
+                self.add(
+                    "root-key",
+                    format!("the directory of the root key, {}, {exposure}", folder.display()),
+                    "move the root key into a directory of mode 0700 that belongs to the server's user or to root",
+                );
+            }
+        }
+    }
+
     fn disk(&mut self, settings: &Settings) {
         let reserve = settings.min_free_bytes;
         let free = free_bytes(settings.directory.path());
@@ -364,8 +396,23 @@ impl Findings {
             );
         }
         for target in targets.into_iter().flatten() {
+            let place = target["place"].as_str().unwrap_or_default();
+            if target["same_disk"] == true {
+                self.add(
+                    "vault-copy",
+                    format!("{place} is on the same disk as the data directory: one fault of it takes both"),
+                    "register a replica on another disk or host, then `trailkeep vault-copy remove` this one",
+                );
+            }
+            let is_directory = target["kind"] == "directory";
+            if let Ok(Some(exposure @ (Exposure::Everybody(_) | Exposure::Others(_)))) =
+                exposure_of(Path::new(place), 0)
+                && is_directory
+            {
+                let remedy = format!("chmod 700 {place}");
+                self.add("vault-copy", format!("{place} {exposure}"), remedy);
+            }
             if let Some(error) = target["error"].as_str() {
-                let place = target["place"].as_str().unwrap_or_default();
                 self.add(
                     "vault-copy",
                     format!("the copy at {place} fails: {error}"),

@@ -1,6 +1,5 @@
 //! `trailkeep export`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::TargetArgs;
 use super::client::Client;
-use super::output::{print_json, print_line, progress_bar};
+use super::out_file::{OutFile, Replacing, is_standard_output, refuse_json_beside};
+use super::output::{note, print_json, print_line, progress_bar};
 use crate::offline::read_text;
 
 /// How often a job is asked how far it is.
@@ -31,9 +31,11 @@ exclusive, both ends of --seq are inclusive. The export is recorded in the ledge
 pub(super) struct ExportArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// File to write; it appears when it is complete
+    /// File to write; it appears when it is complete. `-` is standard output
     #[arg(long, value_name = "B.zip")]
     out: PathBuf,
+    #[command(flatten)]
+    replacing: Replacing,
     /// Recorded at this moment (RFC 3339) or later
     #[arg(long, value_name = "T")]
     from: Option<String>,
@@ -61,6 +63,7 @@ pub(super) struct ExportArgs {
 }
 
 pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
+    refuse_json_beside(&args.out, args.json)?;
     let against = args
         .against
         .iter()
@@ -76,12 +79,14 @@ pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
         "against": against,
     });
     let client = Client::to(&args.target)?;
-    let exported = export_to(&client, &question, &args.out).await;
+    let exported = export_to(&client, &question, (&args.out, args.replacing)).await;
     client.close().await?;
     let mut summary = exported?;
     if args.json {
         summary["file"] = json!(args.out);
         print_json(&summary)?;
+    } else if is_standard_output(&args.out) {
+        note(&describe(&summary, Path::new("standard output")));
     } else {
         print_line(&describe(&summary, &args.out))?;
     }
@@ -92,9 +97,9 @@ pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
 pub(super) async fn export_to(
     client: &Client,
     question: &Value,
-    out: &Path,
+    (out, replacing): (&Path, Replacing),
 ) -> anyhow::Result<Value> {
-    let mut file = OutFile::at(out)?;
+    let mut file = OutFile::at(out, replacing)?;
     let body = serde_json::to_vec(question)?;
     let mut job: Value = client
         .send("POST", "/v1/exports", Some("application/json"), body)
@@ -127,7 +132,7 @@ pub(super) async fn export_to(
     let answer = client
         .send("GET", &format!("/v1/exports/{id}/file"), None, Vec::new())
         .await?;
-    let bytes = answer.write_to(file.writer()).await?;
+    let bytes = answer.write_to(&mut file).await?;
     if job["bytes"].as_u64() != Some(bytes) {
         bail!("the bundle came incomplete: {bytes} bytes");
     }
@@ -138,42 +143,6 @@ pub(super) async fn export_to(
         .text()
         .await?;
     Ok(job)
-}
-
-/// A file that appears in its place when it is complete.
-pub(super) struct OutFile<'a> {
-    file: tempfile::NamedTempFile,
-    out: &'a Path,
-}
-
-impl<'a> OutFile<'a> {
-    /// Begins it. A place that can't be written to is found before any work is done.
-    pub(super) fn at(out: &'a Path) -> anyhow::Result<Self> {
-        let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        let file = tempfile::Builder::new()
-            .prefix(".trailkeep-export-")
-            .tempfile_in(folder)
-            .with_context(|| format!("can't write to {}", folder.display()))?;
-        Ok(Self { file, out })
-    }
-
-    pub(super) fn writer(&mut self) -> &mut std::fs::File {
-        self.file.as_file_mut()
-    }
-
-    /// Puts it where it belongs, synced.
-    pub(super) fn keep(mut self) -> anyhow::Result<()> {
-        let failed = || format!("can't write {}", self.out.display());
-        let file = self.file.as_file_mut();
-        file.flush()
-            .and_then(|()| file.sync_all())
-            .with_context(failed)?;
-        self.file
-            .persist(self.out)
-            .with_context(|| format!("can't write {}", self.out.display()))?;
-        Ok(())
-    }
 }
 
 fn describe(summary: &Value, out: &Path) -> String {

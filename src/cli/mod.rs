@@ -20,6 +20,7 @@ mod index;
 mod init;
 mod key;
 mod offline;
+mod out_file;
 mod output;
 mod policy;
 mod privacy;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::TargetArgs;
 use super::client::{Client, ask, segment};
-use super::export::OutFile;
+use super::out_file::{OutFile, Replacing, is_standard_output, refuse_standard_output};
 use super::output::{print_line, progress_bar};
 
 /// How often a copy is asked how far it is.
@@ -135,9 +135,11 @@ Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search,
         target: TargetArgs,
         /// The request
         id: String,
-        /// File to write
+        /// File to write. `-` is standard output
         #[arg(long, value_name = "person.zip")]
         out: PathBuf,
+        #[command(flatten)]
+        replacing: Replacing,
     },
     /// Close a request: answered, which makes its certificate, ended without, or a restriction lifted
     Close {
@@ -161,6 +163,8 @@ Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search,
         /// File to write; the signature goes to C.json.sig
         #[arg(long, value_name = "C.json")]
         out: PathBuf,
+        #[command(flatten)]
+        replacing: Replacing,
     },
     /// List the requests, those due first
     List {
@@ -232,15 +236,29 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
             let decision = word(&decision);
             step(&target, &id, "close", &json!({"decision": decision}), json).await?;
         }
-        PrivacyCommand::Bundle { target, id, out } => {
+        PrivacyCommand::Bundle {
+            target,
+            id,
+            out,
+            replacing,
+        } => {
             let client = Client::to(&target)?;
-            let saved = save_copy(&client, (&id, None), &out).await;
+            let saved = save_copy(&client, (&id, None), (&out, replacing)).await;
             client.close().await?;
-            print_line(&format!("{} bytes in {}", saved?, out.display()))?;
+            let bytes = saved?;
+            if !is_standard_output(&out) {
+                print_line(&format!("{bytes} bytes in {}", out.display()))?;
+            }
         }
-        PrivacyCommand::Certificate { target, id, out } => {
+        PrivacyCommand::Certificate {
+            target,
+            id,
+            out,
+            replacing,
+        } => {
+            check_certificate_place(&out, replacing)?;
             let client = Client::to(&target)?;
-            let saved = save_certificate(&client, &id, &out).await;
+            let saved = save_certificate(&client, &id, (&out, replacing)).await;
             client.close().await?;
             saved?;
             print_line(&format!("{0} and {0}.sig", out.display()))?;
@@ -299,9 +317,9 @@ async fn dry_run(subject: &SubjectArgs, kind: &str, json: bool) -> anyhow::Resul
 pub(in crate::cli) async fn save_copy(
     client: &Client,
     (id, ledger): (&str, Option<&str>),
-    out: &Path,
+    (out, replacing): (&Path, Replacing),
 ) -> anyhow::Result<u64> {
-    let mut file = OutFile::at(out)?;
+    let mut file = OutFile::at(out, replacing)?;
     let path = format!("/v1/privacy/requests/{}/bundle", segment(id));
     let bar = progress_bar(0, "collecting");
     loop {
@@ -309,7 +327,7 @@ pub(in crate::cli) async fn save_copy(
         let answer = client.send_about(ledger, about, None, Vec::new()).await?;
         if answer.status != 202 {
             bar.finish_and_clear();
-            let bytes = answer.write_to(file.writer()).await?;
+            let bytes = answer.write_to(&mut file).await?;
             file.keep()?;
             return Ok(bytes);
         }
@@ -324,20 +342,29 @@ pub(in crate::cli) async fn save_copy(
 pub(in crate::cli) async fn save_certificate(
     client: &Client,
     id: &str,
-    out: &Path,
+    (out, replacing): (&Path, Replacing),
 ) -> anyhow::Result<()> {
+    let (mut file, mut signature) = certificate_files(out, replacing)?;
     let path = format!("/v1/privacy/requests/{}/certificate", segment(id));
     let text = client.send("GET", &path, None, Vec::new()).await?;
-    let mut file = OutFile::at(out)?;
-    let text = text.text().await?;
-    file.writer().write_all(text.as_bytes())?;
-    let mut beside = out.as_os_str().to_owned();
-    beside.push(".sig");
-    let beside = PathBuf::from(beside);
-    let mut signature = OutFile::at(&beside)?;
+    file.write_all(text.text().await?.as_bytes())?;
     let path = format!("{path}/signature");
     let answer = client.send("GET", &path, None, Vec::new()).await?;
-    answer.write_to(signature.writer()).await?;
-    file.keep()?;
-    signature.keep()
+    answer.write_to(&mut signature).await?;
+    file.keep_both(signature)
+}
+
+/// Whether a certificate and its signature can be written, before anything is done that they are about.
+fn check_certificate_place(out: &Path, replacing: Replacing) -> anyhow::Result<()> {
+    certificate_files(out, replacing).map(drop)
+}
+
+fn certificate_files(out: &Path, replacing: Replacing) -> anyhow::Result<(OutFile, OutFile)> {
+    let why =
+        "a certificate and its signature are two files; name one, and the signature goes beside it";
+    refuse_standard_output(out, why)?;
+    let mut beside = out.as_os_str().to_owned();
+    beside.push(".sig");
+    let signature = OutFile::at(Path::new(&beside), replacing)?;
+    Ok((OutFile::at(out, replacing)?, signature))
 }

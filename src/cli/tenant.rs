@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::TargetArgs;
 use super::client::{Client, ask, segment};
 use super::export::export_to;
+use super::out_file::{OutFile, Replacing, refuse_standard_output};
 use super::output::{Table, note, print_json, print_line};
 
 /// On or off.
@@ -81,6 +82,8 @@ for good; the command may be repeated to export again. Reading, exporting and er
         /// Bundle of all that the ledger holds
         #[arg(long, value_name = "B.zip", required_unless_present = "without_export")]
         out: Option<PathBuf>,
+        #[command(flatten)]
+        replacing: Replacing,
         /// Close without a bundle
         #[arg(long, conflicts_with = "out")]
         without_export: bool,
@@ -121,9 +124,10 @@ pub(super) async fn run(command: TenantCommand) -> anyhow::Result<ExitCode> {
             target,
             name,
             out,
+            replacing,
             json,
             ..
-        } => close(target, &name, out.as_deref(), json).await,
+        } => close(target, &name, (out.as_deref(), replacing), json).await,
         TenantCommand::List { target, json } => list(&target, json).await,
     }
 }
@@ -181,9 +185,14 @@ async fn set(
 async fn close(
     mut target: TargetArgs,
     name: &str,
-    out: Option<&Path>,
+    (out, replacing): (Option<&Path>, Replacing),
     json: bool,
 ) -> anyhow::Result<ExitCode> {
+    // Closing is for good: a place that can't be written to is found first.
+    if let Some(out) = out {
+        refuse_standard_output(out, "what was closed is printed there; name a file")?;
+        drop(OutFile::at(out, replacing)?);
+    }
     let path = format!("/v1/tenants/{}/close", segment(name));
     let mut closed: Value = ask(&target, "POST", &path, Some(&json!({}))).await?;
     if let Some(out) = out {
@@ -195,7 +204,7 @@ async fn close(
         }
         target.tenant = name.to_owned();
         let client = Client::to(&target)?;
-        let bundle = export_to(&client, &json!({}), out).await;
+        let bundle = export_to(&client, &json!({}), (out, replacing)).await;
         client.close().await?;
         closed["bundle"] = bundle.with_context(|| {
             format!("{name} is closed, and its export failed: run the command again")

@@ -57,7 +57,7 @@ docs/operations.md has the form and an example.")]
     List {
         #[command(flatten)]
         target: TargetArgs,
-        /// Print JSON: {"targets":[{"id","kind","place","is_current","copied_at","error","failed_at"}]}
+        /// Print JSON: {"targets":[{"id","kind","place","is_current","same_disk","copied_at","error","failed_at"}]}
         #[arg(long)]
         json: bool,
     },
@@ -124,6 +124,11 @@ async fn add(
     }
     let id = added["id"].as_str().unwrap_or_default();
     print_line(&format!("added {id}: the copy was read back and opens"))?;
+    if added["same_disk"] == true {
+        note(
+            "It is on the same disk as the data directory: one fault of that disk takes both. Add one on another disk.",
+        );
+    }
     note("The root key opens it: keep that somewhere else again.");
     Ok(ExitCode::SUCCESS)
 }

@@ -14,7 +14,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::kind::{check_own, check_regular};
+use super::kind::{NotOurs, check_own, check_regular};
 use super::new_file::NewFile;
 
 /// Bytes that are written or read at once.
@@ -155,9 +155,19 @@ impl Folder {
         Ok(file.into())
     }
 
+    /// Whether a regular file stands there, whoever owns it, or what else does; none where nothing does.
+    pub fn kind_of(&self, name: &OsStr) -> io::Result<Option<Result<(), NotOurs>>> {
+        Ok(self.look(name)?.map(|stat| check_regular(&stat)))
+    }
+
     /// Begins a file that takes the place of `name` when it is whole.
     pub fn begin(&self, name: &OsStr) -> io::Result<NewFile> {
-        NewFile::beside(self.clone(), name)
+        NewFile::beside(self.clone(), name, name)
+    }
+
+    /// The same under a hidden name, which does not depend on how long `name` is.
+    pub fn begin_hidden(&self, name: &OsStr) -> io::Result<NewFile> {
+        NewFile::beside(self.clone(), name, OsStr::new(".trailkeep"))
     }
 
     /// Overwrites a file of ours in its place, syncs that, and removes it. One that is not there is destroyed already.

@@ -21,10 +21,11 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    pub(super) fn beside(folder: Folder, place: &OsStr) -> io::Result<Self> {
+    /// Makes it under a random name that begins with `stem`.
+    pub(super) fn beside(folder: Folder, place: &OsStr, stem: &OsStr) -> io::Result<Self> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let mut name = place.to_owned();
+        let mut name = stem.to_owned();
         name.push(format!(".{:016x}.tmp", u64::from_be_bytes(random)));
         Ok(Self {
             file: folder.create(&name)?,

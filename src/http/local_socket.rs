@@ -26,11 +26,10 @@ pub(super) fn listen_locally(path: &Path) -> io::Result<UnixListener> {
         None,
     )?;
     let owner_alone = Mode::RUSR | Mode::WUSR;
-    let has_mode = fchmod(&socket, owner_alone);
+    let _ = fchmod(&socket, owner_alone);
     bind(&socket, &SocketAddrUnix::new(path)?)?;
-    if has_mode.is_err() || !cfg!(target_os = "linux") {
-        chmod(path, owner_alone)?;
-    }
+    // The umask may have taken more away, and other systems give a mode only now.
+    chmod(path, owner_alone)?;
     listen(&socket, LOCAL_BACKLOG)?;
     let listener = std::os::unix::net::UnixListener::from(socket);
     listener.set_nonblocking(true)?;

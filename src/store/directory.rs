@@ -170,6 +170,11 @@ pub fn exposure_of(path: &Path, files_of: u32) -> std::io::Result<Option<Exposur
     let metadata = path.metadata()?;
     let mode = metadata.mode() & 0o7777;
     let owner = metadata.uid();
+    // Kubernetes mounts Secrets so: nobody can change them there.
+    let mounted = rustix::fs::statvfs(path)?.f_flag;
+    if mounted.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
+        return Ok(None);
+    }
     Ok(if mode & 0o1002 == 0o002 {
         Some(Exposure::Everybody(mode))
     } else if mode & 0o022 != 0 {

@@ -8,10 +8,12 @@ use serde_json::json;
 use super::super::TargetArgs;
 use super::super::client::Client;
 use super::super::export::export_to;
+use super::super::out_file::Replacing;
 use super::super::output::print_line;
 use crate::bundle::archive::Archive;
 use crate::bundle::member;
 use crate::offline::{Checked, FileQuestion, FileSource, check_file};
+use crate::store::files::write_private_file;
 
 /// Exports the ledger whole and redacted, verifies both, and shows what the verifier says of a copy in which
 /// one byte is changed.
@@ -20,8 +22,13 @@ pub(super) async fn show_bundles(target: &TargetArgs, path: &Path) -> anyhow::Re
     let (whole, redacted) = (path.join("bundle.zip"), path.join("bundle-redacted.zip"));
     let client = Client::to(target)?;
     let exported = async {
-        let summary = export_to(&client, &json!({}), &whole).await?;
-        export_to(&client, &json!({"redact": ["input", "output"]}), &redacted).await?;
+        let summary = export_to(&client, &json!({}), (&whole, Replacing::default())).await?;
+        export_to(
+            &client,
+            &json!({"redact": ["input", "output"]}),
+            (&redacted, Replacing::default()),
+        )
+        .await?;
         anyhow::Ok(summary)
     };
     let summary = exported.await;
@@ -95,6 +102,5 @@ fn change_one_byte(bundle: &Path, copy: &Path) -> anyhow::Result<()> {
         .ok()
         .and_then(|place| bytes.get_mut(place));
     *byte.context("the bundle is cut off: this is a fault of trailkeep")? ^= 1;
-    std::fs::write(copy, bytes)?;
-    Ok(())
+    Ok(write_private_file(copy, &bytes)?)
 }

@@ -27,7 +27,8 @@ use crate::seal::root::RootKeySource;
 use crate::service::init::{Initialised, init};
 use crate::service::open::Files;
 use crate::service::verify::{Question, Report, Subject, verify};
-use crate::store::directory::DataDirectory;
+use crate::store::directory::{DataDirectory, make_private_folder};
+use crate::store::files::write_private_file;
 use crate::time::UnixMillis;
 
 /// Events that the demo writes.
@@ -220,7 +221,7 @@ fn show_receipt(path: &Path, answer: &Value, made: &Initialised) -> anyhow::Resu
 /// Changes one byte of a stored payload in a copy, and shows what verify says.
 fn show_tampering(path: &Path, answer: &Value, root_key: &RootKeySource) -> anyhow::Result<()> {
     let copy = path.join("tampered-copy");
-    fs::create_dir(&copy)?;
+    make_private_folder(&copy)?;
     for name in ["ledger.db", "index.db", "vault.db", "epoch.key"] {
         fs::copy(path.join(name), copy.join(name)).with_context(|| format!("can't copy {name}"))?;
     }
@@ -295,5 +296,6 @@ fn free_directory() -> PathBuf {
 }
 
 fn fs_write(path: &Path, text: &str) -> anyhow::Result<()> {
-    fs::write(path, text).with_context(|| format!("can't write {}", path.display()))
+    write_private_file(path, text.as_bytes())
+        .with_context(|| format!("can't write {}", path.display()))
 }

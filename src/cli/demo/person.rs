@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::TargetArgs;
 use crate::cli::client::Client;
+use crate::cli::out_file::Replacing;
 use crate::cli::output::print_line;
 
 /// Answers both requests over the data directory, as `trailkeep privacy` does.
@@ -22,7 +23,8 @@ async fn answer_and_erase(client: &Client, path: &Path) -> anyhow::Result<()> {
     let copy = path.join("person.zip");
     let request = post(client, "/v1/privacy/requests", &ask("access", &person)).await?;
     let id = id_of(&request)?;
-    let bytes = crate::cli::privacy::save_copy(client, (&id, None), &copy).await?;
+    let bytes =
+        crate::cli::privacy::save_copy(client, (&id, None), (&copy, Replacing::default())).await?;
     let close = format!("/v1/privacy/requests/{id}/close");
     post(client, &close, &json!({"decision": "answered"})).await?;
     print_line(&format!(
@@ -39,7 +41,8 @@ async fn answer_and_erase(client: &Client, path: &Path) -> anyhow::Result<()> {
     let execute = format!("/v1/privacy/requests/{id}/execute");
     post(client, &execute, &json!({"now": true})).await?;
     let certificate = path.join("certificate.json");
-    crate::cli::privacy::save_certificate(client, &id, &certificate).await?;
+    crate::cli::privacy::save_certificate(client, &id, (&certificate, Replacing::default()))
+        .await?;
     let said: Value = serde_json::from_slice(&std::fs::read(&certificate)?)?;
     print_line(&format!(
         "\n10 Forgotten     asks for erasure: {} events destroyed with their keys, {} kept for the law's minimum; the certificate is {}",

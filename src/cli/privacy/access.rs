@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{IdentityArgs, SubjectArgs, dry_run, save_certificate, save_copy, show};
+use super::{
+    IdentityArgs, SubjectArgs, check_certificate_place, dry_run, save_certificate, save_copy, show,
+};
 use crate::cli::client::Client;
-use crate::cli::export::OutFile;
+use crate::cli::out_file::{
+    OutFile, Replacing, is_standard_output, refuse_json_beside, refuse_standard_output,
+};
 use crate::cli::output::{note, print_json, print_line};
 
 #[derive(Args)]
@@ -29,9 +33,11 @@ your staff acted, is withheld unless you say otherwise.")]
 pub(in crate::cli) struct AccessArgs {
     #[command(flatten)]
     subject: SubjectArgs,
-    /// File to write; it appears when it is complete
+    /// File to write; it appears when it is complete. `-` is standard output
     #[arg(long, value_name = "person.zip", required_unless_present = "dry_run")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    replacing: Replacing,
     /// JSON alone, for machines (GDPR Art. 20)
     #[arg(long)]
     portable: bool,
@@ -68,9 +74,13 @@ pub(super) async fn access(args: &AccessArgs) -> anyhow::Result<()> {
     body["include_others"] = json!(args.include_others);
     body["include_staff"] = json!(args.include_staff);
     // Places that can't be written to are found before anything is filed.
-    drop(OutFile::at(out)?);
+    refuse_json_beside(out, args.json)?;
+    drop(OutFile::at(out, args.replacing)?);
     if let Some(path) = &args.certificate {
-        drop(OutFile::at(path)?);
+        check_certificate_place(path, args.replacing)?;
+        if path == out {
+            bail!("--out and --certificate name the same file: nothing was filed");
+        }
     }
     let client = Client::to(&args.subject.target)?;
     let answered = answer(&client, args, &body, out).await;
@@ -79,6 +89,11 @@ pub(super) async fn access(args: &AccessArgs) -> anyhow::Result<()> {
     if args.json {
         request["file"] = json!(out);
         print_json(&request)?;
+        return Ok(());
+    }
+    if is_standard_output(out) {
+        let id = request["id"].as_str().unwrap_or_default();
+        note(&format!("request {id}: the copy went to standard output"));
         return Ok(());
     }
     show::print_request(&request, false)?;
@@ -122,13 +137,19 @@ async fn answer(
         .context("the server named no request")?;
     let left_open =
         || format!("the request {id} is filed and open: `trailkeep privacy bundle {id}`");
-    let copy = save_copy(client, (id, None), out).await;
+    let superseded = filed["closed_ledgers"].as_array();
+    if superseded.is_some_and(|names| !names.is_empty()) {
+        let why =
+            "this tenant has more than one ledger, and each gives a file; name one with --out";
+        refuse_standard_output(out, why).with_context(left_open)?;
+    }
+    let copy = save_copy(client, (id, None), (out, args.replacing)).await;
     let mut bytes = copy.with_context(left_open)?;
     let mut closed = serde_json::Map::new();
-    for name in filed["closed_ledgers"].as_array().into_iter().flatten() {
+    for name in superseded.into_iter().flatten() {
         let name = name.as_str().unwrap_or_default();
         let out = beside(out, name);
-        let copy = save_copy(client, (id, Some(name)), &out).await;
+        let copy = save_copy(client, (id, Some(name)), (&out, args.replacing)).await;
         bytes += copy.with_context(left_open)?;
         closed.insert(name.to_owned(), json!(out));
     }
@@ -138,7 +159,7 @@ async fn answer(
         let body = serde_json::to_vec(&json!({"decision": "answered"}))?;
         request = client.send("POST", &path, kind, body).await?.json().await?;
         if let Some(path) = &args.certificate {
-            save_certificate(client, id, path).await?;
+            save_certificate(client, id, (path, args.replacing)).await?;
         }
     }
     request["bytes"] = json!(bytes);

@@ -7,11 +7,11 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{IdentityArgs, SubjectArgs, dry_run, save_certificate, show};
+use super::{IdentityArgs, SubjectArgs, check_certificate_place, dry_run, save_certificate, show};
 use crate::cli::TargetArgs;
 use crate::cli::client::{Client, segment};
 use crate::cli::confirm::{check_can_ask, confirm};
-use crate::cli::export::OutFile;
+use crate::cli::out_file::Replacing;
 use crate::cli::output::{note, print_json, print_line, progress_bar};
 use crate::service::readiness::WAITING;
 
@@ -62,12 +62,29 @@ pub(in crate::cli) struct ExecuteArgs {
     dry_run: bool,
     #[command(flatten)]
     confirmed: ConfirmArgs,
-    /// Write the certificate, and its signature beside it
-    #[arg(long, value_name = "C.json", conflicts_with = "dry_run")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    place: PlaceArgs,
     /// Print JSON: what `privacy erase --json` prints
     #[arg(long)]
     json: bool,
+}
+
+/// Where the certificate goes.
+#[derive(Args)]
+struct PlaceArgs {
+    /// Write the certificate, and its signature beside it
+    #[arg(long, value_name = "C.json", conflicts_with = "dry_run")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    replacing: Replacing,
+}
+
+impl PlaceArgs {
+    /// A place that can't be written to is found before anything is destroyed.
+    fn check(&self) -> anyhow::Result<()> {
+        let out = self.out.as_ref();
+        out.map_or(Ok(()), |out| check_certificate_place(out, self.replacing))
+    }
 }
 
 /// How something is destroyed.
@@ -94,9 +111,8 @@ struct AskedArgs {
     subject: SubjectArgs,
     #[command(flatten)]
     identity: IdentityArgs,
-    /// Write the certificate, and its signature beside it
-    #[arg(long, value_name = "C.json", conflicts_with = "dry_run")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    place: PlaceArgs,
     /// Print JSON: {"request","outcome","erased_events","kept":[{"class","events","until","ground","citation"}],
     /// "live_destroyed_at","copies_dead_at","rotated"}; of a dry run {"held","counts","classes"}
     #[arg(long)]
@@ -107,13 +123,13 @@ struct AskedArgs {
 const WORD: &str = "erase";
 
 pub(super) async fn erase(args: &EraseArgs) -> anyhow::Result<()> {
-    let AskedArgs { subject, out, .. } = &args.asked;
+    let AskedArgs { subject, place, .. } = &args.asked;
     if subject.dry_run {
         return dry_run(subject, "erasure", args.asked.json).await;
     }
     let ConfirmArgs { yes, now } = args.confirmed;
     check_can_ask(yes, "an erasure")?;
-    check_place(out.as_ref())?;
+    place.check()?;
     let client = Client::to(&subject.target)?;
     let done = async {
         if !yes {
@@ -133,11 +149,11 @@ pub(super) async fn erase(args: &EraseArgs) -> anyhow::Result<()> {
 }
 
 pub(super) async fn restrict(args: &RestrictArgs) -> anyhow::Result<()> {
-    let AskedArgs { subject, out, .. } = &args.asked;
+    let AskedArgs { subject, place, .. } = &args.asked;
     if subject.dry_run {
         return dry_run(subject, "restriction", args.asked.json).await;
     }
-    check_place(out.as_ref())?;
+    place.check()?;
     let client = Client::to(&subject.target)?;
     let done = file_and_execute(&client, &args.asked, "restriction", false).await;
     client.close().await?;
@@ -146,7 +162,7 @@ pub(super) async fn restrict(args: &RestrictArgs) -> anyhow::Result<()> {
 
 pub(super) async fn execute(args: &ExecuteArgs) -> anyhow::Result<()> {
     let ConfirmArgs { yes, now } = args.confirmed;
-    check_place(args.out.as_ref())?;
+    args.place.check()?;
     let client = Client::to(&args.target)?;
     let preview = format!("/v1/privacy/requests/{}/preview", segment(&args.id));
     let done = async {
@@ -161,7 +177,7 @@ pub(super) async fn execute(args: &ExecuteArgs) -> anyhow::Result<()> {
                 ask_for_it(&preview)?;
             }
         }
-        execute_and_wait(&client, &args.id, (now, args.out.as_ref()))
+        execute_and_wait(&client, &args.id, (now, &args.place))
             .await
             .map(Some)
     };
@@ -169,7 +185,7 @@ pub(super) async fn execute(args: &ExecuteArgs) -> anyhow::Result<()> {
     client.close().await?;
     let Some(done) = done? else { return Ok(()) };
     let is_late = now && !is_rotated(&done.1);
-    print(done, args.out.as_ref(), args.json)?;
+    print(done, args.place.out.as_ref(), args.json)?;
     check_rotated(is_late)
 }
 
@@ -199,11 +215,6 @@ async fn waited_for(client: &Client) -> Option<String> {
         .next()
 }
 
-/// A place that can't be written to is found before anything is destroyed.
-fn check_place(out: Option<&PathBuf>) -> anyhow::Result<()> {
-    out.map_or(Ok(()), |out| OutFile::at(out).map(drop))
-}
-
 /// Shows what would be destroyed, and asks.
 fn ask_for_it(preview: &Value) -> anyhow::Result<()> {
     note(&show::dry_run_text(preview));
@@ -229,7 +240,7 @@ async fn file_and_execute(
     let id = filed["id"]
         .as_str()
         .context("the server named no request")?;
-    execute_and_wait(client, id, (now, asked.out.as_ref()))
+    execute_and_wait(client, id, (now, &asked.place))
         .await
         .with_context(|| format!("the request {id} is filed"))
 }
@@ -237,7 +248,7 @@ async fn file_and_execute(
 async fn execute_and_wait(
     client: &Client,
     id: &str,
-    (now, out): (bool, Option<&PathBuf>),
+    (now, place): (bool, &PlaceArgs),
 ) -> anyhow::Result<(Value, Value)> {
     let path = format!("/v1/privacy/requests/{}", segment(id));
     let bar = progress_bar(0, "destroying");
@@ -279,8 +290,8 @@ async fn execute_and_wait(
         tokio::time::sleep(POLL).await;
         certificate = client.get(&path).await?;
     }
-    if let Some(out) = out {
-        save_certificate(client, id, out).await?;
+    if let Some(out) = &place.out {
+        save_certificate(client, id, (out, place.replacing)).await?;
     }
     Ok((request, certificate))
 }
@@ -288,7 +299,7 @@ async fn execute_and_wait(
 impl AskedArgs {
     fn print(&self, done: (Value, Value)) -> anyhow::Result<()> {
         let acted = done.0["held"]["as_actor"].as_u64().unwrap_or_default();
-        print(done, self.out.as_ref(), self.json)?;
+        print(done, self.place.out.as_ref(), self.json)?;
         if !self.json && acted > 0 && !self.subject.include_acted {
             note(&format!(
                 "In {acted} more events the person only acted; --include-acted reaches them too."
