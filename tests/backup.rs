@@ -784,6 +784,7 @@ fn files_of_the_directory_are_no_links_and_nobody_else_can_replace_them() {
     use std::os::unix::fs::PermissionsExt;
     let directory = Directory::new();
     let at = |name: &str| directory.path.join(name);
+    directory.assert_clean();
     let refused = |said_so: &str| {
         let output = directory.run(&["verify"]);
         assert_eq!(output.status.code(), Some(1), "{said_so}: {output:?}");
@@ -867,7 +868,7 @@ fn what_the_program_makes_is_its_owners_alone() {
         run("backup --out backup --dir data");
         run("export --out all.zip --dir data");
         run("privacy erase --yes --subject nobody --out certificate.json --dir data");
-        run("restore --from backup --to restored --root-key-file data/root.key");
+        run("restore --from backup --vault-copy copy --to restored --root-key-file data/root.key");
         let serve = format!("umask {umask}; exec {program} serve --dir data --listen 127.0.0.1:0");
         let mut server = std::process::Command::new("/bin/sh")
             .args(["-c", &serve])

@@ -92,7 +92,8 @@ fn events(count: usize) -> String {
 
 fn export(directory: &Directory, out: &Path, arguments: &[&str]) -> Value {
     let out = out.to_str().unwrap();
-    let output = directory.run(&[&["export", "--json", "--out", out], arguments].concat());
+    let output =
+        directory.run(&[&["export", "--json", "--force", "--out", out], arguments].concat());
     serde_json::from_slice(&succeeded(&output).stdout).unwrap()
 }
 

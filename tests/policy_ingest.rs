@@ -83,7 +83,7 @@ fn what_lacks_something_is_taken_flagged_and_counted() {
     let bundle = directory.path.join("b.zip");
     let file = bundle.to_str().unwrap();
     let manifest = |more: &[&str]| -> Value {
-        let export = [&["export", "--out", file], more].concat();
+        let export = [&["export", "--force", "--out", file], more].concat();
         succeeded(&directory.run(&export));
         let mut archive = zip::ZipArchive::new(std::fs::File::open(&bundle).unwrap()).unwrap();
         let manifest = archive.by_name("manifest.json").unwrap();

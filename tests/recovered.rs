@@ -90,6 +90,7 @@ fn assert_certified(clocked: &Clocked, request: &str) {
         "privacy",
         "certificate",
         request,
+        "--force",
         "--out",
         out.to_str().unwrap(),
     ];
@@ -126,6 +127,7 @@ fn bundle(clocked: &Clocked, ledger: &str, name: &str) -> [u64; 5] {
         "--json",
         "--ledger",
         ledger,
+        "--force",
         "--out",
         path.to_str().unwrap(),
     ];

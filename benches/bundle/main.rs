@@ -70,7 +70,7 @@ fn measure_size(count: u64, folder: &Path) -> anyhow::Result<()> {
     fill(&data, count)?;
     for (name, question) in [("range", &[][..]), ("selection", &["--action", ACTION])] {
         let bundle = folder.join("bundle.zip");
-        let mut export = trailkeep(&["export", "--json"], &data);
+        let mut export = trailkeep(&["export", "--json", "--force"], &data);
         export.arg("--out").arg(&bundle).args(question);
         let exported = measure(export)?;
         let summary: Value = serde_json::from_slice(&exported.stdout)?;

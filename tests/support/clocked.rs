@@ -181,7 +181,13 @@ impl Clocked {
     /// A bundle of the whole ledger, beside the data directory.
     pub fn export(&self, name: &str) -> Value {
         let path = self.beside(name);
-        self.json(&["export", "--json", "--out", path.to_str().unwrap()])
+        self.json(&[
+            "export",
+            "--json",
+            "--force",
+            "--out",
+            path.to_str().unwrap(),
+        ])
     }
 
     /// The offline verifier's word on it.
