@@ -534,3 +534,30 @@ fn what_only_grows_is_a_counter_and_refused_tokens_count() {
     }
     server.stop();
 }
+
+#[test]
+fn exports_leave_the_room_that_appends_have() {
+    let directory = Directory::new();
+    directory.append(ABOUT_ANNA);
+    let free = trailkeep::store::directory::free_bytes(&directory.path).unwrap();
+    for (setting, value) in [
+        ("TRAILKEEP_MIN_FREE_BYTES", free / 3 * 2),
+        ("TRAILKEEP_LIMITS_EXPORT_BYTES", 0),
+    ] {
+        let server = directory.serve_with(&[(setting, &value.to_string())]);
+        let mut client = server.client();
+        let kind = "application/json";
+        let event = br#"{"action":"a.b","actor":{"id":"bot"}}"#;
+        assert_eq!(client.post(kind, event).unwrap().status, 201);
+        let before = client.get("/v1/checkpoint").unwrap().text();
+        let headers = [("Content-Type", kind)];
+        let answer = client
+            .request("POST", "/v1/exports", &headers, b"{}")
+            .unwrap();
+        assert_eq!(answer.status, 507, "{setting}: {}", answer.text());
+        assert!(answer.text().contains("fetch") || answer.text().contains("Fetch"));
+        // What was refused is not recorded.
+        assert_eq!(client.get("/v1/checkpoint").unwrap().text(), before);
+        server.stop();
+    }
+}

@@ -412,6 +412,11 @@ fn is_closed_within(stream: &mut std::net::TcpStream, seconds: u64) -> bool {
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
+/// A preface whose settings close the window of each stream, then `GET /healthz` without a token.
+const CLOSED_WINDOW: &[u8] =
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0\
+    \0\0\x0f\x01\x05\0\0\0\x01\x82\x86\x04\x08/healthz\x01\x01x";
+
 #[test]
 fn a_connection_that_says_nothing_is_closed() {
     let directory = Directory::new();
@@ -422,6 +427,7 @@ fn a_connection_that_says_nothing_is_closed() {
         ("a part of a preface", &PREFACE[..23]),
         ("half a head", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: b"),
         ("HTTP/2 without a request", PREFACE),
+        ("HTTP/2 that takes nothing of its answer", CLOSED_WINDOW),
     ] {
         let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
         stream.write_all(first).unwrap();

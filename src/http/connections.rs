@@ -202,13 +202,7 @@ async fn answer(
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(place);
     let response = router.oneshot(request).await?;
-    Ok(response.map(|body| {
-        Answering {
-            body,
-            _in_flight: in_flight,
-        }
-        .boxed()
-    }))
+    Ok(response.map(|body| Answering::new(body, in_flight).boxed()))
 }
 
 /// Runs a part of a connection until it ends; none where the connection said nothing for too long.

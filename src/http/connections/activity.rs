@@ -1,5 +1,6 @@
 //! What happens on a connection, and until when something has to.
 
+use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 /// An answer that its reader takes nothing of for so long is given up.
 const WRITE_PAUSE_MAX: Duration = Duration::from_secs(120);
 /// A connection with requests in flight is looked at so often.
-const LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
 
 /// How long a connection may say nothing.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,10 @@ struct State {
     /// The version of the first request, once there is one.
     version: Option<Version>,
     blocked_since: Option<Instant>,
+    /// Of each answer of which a part was given, and no more was taken since: when that was. A window of HTTP/2 that stays
+    /// closed blocks no write, so it shows here alone.
+    untaken: HashMap<u64, Instant>,
+    next_answer: u64,
 }
 
 impl Activity {
@@ -61,6 +66,8 @@ impl Activity {
                 in_flight: 0,
                 version: None,
                 blocked_since: None,
+                untaken: HashMap::new(),
+                next_answer: 0,
             }),
             is_proven: AtomicBool::new(false),
             closing: Notify::new(),
@@ -87,7 +94,14 @@ impl Activity {
             (0, None, Some(_)) => state.since + idle,
         };
         let write = state.blocked_since.map(|since| since + WRITE_PAUSE_MAX);
-        write.map_or(read, |write| write.min(read))
+        // Who was authenticated may read as slowly as they want: other answers go on beside it.
+        let untaken = state.untaken.values().min();
+        let untaken = untaken.filter(|_| !self.is_proven.load(Ordering::Relaxed));
+        let untaken = untaken.map(|since| *since + head);
+        [write, untaken]
+            .into_iter()
+            .flatten()
+            .fold(read, Instant::min)
     }
 
     fn came(&self) {
@@ -114,7 +128,10 @@ impl Activity {
 }
 
 /// A request in flight, until its answer was sent.
-pub(super) struct InFlight(Arc<Activity>);
+pub(super) struct InFlight {
+    activity: Arc<Activity>,
+    id: u64,
+}
 
 impl InFlight {
     pub(super) fn begin(activity: &Arc<Activity>, version: Version) -> Self {
@@ -122,14 +139,30 @@ impl InFlight {
         state.in_flight += 1;
         state.head_since = None;
         state.version.get_or_insert(version);
+        let id = state.next_answer;
+        state.next_answer += 1;
         drop(state);
-        Self(Arc::clone(activity))
+        Self {
+            activity: Arc::clone(activity),
+            id,
+        }
+    }
+
+    /// Whether the answer waits for its reader, and not for what it is made of.
+    fn waits_for_its_reader(&self, waits: bool) {
+        let mut state = self.activity.lock();
+        if waits {
+            state.untaken.insert(self.id, Instant::now());
+        } else {
+            state.untaken.remove(&self.id);
+        }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let mut state = self.activity.lock();
+        state.untaken.remove(&self.id);
         state.in_flight -= 1;
         state.since = Instant::now();
     }
@@ -137,11 +170,16 @@ impl Drop for InFlight {
 
 /// The body of an answer, in flight until it is sent or dropped.
 pub(super) struct Answering {
-    pub(super) body: Body,
-    pub(super) _in_flight: InFlight,
+    body: Body,
+    in_flight: InFlight,
 }
 
 impl Answering {
+    pub(super) fn new(body: Body, in_flight: InFlight) -> Self {
+        in_flight.waits_for_its_reader(true);
+        Self { body, in_flight }
+    }
+
     pub(super) fn boxed(self) -> UnsyncBoxBody<Bytes, axum::Error> {
         UnsyncBoxBody::new(self)
     }
@@ -155,7 +193,9 @@ impl HttpBody for Answering {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        self.in_flight.waits_for_its_reader(polled.is_ready());
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
