@@ -157,7 +157,7 @@ impl Coming {
                 if self.received > BODY_BYTES_MAX {
                     return Err(BodyFault::TooLarge);
                 }
-                self.share.grow(bytes.len() as u64)?;
+                self.share.grow(bytes.len() as u64).await?;
                 Ok(Some(bytes))
             }
         }
@@ -174,7 +174,7 @@ impl Coming {
     /// One slice. Whoever decodes little does not wait for one who decodes much.
     async fn decode(&mut self) -> Result<Option<Bytes>, BodyFault> {
         let turn = self.intake.decoding.acquire().await;
-        let _turn = turn.map_err(|_| BodyFault::BrokenOff)?;
+        let turn = turn.map_err(|_| BodyFault::BrokenOff)?;
         let Some(decoder) = &mut self.decoder else {
             return Ok(None);
         };
@@ -189,7 +189,9 @@ impl Coming {
         if self.decoded > BODY_BYTES_MAX {
             return Err(BodyFault::TooLarge);
         }
-        self.share.grow(read as u64)?;
+        // Whoever waits for room is in nobody's way.
+        drop(turn);
+        self.share.grow(read as u64).await?;
         tokio::task::yield_now().await;
         Ok(Some(slice.into()))
     }
