@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
+#[path = "tamper/vault.rs"]
+mod vault;
 
 use std::path::{Path, PathBuf};
 

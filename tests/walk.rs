@@ -377,6 +377,7 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
         ),
         (words("policy gaps"), Right::SeeAccess),
         (words("key rotate-vault"), Right::ManageVault),
+        (words("vault bind"), Right::ManageVault),
         (
             words(&format!("vault-copy add {}", file("copy"))),
             Right::ManageVault,

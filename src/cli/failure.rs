@@ -9,6 +9,7 @@ use super::output::note;
 use super::settings::Faulty;
 use crate::exit::Exit;
 use crate::http::problem::Kind;
+use crate::service::open::OpenError;
 use crate::store::StoreError;
 
 /// Begins the type of an error that no route answered.
@@ -191,6 +192,12 @@ fn exit_of_error(error: &anyhow::Error) -> Exit {
     }
     if error.downcast_ref::<Faulty>().is_some() {
         return Exit::Usage;
+    }
+    if error
+        .downcast_ref::<OpenError>()
+        .is_some_and(OpenError::is_tampering)
+    {
+        return Exit::Tampered;
     }
     let is_full = |cause: &(dyn std::error::Error + 'static)| {
         matches!(cause.downcast_ref(), Some(StoreError::Full { .. }))

@@ -32,6 +32,7 @@ mod serve;
 mod settings;
 mod sources;
 mod tenant;
+mod vault;
 mod vault_copy;
 mod verify;
 
@@ -108,6 +109,9 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make a data directory again from a backup and the newest copy of the vault
     Restore(restore::RestoreArgs),
+    /// The vault's rows: state those that no statement commits to
+    #[command(subcommand)]
+    Vault(vault::VaultCommand),
     /// Copies of the vault on other disks or hosts: without one, every text stands and falls with one file
     VaultCopy(vault_copy::VaultCopyArgs),
     /// Heads of the ledger that are kept outside, and witnesses that cosigned them
@@ -269,6 +273,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tenant(command) => tenant::run(command).await,
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(args).await,
+        Command::Vault(command) => vault::run(command).await,
         Command::VaultCopy(args) => vault_copy::run(args).await,
         Command::Anchor(command) => anchor::run(command).await,
         Command::Privacy(command) => privacy::run(command).await,

@@ -103,6 +103,15 @@ fn describe(restored: &Restored) -> String {
             restored.keys_missing
         ));
     }
+    for lacked in &restored.vault_lacked {
+        let (origin, seq, action) = (&lacked.origin, lacked.seq, &lacked.action);
+        let what = if lacked.taken_over {
+            "taken over from its statement"
+        } else {
+            "lost: review what it was about, and do it again"
+        };
+        lines.push(format!("{origin}  seq {seq} {action}: {what}"));
+    }
     lines.join("\n")
 }
 

@@ -138,6 +138,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(vault::resume_destruction))
         .routes(route!(vault::show))
         .routes(route!(vault::rotate))
+        .routes(route!(vault::bind))
         .routes(route!(vault::add))
         .routes(route!(vault::list))
         .routes(route!(vault::check))

@@ -15,6 +15,7 @@ use super::body::read_json;
 use super::extract::Path;
 use super::problem::Problem;
 use super::progress::follow;
+use crate::service::bind::{self, BindError, Bound};
 use crate::service::blocking;
 use crate::service::restore::{self, ResumeError};
 use crate::service::rotation::{self, RotationStatus};
@@ -62,6 +63,36 @@ pub(super) async fn show(
 )]
 pub(super) async fn rotate(caller: Caller<may::ManageVault>) -> Response {
     follow(move |progress| rotation::rotate_now(&caller.engine, &caller.key_id, progress))
+}
+
+/// Rows of the vault that statements commit to from here on.
+#[derive(Serialize, ToSchema)]
+pub(super) struct BoundRows {
+    /// By tenant; tenants without such rows are left out.
+    bound: Vec<Bound>,
+}
+
+/// States the rows of the vault that no statement commits to: an earlier version wrote them, or a restore took them over.
+///
+/// Look at the holds, keys and requests first: from here on `verify` takes them for what they should be.
+#[utoipa::path(
+    post,
+    path = "/v1/vault/bind",
+    responses((status = 200, description = "They are stated.", body = BoundRows)),
+)]
+pub(super) async fn bind(caller: Caller<may::ManageVault>) -> Result<Json<BoundRows>, Problem> {
+    let bound = blocking(move || bind::bind(&caller.engine, &caller.key_id)).await?;
+    Ok(Json(BoundRows { bound }))
+}
+
+impl From<BindError> for Problem {
+    fn from(error: BindError) -> Self {
+        match error {
+            BindError::Record(error) => (*error).into(),
+            BindError::Read(error) => error.into(),
+            BindError::Key(error) => error.into(),
+        }
+    }
 }
 
 /// Registers a copy target. A command only from the machine itself: it would be run there.

@@ -10,13 +10,14 @@ use zeroize::Zeroizing;
 
 use super::Engine;
 use super::access::Role;
-use super::append::{AppendError, append_system};
+use super::append::{AppendError, append_changing};
 use super::keyring::{KeyError, Keyring};
 use super::ledger::Ledger;
+use super::rows::{Changes, Row};
 use crate::ids::{TenantName, hex};
 use crate::policy::CalendarPeriod;
 use crate::seal::secret::random_bytes;
-use crate::store::{ApiKeyRow, StoreError};
+use crate::store::ApiKeyRow;
 use crate::time::UnixMillis;
 
 /// Begins every token, so that secret scanners find one that leaked.
@@ -99,13 +100,17 @@ pub enum ManageError {
 pub struct FirstKey {
     id: String,
     by: String,
+    secret: Zeroizing<[u8; SECRET_BYTES]>,
 }
 
 impl FirstKey {
     /// A key that is made by `init`, or by the operator's key of this id.
     pub fn new(by: &str) -> Result<Self, KeyError> {
-        let (id, by) = (hex(&random_bytes::<8>()?), by.to_owned());
-        Ok(Self { id, by })
+        Ok(Self {
+            id: hex(&random_bytes::<8>()?),
+            by: by.to_owned(),
+            secret: Zeroizing::new(random_bytes()?),
+        })
     }
 
     /// The section `key` of the entry that states it.
@@ -113,14 +118,38 @@ impl FirstKey {
         said_of_new(&self.id, Role::Admin, None, &self.by)
     }
 
-    /// Stores it, so that its token opens the tenant.
-    pub fn store(
+    /// Its row, as the entry that states it commits to it.
+    pub(super) fn put_into(
         &self,
-        keyring: &Keyring,
+        changes: &mut Changes,
         tenant: &TenantName,
         now: UnixMillis,
-    ) -> Result<Zeroizing<String>, KeyError> {
-        store_new(keyring, tenant, Role::Admin, &self.id, (now, None))
+    ) -> Result<(), KeyError> {
+        let sealed = Sealed::new(tenant, Role::Admin, &self.secret, (now, None));
+        changes.put_key(&self.id, &sealed)
+    }
+
+    /// The token that opens the tenant, once its row stands.
+    pub fn token(&self) -> Zeroizing<String> {
+        token(Role::Admin, &self.id, &self.secret)
+    }
+}
+
+impl Sealed {
+    fn new(
+        tenant: &TenantName,
+        role: Role,
+        secret: &[u8; SECRET_BYTES],
+        (now, expires_at): (UnixMillis, Option<UnixMillis>),
+    ) -> Self {
+        Self {
+            tenant: tenant.as_str().to_owned(),
+            role,
+            secret_sha256: Sha256::digest(secret).into(),
+            created_at_ms: now.get(),
+            expires_at_ms: expires_at.map(UnixMillis::get),
+            revoked_at_ms: None,
+        }
     }
 }
 
@@ -138,18 +167,21 @@ pub fn create(
         .transpose()?;
     let id = hex(&random_bytes::<8>().map_err(KeyError::from)?);
     let said = said_of_new(&id, role, expires_at, by);
-    record(engine, ledger, KEY_CREATE, &said)?;
+    let secret = Zeroizing::new(random_bytes().map_err(KeyError::from)?);
     let tenant = &ledger.record.tenant;
-    let token = store_new(&engine.keyring, tenant, role, &id, (now, expires_at))?;
+    let sealed = Sealed::new(tenant, role, &secret, (now, expires_at));
+    record(engine, ledger, (KEY_CREATE, &said), (&id, &sealed))?;
     Ok(CreatedKey {
+        token: token(role, &id, &secret),
         id,
-        token,
         expires_at,
     })
 }
 
 /// Revokes a key of the ledger's tenant, after recording it. A second time changes nothing.
 pub fn revoke(engine: &Engine, ledger: &Ledger, id: &str, by: &str) -> Result<(), ManageError> {
+    // A row is read before it is written.
+    let _one = engine.founding();
     let vault = engine.keyring.vault();
     let row = vault.api_key(id).map_err(KeyError::from)?;
     let row = row.ok_or(ManageError::NoSuchKey)?;
@@ -161,16 +193,13 @@ pub fn revoke(engine: &Engine, ledger: &Ledger, id: &str, by: &str) -> Result<()
         return Ok(());
     }
     let said = json!({"id": id, "role": sealed.role, "by": by}).to_string();
-    record(engine, ledger, "trailkeep.key.revoke", &said)?;
     sealed.revoked_at_ms = Some(engine.clock.wall().get());
-    loop {
-        let row = seal(&engine.keyring, id, &sealed)?;
-        match vault.replace_api_key(&row) {
-            // A rotation ended meanwhile.
-            Err(StoreError::RetiredEpoch) => {}
-            replaced => return Ok(replaced.map_err(KeyError::from)?),
-        }
-    }
+    record(
+        engine,
+        ledger,
+        ("trailkeep.key.revoke", &said),
+        (id, &sealed),
+    )
 }
 
 /// The keys of a ledger's tenant, the oldest first.
@@ -232,9 +261,34 @@ pub fn authenticate(
     }))
 }
 
-/// Whether a stored key is what was stored; for verifying.
-pub fn check_row(keyring: &Keyring, row: &ApiKeyRow) -> Result<(), KeyError> {
-    open(keyring, row).map(drop)
+/// Revokes a key in a vault that lacks its revoking; `false` where it does not know the key.
+pub(super) fn take_over_revoke(keyring: &Keyring, id: &str, at_ms: u64) -> Result<bool, KeyError> {
+    let Some(row) = keyring.vault().api_key(id)? else {
+        return Ok(false);
+    };
+    let mut sealed = open(keyring, &row)?;
+    sealed.revoked_at_ms = Some(at_ms);
+    let text = serde_json::to_string(&sealed).expect("it is plain data, which has a JSON form");
+    let before = open_row(keyring, &row)?;
+    let text = Row::changed(Some(before), Some(text)).unwrap_or_default();
+    let (epoch, sealed) = keyring.seal(&text, &place(id))?;
+    keyring.vault().replace_api_key(&ApiKeyRow {
+        id: id.to_owned(),
+        epoch,
+        sealed,
+    })?;
+    Ok(true)
+}
+
+/// A stored key's row and its tenant; for verifying.
+pub(super) fn row_of(keyring: &Keyring, row: &ApiKeyRow) -> Result<(Row, String), KeyError> {
+    let tenant = open(keyring, row)?.tenant;
+    Ok((open_row(keyring, row)?, tenant))
+}
+
+fn open_row(keyring: &Keyring, row: &ApiKeyRow) -> Result<Row, KeyError> {
+    let text = keyring.unseal(row.epoch, &row.sealed, &place(&row.id), "an API key")?;
+    Row::read(&text).ok_or(KeyError::DoesNotOpen("an API key"))
 }
 
 fn split(token: &str) -> Option<(Role, &str, Zeroizing<Vec<u8>>)> {
@@ -250,56 +304,31 @@ fn said_of_new(id: &str, role: Role, expires_at: Option<UnixMillis>, by: &str) -
     json!({"id": id, "role": role, "expires_at": expires_at, "by": by}).to_string()
 }
 
-fn record(engine: &Engine, ledger: &Ledger, action: &str, said: &str) -> Result<(), ManageError> {
+fn record(
+    engine: &Engine,
+    ledger: &Ledger,
+    (action, said): (&str, &str),
+    (id, sealed): (&str, &Sealed),
+) -> Result<(), ManageError> {
+    let mut changes = Changes::default();
+    changes.put_key(id, sealed)?;
     let action = json!(action).to_string();
     let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), ("key", said.as_bytes())];
-    append_system(&engine.writer, ledger, &sections)
+    append_changing(engine, ledger, &sections, changes)
         .map(drop)
         .map_err(|error| Box::new(error).into())
 }
 
-fn store_new(
-    keyring: &Keyring,
-    tenant: &TenantName,
-    role: Role,
-    id: &str,
-    (now, expires_at): (UnixMillis, Option<UnixMillis>),
-) -> Result<Zeroizing<String>, KeyError> {
-    let secret = Zeroizing::new(random_bytes::<SECRET_BYTES>()?);
-    let sealed = Sealed {
-        tenant: tenant.as_str().to_owned(),
-        role,
-        secret_sha256: Sha256::digest(*secret).into(),
-        created_at_ms: now.get(),
-        expires_at_ms: expires_at.map(UnixMillis::get),
-        revoked_at_ms: None,
-    };
-    loop {
-        match keyring.vault().add_api_key(&seal(keyring, id, &sealed)?) {
-            // A rotation ended meanwhile.
-            Err(StoreError::RetiredEpoch) => {}
-            added => break added?,
-        }
-    }
-    let secret = URL_SAFE_NO_PAD.encode(*secret);
-    Ok(Zeroizing::new(format!(
-        "{TOKEN_PREFIX}{role}_{id}_{secret}"
-    )))
-}
-
-fn seal(keyring: &Keyring, id: &str, sealed: &Sealed) -> Result<ApiKeyRow, KeyError> {
-    let text = serde_json::to_vec(sealed).expect("strings and numbers always have a JSON form");
-    let (epoch, sealed) = keyring.seal(&text, &place(id))?;
-    Ok(ApiKeyRow {
-        id: id.to_owned(),
-        epoch,
-        sealed,
-    })
+fn token(role: Role, id: &str, secret: &[u8; SECRET_BYTES]) -> Zeroizing<String> {
+    let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(secret));
+    Zeroizing::new(format!("{TOKEN_PREFIX}{role}_{id}_{}", *secret))
 }
 
 fn open(keyring: &Keyring, row: &ApiKeyRow) -> Result<Sealed, KeyError> {
-    let text = keyring.unseal(row.epoch, &row.sealed, &place(&row.id), "an API key")?;
-    serde_json::from_slice(&text).map_err(|_| KeyError::DoesNotOpen("an API key"))
+    let broken = || KeyError::DoesNotOpen("an API key");
+    let row = open_row(keyring, row)?;
+    let sealed = row.record().ok_or_else(broken)?;
+    sealed.map_err(|()| broken())
 }
 
 /// What the sealing of a key is bound to.

@@ -185,7 +185,9 @@ pub fn backup(
     let snapshot = Snapshot::take(engine)?;
     let (vault, keys) = (directory.vault_db(), directory.epoch_key());
     let new_vault = put_beside(&vault, &mut snapshot.open()?)?;
-    Vault::mark_copy(&new_vault.path(), &marks_of(engine, &heads))?;
+    let mac = engine.keyring.row_key()?;
+    let mac = mac.ok_or(StoreError::Unguarded)?;
+    Vault::mark_copy(&new_vault.path(), &*mac, &marks_of(engine, &heads))?;
     let new_keys = put_beside(&keys, &mut snapshot.epoch_key.as_slice())?;
     FailPoint::BackupVaultBeside.reach();
     let changed = engine.ledgers.finish_copy(&copy, &heads)?;

@@ -24,6 +24,12 @@ pub enum FailPoint {
     AfterRunWritten,
     /// The watermark is about to be written.
     BeforeWatermark,
+    /// It is noted what a statement is about to change in the vault; nothing is stated.
+    ChangeNoted,
+    /// The statement stands; the vault has the old rows.
+    ChangeStated,
+    /// The vault has the new rows; nobody was told.
+    ChangeTaken,
     /// It is stated in the ledger what goes; all of it is still there.
     DestructionStated,
     /// Index rows of some events that go are gone; their texts are there.
@@ -89,6 +95,9 @@ impl FailPoint {
         Self::RotationRecorded,
     ];
 
+    /// Those of a statement that changes the vault, in order.
+    pub const OF_A_CHANGE: [Self; 3] = [Self::ChangeNoted, Self::ChangeStated, Self::ChangeTaken];
+
     /// Those of a backup, in order.
     pub const BACKUP: [Self; 3] = [
         Self::BackupRowsAdded,
@@ -140,6 +149,9 @@ impl FailPoint {
             Self::MergeStarted => "merge-started",
             Self::AfterRunWritten => "after-run-written",
             Self::BeforeWatermark => "before-watermark",
+            Self::ChangeNoted => "change-noted",
+            Self::ChangeStated => "change-stated",
+            Self::ChangeTaken => "change-taken",
             Self::DestructionStated => "destruction-stated",
             Self::IndexRowsDestroyed => "index-rows-destroyed",
             Self::SomeTextsDestroyed => "some-texts-destroyed",

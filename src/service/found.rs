@@ -9,7 +9,8 @@ use super::classes::{Class, ClassBook, StatedPolicy, policy_section};
 use super::fate::Covers;
 use super::keyring::{KeyError, Keyring};
 use super::ledger::{Ledger, LedgerKeys, Published};
-use super::settings;
+use super::rows::{self, Changes};
+use super::settings::{self, TenantSettings};
 use crate::ids::{ClassNumber, Seq, hex};
 use crate::ledger::chain::ChainHead;
 use crate::ledger::note::VerifierKey;
@@ -69,10 +70,23 @@ pub(super) fn found(
             added => break added?,
         }
     }
-    let settings = settings::begin(keyring, &record)?;
+    let settings = TenantSettings::default();
+    let mut changes = Changes::default();
+    changes.put(keyring, &record, settings::ROW_ID, &settings)?;
+    if let Some(first_key) = first_key {
+        first_key.put_into(&mut changes, &record.tenant, clock.wall())?;
+    }
     let classes = ClassBook::default();
-    let Extended { batch, chain, edge } =
-        first_entries(&record, &keys, &classes, first_key, clock, continues)?;
+    let said = (first_key, &changes);
+    let Extended {
+        batch,
+        chain,
+        edge,
+        stated,
+    } = first_entries(&record, &keys, &classes, said, clock, continues)?;
+    if let Some(seq) = stated {
+        take(keyring, &record, &changes, seq)?;
+    }
     let mark = Watermark {
         size: batch.checkpoint.size,
         root: batch.checkpoint.root,
@@ -97,6 +111,7 @@ pub(super) fn found(
         signing: keys.signing,
         chain,
         edge,
+        stated,
         watermark_size: mark.size,
         merged_end: Seq::new(0),
     })
@@ -107,7 +122,7 @@ fn first_entries(
     record: &LedgerRecord,
     keys: &LedgerKeys,
     classes: &ClassBook,
-    first_key: Option<&FirstKey>,
+    (first_key, changes): (Option<&FirstKey>, &Changes),
     clock: &Arc<dyn Clock>,
     continues: Option<&Continues>,
 ) -> Result<Extended, FoundError> {
@@ -139,6 +154,14 @@ fn first_entries(
         number: ClassNumber::new(1),
         definition: class.clone(),
     };
+    let rows = changes.section(record.origin.as_str());
+    let rows = (rows::SECTION, rows.as_bytes());
+    let mut define: Vec<(&str, &[u8])> = vec![
+        ("action", b"\"trailkeep.class.define\""),
+        ("class", class.as_bytes()),
+    ];
+    // A ledger that continues another has the keys of its tenant: this is its last statement.
+    define.extend(first_key.is_none().then_some(rows));
     let events = [
         system(&[("ledger", genesis.to_string().as_bytes())], None)?,
         system(
@@ -148,27 +171,20 @@ fn first_entries(
             ],
             Some(Statement::Policy),
         )?,
-        system(
-            &[
-                ("action", b"\"trailkeep.class.define\""),
-                ("class", class.as_bytes()),
-            ],
-            Some(states_class),
-        )?,
+        system(&define, Some(states_class))?,
     ];
     let mut events = Vec::from(events);
-    // A ledger that continues another has the keys of its tenant.
     if let Some(first_key) = first_key {
         let action = serde_json::json!(KEY_CREATE).to_string();
         let key = first_key.section();
-        let sections = [("action", action.as_bytes()), ("key", key.as_bytes())];
+        let sections = [("action", action.as_bytes()), ("key", key.as_bytes()), rows];
         events.push(system(&sections, None)?);
     }
     let mut extension = Extension::of(
         record.number,
-        ChainHead::EMPTY,
-        EdgeTiles::default(),
+        (ChainHead::EMPTY, EdgeTiles::default()),
         Seq::new(0),
+        None,
     );
     for event in events {
         extension.place(event, now);
@@ -180,5 +196,23 @@ fn first_entries(
     if let Some(class) = Class::from_definition(Seq::new(2), definition) {
         classes.add(class);
     }
-    Ok(extension.sign(record, &keys.signing))
+    Ok(extension.sign(record, &keys.signing, &keys.system))
+}
+
+/// Takes the rows that the first entries state, before the entries are anywhere.
+fn take(
+    keyring: &Keyring,
+    record: &LedgerRecord,
+    changes: &Changes,
+    seq: Seq,
+) -> Result<(), FoundError> {
+    loop {
+        let place = (record.number, record.origin.as_str());
+        let rows = changes.rows(keyring, place, seq)?;
+        match keyring.vault().apply(&rows) {
+            // A rotation ended meanwhile.
+            Err(StoreError::RetiredEpoch) => {}
+            taken => return Ok(taken?),
+        }
+    }
 }

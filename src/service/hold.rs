@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Engine;
-use super::append::{AppendError, append_system};
+use super::append::{AppendError, append_changing};
 use super::classes::Class;
 use super::keyring::{KeyError, Keyring};
 use super::ledger::Ledger;
 use super::records::{self, Record};
+use super::rows::{Changes, STATED_HERE};
 use crate::ids::{Seq, hex};
 use crate::ledger::entry::Entry;
 use crate::ledger::event::{Facts, Person};
@@ -266,7 +267,7 @@ pub(super) fn prepare(engine: &Engine, new: NewHold, by: &str) -> Result<Hold, H
         review_every: new.review_every,
         placed_at_ms: engine.clock.wall().get(),
         placed_by: by.to_owned(),
-        placed_seq: 0,
+        placed_seq: STATED_HERE,
         lifted: None,
     })
 }
@@ -286,8 +287,8 @@ pub(super) fn place(
         "filters": names_of_filters(&hold.scope),
         "review_at": hold.review_at().map(|moment| moment.to_string()),
     });
-    hold.placed_seq = record(engine, ledger, "trailkeep.hold.place", &said)?.get();
-    records::put(&engine.keyring, ledger.desk(), &id, &hold)?;
+    let said = ("trailkeep.hold.place", &said);
+    hold.placed_seq = record(engine, ledger, said, (&id, &hold))?.get();
     Ok((id, hold))
 }
 
@@ -308,15 +309,41 @@ pub(super) fn lift(
     }
     let at_ms = engine.clock.wall().get();
     let said = json!({"id": id, "by": by});
-    let seq = record(engine, ledger, "trailkeep.hold.lift", &said)?.get();
-    hold.lifted = Some(Lifted {
+    let lifted = Lifted {
         at_ms,
         by: by.to_owned(),
         reason,
-        seq,
-    });
-    records::put(&engine.keyring, ledger.desk(), id, &hold)?;
+        seq: STATED_HERE,
+    };
+    hold.lifted = Some(lifted.clone());
+    let seq = record(engine, ledger, ("trailkeep.hold.lift", &said), (id, &hold))?.get();
+    hold.lifted = Some(Lifted { seq, ..lifted });
     Ok(hold)
+}
+
+/// Lifts a hold in a vault that lacks its lifting; `false` where it does not know the hold.
+pub(super) fn take_over_lift(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+    id: &str,
+    (seq, at_ms, by): (u64, u64, &str),
+) -> Result<bool, KeyError> {
+    let holds = Holds::load(keyring, ledger)?;
+    let Some((_, hold)) = holds.iter().find(|(known, _)| known == id) else {
+        return Ok(false);
+    };
+    let lifted = Lifted {
+        at_ms,
+        by: by.to_owned(),
+        reason: "taken over from the ledger by a restore; the reason is lost".to_owned(),
+        seq,
+    };
+    let hold = Hold {
+        lifted: Some(lifted),
+        ..hold.clone()
+    };
+    records::put(keyring, ledger, id, &hold)?;
+    Ok(true)
 }
 
 /// Keeps the holds of a ledger that was closed with the one that continues it.
@@ -327,7 +354,7 @@ pub(super) fn carry_over(
 ) -> Result<(), KeyError> {
     for (id, hold) in Holds::load(keyring, from)?.iter() {
         records::put(keyring, to, id, hold)?;
-        records::remove::<Hold>(keyring, from, id)?;
+        records::move_away::<Hold>(keyring, from, id)?;
     }
     Ok(())
 }
@@ -338,8 +365,7 @@ pub(super) fn forget_lifted(engine: &Engine, ledger: &Ledger) -> Result<(), KeyE
     for (id, hold) in Holds::load(&engine.keyring, ledger.desk())?.iter() {
         let is_over = |lifted: &Lifted| lifted.at_ms.saturating_add(REMEMBERED_MS) <= now.get();
         if hold.lifted.as_ref().is_some_and(is_over) {
-            let vault = engine.keyring.vault();
-            vault.delete_record(Hold::KIND, ledger.desk().number, id)?;
+            records::remove::<Hold>(&engine.keyring, ledger.desk(), id)?;
         }
     }
     Ok(())
@@ -411,11 +437,13 @@ fn names_of_filters(scope: &HoldScope) -> Vec<&'static str> {
 fn record(
     engine: &Engine,
     ledger: &Ledger,
-    action: &str,
-    said: &serde_json::Value,
+    (action, said): (&str, &serde_json::Value),
+    (id, hold): (&str, &Hold),
 ) -> Result<Seq, HoldError> {
+    let mut changes = Changes::default();
+    changes.put(&engine.keyring, ledger.desk(), id, hold)?;
     let (action, said) = (json!(action).to_string(), said.to_string());
     let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), ("hold", said.as_bytes())];
-    append_system(&engine.writer, ledger, &sections)
+    append_changing(engine, ledger, &sections, changes)
         .map_err(|error| HoldError::Record(Box::new(error)))
 }

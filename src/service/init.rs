@@ -142,6 +142,7 @@ fn make_files(
     Vault::create(&unfinished.vault_db(), &id)?;
 
     let (keyring, _) = open_keys(unfinished, root_key)?;
+    keyring.begin_sums()?;
     let ledgers = Ledgers::open(&unfinished.ledger_db(), &id)?;
     let tenant = TenantName::new(DEFAULT_TENANT)?;
     let record = LedgerRecord {
@@ -158,7 +159,7 @@ fn make_files(
         clock,
         None,
     )?;
-    let token = first_key.store(&keyring, &record.tenant, clock.wall())?;
+    let token = first_key.token();
     ledgers.close()?;
     keyring.vault().close()?;
     let verifier = founded.ledger.verifier.clone();

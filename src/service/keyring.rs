@@ -4,6 +4,7 @@
 //! that uses a pending key carries it to the writer, so no event is ever on disk without its key.
 
 mod destroy;
+mod sums;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -14,6 +15,7 @@ use lru::LruCache;
 use zeroize::Zeroizing;
 
 pub use self::destroy::Destroyed;
+pub(super) use self::sums::KIND as ROW_KEY_KIND;
 use crate::ids::{ClassNumber, KeyId, LedgerNumber, Origin, PersonReference, Tag};
 use crate::seal::epoch::{DirectoryId, Epoch};
 use crate::seal::payload::{KeySet, NumberedKey, OpenError, key_ids};

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::keyring::{KeyError, Keyring};
+use super::rows::Row;
 use crate::ids::LedgerNumber;
 use crate::store::{LedgerRecord, SealedRecordRow, StoreError};
 
@@ -13,6 +14,8 @@ pub(super) trait Record: Serialize + DeserializeOwned {
     const KIND: &'static str;
     /// What it is, to stand in an error.
     const WHAT: &'static str;
+    /// Whether statements may name a row by its id: where that is a tag, they name it by a number of its own.
+    const NAMED_BY_ID: bool = true;
 }
 
 /// Keeps a record, in the place of an earlier one with its id. On disk when it returns.
@@ -50,10 +53,22 @@ pub(super) fn seal<R: Record>(
     id: &str,
     record: &R,
 ) -> Result<SealedRecordRow, KeyError> {
-    let text = serde_json::to_vec(record).expect("records are plain data, which has a JSON form");
-    let (epoch, sealed) = keyring.seal(&text, &place(R::KIND, origin, id))?;
+    let text =
+        serde_json::to_string(record).expect("records are plain data, which has a JSON form");
+    let before = row_at::<R>(keyring, ledger, origin, id)?;
+    let text = Row::changed(before, Some(text)).unwrap_or_default();
+    seal_text(keyring, (R::KIND, ledger, origin), id, &text)
+}
+
+fn seal_text(
+    keyring: &Keyring,
+    (kind, ledger, origin): (&str, LedgerNumber, &str),
+    id: &str,
+    text: &[u8],
+) -> Result<SealedRecordRow, KeyError> {
+    let (epoch, sealed) = keyring.seal(text, &place(kind, origin, id))?;
     Ok(SealedRecordRow {
-        kind: R::KIND.to_owned(),
+        kind: kind.to_owned(),
         ledger,
         id: id.to_owned(),
         epoch,
@@ -61,8 +76,75 @@ pub(super) fn seal<R: Record>(
     })
 }
 
+/// The row of a record, with what it was stated by.
+pub(super) fn row<R: Record>(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+    id: &str,
+) -> Result<Option<Row>, KeyError> {
+    row_at::<R>(keyring, ledger.number, ledger.origin.as_str(), id)
+}
+
+fn row_at<R: Record>(
+    keyring: &Keyring,
+    ledger: LedgerNumber,
+    origin: &str,
+    id: &str,
+) -> Result<Option<Row>, KeyError> {
+    let found = keyring.vault().record(R::KIND, ledger, id)?;
+    found.map(|row| open(keyring, origin, &row)).transpose()
+}
+
+/// Whether rows of a kind are records: those of the others are bare keys.
+pub(super) fn is_record(kind: &str) -> bool {
+    kind != super::staging::KEY_KIND && kind != super::keyring::ROW_KEY_KIND
+}
+
+/// Opens a row in its place, of whatever kind.
+pub(super) fn open(
+    keyring: &Keyring,
+    origin: &str,
+    row: &SealedRecordRow,
+) -> Result<Row, KeyError> {
+    const WHAT: &str = "a sealed record";
+    let place = place(&row.kind, origin, &row.id);
+    let text = keyring.unseal(row.epoch, &row.sealed, &place, WHAT)?;
+    Row::read(&text).ok_or(KeyError::DoesNotOpen(WHAT))
+}
+
 /// Forgets a record, if it is there.
 pub(super) fn remove<R: Record>(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+    id: &str,
+) -> Result<(), KeyError> {
+    remove_at::<R>(keyring, ledger.number, ledger.origin.as_str(), id)
+}
+
+/// A row that a statement is about stays, empty: the statement is not found without it.
+fn remove_at<R: Record>(
+    keyring: &Keyring,
+    ledger: LedgerNumber,
+    origin: &str,
+    id: &str,
+) -> Result<(), KeyError> {
+    loop {
+        let Some(before) = row_at::<R>(keyring, ledger, origin, id)? else {
+            return Ok(());
+        };
+        let Some(text) = Row::changed(Some(before), None) else {
+            return Ok(keyring.vault().delete_record(R::KIND, ledger, id)?);
+        };
+        let row = seal_text(keyring, (R::KIND, ledger, origin), id, &text)?;
+        match keyring.vault().put_record(&row) {
+            Err(StoreError::RetiredEpoch) => {}
+            put => return Ok(put?),
+        }
+    }
+}
+
+/// Takes a record away that stands in another place now.
+pub(super) fn move_away<R: Record>(
     keyring: &Keyring,
     ledger: &LedgerRecord,
     id: &str,
@@ -84,15 +166,17 @@ fn opened<R: Record>(
     origin: &str,
 ) -> Result<Vec<(String, R)>, KeyError> {
     let rows = keyring.vault().records(R::KIND, ledger)?;
-    rows.into_iter()
-        .map(|row| {
-            let place = place(R::KIND, origin, &row.id);
-            let text = keyring.unseal(row.epoch, &row.sealed, &place, R::WHAT)?;
-            let record =
-                serde_json::from_slice(&text).map_err(|_| KeyError::DoesNotOpen(R::WHAT))?;
-            Ok((row.id, record))
-        })
-        .collect()
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        let broken = || KeyError::DoesNotOpen(R::WHAT);
+        let place = place(R::KIND, origin, &row.id);
+        let text = keyring.unseal(row.epoch, &row.sealed, &place, R::WHAT)?;
+        let opened = Row::read(&text).ok_or_else(broken)?;
+        if let Some(record) = opened.record() {
+            all.push((row.id, record.map_err(|()| broken())?));
+        }
+    }
+    Ok(all)
 }
 
 /// Opens every record of a ledger and of the directory in its place, of whatever kind; the first that does not open
@@ -142,5 +226,5 @@ pub(super) fn all_own<R: Record>(keyring: &Keyring) -> Result<Vec<(String, R)>, 
 
 /// Forgets a record of the whole data directory, if it is there.
 pub(super) fn remove_own<R: Record>(keyring: &Keyring, id: &str) -> Result<(), KeyError> {
-    Ok(keyring.vault().delete_record(R::KIND, NO_LEDGER, id)?)
+    remove_at::<R>(keyring, NO_LEDGER, "", id)
 }

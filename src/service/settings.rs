@@ -4,18 +4,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Engine;
-use super::append::{AppendError, append_system};
+use super::append::{AppendError, append_changing};
 use super::classes::{ClassError, policies_of};
 use super::keyring::{KeyError, Keyring};
 use super::ledger::Ledger;
 use super::records::{self, Record};
+use super::rows::Changes;
 use super::staging::{self, StagingError};
 use crate::ids::Seq;
 use crate::store::LedgerRecord;
 use crate::time::UnixMillis;
 
 /// A tenant has one row of settings.
-const ROW_ID: &str = "tenant";
+pub(super) const ROW_ID: &str = "tenant";
 
 /// The settings of one tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,11 +101,35 @@ pub(super) fn keep_for(
     records::put(keyring, ledger, ROW_ID, settings)
 }
 
-/// Gives a new ledger its settings.
-pub(super) fn begin(keyring: &Keyring, ledger: &LedgerRecord) -> Result<TenantSettings, KeyError> {
-    let settings = TenantSettings::default();
+/// Takes over the settings that a statement says, in a vault that lacks them; `false` where it says something else.
+pub(super) fn take_over(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+    said: &serde_json::Value,
+) -> Result<bool, KeyError> {
+    let before = load(keyring, ledger)?;
+    let mut said = said.clone();
+    if let Some(members) = said.as_object_mut() {
+        members.remove("by");
+        members.insert("closed_at_ms".to_owned(), json!(before.closed_at_ms));
+    }
+    let Ok(settings) = serde_json::from_value::<TenantSettings>(said) else {
+        return Ok(false);
+    };
     records::put(keyring, ledger, ROW_ID, &settings)?;
-    Ok(settings)
+    Ok(true)
+}
+
+/// Closes a tenant in a vault that lacks its closing.
+pub(super) fn take_over_close(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+    at_ms: u64,
+) -> Result<bool, KeyError> {
+    let mut settings = load(keyring, ledger)?;
+    settings.closed_at_ms = Some(at_ms);
+    records::put(keyring, ledger, ROW_ID, &settings)?;
+    Ok(true)
 }
 
 /// Changes settings; recorded first.
@@ -133,8 +158,9 @@ pub fn change(
         "default_regimes": settings.default_regimes,
         "by": by,
     });
-    record(engine, ledger, "trailkeep.tenant.set", &said)?;
-    keep(engine, ledger, settings)
+    record(engine, ledger, "trailkeep.tenant.set", &said, &settings)?;
+    ledger.set_settings(settings.clone());
+    Ok(settings)
 }
 
 /// Closes a tenant: its ledger takes no event after the entry that says so. Gives that entry's seq, and when.
@@ -156,9 +182,8 @@ pub fn close(
     settings.closed_at_ms = Some(now.get());
     ledger.set_settings(settings.clone());
     let said = json!({ "by": by, "entries_before": ledger.published().head.size });
-    let recorded = record(engine, ledger, "trailkeep.tenant.close", &said);
-    match recorded.and_then(|seq| Ok((seq, keep(engine, ledger, settings)?))) {
-        Ok((seq, _)) => Ok((Some(seq), now)),
+    match record(engine, ledger, "trailkeep.tenant.close", &said, &settings) {
+        Ok(seq) => Ok((Some(seq), now)),
         Err(error) => {
             ledger.set_settings((*before).clone());
             staging::go_on(engine, ledger);
@@ -172,19 +197,12 @@ fn record(
     ledger: &Ledger,
     action: &str,
     said: &serde_json::Value,
+    settings: &TenantSettings,
 ) -> Result<Seq, SettingsError> {
+    let mut changes = Changes::default();
+    changes.put(&engine.keyring, &ledger.record, ROW_ID, settings)?;
     let (action, said) = (json!(action).to_string(), said.to_string());
     let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), ("tenant", said.as_bytes())];
-    append_system(&engine.writer, ledger, &sections)
+    append_changing(engine, ledger, &sections, changes)
         .map_err(|error| SettingsError::Record(Box::new(error)))
-}
-
-fn keep(
-    engine: &Engine,
-    ledger: &Ledger,
-    settings: TenantSettings,
-) -> Result<TenantSettings, SettingsError> {
-    records::put(&engine.keyring, &ledger.record, ROW_ID, &settings)?;
-    ledger.set_settings(settings.clone());
-    Ok(settings)
 }

@@ -123,7 +123,7 @@ pub fn create(
     let origin = state.ledger.record.origin.clone();
     engine.add_ledger(state);
     Ok(CreatedTenant {
-        token: first_key.store(keyring, name, clock.wall())?,
+        token: first_key.token(),
         public_key_pem: public_key_pem(verifier.public()),
         vkey: verifier.to_string(),
         origin,

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Engine;
-use super::append::{AppendError, append_system};
+use super::append::{AppendError, append_changing};
 use super::keyring::{KeyError, Keyring};
 use super::ledger::{Ledger, LedgerKeys};
 use super::records::{self, Record};
+use super::rows::{Changes, STATED_HERE};
 use crate::ids::{Tag, hex};
 use crate::policy::clock::is_trigger_name;
 use crate::seal::secret::TagLabel;
@@ -42,6 +43,7 @@ pub struct Trigger {
 impl Record for Trigger {
     const KIND: &'static str = "trigger";
     const WHAT: &'static str = "a trigger";
+    const NAMED_BY_ID: bool = false;
 }
 
 /// Why a trigger was not taken.
@@ -89,17 +91,19 @@ pub fn fire(
         ("action", b"\"trailkeep.retention.trigger\""),
         ("trigger", said.as_bytes()),
     ];
-    let seq = append_system(&engine.writer, ledger, &sections)
-        .map_err(|error| TriggerError::Record(Box::new(error)))?;
-    let trigger = Trigger {
+    let mut trigger = Trigger {
         name: name.to_owned(),
         record: record.to_owned(),
         at_ms: at.get(),
         fired_at_ms: engine.clock.wall().get(),
         by: by.to_owned(),
-        seq: seq.get(),
+        seq: STATED_HERE,
     };
-    records::put(&engine.keyring, ledger.desk(), &id, &trigger)?;
+    let mut changes = Changes::default();
+    changes.put(&engine.keyring, ledger.desk(), &id, &trigger)?;
+    let seq = append_changing(engine, ledger, &sections, changes)
+        .map_err(|error| TriggerError::Record(Box::new(error)))?;
+    trigger.seq = seq.get();
     Ok(trigger)
 }
 
@@ -113,7 +117,7 @@ pub(super) fn carry_over(
     for (old, trigger) in records::all::<Trigger>(keyring, from)? {
         let tag = keys.index.tag(TagLabel::Record, "", &trigger.record);
         records::put(keyring, to, &row_id(tag, &trigger.name), &trigger)?;
-        records::remove::<Trigger>(keyring, from, &old)?;
+        records::move_away::<Trigger>(keyring, from, &old)?;
     }
     Ok(())
 }

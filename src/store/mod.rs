@@ -19,9 +19,9 @@ pub use sqlite::ledgers::{
 };
 pub use sqlite::staging::{AssembledRow, NewPart, Round, StagedPart, Staging};
 pub use sqlite::vault::{
-    ApiKeyRow, CopyState, DataKeyRow, LedgerSecretRow, NewDataKey, NewPerson, PersonRow, Resealed,
-    SealedPlace, SealedRecordRow, SealedRow, SealedTable, Vault, VaultChanges, VaultLook,
-    Watermark,
+    ApiKeyRow, AppliedRows, ChangedPart, CopyState, DataKeyRow, LedgerSecretRow, NewDataKey,
+    NewPerson, PersonRow, Resealed, SealedPlace, SealedRecordRow, SealedRow, SealedTable, Vault,
+    VaultChanges, VaultLook, Watermark,
 };
 pub use sqlite::vault_destroy::RETIRED;
 
@@ -29,6 +29,12 @@ use crate::ids::{ClassNumber, LedgerNumber, LookupKey, Origin, PersonReference, 
 use crate::ledger::entry::EntryBytes;
 use crate::ledger::tile::TileCoordinate;
 use crate::time::UnixMillis;
+
+/// Makes the keyed hashes by which rows of the vault are summed up. The key is nothing that the store knows.
+pub trait RowMac: Send + Sync {
+    /// HMAC-SHA256 over the parts, one behind the other.
+    fn mac(&self, parts: &[&[u8]]) -> [u8; 32];
+}
 
 /// A ledger as the store knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -330,6 +336,11 @@ pub enum StoreError {
     /// A row was sealed before a rotation ended its epoch. Nothing was written; seal it again.
     #[error("a rotation of the vault ended meanwhile: nothing of this was written; try again")]
     RetiredEpoch,
+    /// The vault's rows are not summed up: a fault of the program.
+    #[error(
+        "the vault is open for reading alone: this is a fault of the program; please report it"
+    )]
+    Unguarded,
     /// SQLite said no. After a commit the outcome is unknown.
     #[error("{file}: {error}")]
     Sqlite {

@@ -2,12 +2,13 @@
 
 use ed25519_dalek::SigningKey;
 
-use super::PreparedEvent;
+use super::{PreparedEvent, newest};
 use crate::ids::{LedgerNumber, RootHash, Seq};
 use crate::ledger::chain::ChainHead;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind, leaf_hash};
 use crate::ledger::tile::{EdgeTiles, hashes_to_bytes};
+use crate::seal::payload::NumberedKey;
 use crate::store::{LedgerBatch, LedgerRecord, Row, StoredCheckpoint};
 use crate::time::UnixMillis;
 
@@ -18,6 +19,7 @@ pub(in crate::service) struct Extension {
     merged_end: Seq,
     chain: ChainHead,
     edge: EdgeTiles,
+    stated: Option<Seq>,
     rows: Vec<Row>,
     tiles: Vec<(crate::ledger::tile::TileCoordinate, Vec<u8>)>,
 }
@@ -27,16 +29,18 @@ pub(in crate::service) struct Extended {
     pub(in crate::service) batch: LedgerBatch,
     pub(in crate::service) chain: ChainHead,
     pub(in crate::service) edge: EdgeTiles,
+    /// The last statement that changes the vault.
+    pub(in crate::service) stated: Option<Seq>,
 }
 
 impl Extension {
     /// Starts at the end of what is on disk.
-    /// `merged_end`: merged index runs hold all below it.
+    /// `merged_end`: merged index runs hold all below it. `stated`: the last statement that changes the vault.
     pub(in crate::service) fn of(
         ledger: LedgerNumber,
-        chain: ChainHead,
-        edge: EdgeTiles,
+        (chain, edge): (ChainHead, EdgeTiles),
         merged_end: Seq,
+        stated: Option<Seq>,
     ) -> Self {
         let from_size = edge.size();
         Self {
@@ -45,6 +49,7 @@ impl Extension {
             merged_end,
             chain,
             edge,
+            stated,
             rows: Vec::new(),
             tiles: Vec::new(),
         }
@@ -69,6 +74,9 @@ impl Extension {
             prev: self.chain.last_leaf,
             commitment: event.commitment,
         };
+        if event.changes_vault {
+            self.stated = Some(entry.seq);
+        }
         let bytes = entry.encode();
         let leaf = leaf_hash(&bytes);
         self.chain = ChainHead {
@@ -94,7 +102,12 @@ impl Extension {
     }
 
     /// Signs the new head.
-    pub(in crate::service) fn sign(self, record: &LedgerRecord, key: &SigningKey) -> Extended {
+    pub(in crate::service) fn sign(
+        self,
+        record: &LedgerRecord,
+        key: &SigningKey,
+        system_key: &NumberedKey,
+    ) -> Extended {
         let (size, root): (u64, RootHash) = (self.edge.size(), self.edge.root());
         let note = Checkpoint {
             origin: record.origin.clone(),
@@ -108,12 +121,18 @@ impl Extension {
             rows: self.rows,
             tiles: self.tiles,
             merged_end: self.merged_end,
-            checkpoint: StoredCheckpoint { size, root, note },
+            checkpoint: StoredCheckpoint {
+                size,
+                root,
+                note,
+                stated: Some(newest::encode(self.stated, (size, root), system_key)),
+            },
         };
         Extended {
             batch,
             chain: self.chain,
             edge: self.edge,
+            stated: self.stated,
         }
     }
 }

@@ -6,6 +6,7 @@
 mod error;
 mod extension;
 mod incoming;
+mod newest;
 mod prepare;
 mod queue;
 mod system;
@@ -18,10 +19,14 @@ pub(super) use error::Refusal;
 pub(super) use extension::{Extended, Extension};
 pub use incoming::Incoming;
 pub(super) use incoming::Refusing;
+pub(super) use newest::Newest;
 pub(super) use prepare::{
     PROMPT_VERSION, lookup_keys, person_tag, prepare_statement, prepare_system,
 };
-pub(super) use system::{append_read, append_statement, append_statements, append_system};
+pub(super) use system::{
+    Changing, append_changing, append_read, append_statement, append_statement_changing,
+    append_statements, append_system,
+};
 pub use thread::{StoppedBadly, WriterThread};
 pub(super) use writer::{LedgerState, Newcomers, Writer};
 
@@ -64,6 +69,8 @@ pub struct PreparedEvent {
     pub states: Option<Stated>,
     /// What its policies found it to lack.
     pub gaps: Vec<GapName>,
+    /// Whether it states a change of the vault.
+    pub changes_vault: bool,
 }
 
 /// Events that stand together: all of them are written, or none.

@@ -12,6 +12,7 @@ use crate::seal::secret::{IndexKey, TagLabel, random_bytes};
 use crate::service::keyring::{KeyError, KeySlot, Keyring, Needs};
 use crate::service::ledger::Ledger;
 use crate::service::read::CLOSED;
+use crate::service::rows;
 use crate::store::{Stated, Statement};
 
 /// Namespace of the tags of prompts' versions; their names have none.
@@ -67,6 +68,7 @@ pub(super) fn prepare_event(
         kind: EntryKind::Event,
         class,
         lookups,
+        changes_vault: false,
         ..sealed
     })
 }
@@ -218,5 +220,6 @@ fn seal_with(
         shown_persons: Vec::new(),
         states: None,
         gaps: Vec::new(),
+        changes_vault: sections.iter().any(|(name, _)| *name == rows::SECTION),
     })
 }

@@ -10,9 +10,12 @@ use super::{
 use crate::ids::{PersonReference, Seq};
 use crate::ledger::entry::Entry;
 use crate::seal::secret::random_bytes;
+use crate::service::Engine;
+use crate::service::failpoint::FailPoint;
 use crate::service::keyring::{KeyError, Needs};
 use crate::service::ledger::Ledger;
-use crate::store::Statement;
+use crate::service::rows::{Changes, Noted, SECTION};
+use crate::store::{LedgerRecord, Statement};
 use crate::time::UnixMillis;
 
 /// Appends a system event, and waits for it; not to be called on the event loop. Gives its seq.
@@ -24,6 +27,102 @@ pub(in crate::service) fn append_system(
     let ledger = ledger.recorder();
     let system = prepare_system(&ledger.record.origin, &ledger.system_key, sections)?;
     append_prepared(writer, ledger, system)
+}
+
+/// Appends a system event that changes rows of the vault: both are there when this returns, and after a crash both or
+/// neither. Gives its seq.
+pub(in crate::service) fn append_changing(
+    engine: &Engine,
+    ledger: &Ledger,
+    sections: &[(&str, &[u8])],
+    changes: Changes,
+) -> Result<Seq, AppendError> {
+    let changing = Changing::begin(engine, ledger, changes)?;
+    let sections = changing.with_section(sections);
+    let appended = append_system(&engine.writer, ledger, &sections);
+    changing.end(appended)
+}
+
+/// The same of one that states something for other entries.
+pub(in crate::service) fn append_statement_changing(
+    engine: &Engine,
+    ledger: &Ledger,
+    sections: &[(&str, &[u8])],
+    states: Statement,
+    changes: Changes,
+) -> Result<Seq, AppendError> {
+    let changing = Changing::begin(engine, ledger, changes)?;
+    let sections = changing.with_section(sections);
+    let appended = append_statement(&engine.writer, ledger, &sections, states);
+    changing.end(appended)
+}
+
+/// A change of the vault from its note to its end, around the appending of its statement.
+pub(in crate::service) struct Changing<'a> {
+    engine: &'a Engine,
+    recorder: &'a LedgerRecord,
+    noted: Noted,
+}
+
+impl<'a> Changing<'a> {
+    /// Notes what is about to change.
+    pub(in crate::service) fn begin(
+        engine: &'a Engine,
+        ledger: &'a Ledger,
+        changes: Changes,
+    ) -> Result<Self, AppendError> {
+        let recorder = ledger.recorder();
+        let head = recorder.published().head.size;
+        let noted = Noted::begin(&engine.keyring, &recorder.record, head, changes)?;
+        FailPoint::ChangeNoted.reach();
+        Ok(Self {
+            engine,
+            recorder: &recorder.record,
+            noted,
+        })
+    }
+
+    /// The statement's sections, that of the rows among them.
+    pub(in crate::service) fn with_section<'b>(
+        &'b self,
+        sections: &[(&'b str, &'b [u8])],
+    ) -> Vec<(&'b str, &'b [u8])> {
+        let mut all = sections.to_vec();
+        all.push((SECTION, self.noted.section().as_bytes()));
+        all.sort_unstable_by_key(|(name, _)| *name);
+        all
+    }
+
+    /// Takes the rows, where the statement stands. Where nobody knows, the next start finds out.
+    pub(in crate::service) fn end(
+        self,
+        appended: Result<Seq, AppendError>,
+    ) -> Result<Seq, AppendError> {
+        self.end_of(appended, 1)
+    }
+
+    /// The same of several statements that stand together and carry the same section. Gives the seq of the first.
+    pub(in crate::service) fn end_of(
+        self,
+        appended: Result<Seq, AppendError>,
+        count: u64,
+    ) -> Result<Seq, AppendError> {
+        let keyring = &self.engine.keyring;
+        match appended {
+            Ok(seq) => {
+                FailPoint::ChangeStated.reach();
+                let last = Seq::new(seq.get() + count.saturating_sub(1));
+                self.noted.finish(keyring, self.recorder, last)?;
+                FailPoint::ChangeTaken.reach();
+                Ok(seq)
+            }
+            Err(error @ (AppendError::OutcomeUnknown | AppendError::Stopped)) => Err(error),
+            Err(error) => {
+                self.noted.drop(keyring, self.recorder)?;
+                Err(error)
+            }
+        }
+    }
 }
 
 /// Appends a system event that states something for other entries.

@@ -55,6 +55,8 @@ pub(in crate::service) struct LedgerState {
     pub(in crate::service) signing: SigningKey,
     pub(in crate::service) chain: ChainHead,
     pub(in crate::service) edge: EdgeTiles,
+    /// The last statement that changes the vault.
+    pub(in crate::service) stated: Option<Seq>,
     /// Size at the last watermark.
     pub(in crate::service) watermark_size: u64,
     /// Merged runs hold all below this; the active rows below it can go.
@@ -140,7 +142,7 @@ impl Writer {
         let (extended, placed) = self.extend(batch, now);
         let (batches, heads): (Vec<LedgerBatch>, Vec<_>) = extended
             .into_iter()
-            .map(|next| (next.batch, (next.chain, next.edge)))
+            .map(|next| (next.batch, (next.chain, next.edge, next.stated)))
             .unzip();
 
         // Durability point 2: entries, payloads, tiles, index rows and the signed checkpoint, in one commit.
@@ -157,8 +159,8 @@ impl Writer {
 
         // On disk: from here on it may be seen, proven and acknowledged.
         let mut published = HashMap::new();
-        for (batch, (chain, edge)) in batches.into_iter().zip(heads) {
-            published.insert(batch.ledger, self.advance(batch, chain, edge));
+        for (batch, end) in batches.into_iter().zip(heads) {
+            published.insert(batch.ledger, self.advance(batch, end));
         }
         for (placed, (reply, since)) in placed.into_iter().zip(replies) {
             let head = &published[&placed.ledger];
@@ -282,9 +284,9 @@ impl Writer {
             let extension = extensions.entry(submission.ledger).or_insert_with(|| {
                 Extension::of(
                     submission.ledger,
-                    state.chain,
-                    state.edge.clone(),
+                    (state.chain, state.edge.clone()),
                     merged_end,
+                    state.stated,
                 )
             });
             let entries = submission
@@ -299,12 +301,17 @@ impl Writer {
         }
         let sign = |(number, extension): (LedgerNumber, Extension)| {
             let state = &self.states[&number];
-            extension.sign(&state.ledger.record, &state.signing)
+            let ledger = &state.ledger;
+            extension.sign(&ledger.record, &state.signing, &ledger.system_key)
         };
         (extensions.into_iter().map(sign).collect(), placed)
     }
 
-    fn advance(&mut self, batch: LedgerBatch, chain: ChainHead, edge: EdgeTiles) -> Arc<Published> {
+    fn advance(
+        &mut self,
+        batch: LedgerBatch,
+        (chain, edge, stated): (ChainHead, EdgeTiles, Option<Seq>),
+    ) -> Arc<Published> {
         let first = batch.expected_size;
         for (row, seq) in batch.rows.iter().zip(first..) {
             let Some(stated) = &row.states else { continue };
@@ -328,6 +335,7 @@ impl Writer {
             .get_mut(&batch.ledger)
             .expect("only ledgers with a state are extended");
         state.chain = chain;
+        state.stated = stated;
         state.edge = edge.clone();
         state.ledger.publish(Published {
             head: batch.checkpoint,

@@ -61,6 +61,7 @@ pub(super) fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<Ledger
     }
     let chain = read_chain_head(files, record.number, head.size)
         .map_err(|error| damaged(error.to_string()))?;
+    let stated = super::vault::newest(files, record, &head, &keys)?;
     let classes = load_classes(files, record).map_err(|error| damaged(error.to_string()))?;
     let covers = Covers::load(&files.ledgers, record.number)?;
     let settings = crate::service::settings::load(&files.keyring, record)?;
@@ -79,6 +80,7 @@ pub(super) fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<Ledger
         )),
         signing: keys.signing,
         chain,
+        stated,
         watermark_size: mark.size,
         merged_end: Seq::new(0),
         edge,

@@ -2,6 +2,7 @@
 //! one that the vault last saw is refused.
 
 mod ledger;
+mod vault;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -25,18 +26,22 @@ use crate::service::keyring::{KeyError, Keyring};
 use crate::service::ledger::{Ledger, LedgerKeys};
 use crate::service::merging::MergeThread;
 use crate::service::policies::{self, PoliciesError};
+use crate::service::read::ReadError;
 use crate::service::retention::daily::finish_open;
 use crate::service::staging::{Staging, StagingSettings};
 use crate::service::succession::Succession;
 use crate::service::{privacy, restore};
 use crate::store::directory::{DataDirectory, DirectoryLock, free_bytes};
 use crate::store::files::read_own_file;
-use crate::store::{Index, LedgerRecord, Ledgers, Staging as StagingFile, StoreError, Vault};
+use crate::store::{
+    ChangedPart, Index, LedgerRecord, Ledgers, Staging as StagingFile, StoreError, Vault,
+};
 use crate::time::{Clock, UnixMillis};
 
 pub use self::ledger::check_signed_head;
 use self::ledger::open_ledger;
 pub(super) use self::ledger::read_edge;
+pub(super) use self::vault::{each_change, end_pending};
 
 /// Free space below which appends stop, unless set otherwise.
 pub const MIN_FREE_BYTES_DEFAULT: u64 = 256 << 20;
@@ -63,6 +68,9 @@ pub enum OpenError {
     /// A secret does not open.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A statement of a ledger can't be read.
+    #[error("a statement of a ledger can't be read: {0}; run `trailkeep verify` for the findings")]
+    Statement(#[from] ReadError),
     /// The ledger is older than what the vault saw.
     #[error(
         "the ledger {origin} was rolled back: ledger.db has {found} entries, the vault saw {seen}; put the newest ledger.db back. \
@@ -97,6 +105,28 @@ pub enum OpenError {
         /// What is wrong.
         what: String,
     },
+    /// Rows of the vault were changed outside of the program.
+    #[error(
+        "vault.db was changed outside of the program, in {}: it is not served, since a hold, a revoked key or a request may be \
+         missing; run `trailkeep verify` for the rows, and put back the newest copy of vault.db, with its epoch.key",
+        self::vault::describe(.0)
+    )]
+    VaultChanged(Vec<ChangedPart>),
+    /// The vault is from before statements of the ledger.
+    #[error(
+        "vault.db is older than the ledger {origin}: it lacks what {total} statements changed in it ({}). It would bring back what \
+         was revoked, lifted or destroyed since; put back the newest vault.db, with its epoch.key. If there is none, \
+         `trailkeep restore` from a backup with the newest copy of the vault takes over what the statements say",
+        self::vault::describe_lacking(.lacking, *.total)
+    )]
+    OlderVault {
+        /// Which ledger.
+        origin: String,
+        /// The first statements that it lacks: seq and action.
+        lacking: Vec<(u64, String)>,
+        /// How many there are.
+        total: u64,
+    },
     /// The directory is a backup.
     #[error(
         "{path} is a backup: it is verified (`trailkeep verify --dir`) and restored (`trailkeep restore --from`), nothing else",
@@ -109,6 +139,13 @@ pub enum OpenError {
     /// A thread could not be started.
     #[error("no thread could be started: {0}")]
     Thread(std::io::Error),
+}
+
+impl OpenError {
+    /// Whether somebody changed the files, or put older ones in their place.
+    pub const fn is_tampering(&self) -> bool {
+        matches!(self, Self::VaultChanged(_) | Self::OlderVault { .. })
+    }
 }
 
 /// How an engine is to run.
@@ -219,6 +256,7 @@ impl Files {
             anchors,
         } = options;
         let policies = self.policies(policy_directory)?;
+        vault::check(&self)?;
         let opened = self.open_ledgers()?;
         let (states, tenants, closed) = (opened.states, opened.tenants, opened.closed);
         let last_seen = opened.last_seen;
@@ -305,7 +343,9 @@ impl Files {
         let mut closed = Vec::new();
         for record in self.ledgers.ledgers()? {
             let state = open_ledger(self, &record)?;
-            if let Some(end) = restore::closed_at(&self.keyring, &record)? {
+            let end = restore::closed_at(&self.keyring, &record)?;
+            vault::catch_up(self, &state, end.is_some())?;
+            if let Some(end) = end {
                 end.check(&state.ledger.published().head)
                     .map_err(|what| OpenError::Damaged {
                         origin: record.origin.to_string(),
@@ -420,5 +460,7 @@ pub(super) fn open_keys(
         &String::from_utf8_lossy(&text),
     )?;
     let vault = Arc::new(Vault::open(&directory.vault_db(), &id)?);
-    Ok((Keyring::new(vault, directory_id, epochs), id))
+    let keyring = Keyring::new(vault, directory_id, epochs);
+    keyring.keep_sums()?;
+    Ok((keyring, id))
 }

@@ -55,7 +55,9 @@ pub fn answer(
     section["export"] = json!(fetched.bundle.export_seq);
     section["withheld"] = json!(withheld);
     section["by"] = json!(by);
-    let seq = record(engine, ledger, "answer", ("answer", &section))?;
+    // The row is closed behind the entry, with the certificate: a crash between asks for the answer again.
+    let before = filed::find(engine, ledger, id)?;
+    let seq = record(engine, ledger, "answer", ("answer", &section), &before)?;
     let answer = Answer {
         seq,
         outcome,

@@ -11,10 +11,11 @@ use super::waiting;
 use crate::ids::{Origin, Seq};
 use crate::privacy::{Events, Kept, KeptState, Kind, Outcome, State};
 use crate::service::Engine;
-use crate::service::append::append_statement;
+use crate::service::append::append_statement_changing;
 use crate::service::keyring::KeyError;
 use crate::service::ledger::Ledger;
 use crate::service::read::open_statement;
+use crate::service::rows::Changes;
 use crate::store::Statement;
 use crate::time::UnixMillis;
 
@@ -274,7 +275,9 @@ fn give(
     section["statement"] = json!(statement.map(Seq::get));
     section["export"] = json!(null);
     section["by"] = json!("trailkeep");
-    let seq = record(engine, ledger, "answer", ("answer", &section))?;
+    // The row is closed behind the entry, with the certificate: a crash between asks for the answer again.
+    let before = filed::find(engine, ledger, &filed.request.id)?;
+    let seq = record(engine, ledger, "answer", ("answer", &section), &before)?;
     let destroyed = statement.map(|by| what_was_destroyed(engine, (by, also)));
     let answer = Answer {
         seq,
@@ -326,7 +329,9 @@ pub fn lift(
                 ("lift", lift.as_bytes()),
             ];
             let states = Statement::Lift { restriction };
-            append_statement(&engine.writer, &ledger, &sections, states)?;
+            let mut changes = Changes::default();
+            changes.put(&engine.keyring, ledger.desk(), id, &filed)?;
+            append_statement_changing(engine, &ledger, &sections, states, changes)?;
         }
     }
     filed.request.answer(now, Outcome::Restricted)?;

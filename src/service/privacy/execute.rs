@@ -9,23 +9,27 @@ use serde_json::json;
 use super::PrivacyError;
 use super::conclude::{self, first_answer};
 use super::dry_run::classes_alone;
-use super::erase::{Asked, ErasureScope, Fate, Judge, Reason, Standing};
+use super::erase::{Asked, ErasureScope, Fate, Judge, Standing};
 use super::filed::{self, Decided, Filed, Ordered};
+use super::kept::{kept, restriction};
 use super::register::{named, record, record_carried};
 use super::view::ShownRequest;
 use super::waiting::{self, Waiting};
-use crate::ids::{ClassNumber, Seq};
-use crate::privacy::{Kept, Kind, Regime, State};
+use crate::ids::Seq;
+use crate::privacy::{Kind, State};
 use crate::seal::payload::EVENT_NONCE_BYTES;
 use crate::seal::secret::{TagLabel, random_bytes};
 use crate::service::Engine;
-use crate::service::append::{PreparedEvent, append_statements, person_tag, prepare_statement};
+use crate::service::append::{
+    Changing, PreparedEvent, append_statements, person_tag, prepare_statement,
+};
 use crate::service::cover::ItemTree;
 use crate::service::export::PersonsEvents;
 use crate::service::keyring::KeyError;
 use crate::service::ledger::Ledger;
 use crate::service::read::entry_at;
 use crate::service::retention::{Job, JobDone, RetentionError, carry_out, resume};
+use crate::service::rows::{Changes, STATED_HERE};
 use crate::service::{restore, rotation, staging};
 use crate::store::{CoverCause, Statement};
 use crate::time::UnixMillis;
@@ -56,12 +60,13 @@ pub fn order(
     if filed.ordered.is_none() {
         let mut section = named(&filed.request);
         section["by"] = json!(by);
-        let seq = record(engine, ledger, "execute", ("request", &section))?.get();
+        let at_ms = now.get();
         filed.ordered = Some(Ordered {
-            at_ms: now.get(),
-            seq,
+            at_ms,
+            seq: STATED_HERE,
         });
-        filed::keep(engine, ledger, &filed)?;
+        let seq = record(engine, ledger, "execute", ("request", &section), &filed)?.get();
+        filed.ordered = Some(Ordered { at_ms, seq });
     }
     Ok(ShownRequest::of(&filed, Some(&about), now))
 }
@@ -193,12 +198,21 @@ fn decide(
     if plans.is_empty() {
         return Ok(Vec::new());
     }
+    let changing = Changing::begin(
+        engine,
+        ledger,
+        changes_of(engine, ledger, &ledgers, &plans)?,
+    )?;
     let parts = plans.len();
     let numbered = plans.iter().enumerate();
-    let statements =
-        numbered.map(|(part, (ledger, plan, step))| plan.state(ledger, (part, parts), step, by));
+    let statements = numbered.map(|(part, (ledger, plan, step))| {
+        // The first one states the rows of all.
+        let rows = (part == 0).then_some(&changing);
+        plan.state(ledger, (part, parts), (step, by), rows)
+    });
     let statements = statements.collect::<Result<Vec<_>, PrivacyError>>()?;
-    let first = append_statements(&engine.writer, ledger, statements, now)?;
+    let appended = append_statements(&engine.writer, ledger, statements, now);
+    let first = changing.end(appended)?;
     for ledger in &ledgers {
         engine.exports.texts_go(ledger.record.number);
     }
@@ -209,6 +223,32 @@ fn decide(
         (Arc::clone(ledger), Job::of_requests(statement, items))
     });
     Ok(jobs.collect())
+}
+
+/// The rows of the requests that statements serve, and of what waits of them.
+fn changes_of(
+    engine: &Engine,
+    desk: &Ledger,
+    ledgers: &[Arc<Ledger>],
+    plans: &[(&Arc<Ledger>, Plan, &str)],
+) -> Result<Changes, PrivacyError> {
+    let mut changes = Changes::default();
+    let keyring = &engine.keyring;
+    let served = |filed: &Filed| {
+        let mut plans = plans.iter().map(|(_, plan, _)| plan);
+        plans
+            .any(|plan| plan.covering.contains(&filed.seq) || plan.restricting.contains(&filed.seq))
+    };
+    for filed in filed::all(engine, desk)?.into_iter().filter(served) {
+        let id = &filed.request.id;
+        changes.put(keyring, desk.desk(), id, &filed)?;
+        for ledger in ledgers {
+            if let Some(waits) = waiting::of(engine, ledger, id)? {
+                changes.put(keyring, &ledger.record, id, &waits)?;
+            }
+        }
+    }
+    Ok(changes)
 }
 
 /// Decides over one request in all ledgers of its tenant, each with its plan, and keeps what was decided in its row. One
@@ -339,8 +379,8 @@ impl Plan {
         &self,
         ledger: &Ledger,
         (part, parts): (usize, usize),
-        step: &str,
-        by: &str,
+        (step, by): (&str, &str),
+        rows: Option<&Changing<'_>>,
     ) -> Result<PreparedEvent, PrivacyError> {
         let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes()?;
         let items = |seqs: &BTreeSet<Seq>, requests: &BTreeSet<u64>| {
@@ -374,51 +414,16 @@ impl Plan {
         if !self.restricts.is_empty() {
             sections.push(("restricts", restricts.as_bytes()));
         }
+        let sections = match rows {
+            Some(rows) => rows.with_section(&sections),
+            None => sections,
+        };
         let states = Statement::Erasure {
             covers: self.covers.iter().copied().collect(),
             restricts: self.restricts.iter().copied().collect(),
         };
         Ok(prepare_statement(ledger, nonce, &sections, states)?)
     }
-}
-
-/// What is said of events that their data subject had restricted.
-const RESTRICTED: &str =
-    "the person asked that it is kept, and used for nothing without their leave";
-
-/// All of a person's events, kept and used for nothing.
-fn restriction(mut scope: ErasureScope, regime: Regime) -> ErasureScope {
-    let citation = match regime {
-        Regime::Ccpa => "Cal. Civ. Code 1798.121",
-        Regime::Gdpr | Regime::UkGdpr => "GDPR Art. 18",
-    };
-    for (_, _, fate) in &mut scope.events {
-        *fate = Fate::Keep(Reason {
-            state: Standing::Minimum,
-            until: None,
-            note: RESTRICTED.to_owned(),
-            ground: RESTRICTED.to_owned(),
-            citation: citation.to_owned(),
-        });
-    }
-    scope
-}
-
-/// What stays, by class and ground, as the certificate says it.
-fn kept(ledger: &Ledger, scope: &ErasureScope) -> Vec<Kept> {
-    let row = |((class, fate), events): ((ClassNumber, &Fate), u64)| match fate {
-        Fate::Destroy => None,
-        Fate::Keep(reason) => Some(Kept {
-            class: class.get(),
-            policies: ledger.classes.policy_names(class),
-            events,
-            state: reason.state.kept_state(),
-            until: reason.until.map(UnixMillis::to_short_rfc3339),
-            ground: reason.ground.clone(),
-            citation: reason.citation.clone(),
-        }),
-    };
-    scope.counted().into_iter().filter_map(row).collect()
 }
 
 /// Events of a statement's requests that stay and that others are in, too, each with the row of the person who asked:

@@ -8,16 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use super::PrivacyError;
 use super::register::NOT_CHECKED;
-use crate::ids::{Origin, Seq, SubjectSalt};
+use crate::ids::{Origin, SubjectSalt};
 use crate::ledger::event::Person;
 use crate::privacy::certificate::{Bundle, Signed};
-use crate::privacy::{Kept, Outcome, Request, Withheld};
+use crate::privacy::{Ended, Kept, Outcome, Request, Withheld};
 use crate::seal::secret::RecordKey;
 use crate::service::Engine;
 use crate::service::keyring::{KeyError, Keyring};
 use crate::service::ledger::Ledger;
 use crate::service::records::{self, Record};
+use crate::service::rows::STATED_HERE;
 use crate::store::LedgerRecord;
+use crate::time::UnixMillis;
 
 /// A request as the vault keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -164,21 +166,24 @@ struct OwnSealed {
     sealed: String,
 }
 
+/// The kind of requests' rows.
+pub(in crate::service) const REQUEST: &str = Filed::KIND;
+
 impl Record for Filed {
     const KIND: &'static str = "privacy-request";
     const WHAT: &'static str = "a privacy request";
 }
 
 impl Filed {
+    /// One whose statement is about to come.
     pub(super) fn new(
         ledger: &Ledger,
         request: Request,
-        seq: Seq,
         about: &About,
     ) -> Result<Self, PrivacyError> {
         let mut filed = Self {
             request,
-            seq: seq.get(),
+            seq: STATED_HERE,
             held: None,
             fetched: None,
             closed_ledgers: BTreeMap::new(),
@@ -269,9 +274,35 @@ pub(in crate::service) fn carry_over(
         }
         filed.is_unrecorded = filed.request.closed().is_none();
         records::put(keyring, to, &id, &filed)?;
-        records::remove::<Filed>(keyring, from, &id)?;
+        records::move_away::<Filed>(keyring, from, &id)?;
     }
     Ok(())
+}
+
+/// Closes a request in a vault that lacks its closing, as its entry says it; `false` where the vault does not know the request, or
+/// it can't be closed so.
+pub(in crate::service) fn take_over_close(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+    id: &str,
+    (at_ms, said): (u64, &serde_json::Value),
+) -> Result<bool, KeyError> {
+    let rows = records::all::<Filed>(keyring, ledger)?;
+    let Some((_, mut filed)) = rows.into_iter().find(|(known, _)| known == id) else {
+        return Ok(false);
+    };
+    let at = UnixMillis::new(at_ms);
+    let outcome: Option<Outcome> = serde_json::from_value(said["outcome"].clone()).ok();
+    let ended: Option<Ended> = serde_json::from_value(said["decision"].clone()).ok();
+    let closed = match (outcome, ended) {
+        (Some(outcome), _) => filed.request.answer(at, outcome).is_ok(),
+        (None, Some(ended)) => filed.request.end(at, ended).is_ok(),
+        (None, None) => false,
+    };
+    if closed {
+        records::put(keyring, ledger, id, &filed)?;
+    }
+    Ok(closed)
 }
 
 /// Keeps a row; on disk when it returns.

@@ -13,6 +13,7 @@ pub mod erase;
 mod execute;
 mod filed;
 mod foreseen;
+mod kept;
 mod register;
 mod view;
 mod waiting;
@@ -29,7 +30,7 @@ pub use dry_run::{DryRun, DryRunCounts, DryRunRow, dry_run, preview};
 pub use execute::{carry_out_now, order};
 pub(super) use execute::{carry_out_open, leaving};
 pub use filed::Held;
-pub(super) use filed::carry_over;
+pub(super) use filed::{REQUEST, carry_over, take_over_close};
 pub(super) use foreseen::{erasure_asked_at, foreseen};
 pub(super) use register::record_carried;
 pub use register::{
@@ -37,6 +38,7 @@ pub use register::{
     show,
 };
 pub use view::{ShownRequest, ShownSubject};
+pub(super) use waiting::WAITING;
 
 use super::append::AppendError;
 use super::export::ExportError;
@@ -60,7 +62,8 @@ pub struct PrivacyDesk {
 }
 
 impl PrivacyDesk {
-    fn change(&self) -> MutexGuard<'_, ()> {
+    /// Held while a request's row is read and written.
+    pub(super) fn change(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

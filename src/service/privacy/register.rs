@@ -12,10 +12,11 @@ use crate::privacy::{Closed, Day, Ended, Kind, Regime, Request, commit_to_subjec
 use crate::seal::secret::random_bytes;
 use crate::service::Engine;
 use crate::service::access_log::{AccessRecord, record_read};
-use crate::service::append::{AppendError, append_system};
+use crate::service::append::{AppendError, append_changing};
 use crate::service::export::PersonsEvents;
 use crate::service::keyring::KeyError;
 use crate::service::ledger::Ledger;
+use crate::service::rows::{Changes, STATED_HERE};
 use crate::time::UnixMillis;
 
 use std::sync::Arc;
@@ -123,12 +124,11 @@ pub fn receive(
     };
     let mut section = received(&request, &ledger.desk().origin, Some((&about, &salt)));
     section["by"] = json!(by);
-    let seq = record(engine, ledger, "receive", ("request", &section))?;
-    let mut filed = Filed::new(ledger, request, seq, &about)?;
+    let mut filed = Filed::new(ledger, request, &about)?;
     if filed.request.check_open().is_ok() {
         find_held(engine, ledger, &mut filed, &about)?;
     }
-    filed::keep(engine, ledger, &filed)?;
+    filed.seq = record(engine, ledger, "receive", ("request", &section), &filed)?.get();
     copy::begin_or_later(engine, ledger, &filed, &about, by);
     Ok(ShownRequest::of(&filed, Some(&about), now))
 }
@@ -157,9 +157,9 @@ pub(in crate::service) fn record_carried(
         let mut section = received(&filed.request, &ledger.desk().origin, subject);
         section["former"] = json!(filed.former.last());
         section["by"] = json!("trailkeep");
-        filed.seq = record(engine, ledger, "receive", ("request", &section))?.get();
+        filed.seq = STATED_HERE;
         filed.is_unrecorded = false;
-        filed::keep(engine, ledger, &filed)?;
+        record(engine, ledger, "receive", ("request", &section), &filed)?;
     }
     Ok(())
 }
@@ -204,9 +204,8 @@ pub fn identify(
     let mut section = named(&filed.request);
     section["identity_checked"] = json!(about.is_identity_checked());
     section["by"] = json!(by);
-    record(engine, ledger, "identify", ("request", &section))?;
     find_held(engine, ledger, &mut filed, &about)?;
-    filed::keep(engine, ledger, &filed)?;
+    record(engine, ledger, "identify", ("request", &section), &filed)?;
     drop(one);
     copy::begin_or_later(engine, ledger, &filed, &about, by);
     Ok(ShownRequest::of(&filed, Some(&about), now))
@@ -235,8 +234,7 @@ pub fn extend(
     let mut section = named(&filed.request);
     section["due"] = json!(filed.request.deadline().map(|last| last.due));
     section["by"] = json!(by);
-    record(engine, ledger, "extend", ("request", &section))?;
-    filed::keep(engine, ledger, &filed)?;
+    record(engine, ledger, "extend", ("request", &section), &filed)?;
     Ok(ShownRequest::of(&filed, Some(&about), now))
 }
 
@@ -255,8 +253,7 @@ pub fn end(
     let mut section = named(&filed.request);
     section["decision"] = json!(ended);
     section["by"] = json!(by);
-    record(engine, ledger, "end", ("request", &section))?;
-    filed::keep(engine, ledger, &filed)?;
+    record(engine, ledger, "end", ("request", &section), &filed)?;
     let about = filed.about(ledger).ok();
     Ok(ShownRequest::of(&filed, about.as_ref(), now))
 }
@@ -358,17 +355,20 @@ pub(super) fn named(request: &Request) -> Value {
     json!({"id": request.id, "receipt": request.receipt, "type": request.kind})
 }
 
-/// Appends the entry of a step.
+/// Appends the entry of a step, with the request's row as it is from there on.
 pub(super) fn record(
     engine: &Engine,
     ledger: &Ledger,
     step: &str,
     (name, section): (&str, &Value),
+    filed: &Filed,
 ) -> Result<Seq, AppendError> {
+    let mut changes = Changes::default();
+    changes.put(&engine.keyring, ledger.desk(), &filed.request.id, filed)?;
     let action = json!(format!("trailkeep.privacy.{step}")).to_string();
     let section = section.to_string();
     let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), (name, section.as_bytes())];
-    append_system(&engine.writer, ledger, &sections)
+    append_changing(engine, ledger, &sections, changes)
 }
 
 fn find_held(

@@ -35,6 +35,9 @@ pub(super) struct WaitingEvents {
     pub(super) seqs: Vec<u64>,
 }
 
+/// The kind of their rows.
+pub(in crate::service) const WAITING: &str = Waiting::KIND;
+
 impl Record for Waiting {
     const KIND: &'static str = "erasure-waiting";
     const WHAT: &'static str = "what waits of a request for erasure";

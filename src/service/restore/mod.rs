@@ -4,6 +4,7 @@
 //! backup's head and never signed again; the next one, `<tenant>.2`, begins with a genesis that names that head.
 //! Nothing is destroyed after a restore until somebody has reviewed the holds ([`resume`]).
 
+mod lacking;
 mod recover;
 mod source;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+pub use self::lacking::Lacked;
 pub use self::recover::LedgerOutcome;
 use self::source::VaultSource;
 use super::append::AppendError;
@@ -22,8 +24,9 @@ use super::keyring::{KeyError, Keyring};
 use super::ledger::ReadTileError;
 use super::open::{Files, OpenError, StartOptions, open_keys};
 use super::records::{self, Record};
-use super::vault_copy::{CopyError, record_for_operator};
-use super::{Engine, rebuild_index};
+use super::rows::Changes;
+use super::vault_copy::{CopyError, change_for_operator, record_for_operator};
+use super::{Engine, bind, rebuild_index};
 use crate::ids::RootHash;
 use crate::seal::root::RootKeySource;
 use crate::store::directory::{DataDirectory, foreign_name, sync_directory};
@@ -58,6 +61,8 @@ pub struct Restored {
     pub events: u64,
     /// Events whose key is in this vault no more: `verify` lists them as `key-missing`.
     pub keys_missing: u64,
+    /// Statements of the ledgers whose changes the vault lacked.
+    pub vault_lacked: Vec<Lacked>,
     /// Why the restore is no entry of the ledger, if it is none.
     pub not_recorded: Option<String>,
 }
@@ -224,9 +229,11 @@ pub fn resume(engine: &Engine, by: &str) -> Result<bool, ResumeError> {
         "paused_since": UnixMillis::new(paused.since_ms).to_string(),
         "holds_reviewed": true,
     });
-    record_for_operator(engine, "trailkeep.retention.resume", "retention", &said)
+    let mut changes = Changes::default();
+    changes.take_own::<DestructionPaused>(ID)?;
+    let said = ("retention", &said);
+    change_for_operator(engine, "trailkeep.retention.resume", said, changes)
         .map_err(|error| ResumeError::Record(Box::new(error)))?;
-    records::remove_own::<DestructionPaused>(&engine.keyring, ID)?;
     Ok(true)
 }
 
@@ -271,9 +278,23 @@ pub fn record_restore(
     restored: &mut Restored,
 ) -> Result<(), OpenError> {
     let engine = Files::open(directory, root_key)?.start(options)?;
-    let said = json!({"ledgers": restored.ledgers, "keys_missing": restored.keys_missing});
+    let said = json!({
+        "ledgers": restored.ledgers,
+        "keys_missing": restored.keys_missing,
+        "vault_lacked": restored.vault_lacked,
+    });
     let recorded = record_for_operator(&engine, "trailkeep.restore", "restore", &said);
     restored.not_recorded = recorded.err().map(|error| error.to_string());
+    for ledger in engine.open_ledgers() {
+        let origin = ledger.record.origin.as_str();
+        let mut lacked = restored.vault_lacked.iter();
+        let Some(first) = lacked.find(|lacked| lacked.origin == origin) else {
+            continue;
+        };
+        if let Err(error) = bind::restate(&engine, &ledger, first.seq) {
+            restored.not_recorded = Some(error.to_string());
+        }
+    }
     if let Err(error) = engine.close() {
         restored.not_recorded = Some(error.to_string());
     }
@@ -314,6 +335,7 @@ fn build(
     let source = VaultSource::take(request, unfinished)?;
     let (keyring, id) = open_keys(unfinished, &request.root_key)?;
     source.refuse_if_a_target_is_newer(request, &keyring)?;
+    check_vault(&keyring)?;
     let backup = Ledgers::open(&request.from.ledger_db(), &id).map_err(|error| match error {
         StoreError::Damaged { what, .. } if what.contains("another data directory") => {
             RestoreError::Foreign
@@ -326,6 +348,12 @@ fn build(
     let heads = backup.heads()?;
     backup.add_to_copy(&ledgers, &heads, progress)?;
     backup.finish_copy(&ledgers, &heads)?;
+    let mut vault_lacked = Vec::new();
+    for record in ledgers.ledgers()? {
+        if closed_at(&keyring, &record)?.is_none() {
+            vault_lacked.extend(lacking::take_over(&ledgers, &keyring, &record)?);
+        }
+    }
     let outcomes = recover::recover(&ledgers, &keyring, clock, request.continue_older)?;
     let paused = DestructionPaused {
         reason: "restored from a backup: holds may be missing that were placed since".to_owned(),
@@ -340,8 +368,19 @@ fn build(
         ledgers: outcomes,
         events: counts.events,
         keys_missing: counts.keys_missing,
+        vault_lacked,
         not_recorded: None,
     })
+}
+
+/// What somebody changed in a backup or a copy is not restored.
+fn check_vault(keyring: &Keyring) -> Result<(), RestoreError> {
+    let changed = keyring.changed_parts(true)?;
+    if !changed.is_empty() {
+        return Err(OpenError::VaultChanged(changed).into());
+    }
+    keyring.begin_sums()?;
+    Ok(())
 }
 
 fn move_to_place(unfinished: &DataDirectory, to: &DataDirectory) -> Result<(), RestoreError> {

@@ -21,13 +21,14 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::Engine;
-use super::append::{AppendError, append_statements, prepare_statement};
+use super::append::{AppendError, Changing, append_statements, prepare_statement};
 use super::cover::ItemTree;
 use super::hold::{self, Holds};
 use super::keyring::KeyError;
 use super::ledger::Ledger;
 use super::privacy::{self, PrivacyError};
 use super::read::ReadError;
+use super::rows::Changes;
 use super::{restore, rotation};
 use crate::ids::Seq;
 use crate::seal::payload::EVENT_NONCE_BYTES;
@@ -185,21 +186,28 @@ fn decide(engine: &Engine, ledger: &Ledger, by: &str) -> Result<Decided, Retenti
     let now = engine.clock.wall();
     let holds = Holds::load(&engine.keyring, ledger.desk())?.in_force();
     let due = due::due(engine, ledger, &holds, now)?;
-    let mut statements = Vec::new();
     let mut jobs: Vec<Job> = Vec::new();
-    for class in due.classes.iter().filter(|class| class.goes() > 0) {
-        statements.push(state_expiry(ledger, class, by)?);
-        jobs.push(Job::of_class(class));
+    let expiring = || due.classes.iter().filter(|class| class.goes() > 0);
+    jobs.extend(expiring().map(Job::of_class));
+    let single: Vec<Seq> = due.single.iter().map(|due| due.entry.seq).collect();
+    if !single.is_empty() {
+        jobs.push(Job::of_items(single.clone()));
     }
-    if !due.single.is_empty() {
-        let items: Vec<Seq> = due.single.iter().map(|due| due.entry.seq).collect();
-        statements.push(state_covers(ledger, &items, by)?);
-        jobs.push(Job::of_items(items));
-    }
-    if statements.is_empty() {
+    if jobs.is_empty() {
         return Ok(Decided { jobs, due });
     }
-    let first = append_statements(&engine.writer, ledger, statements, now)?;
+    // No row is stated, and keys go: a vault from before it would have them.
+    let changing = Changing::begin(engine, ledger, Changes::default())?;
+    let mut statements = Vec::with_capacity(jobs.len());
+    for class in expiring() {
+        statements.push(state_expiry(ledger, class, by, &changing)?);
+    }
+    if !single.is_empty() {
+        statements.push(state_covers(ledger, &single, by, &changing)?);
+    }
+    let count = statements.len() as u64;
+    let appended = append_statements(&engine.writer, ledger, statements, now);
+    let first = changing.end_of(appended, count)?;
     for (job, seq) in jobs.iter_mut().zip(first.get()..) {
         job.statement = ledger.name_of(Seq::new(seq));
     }
@@ -211,6 +219,7 @@ fn state_expiry(
     ledger: &Ledger,
     due: &DueClass,
     by: &str,
+    changing: &Changing<'_>,
 ) -> Result<super::append::PreparedEvent, AppendError> {
     let class = &due.class;
     let expiry = json!({
@@ -235,7 +244,7 @@ fn state_expiry(
     prepare_statement(
         ledger,
         random_bytes().map_err(KeyError::from)?,
-        &sections,
+        &changing.with_section(&sections),
         states,
     )
 }
@@ -244,6 +253,7 @@ fn state_covers(
     ledger: &Ledger,
     items: &[Seq],
     by: &str,
+    changing: &Changing<'_>,
 ) -> Result<super::append::PreparedEvent, AppendError> {
     let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes().map_err(KeyError::from)?;
     let tree = ItemTree::new(&ledger.recorder().system_key.key, &nonce, items.to_vec());
@@ -264,5 +274,5 @@ fn state_covers(
         cause: CoverCause::Trigger,
         items: items.to_vec(),
     };
-    prepare_statement(ledger, nonce, &sections, states)
+    prepare_statement(ledger, nonce, &changing.with_section(&sections), states)
 }

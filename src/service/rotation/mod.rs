@@ -14,6 +14,7 @@ use super::append::AppendError;
 use super::failpoint::FailPoint;
 use super::keyring::KeyError;
 use super::records::{self, Record};
+use super::rows::Changes;
 use super::vault_copy::{self, CopyError, TargetStatus};
 use crate::seal::epoch::{self, Epoch, EpochNumber};
 use crate::seal::root::RootKeyError;
@@ -255,9 +256,17 @@ fn rotate(
         return Ok(status(engine)?);
     }
     FailPoint::RotationDone.reach();
-    record(engine, &note, "done")?;
+    let mut changes = Changes::default();
+    changes.put_own(
+        ID,
+        &Last {
+            epoch: note.epoch,
+            ended_at_ms: engine.clock.wall().get(),
+        },
+    )?;
+    record(engine, &note, "done", changes)?;
     FailPoint::RotationRecorded.reach();
-    end(engine, &note)?;
+    records::remove_own::<UnderWay>(&engine.keyring, ID)?;
     let rows = Some(note.rows);
     Ok(RotationStatus {
         rows,
@@ -393,7 +402,7 @@ fn destroy_old_key(engine: &Engine, note: &UnderWay, root: &RootKey) -> Result<(
 /// The ledger says once that the rotation waits.
 fn say_pending(engine: &Engine, note: &mut UnderWay) -> Result<(), RotationError> {
     if !note.said_pending {
-        record(engine, note, "copies_pending")?;
+        record(engine, note, "copies_pending", Changes::default())?;
         note.said_pending = true;
         records::put_own(&engine.keyring, ID, note)?;
     }
@@ -401,7 +410,12 @@ fn say_pending(engine: &Engine, note: &mut UnderWay) -> Result<(), RotationError
 }
 
 /// Step 6.
-fn record(engine: &Engine, note: &UnderWay, state: &str) -> Result<(), RotationError> {
+fn record(
+    engine: &Engine,
+    note: &UnderWay,
+    state: &str,
+    changes: Changes,
+) -> Result<(), RotationError> {
     let targets = vault_copy::list(engine)?;
     let targets = targets.iter().map(
         |target| json!({"id": target.id, "kind": target.kind, "in_reach": target.error.is_none()}),
@@ -414,16 +428,7 @@ fn record(engine: &Engine, note: &UnderWay, state: &str) -> Result<(), RotationE
         "rows": note.rows,
         "targets": targets.collect::<Vec<_>>(),
     });
-    vault_copy::record_for_operator(engine, "trailkeep.vault.rotate", "vault", &said)
+    let said = ("vault", &said);
+    vault_copy::change_for_operator(engine, "trailkeep.vault.rotate", said, changes)
         .map_err(|error| RotationError::Record(Box::new(error)))
-}
-
-fn end(engine: &Engine, note: &UnderWay) -> Result<(), RotationError> {
-    let last = Last {
-        epoch: note.epoch,
-        ended_at_ms: engine.clock.wall().get(),
-    };
-    records::put_own(&engine.keyring, ID, &last)?;
-    records::remove_own::<UnderWay>(&engine.keyring, ID)?;
-    Ok(())
 }

@@ -13,7 +13,7 @@ use crate::service::records;
 use crate::store::{LedgerRecord, SealedRecordRow};
 use crate::time::UnixMillis;
 
-const KIND: &str = "staging-key";
+pub(in crate::service) const KIND: &str = "staging-key";
 const DAY_MS: u64 = 86_400_000;
 
 /// What is known of keys.

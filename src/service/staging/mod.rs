@@ -19,6 +19,7 @@ use std::time::Duration;
 pub use self::assemble::{assemble_all, assemble_due};
 pub(super) use self::assemble::{finish, go_on};
 pub use self::intake::{Received, receive};
+pub(super) use self::keys::KIND as KEY_KIND;
 use self::keys::StagingKeys;
 use super::append::AppendError;
 use super::keyring::KeyError;

@@ -16,9 +16,10 @@ use serde_json::json;
 
 pub(super) use self::check::check_copy;
 pub(super) use self::snapshot::Snapshot;
-use super::append::{AppendError, append_system};
+use super::append::{AppendError, append_changing, append_system};
 use super::keyring::{KeyError, Keyring};
 use super::records::{self, Record};
+use super::rows::Changes;
 use super::{DEFAULT_TENANT, Engine};
 use crate::ids::{TenantName, hex};
 use crate::seal::epoch::EpochFileError;
@@ -47,6 +48,9 @@ impl Place {
         }
     }
 }
+
+/// The kind of targets' rows.
+pub(super) const TARGET: &str = Target::KIND;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Target {
@@ -188,8 +192,10 @@ pub fn add(engine: &Engine, place: Place, by: &str) -> Result<TargetStatus, Copy
     let root = engine.root_key.load()?;
     put(engine, &id, &target.place, &Snapshot::take(engine)?)?;
     open_at(engine, &id, &target.place, &root)?;
-    record(engine, "trailkeep.vault.copy-add", &id, &target.place, by)?;
-    records::put_own(&engine.keyring, &id, &target)?;
+    let mut changes = Changes::default();
+    changes.put_own(&id, &target)?;
+    let said = (target.place.kind(), by);
+    record(engine, "trailkeep.vault.copy-add", &id, said, changes)?;
     // The copy that stands there does not know its own target yet.
     copy_to_all(engine)?;
     status_of(engine, id, &target)
@@ -223,14 +229,16 @@ pub fn list(engine: &Engine) -> Result<Vec<TargetStatus>, CopyError> {
 pub fn remove(engine: &Engine, id: &str, by: &str) -> Result<Removed, CopyError> {
     let _keeping = engine.keeping();
     let target = find(engine, id)?;
-    record(engine, "trailkeep.vault.copy-remove", id, &target.place, by)?;
+    let mut changes = Changes::default();
+    changes.take_own::<Target>(id)?;
+    let said = (target.place.kind(), by);
+    record(engine, "trailkeep.vault.copy-remove", id, said, changes)?;
     let destroyed = match &target.place {
         Place::Directory(path) => {
             directory::destroy(path, &engine.keyring.directory().to_string(), id)
         }
         Place::Command(text) => command::remove(text, id),
     };
-    records::remove_own::<Target>(&engine.keyring, id)?;
     engine.keyring.vault().remove_copy_state(id)?;
     Ok(Removed {
         id: id.to_owned(),
@@ -245,7 +253,9 @@ pub fn check(engine: &Engine, by: &str) -> Result<Vec<TargetStatus>, CopyError> 
     let root = engine.root_key.load()?;
     let mut checked = Vec::new();
     for (id, target) in records::all_own::<Target>(&engine.keyring)? {
-        record(engine, "trailkeep.vault.copy-check", &id, &target.place, by)?;
+        let said = (target.place.kind(), by);
+        let nothing = Changes::default();
+        record(engine, "trailkeep.vault.copy-check", &id, said, nothing)?;
         let opened = open_at(engine, &id, &target.place, &root);
         let mut status = status_of(engine, id, &target)?;
         if let Err(error) = opened {
@@ -411,11 +421,11 @@ fn record(
     engine: &Engine,
     action: &str,
     id: &str,
-    place: &Place,
-    by: &str,
+    (kind, by): (&str, &str),
+    changes: Changes,
 ) -> Result<(), CopyError> {
-    let said = json!({"id": id, "kind": place.kind(), "by": by});
-    record_for_operator(engine, action, "vault", &said)
+    let said = json!({"id": id, "kind": kind, "by": by});
+    change_for_operator(engine, action, ("vault", &said), changes)
         .map_err(|error| CopyError::Record(Box::new(error)))
 }
 
@@ -435,4 +445,20 @@ pub(super) fn record_for_operator(
         [("action", action.as_bytes()), (section, said.as_bytes())];
     sections.sort_unstable_by_key(|(name, _)| *name);
     append_system(&engine.writer, &operator, &sections).map(drop)
+}
+
+/// Appends a system event to the operator's ledger that changes rows of the vault.
+pub(super) fn change_for_operator(
+    engine: &Engine,
+    action: &str,
+    (section, said): (&str, &serde_json::Value),
+    changes: Changes,
+) -> Result<(), AppendError> {
+    if changes.is_empty() {
+        return record_for_operator(engine, action, section, said);
+    }
+    let operator = engine.operator().ok_or(AppendError::Stopped)?;
+    let (action, said) = (json!(action).to_string(), said.to_string());
+    let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), (section, said.as_bytes())];
+    append_changing(engine, &operator, &sections, changes).map(drop)
 }

@@ -9,6 +9,7 @@ mod cover;
 mod event;
 mod owners;
 mod read;
+mod rows;
 mod statement;
 mod tree;
 mod vault;
@@ -111,6 +112,8 @@ pub struct Report {
     pub damaged: u64,
     /// Whether what producers numbered is all there.
     pub sources: SourcesSummary,
+    /// Rows of the vault that no statement commits to: an earlier version wrote them, or a restore took them over.
+    pub unbound: u64,
     /// Size of the signed head.
     pub size: u64,
     /// Root of the signed head, in base64.
@@ -175,6 +178,7 @@ pub fn verify(
                 size: 0,
                 root: empty_root(),
                 note: String::new(),
+                stated: None,
             }
         });
     let keys = match LedgerKeys::load(subject.keyring, record) {
@@ -207,6 +211,7 @@ pub fn verify(
     let walk = event::Walk::new(subject, record, keys.as_ref(), head.size, &mut findings)?;
     let read = walk.run(&mut findings, progress)?;
     vault::check(subject, record, &head, &walked.roots, &mut findings)?;
+    let unbound = rows::check(subject, record, head.size, &read.rows, &mut findings)?;
     let mut attested = Attested::default();
     if let Some(keys) = &keys {
         let verifier =
@@ -231,6 +236,7 @@ pub fn verify(
         held: read.held,
         damaged: read.events - read.intact - read.expired - read.erased - read.restricted,
         sources: read.sources.summary(),
+        unbound,
         size: head.size,
         root: head.root.to_string(),
         attested,

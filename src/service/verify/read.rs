@@ -1,5 +1,7 @@
 //! What a walk over the payloads counts.
 
+use super::rows::StatedRow;
+use crate::ids::Seq;
 use crate::ledger::sources::{Sighting, SourceBook};
 
 /// How many events there are, and how many are what was recorded.
@@ -17,6 +19,8 @@ pub(super) struct Read {
     pub(super) statements: usize,
     /// Entries that say that a restriction is over.
     pub(super) lifts: usize,
+    /// What statements change in the vault, in order.
+    pub(super) rows: Vec<(Seq, Vec<StatedRow>)>,
     /// What this part of the walk saw of sources.
     pub(super) seen: Vec<Sighting>,
     /// What all parts saw.
@@ -36,6 +40,7 @@ impl Read {
         self.index_rows += next.index_rows;
         self.classes += next.classes;
         self.statements += next.statements;
+        self.rows.extend(next.rows);
         for sighting in next.seen {
             self.sources.see(sighting);
         }

@@ -3,8 +3,10 @@
 use super::Findings;
 use super::event::{Stored, Walk};
 use super::read::Read;
+use super::rows::StatedRows;
 use crate::ids::Seq;
 use crate::seal::payload::OpenedEvent;
+use crate::service::rows;
 use crate::store::{CoverCause, RESTRICTS};
 
 impl Walk<'_> {
@@ -85,6 +87,12 @@ impl Walk<'_> {
                 findings.add(seq, "restriction", detail);
             }
             read.lifts += 1;
+        }
+        if let Some(bytes) = section(rows::SECTION) {
+            match serde_json::from_slice::<StatedRows>(bytes) {
+                Ok(stated) => read.rows.push((row.seq, stated.rows)),
+                Err(_) => findings.add(seq, "row", "its section `row` is malformed"),
+            }
         }
         read.classes += usize::from(stated.is_some());
         read.statements += usize::from(kind.is_some());

@@ -7,7 +7,7 @@ use crate::service::keyring::KeyError;
 use crate::service::records::{self, NO_LEDGER};
 use crate::service::settings;
 use crate::service::succession::Succession;
-use crate::store::{Extent, LedgerRecord, StoreError, StoredCheckpoint};
+use crate::store::{ChangedPart, Extent, LedgerRecord, StoreError, StoredCheckpoint};
 
 /// Rows of the vault read at once.
 const ROWS_PER_READ: u32 = 1_000;
@@ -53,11 +53,27 @@ pub(super) fn check(
             );
         }
     }
+    match opened(subject.keyring.changed_parts(true))? {
+        Err(error) => findings.add(None, "vault-rows", error.to_string()),
+        Ok(changed) => {
+            for part in changed {
+                let ChangedPart {
+                    part,
+                    written,
+                    found,
+                } = part;
+                let detail = format!(
+                    "the rows of {part} are not those that were written: {written} were written, {found} are there"
+                );
+                findings.add(None, "vault-rows", detail);
+            }
+        }
+    }
     check_names(subject, record, findings)?;
     check_data_keys(subject, record, findings)?;
     check_persons(subject, record, findings)?;
     for row in vault.api_keys()? {
-        if let Err(error) = opened(api_key::check_row(subject.keyring, &row))? {
+        if let Err(error) = opened(api_key::row_of(subject.keyring, &row))? {
             findings.add(None, "api-key", error.to_string());
         }
     }
@@ -211,7 +227,7 @@ fn check_persons(
 }
 
 /// Keeps a failing store apart from a row that does not open.
-fn opened<T>(outcome: Result<T, KeyError>) -> Result<Result<T, KeyError>, StoreError> {
+pub(super) fn opened<T>(outcome: Result<T, KeyError>) -> Result<Result<T, KeyError>, StoreError> {
     match outcome {
         Err(KeyError::Store(error)) => Err(error),
         other => Ok(other),

@@ -189,6 +189,14 @@ impl Database {
         Ok(value)
     }
 
+    /// Prepares the writer's connection.
+    pub(super) fn on_writer(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        work(&lock(&self.writer)).map_err(|error| self.error(error))
+    }
+
     /// How long the last commit statement took: the write-ahead log was written and synced.
     pub(super) fn last_sync(&self) -> Duration {
         Duration::from_nanos(self.synced_in_nanos.load(Ordering::Relaxed))

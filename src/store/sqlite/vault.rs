@@ -3,23 +3,30 @@
 mod api_keys;
 mod copies;
 mod epochs;
+mod file;
+mod sum;
+mod summed;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Database, FileKind, directory_id};
-use crate::ids::{ClassNumber, KeyId, LedgerNumber, RootHash, Tag};
-use crate::store::{LedgerRecord, StoreError};
+use crate::ids::{ClassNumber, KeyId, LedgerNumber, RootHash, Seq, Tag};
+use crate::store::{LedgerRecord, RowMac, StoreError};
 use crate::time::UnixMillis;
+
+use file::VaultFile;
 
 pub use copies::{CopyState, VaultLook};
 pub use epochs::{Resealed, SealedPlace, SealedRow, SealedTable};
+pub use file::ChangedPart;
 
 static FILE: FileKind = FileKind {
     name: "vault.db",
     application_id: 0x544B_5654,
-    migrations: &[include_str!("vault_001.sql")],
+    migrations: &[include_str!("vault_001.sql"), include_str!("vault_002.sql")],
     hint: "without its keys no payload opens: put back the newest copy of vault.db, with its epoch.key",
 };
 
@@ -94,6 +101,21 @@ pub struct SealedRecordRow {
     pub sealed: Vec<u8>,
 }
 
+/// What a statement of a ledger changes in the vault.
+#[derive(Clone, Debug)]
+pub struct AppliedRows {
+    /// The statement's ledger.
+    pub ledger: LedgerNumber,
+    /// The statement.
+    pub seq: Seq,
+    /// Sealed records that it adds or replaces.
+    pub records: Vec<SealedRecordRow>,
+    /// API keys that it adds or replaces.
+    pub api_keys: Vec<ApiKeyRow>,
+    /// Sealed records that it takes away: kind, ledger and id.
+    pub taken: Vec<(String, LedgerNumber, String)>,
+}
+
 /// A person who is new to the vault.
 #[derive(Clone, Debug)]
 pub struct NewPerson {
@@ -138,12 +160,12 @@ pub struct Watermark {
 
 /// The vault of one data directory.
 pub struct Vault {
-    database: Database,
+    file: VaultFile,
 }
 
 impl Vault {
-    pub(super) const fn database(&self) -> &Database {
-        &self.database
+    pub(super) const fn file(&self) -> &VaultFile {
+        &self.file
     }
 
     /// Makes the file.
@@ -159,18 +181,19 @@ impl Vault {
     /// Opens the file.
     pub fn open(path: &Path, directory_id: &str) -> Result<Self, StoreError> {
         Ok(Self {
-            database: Database::open(&FILE, path, directory_id)?,
+            file: VaultFile::new(Database::open(&FILE, path, directory_id)?),
         })
     }
 
     /// Adds persons and data keys. On disk when it returns.
     pub fn commit(&self, changes: &VaultChanges) -> Result<(), StoreError> {
-        self.change(|tx| write_changes(tx, changes).map_err(|error| self.database.error(error)))
+        self.file
+            .change(|tx| write_changes(tx, changes).map_err(|error| self.file.error(error)))
     }
 
     /// The person with a tag.
     pub fn person(&self, ledger: LedgerNumber, tag: Tag) -> Result<Option<PersonRow>, StoreError> {
-        self.database.read(|tx| {
+        self.file.read(|tx| {
             tx.prepare_cached(
                 "SELECT id, epoch, sealed FROM person WHERE ledger = ?1 AND tag = ?2",
             )?
@@ -192,7 +215,7 @@ impl Vault {
         after: i64,
         limit: u32,
     ) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-        self.database.read(|tx| {
+        self.file.read(|tx| {
             tx.prepare_cached(
                 "SELECT id, tag FROM person WHERE ledger = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
             )?
@@ -212,7 +235,7 @@ impl Vault {
         period: &str,
     ) -> Result<Option<DataKeyRow>, StoreError> {
         let tag = person.as_ref().map(|tag| &tag.as_bytes()[..]);
-        self.database.read(|tx| {
+        self.file.read(|tx| {
             tx.prepare_cached(
                 "SELECT key_id, ledger, person, class, period, epoch, sealed FROM data_key
                  WHERE ledger = ?1 AND class = ?3 AND period = ?4 AND person =
@@ -225,7 +248,7 @@ impl Vault {
 
     /// The data key with a number.
     pub fn data_key(&self, key_id: KeyId) -> Result<Option<DataKeyRow>, StoreError> {
-        self.database.read(|tx| {
+        self.file.read(|tx| {
             tx.prepare_cached(
                 "SELECT key_id, ledger, person, class, period, epoch, sealed FROM data_key WHERE key_id = ?1",
             )?
@@ -241,7 +264,7 @@ impl Vault {
         limit: u32,
     ) -> Result<Vec<DataKeyRow>, StoreError> {
         let after = after.map_or(i64::MIN, |id| id.get().cast_signed());
-        self.database.read(|tx| {
+        self.file.read(|tx| {
             tx.prepare_cached(
                 "SELECT key_id, ledger, person, class, period, epoch, sealed FROM data_key
                  WHERE key_id > ?1 ORDER BY key_id LIMIT ?2",
@@ -257,7 +280,7 @@ impl Vault {
         ledger: &LedgerRecord,
         rows: &[LedgerSecretRow],
     ) -> Result<(), StoreError> {
-        self.change(|tx| {
+        self.file.change(|tx| {
             let add = || -> rusqlite::Result<()> {
                 tx.execute(
                     "INSERT INTO ledger (number, tenant, origin) VALUES (?1, ?2, ?3)",
@@ -272,13 +295,13 @@ impl Vault {
                 }
                 Ok(())
             };
-            add().map_err(|error| self.database.error(error))
+            add().map_err(|error| self.file.error(error))
         })
     }
 
     /// The secrets of a ledger.
     pub fn ledger_secrets(&self, ledger: LedgerNumber) -> Result<Vec<LedgerSecretRow>, StoreError> {
-        self.database.read(|tx| {
+        self.file.read(|tx| {
             tx.prepare_cached(
                 "SELECT kind, key_id, epoch, sealed FROM ledger_secret WHERE ledger = ?1",
             )?
@@ -298,7 +321,7 @@ impl Vault {
 
     /// The largest number of a ledger that has secrets here; none where no ledger has.
     pub fn last_ledger(&self) -> Result<Option<LedgerNumber>, StoreError> {
-        self.database.read(|tx| {
+        self.file.read(|tx| {
             tx.query_row("SELECT max(ledger) FROM ledger_secret", [], |row| {
                 Ok(row.get::<_, Option<u32>>(0)?.map(LedgerNumber::new))
             })
@@ -307,7 +330,7 @@ impl Vault {
 
     /// The last head of a ledger that the vault saw.
     pub fn watermark(&self, ledger: LedgerNumber) -> Result<Option<Watermark>, StoreError> {
-        self.database.read(|tx| {
+        self.file.read(|tx| {
             tx.prepare_cached("SELECT size, root, seen_at_ms FROM watermark WHERE ledger = ?1")?
                 .query_row([ledger.get()], |row| {
                     let root: [u8; 32] = row.get(1)?;
@@ -323,7 +346,7 @@ impl Vault {
 
     /// Keeps the head of a ledger.
     pub fn set_watermark(&self, ledger: LedgerNumber, mark: &Watermark) -> Result<(), StoreError> {
-        self.database.write(|tx| {
+        self.file.note(|tx| {
             tx.prepare_cached(
                 "INSERT INTO watermark (ledger, size, root, seen_at_ms) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (ledger) DO UPDATE
@@ -338,27 +361,43 @@ impl Vault {
                 ])
             })
             .map(drop)
-            .map_err(|error| self.database.error(error))
+            .map_err(|error| self.file.error(error))
         })
     }
 
-    /// The way of every write but the watermark's: it counts, so that the copies of the vault know that they are
-    /// behind.
-    pub(super) fn change<T>(
+    /// Whether the rows are summed up; not in a file that an earlier version wrote.
+    pub fn has_sums(&self) -> Result<bool, StoreError> {
+        self.file.has_begun()
+    }
+
+    /// Begins the sums over all rows, with the row that keeps their key.
+    pub fn begin_sums(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        self.database.write(|tx| {
-            let value = work(tx)?;
-            tx.execute("UPDATE sealing SET changes = changes + 1", [])
-                .map_err(|error| self.database.error(error))?;
-            Ok(value)
-        })
+        mac: Arc<dyn RowMac>,
+        key: &SealedRecordRow,
+    ) -> Result<(), StoreError> {
+        self.file
+            .begin(mac, |tx| super::vault_records::put(tx, key))
+    }
+
+    /// From here on rows can be written: each is taken into the sums, which began before.
+    pub fn keep_sums(&self, mac: Arc<dyn RowMac>) -> Result<(), StoreError> {
+        self.file.watch(mac)
+    }
+
+    /// The parts of the vault whose rows are not those that the program wrote. Persons and data keys are looked at
+    /// where `all` are.
+    pub fn changed_parts(
+        &self,
+        mac: &dyn RowMac,
+        all: bool,
+    ) -> Result<Vec<ChangedPart>, StoreError> {
+        self.file.changed_parts(mac, all)
     }
 
     /// Copies the write-ahead log into the file, before closing.
     pub fn close(&self) -> Result<(), StoreError> {
-        self.database.scrub().map(drop)
+        self.file.scrub().map(drop)
     }
 }
 

@@ -17,7 +17,7 @@ impl Vault {
         class: ClassNumber,
         period: &str,
     ) -> Result<Vec<KeyId>, StoreError> {
-        self.database().read(|tx| {
+        self.file().read(|tx| {
             tx.prepare_cached(
                 "SELECT key_id FROM data_key WHERE ledger = ?1 AND class = ?2 AND period = ?3",
             )?
@@ -31,7 +31,7 @@ impl Vault {
     /// The data keys of a ledger that retired: nothing new is sealed under them, and they go when nothing needs them
     /// any more.
     pub fn retired_data_keys(&self, ledger: LedgerNumber) -> Result<Vec<DataKeyRow>, StoreError> {
-        self.database().read(|tx| {
+        self.file().read(|tx| {
             tx.prepare_cached(
                 "SELECT key_id, ledger, person, class, period, epoch, sealed FROM data_key
                  WHERE ledger = ?1 AND period LIKE '%' || ?2 ORDER BY key_id",
@@ -44,7 +44,7 @@ impl Vault {
     /// Puts retired keys in the place of what they were, so that another key may take their slot. The rows are sealed
     /// for their new period. On disk when it returns.
     pub fn retire_data_keys(&self, rows: &[DataKeyRow]) -> Result<(), StoreError> {
-        self.change(|tx| {
+        self.file().change(|tx| {
             let retire = || -> rusqlite::Result<()> {
                 let mut retire = tx.prepare_cached(
                     "UPDATE data_key SET period = ?2, epoch = ?3, sealed = ?4 WHERE key_id = ?1",
@@ -55,13 +55,13 @@ impl Vault {
                 }
                 Ok(())
             };
-            retire().map_err(|error| self.database().error(error))
+            retire().map_err(|error| self.file().error(error))
         })
     }
 
     /// Destroys data keys. On disk when it returns; the write-ahead log still holds them until it is scrubbed.
     pub fn delete_data_keys(&self, keys: &[KeyId]) -> Result<(), StoreError> {
-        self.change(|tx| {
+        self.file().change(|tx| {
             let delete = || -> rusqlite::Result<()> {
                 let mut delete = tx.prepare_cached("DELETE FROM data_key WHERE key_id = ?1")?;
                 for key in keys {
@@ -69,13 +69,13 @@ impl Vault {
                 }
                 Ok(())
             };
-            delete().map_err(|error| self.database().error(error))
+            delete().map_err(|error| self.file().error(error))
         })
     }
 
     /// Whether a person's row is named by a data key.
     pub fn person_has_keys(&self, ledger: LedgerNumber, person: i64) -> Result<bool, StoreError> {
-        self.database().read(|tx| {
+        self.file().read(|tx| {
             let found: Option<i64> = tx
                 .prepare_cached("SELECT 1 FROM data_key WHERE ledger = ?1 AND person = ?2 LIMIT 1")?
                 .query_row(params![ledger.get(), person], |row| row.get(0))
@@ -86,7 +86,7 @@ impl Vault {
 
     /// The tag of a person, by the row.
     pub fn person_tag(&self, person: i64) -> Result<Option<Tag>, StoreError> {
-        self.database().read(|tx| {
+        self.file().read(|tx| {
             let tag: Option<Vec<u8>> = tx
                 .prepare_cached("SELECT tag FROM person WHERE id = ?1")?
                 .query_row([person], |row| row.get(0))
@@ -100,7 +100,7 @@ impl Vault {
         if persons.is_empty() {
             return Ok(());
         }
-        self.change(|tx| {
+        self.file().change(|tx| {
             let delete = || -> rusqlite::Result<()> {
                 let mut delete = tx.prepare_cached("DELETE FROM person WHERE id = ?1")?;
                 for person in persons {
@@ -108,13 +108,13 @@ impl Vault {
                 }
                 Ok(())
             };
-            delete().map_err(|error| self.database().error(error))
+            delete().map_err(|error| self.file().error(error))
         })
     }
 
     /// Empties the write-ahead log, so that what was deleted is in no file; `false` where a reader keeps it.
     pub fn scrub(&self) -> Result<bool, StoreError> {
-        self.database().copy_log()?;
-        self.database().scrub()
+        self.file().copy_log()?;
+        self.file().scrub()
     }
 }

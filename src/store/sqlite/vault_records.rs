@@ -1,21 +1,86 @@
 //! Sealed records of the vault: settings, holds and the like, each in its place.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
-use super::vault::{SealedRecordRow, Vault};
-use crate::ids::LedgerNumber;
+use super::vault::{AppliedRows, SealedRecordRow, Vault};
+use crate::ids::{LedgerNumber, Seq};
 use crate::store::StoreError;
 
 impl Vault {
     /// Adds or replaces a sealed record. On disk when it returns.
     pub fn put_record(&self, row: &SealedRecordRow) -> Result<(), StoreError> {
-        self.change(|tx| put(tx, row).map_err(|error| self.database().error(error)))
+        self.file()
+            .change(|tx| put(tx, row).map_err(|error| self.file().error(error)))
     }
 
     /// The same of a record that is no reason to copy the vault anew: a copy without it lacks nothing.
     pub fn put_note(&self, row: &SealedRecordRow) -> Result<(), StoreError> {
-        self.database()
-            .write(|tx| put(tx, row).map_err(|error| self.database().error(error)))
+        self.file()
+            .note(|tx| put(tx, row).map_err(|error| self.file().error(error)))
+    }
+
+    /// Takes in what a statement changes: all of it is on disk when this returns, or nothing.
+    pub fn apply(&self, rows: &AppliedRows) -> Result<(), StoreError> {
+        self.file().change(|tx| {
+            let apply = || -> rusqlite::Result<()> {
+                for row in &rows.records {
+                    put(tx, row)?;
+                }
+                for row in &rows.api_keys {
+                    tx.execute(
+                        "INSERT INTO api_key (id, epoch, sealed) VALUES (?1, ?2, ?3)
+                         ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, sealed = excluded.sealed",
+                        params![row.id, row.epoch, row.sealed],
+                    )?;
+                }
+                for (kind, ledger, id) in &rows.taken {
+                    tx.execute(
+                        "DELETE FROM sealed_record WHERE kind = ?1 AND ledger = ?2 AND id = ?3",
+                        params![kind, ledger.get(), id],
+                    )?;
+                }
+                tx.execute(
+                    "INSERT INTO applied (ledger, seq) VALUES (?1, ?2)
+                     ON CONFLICT (ledger) DO UPDATE SET seq = max(seq, excluded.seq)",
+                    params![rows.ledger.get(), rows.seq.get()],
+                )?;
+                Ok(())
+            };
+            apply().map_err(|error| self.file().error(error))
+        })
+    }
+
+    /// The last statement of a ledger whose change of the vault is in the rows.
+    pub fn applied(&self, ledger: LedgerNumber) -> Result<Option<Seq>, StoreError> {
+        self.file().read(|tx| {
+            tx.prepare_cached("SELECT seq FROM applied WHERE ledger = ?1")?
+                .query_row([ledger.get()], |row| Ok(Seq::new(row.get(0)?)))
+                .optional()
+        })
+    }
+
+    /// One sealed record.
+    pub fn record(
+        &self,
+        kind: &str,
+        ledger: LedgerNumber,
+        id: &str,
+    ) -> Result<Option<SealedRecordRow>, StoreError> {
+        self.file().read(|tx| {
+            tx.prepare_cached(
+                "SELECT epoch, sealed FROM sealed_record WHERE kind = ?1 AND ledger = ?2 AND id = ?3",
+            )?
+            .query_row(params![kind, ledger.get(), id], |row| {
+                Ok(SealedRecordRow {
+                    kind: kind.to_owned(),
+                    ledger,
+                    id: id.to_owned(),
+                    epoch: row.get(0)?,
+                    sealed: row.get(1)?,
+                })
+            })
+            .optional()
+        })
     }
 
     /// The sealed records of a kind and ledger, by id.
@@ -24,7 +89,7 @@ impl Vault {
         kind: &str,
         ledger: LedgerNumber,
     ) -> Result<Vec<SealedRecordRow>, StoreError> {
-        self.database().read(|tx| {
+        self.file().read(|tx| {
             tx.prepare_cached(
                 "SELECT id, epoch, sealed FROM sealed_record WHERE kind = ?1 AND ledger = ?2 ORDER BY id",
             )?
@@ -43,7 +108,7 @@ impl Vault {
 
     /// The sealed records of a ledger, of all kinds.
     pub fn records_of(&self, ledger: LedgerNumber) -> Result<Vec<SealedRecordRow>, StoreError> {
-        self.database().read(|tx| {
+        self.file().read(|tx| {
             tx.prepare_cached(
                 "SELECT kind, id, epoch, sealed FROM sealed_record WHERE ledger = ?1 ORDER BY kind, id",
             )?
@@ -62,7 +127,7 @@ impl Vault {
 
     /// The numbers of the ledgers that have sealed records.
     pub fn ledgers_with_records(&self) -> Result<Vec<LedgerNumber>, StoreError> {
-        self.database().read(|tx| {
+        self.file().read(|tx| {
             tx.prepare_cached("SELECT DISTINCT ledger FROM sealed_record ORDER BY ledger")?
                 .query_map([], |row| {
                     // A number that no ledger can have stays one that is not there.
@@ -80,18 +145,18 @@ impl Vault {
         ledger: LedgerNumber,
         id: &str,
     ) -> Result<(), StoreError> {
-        self.change(|tx| {
+        self.file().change(|tx| {
             tx.execute(
                 "DELETE FROM sealed_record WHERE kind = ?1 AND ledger = ?2 AND id = ?3",
                 params![kind, ledger.get(), id],
             )
             .map(drop)
-            .map_err(|error| self.database().error(error))
+            .map_err(|error| self.file().error(error))
         })
     }
 }
 
-fn put(tx: &rusqlite::Connection, row: &SealedRecordRow) -> rusqlite::Result<()> {
+pub(super) fn put(tx: &rusqlite::Connection, row: &SealedRecordRow) -> rusqlite::Result<()> {
     tx.execute(
         "INSERT INTO sealed_record (kind, ledger, id, epoch, sealed) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (kind, ledger, id) DO UPDATE SET epoch = excluded.epoch, sealed = excluded.sealed",

@@ -133,9 +133,10 @@ impl Ledgers {
                     Value::from(head.size.cast_signed()),
                     Value::from(head.root.as_bytes().to_vec()),
                     Value::from(head.note.clone()),
+                    Value::from(head.stated.clone()),
                 ];
                 tx.execute(
-                    "INSERT OR REPLACE INTO checkpoint (ledger, size, root, note) VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT OR REPLACE INTO checkpoint (ledger, size, root, note, stated) VALUES (?1, ?2, ?3, ?4, ?5)",
                     params_from_iter(values),
                 )
                 .map_err(|error| copy.database.error(error))?;

@@ -5,6 +5,7 @@ mod anchored;
 mod class;
 mod copy;
 mod gaps;
+mod heads;
 mod retention;
 
 use std::ops::Range;
@@ -31,6 +32,7 @@ static FILE: FileKind = FileKind {
         include_str!("../ledger_002.sql"),
         include_str!("../ledger_003.sql"),
         include_str!("../ledger_004.sql"),
+        include_str!("../ledger_005.sql"),
     ],
     hint: "restore it from a backup of the same directory; never edit it by hand",
 };
@@ -44,6 +46,8 @@ pub struct StoredCheckpoint {
     pub root: RootHash,
     /// The signed note.
     pub note: String,
+    /// The last statement that changes the vault, with its MAC; none of a head that an earlier version wrote.
+    pub stated: Option<Vec<u8>>,
 }
 
 /// An entry, its payload while it has one, and what statements say of it.
@@ -119,24 +123,7 @@ impl Ledgers {
             .collect()
     }
 
-    /// The last signed head of a ledger; none before its genesis.
-    pub fn checkpoint(&self, ledger: LedgerNumber) -> Result<Option<StoredCheckpoint>, StoreError> {
-        let row: Option<(u64, Vec<u8>, String)> = self.database.read(|tx| {
-            tx.prepare_cached("SELECT size, root, note FROM checkpoint WHERE ledger = ?1")?
-                .query_row([ledger.get()], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                })
-                .optional()
-        })?;
-        row.map(|(size, root, note)| {
-            let root = RootHash::from_slice(&root)
-                .ok_or_else(|| self.damaged("holds a root that is not 32 bytes"))?;
-            Ok(StoredCheckpoint { size, root, note })
-        })
-        .transpose()
-    }
-
-    /// How long the last commit statement took, which writes the log and syncs it.
+    /// How long the last commit took.
     pub fn last_sync(&self) -> std::time::Duration {
         self.database.last_sync()
     }
@@ -374,7 +361,7 @@ impl Ledgers {
         self.database.scrub()
     }
 
-    /// Copies the write-ahead log into the file, before closing.
+    /// Empties the log, before closing.
     pub fn close(&self) -> Result<(), StoreError> {
         self.database.scrub().map(drop)
     }
@@ -450,9 +437,16 @@ fn write_batch(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite::Resu
     )?;
     let head = &batch.checkpoint;
     tx.prepare_cached(
-        "INSERT INTO checkpoint (ledger, size, root, note) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (ledger) DO UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note",
+        "INSERT INTO checkpoint (ledger, size, root, note, stated) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (ledger) DO UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note,
+         stated = excluded.stated",
     )?
-    .execute(params![batch.ledger.get(), head.size, &head.root.as_bytes()[..], head.note])?;
+    .execute(params![
+        batch.ledger.get(),
+        head.size,
+        &head.root.as_bytes()[..],
+        head.note,
+        head.stated
+    ])?;
     Ok(())
 }

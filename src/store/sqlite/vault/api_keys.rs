@@ -6,33 +6,21 @@ use super::{ApiKeyRow, Vault};
 use crate::store::StoreError;
 
 impl Vault {
-    /// Adds an API key.
-    pub fn add_api_key(&self, row: &ApiKeyRow) -> Result<(), StoreError> {
-        self.change(|tx| {
-            tx.execute(
-                "INSERT INTO api_key (id, epoch, sealed) VALUES (?1, ?2, ?3)",
-                params![row.id, row.epoch, row.sealed],
-            )
-            .map(drop)
-            .map_err(|error| self.database.error(error))
-        })
-    }
-
     /// Replaces what stands of an API key. On disk when it returns.
     pub fn replace_api_key(&self, row: &ApiKeyRow) -> Result<(), StoreError> {
-        self.change(|tx| {
+        self.file().change(|tx| {
             tx.execute(
                 "UPDATE api_key SET epoch = ?2, sealed = ?3 WHERE id = ?1",
                 params![row.id, row.epoch, row.sealed],
             )
             .map(drop)
-            .map_err(|error| self.database.error(error))
+            .map_err(|error| self.file().error(error))
         })
     }
 
     /// The API key with an id.
     pub fn api_key(&self, id: &str) -> Result<Option<ApiKeyRow>, StoreError> {
-        self.database.read(|tx| {
+        self.file.read(|tx| {
             tx.prepare_cached("SELECT id, epoch, sealed FROM api_key WHERE id = ?1")?
                 .query_row([id], api_key_row)
                 .optional()
@@ -41,7 +29,7 @@ impl Vault {
 
     /// All API keys.
     pub fn api_keys(&self) -> Result<Vec<ApiKeyRow>, StoreError> {
-        self.database.read(|tx| {
+        self.file.read(|tx| {
             tx.prepare_cached("SELECT id, epoch, sealed FROM api_key ORDER BY id")?
                 .query_map([], api_key_row)?
                 .collect()

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use rusqlite::{OpenFlags, OptionalExtension, params};
 
+use super::file::{self, VaultFile};
 use super::{FILE, SealedTable, Vault, Watermark};
 use crate::ids::{LedgerNumber, Origin, TenantName};
 use crate::store::files::new_private_file;
 use crate::store::sqlite::{Database, check_header, connect, resolved, sqlite_error};
-use crate::store::{LedgerRecord, StoreError};
+use crate::store::{LedgerRecord, RowMac, StoreError};
 use crate::time::UnixMillis;
 
 /// What a vault says of itself; of a copy, without changing the file.
@@ -48,7 +49,7 @@ impl Vault {
         let file = new_private_file(path)?;
         let fail = |error| sqlite_error(&FILE, error);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = connect(&self.database.path, flags)?.map_err(fail)?;
+        let connection = connect(self.file.path(), flags)?.map_err(fail)?;
         connection
             .execute("VACUUM INTO ?1", [resolved(path)?.to_string_lossy()])
             .map_err(fail)?;
@@ -60,32 +61,49 @@ impl Vault {
     /// Opens a copy for reading, without changing a byte of it.
     pub fn open_copy(path: &Path) -> Result<Self, StoreError> {
         Ok(Self {
-            database: Database::open_copy(&FILE, path)?,
+            file: VaultFile::new(Database::open_copy(&FILE, path)?),
         })
     }
 
     /// Commits that changed anything but a watermark, since the vault was made.
     pub fn changes(&self) -> Result<u64, StoreError> {
-        self.database
+        self.file
             .read(|tx| tx.query_row("SELECT changes FROM sealing", [], |row| row.get(0)))
     }
 
     /// Gives a copy that nobody has open the memory of other heads: those of the ledgers that it was copied with.
-    pub fn mark_copy(path: &Path, marks: &[(LedgerNumber, Watermark)]) -> Result<(), StoreError> {
+    pub fn mark_copy(
+        path: &Path,
+        mac: &dyn RowMac,
+        marks: &[(LedgerNumber, Watermark)],
+    ) -> Result<(), StoreError> {
         let fail = |error| sqlite_error(&FILE, error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
         let mut connection = connect(path, flags)?.map_err(fail)?;
-        let mut mark = || -> rusqlite::Result<()> {
+        let mut mark = || -> rusqlite::Result<bool> {
+            file::watch(&connection)?;
             let transaction = connection.transaction()?;
+            let Some(sum) = file::sum_of(&transaction, mac)? else {
+                return Ok(false);
+            };
             for (ledger, mark) in marks {
                 transaction.execute(
                     "INSERT OR REPLACE INTO watermark (ledger, size, root, seen_at_ms) VALUES (?1, ?2, ?3, ?4)",
                     params![ledger.get(), mark.size, &mark.root.as_bytes()[..], mark.seen_at.get()],
                 )?;
             }
-            transaction.commit()
+            file::settle(&transaction, mac, sum)?;
+            transaction.commit()?;
+            Ok(true)
         };
-        mark().map_err(fail)
+        if mark().map_err(fail)? {
+            return Ok(());
+        }
+        Err(StoreError::Damaged {
+            path: path.to_owned(),
+            what: "is not what the program wrote".to_owned(),
+            hint: FILE.hint,
+        })
     }
 
     /// What a vault's file says of itself: a copy, or one that nobody has open. Nothing is written.
@@ -125,13 +143,13 @@ impl Vault {
 
     /// The names of all ledgers that have secrets here.
     pub fn ledgers(&self) -> Result<Vec<LedgerRecord>, StoreError> {
-        let rows: Vec<(u32, String, String)> = self.database.read(|tx| {
+        let rows: Vec<(u32, String, String)> = self.file.read(|tx| {
             tx.prepare_cached("SELECT number, tenant, origin FROM ledger ORDER BY number")?
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
                 .collect()
         })?;
         let damaged = || StoreError::Damaged {
-            path: self.database.path.clone(),
+            path: self.file.path().to_owned(),
             what: "names a ledger that cannot be".to_owned(),
             hint: FILE.hint,
         };
@@ -148,7 +166,7 @@ impl Vault {
 
     /// What a target was last given; nothing yet where it has no row.
     pub fn copy_state(&self, target: &str) -> Result<CopyState, StoreError> {
-        let found = self.database.read(|tx| {
+        let found = self.file.read(|tx| {
             tx.prepare_cached(
                 "SELECT changes, rows_epoch, key_epoch, copied_at_ms, failed_at_ms, error
                  FROM copy_state WHERE target = ?1",
@@ -170,7 +188,7 @@ impl Vault {
 
     /// Keeps what a target was given. It does not count as a change: a copy would never be the newest.
     pub fn set_copy_state(&self, target: &str, state: &CopyState) -> Result<(), StoreError> {
-        self.database.write(|tx| {
+        self.file.note(|tx| {
             tx.execute(
                 "INSERT OR REPLACE INTO copy_state
                  (target, changes, rows_epoch, key_epoch, copied_at_ms, failed_at_ms, error)
@@ -186,16 +204,16 @@ impl Vault {
                 ],
             )
             .map(drop)
-            .map_err(|error| self.database.error(error))
+            .map_err(|error| self.file.error(error))
         })
     }
 
     /// Forgets what a target was given.
     pub fn remove_copy_state(&self, target: &str) -> Result<(), StoreError> {
-        self.database.write(|tx| {
+        self.file.note(|tx| {
             tx.execute("DELETE FROM copy_state WHERE target = ?1", [target])
                 .map(drop)
-                .map_err(|error| self.database.error(error))
+                .map_err(|error| self.file.error(error))
         })
     }
 }

@@ -1,0 +1,101 @@
+//! Changes of the vault whose statement is on its way, noted before it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Changes;
+use crate::ids::{Seq, hex};
+use crate::seal::secret::random_bytes;
+use crate::service::keyring::{KeyError, Keyring};
+use crate::service::records::{self, Record};
+use crate::store::{LedgerRecord, StoreError};
+
+/// Changes whose statement is on its way.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pending {
+    /// Entries that the ledger had before: the statement is not among them.
+    head: u64,
+    /// The statement's section, which no other statement has: its salts are random.
+    section: String,
+    changes: Changes,
+}
+
+impl Record for Pending {
+    const KIND: &'static str = "pending";
+    const WHAT: &'static str = "a change of the vault that is under way";
+}
+
+/// A note of what is about to change.
+pub(in crate::service) struct Noted {
+    id: String,
+    pending: Pending,
+}
+
+impl Noted {
+    /// Notes what a statement of `recorder` is about to change. On disk when it returns.
+    pub(in crate::service) fn begin(
+        keyring: &Keyring,
+        recorder: &LedgerRecord,
+        head: u64,
+        changes: Changes,
+    ) -> Result<Self, KeyError> {
+        let noted = Self {
+            id: hex(&random_bytes::<8>()?),
+            pending: Pending {
+                head,
+                section: changes.section(recorder.origin.as_str()),
+                changes,
+            },
+        };
+        records::put(keyring, recorder, &noted.id, &noted.pending)?;
+        Ok(noted)
+    }
+
+    /// Those that a ledger's statements left open.
+    pub(in crate::service) fn all(
+        keyring: &Keyring,
+        recorder: &LedgerRecord,
+    ) -> Result<Vec<Self>, KeyError> {
+        let all = records::all::<Pending>(keyring, recorder)?.into_iter();
+        Ok(all.map(|(id, pending)| Self { id, pending }).collect())
+    }
+
+    /// What the statement says.
+    pub(in crate::service) fn section(&self) -> &str {
+        &self.pending.section
+    }
+
+    /// From which entry on the statement may stand.
+    pub(in crate::service) const fn from(&self) -> u64 {
+        self.pending.head
+    }
+
+    /// The statement stands: its rows are taken. On disk when it returns.
+    pub(in crate::service) fn finish(
+        &self,
+        keyring: &Keyring,
+        recorder: &LedgerRecord,
+        seq: Seq,
+    ) -> Result<(), KeyError> {
+        let place = (recorder.number, recorder.origin.as_str());
+        loop {
+            let mut rows = self.pending.changes.rows(keyring, place, seq)?;
+            let pending = (Pending::KIND.to_owned(), recorder.number, self.id.clone());
+            rows.taken.push(pending);
+            match keyring.vault().apply(&rows) {
+                // A rotation ended meanwhile.
+                Err(StoreError::RetiredEpoch) => {}
+                applied => return Ok(applied?),
+            }
+        }
+    }
+
+    /// The statement does not stand: nothing changes.
+    pub(in crate::service) fn drop(
+        &self,
+        keyring: &Keyring,
+        recorder: &LedgerRecord,
+    ) -> Result<(), KeyError> {
+        records::remove::<Pending>(keyring, recorder, &self.id)
+    }
+}
