@@ -261,7 +261,7 @@ mod tests {
     fn all_spools_have_one_bound_and_leave_the_reserve() {
         let directory = tempfile::tempdir().unwrap();
         let room = room(directory.path(), 3 * SEALED_CHUNK_BYTES);
-        let chunk = [7; CHUNK_BYTES];
+        let chunk = vec![7; CHUNK_BYTES];
         let mut first = SpoolWriter::new(&room).unwrap();
         first.write_all(&chunk).unwrap();
         first.write_all(&chunk).unwrap();
