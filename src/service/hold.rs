@@ -121,11 +121,9 @@ pub enum HoldError {
     /// There is none with this id.
     #[error("there is no hold with this id: `trailkeep hold list` shows them")]
     NotFound,
-    /// It was to cover something.
-    #[error(
-        "the hold would cover no event, and a match is required, so it was not placed; {0} events are about this id in other namespaces: check the scope"
-    )]
-    CoversNothing(u64),
+    /// It was to cover something; how to go on.
+    #[error("the hold would cover no event, and a match is required, so it was not placed: {0}")]
+    CoversNothing(String),
     /// It was lifted.
     #[error("the hold was lifted at {0}: place another one")]
     Lifted(UnixMillis),

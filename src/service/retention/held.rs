@@ -68,7 +68,7 @@ pub fn place_hold(
         _ => None,
     };
     if must_cover && covers_events == 0 {
-        return Err(HoldError::CoversNothing(other_namespaces.unwrap_or(0)).into());
+        return Err(HoldError::CoversNothing(how_to_go_on(other_namespaces)).into());
     }
     let (id, hold) = hold::place(engine, ledger, prepared)?;
     let now = engine.clock.wall();
@@ -86,6 +86,15 @@ pub fn place_hold(
         too_late: too_late(engine, ledger, &hold).map_err(RetentionError::from)?,
         id,
     })
+}
+
+/// How to go on where a hold would cover nothing, by how many events are about its id in other namespaces.
+fn how_to_go_on(other_namespaces: Option<u64>) -> String {
+    match other_namespaces.unwrap_or(0) {
+        0 => "check its scope".to_owned(),
+        1 => "1 event is about the same id in another namespace, so name that".to_owned(),
+        near => format!("{near} events are about the same id in other namespaces, so name one"),
+    }
 }
 
 /// How many events a hold covers now, in all ledgers of its tenant; none where so many texts would have to be opened for
