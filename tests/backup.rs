@@ -865,9 +865,9 @@ fn what_the_program_makes_is_its_owners_alone() {
         run("init --dir data");
         run("tenant create acme --dir data");
         run("vault-copy add copy --dir data");
-        run("backup --out backup --dir data");
         run("export --out all.zip --dir data");
         run("privacy erase --yes --subject nobody --out certificate.json --dir data");
+        run("backup --out backup --dir data");
         run("restore --from backup --vault-copy copy --to restored --root-key-file data/root.key");
         let serve = format!("umask {umask}; exec {program} serve --dir data --listen 127.0.0.1:0");
         let mut server = std::process::Command::new("/bin/sh")

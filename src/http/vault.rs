@@ -220,7 +220,9 @@ impl From<CopyError> for Problem {
             CopyError::NoSuchTarget | CopyError::BadPlace(..) | CopyError::NotThere(_) => {
                 Self::not_found(detail)
             }
-            CopyError::TakenDirectory(_) | CopyError::Known(_) => Self::name_taken(detail),
+            CopyError::TakenDirectory(_) | CopyError::NotEmpty(..) | CopyError::Known(_) => {
+                Self::name_taken(detail)
+            }
             CopyError::Record(error) => (*error).into(),
             CopyError::Command(_) | CopyError::Container(_) | CopyError::RootKey(_) => {
                 Self::unavailable(detail, 60)
