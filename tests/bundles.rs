@@ -642,6 +642,7 @@ fn an_export_while_writers_and_a_scrub_go_on() {
                     event,
                     via: "http",
                     added: Vec::new(),
+                    lacks_regimes: false,
                 };
                 let append = trailkeep::service::append::append(&engine, &ledger, vec![event]);
                 runtime.block_on(append).unwrap();

@@ -12,16 +12,22 @@ mod support;
 
 #[path = "otlp/captures.rs"]
 mod captures;
+#[path = "otlp/contradicting.rs"]
+mod contradicting;
 #[path = "otlp/durable.rs"]
 mod durable;
 #[path = "otlp/engine.rs"]
 mod engine;
+#[path = "otlp/items.rs"]
+mod items;
 #[path = "otlp/protocol.rs"]
 mod protocol;
 #[path = "otlp/python.rs"]
 mod python;
 #[path = "otlp/reduced.rs"]
 mod reduced;
+#[path = "otlp/regimes.rs"]
+mod regimes;
 #[path = "otlp/send.rs"]
 mod send;
 #[path = "otlp/traps.rs"]

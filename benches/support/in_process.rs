@@ -74,6 +74,7 @@ impl Source {
             event: parse_event(event.to_string().as_bytes())?,
             via: "http",
             added: Vec::new(),
+            lacks_regimes: false,
         })
     }
 }

@@ -102,6 +102,7 @@ fn parse_batch(events: &Events, count: u64) -> anyhow::Result<(Vec<Incoming>, u6
             event: parse_event(&text)?,
             via: "http",
             added: Vec::new(),
+            lacks_regimes: false,
         });
     }
     Ok((parsed, bytes))

@@ -43,6 +43,7 @@ Examples:
   trailkeep tenant set --dir D acme --public-log on
   trailkeep tenant set --dir D acme --read-audit off
   trailkeep tenant set --dir D acme --default-regime soc2 --default-regime gdpr --strict on
+  trailkeep tenant set --dir D acme --unknown-regime hipaa
 
 A public log answers its checkpoint and tiles (times, sizes and hashes, no text) to everybody who asks for
 /v1/log/acme/... Switching the read audit off ends invariant 7 for this tenant: who reads is no longer seen.")]
@@ -52,7 +53,7 @@ A public log answers its checkpoint and tiles (times, sizes and hashes, no text)
         /// The tenant
         name: String,
         /// Whether checkpoints and tiles are answered to everybody [default of a new tenant: off]
-        #[arg(long, value_enum, required_unless_present_any = ["read_audit", "strict", "default_regime"])]
+        #[arg(long, value_enum, required_unless_present_any = ["read_audit", "strict", "default_regime", "unknown_regime"])]
         public_log: Option<Switch>,
         /// Whether reads of events are recorded [default of a new tenant: on]
         #[arg(long, value_enum)]
@@ -64,6 +65,9 @@ A public log answers its checkpoint and tiles (times, sizes and hashes, no text)
         /// Regime of events that name none; may be given several times; none: back to default-90d
         #[arg(long, value_name = "R")]
         default_regime: Vec<String>,
+        /// Regime of telemetry whose `trailkeep.regimes` names one that no policy is of; none: the default ones
+        #[arg(long, value_name = "R")]
+        unknown_regime: Option<String>,
         /// Print JSON: the tenant as `tenant list` shows it
         #[arg(long)]
         json: bool,
@@ -95,7 +99,7 @@ for good; the command may be repeated to export again. Reading, exporting and er
     List {
         #[command(flatten)]
         target: TargetArgs,
-        /// Print JSON: {"tenants":[{"tenant","origin","size","vkey","closed_at","public_log","read_audit","strict","default_regimes"}]}
+        /// Print JSON: {"tenants":[{"tenant","origin","size","vkey","closed_at","public_log","read_audit","strict","default_regimes","unknown_regime"}]}
         #[arg(long)]
         json: bool,
     },
@@ -111,6 +115,7 @@ pub(super) async fn run(command: TenantCommand) -> anyhow::Result<ExitCode> {
             read_audit,
             strict,
             default_regime,
+            unknown_regime,
             json,
         } => {
             let switches = [
@@ -118,7 +123,8 @@ pub(super) async fn run(command: TenantCommand) -> anyhow::Result<ExitCode> {
                 ("read_audit", read_audit),
                 ("strict", strict),
             ];
-            set(&target, &name, switches, &default_regime, json).await
+            let regimes = (default_regime.as_slice(), unknown_regime.as_deref());
+            set(&target, &name, switches, regimes, json).await
         }
         TenantCommand::Close {
             target,
@@ -154,7 +160,7 @@ async fn set(
     target: &TargetArgs,
     name: &str,
     switches: [(&str, Option<Switch>); 3],
-    default_regimes: &[String],
+    (default_regimes, unknown_regime): (&[String], Option<&str>),
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     let mut asked = serde_json::Map::new();
@@ -171,6 +177,10 @@ async fn set(
         regimes => {
             asked.insert("default_regimes".to_owned(), json!(regimes));
         }
+    }
+    if let Some(regime) = unknown_regime {
+        let regime = if regime == "none" { "" } else { regime };
+        asked.insert("unknown_regime".to_owned(), regime.into());
     }
     let path = format!("/v1/tenants/{}", segment(name));
     let tenant: Value = ask(target, "PATCH", &path, Some(&Value::Object(asked))).await?;
@@ -244,6 +254,7 @@ fn table<'a>(tenants: impl Iterator<Item = &'a Value>) -> String {
         "read audit",
         "strict",
         "default regimes",
+        "unknown regime",
         "public key",
     ]);
     for tenant in tenants {
@@ -263,6 +274,7 @@ fn table<'a>(tenants: impl Iterator<Item = &'a Value>) -> String {
             switch("read_audit"),
             switch("strict"),
             regimes.join(", "),
+            text("unknown_regime"),
             text("vkey"),
         ]);
     }

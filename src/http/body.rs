@@ -272,7 +272,12 @@ fn incoming(
         event = event.with_section("id", serde_json::json!(id).to_string().into_bytes())?;
         added.push("id");
     }
-    Ok(Incoming { event, via, added })
+    Ok(Incoming {
+        event,
+        via,
+        added,
+        lacks_regimes: false,
+    })
 }
 
 fn refuse(errors: Vec<(usize, EventError)>) -> Problem {

@@ -1,6 +1,7 @@
 //! `/metrics`: figures of the caller's own tenant, as OpenMetrics. No payload, no id of anybody.
 
 mod anchors;
+mod telemetry;
 
 use std::sync::atomic::AtomicI64;
 
@@ -220,6 +221,7 @@ fn figures(caller: &Identified, app: &App) -> Result<String, Problem> {
             let help = "Old name of the counter telemetry_..._total";
             gauge(&format!("otlp_{name}"), help, count);
         }
+        telemetry::register(&mut registry, engine);
     }
     if ledger.record.tenant.as_str() == DEFAULT_TENANT {
         engine.figures.register(&mut registry);

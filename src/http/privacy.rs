@@ -159,10 +159,7 @@ impl Asked {
         Ok(NewRequest {
             kind: self.kind,
             regime: self.regime,
-            subject: Person {
-                namespace: self.subject.namespace,
-                id: self.subject.id,
-            },
+            subject: Person::asked(&self.subject.id, &self.subject.namespace),
             reference: self.reference,
             identity_verified_by: self.identity_verified_by,
             received_on: received_on.transpose()?,

@@ -12,6 +12,9 @@ use super::body::{moment, read_json};
 use super::events::{Shown, shown};
 use super::extract;
 use super::problem::Problem;
+use crate::ledger::event::identifier::{
+    CONVERSATION_CHARACTERS_MAX, TARGET_CHARACTERS_MAX, identifier,
+};
 use crate::ledger::event::{Person, Target};
 use crate::service::access_log::{AccessRecord, persons_of, record_read};
 use crate::service::blocking;
@@ -227,6 +230,15 @@ fn read_parameters(pairs: Vec<(String, String)>) -> Result<Question, Problem> {
     })
 }
 
+/// An identifier as events hold it; of an empty one there is none.
+fn held(id: String, max: usize) -> String {
+    if id.is_empty() {
+        id
+    } else {
+        identifier(&id, max)
+    }
+}
+
 impl Question {
     fn into_query(self) -> Result<Query, Problem> {
         let limit = self.limit.unwrap_or(PAGE_EVENTS_DEFAULT as u64);
@@ -239,9 +251,10 @@ impl Question {
             let wrong = "`cursor` must be the `next_cursor` of the page before";
             Cursor::parse(text).ok_or_else(|| Problem::bad_request(wrong))
         });
-        let person = |asked: PersonAsked| Person {
-            namespace: asked.namespace,
-            id: asked.id,
+        let person = |asked: PersonAsked| Person::asked(&asked.id, &asked.namespace);
+        let target = |TargetAsked { id, kind }| Target {
+            kind,
+            id: held(id, TARGET_CHARACTERS_MAX),
         };
         Ok(Query {
             from: moment("from", self.from.as_deref())?,
@@ -251,10 +264,10 @@ impl Question {
                 outcome: self.outcome,
                 actor: self.actor.map(person),
                 subject: self.subject.map(person),
-                target: self
-                    .target
-                    .map(|TargetAsked { id, kind }| Target { kind, id }),
-                conversation: self.conversation,
+                target: self.target.map(target),
+                conversation: self
+                    .conversation
+                    .map(|id| held(id, CONVERSATION_CHARACTERS_MAX)),
                 trace: self.trace,
                 model: self.model,
                 prompt: self.prompt,

@@ -4,16 +4,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value, json};
 
+use super::agent;
+use super::agree::spans_contradict;
 use super::classify::{Keep, Kind, classify, is_gen_ai_event};
 use super::content::Places;
 pub use super::event::{Mapped, RESPONSE_TARGET, event_id};
-use super::event::{Source, map};
-use super::identity::Identity;
+use super::event::{Source, map, report_digest};
+use super::grouping::same_call;
+use super::identity::{Identity, is_needed};
 use super::lookup::Lookup;
+use super::rejection::{Alteration, Alterations};
 use super::telemetry::{Attributes, Item, LogRecord, Part, Span};
 
 /// Spans around a call that are asked for who it was for: a loop of parents must end.
 const ANCESTORS_MAX: usize = 64;
+/// Reports of one span with which a further one is compared.
+const REPORTS_COMPARED: usize = 16;
 /// The log record that holds a whole call.
 const DETAILS: &str = "gen_ai.client.inference.operation.details";
 
@@ -48,8 +54,11 @@ pub struct KnownPerson {
 
 /// What waits, by span.
 struct Trace<'a> {
-    spans: BTreeMap<SpanKey, (&'a Part, Span)>,
+    /// Reports of each span, the earliest first. There is one, unless they contradict.
+    spans: BTreeMap<SpanKey, Vec<(&'a Part, Span)>>,
     logs: BTreeMap<SpanKey, Vec<(&'a Part, &'a LogRecord)>>,
+    /// Log records that are events by themselves.
+    records: Vec<(&'a Part, &'a LogRecord)>,
 }
 
 /// Assembles all calls of the traces that are due. Parts of other traces may be given too: where one of
@@ -58,12 +67,19 @@ pub fn assemble(parts: &[Part], due: &BTreeSet<String>, keep: Keep) -> Assembled
     let trace = Trace::of(parts);
     let mut calls: Vec<Mapped> = Vec::new();
     let mut assembled = Assembled::default();
-    for (key, (part, span)) in &trace.spans {
+    let reports = trace.spans.iter().flat_map(|(key, reports)| {
+        let numbered = reports.iter().enumerate();
+        numbered.map(move |(number, (part, span))| (key, number, part, span))
+    });
+    for (key, number, part, span) in reports {
         let kind = classify(&span.attributes);
         let is_due = due.contains(&key.0);
         if kind.is_kept(keep) {
-            let source = trace.source(key, part, Some(span));
-            calls.push(map(kind, &source));
+            let source = trace.source(key, part, Some((number, span)));
+            calls.push(Mapped {
+                is_other: number > 0,
+                ..map(kind, &source)
+            });
         } else if is_due {
             assembled.dropped_spans += 1;
             assembled.persons.extend(known_person(key, part, span));
@@ -79,6 +95,9 @@ pub fn assemble(parts: &[Part], due: &BTreeSet<String>, keep: Keep) -> Assembled
             calls.push(map(kind, &trace.source(key, part, None)));
         }
     }
+    let records = trace.records.iter();
+    let records = records.filter(|(part, _)| part.trace_id().is_some_and(|id| due.contains(id)));
+    calls.extend(records.map(|(part, log)| agent::map(part, log)));
     join_tools(&mut calls);
     for group in same_call(calls) {
         if !group.iter().any(|call| due.contains(&call.trace_id)) {
@@ -111,6 +130,7 @@ impl<'a> Trace<'a> {
         let mut trace = Self {
             spans: BTreeMap::new(),
             logs: BTreeMap::new(),
+            records: Vec::new(),
         };
         for part in parts {
             let (Some(trace_id), Some(span_id)) = (part.trace_id(), part.span_id()) else {
@@ -119,48 +139,59 @@ impl<'a> Trace<'a> {
             let key = (trace_id.to_owned(), span_id.to_owned());
             match &part.item {
                 Item::Span(span) => trace.add_span(key, part, span),
+                Item::Log(log) if log.record.is_some() => trace.records.push((part, log)),
                 Item::Log(log) => trace.logs.entry(key).or_default().push((part, log)),
             }
         }
         for logs in trace.logs.values_mut() {
             logs.sort_by_key(|(_, log)| log.time_ns);
         }
+        // Whatever the order in which they came, the same report is the first one.
+        for reports in trace.spans.values_mut().filter(|reports| reports.len() > 1) {
+            reports.sort_by_cached_key(|(_, span)| (span.start_ns, report_digest(span)));
+        }
         trace
     }
 
-    /// A span that comes twice and differs says what either says; the first one counts.
+    /// Reports of a span that say different things of it are one report, unless they contradict.
     fn add_span(&mut self, key: SpanKey, part: &'a Part, span: &Span) {
-        use std::collections::btree_map::Entry;
-        match self.spans.entry(key) {
-            Entry::Vacant(place) => {
-                place.insert((part, span.clone()));
-            }
-            Entry::Occupied(mut place) => {
-                let (_, known) = place.get_mut();
-                for (name, value) in &span.attributes {
-                    known
-                        .attributes
-                        .entry(name.clone())
-                        .or_insert_with(|| value.clone());
-                }
-                known.end_ns = known.end_ns.max(span.end_ns);
-            }
+        let reports = self.spans.entry(key).or_default();
+        let known = reports
+            .iter_mut()
+            .take(REPORTS_COMPARED)
+            .find(|(_, known)| !spans_contradict(known, span));
+        let Some((_, known)) = known else {
+            reports.push((part, span.clone()));
+            return;
+        };
+        for (name, value) in &span.attributes {
+            known
+                .attributes
+                .entry(name.clone())
+                .or_insert_with(|| value.clone());
         }
+        if known.events.is_empty() {
+            known.events.clone_from(&span.events);
+        }
+        if known.status_code == 0 {
+            known.status_code = span.status_code;
+            known.status_message.clone_from(&span.status_message);
+        }
+        known.end_ns = known.end_ns.max(span.end_ns);
     }
 
     fn source<'b>(
         &'b self,
         key: &'b SpanKey,
         part: &'b Part,
-        span: Option<&'b Span>,
+        report: Option<(usize, &'b Span)>,
     ) -> Source<'b> {
-        let logs: Vec<&LogRecord> = self
-            .logs
-            .get(key)
-            .into_iter()
-            .flatten()
+        let logs = self.logs.get(key).into_iter().flatten();
+        let logs: Vec<&LogRecord> = logs
             .map(|(_, log)| *log)
+            .filter(|log| report.is_none_or(|(number, _)| self.report_of(key, log) == number))
             .collect();
+        let span = report.map(|(_, span)| span);
         let own = span.map(|span| &span.attributes);
         let of_logs = logs.iter().map(|log| &log.attributes);
         let details = span.into_iter().flat_map(|span| &span.events);
@@ -177,21 +208,60 @@ impl<'a> Trace<'a> {
                 logs,
             },
             ancestors: self.ancestors(key, span),
+            altered: self.altered(key, part, span),
         }
+    }
+
+    /// What of a call's parts differs from what was sent, and of the spans around it what says who it was for.
+    fn altered(&self, key: &SpanKey, part: &Part, span: Option<&Span>) -> Vec<Alteration> {
+        let mut altered = Alterations::of(&part.altered);
+        for (log, _) in self.logs.get(key).into_iter().flatten() {
+            altered.extend(&log.altered);
+        }
+        for part in self.around(key, span) {
+            let of_person = part.altered.iter().filter(|one| is_needed(&one.field));
+            for one in of_person {
+                altered.add(&one.field, one.reason);
+            }
+        }
+        altered.into_inner()
+    }
+
+    /// Which of a span's reports a log record belongs to: the one in whose time it was written.
+    fn report_of(&self, key: &SpanKey, log: &LogRecord) -> usize {
+        let reports = self.spans.get(key);
+        let position = reports.and_then(|reports| {
+            reports
+                .iter()
+                .position(|(_, span)| (span.start_ns..=span.end_ns).contains(&log.time_ns))
+        });
+        position.unwrap_or(0)
     }
 
     /// Attributes of the spans around one, from the inside out.
     fn ancestors(&self, key: &SpanKey, span: Option<&Span>) -> Vec<&Attributes> {
+        let around = self.around(key, span).into_iter();
+        around
+            .filter_map(|part| match &part.item {
+                Item::Span(span) => Some(&span.attributes),
+                Item::Log(_) => None,
+            })
+            .collect()
+    }
+
+    /// The spans around one, from the inside out.
+    fn around(&self, key: &SpanKey, span: Option<&Span>) -> Vec<&'a Part> {
         let mut found = Vec::new();
         let mut parent = span.and_then(|span| span.parent_span_id.clone());
         while let Some(id) = parent.take() {
-            let Some((_, span)) = self.spans.get(&(key.0.clone(), id)) else {
+            let reports = self.spans.get(&(key.0.clone(), id));
+            let Some((part, span)) = reports.and_then(|reports| reports.first()) else {
                 break;
             };
             if found.len() == ANCESTORS_MAX {
                 break;
             }
-            found.push(&span.attributes);
+            found.push(*part);
             parent.clone_from(&span.parent_span_id);
         }
         found
@@ -254,108 +324,6 @@ fn join_tools(calls: &mut [Mapped]) {
     }
 }
 
-/// Groups reports of the same call: those of several libraries with one provider's id of the answer, and a call
-/// inside of a call of the same model where at most one of them knows that id (a library around a library).
-fn same_call(calls: Vec<Mapped>) -> Vec<Vec<Mapped>> {
-    let mut group_of: Vec<usize> = (0..calls.len()).collect();
-    let mut by_response: HashMap<&str, Vec<usize>> = HashMap::new();
-    let by_span: HashMap<(&str, &str), usize> = (0..calls.len())
-        .map(|at| {
-            (
-                (calls[at].trace_id.as_str(), calls[at].span_id.as_str()),
-                at,
-            )
-        })
-        .collect();
-    // The one answer that each group knows, at its root.
-    let mut answer_of: Vec<Option<&str>> = calls
-        .iter()
-        .map(|call| call.response_id.as_deref())
-        .collect();
-    for (at, call) in calls.iter().enumerate() {
-        if let Some(id) = call.response_id.as_deref() {
-            let known = by_response.entry(id).or_default();
-            let other = known
-                .iter()
-                .find(|other| is_reported_twice(&calls[**other], call));
-            if let Some(other) = other {
-                unite(&mut group_of, &mut answer_of, *other, at);
-            }
-            known.push(at);
-        }
-    }
-    for (at, call) in calls.iter().enumerate() {
-        let parent = call.parent_span_id.as_deref();
-        let outer = parent.and_then(|parent| by_span.get(&(call.trace_id.as_str(), parent)));
-        if let Some(outer) = outer
-            && is_around(&calls[*outer], call)
-        {
-            unite(&mut group_of, &mut answer_of, *outer, at);
-        }
-    }
-    let roots: Vec<usize> = (0..calls.len()).map(|at| root(&group_of, at)).collect();
-    let mut groups: BTreeMap<usize, Vec<Mapped>> = BTreeMap::new();
-    for (call, root) in calls.into_iter().zip(roots) {
-        groups.entry(root).or_default().push(call);
-    }
-    groups.into_values().collect()
-}
-
-fn root(group_of: &[usize], mut at: usize) -> usize {
-    while group_of[at] != at {
-        at = group_of[at];
-    }
-    at
-}
-
-/// Joins two groups, unless they know different answers: then they are different calls.
-fn unite(group_of: &mut [usize], answer_of: &mut [Option<&str>], one: usize, other: usize) {
-    let (one, other) = (root(group_of, one), root(group_of, other));
-    let is_one_answer = answer_of[one].is_none()
-        || answer_of[other].is_none()
-        || answer_of[one] == answer_of[other];
-    if is_one_answer {
-        let answer = answer_of[one].or(answer_of[other]);
-        group_of[one.max(other)] = one.min(other);
-        answer_of[one.min(other)] = answer;
-    }
-}
-
-/// Whether two reports with one id of the answer are of one call. Some servers give few ids, again and again, so
-/// that it must also be of one model, at one time, and by two libraries, since a library reports a call once.
-fn is_reported_twice(one: &Mapped, other: &Mapped) -> bool {
-    let overlaps = match (one.times_ns, other.times_ns) {
-        (Some(one), Some(other)) => overlap(one, other),
-        _ => true,
-    };
-    let is_by_two = one.scope != other.scope || one.scope.is_empty();
-    overlaps && is_by_two && may_be_equal(request_model(one), request_model(other))
-}
-
-/// Whether two times, of one clock, overlap or nearly do.
-pub(super) fn overlap(one: (u64, u64), other: (u64, u64)) -> bool {
-    const NEARLY_NS: u64 = 1_000_000_000;
-    one.0 <= other.1.saturating_add(NEARLY_NS) && other.0 <= one.1.saturating_add(NEARLY_NS)
-}
-
-fn request_model(call: &Mapped) -> Option<&Value> {
-    call.sections.get("llm")?.get("request_model")
-}
-
-pub(super) fn may_be_equal<T: PartialEq + ?Sized>(one: Option<&T>, other: Option<&T>) -> bool {
-    one.is_none() || other.is_none() || one == other
-}
-
-fn is_around(outer: &Mapped, inner: &Mapped) -> bool {
-    let are_calls = [outer, inner]
-        .iter()
-        .all(|call| matches!(call.kind, Kind::Call(_)));
-    are_calls
-        && outer.kind == inner.kind
-        && may_be_equal(request_model(outer), request_model(inner))
-        && may_be_equal(outer.response_id.as_deref(), inner.response_id.as_deref())
-}
-
 /// One event of several reports: the one that says most, and what only the others say.
 fn merge(mut group: Vec<Mapped>) -> Option<Mapped> {
     let weight = |call: &Mapped| {
@@ -382,7 +350,7 @@ fn merge(mut group: Vec<Mapped>) -> Option<Mapped> {
             .sections
             .get("attributes")
             .and_then(|attributes| attributes.get("otel"));
-        also.push(json!({"event": report.event_id(), "otel": otel}));
+        also.push(json!({"event": report.id, "otel": otel}));
         first.also.push((report.trace_id, report.span_id));
         first.response_id = first.response_id.or(report.response_id);
     }
@@ -399,14 +367,7 @@ pub const ALSO_REPORTED: &str = "also_reported_by";
 
 /// Adds what is not known yet: members of `llm` and `context`, whole sections, and a person for a service.
 fn fill(known: &mut Map<String, Value>, more: &Map<String, Value>) {
-    const WHOLE: [&str; 6] = [
-        "input",
-        "output",
-        "downstream",
-        "targets",
-        "regimes",
-        "occurred_at",
-    ];
+    const WHOLE: [&str; 5] = ["input", "output", "downstream", "targets", "occurred_at"];
     if !known.contains_key("subjects") && more.contains_key("subjects") {
         for name in ["subjects", "actor"] {
             if let Some(value) = more.get(name) {
@@ -423,6 +384,17 @@ fn fill(known: &mut Map<String, Value>, more: &Map<String, Value>) {
     for name in WHOLE {
         if let Some(value) = more.get(name) {
             known.entry(name).or_insert_with(|| value.clone());
+        }
+    }
+    if let Some(Value::Array(more)) = more.get("regimes") {
+        let regimes = known.entry("regimes").or_insert_with(|| json!([]));
+        if let Value::Array(regimes) = regimes {
+            let new: Vec<Value> = more
+                .iter()
+                .filter(|one| !regimes.contains(one))
+                .cloned()
+                .collect();
+            regimes.extend(new);
         }
     }
     for name in ["llm", "context"] {

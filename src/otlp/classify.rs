@@ -1,8 +1,10 @@
 //! What a span is, by the conventions that it follows: never by its name or its library.
 
+use super::agent;
 use super::fields;
 use super::identity;
 use super::lookup::Lookup;
+use super::rejection::Rejection;
 use super::telemetry::{Attributes, Item, Part};
 
 /// What a span stands for.
@@ -14,6 +16,8 @@ pub enum Kind {
     Tool,
     /// An agent, workflow or chain around calls, which repeats what they say.
     Wrapper(String),
+    /// A log record that is an event by itself.
+    Record,
     /// Anything else.
     Other,
 }
@@ -47,7 +51,7 @@ impl Kind {
     /// Whether it becomes an event.
     pub fn is_kept(&self, keep: Keep) -> bool {
         match self {
-            Self::Call(_) | Self::Tool => true,
+            Self::Call(_) | Self::Tool | Self::Record => true,
             Self::Wrapper(_) => keep >= Keep::Agents,
             Self::Other => keep == Keep::All,
         }
@@ -180,12 +184,11 @@ pub enum Intake {
     Stage(Box<Part>),
     /// It is nothing that events are made of.
     Drop,
+    /// It is an event by itself.
+    Record(Box<Part>),
     /// It can't become a part of an event; the sender is told.
-    Reject(&'static str),
+    Reject(Rejection),
 }
-
-const NOT_JOINED: &str = "a gen_ai log record has no trace_id or span_id, so that it can't be joined with its call: \
-     emit it while the span is active";
 
 /// Takes what is needed of a part. Of spans that become no event this is who the user was, and which span
 /// caused them.
@@ -202,9 +205,15 @@ pub fn intake(part: Part, keep: Keep) -> Intake {
             let item = Item::Span(span);
             Intake::Stage(Box::new(Part { item, ..part }))
         }
-        Item::Log(ref log) if !is_gen_ai_event(&log.event_name) => Intake::Drop,
+        Item::Log(ref log) if !is_gen_ai_event(&log.event_name) => {
+            if agent::is_recorded(log, keep) {
+                Intake::Record(Box::new(part))
+            } else {
+                Intake::Drop
+            }
+        }
         Item::Log(ref log) if log.trace_id.is_none() || log.span_id.is_none() => {
-            Intake::Reject(NOT_JOINED)
+            Intake::Reject(Rejection::NotJoined)
         }
         Item::Log(_) => Intake::Stage(Box::new(part)),
     }
@@ -214,26 +223,13 @@ pub fn intake(part: Part, keep: Keep) -> Intake {
 pub fn response_id(part: &Part) -> Option<String> {
     let attributes = match &part.item {
         Item::Span(span) => &span.attributes,
+        Item::Log(log) if log.record.is_some() => return None,
         Item::Log(log) => &log.attributes,
     };
     let is_call = matches!(classify(attributes), Kind::Call(_));
     is_call
         .then(|| fields::response_id(&Lookup::new(vec![attributes])))
         .flatten()
-}
-
-/// The regimes that a part chooses: its own, else those of its resource.
-pub fn regimes(part: &Part) -> Vec<String> {
-    let own = match &part.item {
-        Item::Span(span) => &span.attributes,
-        Item::Log(log) => &log.attributes,
-    };
-    let chosen = identity::regimes(own);
-    if chosen.is_empty() {
-        identity::regimes(&part.resource)
-    } else {
-        chosen
-    }
 }
 
 /// Whether a part says who the user was without becoming an event: calls of its trace that come later need it.

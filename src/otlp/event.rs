@@ -2,13 +2,18 @@
 
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use super::classify::Kind;
 use super::content::{self, Content, Places, ToolCall};
 use super::fields::{self, line};
 use super::identity::Identity;
 use super::lookup::Lookup;
+use super::rejection::{Alteration, Alterations, Altering};
 use super::telemetry::{Attributes, Part, Scope, Span, SpanEvent};
+use crate::ledger::event::identifier::{
+    CONVERSATION_CHARACTERS_MAX, ID_CHARACTERS_MAX, TARGET_CHARACTERS_MAX, fits, identifier,
+};
 
 /// A span event of that prefix that holds no content.
 const FIRST_CHUNK: &str = "gen_ai.content.completion.chunk";
@@ -35,6 +40,8 @@ pub(super) struct Source<'a> {
     pub(super) places: Places<'a>,
     /// Attributes of the spans around it, from the inside out.
     pub(super) ancestors: Vec<&'a Attributes>,
+    /// What of all of them differs from what was sent.
+    pub(super) altered: Vec<Alteration>,
 }
 
 /// A call, tool or wrapper, mapped.
@@ -60,14 +67,15 @@ pub struct Mapped {
     pub sections: Map<String, Value>,
     /// Other spans that report the same call: trace and span.
     pub also: Vec<(String, String)>,
+    /// The id of its event, if it is the first report of its span.
+    pub id: String,
+    /// Whether another report of the same span came with it, which it contradicts and which is the first.
+    pub is_other: bool,
+    /// SHA-256 of the report of its span: what is sent again has it again.
+    pub report: Option<[u8; 32]>,
 }
 
 impl Mapped {
-    /// The id of its event.
-    pub fn event_id(&self) -> String {
-        event_id(&self.trace_id, &self.span_id)
-    }
-
     /// Whether its event holds what the model was given or answered.
     pub fn has_content(&self) -> bool {
         ["input", "output"]
@@ -88,7 +96,7 @@ pub(super) fn map(kind: Kind, source: &Source<'_>) -> Mapped {
     let content = match kind {
         Kind::Call(_) => content::of_call(places),
         Kind::Tool => content::of_tool(lookup),
-        Kind::Wrapper(_) | Kind::Other => content::of_wrapper(places),
+        Kind::Wrapper(_) | Kind::Record | Kind::Other => content::of_wrapper(places),
     };
     let span = places.span;
     let layers = layers(source);
@@ -120,16 +128,24 @@ pub(super) fn map(kind: Kind, source: &Source<'_>) -> Mapped {
         "targets",
         targets(&kind, lookup, response_id.as_deref()).into(),
     );
-    set("context", context(source, &identity).into());
+    let parent = span.and_then(|span| span.parent_span_id.clone());
+    let ids = [
+        Some(source.trace_id.to_owned()),
+        Some(source.span_id.to_owned()),
+        parent,
+    ];
+    set("context", context_of(source.part, &ids, &identity).into());
     set("llm", llm(&kind, source, &reasons).into());
     set("downstream", downstream(&kind, lookup, &content).into());
-    set(
-        "regimes",
-        identity.regimes.iter().take(8).cloned().collect(),
-    );
+    set("regimes", identity.regimes.iter().cloned().collect());
     set("input", content.input.unwrap_or_default());
     set("output", content.output.unwrap_or_default());
-    set("attributes", json!({ "otel": original(source) }));
+    let mut attributes = json!({ "otel": original(source) });
+    let altered = altered(&source.altered, &identity);
+    if !altered.is_empty() {
+        attributes["altered"] = json!(altered);
+    }
+    set("attributes", attributes);
     Mapped {
         trace_id: source.trace_id.to_owned(),
         span_id: source.span_id.to_owned(),
@@ -141,7 +157,15 @@ pub(super) fn map(kind: Kind, source: &Source<'_>) -> Mapped {
         times_ns: span.map(|span| (span.start_ns, span.end_ns)),
         sections,
         also: Vec::new(),
+        id: event_id(source.trace_id, source.span_id),
+        is_other: false,
+        report: span.map(report_digest),
     }
+}
+
+/// SHA-256 of a report of a span, as it came.
+pub(super) fn report_digest(span: &Span) -> [u8; 32] {
+    Sha256::digest(serde_json::to_vec(span).unwrap_or_default()).into()
 }
 
 /// Attributes that may say who it was for, nearest first.
@@ -161,7 +185,7 @@ fn action(kind: &Kind) -> String {
     let operation = match kind {
         Kind::Call(operation) | Kind::Wrapper(operation) => operation.as_str(),
         Kind::Tool => "execute_tool",
-        Kind::Other => return "otel.span".to_owned(),
+        Kind::Record | Kind::Other => return "otel.span".to_owned(),
     };
     let plain: String = operation
         .chars()
@@ -183,7 +207,13 @@ fn action(kind: &Kind) -> String {
 fn occurred_at(source: &Source<'_>) -> Value {
     let logged = source.places.logs.iter().map(|log| log.time_ns).min();
     let began = source.places.span.map(|span| span.start_ns).or(logged);
-    began.filter(|ns| *ns > 0).map_or(Value::Null, rfc3339)
+    began.map_or(Value::Null, occurred_at_ns)
+}
+
+/// A time, where it is known.
+pub(super) fn occurred_at_ns(nanoseconds: u64) -> Value {
+    let known = Some(nanoseconds).filter(|ns| *ns > 0);
+    known.map_or(Value::Null, rfc3339)
 }
 
 fn rfc3339(nanoseconds: u64) -> Value {
@@ -218,9 +248,9 @@ fn outcome(
     }
 }
 
-fn actor(identity: &Identity, resource: &Attributes) -> Value {
+pub(super) fn actor(identity: &Identity, resource: &Attributes) -> Value {
     if let Some(user) = identity.users.first() {
-        return json!({"id": line(user, 512), "type": "end_user"});
+        return json!({"id": identifier(user, ID_CHARACTERS_MAX), "type": "end_user"});
     }
     let service = Lookup::new(vec![resource]).text("service.name");
     json!({"id": line(&service.unwrap_or_default(), 512), "type": "service"})
@@ -229,7 +259,7 @@ fn actor(identity: &Identity, resource: &Attributes) -> Value {
 fn targets(kind: &Kind, lookup: &Lookup<'_>, response_id: Option<&str>) -> Vec<Value> {
     let mut targets = Vec::new();
     if let Some(id) = response_id {
-        targets.push(json!({"type": RESPONSE_TARGET, "id": line(id, 2048)}));
+        targets.push(json!({"type": RESPONSE_TARGET, "id": identifier(id, TARGET_CHARACTERS_MAX)}));
     }
     if *kind == Kind::Tool
         && let Some(name) = tool_name(lookup)
@@ -242,7 +272,7 @@ fn targets(kind: &Kind, lookup: &Lookup<'_>, response_id: Option<&str>) -> Vec<V
     ];
     for (kind, name) in more {
         if let Some(id) = lookup.text(name) {
-            targets.push(json!({"type": kind, "id": line(&id, 2048)}));
+            targets.push(json!({"type": kind, "id": identifier(&id, TARGET_CHARACTERS_MAX)}));
         }
     }
     targets
@@ -269,37 +299,42 @@ fn tool_call_id(lookup: &Lookup<'_>) -> Option<String> {
     ])
 }
 
-fn context(source: &Source<'_>, identity: &Identity) -> Map<String, Value> {
-    let resource = Lookup::new(vec![&source.part.resource]);
+/// Where it happened. `ids` are those of trace, span and parent.
+pub(super) fn context_of(
+    part: &Part,
+    ids: &[Option<String>; 3],
+    identity: &Identity,
+) -> Map<String, Value> {
+    let resource = Lookup::new(vec![&part.resource]);
     let of_resource = |names: &[&str]| resource.first_text(names);
+    let [trace, span, parent] = ids.clone();
     let conversation = identity
         .conversation
         .clone()
-        .or_else(|| identity.session.clone());
-    let parent = source
-        .places
-        .span
-        .and_then(|span| span.parent_span_id.clone());
+        .or_else(|| identity.session.clone())
+        .or_else(|| trace.clone());
     let environment = of_resource(&["deployment.environment.name", "deployment.environment"]);
+    let plain = |value: Option<String>, max| value.map(|value| line(&value, max));
+    let named =
+        |value: Option<String>| value.map(|value| identifier(&value, CONVERSATION_CHARACTERS_MAX));
     let fields = [
-        ("trace_id", Some(source.trace_id.to_owned()), 128),
-        ("span_id", Some(source.span_id.to_owned()), 128),
-        ("parent_span_id", parent, 128),
-        ("session", identity.session.clone(), 256),
+        ("trace_id", trace),
+        ("span_id", span),
+        ("parent_span_id", parent),
+        ("session", named(identity.session.clone())),
+        ("conversation", named(conversation)),
+        ("service", plain(of_resource(&["service.name"]), 256)),
         (
-            "conversation",
-            conversation.or_else(|| Some(source.trace_id.to_owned())),
-            256,
+            "service_version",
+            plain(of_resource(&["service.version"]), 256),
         ),
-        ("service", of_resource(&["service.name"]), 256),
-        ("service_version", of_resource(&["service.version"]), 256),
-        ("environment", environment, 128),
-        ("host", of_resource(&["host.name"]), 256),
-        ("region", of_resource(&["cloud.region"]), 128),
+        ("environment", plain(environment, 128)),
+        ("host", plain(of_resource(&["host.name"]), 256)),
+        ("region", plain(of_resource(&["cloud.region"]), 128)),
     ];
     fields
         .into_iter()
-        .filter_map(|(name, value, max)| Some((name.to_owned(), line(&value?, max).into())))
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
         .collect()
 }
 
@@ -331,8 +366,10 @@ fn llm(kind: &Kind, source: &Source<'_>, reasons: &[String]) -> Map<String, Valu
         "response_model",
         text(fields::response_model(lookup, is_error), 256),
     );
-    set("response_id", text(fields::response_id(lookup), 256));
+    let response_id = fields::response_id(lookup).map(|id| identifier(&id, 256));
+    set("response_id", response_id.map(Value::from));
     set("usage", object(fields::usage(lookup)));
+    set("cost", fields::cost(lookup));
     set("parameters", object(fields::parameters(lookup)));
     set("prompt", object(fields::prompt(lookup)));
     let first_token = fields::time_to_first_token_ms(lookup, span);
@@ -366,7 +403,7 @@ fn downstream(kind: &Kind, lookup: &Lookup<'_>, content: &Content) -> Vec<Value>
     let item = |call: ToolCall| {
         let mut item = json!({"type": "tool_call"});
         if let Some(id) = call.id {
-            item["id"] = line(&id, 512).into();
+            item["id"] = identifier(&id, 512).into();
         }
         if let Some(name) = call.name {
             item["name"] = name.chars().take(512).collect::<String>().into();
@@ -381,23 +418,37 @@ fn downstream(kind: &Kind, lookup: &Lookup<'_>, content: &Content) -> Vec<Value>
 
 /// The telemetry as it was, without the content, which stands in sections of its own.
 fn original(source: &Source<'_>) -> Value {
-    let mut original = Map::new();
-    let scope = &source.part.scope;
-    if **scope != Scope::default() {
-        original.insert("scope".to_owned(), json!(**scope));
-    }
     if let Some(span) = source.places.span {
-        original.insert("span".to_owned(), span_as_it_was(span));
+        original_of(source.part, ("span", span_as_it_was(span)))
     } else if let Some(log) = source.places.logs.first() {
-        original.insert("log".to_owned(), without_content(&log.attributes));
+        original_of_log(source.part, &log.attributes, content::is_content)
+    } else {
+        original_of(source.part, ("span", Value::Null))
     }
+}
+
+/// The same of a log record.
+pub(super) fn original_of_log(
+    part: &Part,
+    attributes: &Attributes,
+    is_content: impl Fn(&str) -> bool,
+) -> Value {
+    original_of(part, ("log", without(attributes, is_content)))
+}
+
+fn original_of(part: &Part, (name, item): (&str, Value)) -> Value {
+    let mut original = Map::new();
+    if *part.scope != Scope::default() {
+        original.insert("scope".to_owned(), json!(*part.scope));
+    }
+    original.insert(name.to_owned(), item);
     let has_field = [
         "service.name",
         "service.version",
         "deployment.environment.name",
         "host.name",
     ];
-    let mut resource = (*source.part.resource).clone();
+    let mut resource = (*part.resource).clone();
     resource.retain(|name, _| !has_field.contains(&name.as_str()));
     original.insert("resource".to_owned(), resource.into());
     Value::Object(original)
@@ -426,9 +477,38 @@ fn span_as_it_was(span: &Span) -> Value {
 }
 
 fn without_content(attributes: &Attributes) -> Value {
-    let kept = attributes
-        .iter()
-        .filter(|(name, _)| !content::is_content(name));
+    without(attributes, content::is_content)
+}
+
+fn without(attributes: &Attributes, is_content: impl Fn(&str) -> bool) -> Value {
+    let kept = attributes.iter().filter(|(name, _)| !is_content(name));
     kept.map(|(name, value)| (name.clone(), value.clone()))
         .collect()
+}
+
+/// What of an event differs from what was sent: of its parts, and of those whom it is about.
+pub(super) fn altered(of_parts: &[Alteration], identity: &Identity) -> Vec<Alteration> {
+    let mut altered = Alterations::of(of_parts);
+    let fields = [
+        ("user", &identity.users, ID_CHARACTERS_MAX),
+        ("subject", &identity.subjects, ID_CHARACTERS_MAX),
+    ];
+    for (field, ids, max) in fields {
+        if ids.iter().any(|id| !fits(id, max)) {
+            altered.add(field, Altering::Hashed);
+        }
+    }
+    let named = [
+        ("session", &identity.session),
+        ("conversation", &identity.conversation),
+    ];
+    for (field, id) in named {
+        if id
+            .as_deref()
+            .is_some_and(|id| !fits(id, CONVERSATION_CHARACTERS_MAX))
+        {
+            altered.add(field, Altering::Hashed);
+        }
+    }
+    altered.into_inner()
 }

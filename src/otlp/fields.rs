@@ -258,6 +258,26 @@ pub(super) fn usage(lookup: &Lookup<'_>) -> Map<String, Value> {
     fields.collect()
 }
 
+/// What a call cost. Libraries that say it and no currency mean US dollars.
+pub(super) fn cost(lookup: &Lookup<'_>) -> Option<Value> {
+    const AMOUNT: [&str; 7] = [
+        "gen_ai.cost.total_cost",
+        "gen_ai.usage.cost",
+        "gen_ai.usage.total_cost",
+        "operation.cost",
+        "llm.cost.total",
+        "llm.usage.total_cost",
+        "cost_usd",
+    ];
+    let amount = AMOUNT.iter().find_map(|name| lookup.amount(name))?;
+    let currency = lookup.first_text(&["gen_ai.cost.currency", "operation.cost.currency"]);
+    let currency = currency.map(|text| text.trim().to_ascii_uppercase());
+    let is_code =
+        |text: &String| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    let currency = currency.filter(is_code).unwrap_or_else(|| "USD".to_owned());
+    Some(json!({"amount": amount, "currency": currency}))
+}
+
 /// Parameters of the call, with the names that the provider has for them.
 pub(super) fn parameters(lookup: &Lookup<'_>) -> Map<String, Value> {
     let mut parameters = Map::new();

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::lookup::{Lookup, as_text};
 use super::telemetry::Attributes;
+use crate::ledger::event::identifier::{ID_CHARACTERS_MAX, NAMESPACE_CHARACTERS_MAX, identifier};
 
 /// Chooses who the event is about: an id, or several.
 const SUBJECT: &str = "trailkeep.subject";
@@ -25,6 +26,7 @@ const USER: &[&str] = &[
     "ai.telemetry.metadata.userId",
     "ai.telemetry.metadata.user_id",
     "langfuse.user.id",
+    "user.email",
 ];
 /// Attributes whose JSON may hold the user, and where.
 const USER_INSIDE: &[(&str, &[&str])] = &[
@@ -40,10 +42,12 @@ const SESSION: &[&str] = &[
     "ai.telemetry.metadata.sessionId",
     "ai.telemetry.metadata.session_id",
     "langfuse.session.id",
+    "gcp.vertex.agent.session_id",
 ];
 const SESSION_INSIDE: &[(&str, &[&str])] = &[("metadata", &["session_id"])];
 const CONVERSATION: &[&str] = &[
     "gen_ai.conversation.id",
+    "conversation.id",
     "traceloop.association.properties.conversation_id",
     "traceloop.association.properties.thread_id",
     "traceloop.association.properties.chat_id",
@@ -99,6 +103,19 @@ impl Identity {
         identity
     }
 
+    /// The same of layers that are of one person: all of their ids count.
+    pub(super) fn of_all(layers: &[&Attributes]) -> Self {
+        let mut identity = Self::of(layers.iter().copied());
+        for layer in layers {
+            for user in texts(&Lookup::new(vec![layer]), USER, USER_INSIDE) {
+                if !identity.users.contains(&user) {
+                    identity.users.push(user);
+                }
+            }
+        }
+        identity
+    }
+
     /// Whether it names a person.
     pub fn has_person(&self) -> bool {
         !self.users.is_empty() || !self.subjects.is_empty()
@@ -107,13 +124,13 @@ impl Identity {
     /// Whom an event is about, as its section `subjects` has it: those whom the application chose, else the user.
     pub(super) fn subjects_section(&self) -> Vec<Value> {
         let person = |id: &String| {
-            let mut person = serde_json::json!({"id": super::fields::line(id, 512)});
+            let mut person = serde_json::json!({"id": identifier(id, ID_CHARACTERS_MAX)});
             if let Some(namespace) = self
                 .subject_namespace
                 .as_ref()
                 .filter(|_| !self.subjects.is_empty())
             {
-                person["namespace"] = super::fields::line(namespace, 128).into();
+                person["namespace"] = identifier(namespace, NAMESPACE_CHARACTERS_MAX).into();
             }
             person
         };
@@ -126,24 +143,32 @@ impl Identity {
     }
 }
 
+/// Regimes that are read of one list; an event has 8.
+const REGIMES_READ_MAX: usize = 32;
+/// Characters of a regime's name that are read; one that is known has at most 63.
+const REGIME_CHARACTERS_MAX: usize = 128;
 /// Most subjects of an event.
 const SUBJECTS_MAX: usize = 64;
 
 /// The regimes that attributes choose.
 pub(super) fn regimes(attributes: &Attributes) -> Vec<String> {
-    list(&Lookup::new(vec![attributes]), REGIMES)
+    names(&Lookup::new(vec![attributes]), REGIMES)
 }
 
 /// Whether an attribute of a span that becomes no event is needed by the calls in it.
 pub(super) fn is_needed(name: &str) -> bool {
     const MORE: [&str; 3] = [SUBJECT, SUBJECT_NAMESPACE, REGIMES];
-    let inside = [USER_INSIDE, SESSION_INSIDE, CONVERSATION_INSIDE];
     [USER, SESSION, CONVERSATION, &MORE]
         .iter()
         .any(|names| names.contains(&name))
-        || inside
-            .iter()
-            .any(|pairs| pairs.iter().any(|(known, _)| *known == name))
+        || holds_json(name)
+}
+
+/// Whether an attribute may hold identifiers inside of JSON.
+pub(super) fn holds_json(name: &str) -> bool {
+    [USER_INSIDE, SESSION_INSIDE, CONVERSATION_INSIDE]
+        .iter()
+        .any(|pairs| pairs.iter().any(|(known, _)| *known == name))
 }
 
 fn texts(lookup: &Lookup<'_>, names: &[&str], inside: &[(&str, &[&str])]) -> Vec<String> {
@@ -160,22 +185,43 @@ fn texts(lookup: &Lookup<'_>, names: &[&str], inside: &[(&str, &[&str])]) -> Vec
     found
 }
 
+/// The texts of a list, or of a single value.
 fn list(lookup: &Lookup<'_>, name: &str) -> Vec<String> {
-    let texts: Vec<String> = match lookup.parsed(name) {
+    let texts = match lookup.parsed(name) {
         Some(Value::Array(values)) => values.iter().filter_map(as_text).collect(),
-        Some(Value::String(text)) if name == REGIMES => text
-            .split(',')
-            .map(|part| part.trim().to_owned())
-            .filter(|part| !part.is_empty())
-            .collect(),
         Some(value) => as_text(&value).into_iter().collect(),
         None => Vec::new(),
     };
-    let mut distinct = Vec::new();
-    for text in texts {
-        if !distinct.contains(&text) {
-            distinct.push(text);
-        }
-    }
-    distinct
+    distinct(texts)
+}
+
+/// Names of regimes: a list, or one text with commas, semicolons or blanks between them. What is no name is a name that nobody knows.
+fn names(lookup: &Lookup<'_>, name: &str) -> Vec<String> {
+    let values = match lookup.parsed(name) {
+        Some(Value::Array(values)) => values,
+        Some(value) => vec![value],
+        None => Vec::new(),
+    };
+    let texts = values.iter().flat_map(|value| {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            other => return vec![other.to_string()],
+        };
+        let parts = text
+            .split(|character: char| character.is_whitespace() || matches!(character, ',' | ';'));
+        parts
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect()
+    });
+    let texts = texts.map(|text| text.chars().take(REGIME_CHARACTERS_MAX).collect());
+    let mut names = distinct(texts.collect());
+    names.truncate(REGIMES_READ_MAX);
+    names
+}
+
+fn distinct(texts: Vec<String>) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    let is_new = |text: &String| seen.insert(text.clone());
+    texts.into_iter().filter(is_new).collect()
 }

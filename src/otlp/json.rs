@@ -1,343 +1,551 @@
-//! OTLP/JSON. Read by our own types: the published ones refuse an unknown member in a value, which the
-//! specification says to ignore, and a null, which some exporters write for what is not set.
+//! OTLP/JSON, as it is sent: by the specification, by protobuf's own JSON, and by exporters that know neither well. Each item and
+//! each attribute is read by itself, so that one which can't be read costs no other.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::de::{self, Deserializer};
-use serde::{Deserialize, Serialize};
+use chrono::DateTime;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::decode::{DecodeError, Decoded};
+use super::decode::{Around, DEPTH_MAX, DecodeError, Decoded, Signal};
 use super::protobuf::double;
-use super::telemetry::{Attributes, Item, LogRecord, Part, Scope, Span, SpanEvent};
+use super::rejection::{Alterations, Altering, Rejection};
+use super::telemetry::{Attributes, LogRecord, Scope, Span, SpanEvent};
+use super::text::Marked;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
-struct TracesRequest {
-    resource_spans: Option<Vec<Group>>,
-}
+/// `Span.kind` by its name.
+const KINDS: [&str; 6] = [
+    "UNSPECIFIED",
+    "INTERNAL",
+    "SERVER",
+    "CLIENT",
+    "PRODUCER",
+    "CONSUMER",
+];
+/// `Status.code` by its name.
+const CODES: [&str; 3] = ["UNSET", "OK", "ERROR"];
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct LogsRequest {
-    resource_logs: Option<Vec<Group>>,
-}
+/// The members of an object that are not null.
+struct Members<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Group {
-    resource: Option<Resource>,
-    scope_spans: Option<Vec<Scoped>>,
-    scope_logs: Option<Vec<Scoped>>,
-}
+impl<'a> Members<'a> {
+    fn of(raw: &'a RawValue) -> Option<Self> {
+        let mut members: BTreeMap<Cow<'a, str>, &'a RawValue> =
+            serde_json::from_str(raw.get()).ok()?;
+        members.retain(|_, value| value.get() != "null");
+        Some(Self(members))
+    }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Resource {
-    attributes: Option<Vec<KeyValue>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Scoped {
-    scope: Option<JsonScope>,
-    spans: Option<Vec<JsonSpan>>,
-    log_records: Option<Vec<JsonLog>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct JsonScope {
-    name: Option<String>,
-    version: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct JsonSpan {
-    trace_id: Option<String>,
-    span_id: Option<String>,
-    parent_span_id: Option<String>,
-    flags: Option<u32>,
-    name: Option<String>,
-    kind: Option<i32>,
-    start_time_unix_nano: Integer,
-    end_time_unix_nano: Integer,
-    attributes: Option<Vec<KeyValue>>,
-    events: Option<Vec<JsonEvent>>,
-    status: Option<Status>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct JsonEvent {
-    name: Option<String>,
-    time_unix_nano: Integer,
-    attributes: Option<Vec<KeyValue>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Status {
-    code: Option<i32>,
-    message: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct JsonLog {
-    trace_id: Option<String>,
-    span_id: Option<String>,
-    time_unix_nano: Integer,
-    observed_time_unix_nano: Integer,
-    event_name: Option<String>,
-    attributes: Option<Vec<KeyValue>>,
-    body: Option<AnyValue>,
-}
-
-#[derive(Deserialize)]
-struct KeyValue {
-    key: String,
-    #[serde(default)]
-    value: Option<AnyValue>,
-}
-
-/// One member is set. Others, of later versions, are passed over.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[expect(clippy::struct_field_names, reason = "they are OTLP's names")]
-struct AnyValue {
-    string_value: Option<String>,
-    bool_value: Option<bool>,
-    int_value: Option<Integer>,
-    double_value: Option<Double>,
-    array_value: Option<ArrayValue>,
-    kvlist_value: Option<KeyValueList>,
-    bytes_value: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ArrayValue {
-    values: Option<Vec<AnyValue>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct KeyValueList {
-    values: Option<Vec<KeyValue>>,
-}
-
-/// A 64-bit integer: a string by the specification, a number from the Node exporter, or null.
-#[derive(Clone, Copy, Default, Serialize)]
-struct Integer(i128);
-
-impl<'de> Deserialize<'de> for Integer {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::Null => Ok(Self(0)),
-            Value::String(text) => text.trim().parse().map(Self).map_err(de::Error::custom),
-            Value::Number(number) => {
-                let whole = number.as_i64().map(i128::from);
-                let whole = whole.or_else(|| number.as_u64().map(i128::from));
-                whole
-                    .map(Self)
-                    .ok_or_else(|| de::Error::custom("no integer"))
-            }
-            _ => Err(de::Error::custom("no integer")),
-        }
+    /// A member by its name; readers of protobuf's JSON take the name of the schema, too.
+    fn get(&self, name: &str, of_schema: &str) -> Option<&'a RawValue> {
+        let known = self.0.get(name).or_else(|| self.0.get(of_schema));
+        known.copied()
     }
 }
 
-impl Integer {
-    fn nanoseconds(self) -> u64 {
-        u64::try_from(self.0).unwrap_or(0)
-    }
+fn items(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    let items: Vec<Option<&RawValue>> = serde_json::from_str(raw.get()).ok()?;
+    Some(items.into_iter().flatten().collect())
 }
 
-/// A double: a number, or the name of one that JSON can't write.
-struct Double(f64);
-
-impl<'de> Deserialize<'de> for Double {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(text) => text.parse().map(Self).map_err(de::Error::custom),
-            value => value
-                .as_f64()
-                .map(Self)
-                .ok_or_else(|| de::Error::custom("no number")),
-        }
-    }
+/// Reads the fields of one item.
+struct Reader<'a> {
+    /// The body, whose marks stand in all of its texts.
+    body: &'a Marked<'a>,
+    altered: Alterations,
 }
 
-pub(super) fn traces(body: &[u8]) -> Result<Decoded, DecodeError> {
-    let request: TracesRequest = read(body)?;
-    let mut decoded = Decoded::default();
-    for group in request.resource_spans.unwrap_or_default() {
-        let resource = Arc::new(attributes(group.resource.unwrap_or_default().attributes));
-        for scoped in group.scope_spans.unwrap_or_default() {
-            let scope = Arc::new(scope(scoped.scope));
-            for span in scoped.spans.unwrap_or_default() {
-                decoded.add_span(part(&resource, &scope), read_span(span));
-            }
-        }
-    }
-    Ok(decoded)
-}
-
-pub(super) fn logs(body: &[u8]) -> Result<Decoded, DecodeError> {
-    let request: LogsRequest = read(body)?;
-    let mut decoded = Decoded::default();
-    for group in request.resource_logs.unwrap_or_default() {
-        let resource = Arc::new(attributes(group.resource.unwrap_or_default().attributes));
-        for scoped in group.scope_logs.unwrap_or_default() {
-            let scope = Arc::new(scope(scoped.scope));
-            for log in scoped.log_records.unwrap_or_default() {
-                decoded.add_log(part(&resource, &scope), read_log(log));
-            }
-        }
-    }
-    Ok(decoded)
-}
-
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, DecodeError> {
-    // A list of an object's values would be taken for the object.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(DecodeError::Json { line: 1, column: 1 });
-    }
-    serde_json::from_slice(body).map_err(|error| DecodeError::Json {
+pub(super) fn decode(signal: Signal, body: &[u8]) -> Result<Decoded, DecodeError> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let marked = Marked::of_json(body);
+    let raw: &RawValue = serde_json::from_str(&marked.text).map_err(|error| DecodeError::Json {
         line: error.line(),
         column: error.column(),
-    })
-}
-
-fn part(resource: &Arc<Attributes>, scope: &Arc<Scope>) -> Part {
-    Part {
-        resource: Arc::clone(resource),
-        scope: Arc::clone(scope),
-        item: Item::Log(LogRecord::default()),
+    })?;
+    let wrong = DecodeError::Json { line: 1, column: 1 };
+    let request = Members::of(raw).ok_or(wrong.clone())?;
+    let groups = match signal {
+        Signal::Traces => request.get("resourceSpans", "resource_spans"),
+        Signal::Logs => request.get("resourceLogs", "resource_logs"),
+    };
+    let groups = groups
+        .map_or(Some(Vec::new()), items)
+        .ok_or(wrong.clone())?;
+    let mut decoded = Decoded::new(signal);
+    for group in groups {
+        if decode_group(signal, &marked, group, &mut decoded).is_none() {
+            decoded.reject_group();
+        }
     }
-}
-
-fn scope(scope: Option<JsonScope>) -> Scope {
-    let scope = scope.unwrap_or_default();
-    Scope {
-        name: scope.name.unwrap_or_default(),
-        version: scope.version.unwrap_or_default(),
+    if decoded.is_nothing_but_broken() {
+        return Err(wrong);
     }
+    Ok(decoded)
 }
 
-fn read_span(span: JsonSpan) -> Span {
-    let status = span.status.unwrap_or_default();
-    let events = span.events.unwrap_or_default();
-    let events = events.into_iter().map(|event| SpanEvent {
-        name: event.name.unwrap_or_default(),
-        time_ns: event.time_unix_nano.nanoseconds(),
-        attributes: attributes(event.attributes),
-    });
-    Span {
-        trace_id: lower(span.trace_id).unwrap_or_default(),
-        span_id: lower(span.span_id).unwrap_or_default(),
-        parent_span_id: lower(span.parent_span_id),
-        flags: span.flags.unwrap_or_default(),
-        name: span.name.unwrap_or_default(),
-        kind: span.kind.unwrap_or_default(),
-        start_ns: span.start_time_unix_nano.nanoseconds(),
-        end_ns: span.end_time_unix_nano.nanoseconds(),
-        attributes: attributes(span.attributes),
-        events: events.collect(),
-        status_code: status.code.unwrap_or_default(),
-        status_message: status.message.unwrap_or_default(),
+fn decode_group(
+    signal: Signal,
+    body: &Marked<'_>,
+    group: &RawValue,
+    decoded: &mut Decoded,
+) -> Option<()> {
+    let group = Members::of(group)?;
+    let (list, list_of_schema, items_name, items_of_schema) = match signal {
+        Signal::Traces => ("scopeSpans", "scope_spans", "spans", "spans"),
+        Signal::Logs => ("scopeLogs", "scope_logs", "logRecords", "log_records"),
+    };
+    let scoped = group.get(list, list_of_schema);
+    let scoped = scoped.map_or(Some(Vec::new()), items)?;
+    let mut reader = Reader::new(body);
+    let resource = Arc::new(reader.resource(group.get("resource", "resource")));
+    let of_resource = reader.altered;
+    for scoped in scoped {
+        let found = Members::of(scoped).and_then(|scoped| {
+            let listed = scoped.get(items_name, items_of_schema);
+            Some((listed.map_or(Some(Vec::new()), items)?, scoped))
+        });
+        let Some((listed, scoped)) = found else {
+            decoded.reject_group();
+            continue;
+        };
+        let mut reader = Reader {
+            body,
+            altered: of_resource.clone(),
+        };
+        let around = Around {
+            resource: Arc::clone(&resource),
+            scope: Arc::new(reader.scope(scoped.get("scope", "scope"))),
+            altered: reader.altered.into_inner(),
+        };
+        for item in listed {
+            let Some(item) = Members::of(item) else {
+                decoded.reject(Rejection::Unreadable);
+                continue;
+            };
+            let mut reader = Reader::new(body);
+            match signal {
+                Signal::Traces => {
+                    let span = reader.span(&item);
+                    decoded.add_span(&around, span, reader.altered);
+                }
+                Signal::Logs => {
+                    let log = reader.log(&item);
+                    decoded.add_log(&around, log, reader.altered);
+                }
+            }
+        }
     }
+    Some(())
 }
 
-fn read_log(log: JsonLog) -> LogRecord {
-    let own = log.time_unix_nano.nanoseconds();
-    LogRecord {
-        trace_id: lower(log.trace_id),
-        span_id: lower(log.span_id),
-        time_ns: if own == 0 {
-            log.observed_time_unix_nano.nanoseconds()
+impl<'a> Reader<'a> {
+    fn new(body: &'a Marked<'a>) -> Self {
+        Self {
+            body,
+            altered: Alterations::default(),
+        }
+    }
+
+    fn resource(&mut self, raw: Option<&RawValue>) -> Attributes {
+        let Some(raw) = raw else {
+            return Attributes::new();
+        };
+        if let Some(resource) = Members::of(raw) {
+            return self.attributes(resource.get("attributes", "attributes"));
+        }
+        self.altered.add("resource", Altering::WrongType);
+        Attributes::new()
+    }
+
+    fn scope(&mut self, raw: Option<&RawValue>) -> Scope {
+        let Some(raw) = raw else {
+            return Scope::default();
+        };
+        let Some(scope) = Members::of(raw) else {
+            self.altered.add("scope", Altering::WrongType);
+            return Scope::default();
+        };
+        Scope {
+            name: self.text(scope.get("name", "name"), "scope.name"),
+            version: self.text(scope.get("version", "version"), "scope.version"),
+        }
+    }
+
+    fn span(&mut self, span: &Members<'_>) -> Span {
+        let (status_code, status_message) = self.status(span.get("status", "status"));
+        let end = span.get("endTimeUnixNano", "end_time_unix_nano");
+        Span {
+            trace_id: self.id(span.get("traceId", "trace_id"), "traceId"),
+            span_id: self.id(span.get("spanId", "span_id"), "spanId"),
+            parent_span_id: Some(
+                self.id(span.get("parentSpanId", "parent_span_id"), "parentSpanId"),
+            ),
+            flags: self.flags(span.get("flags", "flags")),
+            name: self.text(span.get("name", "name"), "name"),
+            kind: self.number_or_name(span.get("kind", "kind"), "kind", "SPAN_KIND_", &KINDS),
+            start_ns: self.time(
+                span.get("startTimeUnixNano", "start_time_unix_nano"),
+                "startTimeUnixNano",
+            ),
+            end_ns: self.time(end, "endTimeUnixNano"),
+            attributes: self.attributes(span.get("attributes", "attributes")),
+            events: self.events(span.get("events", "events")),
+            status_code,
+            status_message,
+        }
+    }
+
+    fn log(&mut self, log: &Members<'_>) -> LogRecord {
+        let own = self.time(log.get("timeUnixNano", "time_unix_nano"), "timeUnixNano");
+        let observed = log.get("observedTimeUnixNano", "observed_time_unix_nano");
+        let body = log.get("body", "body");
+        let body = body.map(|raw| self.raw_value("body", raw));
+        LogRecord {
+            trace_id: Some(self.id(log.get("traceId", "trace_id"), "traceId")),
+            span_id: Some(self.id(log.get("spanId", "span_id"), "spanId")),
+            time_ns: if own == 0 {
+                self.time(observed, "observedTimeUnixNano")
+            } else {
+                own
+            },
+            event_name: self.text(log.get("eventName", "event_name"), "eventName"),
+            attributes: self.attributes(log.get("attributes", "attributes")),
+            body: body.filter(|body| !body.is_null()),
+            record: None,
+        }
+    }
+
+    fn events(&mut self, raw: Option<&RawValue>) -> Vec<SpanEvent> {
+        let Some(raw) = raw else {
+            return Vec::new();
+        };
+        let listed = items(raw);
+        let mut events = Vec::new();
+        for raw in listed.iter().flatten() {
+            let Some(event) = Members::of(raw) else {
+                self.altered.add("events", Altering::WrongType);
+                continue;
+            };
+            events.push(SpanEvent {
+                name: self.text(event.get("name", "name"), "events.name"),
+                time_ns: self.time(
+                    event.get("timeUnixNano", "time_unix_nano"),
+                    "events.timeUnixNano",
+                ),
+                attributes: self.attributes(event.get("attributes", "attributes")),
+            });
+        }
+        if listed.is_none() {
+            self.altered.add("events", Altering::WrongType);
+        }
+        events
+    }
+
+    /// Code and message. Some write the code in the place of both.
+    fn status(&mut self, raw: Option<&RawValue>) -> (i32, String) {
+        let status = raw.and_then(Members::of);
+        let (code, message) = match &status {
+            Some(status) => (status.get("code", "code"), status.get("message", "message")),
+            None => (raw, None),
+        };
+        let code = self.number_or_name(code, "status.code", "STATUS_CODE_", &CODES);
+        (code, self.text(message, "status.message"))
+    }
+
+    /// A value that is no object or array.
+    fn scalar(&mut self, raw: Option<&RawValue>, field: &str) -> Option<Value> {
+        let value: Value =
+            serde_json::from_str(raw?.get()).unwrap_or(Value::Object(Attributes::new()));
+        if value.is_object() || value.is_array() {
+            self.altered.add(field, Altering::WrongType);
+            return None;
+        }
+        Some(value)
+    }
+
+    fn text(&mut self, raw: Option<&RawValue>, field: &str) -> String {
+        match self.scalar(raw, field) {
+            Some(Value::String(text)) => {
+                let marked = self.body.part(Cow::Owned(text));
+                marked.readable(field, &mut self.altered)
+            }
+            Some(other) => {
+                self.altered.add(field, Altering::WrongType);
+                other.to_string()
+            }
+            None => String::new(),
+        }
+    }
+
+    /// An id as it is written: the marks of bytes that are not UTF-8 make it none.
+    fn id(&mut self, raw: Option<&RawValue>, field: &str) -> String {
+        match self.scalar(raw, field) {
+            Some(Value::String(text)) => text,
+            Some(other) => other.to_string(),
+            None => String::new(),
+        }
+    }
+
+    fn flags(&mut self, raw: Option<&RawValue>) -> u32 {
+        let Some(value) = self.scalar(raw, "flags") else {
+            return 0;
+        };
+        let flags = match &value {
+            Value::String(text) => text.trim().parse().ok(),
+            other => other.as_u64(),
+        };
+        let flags = flags.and_then(|flags| u32::try_from(flags).ok());
+        if flags.is_none() {
+            self.altered.add("flags", Altering::WrongType);
+        }
+        flags.unwrap_or_default()
+    }
+
+    /// A number of an enumeration, or its name, with its prefix or without.
+    fn number_or_name(
+        &mut self,
+        raw: Option<&RawValue>,
+        field: &str,
+        prefix: &str,
+        names: &[&str],
+    ) -> i32 {
+        let Some(value) = self.scalar(raw, field) else {
+            return 0;
+        };
+        let by_name = |text: &str| {
+            let upper = text.trim().to_ascii_uppercase();
+            let bare = upper.strip_prefix(prefix).unwrap_or(&upper);
+            let known = names.iter().position(|name| *name == bare);
+            let number = || bare.parse::<i32>().ok();
+            known.and_then(|at| i32::try_from(at).ok()).or_else(number)
+        };
+        let number = match &value {
+            Value::String(text) => by_name(text),
+            other => integer(other).and_then(|number| i32::try_from(number).ok()),
+        };
+        if number.is_none() {
+            self.altered.add(field, Altering::WrongType);
+        }
+        number.unwrap_or_default()
+    }
+
+    fn time(&mut self, raw: Option<&RawValue>, field: &str) -> u64 {
+        let Some(raw) = raw else {
+            return 0;
+        };
+        let value: Option<Value> = serde_json::from_str(raw.get()).ok();
+        let known = value.as_ref().and_then(nanoseconds);
+        if known.is_none() {
+            self.altered.add(field, Altering::UnknownTime);
+        }
+        known.unwrap_or_default()
+    }
+
+    /// Attributes are a list of keys and values. Some write them as the object that the list stands for.
+    fn attributes(&mut self, raw: Option<&RawValue>) -> Attributes {
+        let mut attributes = Attributes::new();
+        let Some(raw) = raw else {
+            return attributes;
+        };
+        if let Some(list) = items(raw) {
+            for raw in list {
+                let entry = Members::of(raw);
+                let key = entry.as_ref().and_then(|entry| {
+                    let key: Value = serde_json::from_str(entry.get("key", "key")?.get()).ok()?;
+                    key.as_str().map(str::to_owned)
+                });
+                let (Some(entry), Some(key)) = (entry, key) else {
+                    self.altered.add("attributes", Altering::WrongType);
+                    continue;
+                };
+                let key = self.name(key);
+                let value = entry.get("value", "value");
+                let value = value.map_or(Value::Null, |raw| self.raw_value(&key, raw));
+                attributes.insert(key, value);
+            }
         } else {
-            own
-        },
-        event_name: log.event_name.unwrap_or_default(),
-        attributes: attributes(log.attributes),
-        body: log.body.map(value).filter(|body| !body.is_null()),
+            self.altered.add("attributes", Altering::WrongType);
+            let members = Members::of(raw).map(|members| members.0);
+            for (key, raw) in members.into_iter().flatten() {
+                let key = self.name(key.into_owned());
+                let value = self.raw_value(&key, raw);
+                attributes.insert(key, value);
+            }
+        }
+        attributes
     }
-}
 
-/// Ids are hex digits of either case.
-fn lower(id: Option<String>) -> Option<String> {
-    id.map(|id| id.to_ascii_lowercase())
-}
+    fn name(&mut self, key: String) -> String {
+        self.body.part(Cow::Owned(key)).name(&mut self.altered)
+    }
 
-fn attributes(list: Option<Vec<KeyValue>>) -> Attributes {
-    list.unwrap_or_default()
-        .into_iter()
-        .map(|entry| (entry.key, entry.value.map_or(Value::Null, value)))
-        .collect()
-}
+    fn raw_value(&mut self, name: &str, raw: &RawValue) -> Value {
+        if let Ok(value) = serde_json::from_str(raw.get()) {
+            return self.value(name, value, 0);
+        }
+        // Nested beyond what is read, or a number beyond a double: it is kept as a text.
+        self.altered.add(name, Altering::Unreadable);
+        let marked = self.body.part(Cow::Owned(raw.get().to_owned()));
+        Value::String(marked.readable(name, &mut self.altered))
+    }
 
-fn value(any: AnyValue) -> Value {
-    if let Some(text) = any.string_value.or(any.bytes_value) {
-        Value::String(text)
-    } else if let Some(flag) = any.bool_value {
-        Value::Bool(flag)
-    } else if let Some(Integer(number)) = any.int_value {
-        i64::try_from(number).map_or(Value::Null, Value::from)
-    } else if let Some(Double(number)) = any.double_value {
-        double(number)
-    } else if let Some(list) = any.array_value {
-        list.values
-            .unwrap_or_default()
-            .into_iter()
-            .map(value)
-            .collect()
-    } else if let Some(map) = any.kvlist_value {
-        Value::Object(attributes(map.values))
-    } else {
+    /// An `AnyValue`. One member of it is set; others, of later versions, are passed over.
+    fn value(&mut self, name: &str, value: Value, depth: usize) -> Value {
+        if depth > DEPTH_MAX {
+            self.altered.add(name, Altering::TooDeep);
+            return Value::Null;
+        }
+        let Value::Object(mut any) = value else {
+            if !value.is_null() {
+                self.altered.add(name, Altering::WrongType);
+            }
+            return self.plain(name, value);
+        };
+        let mut take = |camel: &str, snake: &str| {
+            let value = any.remove(camel).or_else(|| any.remove(snake));
+            value.filter(|value| !value.is_null())
+        };
+        if let Some(text) = take("stringValue", "string_value") {
+            return self.expect(name, Value::is_string, text);
+        }
+        if let Some(bytes) = take("bytesValue", "bytes_value") {
+            return self.expect(name, Value::is_string, bytes);
+        }
+        if let Some(flag) = take("boolValue", "bool_value") {
+            let named = flag.as_str().and_then(|text| text.parse().ok());
+            let flag = named.map_or(flag, Value::Bool);
+            return self.expect(name, Value::is_boolean, flag);
+        }
+        if let Some(number) = take("intValue", "int_value") {
+            // One beyond 64 bits stays as it is written.
+            let whole = integer(&number).and_then(|number| i64::try_from(number).ok());
+            let number = whole.map_or(number, Value::from);
+            return self.expect(name, Value::is_i64, number);
+        }
+        if let Some(number) = take("doubleValue", "double_value") {
+            let named = number.as_str().and_then(|text| text.parse().ok());
+            let number = named.or_else(|| number.as_f64()).map_or(number, double);
+            let is_double = |value: &Value| {
+                value.is_number()
+                    || matches!(value.as_str(), Some("NaN" | "Infinity" | "-Infinity"))
+            };
+            return self.expect(name, is_double, number);
+        }
+        if let Some(list) = take("arrayValue", "array_value") {
+            let values = values_of(list).into_iter();
+            return values
+                .map(|value| self.value(name, value, depth + 1))
+                .collect();
+        }
+        if let Some(map) = take("kvlistValue", "kvlist_value") {
+            let mut found = Attributes::new();
+            for entry in values_of(map) {
+                let Value::Object(mut entry) = entry else {
+                    self.altered.add(name, Altering::WrongType);
+                    continue;
+                };
+                let Some(Value::String(key)) = entry.remove("key") else {
+                    self.altered.add(name, Altering::WrongType);
+                    continue;
+                };
+                let key = self.name(key);
+                let value = entry.remove("value").unwrap_or_default();
+                let value = self.value(&key, value, depth + 1);
+                found.insert(key, value);
+            }
+            return Value::Object(found);
+        }
         Value::Null
     }
+
+    fn expect(&mut self, name: &str, is_right: impl Fn(&Value) -> bool, value: Value) -> Value {
+        if !is_right(&value) {
+            self.altered.add(name, Altering::WrongType);
+        }
+        self.plain(name, value)
+    }
+
+    /// A value as JSON has it. What is not UTF-8 in it was marked.
+    fn plain(&mut self, name: &str, value: Value) -> Value {
+        match value {
+            Value::String(text) => {
+                let marked = self.body.part(Cow::Owned(text));
+                marked.value(name, &mut self.altered)
+            }
+            Value::Array(items) => items
+                .into_iter()
+                .map(|item| self.plain(name, item))
+                .collect(),
+            Value::Object(members) => {
+                let members = members.into_iter();
+                let renamed = members.map(|(key, value)| {
+                    let key = self.name(key);
+                    let value = self.plain(&key, value);
+                    (key, value)
+                });
+                Value::Object(renamed.collect())
+            }
+            other => other,
+        }
+    }
+}
+
+/// The values of a list or map: `{"values": [...]}`, or the list itself.
+fn values_of(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(values) => values,
+        Value::Object(mut object) => match object.remove("values") {
+            Some(Value::Array(values)) => values,
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// A 64-bit integer: a string by the specification, a number from the Node exporter, a whole double from others.
+fn integer(value: &Value) -> Option<i128> {
+    match value {
+        Value::String(text) => {
+            let text = text.trim();
+            text.parse().ok().or_else(|| whole(text.parse().ok()?))
+        }
+        Value::Number(number) => {
+            let exact = number.as_i64().map(i128::from);
+            let exact = exact.or_else(|| number.as_u64().map(i128::from));
+            exact.or_else(|| whole(number.as_f64()?))
+        }
+        _ => None,
+    }
+}
+
+fn whole(number: f64) -> Option<i128> {
+    let is_whole = number.is_finite() && number.fract() == 0.0 && number.abs() < 1e19;
+    #[expect(clippy::cast_possible_truncation, reason = "its range is checked")]
+    is_whole.then_some(number as i128)
+}
+
+/// A time as nanoseconds since 1970: an integer in any form, RFC 3339, or seconds and nanoseconds apart.
+fn nanoseconds(value: &Value) -> Option<u64> {
+    if let Value::Object(parts) = value {
+        let part = |name: &str| parts.get(name).map_or(Some(0), integer);
+        let seconds = part("seconds")?.checked_mul(1_000_000_000)?;
+        let is_known = parts.contains_key("seconds");
+        let time = seconds.checked_add(part("nanos")?)?;
+        return u64::try_from(time).ok().filter(|_| is_known);
+    }
+    if let Some(text) = value.as_str().map(str::trim) {
+        if text.is_empty() {
+            return Some(0);
+        }
+        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            return u64::try_from(time.timestamp_nanos_opt()?).ok();
+        }
+    }
+    u64::try_from(integer(value)?).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn integers_as_strings_and_numbers_nulls_and_unknown_members() {
-        let body = br#"{"resourceSpans":[{"resource":null,"later":1,"scopeSpans":[{"scope":{"name":"s"},"spans":[
-            {"traceId":"5B8EFFF798038103D269B633813FC60C","spanId":"EEE19B7EC3C1B174","parentSpanId":"","kind":3,"name":null,
-             "startTimeUnixNano":1795484801985084998,"endTimeUnixNano":"1795484802041298773","status":{"code":2,"message":null},
-             "attributes":[{"key":"a","value":{"intValue":"-7"}},{"key":"b","value":{"intValue":7}},{"key":"c","value":{"doubleValue":"NaN"}},
-              {"key":"d","value":{"kvlistValue":{"values":[{"key":"x","value":{"later":{"y":1}}}]}}},{"key":"e","value":{}},{"key":"f"},
-              {"key":"g","value":{"doubleValue":2}},{"key":"h","value":{"bytesValue":"AAE="}}],
-             "events":null}]}]}]}"#;
-        let decoded = traces(body).unwrap();
-        let Item::Span(span) = &decoded.parts[0].item else {
-            panic!()
-        };
-        assert_eq!(span.trace_id, "5b8efff798038103d269b633813fc60c");
-        assert_eq!(span.parent_span_id, None);
-        assert_eq!(
-            (span.start_ns, span.end_ns, span.status_code),
-            (1_795_484_801_985_084_998, 1_795_484_802_041_298_773, 2)
-        );
-        let expected = serde_json::json!({"a": -7, "b": 7, "c": "NaN", "d": {"x": null}, "e": null, "f": null, "g": 2.0, "h": "AAE="});
-        assert_eq!(Value::Object(span.attributes.clone()), expected);
-        assert!(decoded.parts[0].is_local_root());
-    }
-
-    #[test]
-    fn spans_without_ids_are_counted_and_broken_bodies_refused() {
-        let body = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"00","spanId":"eee19b7ec3c1b174"}]}]}]}"#;
-        let decoded = traces(body).unwrap();
-        assert_eq!((decoded.parts.len(), decoded.rejected), (0, 1));
-        assert!(decoded.reason.is_some());
-        assert!(traces(b"{").is_err());
-        assert!(logs(br#"{"resourceLogs":{}}"#).is_err());
-        assert_eq!(logs(b"{}").unwrap(), Decoded::default());
-    }
-}
+#[path = "json_tests.rs"]
+mod tests;

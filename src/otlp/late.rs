@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::assemble::{may_be_equal, overlap};
-use super::event::{Mapped, event_id};
+use super::event::Mapped;
+use super::grouping::{may_be_equal, overlap};
 use super::identity::Identity;
+use crate::ledger::event::identifier::{ID_CHARACTERS_MAX, identifier};
 
 /// The action of an event of late facts.
 pub const LATE_ACTION: &str = "gen_ai.late";
@@ -12,6 +13,9 @@ pub const LATE_ACTION: &str = "gen_ai.late";
 pub const EVENT_TARGET: &str = "event";
 /// Member of the section `attributes`: the id of the event that reports the same call first.
 pub const DUPLICATE_OF: &str = "duplicate_of";
+
+/// Member of the section `attributes`: the id of the first event of a span, which another report of the span contradicts.
+pub const CONTRADICTS: &str = "contradicts";
 
 /// An event, as its sections were read.
 pub type Recorded = Map<String, Value>;
@@ -27,6 +31,11 @@ pub fn facts(recorded: &Recorded, mapped: &Mapped) -> Option<Map<String, Value>>
         {
             late.insert(name.to_owned(), value.clone());
         }
+    }
+    for name in ["input", "output"] {
+        let unsaid = recorded.get(name).zip(mapped.sections.get(name));
+        let unsaid = unsaid.and_then(|(known, more)| messages_beyond(known, more));
+        late.extend(unsaid.map(|messages| (name.to_owned(), messages)));
     }
     let known = recorded.get("llm").and_then(Value::as_object);
     let more = mapped.sections.get("llm").and_then(Value::as_object);
@@ -53,6 +62,17 @@ pub fn facts(recorded: &Recorded, mapped: &Mapped) -> Option<Map<String, Value>>
     (!late.is_empty()).then(|| complete(recorded, late))
 }
 
+/// Messages that a log record brings and a recorded event does not have.
+fn messages_beyond(known: &Value, more: &Value) -> Option<Value> {
+    let messages = |section: &Value| section.get("messages").and_then(Value::as_array).cloned();
+    let (known, more) = (messages(known)?, messages(more)?);
+    let beyond: Vec<Value> = more
+        .into_iter()
+        .filter(|message| !known.contains(message))
+        .collect();
+    (!beyond.is_empty()).then(|| json!({ "messages": beyond }))
+}
+
 /// That a recorded event, which is about nobody, was for a person; nothing where it is about somebody.
 pub fn person(recorded: &Recorded, identity: &Identity) -> Option<Map<String, Value>> {
     if recorded.contains_key("subjects")
@@ -64,7 +84,7 @@ pub fn person(recorded: &Recorded, identity: &Identity) -> Option<Map<String, Va
     }
     let mut late = Map::from_iter([("subjects".to_owned(), identity.subjects_section().into())]);
     if let Some(user) = identity.users.first() {
-        let actor = json!({"id": super::fields::line(user, 512), "type": "end_user"});
+        let actor = json!({"id": identifier(user, ID_CHARACTERS_MAX), "type": "end_user"});
         late.insert("actor".to_owned(), actor);
     }
     Some(complete(recorded, late))
@@ -86,15 +106,24 @@ fn complete(recorded: &Recorded, mut late: Map<String, Value>) -> Map<String, Va
 
 /// Marks an event as another report of a call that is recorded already.
 pub fn mark_duplicate(sections: &mut Map<String, Value>, first: &str) {
-    let target = json!({"type": EVENT_TARGET, "id": first});
-    match sections.get_mut("targets") {
-        Some(Value::Array(targets)) => targets.push(target),
-        _ => {
-            sections.insert("targets".to_owned(), json!([target]));
-        }
-    }
+    add_target(sections, first);
     let attributes = sections.entry("attributes").or_insert_with(|| json!({}));
     attributes[DUPLICATE_OF] = first.into();
+}
+
+/// Marks an event as a report of a span that contradicts the first event of it.
+pub fn mark_contradicting(sections: &mut Map<String, Value>, first: &str) {
+    add_target(sections, first);
+    let attributes = sections.entry("attributes").or_insert_with(|| json!({}));
+    attributes[CONTRADICTS] = first.into();
+}
+
+fn add_target(sections: &mut Map<String, Value>, event: &str) {
+    let target = json!({"type": EVENT_TARGET, "id": event});
+    let targets = sections.entry("targets").or_insert_with(|| json!([]));
+    if let Some(targets) = targets.as_array_mut() {
+        targets.push(target);
+    }
 }
 
 /// Whether a recorded event with the same id of the answer is of the same call: of one model, at one time, and by
@@ -124,12 +153,12 @@ pub fn is_same_call(recorded: &Recorded, mapped: &Mapped) -> bool {
     let model = |sections| of_llm(sections, "request_model");
     is_by_another
         && overlaps
+        && super::agree::agrees_with(recorded, mapped)
         && may_be_equal(model(recorded).as_ref(), model(&mapped.sections).as_ref())
 }
 
 /// Whether a recorded event says that a span reports its call, too.
 pub fn has_taken_up(recorded: &Recorded, mapped: &Mapped) -> bool {
-    let id = event_id(&mapped.trace_id, &mapped.span_id);
     let also = recorded
         .get("attributes")
         .and_then(|attributes| attributes.get(super::assemble::ALSO_REPORTED));
@@ -137,7 +166,21 @@ pub fn has_taken_up(recorded: &Recorded, mapped: &Mapped) -> bool {
     reports
         .into_iter()
         .flatten()
-        .any(|report| report["event"] == *id)
+        .any(|report| report["event"] == *mapped.id)
+}
+
+/// Whether what a recorded event has taken up of a span says otherwise than a report of the span that comes now.
+pub fn has_taken_up_otherwise(recorded: &Recorded, mapped: &Mapped) -> bool {
+    let also = recorded
+        .get("attributes")
+        .and_then(|attributes| attributes.get(super::assemble::ALSO_REPORTED));
+    let reports = also.and_then(Value::as_array).into_iter().flatten();
+    let own = reports.filter(|report| report["event"] == *mapped.id);
+    let now = mapped.sections.get("attributes");
+    let now = now.and_then(|attributes| attributes.pointer("/otel/span/attributes"));
+    own.filter_map(|report| report.pointer("/otel/span/attributes"))
+        .any(|before| super::agree::attributes_contradict(Some(before), now))
+        || !super::agree::agrees_with(recorded, mapped)
 }
 
 /// Whether a recorded event, found by its trace, stands under a span.

@@ -45,7 +45,12 @@ impl<'a> Lookup<'a> {
 
     /// A number of 0 or more.
     pub(super) fn amount(&self, name: &str) -> Option<f64> {
-        self.get(name)?.as_f64().filter(|number| *number >= 0.0)
+        let value = self.get(name)?;
+        let number = match value {
+            Value::String(text) => text.trim().parse().ok(),
+            value => value.as_f64(),
+        };
+        number.filter(|number: &f64| number.is_finite() && *number >= 0.0)
     }
 
     /// A value; where it is a string that holds JSON, what the string holds.

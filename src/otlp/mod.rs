@@ -4,6 +4,8 @@
 //! the name of a library or span ([`classify`]), and put together into the JSON of events ([`assemble`]).
 //! docs/opentelemetry.md has the map of attributes for people.
 
+mod agent;
+pub mod agree;
 pub mod answer;
 pub mod assemble;
 pub mod classify;
@@ -12,10 +14,13 @@ pub mod decode;
 mod event;
 mod fields;
 mod finish;
+mod grouping;
 mod identity;
 mod json;
 pub mod late;
 mod lookup;
 mod protobuf;
+pub mod rejection;
 pub mod split;
 pub mod telemetry;
+mod text;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::rejection::Alteration;
+
 /// Attributes by name. Of a name that is given twice the last value counts.
 pub type Attributes = Map<String, Value>;
 
@@ -35,6 +37,9 @@ pub struct Part {
     pub scope: Arc<Scope>,
     /// The span or log record.
     pub item: Item,
+    /// What of it differs from what was sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<Alteration>,
 }
 
 /// A span or a log record.
@@ -107,14 +112,17 @@ pub struct LogRecord {
     pub attributes: Attributes,
     /// Its body.
     pub body: Option<Value>,
+    /// The name under which it is an event by itself, where it belongs to no span's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
 }
 
 impl Part {
-    /// The trace that it belongs to.
+    /// The trace that it belongs to; a record that is an event by itself waits for no other.
     pub fn trace_id(&self) -> Option<&str> {
         match &self.item {
             Item::Span(span) => Some(&span.trace_id),
-            Item::Log(log) => log.trace_id.as_deref(),
+            Item::Log(log) => log.record.as_deref().or(log.trace_id.as_deref()),
         }
     }
 
@@ -122,6 +130,7 @@ impl Part {
     pub fn span_id(&self) -> Option<&str> {
         match &self.item {
             Item::Span(span) => Some(&span.span_id),
+            Item::Log(log) if log.record.is_some() => Some(""),
             Item::Log(log) => log.span_id.as_deref(),
         }
     }
@@ -129,8 +138,9 @@ impl Part {
     /// Whether it is a span whose parent is not in the same process: the end of what this process does
     /// for a trace.
     pub fn is_local_root(&self) -> bool {
-        let Item::Span(span) = &self.item else {
-            return false;
+        let span = match &self.item {
+            Item::Span(span) => span,
+            Item::Log(log) => return log.record.is_some(),
         };
         if span.parent_span_id.is_none() {
             return true;

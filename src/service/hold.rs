@@ -401,6 +401,10 @@ fn checked(engine: &Engine, mut new: NewHold) -> Result<NewHold, HoldError> {
     {
         return Err(HoldError::Wrong("the subject's id is empty".to_owned()));
     }
+    if let Some(subject) = &mut scope.subject {
+        let Person { namespace, id } = Person::asked(&subject.id, &subject.namespace);
+        *subject = HeldPerson { id, namespace };
+    }
     if let (Some(from), Some(to)) = (scope.from_ms, scope.to_ms)
         && from >= to
     {

@@ -32,6 +32,9 @@ pub struct TenantSettings {
     pub strict: bool,
     /// Regimes of events that name none; none: `default-90d`.
     pub default_regimes: Vec<String>,
+    /// Regime of telemetry that names one which no policy is of; none: the default ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_regime: Option<String>,
 }
 
 impl Default for TenantSettings {
@@ -42,6 +45,7 @@ impl Default for TenantSettings {
             read_audit: true,
             strict: false,
             default_regimes: Vec::new(),
+            unknown_regime: None,
         }
     }
 }
@@ -63,6 +67,8 @@ pub struct SettingsChange {
     pub strict: Option<bool>,
     /// Sets the regimes of events that name none.
     pub default_regimes: Option<Vec<String>>,
+    /// Sets the regime of telemetry that names one which no policy is of; an empty text: the default ones.
+    pub unknown_regime: Option<String>,
 }
 
 /// Why settings were not changed.
@@ -148,16 +154,24 @@ pub fn change(
         policies_of(&engine.policies, &[], regimes, "")?;
         settings.default_regimes.clone_from(regimes);
     }
+    if let Some(regime) = &change.unknown_regime {
+        settings.unknown_regime = Some(regime.clone()).filter(|regime| !regime.is_empty());
+        let named: Vec<String> = settings.unknown_regime.iter().cloned().collect();
+        policies_of(&engine.policies, &[], &named, "")?;
+    }
     if settings == *ledger.settings() {
         return Ok(settings);
     }
-    let said = json!({
+    let mut said = json!({
         "public_log": settings.public_log,
         "read_audit": settings.read_audit,
         "strict": settings.strict,
         "default_regimes": settings.default_regimes,
         "by": by,
     });
+    if let Some(regime) = &settings.unknown_regime {
+        said["unknown_regime"] = regime.as_str().into();
+    }
     record(engine, ledger, "trailkeep.tenant.set", &said, &settings)?;
     ledger.set_settings(settings.clone());
     Ok(settings)

@@ -48,6 +48,8 @@ pub struct ListedTenant {
     pub strict: bool,
     /// Regimes of events that name none.
     pub default_regimes: Vec<String>,
+    /// Regime of telemetry that names one which no policy is of; none: the default ones.
+    pub unknown_regime: Option<String>,
     /// Names of its ledgers that a recovery closed, for `--ledger`.
     pub closed_ledgers: Vec<String>,
 }
@@ -157,6 +159,7 @@ pub fn listed(engine: &Engine, ledger: &Ledger) -> ListedTenant {
         read_audit: settings.read_audit,
         strict: settings.strict,
         default_regimes: settings.default_regimes.clone(),
+        unknown_regime: settings.unknown_regime.clone(),
         closed_ledgers: closed.map(|closed| closed.name().to_owned()).collect(),
     }
 }

@@ -47,7 +47,7 @@ fn assembled(parts: Vec<Part>) -> Assembled {
         .filter_map(|part| match intake(part, Keep::Calls) {
             Intake::Stage(part) => Some(*part),
             Intake::Drop => None,
-            Intake::Reject(reason) => panic!("{reason}"),
+            other => panic!("{other:?}"),
         });
     let parts: Vec<Part> = kept.collect();
     let due: BTreeSet<String> = parts

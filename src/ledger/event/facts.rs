@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::identifier::{ID_CHARACTERS_MAX, NAMESPACE_CHARACTERS_MAX, identifier};
 use super::shape;
 use crate::time::UnixMillis;
 
@@ -217,6 +218,24 @@ impl<'a> Held<'a> {
         UnixMillis::parse_rfc3339(&text)
             .map(Some)
             .ok_or(FactsError::Unreadable("occurred_at"))
+    }
+}
+
+impl Person {
+    /// The person whom somebody asks for by an identifier as they know it: events hold one that is too long for them, or has control
+    /// characters, as its hash. Every question about a person goes through this.
+    pub fn asked(id: &str, namespace: &str) -> Self {
+        let fitting = |text: &str, max| {
+            if text.is_empty() {
+                String::new()
+            } else {
+                identifier(text, max)
+            }
+        };
+        Self {
+            namespace: fitting(namespace, NAMESPACE_CHARACTERS_MAX),
+            id: fitting(id, ID_CHARACTERS_MAX),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 use std::fmt;
 
 mod facts;
+pub mod identifier;
 mod json;
 mod names;
 mod parse;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{AppendError, Recorded};
 use crate::ledger::event::{Event, Facts};
-use crate::policy::ingest::{self, Checked};
+use crate::policy::ingest::{self, Checked, Gap};
 use crate::policy::{DEFAULT_POLICY, Policy};
 use crate::service::Engine;
 use crate::service::classes::policies_of;
@@ -26,6 +26,8 @@ pub struct Incoming {
     pub via: &'static str,
     /// Names of the sections that the server added or derived.
     pub added: Vec<&'static str>,
+    /// Whether it names regimes that no policy is of, and others apply in their place: of telemetry alone.
+    pub lacks_regimes: bool,
 }
 
 impl Incoming {
@@ -125,10 +127,19 @@ pub(super) fn check(
     let mut refused = Vec::new();
     let mut all = Vec::with_capacity(events.len());
     for (position, (event, policies)) in events.iter().zip(applying).enumerate() {
-        let checked = match policies {
+        let mut checked = match policies {
             Some(policies) => ingest::check(policies, &event.event, now),
             None => Checked::default(),
         };
+        // The last of its policies is the one that applies in the place of what is not known.
+        let in_place = policies.as_ref().and_then(|policies| policies.last());
+        if let Some(policy) = in_place.filter(|_| event.lacks_regimes) {
+            checked.gaps.push(Gap {
+                policy: policy.id.clone(),
+                field: "regimes".to_owned(),
+                pointer: "/regimes".to_owned(),
+            });
+        }
         let (forbidden, lacking) = match refusing {
             Refusing::AsTheTenantSays if strict => {
                 (checked.refusals.clone(), checked.strict_refusals())

@@ -87,7 +87,7 @@ fn append_otherwise(
     event: &Incoming,
     error: AppendError,
 ) -> Result<(), StagingError> {
-    if is_recorded_otherwise(engine, ledger, &error)? {
+    if is_recorded_otherwise(engine, ledger, event, &error)? {
         return Ok(());
     }
     tracing::error!(%error, "an event that was acknowledged is recorded in another form");
@@ -96,7 +96,7 @@ fn append_otherwise(
     let mut refusing = Refusing::Forbidden;
     let mut error = error;
     for _ in 0..FORMS_MAX {
-        mend(&mut sections, &mut refusing, &error);
+        mend(engine, ledger, &mut sections, &mut refusing, &error);
         // What is said of it may need more room than what went. The last of its parts is the event itself: when it is there, so
         // are the others.
         let mut parts = fit(sections, MAX_EVENT_BYTES).into_iter();
@@ -119,6 +119,7 @@ fn append_otherwise(
 fn is_recorded_otherwise(
     engine: &Engine,
     ledger: &Ledger,
+    event: &Incoming,
     error: &AppendError,
 ) -> Result<bool, StagingError> {
     let AppendError::Conflict {
@@ -129,7 +130,13 @@ fn is_recorded_otherwise(
         return Ok(false);
     };
     let recorded = open_event(engine, ledger, *seq).map_err(AppendError::from)?;
-    let attributes = recorded.section("attributes");
-    let attributes = attributes.and_then(|text| serde_json::from_slice::<Value>(text).ok());
-    Ok(attributes.as_ref().is_some_and(is_reduced))
+    let read = |text: Option<&[u8]>| {
+        let read = text.and_then(|text| serde_json::from_slice::<Value>(text).ok());
+        read.unwrap_or_default()
+    };
+    let assembled = read(event.event.section("attributes"));
+    Ok(is_reduced(
+        &read(recorded.section("attributes")),
+        &assembled,
+    ))
 }

@@ -7,11 +7,14 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::regimes::{self, UNKNOWN_REGIMES};
 use crate::ids::hex;
 use crate::ledger::event::shape::SECTIONS;
 use crate::ledger::event::{Event, EventError, MAX_EVENT_BYTES, parse_event};
 use crate::policy::ingest::Refusal;
+use crate::service::Engine;
 use crate::service::append::{AppendError, Incoming, Refusing};
+use crate::service::ledger::Ledger;
 
 /// Sections by which an event is found and erased: they stay.
 const BARE: [&str; 5] = ["id", "action", "actor", "subjects", "regimes"];
@@ -19,7 +22,6 @@ const BARE: [&str; 5] = ["id", "action", "actor", "subjects", "regimes"];
 const TRACE: [&str; 3] = ["trace_id", "span_id", "parent_span_id"];
 /// Members of `attributes` that say in what an event differs from what was assembled.
 const REFUSED: &str = "refused_by_policy";
-const UNKNOWN_REGIMES: &str = "unknown_regimes";
 const LEFT_OUT: &str = "left_out";
 /// Bytes kept free for what is said of the sections that are left out.
 const ROOM_BYTES: usize = 64 << 10;
@@ -56,10 +58,15 @@ fn incoming(event: Event) -> Incoming {
         .map(|field| field.name)
         .filter(|name| has(name))
         .collect();
+    let attributes = event.section("attributes");
+    let attributes = attributes.and_then(|text| serde_json::from_slice::<Value>(text).ok());
+    let lacks_regimes =
+        attributes.is_some_and(|attributes| attributes.get(UNKNOWN_REGIMES).is_some());
     Incoming {
         event,
         via: "otlp",
         added,
+        lacks_regimes,
     }
 }
 
@@ -122,21 +129,25 @@ fn nameless(text: &[u8]) -> Map<String, Value> {
     sections
 }
 
-/// Whether an event is recorded in another form than it was assembled in.
-pub(super) fn is_reduced(attributes: &Value) -> bool {
+/// Whether an event, by its recorded attributes, is recorded in another form than it was assembled in.
+pub(super) fn is_reduced(recorded: &Value, assembled: &Value) -> bool {
     [REFUSED, UNKNOWN_REGIMES, LEFT_OUT]
         .iter()
-        .any(|name| attributes.get(name).is_some())
+        .any(|name| recorded.get(name).is_some() && assembled.get(name) != recorded.get(name))
 }
 
 /// Takes away what the error is about.
 pub(super) fn mend(
+    engine: &Engine,
+    ledger: &Ledger,
     sections: &mut Map<String, Value>,
     refusing: &mut Refusing,
     error: &AppendError,
 ) {
     match error {
         AppendError::Conflict { .. } => give_another_id(sections),
+        // Its regimes were known when it was assembled, and the policies were changed since.
+        AppendError::Class { .. } if regimes::settle(engine, ledger, sections) => {}
         AppendError::Class { .. } => set_regimes_aside(sections),
         AppendError::Refused(refusals) => {
             let refusals: Vec<&Refusal> = refusals.iter().map(|(_, refusal)| refusal).collect();
@@ -171,7 +182,7 @@ fn give_another_id(sections: &mut Map<String, Value>) {
     sections.insert("id".to_owned(), other.into());
 }
 
-/// Its regimes were known when it came, and the policies were changed since: the default one applies.
+/// No class is made of its regimes: the default one applies.
 fn set_regimes_aside(sections: &mut Map<String, Value>) {
     if let Some(regimes) = sections.remove("regimes") {
         tell(sections, UNKNOWN_REGIMES, regimes);

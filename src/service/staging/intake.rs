@@ -6,8 +6,10 @@ use sha2::{Digest, Sha256};
 
 use super::keys::Sealing;
 use super::{ROWS_MAX, StagingError, count};
-use crate::otlp::classify::{Intake, intake, regimes, response_id};
-use crate::otlp::decode::Decoded;
+use crate::ids::hex;
+use crate::otlp::classify::{Intake, intake, response_id};
+use crate::otlp::decode::{Decoded, Signal};
+use crate::otlp::rejection::{Rejection, Rejections};
 use crate::otlp::telemetry::{Item, Part};
 use crate::seal::staged::{seal_staged, staging_tag};
 use crate::service::Engine;
@@ -21,27 +23,39 @@ use crate::store::directory::free_bytes;
 const PARTS_MAX: usize = 50_000;
 /// Bytes of a request's parts, each with the resource that they share.
 const REQUEST_BYTES_MAX: usize = 256 << 20;
-/// Regimes of an event.
-const REGIMES_MAX: usize = 8;
 /// Bytes of a part, as it waits.
 const PART_BYTES_MAX: usize = 4 << 20;
-const TOO_LARGE: &str = "a span or log record has more than 4 MiB: keep large content elsewhere";
 
 /// What of a request was not taken.
 #[derive(Debug, Default)]
 pub struct Received {
     /// How many spans or log records.
     pub rejected: u64,
-    /// Why the first of them.
+    /// Which, and why; and how many are taken but become no event.
     pub reason: Option<String>,
 }
 
-impl Received {
-    fn reject(&mut self, reason: &str) {
-        self.rejected += 1;
-        if self.reason.is_none() {
-            self.reason = Some(reason.to_owned());
-        }
+/// What of a request becomes no event.
+struct NotTaken {
+    rejected: Rejections,
+    not_recorded: u64,
+}
+
+impl NotTaken {
+    fn message(&self, signal: Signal) -> Option<String> {
+        let not_recorded = (self.not_recorded > 0).then(|| {
+            format!(
+                "{} log records are not recorded: they are neither gen_ai events nor of an agent (`serve --otlp-keep all` records them)",
+                self.not_recorded
+            )
+        });
+        let said: Vec<String> = self
+            .rejected
+            .message(signal)
+            .into_iter()
+            .chain(not_recorded)
+            .collect();
+        (!said.is_empty()).then(|| said.join(". "))
     }
 }
 
@@ -56,12 +70,13 @@ pub fn receive(
         return Err(StagingError::TooLarge);
     }
     let counters = &engine.staging.counters;
-    let mut received = Received {
+    let signal = decoded.signal;
+    let mut not_taken = NotTaken {
         rejected: decoded.rejected,
-        reason: decoded.reason.map(str::to_owned),
+        not_recorded: 0,
     };
     let mut kept = Vec::with_capacity(decoded.parts.len());
-    for part in decoded.parts {
+    for (place, part) in decoded.places.into_iter().zip(decoded.parts) {
         count(
             match part.item {
                 Item::Span(_) => &counters.spans_received,
@@ -69,19 +84,50 @@ pub fn receive(
             },
             1,
         );
-        if let Err(reason) = check_regimes(engine, &part) {
-            received.reject(&reason);
-            continue;
-        }
+        counters.altered.count(&part.altered);
         match intake(part, engine.staging.settings.keep) {
-            Intake::Stage(part) => kept.push(*part),
-            Intake::Drop => count(&counters.log_records_dropped, 1),
-            Intake::Reject(reason) => received.reject(reason),
+            Intake::Stage(part) => kept.push((place, *part)),
+            Intake::Record(part) => kept.push((place, with_a_name(ledger, *part))),
+            Intake::Drop => not_taken.not_recorded += 1,
+            Intake::Reject(why) => not_taken.rejected.add(place, why),
         }
     }
-    stage(engine, ledger, &kept, &mut received)?;
-    count(&counters.rejected, received.rejected);
-    Ok(received)
+    stage(engine, ledger, &kept, &mut not_taken.rejected)?;
+    count(&counters.log_records_dropped, not_taken.not_recorded);
+    tell(engine, ledger, &not_taken.rejected);
+    Ok(Received {
+        rejected: not_taken.rejected.total(),
+        reason: not_taken.message(signal),
+    })
+}
+
+/// Gives a record that is an event by itself its name: what is sent again has it again.
+fn with_a_name(ledger: &Ledger, mut part: Part) -> Part {
+    let text = serde_json::to_vec(&part).expect("telemetry is plain data, which has a JSON form");
+    if let Item::Log(log) = &mut part.item {
+        let tag = staging_tag(&ledger.index_key, "record", &Sha256::digest(&text));
+        log.record = Some(format!("log:{}", hex(tag.as_bytes())));
+    }
+    part
+}
+
+/// Counts what was rejected, and logs it: exporters mostly do not print what they are told.
+fn tell(engine: &Engine, ledger: &Ledger, rejected: &Rejections) {
+    let staging = &engine.staging;
+    count(&staging.counters.rejected, rejected.total());
+    for (why, number) in rejected.by_reason() {
+        staging.counters.rejected_by.add(why, number);
+    }
+    if rejected.total() == 0 || !staging.may_warn(engine.clock.since_boot_ms()) {
+        return;
+    }
+    let reasons: Vec<&str> = rejected.by_reason().map(|(why, _)| why.name()).collect();
+    tracing::warn!(
+        tenant = %ledger.record.tenant,
+        rejected = rejected.total(),
+        reasons = reasons.join(", "),
+        "telemetry was rejected, as its sender was told; trailkeep_otlp_rejected_items counts all of it"
+    );
 }
 
 fn check_room(engine: &Engine, ledger: &Ledger) -> Result<(), StagingError> {
@@ -97,30 +143,11 @@ fn check_room(engine: &Engine, ledger: &Ledger) -> Result<(), StagingError> {
     Ok(())
 }
 
-/// Why the regimes that a part chooses can't be an event's.
-fn check_regimes(engine: &Engine, part: &Part) -> Result<(), String> {
-    let chosen = regimes(part);
-    if chosen.len() > REGIMES_MAX {
-        return Err(format!(
-            "`trailkeep.regimes` names more than {REGIMES_MAX} regimes"
-        ));
-    }
-    let mut unknown = chosen
-        .into_iter()
-        .filter(|regime| engine.policies.of_regime(regime).is_none());
-    unknown.next().map_or(Ok(()), |regime| {
-        let regime: String = regime.chars().take(64).collect();
-        Err(format!(
-            "no policy is of the regime `{regime}` that `trailkeep.regimes` names: `trailkeep policy list` shows the regimes there are"
-        ))
-    })
-}
-
 fn stage(
     engine: &Engine,
     ledger: &Ledger,
-    parts: &[Part],
-    received: &mut Received,
+    parts: &[(usize, Part)],
+    rejected: &mut Rejections,
 ) -> Result<(), StagingError> {
     if parts.is_empty() {
         return Ok(());
@@ -133,7 +160,7 @@ fn stage(
         .of_today(engine, &ledger.record, now, Sealing::Part)?;
     let mut rows = Vec::with_capacity(parts.len());
     let mut bytes = 0;
-    for part in parts {
+    for (place, part) in parts {
         let text =
             serde_json::to_vec(part).expect("telemetry is plain data, which has a JSON form");
         bytes += text.len();
@@ -141,7 +168,7 @@ fn stage(
             return Err(StagingError::TooLarge);
         }
         if text.len() > PART_BYTES_MAX {
-            received.reject(TOO_LARGE);
+            rejected.add(*place, Rejection::TooLarge);
             continue;
         }
         let tag = |label, value: &[u8]| staging_tag(&ledger.index_key, label, value);

@@ -6,10 +6,12 @@
 //! they are appended as they are (flush.rs), as often as it takes: their ids make it once.
 
 mod assemble;
+mod counters;
 mod flush;
 mod forms;
 mod intake;
 mod keys;
+mod regimes;
 mod resolve;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -18,6 +20,7 @@ use std::time::Duration;
 
 pub use self::assemble::{assemble_all, assemble_due};
 pub(super) use self::assemble::{finish, go_on};
+pub use self::counters::StagingCounters;
 pub use self::intake::{Received, receive};
 pub(super) use self::keys::KIND as KEY_KIND;
 use self::keys::StagingKeys;
@@ -31,6 +34,11 @@ use crate::store::{Staging as StagingFile, StoreError};
 const ROWS_MAX: i64 = 2_000_000;
 /// How often keys of past days are looked for under which nothing waits.
 const KEYS_LOOKED_AT_EVERY_MS: u64 = 60_000;
+
+/// How often rejected telemetry is logged at most.
+const WARNED_EVERY_MS: u64 = 60_000;
+/// In the place of a time that has not come.
+const NEVER: u64 = u64::MAX;
 
 /// How long telemetry waits, and what becomes an event.
 #[derive(Clone, Copy, Debug)]
@@ -53,59 +61,6 @@ impl Default for StagingSettings {
     }
 }
 
-/// What came in and what became of it, since the start.
-#[derive(Debug, Default)]
-pub struct StagingCounters {
-    /// Spans that came.
-    pub spans_received: AtomicU64,
-    /// Log records that came.
-    pub log_records_received: AtomicU64,
-    /// Parts that were refused, as their sender was told.
-    pub rejected: AtomicU64,
-    /// Parts that had come before.
-    pub repeated: AtomicU64,
-    /// Spans that became no event.
-    pub spans_dropped: AtomicU64,
-    /// Log records that are no GenAI events.
-    pub log_records_dropped: AtomicU64,
-    /// Reports of a call that another report had already, while both waited.
-    pub reports_merged: AtomicU64,
-    /// Events of calls, tools and what else is kept.
-    pub events: AtomicU64,
-    /// Events of facts that came too late.
-    pub late_events: AtomicU64,
-    /// Events that say of another event that it reports the same call.
-    pub duplicate_events: AtomicU64,
-    /// Calls of a model without any content: usually a mistake in the application's settings.
-    pub calls_without_content: AtomicU64,
-    /// Parts that do not open, since their key is gone or they were changed.
-    pub unreadable: AtomicU64,
-    /// Events that could not be recorded as they were, and are in another form: they say in which, and why.
-    pub reduced: AtomicU64,
-}
-
-impl StagingCounters {
-    /// Each counter by its name.
-    pub fn all(&self) -> [(&'static str, u64); 13] {
-        [
-            ("spans_received", &self.spans_received),
-            ("log_records_received", &self.log_records_received),
-            ("rejected", &self.rejected),
-            ("repeated", &self.repeated),
-            ("spans_dropped", &self.spans_dropped),
-            ("log_records_dropped", &self.log_records_dropped),
-            ("reports_merged", &self.reports_merged),
-            ("events", &self.events),
-            ("late_events", &self.late_events),
-            ("duplicate_events", &self.duplicate_events),
-            ("calls_without_content", &self.calls_without_content),
-            ("unreadable", &self.unreadable),
-            ("reduced", &self.reduced),
-        ]
-        .map(|(name, counter)| (name, counter.load(Ordering::Relaxed)))
-    }
-}
-
 fn count(counter: &AtomicU64, number: u64) {
     counter.fetch_add(number, Ordering::Relaxed);
 }
@@ -116,6 +71,8 @@ pub struct Staging {
     settings: StagingSettings,
     counters: StagingCounters,
     keys: StagingKeys,
+    /// When rejected telemetry was logged last, by the clock since boot.
+    warned_at: AtomicU64,
     /// When keys were looked at last, by the clock since boot; locked while somebody assembles.
     assembling: Mutex<u64>,
     /// Rows that wait.
@@ -178,6 +135,7 @@ impl Staging {
             settings,
             counters: StagingCounters::default(),
             keys: StagingKeys::default(),
+            warned_at: AtomicU64::new(NEVER),
             assembling: Mutex::default(),
         })
     }
@@ -185,6 +143,21 @@ impl Staging {
     /// What came in and what became of it.
     pub fn counters(&self) -> &StagingCounters {
         &self.counters
+    }
+
+    /// Whether it is long enough ago that rejected telemetry was logged: then it may be now.
+    fn may_warn(&self, since_boot_ms: u64) -> bool {
+        let last = self.warned_at.load(Ordering::Relaxed);
+        let is_over = last == NEVER || since_boot_ms.saturating_sub(last) >= WARNED_EVERY_MS;
+        let taken = || {
+            self.warned_at.compare_exchange(
+                last,
+                since_boot_ms,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            )
+        };
+        is_over && taken().is_ok()
     }
 
     /// Rows that wait.

@@ -4,13 +4,15 @@
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{StagingError, count};
+use super::{StagingError, count, regimes};
 use crate::ids::{LookupKey, Seq, hex};
 use crate::ledger::event::MAX_EVENT_BYTES;
+use crate::otlp::agree::contradicts;
 use crate::otlp::assemble::{Assembled, KnownPerson, Mapped, RESPONSE_TARGET, event_id};
 use crate::otlp::late::{self, Recorded};
 use crate::otlp::split::fit;
 use crate::seal::secret::TagLabel;
+use crate::seal::staged::staging_tag;
 use crate::service::Engine;
 use crate::service::ledger::Ledger;
 use crate::service::read::{ReadError, open_event};
@@ -28,6 +30,12 @@ pub(super) fn resolve(
 ) -> Result<Vec<Map<String, Value>>, StagingError> {
     let counters = &engine.staging.counters;
     let mut events = Vec::new();
+    let settled = |mut sections: Map<String, Value>| {
+        if regimes::settle(engine, ledger, &mut sections) {
+            count(&counters.unknown_regimes, 1);
+        }
+        sections
+    };
     for mapped in &assembled.events {
         match place(engine, ledger, mapped)? {
             Place::New(sections) => {
@@ -35,15 +43,15 @@ pub(super) fn resolve(
                 if mapped.kind.should_have_content() && !mapped.has_content() {
                     count(&counters.calls_without_content, 1);
                 }
-                events.extend(fit(sections, MAX_EVENT_BYTES));
+                events.extend(fit(settled(sections), MAX_EVENT_BYTES));
             }
             Place::Duplicate(sections) => {
                 count(&counters.duplicate_events, 1);
-                events.extend(fit(sections, MAX_EVENT_BYTES));
+                events.extend(fit(settled(sections), MAX_EVENT_BYTES));
             }
             Place::Late(sections) => {
                 count(&counters.late_events, 1);
-                events.extend(fit(sections, MAX_EVENT_BYTES));
+                events.extend(fit(settled(sections), MAX_EVENT_BYTES));
             }
             Place::Known => count(&counters.repeated, 1),
         }
@@ -66,13 +74,13 @@ enum Place {
 }
 
 fn place(engine: &Engine, ledger: &Ledger, mapped: &Mapped) -> Result<Place, StagingError> {
-    let id = mapped.event_id();
-    match by_id(engine, ledger, &id)? {
+    match by_id(engine, ledger, &mapped.id)? {
         Found::Gone => return Ok(Place::Known),
-        Found::Event(recorded) => {
-            let facts = late::facts(&recorded, mapped);
-            return Ok(facts.map_or(Place::Known, |facts| Place::Late(with_id(&id, facts))));
+        Found::Event(recorded) if !contradicts(&recorded, mapped) => {
+            return late_facts(engine, ledger, &mapped.id, &recorded, mapped);
         }
+        Found::Event(_) => return beside(engine, ledger, mapped),
+        Found::Nothing if mapped.is_other => return beside(engine, ledger, mapped),
         Found::Nothing => {}
     }
     let parent = mapped.parent_span_id.as_deref();
@@ -86,7 +94,12 @@ fn place(engine: &Engine, ledger: &Ledger, mapped: &Mapped) -> Result<Place, Sta
         first = Found::Event(recorded);
     }
     Ok(match first {
-        Found::Event(recorded) if late::has_taken_up(&recorded, mapped) => Place::Known,
+        Found::Event(recorded) if late::has_taken_up(&recorded, mapped) => {
+            if late::has_taken_up_otherwise(&recorded, mapped) {
+                return beside(engine, ledger, mapped);
+            }
+            Place::Known
+        }
         Found::Event(recorded) => {
             let first = recorded
                 .get("id")
@@ -98,6 +111,53 @@ fn place(engine: &Engine, ledger: &Ledger, mapped: &Mapped) -> Result<Place, Sta
         }
         Found::Nothing | Found::Gone => Place::New(mapped.sections.clone()),
     })
+}
+
+/// What a report says beyond the recorded event of its span.
+fn late_facts(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    recorded: &Recorded,
+    mapped: &Mapped,
+) -> Result<Place, StagingError> {
+    let Some(facts) = late::facts(recorded, mapped) else {
+        return Ok(Place::Known);
+    };
+    // What the event had no room for stands in events that follow it.
+    let is_large = ["input", "output", "downstream"]
+        .iter()
+        .any(|name| facts.contains_key(*name) && !recorded.contains_key(*name));
+    if is_large
+        && !matches!(
+            by_id(engine, ledger, &format!("{id}:part:1"))?,
+            Found::Nothing
+        )
+    {
+        return Ok(Place::Known);
+    }
+    Ok(Place::Late(with_id(id, facts)))
+}
+
+/// A report that contradicts what is known of its span is a fact by itself, beside that. Its id is of what it says: it is recorded
+/// once, in whatever order and however often it comes.
+fn beside(engine: &Engine, ledger: &Ledger, mapped: &Mapped) -> Result<Place, StagingError> {
+    let Some(report) = mapped.report else {
+        return Ok(Place::New(mapped.sections.clone()));
+    };
+    let tag = staging_tag(&ledger.index_key, "report", &report);
+    let id = format!("{}:report:{}", mapped.id, hex(tag.as_bytes()));
+    match by_id(engine, ledger, &id)? {
+        Found::Gone => Ok(Place::Known),
+        Found::Event(recorded) => late_facts(engine, ledger, &id, &recorded, mapped),
+        Found::Nothing => {
+            count(&engine.staging.counters.contradicting_reports, 1);
+            let mut sections = mapped.sections.clone();
+            late::mark_contradicting(&mut sections, &mapped.id);
+            sections.insert("id".to_owned(), id.into());
+            Ok(Place::New(sections))
+        }
+    }
 }
 
 /// The id of an event of late facts: of the first event, and of what it says, so that it is said once.
