@@ -89,6 +89,7 @@ pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
             findings.vault(&asked.vault, &asked.ready, now);
             findings.anchors(&asked.anchors, &settings, now);
             findings.overdue(&asked.overdue, now);
+            findings.regimes(&asked.gaps);
         }
         Err(error) => findings.add(
             "directory",
@@ -125,6 +126,7 @@ struct Asked {
     anchors: Value,
     /// Each tenant with what should be gone.
     overdue: Vec<(String, Value)>,
+    gaps: Value,
 }
 
 async fn ask(settings: &Settings) -> anyhow::Result<Asked> {
@@ -159,6 +161,7 @@ async fn ask(settings: &Settings) -> anyhow::Result<Asked> {
             ready: serde_json::from_str(&ready.any_text().await?)?,
             anchors: client.get("/v1/anchors").await?,
             overdue: Vec::new(),
+            gaps: client.get("/v1/policies/gaps").await?,
         })
     };
     let answer = asked.await;
@@ -382,6 +385,20 @@ impl Findings {
                 "anchor",
                 has,
                 "a server with these settings gives heads there by itself: is it running? At once: `trailkeep anchor run --config FILE`",
+            );
+        }
+    }
+
+    /// Telemetry whose regimes no policy is of: a misspelt name mostly.
+    fn regimes(&mut self, gaps: &Value) {
+        let gaps = gaps["gaps"].as_array().into_iter().flatten();
+        for gap in gaps.filter(|gap| gap["what"] == "missing regimes") {
+            let (events, last) = (&gap["events"], &gap["last_seq"]);
+            let policy = gap["policy"].as_str().unwrap_or_default();
+            self.add(
+                "regimes",
+                format!("{events} events of telemetry name a regime that no policy is of, and `{policy}` applies in its place; the last is {last}"),
+                "`trailkeep query --target \"missing regimes\" --target-type flag` shows them; correct `trailkeep.regimes` where it is set",
             );
         }
     }
