@@ -4,10 +4,11 @@
 use serde_json::{Map, Value, json};
 
 use super::classify::{Keep, Kind};
-use super::event::{Mapped, context_of, occurred_at_ns, original_of_log};
+use super::event::{Mapped, context_of, occurred_at_ns};
 use super::fields;
 use super::identity::Identity;
 use super::lookup::Lookup;
+use super::original::{altered, original_of_log};
 use super::telemetry::{LogRecord, Part};
 
 /// Before the names of an agent's events.
@@ -355,13 +356,12 @@ fn attributes(said: Said, part: &Part, log: &LogRecord, identity: &Identity) -> 
         let source = lookup.first_text(&["source", "decision_source"]);
         attributes["decision_source"] = source.map_or(Value::Null, Value::from);
     }
-    let altered = super::event::altered(&part.altered, identity);
-    if !altered.is_empty() {
-        attributes["altered"] = json!(altered);
+    let differs = altered(&part.altered, identity);
+    if !differs.is_empty() {
+        attributes["altered"] = json!(differs);
     }
     attributes
 }
 
 #[cfg(test)]
-#[path = "agent_tests.rs"]
 mod tests;

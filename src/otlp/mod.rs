@@ -19,6 +19,7 @@ mod identity;
 mod json;
 pub mod late;
 mod lookup;
+mod original;
 mod protobuf;
 pub mod rejection;
 pub mod split;
