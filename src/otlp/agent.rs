@@ -337,7 +337,7 @@ fn output(said: Said, lookup: &Lookup<'_>) -> Value {
 
 fn attributes(said: Said, part: &Part, log: &LogRecord, identity: &Identity) -> Value {
     let lookup = Lookup::new(vec![&log.attributes]);
-    let mut otel = original_of_log(part, &log.attributes, |name| {
+    let mut otel = original_of_log(part, &log.attributes, |name, _| {
         let names = [
             "prompt",
             "request_text",

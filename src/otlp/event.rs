@@ -84,7 +84,7 @@ pub(super) fn map(kind: Kind, source: &Source<'_>) -> Mapped {
     let lookup = &places.lookup;
     let content = match kind {
         Kind::Call(_) => content::of_call(places),
-        Kind::Tool => content::of_tool(lookup),
+        Kind::Tool => content::of_tool(places),
         Kind::Wrapper(_) | Kind::Record | Kind::Other => content::of_wrapper(places),
     };
     let span = places.span;
@@ -139,7 +139,9 @@ pub(super) fn map(kind: Kind, source: &Source<'_>) -> Mapped {
         trace_id: source.trace_id.to_owned(),
         span_id: source.span_id.to_owned(),
         parent_span_id: span.and_then(|span| span.parent_span_id.clone()),
-        tool_call_id: (kind == Kind::Tool).then(|| tool_call_id(lookup)).flatten(),
+        tool_call_id: (kind == Kind::Tool)
+            .then(|| tool_call_id(lookup).or(content.tool_call_id))
+            .flatten(),
         kind,
         response_id,
         scope: source.part.scope.name.clone(),
@@ -223,6 +225,7 @@ fn outcome(
 ) -> &'static str {
     let (lookup, span) = (&source.places.lookup, source.places.span);
     let is_error = span.is_some_and(|span| span.status_code == 2)
+        || content.has_failed
         || fields::error_type(lookup, None).is_some()
         || fields::finish_reason(reasons).as_deref() == Some("error");
     let broke_off = || {

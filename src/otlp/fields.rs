@@ -255,7 +255,11 @@ pub(super) fn usage(lookup: &Lookup<'_>) -> Map<String, Value> {
         let count = names.iter().find_map(|name| lookup.count(name))?;
         Some(((*field).to_owned(), Value::from(count)))
     });
-    fields.collect()
+    let fields: Map<String, Value> = fields.collect();
+    if fields.is_empty() {
+        return super::content::google_usage(lookup);
+    }
+    fields
 }
 
 /// What a call cost. Libraries that say it and no currency mean US dollars.

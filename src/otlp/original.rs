@@ -36,7 +36,7 @@ pub(super) fn original(source: &Source<'_>) -> Value {
 pub(super) fn original_of_log(
     part: &Part,
     attributes: &Attributes,
-    is_content: impl Fn(&str) -> bool,
+    is_content: impl Fn(&str, &Value) -> bool,
 ) -> Value {
     original_of(part, ("log", without(attributes, is_content)))
 }
@@ -85,8 +85,10 @@ fn without_content(attributes: &Attributes) -> Value {
     without(attributes, content::is_content)
 }
 
-fn without(attributes: &Attributes, is_content: impl Fn(&str) -> bool) -> Value {
-    let kept = attributes.iter().filter(|(name, _)| !is_content(name));
+fn without(attributes: &Attributes, is_content: impl Fn(&str, &Value) -> bool) -> Value {
+    let kept = attributes
+        .iter()
+        .filter(|(name, value)| !is_content(name, value));
     kept.map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }

@@ -2,10 +2,15 @@
 //! OpenTelemetry's GenAI conventions, each with a role and parts.
 
 mod flattened;
+mod google;
 mod open_inference;
 mod parts;
 mod records;
+mod tool;
 mod vercel;
+
+pub(super) use google::usage as google_usage;
+pub(super) use tool::of_tool;
 
 use serde_json::{Map, Value, json};
 
@@ -43,6 +48,10 @@ const CONTENT_NAMES: &[&str] = &[
     "ai.response.toolCalls",
     "ai.toolCall.args",
     "ai.toolCall.result",
+    "gcp.vertex.agent.llm_request",
+    "gcp.vertex.agent.llm_response",
+    "gcp.vertex.agent.tool_call_args",
+    "gcp.vertex.agent.tool_response",
 ];
 const CONTENT_PREFIXES: &[&str] = &[
     "gen_ai.prompt.",
@@ -72,6 +81,10 @@ pub(super) struct Content {
     pub(super) tool_calls: Vec<ToolCall>,
     /// Reasons for stopping that stand in the answers themselves.
     pub(super) finish_reasons: Vec<String>,
+    /// Whether a tool says that it failed.
+    pub(super) has_failed: bool,
+    /// The id by which a tool was asked for, where only its answer says it.
+    pub(super) tool_call_id: Option<String>,
 }
 
 /// A tool that a model asked for.
@@ -97,11 +110,13 @@ pub(super) struct Places<'a> {
 }
 
 /// Whether an attribute holds content.
-pub(super) fn is_content(name: &str) -> bool {
+pub(super) fn is_content(name: &str, value: &Value) -> bool {
     let has_prefix = CONTENT_PREFIXES
         .iter()
         .any(|prefix| name.starts_with(prefix));
-    CONTENT_NAMES.contains(&name) || (has_prefix && !NO_CONTENT.contains(&name))
+    CONTENT_NAMES.contains(&name)
+        || (has_prefix && !NO_CONTENT.contains(&name))
+        || records::is_list_of_events(name, value)
 }
 
 /// The content of a call of a model.
@@ -113,6 +128,7 @@ pub(super) fn of_call(places: &Places<'_>) -> Content {
         flattened::input(lookup),
         open_inference::input(lookup),
         vercel::input(lookup),
+        google::input(lookup),
         records::prompt_event(places),
     ];
     let answered = [
@@ -121,6 +137,7 @@ pub(super) fn of_call(places: &Places<'_>) -> Content {
         flattened::output(lookup),
         open_inference::output(lookup),
         vercel::output(lookup),
+        google::output(lookup),
         records::completion_event(places),
     ];
     let first = |found: Vec<Option<Vec<Value>>>| {
@@ -145,6 +162,7 @@ pub(super) fn of_call(places: &Places<'_>) -> Content {
         output: output_section(lookup, answered),
         tool_calls,
         finish_reasons,
+        ..Content::default()
     }
 }
 
@@ -170,9 +188,13 @@ fn input_section(lookup: &Lookup<'_>, messages: Option<Vec<Value>>) -> Option<Va
         open_inference::tools(lookup),
         vercel::tools(lookup),
         lookup.tree("llm.request.functions."),
+        google::configured(lookup, "tools", "tools"),
     ];
+    let system = lookup
+        .parsed("gen_ai.system_instructions")
+        .or_else(|| google::configured(lookup, "system_instruction", "systemInstruction"));
     let more = [
-        ("system", lookup.parsed("gen_ai.system_instructions")),
+        ("system", system),
         ("messages_ref", lookup.parsed("gen_ai.input.messages.ref")),
     ];
     let is_empty = input.is_empty() && more.iter().all(|(_, value)| value.is_none());
@@ -221,35 +243,6 @@ fn has_content(messages: Option<&[Value]>) -> bool {
         }
     };
     messages.is_some_and(|messages| messages.iter().any(has_parts))
-}
-
-/// What a tool was called with, and what came back.
-pub(super) fn of_tool(lookup: &Lookup<'_>) -> Content {
-    let first = |names: &[&str]| names.iter().find_map(|name| lookup.parsed(name));
-    let input = first(&[
-        "gen_ai.tool.call.arguments",
-        "ai.toolCall.args",
-        "ai.toolCall.input",
-        "tool_arguments",
-        "tool.parameters",
-        "input.value",
-        "traceloop.entity.input",
-        "gen_ai.task.input",
-    ]);
-    let output = first(&[
-        "gen_ai.tool.call.result",
-        "ai.toolCall.result",
-        "ai.toolCall.output",
-        "tool_response",
-        "output.value",
-        "traceloop.entity.output",
-        "gen_ai.task.output",
-    ]);
-    Content {
-        input: input.map(|arguments| json!({ "arguments": arguments })),
-        output: output.map(|result| json!({ "result": result })),
-        ..Content::default()
-    }
 }
 
 /// What an agent or workflow was given and gave back.

@@ -6,6 +6,24 @@ use super::{Places, parts};
 use crate::otlp::lookup::{as_text, parsed};
 
 const CHOICE: &str = "gen_ai.choice";
+/// Attributes of Pydantic AI up to 0.8 that hold all such records of a call, or of an agent's run, as one list.
+const LISTS: [&str; 2] = ["events", "all_messages_events"];
+
+/// Whether an attribute is such a list.
+pub(super) fn is_list_of_events(name: &str, value: &Value) -> bool {
+    LISTS.contains(&name) && !listed(&parsed(value)).is_empty()
+}
+
+/// Name and body of each record of such a list.
+fn listed(list: &Value) -> Vec<(String, Value)> {
+    let items = list.as_array().into_iter().flatten();
+    let records = items.filter_map(|item| {
+        let name = item.get("event.name")?.as_str()?;
+        name.starts_with("gen_ai.")
+            .then(|| (name.to_owned(), item.clone()))
+    });
+    records.collect()
+}
 
 /// Name and body of each record, those of logs first, each in the order of time.
 fn bodies(places: &Places<'_>) -> Vec<(String, Value)> {
@@ -22,7 +40,15 @@ fn bodies(places: &Places<'_>) -> Vec<(String, Value)> {
             body.unwrap_or_else(|| Value::Object(event.attributes.clone())),
         )
     });
-    logs.chain(events).collect()
+    let told: Vec<(String, Value)> = logs.chain(events).collect();
+    if !told.is_empty() {
+        return told;
+    }
+    let lists = LISTS.iter().filter_map(|name| places.lookup.parsed(name));
+    lists
+        .map(|list| listed(&list))
+        .find(|list| !list.is_empty())
+        .unwrap_or_default()
 }
 
 /// The messages that the model was given.
