@@ -126,7 +126,8 @@ struct Asked {
     anchors: Value,
     /// Each tenant with what should be gone.
     overdue: Vec<(String, Value)>,
-    gaps: Value,
+    /// Each tenant with what its events lack.
+    gaps: Vec<(String, Value)>,
 }
 
 async fn ask(settings: &Settings) -> anyhow::Result<Asked> {
@@ -161,7 +162,7 @@ async fn ask(settings: &Settings) -> anyhow::Result<Asked> {
             ready: serde_json::from_str(&ready.any_text().await?)?,
             anchors: client.get("/v1/anchors").await?,
             overdue: Vec::new(),
-            gaps: client.get("/v1/policies/gaps").await?,
+            gaps: Vec::new(),
         })
     };
     let answer = asked.await;
@@ -169,14 +170,16 @@ async fn ask(settings: &Settings) -> anyhow::Result<Asked> {
     client.close().await?;
     let (mut answer, tenants) = (answer?, tenants?);
     for tenant in tenants["tenants"].as_array().into_iter().flatten() {
-        let name = tenant["name"].as_str().unwrap_or(DEFAULT_TENANT);
+        let name = tenant["tenant"].as_str().unwrap_or(DEFAULT_TENANT);
         let target = TargetArgs {
             tenant: name.to_owned(),
             ..target.clone()
         };
         let client = Client::to(&target)?;
         let preview: anyhow::Result<Value> = client.get("/v1/retention/preview").await;
+        let gaps: anyhow::Result<Value> = client.get("/v1/policies/gaps").await;
         client.close().await?;
+        answer.gaps.push((name.to_owned(), gaps?));
         let overdue = preview?["overdue"].clone();
         answer.overdue.push((name.to_owned(), overdue));
     }
@@ -390,14 +393,17 @@ impl Findings {
     }
 
     /// Telemetry whose regimes no policy is of: a misspelt name mostly.
-    fn regimes(&mut self, gaps: &Value) {
-        let gaps = gaps["gaps"].as_array().into_iter().flatten();
-        for gap in gaps.filter(|gap| gap["what"] == "missing regimes") {
+    fn regimes(&mut self, tenants: &[(String, Value)]) {
+        let gaps = tenants.iter().flat_map(|(tenant, answer)| {
+            let gaps = answer["gaps"].as_array().into_iter().flatten();
+            gaps.map(move |gap| (tenant, gap))
+        });
+        for (tenant, gap) in gaps.filter(|(_, gap)| gap["what"] == "missing regimes") {
             let (events, last) = (&gap["events"], &gap["last_seq"]);
             let policy = gap["policy"].as_str().unwrap_or_default();
             self.add(
                 "regimes",
-                format!("{events} events of telemetry name a regime that no policy is of, and `{policy}` applies in its place; the last is {last}"),
+                format!("{events} events of telemetry of {tenant} name a regime that no policy is of, and `{policy}` applies in its place; the last is {last}"),
                 "`trailkeep query --target \"missing regimes\" --target-type flag` shows them; correct `trailkeep.regimes` where it is set",
             );
         }

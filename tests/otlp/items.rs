@@ -193,9 +193,9 @@ fn json_of_exporters_that_do_not_keep_to_the_specification_is_read_item_by_item(
     );
     let metrics = server.client().get("/metrics").unwrap().text();
     for line in [
-        "trailkeep_otlp_rejected_items_total{reason=\"unreadable\"} 2",
-        "trailkeep_otlp_rejected_items_total{reason=\"invalid_id\"} 1",
-        "trailkeep_otlp_altered_fields_total{reason=\"wrong_type\"} 1",
+        "trailkeep_telemetry_rejected_items_total{reason=\"unreadable\"} 2",
+        "trailkeep_telemetry_rejected_items_total{reason=\"invalid_id\"} 1",
+        "trailkeep_telemetry_altered_fields_total{reason=\"wrong_type\"} 1",
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }

@@ -10,12 +10,12 @@ use crate::service::figures::Labels;
 pub(super) fn register(registry: &mut Registry, engine: &Engine) {
     let counters = engine.staging.counters();
     registry.register(
-        "otlp_rejected_items",
+        "telemetry_rejected_items",
         "Spans and log records that were not taken, by reason",
         family("reason", counters.rejected_by.all()),
     );
     registry.register(
-        "otlp_altered_fields",
+        "telemetry_altered_fields",
         "Fields of telemetry that differ from what was sent, by what was done to them",
         family("reason", counters.altered.all()),
     );

@@ -126,7 +126,7 @@ fn tell(engine: &Engine, ledger: &Ledger, rejected: &Rejections) {
         tenant = %ledger.record.tenant,
         rejected = rejected.total(),
         reasons = reasons.join(", "),
-        "telemetry was rejected, as its sender was told; trailkeep_otlp_rejected_items counts all of it"
+        "telemetry was rejected, as its sender was told; trailkeep_telemetry_rejected_items_total counts all of it"
     );
 }
 
