@@ -1,6 +1,8 @@
 //! One bad jump of the clock would stay in every later `recorded_at`, which never goes back. So a jump
 //! stops appends until somebody confirms it.
 
+use std::sync::{Arc, Mutex};
+
 use crate::time::{Clock, UnixMillis};
 
 /// A step forward of the wall clock, against the time since boot, that a running writer takes.
@@ -28,6 +30,15 @@ pub struct ClockJump {
 }
 
 impl ClockGuard {
+    /// One that several threads ask, as it is at a start.
+    pub(super) fn shared(
+        clock: &dyn Clock,
+        last_seen: Option<UnixMillis>,
+        confirmed: bool,
+    ) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self::start(clock, last_seen, confirmed)))
+    }
+
     /// Starts watching. `last_seen` is when this directory was last written to; `confirmed` says that
     /// somebody looked at the clock.
     pub(super) fn start(clock: &dyn Clock, last_seen: Option<UnixMillis>, confirmed: bool) -> Self {

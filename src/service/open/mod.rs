@@ -256,7 +256,6 @@ impl Files {
             anchors,
         } = options;
         let policies = self.policies(policy_directory)?;
-        vault::check(&self)?;
         let opened = self.open_ledgers()?;
         let (states, tenants, closed) = (opened.states, opened.tenants, opened.closed);
         let last_seen = opened.last_seen;
@@ -270,8 +269,7 @@ impl Files {
             root_key,
         } = self;
         let (newcomers, figures) = (Newcomers::default(), Arc::new(Figures::default()));
-        let clock_guard = ClockGuard::start(&*clock, last_seen, confirm_clock);
-        let clock_guard = Arc::new(Mutex::new(clock_guard));
+        let clock_guard = ClockGuard::shared(&*clock, last_seen, confirm_clock);
         let writer = Writer {
             ledgers: Arc::clone(&ledgers),
             index: Arc::clone(&index),
@@ -337,6 +335,7 @@ impl Files {
 
     /// Opens every ledger: those that go on, and those that a recovery closed.
     fn open_ledgers(&self) -> Result<OpenLedgers, OpenError> {
+        vault::check(self)?;
         let mut last_seen = None;
         let mut states = HashMap::new();
         let mut tenants = HashMap::new();

@@ -80,22 +80,31 @@ impl Walk<'_> {
             }
         }
         if let Some(bytes) = section("lift") {
-            let lift = serde_json::from_slice::<serde_json::Value>(bytes).ok();
-            let restriction = lift.and_then(|lift| lift.get("restricts")?.as_u64());
-            if !restriction.is_some_and(|by| self.cover.is_lifted_by(Seq::new(by), row.seq)) {
-                let detail = "it lifts a restriction that the table does not show as lifted by it";
-                findings.add(seq, "restriction", detail);
-            }
+            self.check_lift(row.seq, bytes, findings);
             read.lifts += 1;
         }
         if let Some(bytes) = section(rows::SECTION) {
-            match serde_json::from_slice::<StatedRows>(bytes) {
-                Ok(stated) => read.rows.push((row.seq, stated.rows)),
-                Err(_) => findings.add(seq, "row", "its section `row` is malformed"),
-            }
+            read_rows(row.seq, bytes, read, findings);
         }
         read.classes += usize::from(stated.is_some());
         read.statements += usize::from(kind.is_some());
+    }
+
+    fn check_lift(&self, seq: Seq, section: &[u8], findings: &mut Findings) {
+        let lift = serde_json::from_slice::<serde_json::Value>(section).ok();
+        let restriction = lift.and_then(|lift| lift.get("restricts")?.as_u64());
+        if !restriction.is_some_and(|by| self.cover.is_lifted_by(Seq::new(by), seq)) {
+            let detail = "it lifts a restriction that the table does not show as lifted by it";
+            findings.add(seq.get(), "restriction", detail);
+        }
+    }
+}
+
+/// What a statement changes in the vault.
+fn read_rows(seq: Seq, section: &[u8], read: &mut Read, findings: &mut Findings) {
+    match serde_json::from_slice::<StatedRows>(section) {
+        Ok(stated) => read.rows.push((seq, stated.rows)),
+        Err(_) => findings.add(seq.get(), "row", "its section `row` is malformed"),
     }
 }
 
