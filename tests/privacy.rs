@@ -262,6 +262,86 @@ fn nothing_held_is_said_and_recorded_and_certified() {
     assert!(said(succeeded(&said_of)).contains("In 1 more events the person only acted"));
 }
 
+const NEAR: &str = r#"
+{"id":"n-1","action":"chat.completion","actor":{"id":"bot","type":"service"},"subjects":[{"id":"Ada.Lovelace@Example.org"}],"input":"text 1"}
+{"id":"n-2","action":"chat.completion","actor":{"id":"bot","type":"service"},"subjects":[{"id":"customer-17","namespace":"crm"}],"input":"text 2"}
+{"id":"n-3","action":"chat.completion","actor":{"id":"bot","type":"service"},"subjects":[{"id":"mailto:bob@example.org"}],"input":"text 3"}
+{"id":"n-4","action":"chat.completion","actor":{"id":"bot","type":"service"},"subjects":[{"id":"0042"}],"input":"text 4"}
+"#;
+
+#[test]
+fn nothing_held_is_not_answered_beside_a_near_identifier_unless_somebody_says_it_is_another() {
+    let directory = Directory::new();
+    directory.append(NEAR);
+    for (asked, namespace, masked) in [
+        ("ada.lovelace@example.org", "", "A**.L*******@E******.o**"),
+        ("customer-17", "crm", "c*******-1*"),
+        ("bob@example.org", "", "m*****:b**@e******.o**"),
+        ("42", "", "0***"),
+    ] {
+        let erase = ["erase", "--yes", "--subject", asked];
+        let refused = directory.run(&[&["privacy"], &erase[..]].concat());
+        assert_eq!(refused.status.code(), Some(4), "{}", said(&refused));
+        assert!(said(&refused).contains("exactly this identifier"));
+        let file = out(&directory, "near.zip");
+        let access = [
+            "access",
+            "--subject",
+            asked,
+            "--out",
+            file.to_str().unwrap(),
+        ];
+        let refused = directory.run(&[&["privacy"], &access[..]].concat());
+        assert_eq!(refused.status.code(), Some(4), "{}", said(&refused));
+        assert!(said(&refused).contains(masked), "{}", said(&refused));
+        let dry = privacy(&directory, &["erase", "--subject", asked, "--dry-run"]);
+        assert_eq!(dry["counts"]["destroyed"], 0, "{dry}");
+        let near = json!([{"namespace": namespace, "masked_id": masked, "events": 1}]);
+        assert_eq!(dry["near"]["persons"], near, "{dry}");
+        assert_eq!(dry["near"]["complete"], true);
+    }
+    let report = directory.verify();
+    assert_eq!(report["intact"], 4, "a near match joins no scope: {report}");
+    let listed = privacy(&directory, &["list"]);
+    let requests = listed["requests"].as_array().unwrap();
+    assert!(
+        requests.iter().all(|one| one["state"] == "open"),
+        "{listed}"
+    );
+    assert!(requests.iter().all(|one| one.get("near").is_none()));
+
+    // Who is near is shown to whoever answers, and that is a read of their data.
+    let id = requests[0]["id"].as_str().unwrap();
+    let shown = privacy(&directory, &["show", id]);
+    assert_eq!(shown["near"]["events"], 1, "{shown}");
+    let accesses = directory.run(&["access", "list", "--json"]);
+    let accesses = String::from_utf8(succeeded(&accesses).stdout.clone()).unwrap();
+    assert!(accesses.contains("\"near\""), "{accesses}");
+    assert!(!accesses.to_lowercase().contains("lovelace"));
+
+    let certificate = out(&directory, "near.json");
+    let said_so = ["--not-the-same-person", "another tenant of the house, T-7"];
+    let to = ["--out", certificate.to_str().unwrap()];
+    let erase = ["erase", "--yes", "--subject", "ada.lovelace@example.org"];
+    let answer = privacy(&directory, &[&erase[..], &said_so, &to].concat());
+    assert_eq!(answer["outcome"], "nothing-held", "{answer}");
+    assert_eq!(verified(&directory, &certificate)["verified"], true);
+    let text = std::fs::read_to_string(&certificate).unwrap();
+    assert!(text.contains("no event under exactly this identifier"));
+    for word in ["near", "T-7", "Lovelace", "distinguish"] {
+        assert!(!text.contains(word), "{word}: {text}");
+    }
+    let close = ["close", id, "--decision", "answered"];
+    let early = directory.run(&[&["privacy"], &close[..]].concat());
+    assert!(!early.status.success());
+    // The exact identifier is answered as ever, and its folded tag goes with it.
+    let exact = ["erase", "--yes", "--subject", "Ada.Lovelace@Example.org"];
+    assert_eq!(privacy(&directory, &exact)["outcome"], "erased");
+    let erase = ["erase", "--yes", "--subject", "ada.lovelace@example.org"];
+    assert_eq!(privacy(&directory, &erase)["outcome"], "nothing-held");
+    directory.assert_clean();
+}
+
 #[test]
 fn the_certificate_verifies_by_our_tools_and_by_openssl_and_only_unchanged() {
     let directory = with_events();

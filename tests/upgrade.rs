@@ -133,6 +133,33 @@ fn events_under_reserved_names_are_still_read_exported_and_verified() {
 }
 
 #[test]
+fn data_subjects_of_the_first_release_are_compared_by_spelling_too() {
+    let old = Old::copy();
+    let page = old.json(&["query", "--json"], "");
+    let events = page["events"].as_array().unwrap();
+    let mut subjects = events
+        .iter()
+        .filter_map(|one| one["event"]["subjects"][0]["id"].as_str());
+    let id = subjects.next().unwrap();
+    let other = id.to_uppercase();
+    assert_ne!(id, other);
+    let erase = [
+        "privacy",
+        "erase",
+        "--subject",
+        &other,
+        "--dry-run",
+        "--json",
+    ];
+    let dry = old.json(&erase, "");
+    assert_eq!(dry["held"]["as_subject"], 0, "{dry}");
+    assert_eq!(dry["near"]["complete"], true, "{dry}");
+    assert_eq!(dry["near"]["persons"].as_array().unwrap().len(), 1, "{dry}");
+    let report = old.json(&["verify", "--json"], "");
+    assert_eq!(report["ok"], true, "{report}");
+}
+
+#[test]
 fn a_directory_of_a_later_release_is_refused_and_left_as_it_is() {
     for name in ["ledger.db", "vault.db"] {
         let old = Old::copy();

@@ -97,9 +97,10 @@ async fn erase(stored: u64, folder: &Path) -> anyhow::Result<()> {
                 include_acted: false,
                 show_others: None,
                 show_staff: false,
+                not_the_same_person: None,
             };
             let filed = privacy::receive(&engine, &ledger, &new, "bench")?;
-            privacy::order(&engine, &ledger, &filed.id, "bench")?;
+            privacy::order(&engine, &ledger, &filed.id, None, "bench")?;
             privacy::carry_out_now(&engine, &ledger, "bench", false)?;
             anyhow::Ok(privacy::one(&engine, &ledger, &filed.id)?)
         });

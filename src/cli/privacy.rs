@@ -64,6 +64,9 @@ pub(super) struct SubjectArgs {
     /// Say what it would do, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Say why data subjects with a near identifier are other people, where nothing is held under exactly this one
+    #[arg(long, value_name = "REASON")]
+    not_the_same_person: Option<String>,
 }
 
 /// Who established who asks.
@@ -150,6 +153,9 @@ Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search,
         /// How it ends
         #[arg(long, value_enum, value_name = "HOW")]
         decision: Close,
+        /// Of an answer with nothing held: why data subjects with a near identifier are other people
+        #[arg(long, value_name = "REASON")]
+        not_the_same_person: Option<String>,
         /// Print JSON: the request
         #[arg(long)]
         json: bool,
@@ -231,10 +237,13 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
             target,
             id,
             decision,
+            not_the_same_person,
             json,
         } => {
-            let decision = word(&decision);
-            step(&target, &id, "close", &json!({"decision": decision}), json).await?;
+            let said = json!({
+                "decision": word(&decision), "not_the_same_person": not_the_same_person,
+            });
+            step(&target, &id, "close", &said, json).await?;
         }
         PrivacyCommand::Bundle {
             target,
@@ -291,6 +300,7 @@ impl SubjectArgs {
             "received_at": self.received_at,
             "dry_run": self.dry_run,
             "include_acted": self.include_acted,
+            "not_the_same_person": self.not_the_same_person,
         })
     }
 }

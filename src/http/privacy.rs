@@ -52,6 +52,8 @@ pub(super) struct Asked {
     /// Shows who of the staff acted.
     #[serde(default)]
     include_staff: bool,
+    /// Why data subjects with a near identifier are other people, where nothing is held under exactly this one.
+    not_the_same_person: Option<String>,
 }
 
 /// A person.
@@ -87,6 +89,8 @@ pub(super) struct Extension {
 #[schema(as = RequestClosing)]
 pub(super) struct Closing {
     decision: ClosingDecision,
+    /// Why data subjects with a near identifier are other people, where a request is answered with nothing held.
+    not_the_same_person: Option<String>,
 }
 
 /// Requests of persons.
@@ -125,7 +129,7 @@ pub(super) async fn receive(
     body: Body,
 ) -> Result<Response, Problem> {
     let form = "{\"type\":\"access\"|\"portability\"|\"erasure\"|\"restriction\",\"subject\":{\"id\",\"namespace\"},\"reference\",\"regime\":\"gdpr\"|\"uk-gdpr\"|\"ccpa\",\
-                \"received_at\",\"identity_verified_by\",\"dry_run\",\"include_acted\",\"include_others\",\"include_staff\"}, all \
+                \"received_at\",\"identity_verified_by\",\"dry_run\",\"include_acted\",\"include_others\",\"include_staff\",\"not_the_same_person\"}, all \
                 but type and subject optional";
     let asked: Asked = read_json(body, form).await?;
     let caller = caller.identified();
@@ -166,6 +170,7 @@ impl Asked {
             include_acted: self.include_acted,
             show_others: self.include_others,
             show_staff: self.include_staff,
+            not_the_same_person: self.not_the_same_person,
         })
     }
 }
@@ -280,7 +285,7 @@ pub(super) async fn extend(
     params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
     request_body(content = Closing, example = json!({"decision": "withdrawn"})),
     responses((status = 200, description = "The request.", body = ShownRequest)),
-    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-large", "unprocessable"]))),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "refused", "request-state", "too-large", "unprocessable"]))),
 )]
 pub(super) async fn close(
     caller: Caller<may::AnswerRequests>,
@@ -295,7 +300,8 @@ pub(super) async fn close(
         let (engine, ledger, by) = (&caller.engine, &caller.ledger, &caller.key_id);
         let ended = match said.decision {
             ClosingDecision::Answered => {
-                return Ok(Json(privacy::answer(engine, ledger, &id, by)?));
+                let reason = said.not_the_same_person.as_deref();
+                return Ok(Json(privacy::answer(engine, ledger, &id, reason, by)?));
             }
             ClosingDecision::Lifted => {
                 return Ok(Json(privacy::lift(engine, ledger, &id, by)?));

@@ -84,6 +84,8 @@ secret_type! {
 pub enum TagLabel {
     /// A person whom an event is about.
     Subject,
+    /// The same, but for the spelling of their identifier.
+    SubjectFolded,
     /// Who did it.
     Actor,
     /// What it was done to.
@@ -113,6 +115,7 @@ impl TagLabel {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Subject => "subject",
+            Self::SubjectFolded => "subject-folded",
             Self::Actor => "actor",
             Self::Target => "target",
             Self::Conversation => "conversation",

@@ -163,12 +163,13 @@ impl Keyring {
             .ok_or(KeyError::DoesNotOpen(what))
     }
 
-    /// The reference that stands for a person in the ledger's files. A new person joins `needs`.
+    /// The reference that stands for a person in the ledger's files. A new person joins `needs`, with
+    /// the folded tag where they are a data subject.
     pub fn person(
         &self,
         origin: &Origin,
         ledger: LedgerNumber,
-        tag: Tag,
+        (tag, folded): (Tag, Option<Tag>),
         needs: &mut Needs,
     ) -> Result<PersonReference, KeyError> {
         let slot = (ledger, tag);
@@ -185,6 +186,7 @@ impl Keyring {
         let row = NewPerson {
             ledger,
             tag,
+            folded,
             epoch,
             sealed,
         };

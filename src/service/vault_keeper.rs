@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Engine;
+use super::privacy;
 use super::rotation::{self, RotationError};
 use super::vault_copy::{self, CopyError};
 
@@ -14,6 +15,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const COPY_AFTER: Duration = Duration::from_secs(20);
 /// How long it waits after a target could not be reached, or a rotation stopped.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
+/// How long one look works on the folded tags of an older vault.
+const FOLD_FOR: Duration = Duration::from_millis(100);
 /// A rotation begins this long after it became due, so that it is over within 24 hours of the destruction.
 const ROTATE_AFTER_MS: u64 = 20 * 3_600_000;
 
@@ -28,6 +31,8 @@ pub(crate) struct VaultKeeper {
 struct Looks {
     behind_since: Option<Instant>,
     rest_until: Option<Instant>,
+    /// Whether every data subject of an older vault has its folded tag.
+    is_folded: bool,
 }
 
 impl VaultKeeper {
@@ -66,6 +71,9 @@ fn wait(stopped: &(Mutex<bool>, Condvar), time: Duration) -> bool {
 
 impl Looks {
     fn look(&mut self, engine: &Engine) {
+        if !self.is_folded {
+            self.is_folded = fold_some(engine);
+        }
         let now = Instant::now();
         if self.rest_until.is_some_and(|until| now < until) {
             return;
@@ -99,6 +107,21 @@ impl Looks {
         self.behind_since = None;
         Ok(vault_copy::keep_up(engine)?.is_empty())
     }
+}
+
+/// Gives some data subjects of a vault that an earlier version wrote their folded tags; whether none is left.
+fn fold_some(engine: &Engine) -> bool {
+    let until = Instant::now() + FOLD_FOR;
+    let mut is_over = true;
+    for ledger in engine.all_ledgers() {
+        match privacy::fold_persons(engine, &ledger, until) {
+            Ok(is_done) => is_over &= is_done,
+            Err(error) => {
+                tracing::warn!(%error, "near identifiers could not be prepared; the next start goes on with it");
+            }
+        }
+    }
+    is_over
 }
 
 /// `false` where the rotation waits for a target.

@@ -135,6 +135,10 @@ async fn answer(
     let id = filed["id"]
         .as_str()
         .context("the server named no request")?;
+    if !args.keep_open {
+        let is_said = args.subject.not_the_same_person.is_some();
+        show::check_near(&filed, (is_said, args.subject.include_acted))?;
+    }
     let left_open =
         || format!("the request {id} is filed and open: `trailkeep privacy bundle {id}`");
     let superseded = filed["closed_ledgers"].as_array();

@@ -62,6 +62,9 @@ pub(in crate::cli) struct ExecuteArgs {
     dry_run: bool,
     #[command(flatten)]
     confirmed: ConfirmArgs,
+    /// Say why data subjects with a near identifier are other people, where nothing is held under exactly this one
+    #[arg(long, value_name = "REASON")]
+    not_the_same_person: Option<String>,
     #[command(flatten)]
     place: PlaceArgs,
     /// Print JSON: what `privacy erase --json` prints
@@ -177,7 +180,8 @@ pub(super) async fn execute(args: &ExecuteArgs) -> anyhow::Result<()> {
                 ask_for_it(&preview)?;
             }
         }
-        execute_and_wait(&client, &args.id, (now, &args.place))
+        let order = json!({"now": now, "not_the_same_person": args.not_the_same_person});
+        execute_and_wait(&client, &args.id, (&order, &args.place))
             .await
             .map(Some)
     };
@@ -240,7 +244,9 @@ async fn file_and_execute(
     let id = filed["id"]
         .as_str()
         .context("the server named no request")?;
-    execute_and_wait(client, id, (now, &asked.place))
+    // What was said of near identifiers stands in the request already.
+    let order = json!({"now": now});
+    execute_and_wait(client, id, (&order, &asked.place))
         .await
         .with_context(|| format!("the request {id} is filed"))
 }
@@ -248,12 +254,12 @@ async fn file_and_execute(
 async fn execute_and_wait(
     client: &Client,
     id: &str,
-    (now, place): (bool, &PlaceArgs),
+    (order, place): (&Value, &PlaceArgs),
 ) -> anyhow::Result<(Value, Value)> {
     let path = format!("/v1/privacy/requests/{}", segment(id));
     let bar = progress_bar(0, "destroying");
     let execute = format!("{path}/execute");
-    let mut request = post(client, &execute, &json!({"now": now})).await?;
+    let mut request = post(client, &execute, order).await?;
     let (begun, mut is_said) = (Instant::now(), false);
     while request["state"] == "open" || request["state"] == "executing" {
         tokio::time::sleep(POLL).await;

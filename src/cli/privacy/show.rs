@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::cli::failure::Failure;
 use crate::cli::output::{Table, print_json, print_line};
 
 fn text(value: &Value) -> String {
@@ -64,7 +65,47 @@ pub(super) fn print_request(request: &Value, json: bool) -> anyhow::Result<()> {
             print_line(&format!("{name:<14} {value}"))?;
         }
     }
+    for line in near_lines(&request["near"]) {
+        print_line(&format!("{:<14} {line}", "near"))?;
+    }
     Ok(())
+}
+
+/// The data subjects with a near identifier, one a line; none without.
+fn near_lines(near: &Value) -> Vec<String> {
+    let persons = near["persons"].as_array().into_iter().flatten();
+    let mut lines: Vec<String> = persons
+        .map(|one| {
+            let namespace = match text(&one["namespace"]) {
+                namespace if namespace.is_empty() => "without a namespace".to_owned(),
+                namespace => format!("in the namespace {namespace}"),
+            };
+            let (id, events) = (text(&one["masked_id"]), &one["events"]);
+            format!("{id} {namespace}: {events} events, not in the scope of this request")
+        })
+        .collect();
+    if near["complete"] == false {
+        lines.push("not all identifiers are compared yet: ask again later".to_owned());
+    }
+    lines
+}
+
+/// Refuses an answer of "nothing held" beside near identifiers, before a copy is made.
+pub(super) fn check_near(request: &Value, (is_said, is_acted): (bool, bool)) -> anyhow::Result<()> {
+    let (held, near) = (&request["held"], &request["near"]);
+    let is_held = held["as_subject"] != 0 || (is_acted && held["as_actor"] != 0);
+    let is_near = near["persons"]
+        .as_array()
+        .is_some_and(|all| !all.is_empty());
+    if is_held || is_said || !is_near {
+        return Ok(());
+    }
+    let refused = format!(
+        "nothing is held under exactly this identifier and namespace, but under near ones:\n  {}\nthe request {} is filed and open: file for the right identifier and close this one as withdrawn, or `trailkeep privacy close {1} --decision answered --not-the-same-person REASON` after `trailkeep privacy bundle`",
+        near_lines(near).join("\n  "),
+        text(&request["id"]),
+    );
+    Err(Failure::refused(refused).into())
 }
 
 /// What an answer says of an erasure or restriction.
@@ -170,6 +211,10 @@ pub(super) fn dry_run_text(said: &Value) -> String {
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
+    for line in near_lines(&said["near"]) {
+        lines.push_str("\nNear: ");
+        lines.push_str(&line);
+    }
     if rows.is_empty() {
         return lines;
     }

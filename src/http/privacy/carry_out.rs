@@ -26,6 +26,8 @@ pub(in crate::http) struct Execution {
     /// within 24 hours.
     #[serde(default)]
     now: bool,
+    /// Why data subjects with a near identifier are other people, where nothing is held under exactly this one.
+    not_the_same_person: Option<String>,
 }
 
 /// Says what a filed request would do if it were carried out now. It is recorded as a read.
@@ -71,11 +73,19 @@ pub(in crate::http) async fn execute(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<ShownRequest>, Problem> {
-    let said: Execution = read_json(body, "{\"now\":true|false}").await?;
+    let said: Execution = read_json(
+        body,
+        "{\"now\":true|false,\"not_the_same_person\":\"why\"}, both optional",
+    )
+    .await?;
     let caller = caller.identified();
-    let to = caller.clone();
-    let ordered = blocking(move || privacy::order(&to.engine, &to.ledger, &id, &to.key_id)).await?;
-    Ok(Json(carry_out(caller, ordered, said.now).await?))
+    let (to, rotates) = (caller.clone(), said.now);
+    let ordered = blocking(move || {
+        let reason = said.not_the_same_person.as_deref();
+        privacy::order(&to.engine, &to.ledger, &id, reason, &to.key_id)
+    })
+    .await?;
+    Ok(Json(carry_out(caller, ordered, rotates).await?))
 }
 
 /// Carries out a request for erasure or restriction that was ordered. Gives the request as it is then.

@@ -11,6 +11,7 @@ impl From<PrivacyError> for Problem {
             PrivacyError::NotFound | PrivacyError::NoCertificate | PrivacyError::Forgotten => {
                 Self::not_found(detail)
             }
+            PrivacyError::NearMatches { .. } => Self::refused(detail),
             PrivacyError::Malformed(_) | PrivacyError::Future => Self::unprocessable(detail),
             PrivacyError::Stage(_)
             | PrivacyError::Extend(_)

@@ -7,6 +7,7 @@ use crate::ledger::entry::EntryKind;
 use crate::ledger::event::shape::RECEIVED;
 use crate::ledger::event::{Facts, Person};
 use crate::policy::KeyPeriod;
+use crate::privacy::folded::fold;
 use crate::seal::payload::{EVENT_NONCE_BYTES, KeySet, NumberedKey, seal};
 use crate::seal::secret::{IndexKey, TagLabel, random_bytes};
 use crate::service::keyring::{KeyError, KeySlot, Keyring, Needs};
@@ -39,11 +40,11 @@ pub(super) fn prepare_event(
     let subject_tags = facts
         .subjects
         .iter()
-        .map(|person| person_tag(&ledger.index_key, TagLabel::Subject, person));
+        .map(|person| person_tags(&ledger.index_key, TagLabel::Subject, person));
     let mut keys = subject_tags
-        .map(|tag| {
+        .map(|(tag, folded)| {
             // The person's row must exist before the key that names it.
-            keyring.person(origin, ledger.record.number, tag, needs)?;
+            keyring.person(origin, ledger.record.number, (tag, folded), needs)?;
             keyring.data_key(origin, slot(Some(tag)), needs)
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -51,9 +52,9 @@ pub(super) fn prepare_event(
         keys.push(keyring.data_key(origin, slot(None), needs)?);
     }
     let lookups = lookup_keys(&ledger.index_key, facts, |label, person| {
-        let tag = person_tag(&ledger.index_key, label, person);
+        let tags = person_tags(&ledger.index_key, label, person);
         keyring
-            .person(origin, ledger.record.number, tag, needs)
+            .person(origin, ledger.record.number, tags, needs)
             .map(Some)
     })?;
     let mut sections: Vec<(&str, &[u8])> = event
@@ -183,6 +184,17 @@ pub(in crate::service) fn lookup_keys(
     let mut seen = std::collections::HashSet::new();
     keys.retain(|key| seen.insert(*key));
     Ok(keys)
+}
+
+/// A person's tag, and of a data subject what other spellings of the identifier share with it.
+fn person_tags(
+    index_key: &IndexKey,
+    label: TagLabel,
+    person: &Person,
+) -> (crate::ids::Tag, Option<crate::ids::Tag>) {
+    let folded = (label == TagLabel::Subject)
+        .then(|| index_key.tag(TagLabel::SubjectFolded, "", &fold(&person.id)));
+    (person_tag(index_key, label, person), folded)
 }
 
 /// A person's tag.

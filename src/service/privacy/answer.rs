@@ -6,6 +6,7 @@ use super::PrivacyError;
 use super::certify::{Answer, issue};
 use super::copy::drop_file;
 use super::filed;
+use super::near;
 use super::register::{named, record, record_carried};
 use super::view::ShownRequest;
 use crate::privacy::{Events, Kind, Outcome};
@@ -18,6 +19,7 @@ pub fn answer(
     engine: &Engine,
     ledger: &Ledger,
     id: &str,
+    not_the_same_person: Option<&str>,
     by: &str,
 ) -> Result<ShownRequest, PrivacyError> {
     record_carried(engine, ledger)?;
@@ -42,7 +44,10 @@ pub fn answer(
         disclosed,
         ..Events::default()
     };
+    let reason = (not_the_same_person, by);
+    near::distinguish(engine, ledger, (&mut filed, &mut about), reason)?;
     let outcome = if events.held == 0 {
+        near::check(engine, ledger, &about)?;
         Outcome::NothingHeld
     } else {
         Outcome::Disclosed

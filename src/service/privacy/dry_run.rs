@@ -6,6 +6,7 @@ use serde_json::json;
 use super::PrivacyError;
 use super::erase::{Asked, ErasureScope, Fate, Judge, Reason, Standing};
 use super::filed::{self, Held};
+use super::near::{Near, ShownNear};
 use super::register::NewRequest;
 use crate::ids::{ClassNumber, Seq};
 use crate::ledger::event::Person;
@@ -32,6 +33,9 @@ pub struct DryRun {
     pub counts: DryRunCounts,
     /// The same, per class and reason.
     pub classes: Vec<DryRunRow>,
+    /// Data subjects with a near identifier: they are not in the scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub near: Option<ShownNear>,
 }
 
 /// What would become of how many events.
@@ -186,12 +190,15 @@ impl Question<'_> {
                 _ => &mut counts.refused,
             } += row.events;
         }
+        let near = Near::find(engine, ledger, new.subject)?;
+        let near = near.show(engine, ledger, new.route, (&question, by, purpose))?;
         Ok(DryRun {
             dry_run: true,
             kind: new.kind,
             held,
             counts,
             classes,
+            near,
         })
     }
 }

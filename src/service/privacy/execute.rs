@@ -12,6 +12,7 @@ use super::dry_run::classes_alone;
 use super::erase::{Asked, ErasureScope, Fate, Judge, Standing};
 use super::filed::{self, Decided, Filed, Ordered};
 use super::kept::{kept, restriction};
+use super::near;
 use super::register::{named, record, record_carried};
 use super::view::ShownRequest;
 use super::waiting::{self, Waiting};
@@ -46,9 +47,13 @@ pub fn order(
     engine: &Engine,
     ledger: &Ledger,
     id: &str,
+    not_the_same_person: Option<&str>,
     by: &str,
 ) -> Result<ShownRequest, PrivacyError> {
     record_carried(engine, ledger)?;
+    // What waits to become an event may be theirs.
+    staging::assemble_all(engine, ledger)
+        .map_err(|error| PrivacyError::Telemetry(Box::new(error)))?;
     let _one = engine.privacy.change();
     let mut filed = filed::find(engine, ledger, id)?;
     if !matches!(filed.request.kind, Kind::Erasure | Kind::Restriction) {
@@ -56,7 +61,10 @@ pub fn order(
     }
     filed.request.check_open()?;
     let now = engine.clock.wall();
-    let about = filed.about(ledger)?;
+    let mut about = filed.about(ledger)?;
+    let reason = (not_the_same_person, by);
+    near::distinguish(engine, ledger, (&mut filed, &mut about), reason)?;
+    near::check(engine, ledger, &about)?;
     if filed.ordered.is_none() {
         let mut section = named(&filed.request);
         section["by"] = json!(by);
@@ -290,6 +298,11 @@ fn decide_one(
         waiting::keep(engine, ledger, &filed.request.id, &waits)?;
     }
     if !states {
+        if let Err(error) = near::check(engine, desk, &about) {
+            // Somebody was recorded since it was ordered: a person looks again.
+            tracing::warn!(%error, "a request is not answered yet");
+            return Ok(false);
+        }
         first_answer(engine, desk, &mut filed, &[])?;
     }
     Ok(states)

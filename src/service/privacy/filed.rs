@@ -126,6 +126,9 @@ pub(super) struct About {
     pub(super) reference: Option<String>,
     /// By what it was established who asks.
     pub(super) identity_verified_by: Option<String>,
+    /// Why data subjects with a near identifier are other people.
+    #[serde(default)]
+    pub(super) not_the_same_person: Option<String>,
     /// Why it was extended.
     pub(super) extended_because: Option<String>,
     /// Why other persons are shown in the copy.

@@ -14,6 +14,7 @@ mod execute;
 mod filed;
 mod foreseen;
 mod kept;
+mod near;
 mod register;
 mod view;
 mod waiting;
@@ -32,6 +33,8 @@ pub(super) use execute::{carry_out_open, leaving};
 pub use filed::Held;
 pub(super) use filed::{REQUEST, carry_over, take_over_close};
 pub(super) use foreseen::{erasure_asked_at, foreseen};
+pub(super) use near::fold_persons;
+pub use near::{ShownNear, ShownNearPerson};
 pub(super) use register::record_carried;
 pub use register::{
     NOT_CHECKED, NewRequest, counts, end, extend, forget_answered, identify, list, one, receive,
@@ -106,6 +109,16 @@ pub enum PrivacyError {
         "the request was closed, and who it was about has been forgotten since: the person has the certificate"
     )]
     Forgotten,
+    /// Nothing is held under exactly this identifier, and something under a near one.
+    #[error(
+        "nothing is held under exactly this identifier and namespace, but {events} events of {persons} near identifiers (another spelling or another namespace) are: `trailkeep privacy show` names them, masked; file a request for the right one, or say why it is somebody else (--not-the-same-person, `not_the_same_person`)"
+    )]
+    NearMatches {
+        /// How many.
+        persons: usize,
+        /// Their events.
+        events: u64,
+    },
     /// It has no certificate.
     #[error("the request has no certificate: it was not answered")]
     NoCertificate,

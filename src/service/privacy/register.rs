@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::filed::{self, About, Filed, Held};
+use super::near::{self, Near};
 use super::view::{ShownRequest, ShownSubject};
 use super::{PrivacyError, copy};
 use crate::ids::{Origin, Seq, SubjectSalt, hex};
@@ -26,7 +27,7 @@ const FORGET_AFTER: &str = "P29D";
 /// Crockford's base32: nothing in it can be taken for something else.
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Longest texts of a request, in bytes; those of a person are the event schema's, in characters.
-const TEXT_BYTES_MAX: usize = 1_024;
+pub(super) const TEXT_BYTES_MAX: usize = 1_024;
 const ID_CHARACTERS_MAX: usize = 512;
 const NAMESPACE_CHARACTERS_MAX: usize = 128;
 
@@ -54,6 +55,8 @@ pub struct NewRequest {
     pub show_others: Option<String>,
     /// Shows who of the staff acted.
     pub show_staff: bool,
+    /// Why data subjects with a near identifier are other people.
+    pub not_the_same_person: Option<String>,
 }
 
 impl NewRequest {
@@ -83,6 +86,9 @@ impl NewRequest {
                 "`reference`, `identity_verified_by` and `show_others` must be 1 to 1,024 bytes, or left out",
             ));
         }
+        self.not_the_same_person
+            .as_deref()
+            .map_or(Ok(()), near::check_reason)?;
         // A day further east may have begun.
         if self.received_on.is_some_and(|day| day > today.plus_days(1)) {
             return Err(PrivacyError::Future);
@@ -104,16 +110,23 @@ pub fn receive(
     let salt = SubjectSalt::new(random_bytes()?);
     let id = hex(&random_bytes::<16>()?);
     let request = Request::received(
-        (id, receipt_number()?),
+        (id.clone(), receipt_number()?),
         (new.kind, new.regime),
         new.received_on.unwrap_or(today),
         new.identity_verified_by.as_ref().map(|_| today),
     );
-    let about = About {
+    let near = Near::find(engine, ledger, &new.subject)?.show(
+        engine,
+        ledger,
+        ("POST", "/v1/privacy/requests"),
+        (&id, by, None),
+    )?;
+    let mut about = About {
         namespace: new.subject.namespace.clone(),
         id: new.subject.id.clone(),
         reference: new.reference.clone(),
         identity_verified_by: new.identity_verified_by.clone(),
+        not_the_same_person: None,
         extended_because: None,
         shown_because: new.show_others.clone(),
         include_acted: new.include_acted,
@@ -129,8 +142,12 @@ pub fn receive(
         find_held(engine, ledger, &mut filed, &about)?;
     }
     filed.seq = record(engine, ledger, "receive", ("request", &section), &filed)?.get();
+    let reason = new.not_the_same_person.as_deref();
+    near::distinguish(engine, ledger, (&mut filed, &mut about), (reason, by))?;
     copy::begin_or_later(engine, ledger, &filed, &about, by);
-    Ok(ShownRequest::of(&filed, Some(&about), now))
+    let mut shown = ShownRequest::of(&filed, Some(&about), now);
+    shown.near = near;
+    Ok(shown)
 }
 
 /// Gives each request an entry that was filed in a ledger which a recovery closed, and that is still to be answered: what
@@ -321,6 +338,9 @@ pub fn show(
             },
         )?;
         shown.subject = Some(ShownSubject::of(about));
+        let route = ("GET", "/v1/privacy/requests/{id}");
+        let near = Near::find(engine, ledger, &about.person())?;
+        shown.near = near.show(engine, ledger, route, (id, by, purpose))?;
     }
     Ok(shown)
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::filed::{About, Filed, Held};
+use super::near::ShownNear;
 use crate::privacy::{Closed, Day, Decision, Kind, Outcome, Regime, State};
 use crate::time::UnixMillis;
 
@@ -82,6 +83,9 @@ pub struct ShownRequest {
     /// Whom it is about, where one request was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<ShownSubject>,
+    /// Data subjects with a near identifier, where one request was asked for: they are not in its scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub near: Option<ShownNear>,
     /// Whether it has a certificate.
     pub certificate: bool,
 }
@@ -118,6 +122,7 @@ impl ShownRequest {
             closed_ledgers: filed.closed_ledgers.keys().cloned().collect(),
             reference: about.and_then(|about| about.reference.clone()),
             subject: None,
+            near: None,
             certificate: about.is_some_and(|about| about.certificate.is_some()),
         }
     }

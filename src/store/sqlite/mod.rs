@@ -6,6 +6,7 @@ pub(super) mod staging;
 mod upgrade;
 pub(super) mod vault;
 pub(super) mod vault_destroy;
+pub(super) mod vault_folded;
 mod vault_records;
 
 use std::ffi::OsString;

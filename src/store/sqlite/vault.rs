@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Database, FileKind, directory_id};
+use super::{Database, FileKind, directory_id, vault_folded};
 use crate::ids::{ClassNumber, KeyId, LedgerNumber, RootHash, Seq, Tag};
 use crate::store::{LedgerRecord, RowMac, StoreError};
 use crate::time::UnixMillis;
@@ -26,7 +26,11 @@ pub use file::ChangedPart;
 static FILE: FileKind = FileKind {
     name: "vault.db",
     application_id: 0x544B_5654,
-    migrations: &[include_str!("vault_001.sql"), include_str!("vault_002.sql")],
+    migrations: &[
+        include_str!("vault_001.sql"),
+        include_str!("vault_002.sql"),
+        include_str!("vault_003.sql"),
+    ],
     hint: "without its keys no payload opens: put back the newest copy of vault.db, with its epoch.key",
 };
 
@@ -123,6 +127,8 @@ pub struct NewPerson {
     pub ledger: LedgerNumber,
     /// The person's tag.
     pub tag: Tag,
+    /// What the spellings of a data subject's identifier have in common; none of who only acts.
+    pub folded: Option<Tag>,
     /// Epoch of the sealing.
     pub epoch: u32,
     /// The sealed reference.
@@ -412,6 +418,8 @@ fn write_changes(tx: &Connection, changes: &VaultChanges) -> rusqlite::Result<()
             new.epoch,
             new.sealed
         ])?;
+        let row = (tx.last_insert_rowid(), new.ledger);
+        vault_folded::add(tx, row, new.folded.as_ref())?;
     }
     let mut find = tx.prepare_cached("SELECT id FROM person WHERE ledger = ?1 AND tag = ?2")?;
     let mut data_key = tx.prepare_cached(

@@ -103,8 +103,11 @@ impl Vault {
         self.file().change(|tx| {
             let delete = || -> rusqlite::Result<()> {
                 let mut delete = tx.prepare_cached("DELETE FROM person WHERE id = ?1")?;
+                let mut folded =
+                    tx.prepare_cached("DELETE FROM person_folded WHERE person = ?1")?;
                 for person in persons {
                     delete.execute([person])?;
+                    folded.execute([person])?;
                 }
                 Ok(())
             };

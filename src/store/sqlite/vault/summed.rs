@@ -11,12 +11,17 @@ pub(super) struct Summed {
 }
 
 /// All tables but the sums themselves and `sealing`, which the MAC covers.
-const SUMMED: [Summed; 9] = [
+const SUMMED: [Summed; 10] = [
     table("directory", "'directory'", &["id"]),
     large(
         "person",
         "'person/' || {row}ledger",
         &["id", "ledger", "tag", "epoch", "sealed"],
+    ),
+    large(
+        "person_folded",
+        "'person-folded/' || {row}ledger",
+        &["person", "ledger", "folded"],
     ),
     large(
         "data_key",
@@ -60,7 +65,7 @@ const SUMMED: [Summed; 9] = [
 const APPLIED: Summed = table("applied", "'applied'", &["ledger", "seq"]);
 
 /// What the parts of the large tables begin with.
-pub(super) const LARGE: [&str; 2] = ["person/", "data-key/"];
+pub(super) const LARGE: [&str; 3] = ["person/", "person-folded/", "data-key/"];
 
 const fn table(name: &'static str, part: &'static str, columns: &'static [&'static str]) -> Summed {
     Summed {
