@@ -292,7 +292,7 @@ async fn execute_and_wait(
     let path = format!("{path}/certificate");
     let mut certificate: Value = client.get(&path).await?;
     let ended = Instant::now();
-    while now && !is_rotated(&certificate) && ended.elapsed() < ROTATED_WITHIN {
+    while order["now"] == true && !is_rotated(&certificate) && ended.elapsed() < ROTATED_WITHIN {
         tokio::time::sleep(POLL).await;
         certificate = client.get(&path).await?;
     }
