@@ -856,3 +856,73 @@ fn real_events_are_exported_and_verified_by_all() {
         }
     }
 }
+
+/// The bundle with its members packed by another program, and files of that one's own beside them.
+fn packed_again(bundle: &Path, more: &[&str]) -> Vec<u8> {
+    use trailkeep::bundle::archive::Archive;
+    let bytes = std::fs::read(bundle).unwrap();
+    let archive = Archive::open(&bytes).unwrap();
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for member in archive.members() {
+        zip.start_file(&member.name, options).unwrap();
+        let content = archive.read_small(&member.name).unwrap().unwrap();
+        zip.write_all(&content).unwrap();
+    }
+    for name in more {
+        zip.start_file(*name, options).unwrap();
+        zip.write_all(b"x").unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+#[test]
+fn what_archivers_add_is_damage_and_what_others_add_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = vectors().join("public.pem");
+    let judge = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let (report, code) = check(&path, &key, &[]);
+        assert_eq!(report["authentic"] == true, code == Some(0), "{report}");
+        (code, report["damaged"].clone())
+    };
+    let full = vectors().join("full.zip");
+    let junk = [
+        "__MACOSX/._manifest.json",
+        ".DS_Store",
+        "Thumbs.db",
+        "desktop.ini",
+    ];
+    let damaged = (Some(5), json!(["junk-members"]));
+    assert_eq!(judge("junk.zip", &packed_again(&full, &junk)), damaged);
+    let other = (Some(3), json!([]));
+    assert_eq!(
+        judge("other.zip", &packed_again(&full, &["notes.txt"])),
+        other
+    );
+    let hostile = vectors().join("hostile/wrong-sum.zip");
+    assert_eq!(judge("hostile.zip", &packed_again(&hostile, &junk)), other);
+}
+
+#[test]
+fn an_unpacked_bundle_is_verified_but_for_the_archives_form() {
+    use trailkeep::bundle::archive::Archive;
+    let key = vectors().join("public.pem");
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = std::fs::read(vectors().join("full.zip")).unwrap();
+    let archive = Archive::open(&bytes).unwrap();
+    for member in archive.members() {
+        let content = archive.read_small(&member.name).unwrap().unwrap();
+        std::fs::write(folder.path().join(&member.name), content).unwrap();
+    }
+    let (report, code) = check(folder.path(), &key, &[]);
+    assert_eq!((&report["complete"], code), (&json!(true), Some(0)));
+    assert_eq!(report["archive_form_checked"], false);
+    std::fs::write(folder.path().join(".DS_Store"), "x").unwrap();
+    assert_eq!(check(folder.path(), &key, &[]).1, Some(5));
+    std::fs::remove_file(folder.path().join(".DS_Store")).unwrap();
+    std::fs::write(folder.path().join("report.html"), "other").unwrap();
+    assert_eq!(check(folder.path(), &key, &[]).1, Some(3));
+}

@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("privacy", &["ids", "time", "ledger", "policy", "bundle"]),
     (
         "offline",
-        &["ids", "time", "text", "ledger", "bundle", "privacy"],
+        &["ids", "time", "text", "ledger", "bundle", "privacy", "exit"],
     ),
     ("demo", &["ids", "time"]),
     ("otlp", &["ids", "ledger"]),

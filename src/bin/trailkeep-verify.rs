@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use trailkeep::exit::Exit;
 use trailkeep::ledger::cosignature::WitnessKey;
-use trailkeep::offline::{FileQuestion, check_file};
+use trailkeep::offline::{FileError, FileQuestion, check_file};
 use trailkeep::text;
 
 /// Verify a Trailkeep bundle, receipt or signed checkpoint, offline.
@@ -31,7 +31,7 @@ An encrypted bundle is opened first with `age -d -i KEY_FILE`.
 {}", Exit::help())
 )]
 struct Args {
-    /// Bundle, receipt, checkpoint, or certificate with its signature beside it (certificate.json.sig)
+    /// Bundle (or the folder that it was unpacked into), receipt, checkpoint, or certificate with its signature beside it (certificate.json.sig)
     file: PathBuf,
     /// The ledger's public key: PEM, or a C2SP verifier key. Without it nothing is verified
     #[arg(long, value_name = "PUBLIC.pem")]
@@ -53,7 +53,10 @@ fn main() -> ExitCode {
         Err(error) => {
             let message = format!("trailkeep-verify: {error:#}");
             let _ = writeln!(std::io::stderr(), "{}", text::block(&message));
-            Exit::Failed.into()
+            match error.downcast_ref() {
+                Some(FileError::Other(..)) => Exit::Usage.into(),
+                _ => Exit::Failed.into(),
+            }
         }
     }
 }
@@ -72,9 +75,8 @@ fn run(args: &Args) -> anyhow::Result<Exit> {
         checked.to_string()
     };
     writeln!(std::io::stdout(), "{}", text::block(&printed))?;
-    Ok(match (&args.key, checked.is_verified()) {
-        (None, _) => Exit::Usage,
-        (Some(_), true) => Exit::Ok,
-        (Some(_), false) => Exit::Tampered,
+    Ok(match &args.key {
+        None => Exit::Usage,
+        Some(_) => checked.exit(),
     })
 }

@@ -5,7 +5,10 @@
 //! central directory says, and there are no comments, no foreign extra fields and no two members of one
 //! name. What is accepted here reads the same everywhere.
 
+mod folder;
 mod records;
+
+pub use self::folder::FolderSource;
 
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
@@ -73,9 +76,32 @@ pub struct Member {
     /// Bytes of its content.
     pub size_bytes: u64,
     method: Method,
-    crc32: u32,
+    crc32: Option<u32>,
     compressed_bytes: u64,
     data_offset: u64,
+}
+
+/// How strictly the records are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// As the format has it.
+    Strict,
+    /// As archivers write it: with extra fields, and with files of their own beside the members.
+    PackedAgain,
+}
+
+impl Form {
+    fn allows_junk(self, name: &[u8]) -> bool {
+        self == Self::PackedAgain && std::str::from_utf8(name).is_ok_and(is_junk)
+    }
+}
+
+/// Whether a file of this name is one that systems put beside others by themselves.
+pub fn is_junk(name: &str) -> bool {
+    let last = name.rsplit('/').next().unwrap_or_default();
+    [".DS_Store", "Thumbs.db", "desktop.ini"].contains(&last)
+        || name == "__MACOSX"
+        || name.starts_with("__MACOSX/")
 }
 
 /// An archive whose form holds. Contents are checked while they are read.
@@ -90,7 +116,24 @@ const DEFLATE_RATIO_MAX: u64 = 1_100;
 impl<'a> Archive<'a> {
     /// Reads the directory and every local header.
     pub fn open(source: &'a dyn Source) -> Result<Self, ArchiveError> {
-        let members = records::read_members(source)?;
+        Self::of(source, records::read_members(source, Form::Strict)?)
+    }
+
+    /// The same of an archive that another program packed again: without the junk that it put in. Gives whether there was any.
+    pub fn open_packed_again(source: &'a dyn Source) -> Result<(Self, bool), ArchiveError> {
+        let mut members = records::read_members(source, Form::PackedAgain)?;
+        let count = members.len();
+        members.retain(|member| !is_junk(&member.name));
+        let had_junk = members.len() < count;
+        Ok((Self::of(source, members)?, had_junk))
+    }
+
+    /// The files of an unpacked bundle.
+    pub fn of_folder(folder: &'a FolderSource) -> Result<Self, ArchiveError> {
+        Self::of(folder, folder.members())
+    }
+
+    fn of(source: &'a dyn Source, members: Vec<Member>) -> Result<Self, ArchiveError> {
         let mut names = HashSet::new();
         for member in &members {
             let refuse = |what| ArchiveError::Member {
@@ -221,7 +264,8 @@ impl MemberReader<'_> {
         if !self.content.is_used_up()? {
             return Err(self.refuse("bytes follow its compressed content"));
         }
-        if self.crc32.clone().finalize() != self.member.crc32 {
+        let found = self.crc32.clone().finalize();
+        if self.member.crc32.is_some_and(|said| said != found) {
             return Err(self.refuse("its bytes were changed: the CRC is another"));
         }
         Ok(())

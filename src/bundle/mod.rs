@@ -11,6 +11,7 @@ pub mod proofs;
 pub mod sources;
 pub mod sums;
 pub mod table;
+pub mod transport;
 pub mod verify;
 
 /// Names of the members.

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Subcommand;
 
+use super::failure::Failure;
 use super::output::{Table, print_bytes, print_json, print_line};
 use crate::bundle::archive::Archive;
 use crate::bundle::manifest::Manifest;
@@ -83,20 +84,20 @@ pub(super) fn run(command: BundleCommand) -> anyhow::Result<ExitCode> {
 fn verify(file: &Path, question: &FileQuestion<'_>, json: bool) -> anyhow::Result<ExitCode> {
     let checked = check_file(file, question)?;
     if !matches!(checked, Checked::Bundle(_)) {
-        bail!(
+        return Err(Failure::usage(format!(
             "{} is no bundle: `trailkeep receipt verify` takes receipts and checkpoints, `trailkeep certificate verify` certificates",
             file.display()
-        );
+        ))
+        .into());
     }
     if json {
         print_json(&checked)?;
     } else {
         print_line(&checked.to_string())?;
     }
-    Ok(match (question.key, checked.is_verified()) {
-        (None, _) => Exit::Usage.into(),
-        (Some(_), true) => ExitCode::SUCCESS,
-        (Some(_), false) => Exit::Tampered.into(),
+    Ok(match question.key {
+        None => Exit::Usage.into(),
+        Some(_) => checked.exit().into(),
     })
 }
 

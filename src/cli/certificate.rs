@@ -7,7 +7,7 @@ use clap::Subcommand;
 
 use super::output::{note, print_json, print_line};
 use crate::exit::Exit;
-use crate::offline::{CertificateQuestion, check_certificate};
+use crate::offline::{CertificateQuestion, Checked, check_certificate};
 
 #[derive(Subcommand)]
 pub(super) enum CertificateCommand {
@@ -19,7 +19,8 @@ Examples:
   openssl pkeyutl -verify -rawin -pubin -inkey audit-key.pem -in C.json -sigfile C.json.sig
 
 The signature is read from C.json.sig. --subject says whether the certificate is about that person: only who has
-the certificate can tell. Exit codes: 0 verified, 1 a file could not be read, 2 no key was given, 3 not verified.")]
+the certificate can tell. Exit codes: 0 verified, 1 a file could not be read, 2 no key was given or no certificate, 3 not verified,
+5 damaged in transit.")]
     Verify {
         /// The certificate
         #[arg(value_name = "C.json")]
@@ -76,9 +77,5 @@ pub(super) fn run(command: &CertificateCommand) -> anyhow::Result<ExitCode> {
     } else {
         print_line(&report.to_string())?;
     }
-    Ok(if report.verified {
-        ExitCode::SUCCESS
-    } else {
-        Exit::Tampered.into()
-    })
+    Ok(Checked::Certificate(Box::new(report)).exit().into())
 }

@@ -9,6 +9,7 @@ use super::output::note;
 use super::settings::Faulty;
 use crate::exit::Exit;
 use crate::http::problem::Kind;
+use crate::offline::FileError;
 use crate::service::open::OpenError;
 use crate::store::StoreError;
 
@@ -190,7 +191,8 @@ fn exit_of_error(error: &anyhow::Error) -> Exit {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.exit;
     }
-    if error.downcast_ref::<Faulty>().is_some() {
+    let is_other = matches!(error.downcast_ref(), Some(FileError::Other(..)));
+    if is_other || error.downcast_ref::<Faulty>().is_some() {
         return Exit::Usage;
     }
     if error

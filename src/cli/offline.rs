@@ -10,10 +10,9 @@ use super::TargetArgs;
 use super::client::{ask_text, segment};
 use super::output::{print_bytes, print_json, print_line};
 use crate::bundle::verify::Question;
-use crate::exit::Exit;
 use crate::ledger::cosignature::WitnessKey;
 use crate::ledger::note::PublicKey;
-use crate::offline::{check, read_text};
+use crate::offline::{Checked, check_note, read_text};
 
 #[derive(Subcommand)]
 pub(super) enum ReceiptCommand {
@@ -77,17 +76,13 @@ pub(super) async fn run(command: ReceiptCommand) -> anyhow::Result<ExitCode> {
                 against: against.as_deref(),
                 witnesses: &witnesses,
             };
-            let report = check(&read_text(&file)?, &question);
+            let report = check_note(&file, &question)?;
             if json {
                 print_json(&report)?;
             } else {
                 print_line(&report.to_string())?;
             }
-            Ok(if report.verified {
-                ExitCode::SUCCESS
-            } else {
-                Exit::Tampered.into()
-            })
+            Ok(Checked::Text(Box::new(report)).exit().into())
         }
     }
 }

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{CertificateReport, Checked, check};
-use crate::bundle::archive::Source;
-use crate::bundle::verify::{Question, Report as BundleReport, verify};
+use super::kind::{TextKind, kind_of};
+use super::{CertificateReport, Checked, Report as NoteReport, check};
+use crate::bundle::archive::{FolderSource, Source};
+use crate::bundle::verify::{Question, Report as BundleReport, verify, verify_folder};
 use crate::ledger::cosignature::WitnessKey;
 use crate::ledger::note::{NoteError, PublicKey};
-use crate::privacy::{self, check::is_certificate};
+use crate::privacy;
 
 /// Largest certificate, receipt, checkpoint or key that is read.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -34,6 +35,9 @@ pub enum FileError {
     /// Not text.
     #[error("{path} is not text in UTF-8", path = .0.display())]
     NotText(PathBuf),
+    /// Nothing that is verified.
+    #[error("{path} is neither a bundle nor a certificate, receipt or checkpoint: it is {1}", path = .0.display())]
+    Other(PathBuf, &'static str),
     /// Not a public key.
     #[error("{path}: {error}", path = .path.display())]
     Key {
@@ -87,39 +91,64 @@ pub fn check_file(path: &Path, question: &FileQuestion<'_>) -> Result<Checked, F
         error,
     })?;
     let against = question.against.map(read_text).transpose()?;
-    let witnesses = question.witnesses;
-    if let Some(text) = read_if_text(path)? {
-        if is_certificate(&text) {
-            let question = CertificateQuestion {
-                key: key_path,
-                signature: None,
-                subject: None,
-            };
-            return Ok(Checked::Certificate(Box::new(check_certificate(
-                path, &question,
-            )?)));
-        }
-        let question = Question {
-            key: &key,
-            against: against.as_deref(),
-            witnesses,
-        };
-        return Ok(Checked::Text(Box::new(check(&text, &question))));
-    }
-    let source = FileSource::open(path)?;
-    let question = Question {
+    let asked = Question {
         key: &key,
         against: against.as_deref(),
-        witnesses,
+        witnesses: question.witnesses,
     };
+    if path.is_dir() {
+        return check_folder(path, &asked);
+    }
+    if let Some(text) = read_if_text(path)? {
+        return match kind_of(&text) {
+            TextKind::Certificate => {
+                let question = CertificateQuestion {
+                    key: key_path,
+                    signature: None,
+                    subject: None,
+                };
+                let report = check_certificate(path, &question)?;
+                Ok(Checked::Certificate(Box::new(report)))
+            }
+            TextKind::Note => Ok(Checked::Text(Box::new(check(&text, &asked)))),
+            TextKind::Other(what) => Err(FileError::Other(path.to_owned(), what)),
+        };
+    }
+    let source = FileSource::open(path)?;
+    let report = with_bar(|tell| verify(&source, &asked, tell));
+    let report = report.map_err(|error| io_error(path, error))?;
+    Ok(Checked::Bundle(Box::new(report)))
+}
+
+/// Checks an unpacked bundle.
+fn check_folder(path: &Path, question: &Question<'_>) -> Result<Checked, FileError> {
+    let folder = FolderSource::open(path).map_err(|error| io_error(path, error))?;
+    let report = with_bar(|tell| verify_folder(&folder, question, tell));
+    let report = report.map_err(|error| io_error(path, error))?;
+    Ok(Checked::Bundle(Box::new(report)))
+}
+
+/// Checks a receipt or a checkpoint.
+pub fn check_note(path: &Path, question: &Question<'_>) -> Result<NoteReport, FileError> {
+    let text = read_text(path)?;
+    match kind_of(&text) {
+        TextKind::Note => Ok(check(&text, question)),
+        TextKind::Certificate => {
+            let what = "a certificate: `trailkeep certificate verify` takes it";
+            Err(FileError::Other(path.to_owned(), what))
+        }
+        TextKind::Other(what) => Err(FileError::Other(path.to_owned(), what)),
+    }
+}
+
+fn with_bar<T>(read: impl FnOnce(&mut dyn FnMut(u64, u64)) -> T) -> T {
     let bar = bytes_bar();
-    let report = verify(&source, &question, &mut |done, total| {
+    let read = read(&mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let report = report.map_err(|error| io_error(path, error))?;
-    Ok(Checked::Bundle(Box::new(report)))
+    read
 }
 
 /// What is asked of a certificate's file.
@@ -142,6 +171,9 @@ pub fn check_certificate(
         error,
     })?;
     let text = read_text(path)?;
+    if let TextKind::Other(what) = kind_of(&text) {
+        return Err(FileError::Other(path.to_owned(), what));
+    }
     let mut beside = path.as_os_str().to_owned();
     beside.push(".sig");
     let signature = read_small(question.signature.unwrap_or(Path::new(&beside)))?;

@@ -2,6 +2,7 @@
 //! nothing else.
 
 mod file;
+mod kind;
 mod text;
 
 use std::fmt;
@@ -10,12 +11,13 @@ use serde::Serialize;
 
 pub use file::{
     CertificateQuestion, FILE_BYTES_MAX, FileError, FileQuestion, FileSource, check_certificate,
-    check_file, read_text,
+    check_file, check_note, read_text,
 };
 pub use text::{FileKind, Finding, Report, check};
 
 pub use crate::bundle::verify::Question;
 use crate::bundle::verify::Report as BundleReport;
+use crate::exit::Exit;
 use crate::privacy::check::Report as CertificateReport;
 
 /// What came out of checking a file, whichever kind it is.
@@ -37,6 +39,22 @@ impl Checked {
             Self::Bundle(report) => report.authentic,
             Self::Certificate(report) => report.verified,
             Self::Text(report) => report.verified,
+        }
+    }
+}
+
+impl Checked {
+    /// How the program that checked it ends.
+    pub fn exit(&self) -> Exit {
+        let damaged = match self {
+            Self::Bundle(report) => &report.damaged,
+            Self::Certificate(report) => &report.damaged,
+            Self::Text(report) => &report.damaged,
+        };
+        match (self.is_verified(), damaged.is_empty()) {
+            (true, _) => Exit::Ok,
+            (false, false) => Exit::Damaged,
+            (false, true) => Exit::Tampered,
         }
     }
 }

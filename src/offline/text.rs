@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::kind::RECEIPT;
+use crate::bundle::transport::{Change, DAMAGED, undo};
 use crate::bundle::verify::Question;
 use crate::ledger::attestation::Attestation;
 use crate::ledger::checkpoint::Checkpoint;
@@ -55,13 +57,48 @@ pub struct Report {
     pub against: Option<&'static str>,
     /// Who vouches for the head.
     pub attestation: Attestation,
+    /// What the way did to the file, where undoing that verifies completely. Then nothing is verified as it is.
+    pub damaged: Vec<Change>,
     /// What does not hold.
     pub findings: Vec<Finding>,
 }
 
-/// Checks the text of a receipt or a signed checkpoint.
+/// Checks the text of a receipt or a signed checkpoint; if it does not verify, whether it does without what ways do to texts.
 pub fn check(text: &str, question: &Question<'_>) -> Report {
-    let kind = if text.starts_with("c2sp.org/tlog-proof@") {
+    let report = check_as_it_is(text, question);
+    if report.verified {
+        return report;
+    }
+    let kept = question
+        .against
+        .map(str::as_bytes)
+        .map(undo)
+        .unwrap_or_default();
+    let mut olds = vec![(None, Vec::new())];
+    olds.extend(
+        kept.into_iter()
+            .map(|(text, changes)| (String::from_utf8(text).ok(), changes)),
+    );
+    let mut texts = vec![(text.as_bytes().to_vec(), Vec::new())];
+    texts.extend(undo(text.as_bytes()));
+    for (text, changes) in &texts {
+        for (old, old_changes) in &olds {
+            let undone = Question {
+                against: old.as_deref().or(question.against),
+                ..*question
+            };
+            let text = std::str::from_utf8(text).unwrap_or_default();
+            let report = check_as_it_is(text, &undone);
+            if report.verified {
+                return report.damaged([changes.as_slice(), old_changes].concat());
+            }
+        }
+    }
+    report
+}
+
+fn check_as_it_is(text: &str, question: &Question<'_>) -> Report {
+    let kind = if text.starts_with(RECEIPT) {
         FileKind::Receipt
     } else {
         FileKind::Checkpoint
@@ -78,6 +115,7 @@ pub fn check(text: &str, question: &Question<'_>) -> Report {
         key: None,
         against: None,
         attestation: Attestation::default(),
+        damaged: Vec::new(),
         findings: Vec::new(),
     };
     let checked = match kind {
@@ -99,6 +137,20 @@ pub fn check(text: &str, question: &Question<'_>) -> Report {
     }
     report.verified = report.findings.is_empty();
     report
+}
+
+impl Report {
+    fn damaged(mut self, changes: Vec<Change>) -> Self {
+        self.verified = false;
+        for change in &changes {
+            self.findings.push(Finding {
+                rule: "transport",
+                detail: change.describe().to_owned(),
+            });
+        }
+        self.damaged = changes;
+        self
+    }
 }
 
 fn check_receipt(
@@ -209,6 +261,7 @@ impl fmt::Display for Report {
             )?;
         }
         match (self.verified, self.kind) {
+            (false, _) if !self.damaged.is_empty() => write!(formatter, "verdict      {DAMAGED}"),
             (false, _) => write!(formatter, "verdict      NOT VERIFIED"),
             (true, FileKind::Receipt) => write!(
                 formatter,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{ArchiveError, Member, Method, Source};
+use super::{ArchiveError, Form, Member, Method, Source};
 
 /// Most members that are looked at; a bundle has under 20.
 const MEMBERS_MAX: u64 = 64;
@@ -80,7 +80,10 @@ struct Directory {
 }
 
 /// All members, in the order of their places in the file.
-pub(super) fn read_members(source: &dyn Source) -> Result<Vec<Member>, ArchiveError> {
+pub(super) fn read_members(
+    source: &dyn Source,
+    strictness: Form,
+) -> Result<Vec<Member>, ArchiveError> {
     let directory = find_directory(source)?;
     if directory.entries > MEMBERS_MAX || directory.bytes > DIRECTORY_BYTES_MAX {
         return form("it has far more members than a bundle");
@@ -89,7 +92,7 @@ pub(super) fn read_members(source: &dyn Source) -> Result<Vec<Member>, ArchiveEr
     let mut record = Record { bytes: &bytes };
     let mut headers = Vec::new();
     for _ in 0..directory.entries {
-        headers.push(CentralHeader::read(&mut record)?);
+        headers.push(CentralHeader::read(&mut record, strictness)?);
     }
     if !record.bytes.is_empty() {
         return form("bytes stand in its directory that are no member's");
@@ -104,7 +107,7 @@ pub(super) fn read_members(source: &dyn Source) -> Result<Vec<Member>, ArchiveEr
         expected = headers
             .get(index + 1)
             .map_or(directory.offset, |next| next.offset);
-        members.push(header.check_local(source, expected)?);
+        members.push(header.check_local(source, expected, strictness)?);
     }
     if expected != directory.offset {
         return form("bytes stand before its directory");
@@ -217,7 +220,7 @@ struct CentralHeader {
 }
 
 impl CentralHeader {
-    fn read(record: &mut Record<'_>) -> Result<Self, ArchiveError> {
+    fn read(record: &mut Record<'_>, strictness: Form) -> Result<Self, ArchiveError> {
         let mut fixed = Record {
             bytes: record.take(CENTRAL_BYTES)?,
         };
@@ -236,10 +239,14 @@ impl CentralHeader {
         if lengths[2] != 0 {
             return Err(refuse(&name, "it has a comment"));
         }
-        if disk != 0 || internal > 1 || !is_regular_file(made_by, external) {
+        let is_file = is_regular_file(made_by, external) || strictness.allows_junk(&name);
+        if disk != 0 || internal > 1 || !is_file {
             return Err(refuse(&name, "it is not a regular file"));
         }
-        let widened = widen([size, compressed, offset], &read_extra(&name, extra)?);
+        let widened = widen(
+            [size, compressed, offset],
+            &read_extra(&name, extra, strictness)?,
+        );
         let [size_bytes, compressed_bytes, offset] =
             widened.ok_or_else(|| refuse(&name, "its ZIP64 field contradicts its header"))?;
         Ok(Self {
@@ -258,7 +265,12 @@ impl CentralHeader {
     }
 
     /// Checks the local header and the data descriptor, which must reach to `end`.
-    fn check_local(&self, source: &dyn Source, end: u64) -> Result<Member, ArchiveError> {
+    fn check_local(
+        &self,
+        source: &dyn Source,
+        end: u64,
+        strictness: Form,
+    ) -> Result<Member, ArchiveError> {
         let name = &self.common.name;
         let bytes = read_exact(source, self.offset, LOCAL_BYTES)?;
         let mut local = Record { bytes: &bytes };
@@ -291,7 +303,7 @@ impl CentralHeader {
             ));
         }
         let is_streamed = flags & FLAG_DESCRIPTOR != 0;
-        let widened = widen([size, compressed], &read_extra(name, extra)?);
+        let widened = widen([size, compressed], &read_extra(name, extra, strictness)?);
         let said = if is_streamed {
             (0, Some([0, 0]))
         } else {
@@ -368,7 +380,7 @@ impl CentralHeader {
                 .map_err(|_| refuse(name, "its name is not UTF-8"))?,
             size_bytes: self.size_bytes,
             method,
-            crc32: self.crc32,
+            crc32: Some(self.crc32),
             compressed_bytes: self.compressed_bytes,
             data_offset,
         })
@@ -403,12 +415,16 @@ fn widen<const N: usize>(header: [u64; N], field: &[u64]) -> Option<[u64; N]> {
 }
 
 /// The numbers of the ZIP64 field, which is the only one that a bundle has.
-fn read_extra(name: &[u8], extra: &[u8]) -> Result<Vec<u64>, ArchiveError> {
+fn read_extra(name: &[u8], extra: &[u8], strictness: Form) -> Result<Vec<u64>, ArchiveError> {
     let mut record = Record { bytes: extra };
     let mut numbers = Vec::new();
     let mut seen = false;
     while !record.bytes.is_empty() {
         let (kind, count) = (record.number(2)? as u16, record.number(2)? as usize);
+        if kind != EXTRA_64 && strictness == Form::PackedAgain {
+            record.take(count)?;
+            continue;
+        }
         if kind != EXTRA_64 || seen || !count.is_multiple_of(8) {
             return Err(refuse(name, "it has an extra field that a bundle has not"));
         }

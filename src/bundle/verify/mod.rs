@@ -22,8 +22,9 @@ pub use report::{Finding, Report, fingerprint};
 
 use self::files::Signed;
 use self::statements::Stated;
-use super::archive::{Archive, ArchiveError, Source};
+use super::archive::{Archive, ArchiveError, FolderSource, Source};
 use super::manifest::{ClassPolicies, Counts, Proof, SeqRange, StatementCounts};
+use super::transport::Change;
 use super::{member, proofs, sources};
 use crate::ids::{ClassNumber, RootHash, Seq, TreeHash};
 use crate::ledger::cosignature::WitnessKey;
@@ -50,18 +51,57 @@ pub fn verify(
     question: &Question<'_>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> io::Result<Report> {
-    let mut report = Report::default();
-    let archive = match Archive::open(source) {
-        Ok(archive) => archive,
+    let report = match Archive::open(source) {
+        Ok(archive) => verify_archive(&archive, question, progress)?,
         Err(ArchiveError::Io(error)) => return Err(error),
-        Err(error) => {
-            report.add(None, "archive", error.to_string());
-            return Ok(report);
-        }
+        Err(error) => Report::of_archive_error(&error),
+    };
+    let may_be_packed_again = |finding: &Finding| ["archive", "members"].contains(&finding.rule);
+    if report.authentic || !report.findings.iter().all(may_be_packed_again) {
+        return Ok(report);
+    }
+    let Ok((archive, had_junk)) = Archive::open_packed_again(source) else {
+        return Ok(report);
+    };
+    let undone = verify_archive(&archive, question, progress)?;
+    let change = if had_junk {
+        Change::JunkMembers
+    } else {
+        Change::PackedAgain
+    };
+    Ok(undone.damaged(change).unwrap_or(report))
+}
+
+/// Verifies an unpacked bundle. That the archive had its form can't be checked, and the report says so.
+pub fn verify_folder(
+    folder: &FolderSource,
+    question: &Question<'_>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> io::Result<Report> {
+    let mut report = match Archive::of_folder(folder) {
+        Ok(archive) => verify_archive(&archive, question, progress)?,
+        Err(error) => Report::of_archive_error(&error),
+    };
+    report.archive_form_checked = false;
+    if !folder.had_junk() {
+        return Ok(report);
+    }
+    let unverified = report.clone();
+    Ok(report.damaged(Change::JunkMembers).unwrap_or(unverified))
+}
+
+fn verify_archive(
+    archive: &Archive<'_>,
+    question: &Question<'_>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> io::Result<Report> {
+    let mut report = Report {
+        archive_form_checked: true,
+        ..Report::default()
     };
     let mut check = Check {
-        archive: &archive,
-        progress: Progress::new(&archive, progress),
+        archive,
+        progress: Progress::new(archive, progress),
         found: Found::new(),
         report: &mut report,
     };

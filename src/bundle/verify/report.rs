@@ -5,8 +5,10 @@ use std::fmt;
 use serde::Serialize;
 
 use super::FINDINGS_MAX;
+use crate::bundle::archive::ArchiveError;
 use crate::bundle::manifest::{Counts, Manifest, Proof, Recorded, SeqRange, StatementCounts};
 use crate::bundle::member;
+use crate::bundle::transport::{Change, DAMAGED};
 use crate::ids::hex;
 use crate::ledger::attestation::{Attestation, Level};
 use crate::ledger::checkpoint::Checkpoint;
@@ -27,7 +29,15 @@ pub struct Finding {
 
 /// What came out. Only where `authentic` is true do the other members mean anything.
 #[derive(Clone, Debug, Default, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a member of the JSON that programs read"
+)]
 pub struct Report {
+    /// Whether the archive's form was checked; of an unpacked bundle it can't be.
+    pub archive_form_checked: bool,
+    /// What the way did to the file, where undoing that verifies completely. Then nothing is verified as it is.
+    pub damaged: Vec<Change>,
     /// Whether every rule holds: all that is shown as proven was in the ledger as it is here.
     pub authentic: bool,
     /// Whether, besides, nothing of the range was left out, restricted or redacted.
@@ -88,6 +98,23 @@ impl Report {
             "no key was given, so nothing was verified: get the ledger's public key from somebody else than who gave you the bundle, and name it with --key",
         );
         report
+    }
+
+    pub(super) fn of_archive_error(error: &ArchiveError) -> Self {
+        let mut report = Self::default();
+        report.add(None, "archive", error.to_string());
+        report
+    }
+
+    /// The report on a bundle that verifies only without a change of the way; none where it does not even then.
+    pub(super) fn damaged(mut self, change: Change) -> Option<Self> {
+        if !self.authentic {
+            return None;
+        }
+        self.damaged.push(change);
+        self.add(None, "transport", change.describe());
+        self.conclude();
+        Some(self)
     }
 
     pub(super) fn add(
@@ -226,6 +253,9 @@ impl fmt::Display for Report {
         self.write_counts(formatter)?;
         self.write_findings(formatter)?;
         write_list(formatter, "warning", &self.warnings)?;
+        if !self.damaged.is_empty() {
+            return write!(formatter, "verdict      {DAMAGED}");
+        }
         if !self.authentic {
             let findings = self.findings_total;
             return write!(
@@ -279,6 +309,12 @@ impl Report {
             if let Some(value) = value {
                 writeln!(formatter, "{name:<12} {value}")?;
             }
+        }
+        if self.proof.is_some() && !self.archive_form_checked {
+            writeln!(
+                formatter,
+                "             archive form not checked: the bundle was given unpacked"
+            )?;
         }
         if self.key_changes > 0 {
             let changes = self.key_changes;

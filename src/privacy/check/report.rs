@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::bundle::transport::{Change, DAMAGED};
 use crate::bundle::verify::Finding;
 use crate::privacy::certificate::{Events, Outcome};
 use crate::privacy::request::Kind;
@@ -40,8 +41,25 @@ pub struct Report {
     pub about_subject: Option<bool>,
     /// Members that the signature vouches for and no entry proves.
     pub signed_only: Vec<&'static str>,
+    /// What the way did to the file, where undoing that verifies completely. Then nothing is verified as it is.
+    pub damaged: Vec<Change>,
     /// What does not hold.
     pub findings: Vec<Finding>,
+}
+
+impl Report {
+    pub(super) fn damaged(mut self, changes: Vec<Change>) -> Self {
+        self.verified = false;
+        for change in &changes {
+            self.findings.push(Finding {
+                seq: None,
+                rule: "transport",
+                detail: change.describe().to_owned(),
+            });
+        }
+        self.damaged = changes;
+        self
+    }
 }
 
 /// The report for a person, to be filed.
@@ -97,7 +115,12 @@ impl fmt::Display for Report {
             )?;
         }
         if !self.verified {
-            return write!(formatter, "{:<12} NOT VERIFIED", "verdict");
+            let verdict = if self.damaged.is_empty() {
+                "NOT VERIFIED"
+            } else {
+                DAMAGED
+            };
+            return write!(formatter, "{:<12} {verdict}", "verdict");
         }
         writeln!(
             formatter,
