@@ -133,6 +133,11 @@ pub trait Clock: Send + Sync {
 
     /// Milliseconds since the machine was started, suspended time included. It never jumps.
     fn since_boot_ms(&self) -> u64;
+
+    /// Which boot of which machine this is, where that can be known: times since one boot can be compared.
+    fn boot(&self) -> Option<String> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,11 @@
 
 mod support;
 
+#[path = "durability/first_start.rs"]
+mod first_start;
+#[path = "durability/index.rs"]
+mod index;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -207,6 +207,12 @@ fn exit_of_error(error: &anyhow::Error) -> Exit {
     if error.chain().any(is_full) {
         return Exit::Unavailable;
     }
+    let is_changed = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(StoreError::Changed { .. }))
+    };
+    if error.chain().any(is_changed) {
+        return Exit::Tampered;
+    }
     Exit::Failed
 }
 

@@ -23,24 +23,31 @@ impl Clock for SystemClock {
 
     fn since_boot_ms(&self) -> u64 {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        time.tv_sec.unsigned_abs() * 1000 + time.tv_nsec.unsigned_abs() / 1_000_000
+        let millis = time.tv_sec.saturating_mul(1000) + time.tv_nsec / 1_000_000;
+        millis.cast_unsigned()
+    }
+
+    fn boot(&self) -> Option<String> {
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned())
     }
 }
 
 /// A clock whose times stand in a file, in milliseconds, read at each look: the wall time, and behind a
-/// space the time since boot, which otherwise moves with it. Tests of the real program move it; a file
-/// that can't be read counts as 1970.
+/// space the time since boot, which otherwise moves with it, and the name of the boot. Tests of the real program
+/// move it; a file that can't be read counts as 1970.
 #[derive(Clone, Debug)]
 pub struct FileClock(pub PathBuf);
 
 impl FileClock {
-    fn read(&self) -> (u64, u64) {
+    fn read(&self) -> (u64, u64, String) {
         let text = std::fs::read_to_string(&self.0).unwrap_or_default();
-        let mut numbers = text
-            .split_whitespace()
-            .map(|number| number.parse().unwrap_or(0));
-        let wall_ms = numbers.next().unwrap_or(0);
-        (wall_ms, numbers.next().unwrap_or(wall_ms))
+        let mut words = text.split_whitespace();
+        let mut number = || words.next().and_then(|word| word.parse().ok());
+        let wall_ms = number().unwrap_or(0);
+        let boot_ms = number().unwrap_or(wall_ms);
+        let boot = words.next().unwrap_or("one boot");
+        (wall_ms, boot_ms, boot.to_owned())
     }
 }
 
@@ -51,5 +58,9 @@ impl Clock for FileClock {
 
     fn since_boot_ms(&self) -> u64 {
         self.read().1
+    }
+
+    fn boot(&self) -> Option<String> {
+        Some(self.read().2)
     }
 }

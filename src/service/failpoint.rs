@@ -78,6 +78,16 @@ pub enum FailPoint {
     BackupVaultBeside,
     /// The backup's ledgers are at their new heads; its vault is the old one.
     BackupLedgersDone,
+    /// A new index is begun beside the old one.
+    RebuildBegun,
+    /// A run of the new index is written.
+    RebuildRunWritten,
+    /// All rows of the new index are written.
+    RebuildWritten,
+    /// The new index is whole and synced; the old one is in its place.
+    RebuildChecked,
+    /// The new index is in its place; the rows of the active run are still in ledger.db.
+    RebuildInPlace,
 }
 
 impl FailPoint {
@@ -97,6 +107,15 @@ impl FailPoint {
 
     /// Those of a statement that changes the vault, in order.
     pub const OF_A_CHANGE: [Self; 3] = [Self::ChangeNoted, Self::ChangeStated, Self::ChangeTaken];
+
+    /// Those of a rebuild of the index, in order.
+    pub const OF_REBUILD: [Self; 5] = [
+        Self::RebuildBegun,
+        Self::RebuildRunWritten,
+        Self::RebuildWritten,
+        Self::RebuildChecked,
+        Self::RebuildInPlace,
+    ];
 
     /// Those of a backup, in order.
     pub const BACKUP: [Self; 3] = [
@@ -176,6 +195,11 @@ impl FailPoint {
             Self::BackupRowsAdded => "backup-rows-added",
             Self::BackupVaultBeside => "backup-vault-beside",
             Self::BackupLedgersDone => "backup-ledgers-done",
+            Self::RebuildBegun => "rebuild-begun",
+            Self::RebuildRunWritten => "rebuild-run-written",
+            Self::RebuildWritten => "rebuild-written",
+            Self::RebuildChecked => "rebuild-checked",
+            Self::RebuildInPlace => "rebuild-in-place",
         }
     }
 

@@ -41,7 +41,7 @@ pub struct Initialised {
 pub enum InitError {
     /// There is a ledger already.
     #[error(
-        "{0} holds a ledger already; nothing was changed: use it as it is, or choose another directory"
+        "{0} holds a ledger already; nothing was changed: use it as it is (`trailkeep key create` makes a token), or choose another directory"
     )]
     Exists(String),
     /// The name is no log name.
@@ -88,13 +88,7 @@ pub fn init(
         let _ = fs::remove_dir_all(unfinished.path());
     }
     let made = made?;
-    // epoch.key comes last: a directory that has it is whole.
-    for name in ["ledger.db", "index.db", "vault.db", "epoch.key"] {
-        let (from, to) = (unfinished.path().join(name), directory.path().join(name));
-        fs::rename(&from, &to).map_err(|error| InitError::Move(to, error))?;
-    }
-    fs::remove_dir_all(unfinished.path())
-        .map_err(|error| InitError::Move(unfinished.path().to_owned(), error))?;
+    directory.take_files_of(&unfinished)?;
     directory.create()?;
     Ok(made)
 }

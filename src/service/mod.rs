@@ -14,6 +14,7 @@ pub mod classes;
 pub mod clock;
 mod clock_guard;
 pub mod cover;
+mod derive_rows;
 pub mod explain;
 pub mod export;
 pub mod exports;

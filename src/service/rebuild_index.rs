@@ -1,19 +1,25 @@
 //! Deriving the index again from the payloads, after index.db was lost or damaged.
+//!
+//! The new index is made beside the old one and takes its place in one step, when it is whole. Whatever ends the
+//! process on the way, the old index stays in use; ledger.db is not written before the new one stands.
 
-use super::append::{lookup_keys, person_tag};
-use super::keyring::KeyError;
+use std::collections::HashMap;
+
+use super::derive_rows::{Derived, derive};
+use super::failpoint::FailPoint;
+use super::keyring::Keyring;
 use super::ledger::LedgerKeys;
 use super::open::{OpenError, open_keys, refuse_a_backup};
-use crate::ids::{LedgerNumber, Seq};
+use crate::ids::{LookupKey, Seq};
 use crate::ledger::entry::{Entry, EntryKind};
-use crate::ledger::event::Facts;
-use crate::seal::payload::open;
 use crate::seal::root::RootKeySource;
 use crate::store::directory::DataDirectory;
-use crate::store::{Index, LedgerRecord, Ledgers, MergeStep, StoreError};
+use crate::store::{LedgerRecord, Ledgers, NewIndex, StoreError};
 
 /// Entries of one step.
 const ENTRIES_PER_STEP: u64 = 1_000;
+/// Rows of the active run that are deleted at once.
+const ROWS_PER_STEP: usize = 10_000;
 
 /// Makes `index.db` anew. Events whose payload does not open get no rows; verify lists them.
 pub fn rebuild_index(
@@ -26,8 +32,9 @@ pub fn rebuild_index(
 }
 
 /// What was found of the events.
+#[derive(Default)]
 pub(super) struct Counts {
-    /// Events whose text opens.
+    /// Events whose payload opens.
     pub(super) events: u64,
     /// Events whose key the vault has not.
     pub(super) keys_missing: u64,
@@ -42,116 +49,77 @@ pub(super) fn rebuild(
     let _lock = directory.lock()?;
     let (keyring, id) = open_keys(directory, root_key)?;
     let ledgers = Ledgers::open(&directory.ledger_db(), &id)?;
-    set_aside(directory)?;
-    Index::create(&directory.index_db(), &id)?;
-    let index = Index::open(&directory.index_db(), &id, &ledgers)?;
-    let mut counts = Counts {
-        events: 0,
-        keys_missing: 0,
-    };
-    for record in ledgers.ledgers()? {
-        let size = ledgers
-            .checkpoint(record.number)?
-            .map_or(0, |head| head.size);
-        let keys = LedgerKeys::load(&keyring, &record)?;
+    let index = NewIndex::begin(&directory.index_db(), &id)?;
+    FailPoint::RebuildBegun.reach();
+    let mut counts = Counts::default();
+    let records = ledgers.ledgers()?;
+    for record in &records {
+        let head = ledgers.checkpoint(record.number)?;
+        let size = head.map_or(0, |head| head.size);
+        let keys = LedgerKeys::load(&keyring, record)?;
         for start in (0..size).step_by(ENTRIES_PER_STEP as usize) {
             let end = size.min(start + ENTRIES_PER_STEP);
-            let (rows, missing) = derive_rows(&ledgers, &keyring, &record, &keys, start..end)?;
-            counts.events += rows.len() as u64;
-            counts.keys_missing += missing;
-            ledgers.put_active(record.number, &rows)?;
-            index.add(record.number, rows.into_iter());
-            merge_what_is_full(&index, &ledgers)?;
+            let rows = derive_rows(&ledgers, &keyring, (record, &keys), start..end, &mut counts)?;
+            if index.add(record.number, rows)? {
+                FailPoint::RebuildRunWritten.reach();
+            }
             progress(end, size);
         }
+        index.end_ledger(record.number, Seq::new(size))?;
     }
-    index.close()?;
+    FailPoint::RebuildWritten.reach();
+    let index = index.check()?;
+    FailPoint::RebuildChecked.reach();
+    index.take_place()?;
+    FailPoint::RebuildInPlace.reach();
+    for record in &records {
+        drop_active_rows(&ledgers, record)?;
+    }
     ledgers.close()?;
     Ok(counts)
 }
 
-/// Seqs with their look-up keys.
-type DerivedRows = Vec<(Seq, Vec<crate::ids::LookupKey>)>;
+/// Events with their look-up keys.
+type DerivedRows = Vec<(Seq, Vec<LookupKey>)>;
 
 fn derive_rows(
     ledgers: &Ledgers,
-    keyring: &super::keyring::Keyring,
-    record: &LedgerRecord,
-    keys: &LedgerKeys,
+    keyring: &Keyring,
+    (record, keys): (&LedgerRecord, &LedgerKeys),
     range: std::ops::Range<u64>,
-) -> Result<(DerivedRows, u64), OpenError> {
-    let entries = ledgers.entries(record.number, range.clone())?;
-    let payloads = ledgers.payload_rows(record.number, range)?;
-    let (mut rows, mut keys_missing) = (Vec::new(), 0);
-    for (seq, payload) in payloads {
-        let entry = entries
-            .iter()
-            .filter_map(|bytes| Entry::decode(bytes).ok())
-            .find(|entry| entry.seq == seq);
-        let Some(entry) = entry.filter(|entry| entry.kind == EntryKind::Event) else {
+    counts: &mut Counts,
+) -> Result<DerivedRows, StoreError> {
+    let entries = ledgers.entry_rows(record.number, range.clone())?;
+    let decoded = entries
+        .iter()
+        .filter_map(|(seq, bytes)| Some((*seq, Entry::decode(bytes).ok()?)));
+    let events: HashMap<Seq, Entry> = decoded
+        .filter(|(seq, entry)| entry.kind == EntryKind::Event && entry.seq == *seq)
+        .collect();
+    let mut rows = Vec::new();
+    for (seq, payload) in ledgers.payload_rows(record.number, range)? {
+        let Some(entry) = events.get(&seq) else {
             continue;
         };
-        let derived = (|| {
-            let opened = open(
-                &record.origin,
-                &payload,
-                &keyring.keys_of(&record.origin, &payload)?,
-                &entry.commitment,
-            )?;
-            let sections = opened
-                .sections
-                .iter()
-                .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-            let Ok(facts) = Facts::from_sections(sections) else {
-                return Ok(Vec::new());
-            };
-            lookup_keys(&keys.index, &facts, |label, person| {
-                keyring.stored_person(
-                    &record.origin,
-                    record.number,
-                    person_tag(&keys.index, label, person),
-                )
-            })
-        })();
-        match derived {
-            Ok(keys) => rows.push((seq, keys)),
-            Err(KeyError::Store(error)) => return Err(error.into()),
-            Err(KeyError::Missing(_)) => keys_missing += 1,
-            Err(_) => {}
-        }
-    }
-    Ok((rows, keys_missing))
-}
-
-fn merge_what_is_full(index: &Index, ledgers: &Ledgers) -> Result<(), StoreError> {
-    loop {
-        match index.merge()? {
-            MergeStep::Idle => return Ok(()),
-            MergeStep::Merged => {}
-            MergeStep::Wrote(ledger, end) => drop_rows(ledgers, ledger, end)?,
-        }
-    }
-}
-
-fn drop_rows(ledgers: &Ledgers, ledger: LedgerNumber, end: Seq) -> Result<(), StoreError> {
-    while ledgers.drop_active(ledger, end, 1_000)? > 0 {}
-    Ok(())
-}
-
-/// The old file is no evidence and may be damaged: it is removed with its log.
-fn set_aside(directory: &DataDirectory) -> Result<(), StoreError> {
-    for suffix in ["", "-wal", "-shm"] {
-        let mut path = directory.index_db().into_os_string();
-        path.push(suffix);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(StoreError::Io {
-                    path: path.into(),
-                    error,
-                });
+        match derive(keyring, record, keys, entry, &payload)? {
+            Derived::Keys(keys) => {
+                counts.events += 1;
+                rows.push((seq, keys));
             }
-            _ => {}
+            Derived::KeyMissing => counts.keys_missing += 1,
+            Derived::Unreadable => {}
         }
     }
-    Ok(())
+    Ok(rows)
+}
+
+/// All events stand in runs now. Where the disk is full, the next start deletes the rows.
+fn drop_active_rows(ledgers: &Ledgers, record: &LedgerRecord) -> Result<(), StoreError> {
+    loop {
+        match ledgers.drop_active(record.number, Seq::MAX, ROWS_PER_STEP) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.is_full() => return Ok(()),
+            dropped => drop(dropped?),
+        }
+    }
 }

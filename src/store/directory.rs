@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::{DirBuilder, File, Permissions, TryLockError, set_permissions};
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError, set_permissions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -109,6 +109,23 @@ impl DataDirectory {
             }
             None => Ok(()),
         }
+    }
+
+    /// Moves the files of a directory that was made inside of this one to their places. `epoch.key` comes last, when the
+    /// others are on disk: a directory that has it is whole.
+    pub fn take_files_of(&self, unfinished: &Self) -> Result<(), StoreError> {
+        let take = |from: PathBuf, to: PathBuf| {
+            fs::rename(from, &to).map_err(|error| io_error(&to, error))
+        };
+        take(unfinished.ledger_db(), self.ledger_db())?;
+        take(unfinished.index_db(), self.index_db())?;
+        take(unfinished.vault_db(), self.vault_db())?;
+        sync_directory(&self.path)?;
+        take(unfinished.epoch_key(), self.epoch_key())?;
+        sync_directory(&self.path)?;
+        let path = unfinished.path();
+        fs::remove_dir_all(path).map_err(|error| io_error(path, error))?;
+        sync_directory(&self.path)
     }
 
     /// Takes the lock, or says that another process has it.

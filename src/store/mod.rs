@@ -12,7 +12,7 @@ mod sqlite;
 use std::path::PathBuf;
 
 pub use span::{Order, Span};
-pub use sqlite::index::{Index, MergeStep};
+pub use sqlite::index::{CheckedIndex, Index, MergeStep, NewIndex};
 pub use sqlite::ledgers::{
     AnchoredHead, AnchoringRow, Copied, EventRow, ExpiryRow, Head, Ledgers, Mark, OpenJob,
     StoredCheckpoint,
@@ -308,6 +308,16 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
+        what: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// Its tables, indexes or triggers are not those of its version.
+    #[error("{path} {what}. Keep it for an investigation; {hint}", path = .path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// What is missing, added or different.
         what: String,
         /// What to do.
         hint: &'static str,

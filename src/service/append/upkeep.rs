@@ -1,6 +1,7 @@
 //! What the writer does between batches: the vault's memory of the heads, and rows that a merged run has taken over.
 
 use super::writer::{Writer, lock};
+use crate::service::clock_guard;
 use crate::service::failpoint::FailPoint;
 use crate::store::{StoreError, Watermark};
 use crate::time::UnixMillis;
@@ -18,6 +19,10 @@ impl Writer {
         let is_old = |last: UnixMillis| seen_at.get() >= last.get().saturating_add(SEEN_EVERY_MS);
         let is_time =
             self.seen_at.is_none_or(is_old) && lock(&self.clock_guard).now(&*self.clock).is_ok();
+        if is_time {
+            let memory = lock(&self.clock_guard).memory(&*self.clock);
+            clock_guard::remember(memory, &self.keyring)?;
+        }
         for (number, state) in &mut self.states {
             let size = state.edge.size();
             if size == state.watermark_size && !is_time {

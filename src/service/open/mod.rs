@@ -1,6 +1,7 @@
 //! Opening a data directory: every file is looked at before any is used, and a ledger that is not the
 //! one that the vault last saw is refused.
 
+mod index;
 mod ledger;
 mod vault;
 
@@ -20,7 +21,7 @@ use crate::service::anchor::{Anchors, load_rolled_back};
 use crate::service::append::{
     AppendError, LedgerState, Newcomers, Writer, WriterThread, append_system,
 };
-use crate::service::clock_guard::ClockGuard;
+use crate::service::clock_guard;
 use crate::service::figures::Figures;
 use crate::service::keyring::{KeyError, Keyring};
 use crate::service::ledger::{Ledger, LedgerKeys};
@@ -38,6 +39,7 @@ use crate::store::{
 };
 use crate::time::{Clock, UnixMillis};
 
+use self::index::check_index;
 pub use self::ledger::check_signed_head;
 use self::ledger::open_ledger;
 pub(super) use self::ledger::read_edge;
@@ -269,7 +271,8 @@ impl Files {
             root_key,
         } = self;
         let (newcomers, figures) = (Newcomers::default(), Arc::new(Figures::default()));
-        let clock_guard = ClockGuard::shared(&*clock, last_seen, confirm_clock);
+        let clock_guard = clock_guard::start(&keyring, &*clock, last_seen, confirm_clock)?;
+        let clock_guard = Arc::new(Mutex::new(clock_guard));
         let writer = Writer {
             ledgers: Arc::clone(&ledgers),
             index: Arc::clone(&index),
@@ -342,6 +345,7 @@ impl Files {
         let mut closed = Vec::new();
         for record in self.ledgers.ledgers()? {
             let state = open_ledger(self, &record)?;
+            check_index(self, &state)?;
             let end = restore::closed_at(&self.keyring, &record)?;
             vault::catch_up(self, &state, end.is_some())?;
             if let Some(end) = end {

@@ -29,7 +29,7 @@ use super::vault_copy::{CopyError, change_for_operator, record_for_operator};
 use super::{Engine, bind, rebuild_index};
 use crate::ids::RootHash;
 use crate::seal::root::RootKeySource;
-use crate::store::directory::{DataDirectory, foreign_name, sync_directory};
+use crate::store::directory::{DataDirectory, foreign_name};
 use crate::store::{LedgerRecord, Ledgers, StoreError, StoredCheckpoint};
 use crate::time::{Clock, UnixMillis};
 
@@ -257,7 +257,7 @@ pub fn restore(
     unfinished.create()?;
     let built = build(request, &unfinished, clock, progress);
     let moved = built.and_then(|built| {
-        move_to_place(&unfinished, to)?;
+        to.take_files_of(&unfinished)?;
         Ok(built)
     });
     if moved.is_err() {
@@ -381,17 +381,6 @@ fn check_vault(keyring: &Keyring) -> Result<(), RestoreError> {
     }
     keyring.begin_sums()?;
     Ok(())
-}
-
-fn move_to_place(unfinished: &DataDirectory, to: &DataDirectory) -> Result<(), RestoreError> {
-    // epoch.key comes last: a directory that has it is whole.
-    for name in ["ledger.db", "index.db", "vault.db", "epoch.key"] {
-        let (from, path) = (unfinished.path().join(name), to.path().join(name));
-        fs::rename(&from, &path).map_err(|error| StoreError::Io { path, error })?;
-    }
-    let path = unfinished.path().to_owned();
-    fs::remove_dir_all(&path).map_err(|error| StoreError::Io { path, error })?;
-    Ok(sync_directory(to.path())?)
 }
 
 /// A root as records and genesis entries hold it.

@@ -81,7 +81,25 @@ pub(super) fn check(
         findings.add(None, "settings", error.to_string());
     }
     check_records(subject, record, findings)?;
+    check_schemas(subject, findings)?;
     check_extents(subject, record, head, findings)
+}
+
+/// The tables, indexes and triggers of the files are those of this version. A start compares them too; this one looks at
+/// files that are in use.
+fn check_schemas(subject: Subject<'_>, findings: &mut Findings) -> Result<(), StoreError> {
+    let index = subject.index.map(|index| index.schema_difference());
+    let differences = [
+        ("ledger.db", subject.ledgers.schema_difference()?),
+        ("vault.db", subject.keyring.vault().schema_difference()?),
+        ("index.db", index.transpose()?.flatten()),
+    ];
+    for (file, difference) in differences {
+        if let Some(difference) = difference {
+            findings.add(None, "schema", format!("{file} {difference}"));
+        }
+    }
+    Ok(())
 }
 
 /// No row lies behind what its ledger, or one that continues it, has entries for.

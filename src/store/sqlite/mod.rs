@@ -2,7 +2,9 @@
 
 pub(super) mod index;
 pub(super) mod ledgers;
+mod schema;
 pub(super) mod staging;
+mod unfinished;
 mod upgrade;
 pub(super) mod vault;
 pub(super) mod vault_destroy;
@@ -18,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
+use self::unfinished::{Unfinished, remove_leftovers, with_suffix};
 use super::StoreError;
 use super::directory::io_error;
 use crate::files::folder_of;
@@ -43,6 +46,8 @@ pub(super) struct FileKind {
     pub(super) migrations: &'static [&'static str],
     /// What to do when it is missing or damaged.
     pub(super) hint: &'static str,
+    /// Tables that come and go, by name and text.
+    pub(super) grows: Option<fn(&str, &str) -> bool>,
 }
 
 /// An open database file: one writer, and readers that come and go.
@@ -58,15 +63,26 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Makes the file with its tables, for its owner alone.
+    /// Makes the file with its tables, for its owner alone: beside its place, and moved there when it is whole.
     pub(super) fn create(
         kind: &'static FileKind,
         path: &Path,
         directory_id: &str,
     ) -> Result<(), StoreError> {
-        folder_of(path)
-            .and_then(|(folder, name)| folder.create(name))
-            .map_err(|error| io_error(path, error))?;
+        if path.exists() {
+            return Err(io_error(path, std::io::ErrorKind::AlreadyExists.into()));
+        }
+        let unfinished = Unfinished::begin(path)?;
+        Self::fill(kind, &unfinished.path(), directory_id)?;
+        unfinished.take_place()
+    }
+
+    /// Writes the tables into an empty file; its log is empty afterwards.
+    pub(super) fn fill(
+        kind: &'static FileKind,
+        path: &Path,
+        directory_id: &str,
+    ) -> Result<(), StoreError> {
         let fail = |error| sqlite_error(kind, error);
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?.map_err(fail)?;
         // Page size and auto_vacuum hold only if they are set before the first table.
@@ -81,7 +97,11 @@ impl Database {
         connection
             .execute("INSERT INTO directory (id) VALUES (?1)", [directory_id])
             .map_err(fail)?;
-        Ok(())
+        // The file alone must be whole: closing would leave the log where it can't be copied.
+        connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(fail)?;
+        connection.close().map_err(|(_, error)| fail(error))
     }
 
     /// Opens the file after looking at it without writing: is it there, ours, whole, of this directory
@@ -96,6 +116,7 @@ impl Database {
             what,
             hint: kind.hint,
         };
+        remove_leftovers(path)?;
         check_header(kind, path)?;
         let fail = |error: rusqlite::Error| match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
@@ -105,18 +126,27 @@ impl Database {
         };
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?.map_err(fail)?;
         configure(&connection).map_err(fail)?;
-        let found: String = connection
-            .query_row("SELECT id FROM directory", [], |row| row.get(0))
-            .map_err(fail)?;
-        if found != directory_id {
-            return Err(damaged("belongs to another data directory".to_owned()));
-        }
         // The header's number may lag behind the write-ahead log; this one does not.
         let version = connection
             .query_row("PRAGMA user_version", [], |row| row.get(0))
             .map_err(fail)?;
         if version > kind.migrations.len() {
             return Err(upgrade::is_newer(kind, path, version));
+        }
+        if version == 0 {
+            let what = "was never finished: a crash ended the program while it made the file, and nothing was stored in it";
+            return Err(damaged(what.to_owned()));
+        }
+        if let Some(difference) = schema::difference(kind, &connection, version).map_err(fail)? {
+            return Err(changed(kind, path, difference));
+        }
+        let (found, rows): (Option<String>, u64) = connection
+            .query_row("SELECT min(id), count(*) FROM directory", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .map_err(fail)?;
+        if rows != 1 || found.as_deref() != Some(directory_id) {
+            return Err(damaged("belongs to another data directory".to_owned()));
         }
         upgrade::keep_old_file(kind, path, &connection, version)?;
         migrate(kind, &mut connection, version)?;
@@ -135,6 +165,13 @@ impl Database {
         check_header(kind, path)?;
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?
             .map_err(|error| sqlite_error(kind, error))?;
+        let difference = connection
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .and_then(|version| schema::difference(kind, &connection, version))
+            .map_err(|error| sqlite_error(kind, error))?;
+        if let Some(difference) = difference {
+            return Err(changed(kind, path, difference));
+        }
         Ok(Self {
             kind,
             path: path.to_owned(),
@@ -143,6 +180,11 @@ impl Database {
             gate: RwLock::new(()),
             synced_in_nanos: AtomicU64::new(0),
         })
+    }
+
+    /// How the schema differs from that of this version, while the file is in use.
+    pub(super) fn schema_difference(&self) -> Result<Option<String>, StoreError> {
+        self.read(|tx| schema::difference(self.kind, tx, self.kind.migrations.len()))
     }
 
     /// Runs `work` in a read transaction of its own. It must be short: a reader on any snapshot holds back
@@ -368,7 +410,7 @@ fn check_header(kind: &'static FileKind, path: &Path) -> Result<(), StoreError> 
         .map_err(|error| io_error(path, error))?
         .len();
     // With a write-ahead log beside it, a crash may have cut a copy short; SQLite then repairs it.
-    let log = path.with_file_name(format!("{}-wal", kind.name));
+    let log = with_suffix(path, "-wal");
     let has_log = log.metadata().is_ok_and(|log| log.len() > 0);
     if length < pages_bytes && !has_log {
         return Err(damaged(&format!(
@@ -382,13 +424,22 @@ fn check_header(kind: &'static FileKind, path: &Path) -> Result<(), StoreError> 
     Ok(())
 }
 
+/// The error of a file whose schema is not that of its version.
+fn changed(kind: &'static FileKind, path: &Path, what: String) -> StoreError {
+    StoreError::Changed {
+        path: path.to_owned(),
+        what,
+        hint: kind.hint,
+    }
+}
+
 fn sqlite_error(kind: &'static FileKind, error: rusqlite::Error) -> StoreError {
     if let rusqlite::Error::SqliteFailure(_, Some(said)) = &error
         && said == RETIRED_EPOCH
     {
         return StoreError::RetiredEpoch;
     }
-    if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+    if is_full(&error) {
         StoreError::Full { file: kind.name }
     } else {
         StoreError::Sqlite {
@@ -398,13 +449,23 @@ fn sqlite_error(kind: &'static FileKind, error: rusqlite::Error) -> StoreError {
     }
 }
 
+/// Whether there is no room: also for the index of the write-ahead log, without which nothing is even read.
+fn is_full(error: &rusqlite::Error) -> bool {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        || extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+}
+
 /// The id of the data directory that a file says it belongs to, without any other check.
 pub(super) fn directory_id(kind: &'static FileKind, path: &Path) -> Result<String, StoreError> {
     check_header(kind, path)?;
-    let fail = |error: rusqlite::Error| StoreError::Damaged {
-        path: path.to_owned(),
-        what: format!("is damaged ({error})"),
-        hint: kind.hint,
+    let fail = |error: rusqlite::Error| match is_full(&error) {
+        true => StoreError::Full { file: kind.name },
+        false => StoreError::Damaged {
+            path: path.to_owned(),
+            what: format!("is damaged ({error})"),
+            hint: kind.hint,
+        },
     };
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?.map_err(fail)?;
     connection

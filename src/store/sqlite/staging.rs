@@ -15,6 +15,7 @@ static FILE: FileKind = FileKind {
     application_id: 0x544B_5347,
     migrations: &[include_str!("staging_001.sql")],
     hint: "it holds OpenTelemetry data that is no event yet: put it back, or move it away to go on without what waited",
+    grows: None,
 };
 
 /// A part on its way to the file.
@@ -81,6 +82,11 @@ pub struct Staging {
 }
 
 impl Staging {
+    /// How the tables, indexes and triggers differ from those of this version; none where they do not.
+    pub fn schema_difference(&self) -> Result<Option<String>, StoreError> {
+        self.database.schema_difference()
+    }
+
     /// Opens the file, and makes it where there is none: it holds nothing that is not waiting.
     pub fn open(path: &Path, directory_id: &str) -> Result<Self, StoreError> {
         if !path.exists() {

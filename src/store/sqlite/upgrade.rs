@@ -71,6 +71,7 @@ mod tests {
             application_id: 1_234,
             migrations,
             hint: "none",
+            grows: None,
         }
     }
 

@@ -32,6 +32,7 @@ static FILE: FileKind = FileKind {
         include_str!("vault_003.sql"),
     ],
     hint: "without its keys no payload opens: put back the newest copy of vault.db, with its epoch.key",
+    grows: None,
 };
 
 /// A person's row.
@@ -170,6 +171,11 @@ pub struct Vault {
 }
 
 impl Vault {
+    /// How the tables, indexes and triggers differ from those of this version; none where they do not.
+    pub fn schema_difference(&self) -> Result<Option<String>, StoreError> {
+        self.file.schema_difference()
+    }
+
     pub(super) const fn file(&self) -> &VaultFile {
         &self.file
     }

@@ -1,12 +1,13 @@
 //! Writing runs: the active run into a table, runs of one level into one of the next.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
 use super::filter::KeyFilter;
 use super::remove::wait_for_readers;
-use super::{Index, Run, active_events_max};
+use super::{ACTIVE_SPAN_FACTOR, Index, Run, active_events_max};
 use crate::ids::{LedgerNumber, LookupKey, Seq};
 use crate::store::StoreError;
 use crate::store::sqlite::lock;
@@ -68,7 +69,7 @@ impl Index {
     pub fn merge(&self) -> Result<MergeStep, StoreError> {
         if let Some(ledger) = self.full_active_run() {
             let _no_row_goes = lock(&self.reshaping);
-            let end = self.write_active_run(ledger)?;
+            let end = self.write_active_run(ledger, None)?;
             return Ok(MergeStep::Wrote(ledger, end));
         }
         match self.mergeable_runs() {
@@ -88,38 +89,44 @@ impl Index {
         self.full_active_run().is_some() || self.mergeable_runs().is_some()
     }
 
-    /// Drops all merged runs, for a rebuild.
-    pub fn clear(&self) -> Result<(), StoreError> {
-        self.state_mut().runs.clear();
-        self.database.write(|tx| {
-            tx.execute("DELETE FROM run", [])
-                .map_err(|error| self.database.error(error))
-        })?;
-        self.drop_unregistered_runs()
-    }
-
     /// Drops the tables of runs that never became whole, or that a merge has replaced.
     pub(super) fn drop_unregistered_runs(&self) -> Result<(), StoreError> {
-        let tables: Vec<String> = self.database.read(|tx| {
-            tx.prepare(
-                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'run_[0-9]*'
-                 AND CAST(substr(name, 5) AS INTEGER) NOT IN (SELECT id FROM run)",
-            )?
-            .query_map([], |row| row.get(0))?
-            .collect()
+        let runs: HashSet<String> = self.database.read(|tx| {
+            tx.prepare("SELECT id FROM run")?
+                .query_map([], |row| row.get(0).map(Run::table))?
+                .collect()
         })?;
+        let mut tables = self.run_tables()?;
+        tables.retain(|table| !runs.contains(table));
         for table in tables {
             self.write(|tx| tx.execute_batch(&format!("DROP TABLE \"{table}\"")))?;
         }
         Ok(())
     }
 
+    /// Tables of runs, whole or not.
+    pub(super) fn run_tables(&self) -> Result<HashSet<String>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'run_[0-9]*'",
+            )?
+            .query_map([], |row| row.get(0))?
+            .collect()
+        })
+    }
+
     fn full_active_run(&self) -> Option<LedgerNumber> {
         let state = self.state_ref();
+        let max = active_events_max();
+        let is_full = |ledger: LedgerNumber, active: &super::Active| {
+            let last = active.last.map_or(0, Seq::get);
+            let span = last.saturating_sub(state.merged_end(ledger).get());
+            active.events >= max || span >= max as u64 * ACTIVE_SPAN_FACTOR
+        };
         state
             .active
             .iter()
-            .find(|(_, active)| active.events >= active_events_max())
+            .find(|(ledger, active)| is_full(**ledger, active))
             .map(|(ledger, _)| *ledger)
     }
 
@@ -136,20 +143,26 @@ impl Index {
         })
     }
 
-    fn write_active_run(&self, ledger: LedgerNumber) -> Result<Seq, StoreError> {
-        let mut rows: Vec<(LookupKey, Seq)> = {
+    /// Writes the active run as a merged one, which ends with its newest event, or with `last`.
+    pub(super) fn write_active_run(
+        &self,
+        ledger: LedgerNumber,
+        last: Option<Seq>,
+    ) -> Result<Seq, StoreError> {
+        let (newest, mut rows): (_, Vec<(LookupKey, Seq)>) = {
             let state = self.state_ref();
+            let newest = state.active.get(&ledger).and_then(|active| active.last);
             let keys = state
                 .active
                 .get(&ledger)
                 .into_iter()
                 .flat_map(|active| &active.seqs);
-            keys.flat_map(|(key, seqs)| seqs.iter().map(|seq| (*key, *seq)))
-                .collect()
+            let rows = keys.flat_map(|(key, seqs)| seqs.iter().map(|seq| (*key, *seq)));
+            (newest, rows.collect())
         };
         rows.sort_unstable();
-        let seqs = || rows.iter().map(|(_, seq)| *seq);
-        let (first, last) = (self.merged_end(ledger), seqs().max().unwrap_or(Seq::new(0)));
+        let first = self.merged_end(ledger);
+        let last = last.or(newest).unwrap_or(first).max(first);
         let run = self.start_run(ledger, 0, first, last)?;
         for chunk in rows.chunks(ROWS_PER_STEP) {
             self.write(|tx| insert_rows(tx, run.id, chunk))?;
@@ -163,12 +176,7 @@ impl Index {
         state.runs.push(Arc::new(run));
         if let Some(active) = state.active.get_mut(&ledger) {
             active.forget_below(end);
-            active.events = active
-                .seqs
-                .values()
-                .flatten()
-                .collect::<std::collections::HashSet<_>>()
-                .len();
+            active.events = active.seqs.values().flatten().collect::<HashSet<_>>().len();
         }
         Ok(end)
     }
@@ -272,12 +280,7 @@ impl Index {
         })?;
         self.drop_unregistered_runs()?;
         let table = Run::table(id);
-        self.write(|tx| {
-            tx.execute_batch(&format!(
-                "CREATE TABLE {table} (key BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq))
-                 STRICT, WITHOUT ROWID"
-            ))
-        })?;
+        self.write(|tx| tx.execute_batch(&Run::table_text(&table)))?;
         Ok(NewRun {
             id,
             ledger,

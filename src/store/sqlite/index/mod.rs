@@ -6,11 +6,14 @@
 //! merged into one of the next. A look-up asks the active run and the few runs there are. The file can
 //! be rebuilt from the payloads at any time.
 
+mod build;
 mod filter;
 mod merge;
 mod remove;
+mod state;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Instant;
@@ -23,6 +26,7 @@ use crate::ids::{LedgerNumber, LookupKey, Seq};
 use crate::store::sqlite::ledgers::Ledgers;
 use crate::store::{Order, Span, StoreError};
 
+pub use build::{CheckedIndex, NewIndex};
 pub use merge::MergeStep;
 
 static FILE: FileKind = FileKind {
@@ -30,10 +34,14 @@ static FILE: FileKind = FileKind {
     application_id: 0x544B_4958,
     migrations: &[include_str!("../index_001.sql")],
     hint: "it holds only what can be derived again: run `trailkeep index rebuild --dir DIR`",
+    grows: Some(Run::is_table),
 };
 
 /// Events after which the active run is written out as a merged one.
 const ACTIVE_EVENTS_MAX: usize = 16_384;
+/// So many times as many entries are spanned by an active run at most: most of its events may have expired, and a
+/// start looks at each entry of the span.
+const ACTIVE_SPAN_FACTOR: u64 = 64;
 
 /// In debug builds a test may set another number, to see runs without many events.
 fn active_events_max() -> usize {
@@ -67,6 +75,8 @@ struct State {
 struct Active {
     events: usize,
     seqs: HashMap<LookupKey, Vec<Seq>>,
+    /// The newest event that was ever in it.
+    last: Option<Seq>,
 }
 
 /// A sorted table in `index.db`. Nothing is added to it; rows of events that went are deleted.
@@ -84,9 +94,28 @@ impl Run {
     fn table(id: i64) -> String {
         format!("run_{id}")
     }
+
+    /// The statement that makes its table.
+    fn table_text(name: &str) -> String {
+        format!(
+            "CREATE TABLE {name} (key BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) STRICT, WITHOUT ROWID"
+        )
+    }
+
+    /// Whether a table is that of a run, by its name and the statement that made it.
+    fn is_table(name: &str, text: &str) -> bool {
+        let number = name.strip_prefix("run_");
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+            && text == Self::table_text(name)
+    }
 }
 
 impl Index {
+    /// How the tables, indexes and triggers differ from those of this version; none where they do not.
+    pub fn schema_difference(&self) -> Result<Option<String>, StoreError> {
+        self.database.schema_difference()
+    }
+
     /// Makes the file.
     pub fn create(path: &Path, directory_id: &str) -> Result<(), StoreError> {
         Database::create(&FILE, path, directory_id)
@@ -198,6 +227,19 @@ impl Index {
     /// the move must look again.
     pub fn merged_end(&self, ledger: LedgerNumber) -> Seq {
         self.state_ref().merged_end(ledger)
+    }
+
+    /// What lies below [`Self::merged_end`] and in no run. A run of which every event had gone left such a gap once;
+    /// where an event is still there, its rows are lost.
+    pub fn gaps(&self, ledger: LedgerNumber) -> Vec<Range<Seq>> {
+        self.state_ref().gaps(ledger)
+    }
+
+    /// The error of an index that lacks rows.
+    pub fn incomplete(&self, origin: &str, seq: Seq) -> StoreError {
+        self.damaged(&format!(
+            "is incomplete: it lacks entry {seq} of {origin}, which would be searched for in vain"
+        ))
     }
 
     /// Whether the index holds all these keys of one event; for verifying.
@@ -332,8 +374,12 @@ impl Index {
             .into_iter()
             .map(run)
             .collect::<Result<Vec<_>, StoreError>>()?;
+        let tables = self.run_tables()?;
         let mut ends: HashMap<LedgerNumber, Seq> = HashMap::new();
         for run in &runs {
+            if !tables.contains(&Run::table(run.id)) {
+                return Err(self.damaged("lacks the rows of a run"));
+            }
             let end = ends.entry(run.ledger).or_insert(Seq::new(0));
             if run.first > run.last || run.first < *end || run.last > Seq::MAX {
                 return Err(self.damaged("holds runs that overlap or end nowhere"));
@@ -361,56 +407,5 @@ impl Index {
         self.state
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn runs_of(&self, ledger: LedgerNumber) -> Vec<Arc<Run>> {
-        self.runs
-            .iter()
-            .filter(|run| run.ledger == ledger)
-            .cloned()
-            .collect()
-    }
-
-    fn merged_end(&self, ledger: LedgerNumber) -> Seq {
-        let ends = self
-            .runs
-            .iter()
-            .filter(|run| run.ledger == ledger)
-            .map(|run| run.last.next());
-        ends.max().unwrap_or(Seq::new(0))
-    }
-}
-
-impl Active {
-    fn add(&mut self, seq: Seq, keys: &[LookupKey]) {
-        self.events += 1;
-        for key in keys {
-            let seqs = self.seqs.entry(*key).or_default();
-            // One event may name a value twice (as requested and as answering model, say): one row.
-            if seqs.last() != Some(&seq) {
-                seqs.push(seq);
-            }
-        }
-    }
-
-    fn find(&self, key: LookupKey, span: Span, order: Order, limit: usize) -> Vec<Seq> {
-        let seqs = self.seqs.get(&key).map_or(&[][..], Vec::as_slice);
-        let start = seqs.partition_point(|seq| *seq < span.from);
-        let end = seqs.partition_point(|seq| *seq < span.end).max(start);
-        let within = seqs[start..end].iter().copied();
-        match order {
-            Order::Oldest => within.take(limit).collect(),
-            Order::Newest => within.rev().take(limit).collect(),
-        }
-    }
-
-    /// Forgets the events below `end`.
-    fn forget_below(&mut self, end: Seq) {
-        self.seqs.retain(|_, seqs| {
-            seqs.drain(..seqs.partition_point(|seq| *seq < end));
-            !seqs.is_empty()
-        });
     }
 }

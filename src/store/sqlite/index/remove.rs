@@ -154,8 +154,7 @@ impl Index {
         let is_newest = self.merged_end(run.ledger) == run.last.next();
         if !is_newest && self.rows_after(run.id, None)?.is_empty() {
             let no_row_goes = lock(&self.reshaping);
-            self.write(|tx| tx.execute("DELETE FROM run WHERE id = ?1", [run.id]))?;
-            self.state_mut().runs.retain(|known| known.id != run.id);
+            self.take_out_empty(run)?;
             drop(no_row_goes);
             wait_for_readers(std::slice::from_ref(run));
             return Ok(());
@@ -182,6 +181,37 @@ impl Index {
         for known in &mut self.state_mut().runs {
             if known.id == run.id {
                 *known = Arc::clone(&renewed);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Index {
+    /// Takes out a run without rows. The next one begins where it began, so that the runs still leave no gap.
+    fn take_out_empty(&self, run: &Arc<Run>) -> Result<(), StoreError> {
+        let next = self
+            .state_ref()
+            .runs_of(run.ledger)
+            .into_iter()
+            .find(|next| next.first > run.last);
+        self.write(|tx| {
+            tx.execute("DELETE FROM run WHERE id = ?1", [run.id])?;
+            if let Some(next) = &next {
+                let wider = params![next.id, run.first.get()];
+                tx.execute("UPDATE run SET first_seq = ?2 WHERE id = ?1", wider)?;
+            }
+            Ok(())
+        })?;
+        let runs = &mut self.state_mut().runs;
+        runs.retain(|known| known.id != run.id);
+        for known in runs {
+            if next.as_ref().is_some_and(|next| next.id == known.id) {
+                *known = Arc::new(Run {
+                    first: run.first,
+                    filter: known.filter.clone(),
+                    ..**known
+                });
             }
         }
         Ok(())

@@ -5,8 +5,8 @@ use std::ops::Range;
 use rusqlite::params;
 
 use super::Ledgers;
-use crate::ids::{LedgerNumber, LookupKey, Seq};
-use crate::store::{StoreError, row_number};
+use crate::ids::{ClassNumber, LedgerNumber, LookupKey, Seq};
+use crate::store::{StoreError, row_number, row_seq};
 
 impl Ledgers {
     /// The active index run of a ledger, from a seq on: each event's look-up keys.
@@ -44,23 +44,58 @@ impl Ledgers {
         })
     }
 
-    /// Puts back index rows that were derived again from the payloads.
-    pub fn put_active(
+    /// Events of a class that have a payload and no row in the active run, ascending, at most `limit`.
+    pub fn without_active_row(
         &self,
         ledger: LedgerNumber,
-        rows: &[(Seq, Vec<LookupKey>)],
-    ) -> Result<(), StoreError> {
-        self.database.write(|tx| {
-            let put = || -> rusqlite::Result<()> {
-                let mut statement = tx.prepare_cached(
-                    "INSERT OR REPLACE INTO active_index (row, keys) VALUES (?1, ?2)",
-                )?;
-                for (seq, keys) in rows {
-                    statement.execute(params![row_number(ledger, *seq), concatenate(keys)])?;
-                }
-                Ok(())
-            };
-            put().map_err(|error| self.database.error(error))
+        class: ClassNumber,
+        range: Range<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Seq>, StoreError> {
+        self.find_events(
+            "AND NOT EXISTS (SELECT 1 FROM active_index WHERE active_index.row = entry.row)",
+            ledger,
+            class,
+            range,
+            limit,
+        )
+    }
+
+    /// Events of a class that have a payload, ascending, at most `limit`.
+    pub fn with_payload(
+        &self,
+        ledger: LedgerNumber,
+        class: ClassNumber,
+        range: Range<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Seq>, StoreError> {
+        self.find_events("", ledger, class, range, limit)
+    }
+
+    fn find_events(
+        &self,
+        and: &str,
+        ledger: LedgerNumber,
+        class: ClassNumber,
+        range: Range<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Seq>, StoreError> {
+        // By the index `entry_of_class`: no system entry is looked at.
+        let sql = format!(
+            "SELECT row FROM entry WHERE substr(bytes, 3, 2) = ?1 AND row >= ?2 AND row < ?3 {and}
+             AND EXISTS (SELECT 1 FROM payload WHERE payload.row = entry.row) ORDER BY row LIMIT ?4"
+        );
+        let (first, end) = (
+            row_number(ledger, range.start),
+            row_number(ledger, range.end),
+        );
+        self.database.read(|tx| {
+            tx.prepare_cached(&sql)?
+                .query_map(
+                    params![&class.get().to_be_bytes()[..], first, end, limit],
+                    |row| row.get(0).map(row_seq),
+                )?
+                .collect()
         })
     }
 }

@@ -35,6 +35,7 @@ static FILE: FileKind = FileKind {
         include_str!("../ledger_005.sql"),
     ],
     hint: "restore it from a backup of the same directory; never edit it by hand",
+    grows: None,
 };
 
 /// The signed head of a ledger, as stored.
@@ -67,6 +68,11 @@ pub struct Ledgers {
 }
 
 impl Ledgers {
+    /// How the tables, indexes and triggers differ from those of this version; none where they do not.
+    pub fn schema_difference(&self) -> Result<Option<String>, StoreError> {
+        self.database.schema_difference()
+    }
+
     /// Makes the file.
     pub fn create(path: &Path, directory_id: &str) -> Result<(), StoreError> {
         Database::create(&FILE, path, directory_id)

@@ -40,6 +40,10 @@ impl VaultFile {
         }
     }
 
+    pub(super) fn schema_difference(&self) -> Result<Option<String>, StoreError> {
+        self.database.schema_difference()
+    }
+
     pub(super) fn path(&self) -> &std::path::Path {
         &self.database.path
     }
