@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::http::problem::Kind;
 use crate::offline::FileError;
 use crate::service::open::OpenError;
+use crate::service::restore::RestoreError;
 use crate::store::StoreError;
 
 /// Begins the type of an error that no route answered.
@@ -201,19 +202,28 @@ fn exit_of_error(error: &anyhow::Error) -> Exit {
     {
         return Exit::Tampered;
     }
-    let is_full = |cause: &(dyn std::error::Error + 'static)| {
-        matches!(cause.downcast_ref(), Some(StoreError::Full { .. }))
-    };
-    if error.chain().any(is_full) {
-        return Exit::Unavailable;
+    match error.chain().find_map(store_error) {
+        Some(StoreError::Full { .. }) => Exit::Unavailable,
+        Some(StoreError::Changed { .. }) => Exit::Tampered,
+        _ => Exit::Failed,
     }
-    let is_changed = |cause: &(dyn std::error::Error + 'static)| {
-        matches!(cause.downcast_ref(), Some(StoreError::Changed { .. }))
+}
+
+/// What the store said. Errors that only pass it on are no links of the chain by themselves.
+fn store_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a StoreError> {
+    let opened = |error: &'a OpenError| match error {
+        OpenError::Store(error) => Some(error),
+        _ => None,
     };
-    if error.chain().any(is_changed) {
-        return Exit::Tampered;
-    }
-    Exit::Failed
+    let restored = |error: &'a RestoreError| match error {
+        RestoreError::Open(error) => opened(error),
+        RestoreError::Store(error) => Some(error),
+        _ => None,
+    };
+    let direct = cause.downcast_ref();
+    let in_opening = || cause.downcast_ref().and_then(opened);
+    let in_restore = || cause.downcast_ref().and_then(restored);
+    direct.or_else(in_opening).or_else(in_restore)
 }
 
 fn print_json(error: &ErrorJson) {
