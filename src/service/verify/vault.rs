@@ -7,7 +7,7 @@ use crate::service::keyring::KeyError;
 use crate::service::records::{self, NO_LEDGER};
 use crate::service::settings;
 use crate::service::succession::Succession;
-use crate::store::{ChangedPart, Extent, LedgerRecord, StoreError, StoredCheckpoint};
+use crate::store::{ChangedPart, Extent, Index, LedgerRecord, StoreError, StoredCheckpoint};
 
 /// Rows of the vault read at once.
 const ROWS_PER_READ: u32 = 1_000;
@@ -88,7 +88,7 @@ pub(super) fn check(
 /// The tables, indexes and triggers of the files are those of this version. A start compares them too; this one looks at
 /// files that are in use.
 fn check_schemas(subject: Subject<'_>, findings: &mut Findings) -> Result<(), StoreError> {
-    let index = subject.index.map(|index| index.schema_difference());
+    let index = subject.index.map(Index::schema_difference);
     let differences = [
         ("ledger.db", subject.ledgers.schema_difference()?),
         ("vault.db", subject.keyring.vault().schema_difference()?),

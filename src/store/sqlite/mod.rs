@@ -459,13 +459,15 @@ fn is_full(error: &rusqlite::Error) -> bool {
 /// The id of the data directory that a file says it belongs to, without any other check.
 pub(super) fn directory_id(kind: &'static FileKind, path: &Path) -> Result<String, StoreError> {
     check_header(kind, path)?;
-    let fail = |error: rusqlite::Error| match is_full(&error) {
-        true => StoreError::Full { file: kind.name },
-        false => StoreError::Damaged {
+    let fail = |error: rusqlite::Error| {
+        if is_full(&error) {
+            return StoreError::Full { file: kind.name };
+        }
+        StoreError::Damaged {
             path: path.to_owned(),
             what: format!("is damaged ({error})"),
             hint: kind.hint,
-        },
+        }
     };
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?.map_err(fail)?;
     connection
