@@ -1178,7 +1178,7 @@ fn policies_are_checked_listed_and_shown() {
         .output()
         .unwrap();
     let list: Value = serde_json::from_slice(&list.stdout).unwrap();
-    assert_eq!(list["policies"].as_array().unwrap().len(), 17);
+    assert_eq!(list["policies"].as_array().unwrap().len(), 20);
     let show = |id: &str| {
         trailkeep()
             .args(["policy", "show", id, "--policies", policies])
