@@ -386,7 +386,7 @@ fn a_command_keeps_a_copy_and_gives_it_back() {
     assert!(!file.exists());
     // One that keeps nothing is no target.
     let output = directory.run(&["vault-copy", "add", "--command", "cat > /dev/null"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(9));
     assert!(targets(&directory).is_empty());
 }
 

@@ -250,28 +250,13 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
             id,
             out,
             replacing,
-        } => {
-            let client = Client::to(&target)?;
-            let saved = save_copy(&client, (&id, None), (&out, replacing)).await;
-            client.close().await?;
-            let bytes = saved?;
-            if !is_standard_output(&out) {
-                print_line(&format!("{bytes} bytes in {}", out.display()))?;
-            }
-        }
+        } => bundle(&target, &id, (&out, replacing)).await?,
         PrivacyCommand::Certificate {
             target,
             id,
             out,
             replacing,
-        } => {
-            check_certificate_place(&out, replacing)?;
-            let client = Client::to(&target)?;
-            let saved = save_certificate(&client, &id, (&out, replacing)).await;
-            client.close().await?;
-            saved?;
-            print_line(&format!("{0} and {0}.sig", out.display()))?;
-        }
+        } => certificate(&target, &id, (&out, replacing)).await?,
         PrivacyCommand::List { target, json } => {
             let listed: Value = ask(&target, "GET", "/v1/privacy/requests", None).await?;
             show::print_list(&listed, json)?;
@@ -283,6 +268,34 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn bundle(
+    target: &TargetArgs,
+    id: &str,
+    (out, replacing): (&Path, Replacing),
+) -> anyhow::Result<()> {
+    let client = Client::to(target)?;
+    let saved = save_copy(&client, (id, None), (out, replacing)).await;
+    client.close().await?;
+    let bytes = saved?;
+    if !is_standard_output(out) {
+        print_line(&format!("{bytes} bytes in {}", out.display()))?;
+    }
+    Ok(())
+}
+
+async fn certificate(
+    target: &TargetArgs,
+    id: &str,
+    (out, replacing): (&Path, Replacing),
+) -> anyhow::Result<()> {
+    check_certificate_place(out, replacing)?;
+    let client = Client::to(target)?;
+    let saved = save_certificate(&client, id, (out, replacing)).await;
+    client.close().await?;
+    saved?;
+    Ok(print_line(&format!("{0} and {0}.sig", out.display()))?)
 }
 
 fn word(value: &impl ValueEnum) -> String {
