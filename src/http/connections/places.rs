@@ -159,6 +159,7 @@ impl Places {
             *state.addresses.entry(address).or_default() += 1;
             state.unproven.insert(id, open.clone());
         } else {
+            open.activity.prove();
             state.proven.insert(id, open.clone());
         }
         Attempt::Taken(id)
