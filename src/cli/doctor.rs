@@ -394,18 +394,15 @@ impl Findings {
 
     /// Telemetry whose regimes no policy is of: a misspelt name mostly.
     fn regimes(&mut self, tenants: &[(String, Value)]) {
-        let gaps = tenants.iter().flat_map(|(tenant, answer)| {
+        for (tenant, answer) in tenants {
             let gaps = answer["gaps"].as_array().into_iter().flatten();
-            gaps.map(move |gap| (tenant, gap))
-        });
-        for (tenant, gap) in gaps.filter(|(_, gap)| gap["what"] == "missing regimes") {
-            let (events, last) = (&gap["events"], &gap["last_seq"]);
-            let policy = gap["policy"].as_str().unwrap_or_default();
-            self.add(
-                "regimes",
-                format!("{events} events of telemetry of {tenant} name a regime that no policy is of, and `{policy}` applies in its place; the last is {last}"),
-                "`trailkeep query --target \"missing regimes\" --target-type flag` shows them; correct `trailkeep.regimes` where it is set",
-            );
+            for gap in gaps.filter(|gap| gap["what"] == "missing regimes") {
+                self.add(
+                    "regimes",
+                    format!("{} events of telemetry of {tenant} name a regime that no policy is of, and {} applies in its place; the last is {}", gap["events"], gap["policy"], gap["last_seq"]),
+                    "`trailkeep query --target \"missing regimes\" --target-type flag` shows them; correct `trailkeep.regimes` where it is set",
+                );
+            }
         }
     }
 

@@ -222,8 +222,6 @@ fn figures(caller: &Identified, app: &App) -> Result<String, Problem> {
             gauge(&format!("otlp_{name}"), help, count);
         }
         telemetry::register(&mut registry, engine);
-    }
-    if ledger.record.tenant.as_str() == DEFAULT_TENANT {
         engine.figures.register(&mut registry);
         register_counters(app, engine, &mut registry);
     }
