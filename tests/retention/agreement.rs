@@ -101,6 +101,7 @@ impl Kept {
             event: parse_event(event.to_string().as_bytes()).unwrap(),
             via: "http",
             added: Vec::new(),
+            lacks_regimes: false,
         };
         let appended = append(&self.engine, &self.ledger, vec![incoming]);
         self.runtime.block_on(appended).unwrap();
