@@ -56,7 +56,8 @@ pub fn verify(
         Err(ArchiveError::Io(error)) => return Err(error),
         Err(error) => Report::of_archive_error(&error),
     };
-    let may_be_packed_again = |finding: &Finding| ["archive", "members"].contains(&finding.rule);
+    let may_be_packed_again =
+        |finding: &Finding| ["archive", "members", "sums"].contains(&finding.rule);
     if report.authentic || !report.findings.iter().all(may_be_packed_again) {
         return Ok(report);
     }
