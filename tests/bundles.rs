@@ -9,6 +9,13 @@
 
 mod support;
 
+#[path = "bundle/differential.rs"]
+mod differential;
+#[path = "bundle/members.rs"]
+mod members;
+#[path = "bundle/mutate.rs"]
+mod mutate;
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -151,6 +158,23 @@ fn good_bundles_of_another_program_are_authentic() {
         (&by_old["authentic"], &by_new["authentic"]),
         (&json!(true), &json!(true))
     );
+}
+
+#[test]
+fn a_bundle_of_a_closed_ledger_by_the_first_release_is_authentic() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let (bundle, key) = (
+        data.join("closed-ledger.zip"),
+        data.join("closed-ledger.pem"),
+    );
+    let report = verify_both(&bundle, &key, &[]);
+    assert_eq!(report["authentic"], true, "{report}");
+    let counts = ["disclosed", "expired", "erased", "restricted", "withheld"];
+    let counts = counts.map(|state| report["counts"][state].as_u64().unwrap());
+    assert_eq!(counts, [8, 8, 4, 6, 4]);
+    if let Some(theirs) = support::word_of_python(&bundle, &key) {
+        assert_eq!(theirs.status.code(), Some(0), "{theirs:?}");
+    }
 }
 
 #[test]

@@ -140,7 +140,7 @@ class Case:
 def save(folder, name, text, key, signature=None):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_bytes(text)
-    (folder / f"{name}.json.sig").write_bytes(signature or key.sign(text))
+    (folder / f"{name}.json.sig").write_bytes(key.sign(text) if signature is None else signature)
 
 
 def encoded(value):
@@ -172,10 +172,16 @@ def hostile(folder, partial):
     add("changed-byte", "signature", text=good.replace(b"hipaa", b"hippo"), signature=key.sign(good))
     add("other-key", "signature", signature=mb.Key(mb.random.Random(99)).sign(good))
     add("short-signature", "signature", signature=key.sign(good)[:63])
+    add("signature-with-line-end", "signature", signature=key.sign(good) + b"\n")
+    add("signature-damaged", "signature", signature=key.sign(good).replace(key.sign(good)[:1], b"\xef\xbf\xbd", 1))
+    add("signature-empty", "signature", signature=b"")
     add("later-format", "form", text=good.replace(b"certificate/v1", b"certificate/v2"))
     add("spaced", "form", text=json.dumps(partial.value).encode())
     add("not-json", "form", text=good[:-3])
     add("member-twice", "form", text=good.replace(b'"note":', b'"outcome":"erased","note":'))
+    add("member-twice-below", "form", text=good.replace(b'"held":', b'"held":0,"held":', 1))
+    add("member-twice-by-escape", "form", text=good.replace(b'"note":', b'"n\\u006fte":"other","note":'))
+    add("unknown-twice-below", "form", text=good.replace(b'"note":', b'"later":[{"a":1,"a":2}],"note":'))
     add("other-origin", "entry", set_in("origin", to="audit.example.com/other"))
     add("more-destroyed", "answer", set_in("events", to=partial.numbers | {"destroyed": 3, "kept": 0, "held": 3}))
     add("other-outcome", "answer", set_in("outcome", to="erased"))

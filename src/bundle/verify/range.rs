@@ -76,10 +76,17 @@ impl Check<'_> {
         for (seq, leaf) in &stated.outside {
             self.included(signed, *seq, leaf, paths.get(seq).map(Vec::as_slice));
         }
+        // 0.1.0 wrote an empty path for the entry that a closed ledger does not have behind its last.
+        let is_of_a_closed_ledger = |seq: &Seq| {
+            signed.manifest.export_seq == 0
+                && (last.next(), size) == (*seq, seq.get())
+                && paths.get(seq).is_some_and(Vec::is_empty)
+        };
         let is_needed = |seq: &Seq| {
             [first, last].contains(seq)
                 || edges.iter().flatten().any(|(entry, _)| entry.seq == *seq)
                 || stated.outside.contains_key(seq)
+                || is_of_a_closed_ledger(seq)
         };
         for seq in paths.keys().filter(|seq| !is_needed(seq)) {
             self.add(

@@ -78,7 +78,7 @@ pub(super) fn write(
 
     // The head that is published now holds all that was read, and the export's own entry. Witnesses are asked for it.
     let (published, checkpoint) = witnessed_head(engine, ledger)?;
-    let boundary = boundary(engine, ledger, plan)?;
+    let boundary = boundary(engine, ledger, plan, published.head.size)?;
     bundle.add(member::BOUNDARY, &encode_entry_bundle(&boundary))?;
     write_proofs(engine, ledger, plan, &published, &explaining, &mut bundle)?;
     bundle.add(member::CHECKPOINT, checkpoint.as_bytes())?;
@@ -301,10 +301,15 @@ fn write_statements(
     Ok(bundle.write_all(&entries(after))?)
 }
 
-/// The entries beside a range: before it there may be none, after it stands the export's own at least.
-fn boundary(engine: &Engine, ledger: &Ledger, plan: &Plan) -> Result<Vec<EntryBytes>, ExportError> {
+/// The entries beside a range: before it there may be none, after it only a closed ledger has none.
+fn boundary(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    size: u64,
+) -> Result<Vec<EntryBytes>, ExportError> {
     let mut entries = Vec::new();
-    for seq in beside(&plan.seqs) {
+    for seq in beside(&plan.seqs, size) {
         let found = engine
             .ledgers
             .entries(ledger.record.number, seq.get()..seq.get() + 1)?;
@@ -313,11 +318,12 @@ fn boundary(engine: &Engine, ledger: &Ledger, plan: &Plan) -> Result<Vec<EntryBy
     Ok(entries)
 }
 
-fn beside(seqs: &Seqs) -> Vec<Seq> {
+fn beside(seqs: &Seqs, size: u64) -> Vec<Seq> {
     match seqs {
         Seqs::Range(first, last) => {
             let before = first.get().checked_sub(1).map(Seq::new);
-            before.into_iter().chain([last.next()]).collect()
+            let after = Some(last.next()).filter(|seq| seq.get() < size);
+            before.into_iter().chain(after).collect()
         }
         Seqs::Selection(_) => Vec::new(),
     }
@@ -342,7 +348,7 @@ fn write_proofs(
         .iter()
         .map(|row| row.entry.seq.get())
         .collect();
-    needed.extend(beside(&plan.seqs).iter().map(|seq| seq.get()));
+    needed.extend(beside(&plan.seqs, size).iter().map(|seq| seq.get()));
     match &plan.seqs {
         Seqs::Range(first, last) => needed.extend([first.get(), last.get()]),
         Seqs::Selection(seqs) => needed.extend(seqs),
