@@ -51,28 +51,20 @@ struct Single {
     leaf_hash: String,
     /// Proof that it is in the ledger: C2SP tlog-proof.
     receipt: String,
-    #[serde(flatten)]
-    repeated: Option<Repeated>,
+    /// Whether an event of the same content had been recorded before; absent of a new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    already_recorded: Option<bool>,
+    /// Of one that had been recorded: whether its bytes are the recorded ones. Those are the evidence; where this is
+    /// false, the same JSON values came in another spelling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_bytes: Option<bool>,
 }
 
-/// What is said of an event that had been recorded before.
-#[derive(Serialize, ToSchema)]
-struct Repeated {
-    already_recorded: bool,
-    /// Whether its bytes are those of the recorded event. The recorded ones are the evidence: where this is false, the
-    /// same JSON values came in another spelling.
-    same_bytes: bool,
-}
-
-impl Repeated {
-    fn of(event: &Appended) -> Option<Self> {
-        match event.result {
-            AppendedAs::Before { same_bytes, .. } => Some(Self {
-                already_recorded: true,
-                same_bytes,
-            }),
-            AppendedAs::New(_) | AppendedAs::Gone(_) => None,
-        }
+/// Whether the bytes are the recorded ones, of an event that had been recorded before.
+const fn same_bytes(event: &Appended) -> Option<bool> {
+    match event.result {
+        AppendedAs::Before { same_bytes, .. } => Some(same_bytes),
+        AppendedAs::New(_) | AppendedAs::Gone(_) => None,
     }
 }
 
@@ -125,8 +117,12 @@ struct Brief {
     id: String,
     seq: u64,
     leaf_hash: String,
-    #[serde(flatten)]
-    repeated: Option<Repeated>,
+    /// Whether an event of the same content had been recorded before; absent of a new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    already_recorded: Option<bool>,
+    /// Of one that had been recorded: whether its bytes are the recorded ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_bytes: Option<bool>,
 }
 
 #[derive(ToSchema)]
@@ -218,7 +214,8 @@ fn answer_single(caller: &Identified, outcome: &Outcome) -> Result<Response, Pro
         recorded_at: entry.recorded_at.to_string(),
         leaf_hash: leaf_hash(bytes).to_string(),
         receipt: receipt.to_text(),
-        repeated: Repeated::of(event),
+        already_recorded: same_bytes(event).map(|_| true),
+        same_bytes: same_bytes(event),
     };
     Ok((status, Json(answer)).into_response())
 }
@@ -261,7 +258,8 @@ fn brief(event: &Appended) -> Option<Brief> {
         id: event.id.clone(),
         seq,
         leaf_hash: leaf_hash(event.entry()?).to_string(),
-        repeated: Repeated::of(event),
+        already_recorded: same_bytes(event).map(|_| true),
+        same_bytes: same_bytes(event),
     })
 }
 
