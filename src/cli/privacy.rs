@@ -202,30 +202,15 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
             subject,
             kind,
             json,
-        } => {
-            let filed: Value = ask(
-                &subject.target,
-                "POST",
-                "/v1/privacy/requests",
-                Some(&subject.body(&kind)),
-            )
-            .await?;
-            show::print_request(&filed, json)?;
-        }
+        } => file(&subject, &kind, json).await?,
         PrivacyCommand::Identity {
             target,
             id,
             verified_by,
             json,
         } => {
-            step(
-                &target,
-                &id,
-                "identity",
-                &json!({"verified_by": verified_by}),
-                json,
-            )
-            .await?;
+            let said = json!({"verified_by": verified_by});
+            step(&target, &id, "identity", &said, json).await?;
         }
         PrivacyCommand::Extend {
             target,
@@ -268,6 +253,13 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Files a request whose requester is not identified yet.
+async fn file(subject: &SubjectArgs, kind: &str, json: bool) -> anyhow::Result<()> {
+    let (path, body) = ("/v1/privacy/requests", subject.body(kind));
+    let filed: Value = ask(&subject.target, "POST", path, Some(&body)).await?;
+    show::print_request(&filed, json)
 }
 
 async fn bundle(
