@@ -299,7 +299,7 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
         (words("checkpoint"), Right::Prove),
         (words("receipt get order-17"), Right::Prove),
         (
-            words(&format!("export --out {}", file("zip"))),
+            words(&format!("export --force --out {}", file("zip"))),
             Right::Export,
         ),
         (words("key public"), Right::Prove),
@@ -337,7 +337,7 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
         (words("retention triggers"), Right::RunRetention),
         (
             words(&format!(
-                "privacy access --subject u-1 --out {}",
+                "privacy access --subject u-1 --force --out {}",
                 file("zip")
             )),
             Right::AnswerRequests,
@@ -358,7 +358,7 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
         (words("privacy execute 00 --yes"), Right::AnswerRequests),
         (words("privacy extend 00 --reason x"), Right::AnswerRequests),
         (
-            words(&format!("privacy bundle 00 --out {}", file("zip"))),
+            words(&format!("privacy bundle 00 --force --out {}", file("zip"))),
             Right::AnswerRequests,
         ),
         (
@@ -366,7 +366,10 @@ fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
             Right::AnswerRequests,
         ),
         (
-            words(&format!("privacy certificate 00 --out {}", file("json"))),
+            words(&format!(
+                "privacy certificate 00 --force --out {}",
+                file("json")
+            )),
             Right::AnswerRequests,
         ),
         (words("privacy list"), Right::AnswerRequests),

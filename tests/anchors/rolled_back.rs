@@ -26,7 +26,7 @@ fn assert_stops(directory: &Directory, sections: &str, what: &str) {
     );
     // The vault remembers it: other processes, with no target at all, refuse too.
     let refused = directory.run(&["key", "create", "--role", "reader"]);
-    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.status.code(), Some(9));
     assert!(said(&refused).contains("rolled back"), "{}", said(&refused));
     let listed = directory.run(&["anchor", "list", "--json"]);
     let listed: Value = serde_json::from_slice(&succeeded(&listed).stdout).unwrap();

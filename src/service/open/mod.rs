@@ -259,7 +259,6 @@ impl Files {
         } = options;
         let policies = self.policies(policy_directory)?;
         let opened = self.open_ledgers()?;
-        let (states, tenants, closed) = (opened.states, opened.tenants, opened.closed);
         let last_seen = opened.last_seen;
         let Self {
             directory,
@@ -271,15 +270,15 @@ impl Files {
             root_key,
         } = self;
         let (newcomers, figures) = (Newcomers::default(), Arc::new(Figures::default()));
-        let clock_guard = clock_guard::start(&keyring, &*clock, last_seen, confirm_clock)?;
-        let clock_guard = Arc::new(Mutex::new(clock_guard));
+        let guard = clock_guard::start(&keyring, &*clock, last_seen, confirm_clock)?;
+        let clock_guard = Arc::new(Mutex::new(guard));
         let writer = Writer {
             ledgers: Arc::clone(&ledgers),
             index: Arc::clone(&index),
             keyring: Arc::clone(&keyring),
             clock: Arc::clone(&clock),
-            states,
-            closed: by_number(&closed),
+            states: opened.states,
+            closed: by_number(&opened.closed),
             newcomers: Arc::clone(&newcomers),
             directory: directory.path().to_owned(),
             min_free_bytes,
@@ -290,7 +289,7 @@ impl Files {
         let writer = WriterThread::start(writer).map_err(OpenError::Thread)?;
         let merger = MergeThread::start(Arc::clone(&index)).map_err(OpenError::Thread)?;
         if confirm_clock {
-            record_confirmation(&writer, &tenants, &clock, last_seen)?;
+            record_confirmation(&writer, &opened.tenants, &clock, last_seen)?;
         }
         let engine = Engine {
             spools: room_of_exports(&directory, export_bytes_max, min_free_bytes),
@@ -310,8 +309,8 @@ impl Files {
             outside: crate::service::outside::OutsideReaders::default(),
             figures,
             min_free_bytes,
-            tenants: RwLock::new(tenants),
-            closed,
+            tenants: RwLock::new(opened.tenants),
+            closed: opened.closed,
             newcomers,
             founding: Mutex::new(()),
             retention: Mutex::new(()),

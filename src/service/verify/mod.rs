@@ -169,18 +169,7 @@ pub fn verify(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Report, StoreError> {
     let mut findings = Findings::default();
-    let mut head = subject
-        .ledgers
-        .checkpoint(record.number)?
-        .unwrap_or_else(|| {
-            findings.add(None, "checkpoint", "the ledger has no signed checkpoint");
-            StoredCheckpoint {
-                size: 0,
-                root: empty_root(),
-                note: String::new(),
-                stated: None,
-            }
-        });
+    let mut head = stored_head(subject, record, &mut findings)?;
     let keys = match LedgerKeys::load(subject.keyring, record) {
         Ok(keys) => Some(keys),
         Err(error) => {
@@ -243,6 +232,24 @@ pub fn verify(
         findings_total: findings.total,
         findings: findings.listed,
     })
+}
+
+/// The signed head as it is stored; that of an empty ledger where none is.
+fn stored_head(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    findings: &mut Findings,
+) -> Result<StoredCheckpoint, StoreError> {
+    let stored = subject.ledgers.checkpoint(record.number)?;
+    Ok(stored.unwrap_or_else(|| {
+        findings.add(None, "checkpoint", "the ledger has no signed checkpoint");
+        StoredCheckpoint {
+            size: 0,
+            root: empty_root(),
+            note: String::new(),
+            stated: None,
+        }
+    }))
 }
 
 /// An older head that somebody kept must be the beginning of this ledger.

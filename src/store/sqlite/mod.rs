@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::unfinished::{Unfinished, remove_leftovers, with_suffix};
 use super::StoreError;
@@ -454,23 +454,4 @@ fn is_full(error: &rusqlite::Error) -> bool {
     let extended = error.sqlite_error().map(|error| error.extended_code);
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
         || extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
-}
-
-/// The id of the data directory that a file says it belongs to, without any other check.
-pub(super) fn directory_id(kind: &'static FileKind, path: &Path) -> Result<String, StoreError> {
-    check_header(kind, path)?;
-    let fail = |error: rusqlite::Error| {
-        if is_full(&error) {
-            return StoreError::Full { file: kind.name };
-        }
-        StoreError::Damaged {
-            path: path.to_owned(),
-            what: format!("is damaged ({error})"),
-            hint: kind.hint,
-        }
-    };
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?.map_err(fail)?;
-    connection
-        .query_row("SELECT id FROM directory", params![], |row| row.get(0))
-        .map_err(fail)
 }

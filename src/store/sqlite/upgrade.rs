@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
-use super::{FileKind, sqlite_error};
+use super::{FileKind, check_header, connect, is_full, sqlite_error};
 use crate::files::folder_of;
 use crate::store::StoreError;
 use crate::store::directory::io_error;
@@ -52,6 +52,25 @@ pub(super) fn is_newer(kind: &'static FileKind, path: &Path, version: usize) -> 
         hint: "install that version again; to go back to this one, put back the files that the upgrade kept \
                (`*.schema-N`) or restore a backup made before it",
     }
+}
+
+/// The id of the data directory that a file says it belongs to, without any other check.
+pub(super) fn directory_id(kind: &'static FileKind, path: &Path) -> Result<String, StoreError> {
+    check_header(kind, path)?;
+    let fail = |error: rusqlite::Error| {
+        if is_full(&error) {
+            return StoreError::Full { file: kind.name };
+        }
+        StoreError::Damaged {
+            path: path.to_owned(),
+            what: format!("is damaged ({error})"),
+            hint: kind.hint,
+        }
+    };
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?.map_err(fail)?;
+    connection
+        .query_row("SELECT id FROM directory", [], |row| row.get(0))
+        .map_err(fail)
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Database, FileKind, directory_id, vault_folded};
+use super::upgrade::directory_id;
+use super::{Database, FileKind, vault_folded};
 use crate::ids::{ClassNumber, KeyId, LedgerNumber, RootHash, Seq, Tag};
 use crate::store::{LedgerRecord, RowMac, StoreError};
 use crate::time::UnixMillis;
