@@ -216,7 +216,8 @@ fn a_person_is_erased_out_of_the_ledger_that_a_restore_closed() {
     let would = clocked.erase("anna-4711", &["--dry-run"]);
     assert_eq!(would["counts"]["destroyed"], 2, "{would}");
     assert_eq!(would["counts"]["restricted"], 1, "{would}");
-    // Her copy is of both ledgers, a file of each.
+    // Her copy is of both ledgers, a file of each. Who looked at an event of the closed one stands in the other.
+    succeeded(&clocked.output(&["show", "anna-1", "--ledger", "default"]));
     let copy = beside(&clocked, "copy.zip");
     let access = [
         "privacy",
@@ -240,6 +241,11 @@ fn a_person_is_erased_out_of_the_ledger_that_a_restore_closed() {
         lines.contains("anna-1") && lines.contains("anna-2"),
         "{lines}"
     );
+    drop(events);
+    let mut page = String::new();
+    let mut person = of_closed.by_name("person.html").unwrap();
+    std::io::Read::read_to_string(&mut person, &mut page).unwrap();
+    assert_eq!(page.matches("An event was opened").count(), 1, "{page}");
 
     let certificate = beside(&clocked, "anna.json");
     let out = ["--now", "--out", certificate.to_str().unwrap()];

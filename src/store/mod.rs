@@ -393,6 +393,12 @@ fn row_number(ledger: LedgerNumber, seq: Seq) -> i64 {
     (i64::from(ledger.get()) << 40) | (seq.get() & Seq::MAX.get()).cast_signed()
 }
 
+/// Ledger and seq of a row number.
+fn row_place(row: i64) -> (LedgerNumber, Seq) {
+    let number = u32::try_from(row >> 40).unwrap_or_default();
+    (LedgerNumber::new(number), row_seq(row))
+}
+
 /// Seq of a row number.
 fn row_seq(row: i64) -> Seq {
     Seq::new(row.cast_unsigned() & Seq::MAX.get())

@@ -16,12 +16,14 @@ fn pick<'a, T>(random: &mut Random, of: &'a [T]) -> &'a T {
     &of[random.below(of.len() as u64) as usize]
 }
 
+/// A member's content; one that an earlier mutation dropped comes back empty.
 fn member<'a>(members: &'a mut Members, name: &str) -> &'a mut Vec<u8> {
-    &mut members
-        .iter_mut()
-        .find(|(known, _)| known == name)
-        .unwrap()
-        .1
+    let found = members.iter().position(|(known, _)| known == name);
+    let at = found.unwrap_or_else(|| {
+        members.push((name.to_owned(), Vec::new()));
+        members.len() - 1
+    });
+    &mut members[at].1
 }
 
 /// One mutation of what is signed, and what it was.
@@ -159,9 +161,11 @@ fn entries(members: &mut Members, random: &mut Random) -> String {
 /// The head, said otherwise and signed anew.
 fn checkpoint(members: &mut Members, key: &SigningKey, random: &mut Random) -> String {
     let content = member(members, "checkpoint");
-    let note = String::from_utf8(content.clone()).unwrap();
-    let (text, signatures) = note.rsplit_once("\n\n").unwrap();
+    let note = String::from_utf8_lossy(content).into_owned();
+    let (text, signatures) = note.rsplit_once("\n\n").unwrap_or_default();
     let mut head: Vec<String> = text.split('\n').map(str::to_owned).collect();
+    head.resize(3, String::new());
+    let size = head[1].parse().unwrap_or(0u64);
     let line = format!(
         "\u{2014} witness.example.com {}\n",
         STANDARD.encode([7u8; 76])
@@ -173,8 +177,8 @@ fn checkpoint(members: &mut Members, key: &SigningKey, random: &mut Random) -> S
     let (mut before, mut after) = (String::new(), String::new());
     let choice = random.below(13);
     match choice {
-        0 => head[1] = (head[1].parse::<u64>().unwrap() + 1).to_string(),
-        1 => head[1] = (head[1].parse::<u64>().unwrap() - 1).to_string(),
+        0 => head[1] = (size + 1).to_string(),
+        1 => head[1] = size.saturating_sub(1).to_string(),
         2 => head[1].insert(0, *pick(random, &['0', '+', ' ', '\u{661}'])),
         3 => head[2] = STANDARD.encode(Sha256::digest(&head[2])),
         4 => head[2] = head[2].replace('=', ""),

@@ -28,6 +28,8 @@ pub struct Plan {
     pub(super) seqs: Seqs,
     pub(super) recorded: Recorded,
     pub(super) export_seq: Seq,
+    /// The export's own entry, in the ledger that records it: of a closed one, that which goes on.
+    pub(super) recorded_by: Seq,
     pub(super) exported_at: UnixMillis,
     /// The reference of the person whose own events these are.
     pub(super) reference: Option<PersonReference>,
@@ -154,15 +156,15 @@ pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<
             Seqs::Selection(still_there(engine, ledger, &found, false)?)
         }
     };
-    let export_seq = record(engine, ledger, &request, &seqs, reference)?;
+    let recorded_by = record(engine, ledger, &request, &seqs, reference)?;
     let recorded = covered_time(engine, ledger, &request.scope, end)?;
     // A closed ledger takes no entry: the one that continues it has the export's, and the genesis stands in.
     let (export_seq, exported_at) = if ledger.is_closed() {
         (Seq::new(0), engine.clock.wall())
     } else {
         (
-            export_seq,
-            entry_at(engine, ledger, export_seq)?.recorded_at,
+            recorded_by,
+            entry_at(engine, ledger, recorded_by)?.recorded_at,
         )
     };
     Ok(Plan {
@@ -172,6 +174,7 @@ pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<
         seqs,
         recorded,
         export_seq,
+        recorded_by,
         exported_at,
         reference,
         only_acted,

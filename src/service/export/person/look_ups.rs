@@ -1,12 +1,14 @@
 //! Who looked at a person's events: dates, ways and purposes (CJEU C-579/21, Pankki S).
 
+use std::sync::Arc;
+
 use super::section;
 use crate::ids::Seq;
 use crate::service::Engine;
 use crate::service::export::ExportError;
 use crate::service::export::plan::Plan;
 use crate::service::ledger::Ledger;
-use crate::service::read::open_event;
+use crate::service::read::{ReadError, open_event};
 use crate::time::UnixMillis;
 
 /// Look-ups that are shown one by one, the newest.
@@ -29,11 +31,18 @@ pub(super) fn look_ups(
     let Some(reference) = plan.reference else {
         return Ok((Vec::new(), 0));
     };
-    let mut seqs = engine.ledgers.reads_of_person(reference)?;
-    seqs.retain(|seq| *seq != plan.export_seq);
-    let total = seqs.len();
-    let newest = seqs.iter().rev().take(LOOK_UPS_MAX);
-    let found = newest.map(|seq| look_up(engine, ledger, *seq));
+    let mut reads = engine.ledgers.reads_of_person(reference)?;
+    let own = (ledger.recorder().record.number, plan.recorded_by);
+    reads.retain(|place| *place != own);
+    let total = reads.len();
+    let newest = reads.iter().rev().take(LOOK_UPS_MAX);
+    // What was read of a closed ledger is recorded in the one that goes on.
+    let ledgers = engine.ledgers_of(ledger);
+    let found = newest.map(|(number, seq)| {
+        let of = |ledger: &&Arc<Ledger>| ledger.record.number == *number;
+        let recorder = ledgers.iter().find(of).ok_or(ReadError::NotFound)?;
+        look_up(engine, recorder, *seq)
+    });
     Ok((found.collect::<Result<_, _>>()?, total))
 }
 

@@ -22,7 +22,7 @@ use super::{Database, FileKind};
 use crate::ids::{LedgerNumber, Origin, PersonReference, RootHash, Seq, TenantName};
 use crate::ledger::entry::{ENTRY_BYTES, EntryBytes};
 use crate::ledger::tile::TileCoordinate;
-use crate::store::{Extent, LedgerBatch, LedgerRecord, StoreError, row_number, row_seq};
+use crate::store::{Extent, LedgerBatch, LedgerRecord, StoreError, row_number, row_place, row_seq};
 
 static FILE: FileKind = FileKind {
     name: "ledger.db",
@@ -300,10 +300,15 @@ impl Ledgers {
     }
 
     /// The entries of recorded reads that showed a person, oldest first.
-    pub fn reads_of_person(&self, reference: PersonReference) -> Result<Vec<Seq>, StoreError> {
+    pub fn reads_of_person(
+        &self,
+        reference: PersonReference,
+    ) -> Result<Vec<(LedgerNumber, Seq)>, StoreError> {
         self.database.read(|tx| {
             tx.prepare_cached("SELECT row FROM person_read WHERE reference = ?1 ORDER BY row")?
-                .query_map([&reference.as_bytes()[..]], |row| Ok(row_seq(row.get(0)?)))?
+                .query_map([&reference.as_bytes()[..]], |row| {
+                    Ok(row_place(row.get(0)?))
+                })?
                 .collect()
         })
     }
