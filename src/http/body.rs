@@ -3,12 +3,14 @@
 mod coding;
 pub(super) mod intake;
 mod memory;
+mod pieces;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
+use self::pieces::Pieces;
 use super::Entrance;
 use super::problem::{LineFault, Problem};
 use crate::ids::hex;
@@ -163,15 +165,15 @@ pub(super) async fn collect(
     limit: usize,
     too_large: impl FnOnce() -> Problem,
 ) -> Result<Vec<u8>, Problem> {
-    let (mut pieces, mut all) = (body.into_data_stream(), Vec::new());
+    let (mut pieces, mut all) = (body.into_data_stream(), Pieces::default());
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| BodyFault::of(&error))?;
         if piece.len() > limit - all.len() {
             return Err(too_large());
         }
-        all.extend_from_slice(&piece);
+        all.push(&piece);
     }
-    Ok(all)
+    Ok(all.into_vec())
 }
 
 /// Parses the events and adds a missing `id`: the request's key, or a random one.

@@ -38,6 +38,11 @@ const ENDED_WITHIN: Duration = Duration::from_secs(2);
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// Requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 256;
+/// What was read of a connection and not asked for, or written and not taken, where the library's own limits are some
+/// hundred KiB: it is not counted as a body, and there are thousands of connections. A head has to fit, too.
+const BUFFER_BYTES: usize = 64 << 10;
+/// What an HTTP/2 client may send ahead of what is asked for, on all its streams together.
+const WINDOW_BYTES: u32 = 256 << 10;
 
 /// How far the stop of the server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,11 +155,15 @@ impl Connection {
         builder
             .http1()
             .timer(TokioTimer::new())
+            .max_buf_size(BUFFER_BYTES)
             .header_read_timeout(None);
         builder
             .http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_EVERY)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
+            .max_send_buf_size(BUFFER_BYTES)
             .max_concurrent_streams(STREAMS_MAX);
         let (router, place) = (self.router.clone(), Arc::clone(&self.place));
         let answer = move |request| answer(router.clone(), Arc::clone(&place), request);

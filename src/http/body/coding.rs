@@ -3,16 +3,22 @@
 //! A gzip body is a series of members (RFC 1952 section 2.2), a zstd body a series of frames (RFC 8878 section 3.1).
 //! Each is decoded; bytes that belong to none are refused, and so is an end inside one.
 
+mod header;
+
 use std::io::{self, BufRead, ErrorKind, Read};
 
-use axum::http::{HeaderMap, header};
-use bytes::{Buf, Bytes};
 use flate2::bufread::GzDecoder;
 
+pub(super) use self::header::coding_of;
 use super::BodyFault;
+use super::pieces::Pieces;
 
 /// Window of a zstd frame, as a power of two: RFC 9659 allows 8 MiB for a content coding.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+/// What a decoder takes before it has given anything.
+const DECODER_BYTES: u64 = 64 << 10;
+/// What a zstd decoder keeps at most of what it gave: the window, and two blocks (RFC 8878 section 3.1.1.2).
+const ZSTD_KEPT_BYTES: u64 = (1 << ZSTD_WINDOW_LOG_MAX) + (256 << 10);
 
 /// What a gzip member begins with.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -26,27 +32,6 @@ pub(super) enum Coding {
     Zstd,
 }
 
-/// The one coding that all `Content-Encoding` headers name together, if any: their values form one list (RFC 9110
-/// section 8.4).
-pub(super) fn coding_of(headers: &HeaderMap) -> Result<Option<Coding>, BodyFault> {
-    let mut found = None;
-    for value in headers.get_all(header::CONTENT_ENCODING) {
-        let value = value.to_str().map_err(|_| BodyFault::UnknownCoding)?;
-        for name in value.split(',') {
-            let coding = match name.trim().to_ascii_lowercase().as_str() {
-                "" | "identity" => continue,
-                "gzip" | "x-gzip" => Coding::Gzip,
-                "zstd" => Coding::Zstd,
-                _ => return Err(BodyFault::UnknownCoding),
-            };
-            if found.replace(coding).is_some() {
-                return Err(BodyFault::CodedTwice);
-            }
-        }
-    }
-    Ok(found)
-}
-
 /// Decodes a body piece by piece.
 pub(super) struct Decoder {
     state: State,
@@ -54,6 +39,8 @@ pub(super) struct Decoder {
     size: usize,
     /// Members or frames that were begun.
     parts: usize,
+    /// Bytes that it gave.
+    given: u64,
 }
 
 enum State {
@@ -68,7 +55,7 @@ type ZstdDecoder = zstd::stream::read::Decoder<'static, Input>;
 
 /// What is left of the body, of which a read may take so much.
 struct Input {
-    body: Bytes,
+    body: Pieces,
     allowed: usize,
 }
 
@@ -77,11 +64,12 @@ impl BufRead for Input {
         if self.allowed == 0 && !self.body.is_empty() {
             return Err(ErrorKind::WouldBlock.into());
         }
-        Ok(&self.body[..self.allowed.min(self.body.len())])
+        let first = self.body.first();
+        Ok(&first[..self.allowed.min(first.len())])
     }
 
     fn consume(&mut self, count: usize) {
-        self.body.advance(count);
+        self.body.take(count);
         self.allowed -= count;
     }
 }
@@ -95,7 +83,7 @@ impl Read for Input {
 }
 
 impl Decoder {
-    pub(super) fn new(coding: Coding, body: Bytes) -> Result<Self, BodyFault> {
+    pub(super) fn new(coding: Coding, body: Pieces) -> Result<Self, BodyFault> {
         if body.is_empty() {
             let said = "the body is empty, and `Content-Encoding` says that it is compressed";
             return Err(BodyFault::Undecodable(said.to_owned()));
@@ -110,7 +98,19 @@ impl Decoder {
             state,
             size,
             parts: 0,
+            given: 0,
         })
+    }
+
+    /// What it takes besides its input: it writes what it keeps for later only as it gives it.
+    pub(super) fn memory(&self) -> u64 {
+        let kept = match self.state {
+            State::Zstd(_) => self.given.min(ZSTD_KEPT_BYTES),
+            // A window of 32 KiB is among the first bytes.
+            State::Between(_) | State::Gzip(_) => 0,
+            State::Ended => return 0,
+        };
+        DECODER_BYTES + kept
     }
 
     /// Fills `piece` from its start, with as much as a little of the input gives, be it nothing. None: the whole input
@@ -137,6 +137,7 @@ impl Decoder {
                     Ok(0) => self.state = State::Between(member.into_inner()),
                     Ok(read) => {
                         self.state = State::Gzip(member);
+                        self.given += read as u64;
                         return Ok(Some(read));
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -149,6 +150,7 @@ impl Decoder {
                     Ok(0) => check_zstd_end(*frames)?,
                     Ok(read) => {
                         self.state = State::Zstd(frames);
+                        self.given += read as u64;
                         return Ok(Some(read));
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -162,9 +164,8 @@ impl Decoder {
     }
 
     /// Two fixed bytes begin a member.
-    fn check_begin(&self, rest: &[u8]) -> Result<(), BodyFault> {
-        let seen = rest.len().min(GZIP_MAGIC.len());
-        if rest[..seen] == GZIP_MAGIC[..seen] {
+    fn check_begin(&self, rest: &Pieces) -> Result<(), BodyFault> {
+        if rest.begins_like(&GZIP_MAGIC) {
             return Ok(());
         }
         Err(BodyFault::Undecodable(match self.parts {
@@ -218,7 +219,6 @@ fn zstd_fault(error: &io::Error) -> BodyFault {
 mod tests {
     use std::io::Write;
 
-    use axum::http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
@@ -242,9 +242,16 @@ mod tests {
         [&0x184D_2A57_u32.to_le_bytes(), &length.to_le_bytes(), bytes].concat()
     }
 
+    /// Pieces of a few bytes at first, so that each part is cut somewhere.
+    fn pieces(bytes: &[u8]) -> Pieces {
+        let mut pieces = Pieces::default();
+        bytes.chunks(3).for_each(|chunk| pieces.push(chunk));
+        pieces
+    }
+
     fn decode(coding: Coding, body: &[u8]) -> Result<Vec<u8>, String> {
         let told = |fault: BodyFault| fault.to_string();
-        let mut decoder = Decoder::new(coding, Bytes::copy_from_slice(body)).map_err(told)?;
+        let mut decoder = Decoder::new(coding, pieces(body)).map_err(told)?;
         let (mut all, mut piece) = (Vec::new(), [0; 7]);
         loop {
             match decoder.read(&mut piece).map_err(told)? {
@@ -346,7 +353,7 @@ mod tests {
             (Coding::Zstd, zstd_frame(b"").repeat(8_000)),
             (Coding::Zstd, skippable(b"").repeat(12_000)),
         ] {
-            let mut decoder = Decoder::new(coding, Bytes::from(body.clone())).unwrap();
+            let mut decoder = Decoder::new(coding, pieces(&body)).unwrap();
             let (mut reads, mut piece) = (0, [0; 100]);
             while let Some(read) = decoder.read(&mut piece).unwrap() {
                 assert_eq!(read, 0);
@@ -357,50 +364,35 @@ mod tests {
     }
 
     #[test]
+    fn what_a_decoder_keeps_of_what_it_gave_is_counted() {
+        let plain = vec![b'a'; 12 << 20];
+        for (coding, body, most) in [
+            (Coding::Gzip, gzip(&plain), DECODER_BYTES),
+            (
+                Coding::Zstd,
+                zstd_frame(&plain),
+                DECODER_BYTES + ZSTD_KEPT_BYTES,
+            ),
+        ] {
+            let mut decoder = Decoder::new(coding, pieces(&body)).unwrap();
+            assert_eq!(decoder.memory(), DECODER_BYTES);
+            let (mut piece, mut before) = (vec![0; 64 << 10], DECODER_BYTES);
+            while decoder.read(&mut piece).unwrap().is_some() {
+                let now = decoder.memory();
+                assert!((before..=most).contains(&now) || now == 0, "{now}");
+                before = before.max(now);
+            }
+            assert_eq!((before, decoder.memory()), (most, 0));
+        }
+    }
+
+    #[test]
     fn a_zstd_window_over_8_mib_is_refused() {
         let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
         encoder.window_log(27).unwrap();
         encoder.write_all(&[b'a'; 1000]).unwrap();
         let said = decode(Coding::Zstd, &encoder.finish().unwrap()).unwrap_err();
         assert!(said.contains("memory"), "{said}");
-    }
-
-    #[test]
-    fn the_headers_form_one_list() {
-        let coding = |values: &[&'static str]| {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append(header::CONTENT_ENCODING, HeaderValue::from_static(value));
-            }
-            coding_of(&headers).map_err(|fault| fault.to_string())
-        };
-        for none in [
-            &[][..],
-            &[""],
-            &["identity"],
-            &["identity, identity"],
-            &["", "identity,"],
-        ] {
-            assert_eq!(coding(none), Ok(None), "{none:?}");
-        }
-        for gzip in [
-            &["gzip"][..],
-            &["X-GZIP"],
-            &["gzip, identity"],
-            &["identity", "gzip"],
-        ] {
-            assert_eq!(coding(gzip), Ok(Some(Coding::Gzip)), "{gzip:?}");
-        }
-        assert_eq!(coding(&[" zstd "]), Ok(Some(Coding::Zstd)));
-        for wrong in [
-            &["deflate"][..],
-            &["br"],
-            &["gzip;q=1"],
-            &["gzip, gzip"],
-            &["gzip", "zstd"],
-        ] {
-            coding(wrong).unwrap_err();
-        }
     }
 
     proptest! {

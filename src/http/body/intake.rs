@@ -9,13 +9,14 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::coding::{Coding, Decoder, coding_of};
 use super::memory::{BodyMemory, Share};
+use super::pieces::Pieces;
 use super::{BODY_BYTES_MAX, BodyFault};
 use crate::http::App;
 
@@ -84,6 +85,8 @@ struct Coming {
     begun: Option<Instant>,
     decoder: Option<Decoder>,
     decoded: u64,
+    /// Bytes that are counted for the decoder.
+    decoder_bytes: u64,
     share: Arc<Share>,
     intake: Arc<Intake>,
     is_over: bool,
@@ -100,6 +103,7 @@ impl Coming {
             begun: None,
             decoder: None,
             decoded: 0,
+            decoder_bytes: 0,
             share,
             intake,
             is_over: false,
@@ -134,6 +138,7 @@ impl Coming {
                 if self.decoder.is_none() {
                     let body = self.receive_all().await?;
                     self.decoder = Some(Decoder::new(coding, body)?);
+                    self.count(0).await?;
                 }
                 self.decode().await
             }
@@ -163,12 +168,21 @@ impl Coming {
         }
     }
 
-    async fn receive_all(&mut self) -> Result<Bytes, BodyFault> {
-        let mut all = BytesMut::new();
+    async fn receive_all(&mut self) -> Result<Pieces, BodyFault> {
+        let mut all = Pieces::default();
         while let Some(bytes) = self.receive().await? {
-            all.extend_from_slice(&bytes);
+            all.push(&bytes);
         }
-        Ok(all.freeze())
+        Ok(all)
+    }
+
+    /// Counts decoded bytes, and what the decoder took with them.
+    async fn count(&mut self, decoded: u64) -> Result<(), BodyFault> {
+        let decoder = self.decoder.as_ref().map_or(0, Decoder::memory);
+        let more = decoder.saturating_sub(self.decoder_bytes);
+        self.share.grow(decoded + more).await?;
+        self.decoder_bytes += more;
+        Ok(())
     }
 
     /// One slice. Whoever decodes little does not wait for one who decodes much.
@@ -181,7 +195,7 @@ impl Coming {
         let mut slice = vec![0; SLICE_BYTES];
         let Some(read) = decoder.read(&mut slice)? else {
             self.decoder = None;
-            self.share.shrink(self.received);
+            self.share.shrink(self.received + self.decoder_bytes);
             return Ok(None);
         };
         slice.truncate(read);
@@ -191,7 +205,7 @@ impl Coming {
         }
         // Whoever waits for room is in nobody's way.
         drop(turn);
-        self.share.grow(read as u64).await?;
+        self.count(read as u64).await?;
         tokio::task::yield_now().await;
         Ok(Some(slice.into()))
     }

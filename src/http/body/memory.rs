@@ -1,4 +1,4 @@
-//! One bound for the bytes that all bodies hold together, as sent and as decoded.
+//! One bound for the bytes that all bodies hold together, as sent and as decoded, with what their decoders take.
 //!
 //! Bytes are counted as they come, never as a header declares them. When they don't fit, the largest body that has not
 //! fully come makes room: it is refused, be it the one that asks or another. So many unfinished bodies keep nobody out
