@@ -10,7 +10,7 @@ const PIECE_BYTES: usize = 128 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     /// None is empty but for what was taken of the first.
-    pieces: VecDeque<Vec<u8>>,
+    held: VecDeque<Vec<u8>>,
     /// Bytes of the first piece that were taken.
     taken: usize,
     len: usize,
@@ -27,7 +27,7 @@ impl Pieces {
 
     pub(super) fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let last = self.pieces.back_mut();
+            let last = self.held.back_mut();
             if let Some(last) = last.filter(|last| last.len() < last.capacity()) {
                 let fits = bytes.len().min(last.capacity() - last.len());
                 last.extend_from_slice(&bytes[..fits]);
@@ -35,16 +35,14 @@ impl Pieces {
                 bytes = &bytes[fits..];
             } else {
                 let capacity = self.len.max(bytes.len()).min(PIECE_BYTES);
-                self.pieces.push_back(Vec::with_capacity(capacity));
+                self.held.push_back(Vec::with_capacity(capacity));
             }
         }
     }
 
     /// The bytes at the start that lie together: empty only where there are none.
     pub(super) fn first(&self) -> &[u8] {
-        self.pieces
-            .front()
-            .map_or(&[], |first| &first[self.taken..])
+        self.held.front().map_or(&[], |first| &first[self.taken..])
     }
 
     /// Takes bytes of the first ones.
@@ -52,14 +50,14 @@ impl Pieces {
         self.taken += count;
         self.len -= count;
         if self.first().is_empty() {
-            self.pieces.pop_front();
+            self.held.pop_front();
             self.taken = 0;
         }
     }
 
     /// Whether it begins with these bytes, or with as many of them as there are.
     pub(super) fn begins_like(&self, bytes: &[u8]) -> bool {
-        let others = self.pieces.iter().skip(1).flatten();
+        let others = self.held.iter().skip(1).flatten();
         self.first()
             .iter()
             .chain(others)
@@ -69,8 +67,8 @@ impl Pieces {
 
     /// All bytes together. Each piece is dropped as soon as it is copied.
     pub(super) fn into_vec(mut self) -> Vec<u8> {
-        if self.taken == 0 && self.pieces.len() < 2 {
-            return self.pieces.pop_front().unwrap_or_default();
+        if self.taken == 0 && self.held.len() < 2 {
+            return self.held.pop_front().unwrap_or_default();
         }
         let mut all = Vec::with_capacity(self.len);
         while !self.is_empty() {
@@ -89,10 +87,10 @@ mod tests {
 
     #[test]
     fn what_it_takes_is_little_more_than_what_it_holds() {
-        let taken = |pieces: &Pieces| pieces.pieces.iter().map(Vec::capacity).sum::<usize>();
+        let taken = |pieces: &Pieces| pieces.held.iter().map(Vec::capacity).sum::<usize>();
         for step in [1, 700, 16 << 10, 1 << 20] {
             let (mut pieces, bytes) = (Pieces::default(), vec![7; step]);
-            while pieces.len() < 2 << 20 && pieces.pieces.len() < 100 {
+            while pieces.len() < 512 << 10 {
                 pieces.push(&bytes);
                 let most = (2 * pieces.len()).min(pieces.len() + PIECE_BYTES);
                 assert!(taken(&pieces) <= most, "{step}: {}", taken(&pieces));
