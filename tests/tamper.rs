@@ -1,6 +1,8 @@
 //! Every byte of every stored row matters to `verify`, or stands here with the reason why it does not.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "tamper/tables.rs"]
+mod beside;
 mod support;
 #[path = "tamper/vault.rs"]
 mod vault;
@@ -104,7 +106,14 @@ fn copy_to(from: &Path, to: &Path) -> PathBuf {
     let to = to.join("copy");
     let _ = std::fs::remove_dir_all(&to);
     std::fs::create_dir(&to).unwrap();
-    for name in ["ledger.db", "index.db", "vault.db", "epoch.key", "root.key"] {
+    for name in [
+        "ledger.db",
+        "index.db",
+        "vault.db",
+        "staging.db",
+        "epoch.key",
+        "root.key",
+    ] {
         std::fs::copy(from.join(name), to.join(name)).unwrap();
     }
     to

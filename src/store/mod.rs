@@ -15,9 +15,9 @@ pub use span::{Order, Span};
 pub use sqlite::index::{CheckedIndex, Index, MergeStep, NewIndex};
 pub use sqlite::ledgers::{
     AnchoredHead, AnchoringRow, Copied, EventRow, ExpiryRow, Head, Ledgers, Mark, OpenJob,
-    StoredCheckpoint,
+    PersonRead, RememberedIds, StoredCheckpoint,
 };
-pub use sqlite::staging::{AssembledRow, NewPart, Round, StagedPart, Staging};
+pub use sqlite::staging::{AssembledRow, NewPart, PartRow, Round, StagedPart, StagedText, Staging};
 pub use sqlite::vault::{
     ApiKeyRow, AppliedRows, ChangedPart, CopyState, DataKeyRow, LedgerSecretRow, NewDataKey,
     NewPerson, PersonRow, Resealed, SealedPlace, SealedRecordRow, SealedRow, SealedTable, Vault,

@@ -67,6 +67,22 @@ pub(super) fn gap_names(checked: &Checked) -> Vec<GapName> {
     missing.chain(odd).collect()
 }
 
+/// The flags of a section `received` as they are counted.
+pub(in crate::service) fn gaps_of(received: &[u8]) -> Vec<GapName> {
+    let received = serde_json::from_slice::<Value>(received).unwrap_or_default();
+    let flags = received["flags"].as_array().into_iter().flatten();
+    let name = |flag: &Value| {
+        let missing = flag["missing"]
+            .as_str()
+            .map(|field| format!("missing {field}"));
+        Some(GapName {
+            policy: flag["policy"].as_str()?.to_owned(),
+            what: missing.or_else(|| Some(flag["odd"].as_str()?.to_owned()))?,
+        })
+    };
+    flags.filter_map(name).collect()
+}
+
 /// The policies of each event that is new; all regimes are known before anything else is done.
 pub(super) fn policies_of_new(
     engine: &Engine,

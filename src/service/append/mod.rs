@@ -18,7 +18,7 @@ pub use error::AppendError;
 pub(super) use error::Refusal;
 pub(super) use extension::{Extended, Extension};
 pub use incoming::Incoming;
-pub(super) use incoming::Refusing;
+pub(super) use incoming::{Refusing, gaps_of};
 pub(super) use newest::Newest;
 pub(super) use prepare::{
     PROMPT_VERSION, lookup_keys, person_tag, prepare_statement, prepare_system,

@@ -89,15 +89,16 @@ impl Keyring {
         Ok(())
     }
 
-    /// Destroys the tags and references of persons, of whom no key and, as `is_found` says, no event is left. Gives
-    /// the references that went.
+    /// Destroys the tags and references of persons, of whom no key and, as `is_found` says, no event is left. What
+    /// hangs on their references goes before them.
     pub fn forget_persons(
         &self,
         origin: &Origin,
         ledger: LedgerNumber,
         tags: &[Tag],
         is_found: impl Fn(PersonReference) -> Result<bool, KeyError>,
-    ) -> Result<Vec<PersonReference>, KeyError> {
+        before: impl FnOnce(&[PersonReference]) -> Result<(), StoreError>,
+    ) -> Result<(), KeyError> {
         // The writer writes nothing meanwhile, so nobody begins to need one of them.
         let mut destroyed = self
             .destroyed
@@ -119,11 +120,12 @@ impl Keyring {
         destroyed
             .persons
             .extend(gone.iter().copied().map(LookupKey::from));
+        before(&gone)?;
         self.vault.delete_persons(&rows)?;
         let mut known = lock(&self.persons);
         for tag in tags {
             known.ready.pop(&(ledger, *tag));
         }
-        Ok(gone)
+        Ok(())
     }
 }

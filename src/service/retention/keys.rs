@@ -229,10 +229,16 @@ pub(super) fn forget_persons(
     for some in persons.chunks(PERSONS_PER_STEP) {
         let forget = || {
             let origin = &ledger.record.origin;
-            let gone = engine
-                .keyring
-                .forget_persons(origin, number, some, is_found)?;
-            Ok::<_, RetentionError>(engine.ledgers.delete_reads_of_persons(&gone)?)
+            // After a crash in between nobody would know whose the rows of reads were.
+            let reads_first = |gone: &[_]| engine.ledgers.delete_reads_of_persons(gone);
+            let keyring = &engine.keyring;
+            Ok::<_, RetentionError>(keyring.forget_persons(
+                origin,
+                number,
+                some,
+                is_found,
+                reads_first,
+            )?)
         };
         done.step(forget)?;
     }

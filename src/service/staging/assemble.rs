@@ -167,7 +167,7 @@ impl Waiting {
             .parts_of(ledger.record.number, trace, PARTS_OF_A_TRACE_MAX)?
         {
             let key = staging.keys.of_day(engine, &ledger.record, row.day)?;
-            let place = place_of_part(ledger, row.tag);
+            let place = place_of_part(&ledger.record, row.tag);
             let text = key
                 .and_then(|key| crate::seal::staged::open_staged(&key, &row.sealed, &place).ok());
             let part = text.and_then(|text: Zeroizing<Vec<u8>>| serde_json::from_slice(&text).ok());
@@ -262,7 +262,8 @@ fn seal_events(
     for event in events {
         let text =
             Zeroizing::new(serde_json::to_vec(event).expect("a map of JSON has a JSON form"));
-        let sealed = seal_staged(&key, &text, &place_of_event(ledger)).map_err(KeyError::from)?;
+        let sealed =
+            seal_staged(&key, &text, &place_of_event(&ledger.record)).map_err(KeyError::from)?;
         round.events.push((day, sealed));
     }
     Ok(())

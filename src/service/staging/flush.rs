@@ -13,6 +13,7 @@ use crate::service::append::{AppendError, Incoming, Refusing, append_waiting};
 use crate::service::failpoint::FailPoint;
 use crate::service::ledger::Ledger;
 use crate::service::read::open_event;
+use crate::store::LedgerRecord;
 
 /// Events that are appended together.
 const EVENTS_MAX: usize = 500;
@@ -21,8 +22,8 @@ const EVENTS_MAX: usize = 500;
 const FORMS_MAX: usize = 40;
 
 /// What a sealed event is bound to.
-pub(super) fn place_of_event(ledger: &Ledger) -> String {
-    format!("trailkeep/staged-event/v1\n{}", ledger.record.origin)
+pub(super) fn place_of_event(ledger: &LedgerRecord) -> String {
+    format!("trailkeep/staged-event/v1\n{}", ledger.origin)
 }
 
 /// Appends all that is assembled.
@@ -36,7 +37,8 @@ pub(super) fn flush(engine: &Engine, ledger: &Ledger) -> Result<(), StagingError
         let (mut events, mut numbers) = (Vec::new(), Vec::new());
         for (number, day, sealed) in rows {
             let key = staging.keys.of_day(engine, &ledger.record, day)?;
-            let text = key.and_then(|key| open_staged(&key, &sealed, &place_of_event(ledger)).ok());
+            let text = key
+                .and_then(|key| open_staged(&key, &sealed, &place_of_event(&ledger.record)).ok());
             if let Some(form) = text.map(|text| taken(&text)) {
                 if let Some(fault) = form.fault {
                     tracing::error!(%fault, "an assembled event is not valid and is recorded in part; a fault of trailkeep");

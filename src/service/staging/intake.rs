@@ -6,18 +6,19 @@ use sha2::{Digest, Sha256};
 
 use super::keys::Sealing;
 use super::{ROWS_MAX, StagingError, count};
-use crate::ids::hex;
+use crate::ids::{Tag, hex};
 use crate::otlp::classify::{Intake, intake, response_id};
 use crate::otlp::decode::{Decoded, Signal};
 use crate::otlp::rejection::{Rejection, Rejections};
 use crate::otlp::telemetry::{Item, Part};
+use crate::seal::secret::IndexKey;
 use crate::seal::staged::{seal_staged, staging_tag};
 use crate::service::Engine;
 use crate::service::failpoint::FailPoint;
 use crate::service::keyring::KeyError;
 use crate::service::ledger::Ledger;
-use crate::store::NewPart;
 use crate::store::directory::free_bytes;
+use crate::store::{LedgerRecord, NewPart};
 
 /// Parts of a request.
 const PARTS_MAX: usize = 50_000;
@@ -171,16 +172,13 @@ fn stage(
             rejected.add(*place, Rejection::TooLarge);
             continue;
         }
-        let tag = |label, value: &[u8]| staging_tag(&ledger.index_key, label, value);
-        let trace = part.trace_id().unwrap_or_default();
-        let span = format!("{trace}:{}", part.span_id().unwrap_or_default());
-        let part_tag = tag("part", &Sha256::digest(&text));
-        let sealed = seal_staged(&held.key, &text, &place_of_part(ledger, part_tag));
+        let tags = PartTags::of(&ledger.index_key, part, &text);
+        let sealed = seal_staged(&held.key, &text, &place_of_part(&ledger.record, tags.part));
         rows.push(NewPart {
-            tag: part_tag,
-            trace: tag("trace", trace.as_bytes()),
-            span: tag("span", span.as_bytes()),
-            answer: response_id(part).map(|id| tag("answer", id.as_bytes())),
+            tag: tags.part,
+            trace: tags.trace,
+            span: tags.span,
+            answer: tags.answer,
             is_root: part.is_local_root(),
             arrived_at: now,
             day: held.day,
@@ -196,8 +194,35 @@ fn stage(
     Ok(())
 }
 
+/// The tags by which a part is told apart and found.
+pub(super) struct PartTags {
+    /// Of all of it.
+    pub(super) part: Tag,
+    /// Of its trace.
+    pub(super) trace: Tag,
+    /// Of its trace and span.
+    pub(super) span: Tag,
+    /// Of the provider's identifier of the answer.
+    pub(super) answer: Option<Tag>,
+}
+
+impl PartTags {
+    /// The tags of a part whose text is this.
+    pub(super) fn of(key: &IndexKey, part: &Part, text: &[u8]) -> Self {
+        let tag = |label, value: &[u8]| staging_tag(key, label, value);
+        let trace = part.trace_id().unwrap_or_default();
+        let span = format!("{trace}:{}", part.span_id().unwrap_or_default());
+        Self {
+            part: tag("part", &Sha256::digest(text)),
+            trace: tag("trace", trace.as_bytes()),
+            span: tag("span", span.as_bytes()),
+            answer: response_id(part).map(|id| tag("answer", id.as_bytes())),
+        }
+    }
+}
+
 /// What a sealed part is bound to.
-pub(super) fn place_of_part(ledger: &Ledger, tag: crate::ids::Tag) -> String {
-    let tag = crate::ids::hex(tag.as_bytes());
-    format!("trailkeep/staged-part/v1\n{}\n{tag}", ledger.record.origin)
+pub(super) fn place_of_part(ledger: &LedgerRecord, tag: Tag) -> String {
+    let tag = hex(tag.as_bytes());
+    format!("trailkeep/staged-part/v1\n{}\n{tag}", ledger.origin)
 }

@@ -1,20 +1,20 @@
 //! Staging keys: one for each ledger and UTC day, sealed in the vault, destroyed when nothing waits under it.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::StagingError;
 use crate::ids::LedgerNumber;
 use crate::seal::secret::DataKey;
 use crate::service::Engine;
-use crate::service::keyring::KeyError;
+use crate::service::keyring::{KeyError, Keyring};
 use crate::service::records;
 use crate::store::{LedgerRecord, SealedRecordRow};
 use crate::time::UnixMillis;
 
 pub(in crate::service) const KIND: &str = "staging-key";
-const DAY_MS: u64 = 86_400_000;
+pub(super) const DAY_MS: u64 = 86_400_000;
 
 /// What is known of keys.
 #[derive(Default)]
@@ -147,6 +147,25 @@ impl StagingKeys {
         }
         Ok(destroyed)
     }
+}
+
+/// All staging keys of a ledger that open, by their day.
+pub(super) fn all_of(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+) -> Result<BTreeMap<i64, DataKey>, KeyError> {
+    let mut keys = BTreeMap::new();
+    for row in keyring.vault().records(KIND, ledger.number)? {
+        let opened = keyring.unseal(
+            row.epoch,
+            &row.sealed,
+            &place(ledger, &row.id),
+            "a staging key",
+        );
+        let key = opened.ok().and_then(|key| DataKey::from_slice(&key));
+        keys.extend(parse_day(&row.id).map(i64::from).zip(key));
+    }
+    Ok(keys)
 }
 
 fn stored(

@@ -6,6 +6,7 @@
 //! they are appended as they are (flush.rs), as often as it takes: their ids make it once.
 
 mod assemble;
+mod check;
 mod counters;
 mod flush;
 mod forms;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 pub use self::assemble::{assemble_all, assemble_due};
 pub(super) use self::assemble::{finish, go_on};
+pub(super) use self::check::check;
 pub use self::counters::StagingCounters;
 pub use self::intake::{Received, receive};
 pub(super) use self::keys::KIND as KEY_KIND;
@@ -138,6 +140,11 @@ impl Staging {
             warned_at: AtomicU64::new(NEVER),
             assembling: Mutex::default(),
         })
+    }
+
+    /// The file.
+    pub(super) const fn file(&self) -> &StagingFile {
+        &self.file
     }
 
     /// What came in and what became of it.

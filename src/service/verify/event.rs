@@ -10,6 +10,7 @@ use lru::LruCache;
 use super::cover::CoverCheck;
 use super::owners::KnownPerson;
 use super::read::Read;
+use super::reads::Reads;
 use super::{ENTRIES_PER_READ, Findings, Subject};
 use crate::ids::{LedgerNumber, LookupKey, Seq, Tag};
 use crate::ledger::entry::{Entry, EntryKind};
@@ -37,6 +38,10 @@ pub(super) struct Walk<'a> {
     /// Entries that state something for others, and what.
     pub(super) statements: HashMap<Seq, (String, bool)>,
     pub(super) cover: CoverCheck,
+    /// Which entries are said to have shown persons.
+    pub(super) reads: Reads,
+    /// Whether ids of events that went are remembered.
+    pub(super) remembers: bool,
     pub(super) persons: Mutex<LruCache<Tag, Option<KnownPerson>>>,
 }
 
@@ -58,6 +63,8 @@ impl<'a> Walk<'a> {
         findings: &mut Findings,
     ) -> Result<Self, StoreError> {
         let classes = subject.ledgers.classes(record.number)?;
+        let reads = Reads::load(subject, record)?;
+        let remembers = subject.ledgers.remembered_ids(record.number)?.rows > 0;
         let mut statements = subject.ledgers.statements(record.number)?;
         // Behind the end of a closed ledger are those that others state of it; of an open one, those that just came.
         let is_closed = matches!(closed_at(subject.keyring, record), Ok(Some(_)));
@@ -77,6 +84,8 @@ impl<'a> Walk<'a> {
             classes,
             statements,
             cover,
+            reads,
+            remembers,
             persons: Mutex::new(LruCache::new(PERSONS_REMEMBERED)),
         })
     }
@@ -100,6 +109,7 @@ impl<'a> Walk<'a> {
             }
             progress(end, self.size);
         }
+        self.reads.check(self.subject, self.record, findings)?;
         // Every row that should be there was found above; one more in the count is one that nothing justifies.
         let index = self.subject.index;
         let stored = index.map(|index| index.count_rows(self.record.number, Seq::new(self.size)));
@@ -131,7 +141,7 @@ impl<'a> Walk<'a> {
         let is_quiet =
             !self.cover.has_open_job() && self.cover.is_current(self.subject, self.record)?;
         // Rows of events whose text does not open can't be judged, and those events are findings already.
-        let whole = total.intact + total.expired + total.erased + total.restricted == total.events;
+        let whole = total.is_whole();
         // While a job is under way, rows of events that go are on their way out.
         if let Some(stored) = stored
             && self.keys.is_some()
@@ -307,6 +317,7 @@ impl<'a> Walk<'a> {
     ) -> Result<(), StoreError> {
         let seq = row.seq.get();
         let before = findings.total;
+        self.reads.check_entry(row.seq, None, findings);
         if !self
             .classes
             .iter()
@@ -332,6 +343,7 @@ impl<'a> Walk<'a> {
                         "the expiry of its class covers it, no hold keeps it, and it is still here";
                     findings.add(seq, "overdue", detail);
                 }
+                read.count_gaps(row.seq, opened);
                 self.check_lookups(row, entry, &facts, read, findings)?;
             }
             Err(error) => findings.add(seq, "sections", error.to_string()),
@@ -382,6 +394,7 @@ impl<'a> Walk<'a> {
             );
         }
         self.check_data_keys(row, entry, facts, keys, findings)?;
+        self.check_id_is_here(entry, facts, keys, findings)?;
         read.index_rows += expected.len() as u64;
         let Some(index) = self.subject.index else {
             return Ok(());

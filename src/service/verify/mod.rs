@@ -9,8 +9,10 @@ mod cover;
 mod event;
 mod owners;
 mod read;
+mod reads;
 mod rows;
 mod statement;
+mod tables;
 mod tree;
 mod vault;
 
@@ -28,7 +30,7 @@ use crate::ledger::cosignature::WitnessKey;
 use crate::ledger::merkle::empty_root;
 use crate::ledger::note::VerifierKey;
 use crate::ledger::sources::SourcesSummary;
-use crate::store::{Index, LedgerRecord, Ledgers, StoreError, StoredCheckpoint};
+use crate::store::{Index, LedgerRecord, Ledgers, Staging, StoreError, StoredCheckpoint};
 
 /// Findings that are listed; more are counted.
 const FINDINGS_MAX: usize = 1_000;
@@ -42,6 +44,8 @@ pub struct Subject<'a> {
     pub ledgers: &'a Ledgers,
     /// Look-up rows; a backup has none.
     pub index: Option<&'a Index>,
+    /// Telemetry that waits; a backup has none.
+    pub staging: Option<&'a Staging>,
     /// Keys.
     pub keyring: &'a Keyring,
 }
@@ -51,6 +55,7 @@ impl<'a> From<&'a Engine> for Subject<'a> {
         Self {
             ledgers: &engine.ledgers,
             index: Some(&engine.index),
+            staging: Some(engine.staging.file()),
             keyring: &engine.keyring,
         }
     }
@@ -61,6 +66,7 @@ impl<'a> From<&'a Files> for Subject<'a> {
         Self {
             ledgers: &files.ledgers,
             index: Some(&files.index),
+            staging: Some(&files.staging),
             keyring: &files.keyring,
         }
     }
@@ -71,6 +77,7 @@ impl<'a> From<&'a OpenBackup> for Subject<'a> {
         Self {
             ledgers: &backup.ledgers,
             index: None,
+            staging: None,
             keyring: &backup.keyring,
         }
     }
@@ -200,6 +207,7 @@ pub fn verify(
     let walk = event::Walk::new(subject, record, keys.as_ref(), head.size, &mut findings)?;
     let read = walk.run(&mut findings, progress)?;
     vault::check(subject, record, &head, &walked.roots, &mut findings)?;
+    tables::check(subject, record, keys.as_ref(), &read, &mut findings)?;
     let unbound = rows::check(subject, record, head.size, &read.rows, &mut findings)?;
     let mut attested = Attested::default();
     if let Some(keys) = &keys {

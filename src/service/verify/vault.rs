@@ -2,12 +2,15 @@
 
 use super::tree::OldRoots;
 use super::{Findings, Subject};
+use crate::ids::PersonReference;
 use crate::service::api_key;
 use crate::service::keyring::KeyError;
 use crate::service::records::{self, NO_LEDGER};
 use crate::service::settings;
 use crate::service::succession::Succession;
-use crate::store::{ChangedPart, Extent, Index, LedgerRecord, StoreError, StoredCheckpoint};
+use crate::store::{
+    ChangedPart, Extent, Index, LedgerRecord, Staging, StoreError, StoredCheckpoint,
+};
 
 /// Rows of the vault read at once.
 const ROWS_PER_READ: u32 = 1_000;
@@ -89,10 +92,12 @@ pub(super) fn check(
 /// files that are in use.
 fn check_schemas(subject: Subject<'_>, findings: &mut Findings) -> Result<(), StoreError> {
     let index = subject.index.map(Index::schema_difference);
+    let staging = subject.staging.map(Staging::schema_difference);
     let differences = [
         ("ledger.db", subject.ledgers.schema_difference()?),
         ("vault.db", subject.keyring.vault().schema_difference()?),
         ("index.db", index.transpose()?.flatten()),
+        ("staging.db", staging.transpose()?.flatten()),
     ];
     for (file, difference) in differences {
         if let Some(difference) = difference {
@@ -219,6 +224,19 @@ fn check_persons(
     record: &LedgerRecord,
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
+    each_person(subject, record, &mut |person| {
+        if let Err(error) = person {
+            findings.add(None, "vault", error.to_string());
+        }
+    })
+}
+
+/// Opens the reference of each person of a ledger.
+pub(super) fn each_person(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    look: &mut dyn FnMut(Result<Option<PersonReference>, KeyError>),
+) -> Result<(), StoreError> {
     let mut after = 0;
     loop {
         let tags = subject
@@ -233,13 +251,8 @@ fn check_persons(
             let Some(tag) = crate::ids::Tag::from_slice(tag) else {
                 continue;
             };
-            if let Err(error) = opened(subject.keyring.stored_person(
-                &record.origin,
-                record.number,
-                tag,
-            ))? {
-                findings.add(None, "vault", error.to_string());
-            }
+            let (origin, number) = (&record.origin, record.number);
+            look(opened(subject.keyring.stored_person(origin, number, tag))?);
         }
     }
 }

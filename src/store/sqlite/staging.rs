@@ -63,6 +63,34 @@ pub struct StagedPart {
 /// An event that is assembled: number of its row, day of its key, sealed text.
 pub type AssembledRow = (i64, u32, Vec<u8>);
 
+/// A row of the table of parts as it stands, for whoever checks it.
+#[derive(Debug)]
+pub struct PartRow {
+    /// Number of the row.
+    pub id: i64,
+    /// The tags of the part, its trace, its span and its answer.
+    pub tags: [Option<Vec<u8>>; 4],
+    /// Whether its trace ends with it.
+    pub is_root: i64,
+    /// When it came.
+    pub arrived_at_ms: i64,
+    /// 0 waits, 1 is kept for calls that come later, 2 does not open.
+    pub state: i64,
+    /// Its text.
+    pub text: StagedText,
+}
+
+/// What a row has sealed.
+#[derive(Debug)]
+pub struct StagedText {
+    /// Number of the row.
+    pub id: i64,
+    /// Day of the key that seals it.
+    pub day: i64,
+    /// The sealed text.
+    pub sealed: Vec<u8>,
+}
+
 /// What a round of assembling does to the file, all of it or nothing.
 #[derive(Debug, Default)]
 pub struct Round {
@@ -181,6 +209,70 @@ impl Staging {
         })
     }
 
+    /// Parts of a ledger behind a row, in whatever state, at most `limit`.
+    pub fn part_rows(
+        &self,
+        ledger: LedgerNumber,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<PartRow>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached(
+                "SELECT id, day, sealed, tag, trace, span, answer, is_root, arrived_at_ms, state FROM part
+                 WHERE ledger = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+            )?
+            .query_map(params![ledger.get(), after, limit], |row| {
+                let text = staged_text(row)?;
+                Ok(PartRow {
+                    id: text.id,
+                    tags: [row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?],
+                    is_root: row.get(7)?,
+                    arrived_at_ms: row.get(8)?,
+                    state: row.get(9)?,
+                    text,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    /// Assembled events of a ledger behind a row, at most `limit`.
+    pub fn assembled_rows(
+        &self,
+        ledger: LedgerNumber,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<StagedText>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached(
+                "SELECT id, day, sealed FROM assembled WHERE ledger = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+            )?
+            .query_map(params![ledger.get(), after, limit], staged_text)?
+            .collect()
+        })
+    }
+
+    /// Whether a sealed text still waits.
+    pub fn still_has(&self, row: &StagedText) -> Result<bool, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached(
+                "SELECT 1 FROM part WHERE id = ?1 AND sealed = ?2 UNION ALL SELECT 1 FROM assembled WHERE id = ?1 AND sealed = ?2",
+            )?
+            .exists(params![row.id, row.sealed])
+        })
+    }
+
+    /// The tables and ledgers that rows name, known or not.
+    pub fn named_ledgers(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached(
+                "SELECT 'part', ledger FROM part UNION SELECT 'assembled', ledger FROM assembled",
+            )?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect()
+        })
+    }
+
     /// Forgets assembled events: they are in the ledger.
     pub fn remove_assembled(&self, rows: &[i64]) -> Result<(), StoreError> {
         let remove = |tx: &Connection| for_each(tx, "DELETE FROM assembled WHERE id = ?1", rows);
@@ -288,6 +380,14 @@ fn for_each(tx: &Connection, sql: &str, rows: &[i64]) -> rusqlite::Result<()> {
         statement.execute([row])?;
     }
     Ok(())
+}
+
+fn staged_text(row: &Row<'_>) -> rusqlite::Result<StagedText> {
+    Ok(StagedText {
+        id: row.get(0)?,
+        day: row.get(1)?,
+        sealed: row.get(2)?,
+    })
 }
 
 fn staged_part(row: &Row<'_>) -> rusqlite::Result<StagedPart> {

@@ -167,7 +167,7 @@ impl Ledgers {
 }
 
 /// A copy that nobody writes to is not migrated.
-fn is_before_schema_3(tx: &Connection) -> rusqlite::Result<bool> {
+pub(super) fn is_before_schema_3(tx: &Connection) -> rusqlite::Result<bool> {
     let mut tables = tx
         .prepare_cached("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'anchored'")?;
     Ok(!tables.exists([])?)

@@ -7,6 +7,7 @@ mod copy;
 mod gaps;
 mod heads;
 mod retention;
+mod side;
 
 use std::ops::Range;
 use std::path::Path;
@@ -18,6 +19,7 @@ pub use self::anchored::{AnchoredHead, AnchoringRow};
 pub use self::copy::{Copied, Head};
 use self::retention::write_statement;
 pub use self::retention::{ExpiryRow, Mark, OpenJob};
+pub use self::side::{PersonRead, RememberedIds};
 use super::{Database, FileKind};
 use crate::ids::{LedgerNumber, Origin, PersonReference, RootHash, Seq, TenantName};
 use crate::ledger::entry::{ENTRY_BYTES, EntryBytes};
