@@ -41,7 +41,7 @@ impl Reads {
     }
 
     /// An entry that is said to have shown somebody records a read, by this section of its own, that showed something.
-    pub(super) fn check_entry(&self, seq: Seq, read: Option<&[u8]>, findings: &mut Findings) {
+    pub(super) fn check_entry(&self, seq: Seq, read: Option<&Vec<u8>>, findings: &mut Findings) {
         if !self.entries.contains(&seq) {
             return;
         }

@@ -52,8 +52,7 @@ impl Walk<'_> {
             }
         }
         let shows = ["access", "export"].into_iter().find_map(section);
-        self.reads
-            .check_entry(row.seq, shows.map(Vec::as_slice), findings);
+        self.reads.check_entry(row.seq, shows, findings);
         let kind = kind_of(&section);
         let stored = self.statements.get(&row.seq);
         let may_be_open = |open: bool| !open || kind.is_some_and(|kind| kind != "policy");
