@@ -49,10 +49,20 @@ impl Recorded {
     pub fn moments(&self) -> Result<(Option<UnixMillis>, Option<UnixMillis>), &'static str> {
         let read = |text: &Option<String>, name| match text {
             None => Ok(None),
-            Some(text) => UnixMillis::parse_rfc3339(text).map(Some).ok_or(name),
+            Some(text) => {
+                let time = UnixMillis::parse_rfc3339(text).filter(|_| is_exact(text));
+                time.map(Some).ok_or(name)
+            }
         };
         Ok((read(&self.from, "from")?, read(&self.to, "to")?))
     }
+}
+
+/// Capital letters, and no part of a millisecond: an entry's time has none, so that it would fall to either side.
+fn is_exact(text: &str) -> bool {
+    let fraction = text.split_once('.').map_or("", |(_, rest)| rest);
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    digits <= 3 && !text.contains(['t', 'z'])
 }
 
 /// How many of each there are.

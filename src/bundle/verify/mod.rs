@@ -23,7 +23,7 @@ pub use report::{Finding, Report, fingerprint};
 use self::files::Signed;
 use self::statements::Stated;
 use super::archive::{Archive, ArchiveError, FolderSource, Source};
-use super::manifest::{ClassPolicies, Counts, Proof, SeqRange, StatementCounts};
+use super::manifest::{ClassPolicies, Counts, Proof, Recorded, SeqRange, StatementCounts};
 use super::transport::Change;
 use super::{member, proofs, sources};
 use crate::ids::{ClassNumber, RootHash, Seq, TreeHash};
@@ -184,6 +184,7 @@ impl Check<'_> {
         };
         self.older_head(signed, &consistency);
         self.key_changes_agree(signed);
+        self.times_have_their_form(signed);
         self.manifest_agrees(signed, &stated);
         self.export_agrees(signed, &stated);
         self.sources_agree(signed);
@@ -208,6 +209,14 @@ impl Check<'_> {
             .collect();
         self.report.redacted_sections = redacted.into_iter().collect();
         Ok(())
+    }
+
+    fn times_have_their_form(&mut self, signed: &Signed) {
+        let recorded = signed.manifest.recorded.as_ref();
+        if let Some(Err(name)) = recorded.map(Recorded::moments) {
+            let detail = format!("recorded.{name} is no RFC 3339 time to the millisecond");
+            self.add(None, "manifest", detail);
+        }
     }
 
     /// The manifest says of the contents what was found in them.
