@@ -126,7 +126,7 @@ rm -r D
 
 #[test]
 fn opentelemetry_and_retention() {
-    Document::new("docs/opentelemetry.md").run();
+    Document::new("docs/opentelemetry.md").after(PREPARED).run();
     Document::new("docs/retention.md").run();
 }
 
