@@ -262,6 +262,7 @@ fn an_older_ledger_is_refused() {
     let directory = Directory::new();
     directory.append(r#"{"id":"first","action":"test.append","actor":{"id":"tester"}}"#);
     let older = std::fs::read(directory.path.join("ledger.db")).unwrap();
+    let older_vault = std::fs::read(directory.path.join("vault.db")).unwrap();
     directory.append(r#"{"id":"second","action":"test.append","actor":{"id":"tester"}}"#);
     let newer = std::fs::read(directory.path.join("ledger.db")).unwrap();
 
@@ -281,21 +282,7 @@ fn an_older_ledger_is_refused() {
     // Another event in the place of the second: the same size, another history.
     std::fs::remove_file(directory.path.join("index.db")).unwrap();
     let vault = std::fs::read(directory.path.join("vault.db")).unwrap();
-    let ledger = rusqlite::Connection::open(directory.path.join("ledger.db")).unwrap();
-    let head: (u64, Vec<u8>) = ledger
-        .query_row("SELECT size, root FROM checkpoint", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .unwrap();
-    ledger.close().unwrap();
-    let forget = rusqlite::Connection::open(directory.path.join("vault.db")).unwrap();
-    forget
-        .execute(
-            "UPDATE watermark SET size = ?1, root = ?2",
-            rusqlite::params![head.0, head.1],
-        )
-        .unwrap();
-    forget.close().unwrap();
+    std::fs::write(directory.path.join("vault.db"), older_vault).unwrap();
     support::succeeded(&directory.run(&["index", "rebuild"]));
     directory.append(r#"{"id":"other","action":"test.append","actor":{"id":"tester"}}"#);
     std::fs::write(directory.path.join("vault.db"), vault).unwrap();
@@ -455,14 +442,19 @@ fn the_same_id_is_recorded_once() {
 
 #[test]
 fn recorded_time_never_goes_back_and_a_jump_stops_appends() {
-    let directory = Directory::new();
-    let clock = directory.path.with_file_name("clock");
+    let temporary = tempfile::tempdir().unwrap();
+    let (clock, path) = (
+        temporary.path().join("clock"),
+        temporary.path().join("data"),
+    );
     let now_ms = 1_795_600_000_000_u64;
     let server_at = |wall_ms: u64, boot_ms: u64| {
         std::fs::write(&clock, format!("{wall_ms} {boot_ms}")).unwrap();
     };
     server_at(now_ms, 1_000);
-    let server = directory.serve_with(&[("TRAILKEEP_TEST_CLOCK", clock.to_str().unwrap())]);
+    let by_it = [("TRAILKEEP_TEST_CLOCK", clock.to_str().unwrap())];
+    let directory = Directory::made_with(temporary, path, &by_it);
+    let server = directory.serve_with(&by_it);
     let mut client = server.client();
     let mut post = || {
         client

@@ -956,7 +956,7 @@ fn what_is_sealed_under_a_shared_key_survives_the_key() {
         1
     );
     assert_eq!(counts(&clocked), [151, 0, 3, 0]);
-    assert_eq!(clocked.output(&["show", "later"]).status.code(), Some(1));
+    assert_eq!(clocked.output(&["show", "later"]).status.code(), Some(7));
     assert_bundle(&clocked, "survivors.zip", [151, 0, 3, 0]);
     // They expire as if nothing had been.
     assert_goes_at(&clocked, "2027-03-15T10:00:00Z", 151);

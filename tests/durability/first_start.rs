@@ -130,7 +130,7 @@ fn a_changed_schema_is_named_and_refused() {
         ),
         (
             "staging.db",
-            "ALTER TABLE part ADD COLUMN more",
+            "ALTER TABLE part ADD COLUMN more INTEGER",
             "has another table `part`",
         ),
         (

@@ -178,6 +178,7 @@ fn a_rebuilt_index_counts_an_erasure_whole_and_keeps_nothing_of_what_went() {
                 person,
                 "--identity-verified-by",
                 "a test",
+                "--yes",
                 "--json",
             ],
         );

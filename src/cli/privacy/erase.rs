@@ -268,8 +268,9 @@ async fn execute_and_wait(
             bar.suspend(|| note(&waiting));
             is_said = true;
         }
-        // A server goes on by itself; this process would not.
-        if matches!(client, Client::Here { .. }) && begun.elapsed() > GOES_ON_FOR {
+        // A server goes on by itself; this process would not. A long deletion that nothing holds up is waited for.
+        let is_here = matches!(client, Client::Here { .. });
+        if is_here && begun.elapsed() > GOES_ON_FOR && waited_for(client).await.is_some() {
             bail!(
                 "it is stated and not over: another program reads the files. End that program, then run `trailkeep \
                  retention run` or `trailkeep serve`, which finish it"

@@ -1,7 +1,7 @@
 //! The vault's rows are those that the ledger's statements made: none is missing, none was changed, added, or put back in
 //! the form that it had before. Each is named by its kind and by the name that its statement gives it, never by a person.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
@@ -36,10 +36,49 @@ pub(super) struct StatedRow {
 
 /// A row of the vault, where it stands.
 struct Standing {
+    /// The origin of its ledger; that of the ledger that is verified where it belongs to none.
+    ledger: String,
     kind: String,
     id: String,
     /// None where it does not open.
     row: Option<Row>,
+}
+
+/// The newest that statements say of each row, by its kind and name, and by the ledger that they say it for. One decision
+/// may keep a row of one kind and name in several ledgers of a tenant.
+#[derive(Default)]
+struct Newest<'a>(HashMap<(String, String), BTreeMap<&'a str, Said<'a>>>);
+
+/// A row as a statement names it, and the statement's entry.
+type Said<'a> = (Seq, &'a StatedRow);
+
+impl<'a> Newest<'a> {
+    fn of(stated: &'a [(Seq, Vec<StatedRow>)], origin: &'a str) -> Self {
+        let mut newest = Self::default();
+        for (seq, rows) in stated {
+            for row in rows {
+                let of_row = newest.0.entry(named(&row.kind, &row.id)).or_default();
+                of_row.insert(row.ledger.as_deref().unwrap_or(origin), (*seq, row));
+            }
+        }
+        newest
+    }
+
+    fn has(&self, kind: &str, name: &str, ledger: &str) -> bool {
+        let of_row = self.0.get(&named(kind, name));
+        of_row.is_some_and(|of_row| of_row.contains_key(ledger))
+    }
+
+    /// Takes what is said for the row's ledger, else for another one: a recovery may have taken the row over.
+    fn take(&mut self, kind: &str, name: &str, ledger: &str) -> Option<Said<'a>> {
+        let of_row = self.0.get_mut(&named(kind, name))?;
+        let exact = of_row.remove(ledger);
+        exact.or_else(|| of_row.pop_first().map(|(_, said)| said))
+    }
+}
+
+fn named(kind: &str, name: &str) -> (String, String) {
+    (kind.to_owned(), name.to_owned())
 }
 
 /// Compares the rows with what the statements of a ledger say of them. Gives how many no statement commits to.
@@ -50,28 +89,34 @@ pub(super) fn check(
     stated: &[(Seq, Vec<StatedRow>)],
     findings: &mut Findings,
 ) -> Result<u64, StoreError> {
-    let standing = standing(subject, record)?;
+    let mut standing = standing(subject, record)?;
     if !stated.is_empty() && !subject.keyring.vault().has_sums()? {
         let detail = "the rows of sums are not those that were written: they are gone, and statements are there";
         findings.add(None, "vault-rows", detail);
-    }
-    let mut last: HashMap<(&str, &str), (Seq, &StatedRow)> = HashMap::new();
-    for (seq, rows) in stated {
-        for row in rows {
-            last.insert((&row.kind, &row.id), (*seq, row));
-        }
     }
     let under_way =
         opened(Noted::all(subject.keyring, record))?.is_ok_and(|noted| !noted.is_empty());
     let is_closed =
         opened(restore::closed_at(subject.keyring, record))?.is_ok_and(|end| end.is_some());
     let origin = record.origin.as_str();
+    let mut newest = Newest::of(stated, origin);
+    // Rows that stand where their statement says come first: those that a recovery moved get what is left.
+    standing.sort_by_key(|one| {
+        let by = one.row.as_ref().and_then(|row| row.stated.as_ref());
+        !by.is_some_and(|by| newest.has(&one.kind, &by.name, &one.ledger))
+    });
     let mut unbound = 0;
-    for Standing { kind, id, row } in &standing {
+    for one in &standing {
+        let Standing {
+            ledger,
+            kind,
+            id,
+            row,
+        } = one;
         let Some(row) = row else {
             // The id of a trigger is a tag, which is not shown.
             let name = if kind == Trigger::KIND { "" } else { id };
-            last.remove(&(kind.as_str(), name));
+            newest.take(kind, name, ledger);
             let detail = format!("{kind} {name}: the row does not open in its place");
             findings.add(None, "row-changed", detail);
             continue;
@@ -83,7 +128,7 @@ pub(super) fn check(
         if by.origin != origin {
             continue;
         }
-        let found = last.remove(&(kind.as_str(), by.name.as_str()));
+        let found = newest.take(kind, &by.name, ledger);
         let wrong = judge(found, by, row.fits(kind, id), size);
         // A running server may be between the statement and the row.
         if let Some((rule, detail)) = wrong.filter(|_| !under_way) {
@@ -94,12 +139,13 @@ pub(super) fn check(
             );
         }
     }
-    for ((kind, name), (seq, row)) in last {
+    let left = newest.0.into_iter();
+    for (ledger, (seq, row)) in left.flat_map(|(_, of_row)| of_row) {
         // What a recovery took over stands under the ledger that goes on, with another statement or none.
         if row.commitment.is_none() || is_closed || under_way {
             continue;
         }
-        let ledger = row.ledger.as_deref().unwrap_or(origin);
+        let (kind, name) = (&row.kind, &row.id);
         let detail = format!(
             "{kind} {name}: entry {seq} states it for {ledger}, and the vault has no such row"
         );
@@ -159,6 +205,9 @@ fn standing(subject: Subject<'_>, record: &LedgerRecord) -> Result<Vec<Standing>
     }
     let mut standing = Vec::new();
     for (number, origin) in places {
+        let of_none = || record.origin.to_string();
+        let ledger = Some(origin.clone()).filter(|origin| !origin.is_empty());
+        let ledger = ledger.unwrap_or_else(of_none);
         for row in vault.records_of(number)? {
             // Rows that are not records: a staging key is nothing but a key.
             if !records::is_record(&row.kind) {
@@ -166,6 +215,7 @@ fn standing(subject: Subject<'_>, record: &LedgerRecord) -> Result<Vec<Standing>
             }
             let found = opened(records::open(keyring, &origin, &row))?;
             standing.push(Standing {
+                ledger: ledger.clone(),
                 kind: row.kind,
                 id: row.id,
                 row: found.ok(),
@@ -178,6 +228,7 @@ fn standing(subject: Subject<'_>, record: &LedgerRecord) -> Result<Vec<Standing>
         let is_of = |tenant: &str| tenant == record.tenant.as_str();
         if found.as_ref().is_none_or(|(_, tenant)| is_of(tenant)) {
             standing.push(Standing {
+                ledger: record.origin.to_string(),
                 kind: API_KEY.to_owned(),
                 id: key.id,
                 row: found.map(|(row, _)| row),

@@ -104,6 +104,23 @@ fn check_gaps(
     Ok(())
 }
 
+/// When the newest entry of any ledger of a tenant was recorded: what a recovery closed is still erased, by statements of
+/// the ledger that goes on.
+fn last_recorded(subject: Subject<'_>, record: &LedgerRecord) -> Result<UnixMillis, StoreError> {
+    let mut last = UnixMillis::new(0);
+    for ledger in subject.ledgers.ledgers()? {
+        if ledger.tenant != record.tenant {
+            continue;
+        }
+        let end = subject.ledgers.stored_end(ledger.number)?;
+        let newest = end.saturating_sub(1)..end;
+        let newest = subject.ledgers.entries(ledger.number, newest)?;
+        let newest = newest.first().and_then(|bytes| Entry::decode(bytes).ok());
+        last = newest.map_or(last, |entry| last.max(entry.recorded_at));
+    }
+    Ok(last)
+}
+
 /// No more ids are remembered than events went, none for longer than is said, and none in a way in which nothing went.
 fn check_remembered(
     subject: Subject<'_>,
@@ -115,13 +132,9 @@ fn check_remembered(
     let is_closed = matches!(closed_at(subject.keyring, record), Ok(Some(_)));
     // Read before the statements: what is remembered was stated before.
     let remembered = subject.ledgers.remembered_ids(record.number)?;
-    let newest = subject.ledgers.stored_end(record.number)?;
-    let last = subject
-        .ledgers
-        .entries(record.number, newest.saturating_sub(1)..newest)?;
-    let last = last.first().and_then(|bytes| Entry::decode(bytes).ok());
-    let last = last.map_or(UnixMillis::new(0), |entry| entry.recorded_at);
-    let now = last.max(SystemClock.wall()).get();
+    let now = last_recorded(subject, record)?
+        .max(SystemClock.wall())
+        .get();
     if remembered.until_ms > now.saturating_add(REMEMBERED_MAX_MS) {
         let detail = format!("{TABLE} an id is to be remembered for longer than 30 days");
         findings.add(None, "gone-id", detail);
