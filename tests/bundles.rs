@@ -429,7 +429,7 @@ fn wrong_questions_are_told_so() {
     }
     let nowhere = directory.run(&["export", "--out", "/nonexistent/b.zip"]);
     assert!(
-        said(&nowhere).contains("can't write to /nonexistent"),
+        said(&nowhere).contains("can't write /nonexistent"),
         "{}",
         said(&nowhere)
     );
