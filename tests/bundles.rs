@@ -6,6 +6,13 @@
     clippy::print_stderr,
     reason = "a test fails by panicking, and says in a line what it did not try"
 )]
+#![allow(
+    clippy::assigning_clones,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::struct_excessive_bools,
+    reason = "the mutations of a bundle are small texts: they read best as they are written"
+)]
 
 mod support;
 

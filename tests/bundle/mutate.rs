@@ -204,7 +204,7 @@ fn checkpoint(members: &mut Members, key: &SigningKey, random: &mut Random) -> S
                     "\u{2014} a\tb AAAAAAAA\n",
                 ],
             )
-            .to_string()
+            .to_string();
         }
     }
     let text = head.join("\n") + "\n";
