@@ -441,7 +441,7 @@ fn the_command_line_asks_the_same() {
         ["e-24", "e-3"]
     );
     for (arguments, expected) in [
-        (&["--columns", "nothing"][..], "it is no column"),
+        (&["--columns", "nothing"][..], "unknown column"),
         (&["--limit", "0"], "0 is not in 1.."),
     ] {
         let output = directory.run(&[&["query"], arguments].concat());
