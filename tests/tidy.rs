@@ -190,28 +190,73 @@ fn nothing_is_left_for_later() {
     }
 }
 
-#[test]
-fn links_in_the_documents_lead_somewhere() {
+/// README.md and the pages of docs/, with their texts.
+fn documents() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let documents = fs::read_dir(root.join("docs"))
+    let pages = fs::read_dir(root.join("docs"))
         .unwrap()
         .map(|entry| entry.unwrap().path());
-    for document in documents.chain([root.join("README.md")]) {
-        let text = fs::read_to_string(&document).unwrap();
-        for link in text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
-            let target = document
-                .parent()
-                .unwrap()
-                .join(link.split('#').next().unwrap());
-            assert!(
-                link.contains("://") || target.exists(),
-                "{}: {link}",
-                document.display()
-            );
+    pages
+        .chain([root.join("README.md")])
+        .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
+        .collect()
+}
+
+/// What a link into a page may name: its headings, as GitHub makes anchors of them, and its own anchors.
+fn anchors(text: &str) -> Vec<String> {
+    let (mut found, mut is_code) = (Vec::<String>::new(), false);
+    for line in text.lines() {
+        if line.starts_with("```") {
+            is_code = !is_code;
         }
+        if let Some((_, rest)) = line.split_once("<a id=\"") {
+            found.extend(rest.split('"').next().map(str::to_owned));
+        }
+        if let (false, Some((marks, heading))) = (is_code, line.split_once(' '))
+            && !marks.is_empty()
+            && marks.chars().all(|mark| mark == '#')
+        {
+            let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
+            let name: String = heading.to_lowercase().chars().filter(kept).collect();
+            found.push(name.replace(' ', "-"));
+        }
+    }
+    found
+}
+
+#[test]
+fn links_in_the_documents_lead_somewhere() {
+    for (document, text) in documents() {
+        let links = text.split("](").skip(1);
+        for link in links.filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => document.clone(),
+                file => document.parent().unwrap().join(file),
+            };
+            assert!(target.exists(), "{}: {link}", document.display());
+            if !anchor.is_empty() {
+                let known = anchors(&fs::read_to_string(&target).unwrap());
+                let is_known = known.iter().any(|name| name == anchor);
+                assert!(is_known, "{}: {link}: {known:?}", document.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_page_says_whom_it_is_for() {
+    let pages = documents();
+    let pages = pages
+        .iter()
+        .filter(|(path, _)| !path.ends_with("README.md"));
+    assert!(pages.clone().count() >= 18, "the pages are not found");
+    for (page, text) in pages {
+        let opening = text.lines().nth(2).unwrap_or_default();
+        let says = opening.starts_with("This page is for ");
+        assert!(says, "{}: its third line names no readers", page.display());
     }
 }
