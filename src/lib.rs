@@ -20,6 +20,7 @@ pub mod exit;
 pub mod ids;
 pub mod ledger;
 pub mod offline;
+pub mod period;
 pub mod policy;
 pub mod privacy;
 pub mod text;

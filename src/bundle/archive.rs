@@ -5,10 +5,7 @@
 //! central directory says, and there are no comments, no foreign extra fields and no two members of one
 //! name. What is accepted here reads the same everywhere.
 
-mod folder;
 mod records;
-
-pub use self::folder::FolderSource;
 
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
@@ -22,6 +19,15 @@ pub trait Source: Sync {
 
     /// Reads some bytes at an offset; 0 at the end.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+/// The files of an unpacked bundle, one behind the other as if they stood in one file.
+pub trait Unpacked: Source {
+    /// Name and bytes of each file, in the order in which they stand.
+    fn files(&self) -> Vec<(&str, u64)>;
+
+    /// Whether files stood there that systems put beside others by themselves. They are not among the files.
+    fn had_junk(&self) -> bool;
 }
 
 impl Source for Vec<u8> {
@@ -129,8 +135,22 @@ impl<'a> Archive<'a> {
     }
 
     /// The files of an unpacked bundle.
-    pub fn of_folder(folder: &'a FolderSource) -> Result<Self, ArchiveError> {
-        Self::of(folder, folder.members())
+    pub fn of_folder(folder: &'a dyn Unpacked) -> Result<Self, ArchiveError> {
+        let mut next = 0;
+        let member = |(name, size): (&str, u64)| {
+            let data_offset = next;
+            next += size;
+            Member {
+                name: name.to_owned(),
+                size_bytes: size,
+                method: Method::Stored,
+                crc32: None,
+                compressed_bytes: size,
+                data_offset,
+            }
+        };
+        let members = folder.files().into_iter().map(member).collect();
+        Self::of(folder, members)
     }
 
     fn of(source: &'a dyn Source, members: Vec<Member>) -> Result<Self, ArchiveError> {

@@ -13,7 +13,7 @@ use super::manifest::PolicyName;
 use crate::ids::{ClassNumber, LeafHash, RootHash, Seq};
 use crate::ledger::entry::{Entry, EntryKind};
 use crate::ledger::merkle::{ProofError, verify_inclusion};
-use crate::policy::CalendarPeriod;
+use crate::period::CalendarPeriod;
 use crate::time::UnixMillis;
 
 /// What a statement says of retention, as far as verifying needs it.

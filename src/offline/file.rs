@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::folder::FolderSource;
 use super::kind::{TextKind, kind_of};
 use super::{CertificateReport, Checked, Report as NoteReport, check};
-use crate::bundle::archive::{FolderSource, Source};
+use crate::bundle::archive::Source;
 use crate::bundle::verify::{Question, Report as BundleReport, verify, verify_folder};
 use crate::ledger::cosignature::WitnessKey;
 use crate::ledger::note::{NoteError, PublicKey};

@@ -2,6 +2,7 @@
 //! nothing else.
 
 mod file;
+mod folder;
 mod kind;
 mod text;
 
@@ -13,6 +14,7 @@ pub use file::{
     CertificateQuestion, FILE_BYTES_MAX, FileError, FileQuestion, FileSource, check_certificate,
     check_file, check_note, read_text,
 };
+pub use folder::FolderSource;
 pub use text::{FileKind, Finding, Report, check};
 
 pub use crate::bundle::verify::Question;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::calendar::CalendarPeriod;
 use super::clock::EventTimes;
 use super::file::{Figures, Policy};
 use super::resolve::{Applied, Date, expires_at};
 use super::sample;
+use crate::period::CalendarPeriod;
 
 /// A policy of a class, as the class's statement names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

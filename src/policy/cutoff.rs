@@ -1,10 +1,10 @@
 //! Up to which time of receipt the events of a class have expired: the inverse of [`destroyed_at`].
 
-use super::calendar::CalendarPeriod;
 use super::clock::EventTimes;
 use super::file::Policy;
 use super::later::with_later;
 use super::resolve::{Applied, destroyed_at};
+use crate::period::CalendarPeriod;
 use crate::time::UnixMillis;
 
 /// The largest T for which every event of a class that was recorded before T, and to whose record nothing happened, is

@@ -5,11 +5,11 @@ use std::fmt;
 use chrono::NaiveDate;
 use serde::Deserialize;
 
-use super::calendar::CalendarPeriod;
 use super::clock::ClockRule;
 use super::document::{Authority, Erasure};
 use super::fields::{ForbiddenName, RequiredField};
 use super::pattern::ActionPattern;
+use crate::period::CalendarPeriod;
 use crate::time::UnixMillis;
 
 /// Who stands behind a figure.

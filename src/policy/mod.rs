@@ -1,7 +1,6 @@
 //! Retention policies: what a policy file says, the calendar it is said in, and what follows for an event.
 //! Pure: no clock inside.
 
-pub mod calendar;
 pub mod change;
 pub mod class;
 pub mod clock;
@@ -19,7 +18,7 @@ mod sample;
 pub mod set;
 pub mod verdict;
 
-pub use calendar::{CalendarPeriod, KeyPeriod};
+pub use crate::period::{CalendarPeriod, KeyPeriod};
 pub use class::{ClassDefinition, ClassKey, ClassPolicy};
 pub use clock::{ClockRule, EventTimes};
 pub use document::{Authority, AuthorityKind, Erasure};

@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use super::calendar::CalendarPeriod;
 use super::clock::EventTimes;
 use super::file::{Figures, Force, OnErasureRequest, Policy};
+use crate::period::CalendarPeriod;
 use crate::time::UnixMillis;
 
 /// A date that may not be known yet.

@@ -1,9 +1,9 @@
 //! What is to happen with an event at a moment: hold, minimum, request, maximum, in this order.
 
-use super::calendar::CalendarPeriod;
 use super::clock::EventTimes;
 use super::file::OnErasureRequest;
 use super::resolve::{Applied, Date, Resolved, resolve};
+use crate::period::CalendarPeriod;
 use crate::time::UnixMillis;
 
 /// What a request for erasure leads to.

@@ -5,8 +5,6 @@ pub mod certificate;
 pub mod check;
 pub mod day;
 pub mod due;
-#[cfg(feature = "server")]
-pub mod folded;
 pub mod note;
 pub mod request;
 pub mod subject;

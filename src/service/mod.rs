@@ -21,6 +21,7 @@ pub mod exports;
 pub mod failpoint;
 pub mod fate;
 pub mod figures;
+mod folded;
 mod found;
 pub mod hold;
 pub mod init;

@@ -22,7 +22,7 @@ pub use report::{Finding, Report, fingerprint};
 
 use self::files::Signed;
 use self::statements::Stated;
-use super::archive::{Archive, ArchiveError, FolderSource, Source};
+use super::archive::{Archive, ArchiveError, Source, Unpacked};
 use super::manifest::{ClassPolicies, Counts, Proof, Recorded, SeqRange, StatementCounts};
 use super::transport::Change;
 use super::{member, proofs, sources};
@@ -75,7 +75,7 @@ pub fn verify(
 
 /// Verifies an unpacked bundle. That the archive had its form can't be checked, and the report says so.
 pub fn verify_folder(
-    folder: &FolderSource,
+    folder: &dyn Unpacked,
     question: &Question<'_>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> io::Result<Report> {

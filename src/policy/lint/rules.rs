@@ -1,10 +1,10 @@
 //! The rules, each a function that says how a policy breaks it.
 
-use super::super::calendar::CalendarPeriod;
 use super::super::document::AuthorityKind;
 use super::super::file::{Figures, Force, OnErasureRequest, Policy};
 use super::super::set::SHIPPED;
 use super::super::{change, sample};
+use crate::period::CalendarPeriod;
 
 /// Room that the expiry run needs between a minimum and the maximum.
 const PURGE_ROOM: &str = "P30D";

@@ -8,12 +8,12 @@ use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 use toml::value::Datetime;
 
-use super::calendar::CalendarPeriod;
 use super::clock::ClockRule;
 use super::document::{Document, Hold, Retention, SpecialCase as CaseKeys};
 use super::file::{Figures, Force, Policy, SpecialCase, is_regime_name};
 use super::pattern::ActionPattern;
 use crate::ids::hex;
+use crate::period::CalendarPeriod;
 
 /// Largest policy file, in bytes: its text goes into every ledger that uses it.
 pub const POLICY_BYTES_MAX: usize = 64 << 10;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::fs::{Dir, FileType, Mode, OFlags, fstat, open, openat};
 
-use super::{Member, Method, Source, is_junk};
+use crate::bundle::archive::{Source, Unpacked, is_junk};
 
 /// Most files that are looked at; a bundle has under 20.
 const FILES_MAX: usize = 64;
@@ -53,27 +53,18 @@ impl FolderSource {
         }
         Ok(Self { files, had_junk })
     }
+}
 
-    /// Whether files stood there that systems put beside others by themselves. They were not opened.
-    pub const fn had_junk(&self) -> bool {
-        self.had_junk
+impl Unpacked for FolderSource {
+    fn files(&self) -> Vec<(&str, u64)> {
+        let files = self.files.iter();
+        files
+            .map(|(name, _, size)| (name.as_str(), *size))
+            .collect()
     }
 
-    pub(super) fn members(&self) -> Vec<Member> {
-        let mut next = 0;
-        let member = |(name, _, size): &(String, File, u64)| {
-            let data_offset = next;
-            next += size;
-            Member {
-                name: name.clone(),
-                size_bytes: *size,
-                method: Method::Stored,
-                crc32: None,
-                compressed_bytes: *size,
-                data_offset,
-            }
-        };
-        self.files.iter().map(member).collect()
+    fn had_junk(&self) -> bool {
+        self.had_junk
     }
 }
 
