@@ -19,10 +19,10 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use serde_json::Value;
 use trailkeep::demo::demo_events;
-use trailkeep::time::UnixMillis;
+use trailkeep_proof::time::UnixMillis;
 
 use process::{Measured, measure};
-use support::{mebibytes, say, temporary};
+use support::{mebibytes, say, temporary, verifier};
 
 /// Measures how fast bundles are made and verified, and with how much memory.
 #[derive(Parser)]
@@ -74,7 +74,7 @@ fn measure_size(count: u64, folder: &Path) -> anyhow::Result<()> {
         export.arg("--out").arg(&bundle).args(question);
         let exported = measure(export)?;
         let summary: Value = serde_json::from_slice(&exported.stdout)?;
-        let mut verify = Command::new(env!("CARGO_BIN_EXE_trailkeep-verify"));
+        let mut verify = Command::new(verifier()?);
         verify.arg(&bundle).arg("--key").arg(&key).arg("--json");
         let verified = measure(verify)?;
         let report: Value = serde_json::from_slice(&verified.stdout)?;

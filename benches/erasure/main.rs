@@ -19,9 +19,9 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use support::in_process::{Bench, latencies, quantiles};
 use support::{say, temporary};
-use trailkeep::ledger::event::Person;
-use trailkeep::privacy::{Kind, Regime};
-use trailkeep::service::{blocking, privacy, rotation};
+use trailkeep_core::{blocking, privacy, rotation};
+use trailkeep_proof::ledger::event::Person;
+use trailkeep_proof::privacy::{Kind, Regime};
 
 /// Measures erasure and rotation on this machine.
 #[derive(Parser)]

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use program::{Program, trailkeep};
 use support::events::{Events, Persons, Size};
 use support::load::{Latencies, Loaded, Shape, append};
-use support::{mebibytes, say, size_of, temporary};
+use support::{mebibytes, say, size_of, temporary, verifier};
 
 /// Measures what running Trailkeep takes on this machine.
 #[derive(Parser)]
@@ -193,7 +193,7 @@ fn weigh(options: &Options, folder: &Path) -> anyhow::Result<()> {
                 "--target-dir",
             ])
             .arg(target)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
             .status()?;
         ensure!(status.success(), "the build ended with {status}");
         built = Some(from.elapsed().as_secs_f64());
@@ -202,10 +202,11 @@ fn weigh(options: &Options, folder: &Path) -> anyhow::Result<()> {
     say("| program | MiB | gzip MiB |")?;
     say("|---|---|---|")?;
     for (name, path) in [
-        ("trailkeep", env!("CARGO_BIN_EXE_trailkeep")),
-        ("trailkeep-verify", env!("CARGO_BIN_EXE_trailkeep-verify")),
+        ("trailkeep", PathBuf::from(env!("CARGO_BIN_EXE_trailkeep"))),
+        ("trailkeep-verify", verifier()?),
     ] {
-        let bytes = std::fs::read(path).with_context(|| format!("can't read {path}"))?;
+        let bytes =
+            std::fs::read(&path).with_context(|| format!("can't read {}", path.display()))?;
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         std::io::Write::write_all(&mut packed, &bytes)?;
         let (plain, packed) = (bytes.len() as u64, packed.finish()?.len() as u64);

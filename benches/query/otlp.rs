@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use serde_json::Value;
 use trailkeep::demo::demo_events;
-use trailkeep::time::UnixMillis;
+use trailkeep_proof::time::UnixMillis;
 
 use crate::support::events::scatter;
 use crate::support::load::Connection;

@@ -155,12 +155,12 @@ async fn middle(target: &Target) -> anyhow::Result<(String, String)> {
         let at = found["events"][0]["recorded_at"]
             .as_str()
             .context("no event")?;
-        let at = trailkeep::time::UnixMillis::parse_rfc3339(at).context("no time")?;
+        let at = trailkeep_proof::time::UnixMillis::parse_rfc3339(at).context("no time")?;
         anyhow::Ok(at.get())
     };
     let (oldest, newest) = (moment("oldest").await?, moment("newest").await?);
     let quarter = (newest - oldest) / 4;
-    let text = |at: u64| trailkeep::time::UnixMillis::new(at).to_string();
+    let text = |at: u64| trailkeep_proof::time::UnixMillis::new(at).to_string();
     Ok((text(oldest + quarter), text(newest - quarter)))
 }
 

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use support::in_process::{Bench, latencies, quantiles};
 use support::{say, size_of, temporary};
-use trailkeep::service::{blocking, retention};
+use trailkeep_core::{blocking, retention};
 
 /// Measures expiry on this machine.
 #[derive(Parser)]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 use trailkeep::demo::demo_events;
-use trailkeep::time::UnixMillis;
+use trailkeep_proof::time::UnixMillis;
 
 /// Demo events that the templates are chosen from.
 const DEMO_EVENTS: usize = 4_000;

@@ -7,16 +7,16 @@ use std::time::Instant;
 
 use anyhow::Context;
 use trailkeep::demo::demo_events;
-use trailkeep::ids::LogName;
-use trailkeep::ledger::event::parse_event;
-use trailkeep::seal::root::RootKeySource;
-use trailkeep::service::append::{Incoming, append};
-use trailkeep::service::init::init;
-use trailkeep::service::ledger::Ledger;
-use trailkeep::service::open::{Files, StartOptions};
-use trailkeep::service::{Engine, blocking};
-use trailkeep::store::directory::DataDirectory;
-use trailkeep::time::{Clock, UnixMillis};
+use trailkeep_core::append::{Incoming, append};
+use trailkeep_core::init::init;
+use trailkeep_core::ledger::Ledger;
+use trailkeep_core::open::{Files, StartOptions};
+use trailkeep_core::{Engine, blocking};
+use trailkeep_crypto::root::RootKeySource;
+use trailkeep_proof::ids::LogName;
+use trailkeep_proof::ledger::event::parse_event;
+use trailkeep_proof::time::{Clock, UnixMillis};
+use trailkeep_store_sqlite::directory::DataDirectory;
 
 /// Different events that are repeated under new ids and persons.
 const DIFFERENT: usize = 2_000;

@@ -29,6 +29,17 @@ pub fn temporary(parent: Option<&Path>, name: &str) -> anyhow::Result<tempfile::
     directory.with_context(|| format!("can't make a directory in {}", parent.display()))
 }
 
+/// The offline verifier, which belongs to a package of its own: built here as it ships.
+pub fn verifier() -> anyhow::Result<PathBuf> {
+    let build = escargot::CargoBuild::new()
+        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"))
+        .arg("--workspace")
+        .bin("trailkeep-verify")
+        .release();
+    let build = build.run().context("can't build trailkeep-verify")?;
+    Ok(build.path().to_owned())
+}
+
 pub fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }

@@ -8,9 +8,9 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tokio::task::JoinSet;
-use trailkeep::ledger::event::parse_event;
-use trailkeep::service::append::{Incoming, append};
-use trailkeep::service::blocking;
+use trailkeep_core::append::{Incoming, append};
+use trailkeep_core::blocking;
+use trailkeep_proof::ledger::event::parse_event;
 
 use super::events::Events;
 use super::server::Server;

@@ -9,16 +9,16 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use trailkeep::http::serve::{ServeError, ServeOptions, serve};
-use trailkeep::ids::LogName;
-use trailkeep::seal::root::RootKeySource;
-use trailkeep::service::clock::SystemClock;
-use trailkeep::service::init::init;
-use trailkeep::service::ledger::Ledger;
-use trailkeep::service::open::{Files, StartOptions};
-use trailkeep::service::{Engine, blocking};
-use trailkeep::store::directory::DataDirectory;
-use trailkeep::time::Clock;
+use trailkeep_core::clock::SystemClock;
+use trailkeep_core::init::init;
+use trailkeep_core::ledger::Ledger;
+use trailkeep_core::open::{Files, StartOptions};
+use trailkeep_core::{Engine, blocking};
+use trailkeep_crypto::root::RootKeySource;
+use trailkeep_proof::ids::LogName;
+use trailkeep_proof::time::Clock;
+use trailkeep_server::serve::{ServeError, ServeOptions, serve};
+use trailkeep_store_sqlite::directory::DataDirectory;
 
 use super::load::Target;
 
@@ -78,7 +78,7 @@ impl Site {
             tls: None,
             daily_hour: None,
             stop_wait: std::time::Duration::from_secs(20),
-            limits: trailkeep::http::limits::Limits::default(),
+            limits: trailkeep_server::limits::Limits::default(),
         };
         let task = tokio::spawn(serve(Arc::clone(&engine), listener, options, async {
             let _ = stopped.await;

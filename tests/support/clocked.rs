@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
-use trailkeep::time::UnixMillis;
+use trailkeep_proof::time::UnixMillis;
 
 use super::{Directory, Server, files_of, said, succeeded, trailkeep};
 
@@ -192,7 +192,7 @@ impl Clocked {
 
     /// The offline verifier's word on it.
     pub fn verify_bundle(&self, name: &str) -> Value {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_trailkeep-verify"))
+        let output = super::verifier()
             .arg(self.beside(name))
             .arg("--key")
             .arg(&self.directory.public_key)

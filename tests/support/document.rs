@@ -1,8 +1,8 @@
 //! The OpenAPI document as a list of requests to send, and as a judge of the answers.
 
 use serde_json::{Value, json};
-use trailkeep::http::document;
-use trailkeep::service::access::Right;
+use trailkeep_core::access::Right;
+use trailkeep_server::document;
 
 use super::Answer;
 

@@ -15,6 +15,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -36,6 +37,20 @@ pub fn trailkeep() -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// The offline verifier. It belongs to a package of its own, so it is built here, once a process.
+pub fn verifier() -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let build = escargot::CargoBuild::new()
+            .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"))
+            // With the features that the workspace as a whole asks for: nothing is built twice.
+            .arg("--workspace")
+            .bin("trailkeep-verify");
+        build.run().unwrap().path().to_owned()
+    };
+    Command::new(PROGRAM.get_or_init(build))
 }
 
 /// A data directory made by `init`, removed at the end.
@@ -377,7 +392,8 @@ pub fn succeeded(output: &Output) -> &Output {
 
 /// The Python of docs/verify-without-trailkeep.md.
 pub fn page_of_python(folder: &Path) -> PathBuf {
-    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/verify-without-trailkeep.md");
+    let document = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .join("docs/verify-without-trailkeep.md");
     let text = std::fs::read_to_string(document).unwrap();
     let (_, code) = text.split_once("```python\n").unwrap();
     let path = folder.join("verify_bundle.py");
@@ -418,13 +434,12 @@ pub fn files_of(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// Opens a directory in this process, with the machine's clock.
-#[cfg(feature = "server")]
-pub fn open_engine(directory: &Directory) -> trailkeep::service::Engine {
-    use trailkeep::service::open::{Files, StartOptions};
+pub fn open_engine(directory: &Directory) -> trailkeep_core::Engine {
+    use trailkeep_core::open::{Files, StartOptions};
     let files = Files::open(
-        trailkeep::store::directory::DataDirectory::new(&directory.path),
-        &trailkeep::seal::root::RootKeySource::File(directory.path.join("root.key")),
+        trailkeep_store_sqlite::directory::DataDirectory::new(&directory.path),
+        &trailkeep_crypto::root::RootKeySource::File(directory.path.join("root.key")),
     );
-    let clock = std::sync::Arc::new(trailkeep::service::clock::SystemClock);
+    let clock = std::sync::Arc::new(trailkeep_core::clock::SystemClock);
     files.unwrap().start(StartOptions::new(clock)).unwrap()
 }

@@ -8,10 +8,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer, SigningKey};
 use sha2::{Digest, Sha256};
-use trailkeep::ids::{RootHash, TreeHash};
-use trailkeep::ledger::checkpoint::Checkpoint;
-use trailkeep::ledger::merkle::{empty_root, verify_consistency};
-use trailkeep::ledger::note::VerifierKey;
+use trailkeep_proof::ids::{RootHash, TreeHash};
+use trailkeep_proof::ledger::checkpoint::Checkpoint;
+use trailkeep_proof::ledger::merkle::{empty_root, verify_consistency};
+use trailkeep_proof::ledger::note::VerifierKey;
 
 use super::web::{Reply, Request, Web};
 
@@ -72,7 +72,7 @@ impl Witness {
         let name = &state.name;
         format!(
             "{name}+{}+{}",
-            trailkeep::ids::hex(&id),
+            trailkeep_proof::ids::hex(&id),
             BASE64.encode(typed)
         )
     }

@@ -1,0 +1,360 @@
+//! One way to reach a ledger: the routes of the API, in this process, through the server's socket, or
+//! over the network.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum::body::Body;
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
+use tower::ServiceExt;
+
+use super::TargetArgs;
+use super::failure::Failure;
+use super::output::note;
+use super::settings::start_options;
+use trailkeep_core::Engine;
+use trailkeep_core::open::{Files, OpenError, StartOptions};
+use trailkeep_core::vault_copy;
+use trailkeep_server::{Entrance, router};
+use trailkeep_server::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
+use trailkeep_store_sqlite::StoreError;
+
+/// What a path segment may hold unescaped (RFC 3986 section 2.3).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A way to the routes.
+pub(super) enum Client {
+    /// This process has the directory's lock.
+    Here {
+        router: Router,
+        engine: std::sync::Arc<Engine>,
+        headers: HeaderMap,
+    },
+    /// Another process has it, or it is another machine.
+    Remote {
+        client: reqwest::Client,
+        base: String,
+        token: Option<String>,
+    },
+}
+
+/// An answer, read to its end or line by line.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    body: BoxStream<'static, anyhow::Result<Bytes>>,
+}
+
+impl Client {
+    /// The way to what the arguments name: a server's URL, else the directory; if a server has that, its socket.
+    pub(super) fn to(target: &TargetArgs) -> anyhow::Result<Self> {
+        Self::to_confirming(target, false)
+    }
+
+    /// The same; where this process opens the directory, it may say that the clock is right.
+    pub(super) fn to_confirming(target: &TargetArgs, confirm_clock: bool) -> anyhow::Result<Self> {
+        Self::to_opening(target, || Ok(start_options(confirm_clock)?))
+    }
+
+    /// The same; where this process opens the directory, it runs so.
+    pub(super) fn to_opening(
+        target: &TargetArgs,
+        options: impl FnOnce() -> anyhow::Result<StartOptions>,
+    ) -> anyhow::Result<Self> {
+        if let Some(url) = &target.url {
+            let base = url.trim_end_matches('/').to_owned();
+            return Ok(Self::Remote {
+                client: builder().default_headers(headers_of(target)?).build()?,
+                base,
+                token: target.token.clone(),
+            });
+        }
+        let socket = target.directory.directory().socket();
+        // Opening may record something, and waits until it is on disk.
+        let options = options()?;
+        match tokio::task::block_in_place(|| open_here(target, options)) {
+            Ok(engine) => {
+                let engine = std::sync::Arc::new(engine);
+                Ok(Self::Here {
+                    router: router(std::sync::Arc::clone(&engine), Entrance::Local),
+                    engine,
+                    headers: headers_of(target)?,
+                })
+            }
+            Err(OpenError::Store(error @ StoreError::Locked(_))) => {
+                if !socket.exists() {
+                    return Err(error.into());
+                }
+                let client = builder()
+                    .unix_socket(socket)
+                    .default_headers(headers_of(target)?)
+                    .build()?;
+                Ok(Self::Remote {
+                    client,
+                    base: "http://localhost".to_owned(),
+                    token: None,
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends a request and waits for the answer's head.
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: Option<&str>,
+        body: Vec<u8>,
+    ) -> anyhow::Result<Answer> {
+        self.send_about(None, (method, path), content_type, body)
+            .await
+    }
+
+    /// The same about a ledger that a recovery closed.
+    pub(super) async fn send_about(
+        &self,
+        ledger: Option<&str>,
+        (method, path): (&str, &str),
+        content_type: Option<&str>,
+        body: Vec<u8>,
+    ) -> anyhow::Result<Answer> {
+        match self {
+            Self::Here {
+                router, headers, ..
+            } => {
+                let mut request = axum::http::Request::builder().method(method).uri(path);
+                for (name, value) in headers {
+                    if ledger.is_none() || *name != LEDGER_HEADER {
+                        request = request.header(name, value);
+                    }
+                }
+                if let Some(ledger) = ledger {
+                    request = request.header(LEDGER_HEADER, ledger);
+                }
+                if let Some(content_type) = content_type {
+                    request = request.header("content-type", content_type);
+                }
+                let response = router
+                    .clone()
+                    .oneshot(request.body(Body::from(body))?)
+                    .await?;
+                let status = response.status().as_u16();
+                let body = response
+                    .into_body()
+                    .into_data_stream()
+                    .map(|part| part.map_err(anyhow::Error::from));
+                Ok(Answer {
+                    status,
+                    body: body.boxed(),
+                })
+            }
+            Self::Remote {
+                client,
+                base,
+                token,
+            } => {
+                let mut request = client
+                    .request(method.parse()?, format!("{base}{path}"))
+                    .body(body);
+                if let Some(content_type) = content_type {
+                    request = request.header("content-type", content_type);
+                }
+                if let Some(token) = token {
+                    request = request.bearer_auth(token);
+                }
+                if let Some(ledger) = ledger {
+                    request = request.header(LEDGER_HEADER, ledger);
+                }
+                let response = request
+                    .send()
+                    .await
+                    .with_context(|| format!("no answer from {base}"))?;
+                let status = response.status().as_u16();
+                let body = response
+                    .bytes_stream()
+                    .map(|part| part.map_err(anyhow::Error::from));
+                Ok(Answer {
+                    status,
+                    body: body.boxed(),
+                })
+            }
+        }
+    }
+
+    /// Sends a GET and reads a JSON answer.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.send("GET", path, None, Vec::new()).await?.json().await
+    }
+
+    /// Ends: where this process has the directory, writes what waits and closes the files.
+    pub(super) async fn close(self) -> anyhow::Result<()> {
+        if let Self::Here { router, engine, .. } = self {
+            drop(router);
+            let ended = trailkeep_core::blocking(move || {
+                // A server copies new keys within a minute; a single command does it now.
+                let behind = vault_copy::keep_up(&engine);
+                engine.close().map(|()| behind)
+            });
+            match ended.await? {
+                Ok(targets) => targets.iter().for_each(|target| {
+                    let (id, error) = (&target.id, target.error.as_deref().unwrap_or_default());
+                    note(&format!("the copy of the vault {id} is behind: {error}"));
+                }),
+                Err(error) => note(&format!("the vault was not copied: {error}")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One request to what the arguments name, and its whole answer as text.
+pub(super) async fn ask_text(
+    target: &TargetArgs,
+    method: &str,
+    path: &str,
+    body: Option<&serde_json::Value>,
+) -> anyhow::Result<String> {
+    ask_through(Client::to(target)?, method, path, body).await
+}
+
+/// The same, by a way that is there.
+pub(super) async fn ask_through(
+    client: Client,
+    method: &str,
+    path: &str,
+    body: Option<&serde_json::Value>,
+) -> anyhow::Result<String> {
+    let asked = async {
+        let kind = body.map(|_| "application/json");
+        let bytes = body
+            .map(serde_json::to_vec)
+            .transpose()?
+            .unwrap_or_default();
+        client.send(method, path, kind, bytes).await?.text().await
+    };
+    let answer = asked.await;
+    client.close().await?;
+    answer
+}
+
+/// One request to what the arguments name, and its answer as JSON.
+pub(super) async fn ask<T: DeserializeOwned>(
+    target: &TargetArgs,
+    method: &str,
+    path: &str,
+    body: Option<&serde_json::Value>,
+) -> anyhow::Result<T> {
+    Ok(serde_json::from_str(
+        &ask_text(target, method, path, body).await?,
+    )?)
+}
+
+impl Answer {
+    /// The whole answer as text, whatever its status.
+    pub(super) async fn any_text(mut self) -> anyhow::Result<String> {
+        let mut bytes = Vec::new();
+        while let Some(part) = self.body.next().await {
+            bytes.extend_from_slice(&part?);
+        }
+        String::from_utf8(bytes).context("the answer is not UTF-8")
+    }
+
+    /// The whole answer as text; a problem becomes an error.
+    pub(super) async fn text(self) -> anyhow::Result<String> {
+        let status = self.status;
+        let text = self.any_text().await?;
+        if status >= 400 {
+            return Err(Failure::answered(status, &text).into());
+        }
+        Ok(text)
+    }
+
+    /// The whole answer as JSON; a problem becomes an error.
+    pub(super) async fn json<T: DeserializeOwned>(self) -> anyhow::Result<T> {
+        Ok(serde_json::from_str(&self.text().await?)?)
+    }
+
+    /// Writes the whole answer as it comes; a problem becomes an error. Gives the number of bytes.
+    pub(super) async fn write_to(mut self, out: &mut impl std::io::Write) -> anyhow::Result<u64> {
+        if self.status >= 400 {
+            self.text().await?;
+            return Ok(0);
+        }
+        let mut bytes = 0;
+        while let Some(part) = self.body.next().await {
+            let part = part?;
+            out.write_all(&part)?;
+            bytes += part.len() as u64;
+        }
+        Ok(bytes)
+    }
+
+    /// The answer line by line, as it comes.
+    pub(super) async fn lines(
+        mut self,
+        mut each: impl FnMut(&str) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        if self.status >= 400 {
+            self.text().await?;
+            return Ok(());
+        }
+        let mut waiting = Vec::new();
+        while let Some(part) = self.body.next().await {
+            waiting.extend_from_slice(&part?);
+            while let Some(end) = waiting.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = waiting.drain(..=end).collect();
+                each(std::str::from_utf8(&line)?.trim_end())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A path segment with what must be escaped, escaped. `query` is a route beside the ids of events, so an id of this
+/// name is written in another way.
+pub(super) fn segment(text: &str) -> String {
+    if text == "query" {
+        return "%71uery".to_owned();
+    }
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// What goes with every request: for whom, and why. Over the network the token says for whom.
+fn headers_of(target: &TargetArgs) -> anyhow::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    if target.url.is_none() {
+        headers.insert(TENANT_HEADER, target.tenant.parse()?);
+    }
+    if let Some(name) = &target.ledger {
+        headers.insert(LEDGER_HEADER, name.parse()?);
+    }
+    if let Some(purpose) = &target.purpose {
+        let purpose = purpose
+            .parse()
+            .context("--purpose must be printable ASCII")?;
+        headers.insert(PURPOSE_HEADER, purpose);
+    }
+    Ok(headers)
+}
+
+/// Opens the directory in this process.
+fn open_here(target: &TargetArgs, options: StartOptions) -> Result<Engine, OpenError> {
+    let files = Files::open(target.directory.directory(), &target.directory.root_key())?;
+    files.start(options)
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    // The provider may be there already; then this one is not needed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().connect_timeout(Duration::from_secs(10))
+}

@@ -1,0 +1,98 @@
+//! `trailkeep config`: what a settings' file says, and what is wrong with it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::output::{Table, print_json, print_line};
+use super::settings::{Flags, KEYS, Layers, Origin, Settings};
+use trailkeep_verify::exit::Exit;
+
+#[derive(Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Say each fault of a settings' file, and how to mend it
+    Check(CheckArgs),
+    /// Show the settings in force: file, environment and defaults together, and where each comes from
+    Show(ShowArgs),
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Example:  trailkeep config check /etc/trailkeep/trailkeep.toml
+
+The environment is looked at, too. Exit codes: 0 fine, 1 faults.")]
+pub(super) struct CheckArgs {
+    /// The settings' file
+    file: PathBuf,
+    /// Check the form alone: the files that it names may be on another machine
+    #[arg(long)]
+    form_only: bool,
+    /// Print JSON: {"ok","faults":[{"place","key","problem","remedy"}]}
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example:  trailkeep config show --config /etc/trailkeep/trailkeep.toml")]
+pub(super) struct ShowArgs {
+    /// The settings' file; without it, the environment and the defaults
+    #[arg(long, env = "TRAILKEEP_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON: [{"key","value","from"}]
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(command: ConfigCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        ConfigCommand::Check(args) => check(&args),
+        ConfigCommand::Show(args) => show(&args),
+    }
+}
+
+fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let faults = Settings::check(&args.file, !args.form_only);
+    if args.json {
+        print_json(&json!({"ok": faults.is_empty(), "faults": faults}))?;
+    } else if faults.is_empty() {
+        print_line(&format!("{}: no fault", args.file.display()))?;
+    } else {
+        for fault in &faults {
+            print_line(&format!(
+                "{}: {}\n    {}",
+                fault.place, fault.problem, fault.remedy
+            ))?;
+        }
+    }
+    Ok(if faults.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        Exit::Failed.into()
+    })
+}
+
+fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
+    Settings::read(args.config.as_deref(), Flags::default())?;
+    let layers = Layers::new(args.config.as_deref(), Flags::default());
+    let rows = KEYS.iter().filter_map(|key| {
+        let found = layers.find(key)?;
+        let from = match found.origin {
+            Origin::Default => "default".to_owned(),
+            origin => layers.place(key, &origin),
+        };
+        Some((key.name, found.text, from))
+    });
+    if args.json {
+        let rows = rows.map(|(key, value, from)| json!({"key": key, "value": value, "from": from}));
+        print_json(&rows.collect::<Vec<_>>())?;
+    } else {
+        let mut table = Table::with_style(comfy_table::presets::NOTHING, ["KEY", "VALUE", "FROM"]);
+        for (key, value, from) in rows {
+            table.add_row([key, value.as_str(), from.as_str()]);
+        }
+        print_line(&table.to_string())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,34 @@
+//! `trailkeep index rebuild`.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::DirectoryArgs;
+use super::output::{print_line, progress_bar};
+use trailkeep_core::rebuild_index::rebuild_index;
+
+#[derive(Subcommand)]
+pub(super) enum IndexCommand {
+    /// Derive the look-up index again from the payloads, after index.db was lost or damaged
+    Rebuild {
+        #[command(flatten)]
+        directory: DirectoryArgs,
+    },
+}
+
+pub(super) fn run(command: IndexCommand) -> anyhow::Result<ExitCode> {
+    let IndexCommand::Rebuild { directory } = command;
+    let bar = progress_bar(0, "indexing");
+    let events = rebuild_index(
+        &directory.directory(),
+        &directory.root_key(),
+        &mut |done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+        },
+    )?;
+    bar.finish_and_clear();
+    print_line(&format!("indexed {events} events"))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,319 @@
+//! The command line: one file a command. All of them but `init`, `serve`, `demo` and the like are clients
+//! of the same routes, whether a server runs, or the command opens the directory itself.
+
+mod access;
+mod anchor;
+mod append;
+mod backup;
+mod bundle;
+mod certificate;
+mod client;
+mod config;
+mod confirm;
+mod demo;
+mod doctor;
+mod export;
+mod failure;
+mod follow;
+mod hold;
+mod index;
+mod init;
+mod key;
+mod offline;
+mod out_file;
+mod output;
+mod policy;
+mod privacy;
+mod query;
+mod read;
+mod restore;
+mod retention;
+mod serve;
+mod settings;
+mod sources;
+mod tenant;
+mod vault;
+mod vault_copy;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use self::failure::{report, report_usage};
+use trailkeep_core::clock::SystemClock;
+use trailkeep_crypto::root::RootKeySource;
+use trailkeep_proof::time::Clock;
+use trailkeep_store_sqlite::directory::DataDirectory;
+use trailkeep_verify::exit::Exit;
+
+/// How long work in the background may go on after a command has ended.
+const READERS_END_WITHIN: Duration = Duration::from_secs(1);
+
+/// An append-only, hash-chained, encrypted audit trail that proves what it kept.
+#[derive(Parser)]
+#[command(
+    name = "trailkeep",
+    version,
+    max_term_width = 100,
+    after_help = format!("\
+Try it:  trailkeep demo
+Start:   trailkeep init --dir ./trailkeep-data && trailkeep serve --dir ./trailkeep-data
+
+{}", Exit::help())
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a data directory, its first ledger and its first API token
+    Init(init::InitArgs),
+    /// Serve the HTTP API
+    Serve(serve::ServeArgs),
+    /// The settings of `serve`: check a file, show what is in force
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Append events from a file or standard input
+    Append(append::AppendArgs),
+    /// Show one event
+    Show(read::ShowArgs),
+    /// List events
+    Query(Box<query::QueryArgs>),
+    /// Print the signed head of the ledger
+    Checkpoint(read::CheckpointArgs),
+    /// The ledger's public key, and API keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Retention policies: check, list, show, and explain what they say of an event
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Legal holds: nothing that one covers is destroyed
+    #[command(subcommand)]
+    Hold(hold::HoldCommand),
+    /// What is kept, until when, and what goes
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
+    /// Who read, exported and managed what
+    #[command(subcommand)]
+    Access(access::AccessCommand),
+    /// Tenants: each with a ledger and keys of its own
+    #[command(subcommand)]
+    Tenant(tenant::TenantCommand),
+    /// Back up the ledgers and the vault, beside a running server; again: only what is new
+    Backup(backup::BackupArgs),
+    /// Make a data directory again from a backup and the newest copy of the vault
+    Restore(restore::RestoreArgs),
+    /// The vault's rows: state those that no statement commits to
+    #[command(subcommand)]
+    Vault(vault::VaultCommand),
+    /// Copies of the vault on other disks or hosts: without one, every text stands and falls with one file
+    VaultCopy(vault_copy::VaultCopyArgs),
+    /// Heads of the ledger that are kept outside, and witnesses that cosigned them
+    #[command(subcommand)]
+    Anchor(anchor::AnchorCommand),
+    /// Requests of persons: a copy of what is held, what an erasure would do, due dates
+    #[command(subcommand)]
+    Privacy(privacy::PrivacyCommand),
+    /// Check what a person was answered with
+    #[command(subcommand)]
+    Certificate(certificate::CertificateCommand),
+    /// Prove that an event is in the ledger, and check such proofs
+    #[command(subcommand)]
+    Receipt(offline::ReceiptCommand),
+    /// Export a signed bundle that proves itself offline
+    Export(export::ExportArgs),
+    /// Verify a bundle, or look at it
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
+    /// Verify the whole ledger: chain, tree, signatures, every payload, every index row
+    Verify(verify::VerifyArgs),
+    /// Whether what producers numbered is all there
+    Sources(sources::SourcesArgs),
+    /// The look-up index
+    #[command(subcommand)]
+    Index(index::IndexCommand),
+    /// Look for what an operator should mend: keys, copies, backup, clock, disk, policies, certificate
+    Doctor(doctor::DoctorArgs),
+    /// Run the main job once, on made-up events, and show what it proves
+    Demo(demo::DemoArgs),
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Example:  trailkeep completions bash > /etc/bash_completion.d/trailkeep"
+    )]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the data directory and its root key are.
+#[derive(Args, Clone, Debug)]
+struct DirectoryArgs {
+    /// Data directory
+    #[arg(
+        long,
+        env = "TRAILKEEP_DIR",
+        default_value = "./trailkeep-data",
+        value_name = "DIR"
+    )]
+    dir: PathBuf,
+    /// File with the root key [default: DIR/root.key]
+    #[arg(long, env = "TRAILKEEP_ROOT_KEY_FILE", value_name = "FILE")]
+    root_key_file: Option<PathBuf>,
+    /// Command that prints the root key, such as a KMS's client
+    #[arg(
+        long,
+        env = "TRAILKEEP_ROOT_KEY_COMMAND",
+        value_name = "COMMAND",
+        conflicts_with = "root_key_file"
+    )]
+    root_key_command: Option<String>,
+}
+
+impl DirectoryArgs {
+    fn directory(&self) -> DataDirectory {
+        DataDirectory::new(&self.dir)
+    }
+
+    /// The root key's source: a file or command that is named, else `TRAILKEEP_ROOT_KEY`, else `root.key`.
+    fn root_key(&self) -> RootKeySource {
+        if let Some(path) = &self.root_key_file {
+            RootKeySource::File(path.clone())
+        } else if let Some(command) = &self.root_key_command {
+            RootKeySource::Command(command.clone())
+        } else if std::env::var_os("TRAILKEEP_ROOT_KEY").is_some() {
+            RootKeySource::Environment("TRAILKEEP_ROOT_KEY")
+        } else {
+            RootKeySource::File(self.directory().root_key())
+        }
+    }
+}
+
+/// A data directory, or a server.
+#[derive(Args, Clone, Debug)]
+struct TargetArgs {
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// Server to talk to instead of a data directory
+    #[arg(long, env = "TRAILKEEP_URL", value_name = "URL")]
+    url: Option<String>,
+    /// Tenant to act for, with --dir; with --url the token says it
+    #[arg(
+        long,
+        env = "TRAILKEEP_TENANT",
+        value_name = "T",
+        default_value = trailkeep_core::DEFAULT_TENANT
+    )]
+    tenant: String,
+    /// A ledger that a recovery closed, by name (`trailkeep tenant list`) [default: the open one]
+    #[arg(long, value_name = "NAME")]
+    ledger: Option<String>,
+    /// Why you read: it is recorded with the read
+    #[arg(long, env = "TRAILKEEP_PURPOSE", value_name = "TEXT")]
+    purpose: Option<String>,
+    /// API token for the server
+    #[arg(
+        long,
+        env = "TRAILKEEP_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    token: Option<String>,
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let parsed = Cli::command()
+        .try_get_matches()
+        .and_then(|matches| Ok((asks_for_json(&matches), Cli::from_arg_matches(&matches)?)));
+    let (json, cli) = match parsed {
+        Ok(parsed) => parsed,
+        // Arguments that can't be parsed are looked through for the flag as they stand.
+        Err(error) => {
+            let json = std::env::args_os().any(|argument| argument == "--json");
+            return report_usage(&error, json);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&anyhow::Error::from(error), json),
+    };
+    let ended = runtime.block_on(dispatch(cli.command));
+    // What reads on for a client that was cut off must not keep the process: the files are closed.
+    runtime.shutdown_timeout(READERS_END_WITHIN);
+    match ended {
+        Ok(code) => code,
+        Err(error) => report(&error, json),
+    }
+}
+
+async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Init(args) => init::run(&args),
+        Command::Serve(args) => serve::run(args).await,
+        Command::Config(command) => config::run(command),
+        Command::Append(args) => append::run(args).await,
+        Command::Show(args) => read::show(args).await,
+        Command::Query(args) => query::run(*args).await,
+        Command::Checkpoint(args) => read::checkpoint(args).await,
+        Command::Key(command) => key::run(command).await,
+        Command::Access(command) => access::run(command).await,
+        Command::Policy(command) => policy::run(command).await,
+        Command::Hold(command) => hold::run(command).await,
+        Command::Retention(command) => retention::run(command).await,
+        Command::Tenant(command) => tenant::run(command).await,
+        Command::Backup(args) => backup::run(args).await,
+        Command::Restore(args) => restore::run(args).await,
+        Command::Vault(command) => vault::run(command).await,
+        Command::VaultCopy(args) => vault_copy::run(args).await,
+        Command::Anchor(command) => anchor::run(command).await,
+        Command::Privacy(command) => privacy::run(command).await,
+        Command::Certificate(command) => certificate::run(&command),
+        Command::Receipt(command) => offline::run(command).await,
+        Command::Export(args) => export::run(args).await,
+        Command::Bundle(command) => bundle::run(command),
+        Command::Verify(args) => verify::run(args).await,
+        Command::Sources(args) => sources::run(args).await,
+        Command::Index(command) => index::run(command),
+        Command::Doctor(args) => doctor::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "trailkeep", &mut script);
+            output::print_bytes(&script)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The clock of this process: the machine's, or in debug builds the one that a test moves.
+fn clock() -> Arc<dyn Clock> {
+    #[cfg(debug_assertions)]
+    if let Some(path) = std::env::var_os("TRAILKEEP_TEST_CLOCK") {
+        return Arc::new(trailkeep_core::clock::FileClock(path.into()));
+    }
+    Arc::new(SystemClock)
+}
+
+/// Whether the command that was given prints for programs.
+fn asks_for_json(matches: &ArgMatches) -> bool {
+    let mut matches = matches;
+    loop {
+        if matches!(matches.try_get_one::<bool>("json"), Ok(Some(true))) {
+            return true;
+        }
+        match matches.subcommand() {
+            Some((_, below)) => matches = below,
+            None => return false,
+        }
+    }
+}

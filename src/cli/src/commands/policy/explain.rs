@@ -1,0 +1,202 @@
+//! `trailkeep policy explain`: what the policies say of an event that nobody recorded.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::PolicyArgs;
+use crate::commands::clock;
+use crate::commands::failure::Failure;
+use crate::commands::output::{Table, print_json, print_line};
+use trailkeep_core::classes::policies_of;
+use trailkeep_core::explain::explain;
+use trailkeep_core::policies::load;
+use trailkeep_policy::ingest::is_past_maximum;
+use trailkeep_policy::{
+    Applied, CalendarPeriod, Case, ClassDefinition, ClassKey, EventTimes, HoldSpan,
+};
+use trailkeep_proof::time::UnixMillis;
+
+#[derive(Args)]
+pub(in crate::commands) struct ExplainArgs {
+    #[command(flatten)]
+    policies: PolicyArgs,
+    /// Regime of the event; may be given several times [default: the policy default-90d]
+    #[arg(long, value_name = "R")]
+    regime: Vec<String>,
+    /// When the server received it (RFC 3339)
+    #[arg(long, value_name = "T")]
+    recorded_at: String,
+    /// When it happened by its producer's clock: says whether it is recorded at all. What is recorded counts from its
+    /// receipt
+    #[arg(long, value_name = "T")]
+    occurred_at: Option<String>,
+    /// Its action, for policies with special cases
+    #[arg(long, value_name = "A", default_value = "")]
+    action: String,
+    /// When its erasure was asked for
+    #[arg(long, value_name = "T")]
+    erasure_requested_at: Option<String>,
+    /// A legal hold from one moment to another; `FROM..` while it is not lifted. May be given several times
+    #[arg(long, value_name = "FROM..TO")]
+    hold: Vec<String>,
+    /// Something that happened to its record; may be given several times
+    #[arg(long, value_name = "NAME=T")]
+    trigger: Vec<String>,
+    /// The moment to judge at [default: the request, else now]
+    #[arg(long, value_name = "T")]
+    at: Option<String>,
+    /// Print JSON: {"keep_until","expires_at","destroy_at","decision","erasure","reasons","conflicts"}; null is open
+    #[arg(long)]
+    json: bool,
+}
+
+/// What becomes of an event that is older than its policies let it become.
+const NOT_TAKEN: &str =
+    "such an event is not recorded (already_past_maximum): by its `occurred_at` its time is over";
+
+pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
+    let set = load(args.policies.policies.as_deref())?;
+    let recorded_at = moment("--recorded-at", &args.recorded_at)?;
+    let optional = |name: &str, text: &Option<String>| {
+        text.as_deref().map(|text| moment(name, text)).transpose()
+    };
+    let mut times = EventTimes::received(recorded_at);
+    let occurred_at = optional("--occurred-at", &args.occurred_at)?;
+    let holds = args.hold.iter().map(|hold| hold_span(hold));
+    let holds = holds.collect::<anyhow::Result<Vec<_>>>()?;
+    let erasure_requested_at = optional("--erasure-requested-at", &args.erasure_requested_at)?;
+    let at = optional("--at", &args.at)?.or(erasure_requested_at);
+    let policies = policies_of(&set, &[], &args.regime, &args.action)
+        .map_err(|error| Failure::refused(error.to_string()))?;
+    let applied: Vec<Applied<'_>> = policies
+        .iter()
+        .map(|policy| Applied::to(policy, &args.action, recorded_at))
+        .collect();
+    times.triggers = triggers(&args.trigger, &applied)?;
+    // The class that such an event would have, so that the dates are those of a run.
+    let class = ClassDefinition::new(1, ClassKey::of(&applied, &args.action), &applied);
+    let case = Case {
+        applied: &applied,
+        times: &times,
+        class_after: class
+            .after
+            .and_then(|after| CalendarPeriod::parse(&after).ok()),
+        erasure_requested_at,
+        holds: &holds,
+    };
+    let mut answer = explain(&case, at.unwrap_or_else(|| clock().wall()));
+    if occurred_at.is_some_and(|moment| is_past_maximum(&applied, moment, recorded_at)) {
+        answer["note"] = NOT_TAKEN.into();
+    }
+    if args.json {
+        print_json(&answer)?;
+    } else {
+        print_line(&describe(&answer))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn moment(name: &str, text: &str) -> Result<UnixMillis, Failure> {
+    let moment = UnixMillis::parse_rfc3339(text);
+    moment.ok_or_else(|| {
+        Failure::usage(format!(
+            "{name} {text}: write an RFC 3339 time such as 2026-11-24T00:00:00Z"
+        ))
+    })
+}
+
+fn hold_span(text: &str) -> anyhow::Result<HoldSpan> {
+    let Some((from, to)) = text.split_once("..") else {
+        return Err(Failure::usage(format!(
+            "--hold {text}: write FROM..TO, or FROM.. while it is not lifted"
+        ))
+        .into());
+    };
+    let to = if to.is_empty() {
+        None
+    } else {
+        Some(moment("--hold", to)?)
+    };
+    let from = moment("--hold", from)?;
+    if to.is_some_and(|to| to <= from) {
+        return Err(Failure::usage(format!("--hold {text}: it ends before it begins")).into());
+    }
+    Ok(HoldSpan { from, to })
+}
+
+/// What happened to the record: of what a policy here waits for, each once.
+fn triggers(
+    texts: &[String],
+    applied: &[Applied<'_>],
+) -> anyhow::Result<BTreeMap<String, UnixMillis>> {
+    let mut known: Vec<&str> = applied.iter().flat_map(Applied::triggers).collect();
+    known.sort_unstable();
+    known.dedup();
+    let mut triggers = BTreeMap::new();
+    for text in texts {
+        let (name, at) = text
+            .split_once('=')
+            .ok_or_else(|| Failure::usage(format!("--trigger {text}: write NAME=T")))?;
+        if !known.contains(&name) {
+            let names = if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            };
+            return Err(Failure::usage(format!(
+                "--trigger {name}: no policy of this event waits for it; they wait for: {names}"
+            ))
+            .into());
+        }
+        let before = triggers.insert(name.to_owned(), moment("--trigger", at)?);
+        if before.is_some() {
+            return Err(Failure::usage(format!("--trigger {name} is given twice")).into());
+        }
+    }
+    Ok(triggers)
+}
+
+/// The verdict for people.
+pub(in crate::commands) fn describe(answer: &Value) -> String {
+    let date = |value: &Value| value.as_str().unwrap_or("open").to_owned();
+    let mut lines = vec![
+        format!(
+            "decision    {}",
+            answer["decision"].as_str().unwrap_or_default()
+        ),
+        format!("keep until  {}", date(&answer["keep_until"])),
+        format!("expires at  {}", date(&answer["expires_at"])),
+        format!("destroy at  {}", date(&answer["destroy_at"])),
+    ];
+    let outcome = answer["erasure"]["outcome"].as_str().unwrap_or_default();
+    let until = match (outcome, &answer["erasure"]["until"]) {
+        ("honour", _) => String::new(),
+        (_, until) => format!(" until {}", date(until)),
+    };
+    lines.push(format!("on request  {outcome}{until}"));
+    if let Some(note) = answer["note"].as_str() {
+        lines.push(format!("note        {note}"));
+    }
+    let mut table = Table::new(["policy", "figure", "force", "date", "citation"]);
+    for reason in answer["reasons"].as_array().into_iter().flatten() {
+        let text = |name: &str| reason[name].as_str().unwrap_or_default().to_owned();
+        table.add_row([
+            text("policy"),
+            text("figure"),
+            text("force"),
+            date(&reason["date"]),
+            text("citation"),
+        ]);
+    }
+    lines.push(table.to_string());
+    for conflict in answer["conflicts"].as_array().into_iter().flatten() {
+        lines.push(format!(
+            "conflict    {}",
+            conflict["detail"].as_str().unwrap_or_default()
+        ));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,235 @@
+//! `trailkeep policy`: the rules, without a data directory.
+
+mod explain;
+
+pub(super) use explain::describe;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::TargetArgs;
+use super::client::ask;
+use super::output::{Table, print_bytes, print_json, print_line};
+use crate::commands::failure::Failure;
+use trailkeep_core::policies::load;
+use trailkeep_policy::lint;
+use trailkeep_policy::{Policy, PolicySet};
+use trailkeep_verify::exit::Exit;
+
+/// Where policies are beside the shipped ones.
+#[derive(Args)]
+pub(super) struct PolicyArgs {
+    /// Directory with policies (*.toml) in the place of shipped ones or beside them
+    #[arg(long, env = "TRAILKEEP_POLICIES", value_name = "DIR")]
+    policies: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Check policy files: form, sense, and that no law is lowered
+    #[command(after_help = "\
+Example:  trailkeep policy check policies/*.toml
+
+Each finding has its line and a remedy. Exit code 0: nothing found; 1: findings.")]
+    Check {
+        /// The files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Print JSON: {"files":[{"file","id","findings":[{"line","rule","problem","remedy"}]}]}
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the policies in force
+    List {
+        #[command(flatten)]
+        policies: PolicyArgs,
+        /// Print JSON: {"policies":[{"id","version","title","regimes","keep_at_least","keep_force","delete_after","delete_force","clock","on_erasure_request","review_by","sha256"}]}
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a policy's file
+    #[command(after_help = "Example:  trailkeep policy show hipaa > policies/hipaa.toml")]
+    Show {
+        #[command(flatten)]
+        policies: PolicyArgs,
+        /// The policy's id, or one of its regimes
+        id: String,
+    },
+    /// Say until when an event of some regimes is kept, when it goes, and why; no data directory is needed
+    #[command(after_help = "\
+Examples:
+  trailkeep policy explain --regime hipaa --regime gdpr-minimal --recorded-at 2024-11-24T10:00:00Z
+  trailkeep policy explain --regime hipaa --recorded-at 2024-11-24T10:00:00Z --erasure-requested-at 2026-11-24T00:00:00Z
+  trailkeep policy explain --regime sox --recorded-at 2026-06-30T00:00:00Z --trigger audit_concluded=2027-03-15T00:00:00Z
+
+Dates are UTC; open means that something must happen first, or that it never comes. Exit code 4: no policy is
+of a regime, or there are more regimes than an event may have; such an event would be refused.")]
+    Explain(explain::ExplainArgs),
+    /// List what recorded events lacked of the fields that their policies ask for
+    #[command(after_help = "\
+Examples:
+  trailkeep policy gaps --dir D
+  trailkeep policy gaps --url https://audit.example.com --json
+
+An event that lacks a field is accepted and flagged in its section `received`, unless the tenant is strict
+(`trailkeep tenant set T --strict on`). The numbers are of all events ever recorded.")]
+    Gaps {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Print JSON: {"gaps":[{"policy","what","events","first_seq","last_seq"}]}
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(command: PolicyCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        PolicyCommand::Check { files, json } => check(&files, json),
+        PolicyCommand::List { policies, json } => list(&load(policies.policies.as_deref())?, json),
+        PolicyCommand::Show { policies, id } => {
+            let set = load(policies.policies.as_deref())?;
+            print_bytes(named(&set, &id)?.text.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        PolicyCommand::Explain(args) => explain::run(&args),
+        PolicyCommand::Gaps { target, json } => gaps(&target, json).await,
+    }
+}
+
+fn named<'a>(set: &'a PolicySet, regime: &str) -> Result<&'a Arc<Policy>, Failure> {
+    set.of_regime(regime).ok_or_else(|| {
+        let known = set.regimes().join(", ");
+        Failure::not_found(format!(
+            "no policy is of the regime `{regime}`; there are: {known}"
+        ))
+    })
+}
+
+fn check(files: &[PathBuf], json: bool) -> anyhow::Result<ExitCode> {
+    let mut answers = Vec::new();
+    let mut found = 0;
+    for file in files {
+        let name = file.display();
+        let text = std::fs::read_to_string(file).with_context(|| format!("can't read {name}"))?;
+        let checked = lint::check(&text);
+        let (id, findings) = match &checked {
+            Ok(policy) => (Some(policy.id.as_str()), [].as_slice()),
+            Err(findings) => (None, findings.as_slice()),
+        };
+        found += findings.len();
+        answers.push(json!({"file": file, "id": id, "findings": findings}));
+        if json {
+            continue;
+        }
+        match checked {
+            Ok(policy) => print_line(&format!(
+                "{name}: {} version {}: no finding",
+                policy.id, policy.version
+            ))?,
+            Err(findings) => {
+                for finding in findings {
+                    let lint::Finding {
+                        line,
+                        rule,
+                        problem,
+                        remedy,
+                    } = finding;
+                    print_line(&format!(
+                        "{name}:{line}: {problem}\n  remedy: {remedy} [{rule}]"
+                    ))?;
+                }
+            }
+        }
+    }
+    if json {
+        print_json(&json!({ "files": answers }))?;
+    }
+    Ok(if found == 0 {
+        ExitCode::SUCCESS
+    } else {
+        Exit::Failed.into()
+    })
+}
+
+fn list(set: &PolicySet, json: bool) -> anyhow::Result<ExitCode> {
+    let rows: Vec<Value> = set.iter().map(|policy| row(policy)).collect();
+    if json {
+        print_json(&json!({ "policies": rows }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new([
+        "policy",
+        "version",
+        "keep at least",
+        "force",
+        "goes after",
+        "from",
+        "on request",
+        "review by",
+    ]);
+    for row in &rows {
+        let cell = |name: &str| {
+            row[name]
+                .as_str()
+                .map_or_else(|| row[name].to_string().replace("null", ""), str::to_owned)
+        };
+        table.add_row(
+            [
+                "id",
+                "version",
+                "keep_at_least",
+                "keep_force",
+                "delete_after",
+                "clock",
+                "on_erasure_request",
+                "review_by",
+            ]
+            .map(cell),
+        );
+    }
+    print_line(&table.to_string())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(policy: &Policy) -> Value {
+    let regimes: Vec<&String> = std::iter::once(&policy.id).chain(&policy.regimes).collect();
+    json!({
+        "id": policy.id,
+        "version": policy.version,
+        "title": policy.title,
+        "regimes": regimes,
+        "keep_at_least": policy.figures.keep_at_least.to_string(),
+        "keep_force": policy.keep_force.to_string(),
+        "delete_after": policy.figures.delete_after.map(|after| after.to_string()),
+        "delete_force": policy.delete_force.to_string(),
+        "clock": policy.figures.clock.to_string(),
+        "on_erasure_request": policy.erasure.request.to_string(),
+        "review_by": policy.review_by.map(|day| day.to_string()),
+        "sha256": policy.sha256,
+    })
+}
+
+async fn gaps(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let answer: Value = ask(target, "GET", "/v1/policies/gaps", None).await?;
+    if json {
+        print_json(&answer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new(["policy", "what", "events", "first seq", "last seq"]);
+    for gap in answer["gaps"].as_array().into_iter().flatten() {
+        table.add_row([
+            gap["policy"].as_str().unwrap_or_default().to_owned(),
+            gap["what"].as_str().unwrap_or_default().to_owned(),
+            gap["events"].to_string(),
+            gap["first_seq"].to_string(),
+            gap["last_seq"].to_string(),
+        ]);
+    }
+    print_line(&table.to_string())?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,385 @@
+//! `trailkeep privacy`: what a privacy officer does (docs/gdpr.md).
+
+mod access;
+mod erase;
+mod show;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::TargetArgs;
+use super::client::{Client, ask, segment};
+use super::out_file::{OutFile, Replacing, is_standard_output, refuse_standard_output};
+use super::output::{print_line, progress_bar};
+
+/// How often a copy is asked how far it is.
+const POLL: Duration = Duration::from_millis(50);
+
+/// The law under which somebody asks.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Law {
+    Gdpr,
+    UkGdpr,
+    Ccpa,
+}
+
+/// How a request ends.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Close {
+    Answered,
+    Withdrawn,
+    IdentityNotShown,
+    Forwarded,
+    Lifted,
+}
+
+/// Who asks, for what, since when.
+#[derive(Args)]
+pub(super) struct SubjectArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The person's identifier, as it stands in `subjects` of the events
+    #[arg(long, value_name = "S")]
+    subject: String,
+    /// Namespace of the identifier, as in the events
+    #[arg(long, value_name = "N")]
+    namespace: Option<String>,
+    /// Your own name for the request, such as a ticket; forgotten with whom it is about
+    #[arg(long, value_name = "R")]
+    reference: Option<String>,
+    /// Law under which it is made
+    #[arg(long, value_enum, value_name = "LAW", default_value = "gdpr")]
+    regime: Law,
+    /// Day on which it came in, or a time on it [default: today]
+    #[arg(long, value_name = "DAY")]
+    received_at: Option<String>,
+    /// Also the events in which the person only acted
+    #[arg(long)]
+    include_acted: bool,
+    /// Say what it would do, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Say why data subjects with a near identifier are other people, where nothing is held under exactly this one
+    #[arg(long, value_name = "REASON")]
+    not_the_same_person: Option<String>,
+}
+
+/// Who established who asks.
+#[derive(Args)]
+struct IdentityArgs {
+    /// By what it was established who asks; without it `not checked` is recorded
+    #[arg(long, value_name = "TEXT", default_value = trailkeep_core::privacy::NOT_CHECKED)]
+    identity_verified_by: String,
+}
+
+#[derive(Subcommand)]
+pub(super) enum PrivacyCommand {
+    /// A person's copy of all that is held about them
+    Access(Box<access::AccessArgs>),
+    /// Destroy all that is held about a person and that no law makes you keep; the rest is restricted
+    Erase(Box<erase::EraseArgs>),
+    /// Show a person's events to nobody, until the restriction is lifted
+    #[command(after_help = "\
+Examples:
+  trailkeep privacy restrict --dir D --subject customer-17 --reference T-2042
+  trailkeep privacy close --dir D ID --decision lifted    (tell the person first: GDPR Art. 18(3))")]
+    Restrict(Box<erase::RestrictArgs>),
+    /// File a request whose person is not identified yet: nothing is disclosed or destroyed before that
+    #[command(after_help = "\
+Example:  trailkeep privacy file --dir D --type access --subject customer-17 --reference T-2041")]
+    File {
+        #[command(flatten)]
+        subject: SubjectArgs,
+        /// What is asked for: access, portability, erasure or restriction
+        #[arg(long = "type", value_name = "TYPE", default_value = "access")]
+        kind: String,
+        /// Print JSON: the request
+        #[arg(long)]
+        json: bool,
+    },
+    /// Record by what it was established who asks; it destroys and restricts nothing (`privacy execute` does)
+    Identity {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The request
+        id: String,
+        /// By what
+        #[arg(long, value_name = "TEXT")]
+        verified_by: String,
+        /// Print JSON: the request
+        #[arg(long)]
+        json: bool,
+    },
+    /// Carry out a filed erasure or restriction; of an erasure, what no law makes you keep is destroyed
+    Execute(Box<erase::ExecuteArgs>),
+    /// Take more time: once, within the first period, with a reason that the person is told
+    #[command(after_help = "\
+Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search, two of them archives'")]
+    Extend {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The request
+        id: String,
+        /// Why
+        #[arg(long, value_name = "WHY")]
+        reason: String,
+        /// Print JSON: the request
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch the copy of a request
+    Bundle {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The request
+        id: String,
+        /// File to write. `-` is standard output
+        #[arg(long, value_name = "person.zip")]
+        out: PathBuf,
+        #[command(flatten)]
+        replacing: Replacing,
+    },
+    /// Close a request: answered, which makes its certificate, ended without, or a restriction lifted
+    Close {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The request
+        id: String,
+        /// How it ends
+        #[arg(long, value_enum, value_name = "HOW")]
+        decision: Close,
+        /// Of an answer with nothing held: why data subjects with a near identifier are other people
+        #[arg(long, value_name = "REASON")]
+        not_the_same_person: Option<String>,
+        /// Print JSON: the request
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the certificate of an answered request, and its signature beside it
+    Certificate {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The request
+        id: String,
+        /// File to write; the signature goes to C.json.sig
+        #[arg(long, value_name = "C.json")]
+        out: PathBuf,
+        #[command(flatten)]
+        replacing: Replacing,
+    },
+    /// List the requests, those due first
+    List {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Print JSON: {"requests":[...]}
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one request with whom it is about, which is recorded
+    Show {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// The request
+        id: String,
+        /// Print JSON: the request
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        PrivacyCommand::Access(args) => access::access(&args).await?,
+        PrivacyCommand::Erase(args) => erase::erase(&args).await?,
+        PrivacyCommand::Restrict(args) => erase::restrict(&args).await?,
+        PrivacyCommand::Execute(args) => erase::execute(&args).await?,
+        PrivacyCommand::File {
+            subject,
+            kind,
+            json,
+        } => file(&subject, &kind, json).await?,
+        PrivacyCommand::Identity {
+            target,
+            id,
+            verified_by,
+            json,
+        } => {
+            let said = json!({"verified_by": verified_by});
+            step(&target, &id, "identity", &said, json).await?;
+        }
+        PrivacyCommand::Extend {
+            target,
+            id,
+            reason,
+            json,
+        } => step(&target, &id, "extend", &json!({"reason": reason}), json).await?,
+        PrivacyCommand::Close {
+            target,
+            id,
+            decision,
+            not_the_same_person,
+            json,
+        } => {
+            let said = json!({
+                "decision": word(&decision), "not_the_same_person": not_the_same_person,
+            });
+            step(&target, &id, "close", &said, json).await?;
+        }
+        PrivacyCommand::Bundle {
+            target,
+            id,
+            out,
+            replacing,
+        } => bundle(&target, &id, (&out, replacing)).await?,
+        PrivacyCommand::Certificate {
+            target,
+            id,
+            out,
+            replacing,
+        } => certificate(&target, &id, (&out, replacing)).await?,
+        PrivacyCommand::List { target, json } => {
+            let listed: Value = ask(&target, "GET", "/v1/privacy/requests", None).await?;
+            show::print_list(&listed, json)?;
+        }
+        PrivacyCommand::Show { target, id, json } => {
+            let path = format!("/v1/privacy/requests/{}", segment(&id));
+            let request: Value = ask(&target, "GET", &path, None).await?;
+            show::print_request(&request, json)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Files a request whose requester is not identified yet.
+async fn file(subject: &SubjectArgs, kind: &str, json: bool) -> anyhow::Result<()> {
+    let (path, body) = ("/v1/privacy/requests", subject.body(kind));
+    let filed: Value = ask(&subject.target, "POST", path, Some(&body)).await?;
+    show::print_request(&filed, json)
+}
+
+async fn bundle(
+    target: &TargetArgs,
+    id: &str,
+    (out, replacing): (&Path, Replacing),
+) -> anyhow::Result<()> {
+    let client = Client::to(target)?;
+    let saved = save_copy(&client, (id, None), (out, replacing)).await;
+    client.close().await?;
+    let bytes = saved?;
+    if !is_standard_output(out) {
+        print_line(&format!("{bytes} bytes in {}", out.display()))?;
+    }
+    Ok(())
+}
+
+async fn certificate(
+    target: &TargetArgs,
+    id: &str,
+    (out, replacing): (&Path, Replacing),
+) -> anyhow::Result<()> {
+    check_certificate_place(out, replacing)?;
+    let client = Client::to(target)?;
+    let saved = save_certificate(&client, id, (out, replacing)).await;
+    client.close().await?;
+    saved?;
+    Ok(print_line(&format!("{0} and {0}.sig", out.display()))?)
+}
+
+fn word(value: &impl ValueEnum) -> String {
+    let value = value.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+impl SubjectArgs {
+    fn body(&self, kind: &str) -> Value {
+        json!({
+            "type": kind,
+            "subject": {"id": self.subject, "namespace": self.namespace.as_deref().unwrap_or_default()},
+            "reference": self.reference,
+            "regime": word(&self.regime),
+            "received_at": self.received_at,
+            "dry_run": self.dry_run,
+            "include_acted": self.include_acted,
+            "not_the_same_person": self.not_the_same_person,
+        })
+    }
+}
+
+async fn step(
+    target: &TargetArgs,
+    id: &str,
+    verb: &str,
+    body: &Value,
+    json: bool,
+) -> anyhow::Result<()> {
+    let path = format!("/v1/privacy/requests/{}/{verb}", segment(id));
+    let request: Value = ask(target, "POST", &path, Some(body)).await?;
+    show::print_request(&request, json)
+}
+
+async fn dry_run(subject: &SubjectArgs, kind: &str, json: bool) -> anyhow::Result<()> {
+    let body = subject.body(kind);
+    let said: Value = ask(&subject.target, "POST", "/v1/privacy/requests", Some(&body)).await?;
+    show::print_dry_run(&said, json)
+}
+
+/// Waits for the copy and writes it. Gives its bytes.
+pub(in crate::commands) async fn save_copy(
+    client: &Client,
+    (id, ledger): (&str, Option<&str>),
+    (out, replacing): (&Path, Replacing),
+) -> anyhow::Result<u64> {
+    let mut file = OutFile::at(out, replacing)?;
+    let path = format!("/v1/privacy/requests/{}/bundle", segment(id));
+    let bar = progress_bar(0, "collecting");
+    loop {
+        let about = ("GET", path.as_str());
+        let answer = client.send_about(ledger, about, None, Vec::new()).await?;
+        if answer.status != 202 {
+            bar.finish_and_clear();
+            let bytes = answer.write_to(&mut file).await?;
+            file.keep()?;
+            return Ok(bytes);
+        }
+        let progress: Value = answer.json().await?;
+        let number = |name: &str| progress["progress"][name].as_u64().unwrap_or_default();
+        bar.set_length(number("total"));
+        bar.set_position(number("done"));
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+pub(in crate::commands) async fn save_certificate(
+    client: &Client,
+    id: &str,
+    (out, replacing): (&Path, Replacing),
+) -> anyhow::Result<()> {
+    let (mut file, mut signature) = certificate_files(out, replacing)?;
+    let path = format!("/v1/privacy/requests/{}/certificate", segment(id));
+    let text = client.send("GET", &path, None, Vec::new()).await?;
+    file.write_all(text.text().await?.as_bytes())?;
+    let path = format!("{path}/signature");
+    let answer = client.send("GET", &path, None, Vec::new()).await?;
+    answer.write_to(&mut signature).await?;
+    file.keep_both(signature)
+}
+
+/// Whether a certificate and its signature can be written, before anything is done that they are about.
+fn check_certificate_place(out: &Path, replacing: Replacing) -> anyhow::Result<()> {
+    certificate_files(out, replacing).map(drop)
+}
+
+fn certificate_files(out: &Path, replacing: Replacing) -> anyhow::Result<(OutFile, OutFile)> {
+    let why =
+        "a certificate and its signature are two files; name one, and the signature goes beside it";
+    refuse_standard_output(out, why)?;
+    let mut beside = out.as_os_str().to_owned();
+    beside.push(".sig");
+    let signature = OutFile::at(Path::new(&beside), replacing)?;
+    Ok((OutFile::at(out, replacing)?, signature))
+}

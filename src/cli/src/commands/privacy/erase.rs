@@ -1,0 +1,359 @@
+//! Erasing and restricting.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{IdentityArgs, SubjectArgs, check_certificate_place, dry_run, save_certificate, show};
+use crate::commands::TargetArgs;
+use crate::commands::client::{Client, segment};
+use crate::commands::confirm::{check_can_ask, confirm};
+use crate::commands::out_file::Replacing;
+use crate::commands::output::{note, print_json, print_line, progress_bar};
+use trailkeep_core::readiness::WAITING;
+
+/// How often it is asked whether an erasure is over.
+const POLL: Duration = Duration::from_millis(500);
+/// How long an erasure in this process goes on where another program reads the files.
+const GOES_ON_FOR: Duration = Duration::from_secs(15);
+/// How long a rotation is waited for that comes behind the erasure.
+const ROTATED_WITHIN: Duration = Duration::from_secs(10);
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  trailkeep privacy erase --dir D --subject customer-17 --reference T-2041 --dry-run
+  trailkeep privacy erase --dir D --subject customer-17 --reference T-2041 --now --out certificate.json
+  trailkeep privacy erase --dir D --subject customer-17 --reference T-2041 --yes    (in a script)
+
+At a terminal it shows what would be destroyed and asks you to type `erase`; nothing is filed before. Without a terminal it
+needs --yes. What a legal hold or a law's minimum keeps is restricted: shown to nobody who does not state a lawful purpose, and
+destroyed by itself at the earliest lawful moment. The certificate says what went, what stays, until when and why.
+With --now the exit code is not 0 if the vault could not be rotated.
+Without it the vault is rotated within 24 hours, and what went opens in no registered copy from then on: fetch the
+certificate again (`privacy certificate`) for that time.")]
+pub(in crate::commands) struct EraseArgs {
+    #[command(flatten)]
+    asked: AskedArgs,
+    #[command(flatten)]
+    confirmed: ConfirmArgs,
+}
+
+/// Erases what a filed request is about, or restricts it.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  trailkeep privacy execute --dir D ID --dry-run
+  trailkeep privacy execute --dir D ID --now --out certificate.json
+  trailkeep privacy execute --dir D ID --yes    (in a script)
+
+Of an erasure it shows, at a terminal, what would be destroyed and asks you to type `erase`; without a terminal it needs --yes.
+A restriction destroys nothing and is not asked about.")]
+pub(in crate::commands) struct ExecuteArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The request
+    id: String,
+    /// Say what it would do, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    confirmed: ConfirmArgs,
+    /// Say why data subjects with a near identifier are other people, where nothing is held under exactly this one
+    #[arg(long, value_name = "REASON")]
+    not_the_same_person: Option<String>,
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// Print JSON: what `privacy erase --json` prints
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where the certificate goes.
+#[derive(Args)]
+struct PlaceArgs {
+    /// Write the certificate, and its signature beside it
+    #[arg(long, value_name = "C.json", conflicts_with = "dry_run")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    replacing: Replacing,
+}
+
+impl PlaceArgs {
+    /// A place that can't be written to is found before anything is destroyed.
+    fn check(&self) -> anyhow::Result<()> {
+        let out = self.out.as_ref();
+        out.map_or(Ok(()), |out| check_certificate_place(out, self.replacing))
+    }
+}
+
+/// How something is destroyed.
+#[derive(Args)]
+struct ConfirmArgs {
+    /// Destroy without asking, as scripts need it
+    #[arg(long)]
+    yes: bool,
+    /// Rotate the vault at once, so that the replicas of the keys open nothing either
+    #[arg(long, conflicts_with = "dry_run")]
+    now: bool,
+}
+
+#[derive(Args)]
+pub(in crate::commands) struct RestrictArgs {
+    #[command(flatten)]
+    asked: AskedArgs,
+}
+
+/// What is asked for, and what becomes of the answer.
+#[derive(Args)]
+struct AskedArgs {
+    #[command(flatten)]
+    subject: SubjectArgs,
+    #[command(flatten)]
+    identity: IdentityArgs,
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// Print JSON: {"request","outcome","erased_events","kept":[{"class","events","until","ground","citation"}],
+    /// "live_destroyed_at","copies_dead_at","rotated"}; of a dry run {"held","counts","classes"}
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the person at the terminal types.
+const WORD: &str = "erase";
+
+pub(super) async fn erase(args: &EraseArgs) -> anyhow::Result<()> {
+    let AskedArgs { subject, place, .. } = &args.asked;
+    if subject.dry_run {
+        return dry_run(subject, "erasure", args.asked.json).await;
+    }
+    let ConfirmArgs { yes, now } = args.confirmed;
+    check_can_ask(yes, "an erasure")?;
+    place.check()?;
+    let client = Client::to(&subject.target)?;
+    let done = async {
+        if !yes {
+            let mut asked = subject.body("erasure");
+            asked["dry_run"] = json!(true);
+            let preview = post(&client, "/v1/privacy/requests", &asked).await?;
+            ask_for_it(&preview)?;
+        }
+        file_and_execute(&client, &args.asked, "erasure", now).await
+    };
+    let done = done.await;
+    client.close().await?;
+    let done = done?;
+    let is_late = now && !is_rotated(&done.1);
+    args.asked.print(done)?;
+    check_rotated(is_late)
+}
+
+pub(super) async fn restrict(args: &RestrictArgs) -> anyhow::Result<()> {
+    let AskedArgs { subject, place, .. } = &args.asked;
+    if subject.dry_run {
+        return dry_run(subject, "restriction", args.asked.json).await;
+    }
+    place.check()?;
+    let client = Client::to(&subject.target)?;
+    let done = file_and_execute(&client, &args.asked, "restriction", false).await;
+    client.close().await?;
+    args.asked.print(done?)
+}
+
+pub(super) async fn execute(args: &ExecuteArgs) -> anyhow::Result<()> {
+    let ConfirmArgs { yes, now } = args.confirmed;
+    args.place.check()?;
+    let client = Client::to(&args.target)?;
+    let preview = format!("/v1/privacy/requests/{}/preview", segment(&args.id));
+    let done = async {
+        if args.dry_run || !yes {
+            let preview: Value = client.get(&preview).await?;
+            if args.dry_run {
+                show::print_dry_run(&preview, args.json)?;
+                return Ok(None);
+            }
+            if preview["type"] == "erasure" {
+                check_can_ask(yes, "an erasure")?;
+                ask_for_it(&preview)?;
+            }
+        }
+        let order = json!({"now": now, "not_the_same_person": args.not_the_same_person});
+        execute_and_wait(&client, &args.id, (&order, &args.place))
+            .await
+            .map(Some)
+    };
+    let done: anyhow::Result<_> = done.await;
+    client.close().await?;
+    let Some(done) = done? else { return Ok(()) };
+    let is_late = now && !is_rotated(&done.1);
+    print(done, args.place.out.as_ref(), args.json)?;
+    check_rotated(is_late)
+}
+
+/// Whether no registered replica opens what was destroyed, or nothing was.
+fn is_rotated(certificate: &Value) -> bool {
+    certificate["events"]["destroyed"] == 0
+        || certificate["destroyed"]["copies_dead_at"].is_string()
+}
+
+fn check_rotated(is_late: bool) -> anyhow::Result<()> {
+    if is_late {
+        bail!(
+            "the events are destroyed, and --now was not carried out: the vault could not be rotated yet, so replicas of \
+             it may still open them. It is tried again by itself; /readyz and `trailkeep vault-copy list` say what it waits for"
+        );
+    }
+    Ok(())
+}
+
+/// What a deletion waits for, in the server's words, once it has waited for some seconds.
+async fn waited_for(client: &Client) -> Option<String> {
+    let ready: Value = client.get("/readyz").await.ok()?;
+    let notes = ready["notes"].as_array()?.iter().filter_map(Value::as_str);
+    notes
+        .filter(|note| note.starts_with(WAITING))
+        .map(str::to_owned)
+        .next()
+}
+
+/// Shows what would be destroyed, and asks.
+fn ask_for_it(preview: &Value) -> anyhow::Result<()> {
+    note(&show::dry_run_text(preview));
+    confirm("What is destroyed", WORD)
+}
+
+async fn post(client: &Client, path: &str, body: &Value) -> anyhow::Result<Value> {
+    let body = serde_json::to_vec(body)?;
+    let answer = client.send("POST", path, Some("application/json"), body);
+    answer.await?.json().await
+}
+
+/// Files the request, carries it out and waits until it is answered. Gives it with its certificate.
+async fn file_and_execute(
+    client: &Client,
+    asked: &AskedArgs,
+    kind: &str,
+    now: bool,
+) -> anyhow::Result<(Value, Value)> {
+    let mut body = asked.subject.body(kind);
+    body["identity_verified_by"] = json!(asked.identity.identity_verified_by);
+    let filed = post(client, "/v1/privacy/requests", &body).await?;
+    let id = filed["id"]
+        .as_str()
+        .context("the server named no request")?;
+    // What was said of near identifiers stands in the request already.
+    let order = json!({"now": now});
+    execute_and_wait(client, id, (&order, &asked.place))
+        .await
+        .with_context(|| format!("the request {id} is filed"))
+}
+
+async fn execute_and_wait(
+    client: &Client,
+    id: &str,
+    (order, place): (&Value, &PlaceArgs),
+) -> anyhow::Result<(Value, Value)> {
+    let path = format!("/v1/privacy/requests/{}", segment(id));
+    let bar = progress_bar(0, "destroying");
+    let execute = format!("{path}/execute");
+    let mut request = post(client, &execute, order).await?;
+    let (begun, mut is_said) = (Instant::now(), false);
+    while request["state"] == "open" || request["state"] == "executing" {
+        tokio::time::sleep(POLL).await;
+        bar.tick();
+        if !is_said && let Some(waiting) = waited_for(client).await {
+            bar.suspend(|| note(&waiting));
+            is_said = true;
+        }
+        // A server goes on by itself; this process would not. A long deletion that nothing holds up is waited for.
+        let is_here = matches!(client, Client::Here { .. });
+        if is_here && begun.elapsed() > GOES_ON_FOR && waited_for(client).await.is_some() {
+            bail!(
+                "it is stated and not over: another program reads the files. End that program, then run `trailkeep \
+                 retention run` or `trailkeep serve`, which finish it"
+            );
+        }
+        let listed: Value = client.get("/v1/privacy/requests").await?;
+        let requests = listed["requests"].as_array();
+        let found = requests.and_then(|all| all.iter().find(|one| one["id"] == id));
+        request = found
+            .cloned()
+            .context("the request is not listed any more")?;
+    }
+    bar.finish_and_clear();
+    if request["certificate"] != true {
+        bail!(
+            "the request {id} is {}, and has no certificate",
+            request["state"]
+        );
+    }
+    let path = format!("{path}/certificate");
+    let mut certificate: Value = client.get(&path).await?;
+    let ended = Instant::now();
+    while order["now"] == true && !is_rotated(&certificate) && ended.elapsed() < ROTATED_WITHIN {
+        tokio::time::sleep(POLL).await;
+        certificate = client.get(&path).await?;
+    }
+    if let Some(out) = &place.out {
+        save_certificate(client, id, (out, place.replacing)).await?;
+    }
+    Ok((request, certificate))
+}
+
+impl AskedArgs {
+    fn print(&self, done: (Value, Value)) -> anyhow::Result<()> {
+        let acted = done.0["held"]["as_actor"].as_u64().unwrap_or_default();
+        print(done, self.place.out.as_ref(), self.json)?;
+        if !self.json && acted > 0 && !self.subject.include_acted {
+            note(&format!(
+                "In {acted} more events the person only acted; --include-acted reaches them too."
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn print(
+    (request, certificate): (Value, Value),
+    out: Option<&PathBuf>,
+    json: bool,
+) -> anyhow::Result<()> {
+    if json {
+        return print_json(&summary(&certificate));
+    }
+    show::print_request(&request, false)?;
+    show::print_certificate(&certificate)?;
+    if let Some(out) = out {
+        print_line(&format!(
+            "{:<14} {1} and {1}.sig",
+            "certificate",
+            out.display()
+        ))?;
+    }
+    Ok(())
+}
+
+/// What scripts want to know.
+fn summary(certificate: &Value) -> Value {
+    let kept = certificate["kept"].as_array();
+    let kept = kept.into_iter().flatten().map(|row| {
+        json!({
+            "class": row["class"], "policies": row["policies"], "events": row["events"],
+            "state": row["state"], "until": row["until"], "ground": row["ground"],
+            "citation": row["citation"],
+        })
+    });
+    json!({
+        "request": certificate["request"]["id"],
+        "receipt": certificate["request"]["receipt"],
+        "outcome": certificate["outcome"],
+        "erased_events": certificate["events"]["destroyed"],
+        "kept": kept.collect::<Vec<_>>(),
+        "live_destroyed_at": certificate["destroyed"]["live_at"],
+        "copies_dead_at": certificate["destroyed"]["copies_dead_at"],
+        "rotated": is_rotated(certificate),
+    })
+}

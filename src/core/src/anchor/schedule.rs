@@ -1,0 +1,57 @@
+//! When heads are given away: before the server listens, on a schedule, and at its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Which, run};
+use crate::{Engine, blocking};
+
+/// How often it is looked whether a target's time has come.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long starting and ending wait for targets.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Gives the head of every ledger to its targets.
+fn run_all(engine: &Engine, which: Which) {
+    for ledger in engine.open_ledgers() {
+        if let Err(error) = run(engine, &ledger, which) {
+            let origin = &ledger.record.origin;
+            tracing::error!(%origin, %error, "what was anchored could not be kept");
+        }
+    }
+}
+
+async fn run_all_within_reason(engine: &Arc<Engine>, which: Which, when: &str) {
+    if engine.anchors.targets().is_empty() {
+        return;
+    }
+    let running = Arc::clone(engine);
+    let all = blocking(move || run_all(&running, which));
+    if tokio::time::timeout(WAIT_MAX, all).await.is_err() {
+        tracing::warn!(
+            "{when}: targets of anchors did not answer in time; it goes on without them"
+        );
+    }
+}
+
+/// Before the server listens: a target that has seen more than there is says so before anything is signed.
+pub async fn at_start(engine: &Arc<Engine>) {
+    run_all_within_reason(engine, Which::All, "at the start").await;
+}
+
+/// At the server's end: the last heads.
+pub async fn at_end(engine: &Arc<Engine>) {
+    run_all_within_reason(engine, Which::Behind, "at the end").await;
+}
+
+/// While the server runs.
+pub async fn on_schedule(engine: Arc<Engine>) {
+    if engine.anchors.targets().is_empty() {
+        return;
+    }
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let engine = Arc::clone(&engine);
+        blocking(move || run_all(&engine, Which::Due)).await;
+    }
+}

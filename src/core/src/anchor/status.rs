@@ -1,0 +1,136 @@
+//! What is anchored where: for lists, for readiness, and for who checks.
+
+use serde::Serialize;
+
+use super::AnchorError;
+use crate::Engine;
+use crate::ledger::Ledger;
+use trailkeep_proof::time::UnixMillis;
+
+/// A target, as it is listed.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct AnchorTargetStatus {
+    /// Its name.
+    pub name: String,
+    /// `directory`, `webhook` or `witness`.
+    pub kind: &'static str,
+    /// Where it is; for the operator alone.
+    pub place: Option<String>,
+    /// A witness's verifier key.
+    pub key: Option<String>,
+    /// Entries of the head that it has.
+    pub size: Option<u64>,
+    /// When it was given that head (RFC 3339, UTC).
+    pub at: Option<String>,
+    /// Why it has not the newest, if that failed.
+    pub error: Option<String>,
+    /// Since when it fails.
+    pub failed_at: Option<String>,
+}
+
+/// Where heads of a ledger are.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct AnchorStatus {
+    /// Entries of the ledger.
+    pub size: u64,
+    /// Entries of the newest head that a witness cosigned.
+    pub witnessed_size: Option<u64>,
+    /// Why the ledger takes no entry, where a target has seen more of it than there is.
+    pub rolled_back: Option<String>,
+    /// The targets.
+    pub targets: Vec<AnchorTargetStatus>,
+}
+
+/// A head that a target has.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Anchored {
+    /// Entries of the head.
+    pub size: u64,
+    /// Name of the target.
+    pub target: String,
+    /// `directory`, `webhook` or `witness`.
+    pub kind: String,
+    /// When it was given there (RFC 3339, UTC).
+    pub at: String,
+}
+
+/// How it stands with the targets of a ledger.
+pub fn status(
+    engine: &Engine,
+    ledger: &Ledger,
+    is_operator: bool,
+) -> Result<AnchorStatus, AnchorError> {
+    let number = ledger.record.number;
+    let known = engine.ledgers.last_anchorings(number)?;
+    let targets = engine.anchors.targets().iter();
+    let targets = targets.filter(|target| target.is_for(&ledger.record.tenant));
+    let targets = targets.map(|target| {
+        let last = known.iter().find(|row| row.target == target.name);
+        let failed = engine.anchors.states.of(ledger, &target.name).failed;
+        let (error, failed_at) = failed.unzip();
+        AnchorTargetStatus {
+            name: target.name.clone(),
+            kind: target.place.kind(),
+            place: is_operator.then(|| target.place.shown()),
+            key: target.witness().map(ToString::to_string),
+            size: last.map(|row| row.size),
+            at: last.map(|row| row.at.to_string()),
+            error,
+            failed_at: failed_at.map(|moment: UnixMillis| moment.to_string()),
+        }
+    });
+    Ok(AnchorStatus {
+        size: ledger.published().head.size,
+        witnessed_size: engine
+            .ledgers
+            .newest_cosigned(number, 0)?
+            .map(|head| head.size),
+        rolled_back: ledger.rolled_back().map(|found| found.to_string()),
+        targets: targets.collect(),
+    })
+}
+
+/// What was given to whom, newest first, heads of at most `up_to` entries.
+pub fn history(
+    engine: &Engine,
+    ledger: &Ledger,
+    up_to: u64,
+    limit: u32,
+) -> Result<Vec<Anchored>, AnchorError> {
+    let rows = engine
+        .ledgers
+        .anchorings(ledger.record.number, up_to, limit)?;
+    let rows = rows.into_iter().map(|row| Anchored {
+        size: row.size,
+        target: row.target,
+        kind: row.kind,
+        at: row.at.to_string(),
+    });
+    Ok(rows.collect())
+}
+
+/// The note of an anchored head: of that size; else the newest that a witness cosigned, else the newest.
+pub fn anchored_note(
+    engine: &Engine,
+    ledger: &Ledger,
+    size: Option<u64>,
+) -> Result<Option<String>, AnchorError> {
+    let number = ledger.record.number;
+    let head = match size {
+        Some(size) => engine.ledgers.anchored_at(number, size)?,
+        None => match engine.ledgers.newest_cosigned(number, 0)? {
+            None => engine.ledgers.newest_anchored(number, 0)?,
+            cosigned => cosigned,
+        },
+    };
+    Ok(head.map(|head| head.note))
+}
+
+/// How many of how many open ledgers take no entry, since a target has seen more of them.
+pub fn stopped(engine: &Engine) -> (usize, usize) {
+    let ledgers = engine.open_ledgers();
+    let stopped = ledgers
+        .iter()
+        .filter(|ledger| ledger.rolled_back().is_some());
+    (stopped.count(), ledgers.len())
+}

@@ -1,0 +1,122 @@
+//! Why the writer did not take events, and what an append says of it.
+
+use crate::classes::ClassError;
+use crate::clock_guard::ClockJump;
+use crate::keyring::KeyError;
+use crate::read::ReadError;
+use trailkeep_proof::ids::Seq;
+use trailkeep_store_sqlite::StoreError;
+
+/// Why the writer did not take a submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The queue is full.
+    Busy,
+    /// One of the ids came meanwhile.
+    LookAgain,
+    /// The disk is full.
+    Full,
+    /// The clock can't be believed.
+    Clock(ClockJump),
+    /// The tenant takes no more events.
+    TenantClosed,
+    /// The ledger was rolled back.
+    RolledBack,
+    /// The writer has stopped.
+    Stopped,
+    /// A write failed half-way: it may be on disk or not.
+    OutcomeUnknown,
+}
+
+/// Why events were not appended. Nothing of the request is on disk, but for `OutcomeUnknown`.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// An id stands for another event already.
+    #[error("an event with this id and other content is already recorded")]
+    Conflict {
+        /// Position in the request, from 0.
+        position: usize,
+        /// The seq of the recorded one; none if it stands earlier in the same request.
+        recorded: Option<Seq>,
+    },
+    /// No retention class can be given.
+    #[error("{error}")]
+    Class {
+        /// Position in the request, from 0.
+        position: usize,
+        /// Why.
+        error: ClassError,
+    },
+    /// A policy refuses events: position in the request, from 0, and why.
+    #[error("policies refuse {} places of this request; nothing was recorded", .0.len())]
+    Refused(Vec<(usize, trailkeep_policy::ingest::Refusal)>),
+    /// More than 64 subjects with keys of their own.
+    #[error("an event has at most 64 subjects")]
+    TooManySubjects,
+    /// Larger than any payload may be.
+    #[error("the event is larger than a payload can hold")]
+    Unsealable,
+    /// The queue is full.
+    #[error("more events wait than the disk takes; try again shortly")]
+    Busy,
+    /// The disk is full.
+    #[error(
+        "the disk is full or below its reserve; nothing was written: make room and send it again"
+    )]
+    Full,
+    /// The clock jumped.
+    #[error(transparent)]
+    Clock(ClockJump),
+    /// The tenant takes no more events.
+    #[error("the tenant was closed and takes no more events: nothing was written")]
+    TenantClosed,
+    /// Somebody outside has seen more of the ledger.
+    #[error(
+        "somebody outside has seen more of this ledger than there is, or another history of it: it was rolled back, and nothing is recorded; `trailkeep anchor list` says who saw what"
+    )]
+    RolledBack,
+    /// A recovery closed the ledger.
+    #[error(
+        "this ledger was closed by a recovery and another one goes on: leave `Trailkeep-Ledger` out; nothing was written"
+    )]
+    LedgerClosed,
+    /// The writer has stopped.
+    #[error(
+        "the server is stopping or its writer has failed; nothing was written: send it again later"
+    )]
+    Stopped,
+    /// A write failed half-way.
+    #[error(
+        "the write failed half-way and its outcome is unknown: send it again with the same id, which can't double it"
+    )]
+    OutcomeUnknown,
+    /// A key could not be found or made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A recorded event with the same id could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl From<ClassError> for AppendError {
+    fn from(error: ClassError) -> Self {
+        Self::Class { position: 0, error }
+    }
+}
+
+impl From<Refusal> for AppendError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Busy | Refusal::LookAgain => Self::Busy,
+            Refusal::Full => Self::Full,
+            Refusal::Clock(jump) => Self::Clock(jump),
+            Refusal::TenantClosed => Self::TenantClosed,
+            Refusal::RolledBack => Self::RolledBack,
+            Refusal::Stopped => Self::Stopped,
+            Refusal::OutcomeUnknown => Self::OutcomeUnknown,
+        }
+    }
+}

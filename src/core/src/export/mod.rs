@@ -1,0 +1,248 @@
+//! Export: from a question to a signed bundle (docs/format.md, "Bundle").
+//!
+//! [`plan`] decides what the bundle holds and records the export in the ledger, before anything is read.
+//! [`write()`] then streams it: the entries, the texts, what explains them, and at the end the
+//! checkpoint that holds all of it, the export's own entry included.
+
+mod bundle_writer;
+mod gaps;
+mod person;
+mod plan;
+mod readme;
+mod report;
+mod rows;
+mod statements;
+mod summary;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use person::{CopyForm, PersonScope, PersonsEvents, join_withheld};
+pub(super) use plan::still_there;
+pub use plan::{Plan, plan};
+
+use super::Engine;
+use super::append::AppendError;
+use super::keyring::KeyError;
+use super::ledger::{Ledger, ReadTileError};
+use super::read::ReadError;
+use trailkeep_crypto::spool::{Spool, SpoolError};
+use trailkeep_proof::bundle::manifest::{Counts, Proof, Recorded, SeqRange};
+use trailkeep_proof::ids::Seq;
+use trailkeep_proof::ledger::checkpoint::{Checkpoint, CheckpointError};
+use trailkeep_proof::privacy::Withheld;
+use trailkeep_proof::time::UnixMillis;
+use trailkeep_store_sqlite::StoreError;
+
+/// Which entries are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Recorded in a time, open where nothing is said: from inclusive, to exclusive.
+    Time {
+        /// Recorded at this moment or later.
+        from: Option<UnixMillis>,
+        /// Recorded before this moment.
+        to: Option<UnixMillis>,
+    },
+    /// Between two seqs, both inclusive.
+    Seqs {
+        /// The first.
+        first: Seq,
+        /// The last.
+        last: Seq,
+    },
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct ExportRequest {
+    /// Which entries.
+    pub scope: Scope,
+    /// Of these only the events with this action: a selection.
+    pub action: Option<String>,
+    /// Of these only a person's own: a selection, for that person.
+    pub person: Option<PersonScope>,
+    /// Sections that go as digests alone.
+    pub redact: Vec<String>,
+    /// age recipients who alone can open the file; none: it is not encrypted.
+    pub recipients: Vec<String>,
+    /// Signed notes of older heads, for which consistency is to be proven.
+    pub against: Vec<String>,
+    /// Id of the API key that asks, or `local`.
+    pub asked_by: String,
+}
+
+/// A bundle that is ready.
+pub struct Exported {
+    /// The file.
+    pub file: Arc<Spool>,
+    /// What is in it.
+    pub summary: ExportSummary,
+}
+
+/// What a finished bundle holds.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct ExportSummary {
+    /// What it can prove.
+    pub proof: Proof,
+    /// First and last entry; none where there is no entry.
+    pub range: Option<SeqRange>,
+    /// The time that was asked for, and that a range covers.
+    pub recorded: Option<Recorded>,
+    /// How many of each.
+    pub counts: Counts,
+    /// The entry that records the export.
+    pub export_seq: u64,
+    /// Size of the ledger under the checkpoint.
+    pub size: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// SHA-256 of the file, in hex.
+    pub sha256: String,
+    /// Whether only the recipients can open it.
+    pub encrypted: bool,
+    /// Of a person's copy: what it leaves out, and why.
+    #[serde(skip)]
+    pub withheld: Vec<Withheld>,
+}
+
+/// Makes what a plan says. `progress` hears how many entries of how many are done.
+pub fn write(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    cancelled: &AtomicBool,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Exported, ExportError> {
+    match &plan.request.person {
+        Some(person) if person.form == CopyForm::Json => {
+            person::portable::write(engine, ledger, plan, person, cancelled, progress)
+        }
+        _ => write::write(engine, ledger, plan, cancelled, progress),
+    }
+}
+
+/// The line of one of the ledger's own entries, with the salts that open it.
+pub(super) fn statement_line(
+    engine: &Engine,
+    ledger: &Ledger,
+    seq: Seq,
+) -> Result<Vec<u8>, ExportError> {
+    let row = rows::read_statement(engine, ledger, seq)?;
+    Ok(row.content.statement().to_vec())
+}
+
+/// Stops an export that was cancelled, or that the disk has no room for.
+fn check_going_on(engine: &Engine, cancelled: &AtomicBool) -> Result<(), ExportError> {
+    if cancelled.load(Ordering::Relaxed) {
+        return Err(ExportError::Cancelled);
+    }
+    if engine.spools.is_full() {
+        return Err(ExportError::Full);
+    }
+    Ok(())
+}
+
+/// Why there is no bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The scope holds no entry.
+    #[error(
+        "nothing was recorded in this time; the ledger has entries from {first} to {last}. To prove that nothing was, export the entries around it with --seq"
+    )]
+    NothingRecorded {
+        /// When the first entry was recorded.
+        first: UnixMillis,
+        /// When the last entry was recorded.
+        last: UnixMillis,
+    },
+    /// The seqs are not those of a range in the ledger.
+    #[error("the ledger has the entries 0 to {last}: name two of them, the smaller first")]
+    NoSuchRange {
+        /// The last entry.
+        last: u64,
+    },
+    /// A section that must stay, or that does not exist.
+    #[error("the section `{0}` can't be redacted: {1}")]
+    NotRedactable(String, &'static str),
+    /// Not an age recipient.
+    #[error("`{0}` is not an age recipient: it must begin with `age1`, as `age-keygen` prints it")]
+    Recipient(String),
+    /// An older head that was given is none of this ledger.
+    #[error("the older checkpoint is not one of this ledger: {0}")]
+    Against(CheckpointError),
+    /// An older head is larger than the ledger.
+    #[error(
+        "the older checkpoint has {older} entries, this ledger only {size}: it was rolled back, or it is another one"
+    )]
+    LargerThanLedger {
+        /// Its size.
+        older: u64,
+        /// The ledger's size.
+        size: u64,
+    },
+    /// The disk, or what exports may have of it, has too little room.
+    #[error(
+        "there is no room for the export: those that wait have all the bytes that they may have together, or the disk has less free than \
+         exports leave to events. Fetch or delete exports that wait, make room, or ask for a smaller range"
+    )]
+    Full,
+    /// Events of a selection went while it was written.
+    #[error("events of this selection went while it was written: ask again")]
+    Changed,
+    /// What witnesses said of the head could not be kept.
+    #[error("what witnesses said of the head could not be kept: {0}")]
+    Anchor(#[from] crate::anchor::AnchorError),
+    /// Somebody stopped it.
+    #[error("the export was cancelled")]
+    Cancelled,
+    /// The export could not be recorded.
+    #[error("the export could not be recorded, so it was not made: {0}")]
+    Append(#[from] Box<AppendError>),
+    /// An entry or payload could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The ledger's keys could not be opened.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A proof could not be made.
+    #[error(transparent)]
+    Tile(#[from] ReadTileError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The temporary file could not be made.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The temporary file could not be written or read.
+    #[error("the bundle could not be written: {0}")]
+    Io(#[from] std::io::Error),
+    /// The archive could not be written.
+    #[error("the bundle could not be written: {0}")]
+    Zip(#[from] zip::result::ZipError),
+    /// The manifest could not be written.
+    #[error("the bundle could not be written: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The recipients could not be encrypted to.
+    #[error("the bundle could not be encrypted: {0}")]
+    Age(#[from] age::EncryptError),
+}
+
+impl ExportError {
+    /// Whether the question was wrong, and not the answering.
+    pub const fn is_of_the_question(&self) -> bool {
+        matches!(
+            self,
+            Self::NothingRecorded { .. }
+                | Self::NoSuchRange { .. }
+                | Self::NotRedactable(..)
+                | Self::Recipient(_)
+                | Self::Against(_)
+                | Self::LargerThanLedger { .. }
+        )
+    }
+}
+
+/// An older head that a proof of consistency is made for.
+pub(super) type OlderHead = Checkpoint;

@@ -1,0 +1,118 @@
+//! A person's events in JSON alone, for another service (GDPR Art. 20): one object, not signed.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use serde_json::json;
+
+use super::PersonScope;
+use super::withheld::Tally;
+use crate::Engine;
+use crate::export::bundle_writer::Hashed;
+use crate::export::plan::Plan;
+use crate::export::rows::{Content, Rows, Wanted};
+use crate::export::{ExportError, ExportSummary, Exported, check_going_on};
+use crate::ledger::Ledger;
+use trailkeep_crypto::spool::SpoolWriter;
+use trailkeep_proof::bundle::line::{Line, Section};
+use trailkeep_proof::bundle::manifest::Counts;
+use trailkeep_proof::ids::hex;
+
+/// What `format` says.
+const FORMAT: &str = "trailkeep/portable/v1";
+
+/// Writes the file (docs/gdpr.md has its form).
+pub(in crate::export) fn write(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    person: &PersonScope,
+    cancelled: &AtomicBool,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Exported, ExportError> {
+    let mut out = Hashed::new(SpoolWriter::new(&engine.spools)?);
+    let head = json!({
+        "format": FORMAT,
+        "origin": ledger.record.origin.as_str(),
+        "subject": {"namespace": person.subject.namespace, "id": person.subject.id},
+        "receipt": person.receipt,
+        "exported_at": plan.exported_at.to_string(),
+        "export_seq": plan.export_seq.get(),
+    })
+    .to_string();
+    // The head's object stays open for the events.
+    out.write_all(head.strip_suffix('}').unwrap_or(&head).as_bytes())?;
+    out.write_all(b",\"events\":[")?;
+    let mut rows = Rows::new(engine, ledger, &plan.request, &plan.seqs);
+    let wanted = Wanted {
+        excerpts: false,
+        cards: false,
+    };
+    let (mut counts, mut withheld) = (Counts::default(), Tally::default());
+    loop {
+        check_going_on(engine, cancelled)?;
+        let some = rows.read(wanted)?;
+        if some.is_empty() {
+            break;
+        }
+        for row in some {
+            let Content::Event(event) = row.content else {
+                return Err(ExportError::Changed);
+            };
+            out.write_all(if counts.entries == 0 { b"\n" } else { b",\n" })?;
+            let line = Line::parse(event.line.trim_ascii_end()).map_err(std::io::Error::other)?;
+            write_event(&line, &row.entry.recorded_at.to_string(), &mut out)?;
+            counts.entries += 1;
+            counts.disclosed += 1;
+            withheld.add(event.withheld);
+        }
+        progress(counts.entries, plan.entries());
+    }
+    let withheld = plan.withheld(&withheld);
+    writeln!(out, "\n],\"withheld\":{}}}", json!(withheld))?;
+    let (spool, sha256) = out.finish()?;
+    Ok(Exported {
+        summary: ExportSummary {
+            proof: plan.seqs.proof(),
+            range: plan.seqs.ends(),
+            recorded: None,
+            counts,
+            export_seq: plan.export_seq.get(),
+            size: ledger.published().head.size,
+            bytes: spool.size_bytes(),
+            sha256: hex(&sha256),
+            encrypted: false,
+            withheld,
+        },
+        file: Arc::new(spool),
+    })
+}
+
+/// `{"seq","recorded_at","withheld":[names],"event":{sections, byte for byte}}`.
+fn write_event(
+    line: &Line<'_>,
+    recorded_at: &str,
+    out: &mut impl Write,
+) -> Result<(), ExportError> {
+    let withheld: Vec<&str> = line.redacted().collect();
+    write!(
+        out,
+        "{{\"seq\":{},\"recorded_at\":\"{recorded_at}\",\"withheld\":{},\"event\":{{",
+        line.seq,
+        json!(withheld)
+    )?;
+    let mut is_first = true;
+    for (name, section) in &line.sections {
+        let Section::Disclosed { json, .. } = section else {
+            continue;
+        };
+        if !is_first {
+            out.write_all(b",")?;
+        }
+        is_first = false;
+        serde_json::to_writer(&mut *out, name)?;
+        write!(out, ":{json}")?;
+    }
+    Ok(out.write_all(b"}}")?)
+}

@@ -1,0 +1,339 @@
+//! Entries with their texts: read in short transactions, opened side by side, given in order.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+
+use super::person::withheld::OfEvent;
+use super::person::{card_of, purpose_of};
+use super::plan::Seqs;
+use super::summary::Brief;
+use super::{ExportError, ExportRequest};
+use crate::Engine;
+use crate::fate::Hidden;
+use crate::ledger::Ledger;
+use crate::read::{ReadError, open_payload};
+use trailkeep_crypto::payload::OpenedEvent;
+use trailkeep_proof::bundle::line::{Line, Section};
+use trailkeep_proof::bundle::table;
+use trailkeep_proof::ids::Seq;
+use trailkeep_proof::ledger::commitment::{section_digest, section_salt};
+use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryKind};
+use trailkeep_store_sqlite::Mark;
+
+/// Entries read in one transaction at most (docs/design.md, "No long readers").
+const ENTRIES_PER_READ: u64 = 1_000;
+/// Payloads that are opened together are to have about so many bytes.
+const BYTES_PER_READ: u64 = 4 << 20;
+
+/// An entry with what the bundle says of it.
+pub(super) struct Row {
+    pub(super) entry: Entry,
+    pub(super) bytes: EntryBytes,
+    pub(super) content: Content,
+}
+
+/// What the bundle says of an entry.
+pub(super) enum Content {
+    /// The ledger's own: its line for statements.jsonl.
+    Statement(Vec<u8>),
+    /// An event that is disclosed.
+    Event(Box<Disclosed>),
+    /// An event whose text is not shown.
+    Hidden(Hidden),
+}
+
+/// What the bundle says of an event.
+pub(super) struct Disclosed {
+    /// Its line for events.jsonl.
+    pub(super) line: Vec<u8>,
+    /// Its line for events.csv.
+    pub(super) cells: Vec<u8>,
+    /// For the summary.
+    pub(super) brief: Brief,
+    /// Names of its sections that stand as digests.
+    pub(super) redacted: Vec<String>,
+    /// What a person's copy leaves out of it, and why.
+    pub(super) withheld: OfEvent,
+    /// For the person whom the bundle is for: what it was for, and its card.
+    pub(super) purpose: Option<String>,
+    pub(super) card: Option<String>,
+}
+
+/// What readers get to see one by one.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    /// Excerpts for the summary's table.
+    pub(super) excerpts: bool,
+    /// Cards for the person's page.
+    pub(super) cards: bool,
+}
+
+/// Reads the entries of a bundle, in order, some at a time.
+pub(super) struct Rows<'a> {
+    engine: &'a Engine,
+    ledger: &'a Ledger,
+    request: &'a ExportRequest,
+    seqs: &'a Seqs,
+    next: u64,
+    per_read: u64,
+}
+
+impl Content {
+    /// The line of a statement; nothing of anything else.
+    pub(super) fn statement(&self) -> &[u8] {
+        match self {
+            Self::Statement(line) => line,
+            Self::Event(_) | Self::Hidden(_) => &[],
+        }
+    }
+}
+
+/// An entry and its payload, as stored.
+struct Stored {
+    seq: Seq,
+    bytes: EntryBytes,
+    text: Text,
+}
+
+enum Text {
+    Payload(Vec<u8>),
+    Hidden(Hidden),
+}
+
+impl Text {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Payload(payload) => payload.len() as u64,
+            Self::Hidden(_) => 0,
+        }
+    }
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn new(
+        engine: &'a Engine,
+        ledger: &'a Ledger,
+        request: &'a ExportRequest,
+        seqs: &'a Seqs,
+    ) -> Self {
+        Self {
+            engine,
+            ledger,
+            request,
+            seqs,
+            next: 0,
+            per_read: 64,
+        }
+    }
+
+    /// The next entries; none at the end.
+    pub(super) fn read(&mut self, wanted: Wanted) -> Result<Vec<Row>, ExportError> {
+        let end = self.seqs.count().min(self.next + self.per_read);
+        let stored = match self.seqs {
+            Seqs::Range(first, _) => self.read_range(first.get() + self.next, first.get() + end)?,
+            Seqs::Selection(seqs) => {
+                let mut stored = Vec::new();
+                for near in neighbours(&seqs[self.next as usize..end as usize]) {
+                    stored.extend(self.read_some(near)?);
+                }
+                stored
+            }
+        };
+        let bytes: u64 = stored.iter().map(|row| row.text.len()).sum();
+        let each = (bytes / (end - self.next).max(1)).max(1);
+        self.next = end;
+        self.per_read = (BYTES_PER_READ / each).clamp(16, ENTRIES_PER_READ);
+        self.render_side_by_side(&stored, wanted)
+    }
+
+    fn read_range(&self, start: u64, end: u64) -> Result<Vec<Stored>, ExportError> {
+        self.read_some(&(start..end).collect::<Vec<_>>())
+    }
+
+    /// Reads seqs that lie close together, ascending, in one transaction for each table.
+    fn read_some(&self, seqs: &[u64]) -> Result<Vec<Stored>, ExportError> {
+        let (Some(first), Some(last)) = (seqs.first(), seqs.last()) else {
+            return Ok(Vec::new());
+        };
+        let (ledgers, number) = (&self.engine.ledgers, self.ledger.record.number);
+        let entries = ledgers.entry_rows(number, *first..last + 1)?;
+        let mut entries: HashMap<Seq, Vec<u8>> = entries.into_iter().collect();
+        let payloads = ledgers.payload_rows(number, *first..last + 1)?;
+        let mut payloads: HashMap<Seq, Vec<u8>> = payloads.into_iter().collect();
+        // Asked after the payloads were read: what is stated gone meanwhile is not disclosed.
+        let marks = ledgers.marks(number, *first..last + 1)?;
+        let is_own = self.request.person.is_some();
+        seqs.iter()
+            .map(|seq| {
+                let seq = Seq::new(*seq);
+                let bytes = entries.remove(&seq).ok_or(ReadError::NotFound)?;
+                let mark = marks.get(&seq).copied().unwrap_or_default();
+                let payload = payloads.remove(&seq);
+                stored(self.ledger, seq, bytes, payload, (mark, is_own))
+            })
+            .collect()
+    }
+
+    /// Opening and writing out is what costs: the rows are divided among the cores.
+    fn render_side_by_side(
+        &self,
+        stored: &[Stored],
+        wanted: Wanted,
+    ) -> Result<Vec<Row>, ExportError> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let share = stored.len().div_ceil(cores).max(1);
+        std::thread::scope(|scope| {
+            let render = |part: &[Stored]| -> Result<Vec<Row>, ExportError> {
+                part.iter()
+                    .map(|row| render(self.engine, self.ledger, row, Some((self.request, wanted))))
+                    .collect()
+            };
+            let parts: Vec<_> = stored
+                .chunks(share)
+                .map(|part| scope.spawn(move || render(part)))
+                .collect();
+            let mut rows = Vec::with_capacity(stored.len());
+            for part in parts {
+                match part.join() {
+                    Ok(part) => rows.extend(part?),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            Ok(rows)
+        })
+    }
+}
+
+/// Seqs in stretches whose gaps are small, and which one read takes: rows in between are read and dropped.
+pub(super) fn neighbours(seqs: &[u64]) -> impl Iterator<Item = &[u64]> {
+    const GAP_MAX: u64 = 8;
+    seqs.chunk_by(|one, next| next - one <= GAP_MAX)
+        .flat_map(|near| near.chunks(ENTRIES_PER_READ as usize / GAP_MAX as usize))
+}
+
+/// One of the ledger's own entries, or an event, in full.
+pub(super) fn read_statement(
+    engine: &Engine,
+    ledger: &Ledger,
+    seq: Seq,
+) -> Result<Row, ExportError> {
+    render(engine, ledger, &read_one(engine, ledger, seq)?, None)
+}
+
+fn read_one(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Stored, ExportError> {
+    let found = engine.ledgers.event(ledger.record.number, seq)?;
+    let row = found.ok_or(ReadError::NotFound)?;
+    stored(
+        ledger,
+        seq,
+        row.entry.to_vec(),
+        row.payload,
+        (row.mark, false),
+    )
+}
+
+fn stored(
+    ledger: &Ledger,
+    seq: Seq,
+    bytes: Vec<u8>,
+    payload: Option<Vec<u8>>,
+    (mark, is_own): (Mark, bool),
+) -> Result<Stored, ExportError> {
+    let bytes = EntryBytes::try_from(bytes).map_err(|_| ReadError::NotFound)?;
+    let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
+    let text = match (ledger.covers.hidden(&entry, mark, is_own), payload) {
+        (Some(hidden), _) => Text::Hidden(hidden),
+        (None, Some(payload)) => Text::Payload(payload),
+        (None, None) => return Err(ReadError::PayloadMissing(seq).into()),
+    };
+    Ok(Stored { seq, bytes, text })
+}
+
+fn render(
+    engine: &Engine,
+    ledger: &Ledger,
+    stored: &Stored,
+    asked: Option<(&ExportRequest, Wanted)>,
+) -> Result<Row, ExportError> {
+    let seq = stored.seq;
+    let entry = Entry::decode(&stored.bytes).map_err(|error| ReadError::Entry { seq, error })?;
+    let payload = match &stored.text {
+        Text::Payload(payload) => payload,
+        Text::Hidden(hidden) => {
+            return Ok(Row {
+                entry,
+                bytes: stored.bytes,
+                content: Content::Hidden(*hidden),
+            });
+        }
+    };
+    let files = (&*engine.ledgers, &*engine.keyring);
+    let opened = open_payload(files, &ledger.record, &entry, payload.clone())?;
+    // The ledger's own entries are never redacted.
+    let asked = asked.filter(|_| entry.kind == EntryKind::Event);
+    let (mut redact, mut withheld) = (Vec::new(), OfEvent::new());
+    if let Some((request, _)) = asked {
+        redact.extend(request.redact.iter().cloned());
+        let person = request.person.as_ref();
+        withheld.extend(
+            person
+                .into_iter()
+                .flat_map(|one| one.withheld_of(&opened.sections)),
+        );
+        redact.extend(withheld.iter().map(|(_, name)| name.clone()));
+    }
+    let line = disclose(seq, &opened, &redact)?;
+    let mut written = Vec::new();
+    line.write(&mut written)?;
+    let Some((request, wanted)) = asked else {
+        return Ok(Row {
+            entry,
+            bytes: stored.bytes,
+            content: Content::Statement(written),
+        });
+    };
+    let person = request.person.as_ref();
+    let redacted: Vec<&str> = line.redacted().collect();
+    let disclosed = Disclosed {
+        cells: table::row(&line, entry.recorded_at),
+        brief: Brief::of(&line, &entry, wanted.excerpts),
+        purpose: person.map(|_| purpose_of(&opened.sections)),
+        card: person
+            .filter(|_| wanted.cards)
+            .map(|person| card_of(person, &entry, &opened.sections, &redacted)),
+        redacted: redacted.into_iter().map(str::to_owned).collect(),
+        withheld,
+        line: written,
+    };
+    Ok(Row {
+        entry,
+        bytes: stored.bytes,
+        content: Content::Event(Box::new(disclosed)),
+    })
+}
+
+fn disclose<'a>(
+    seq: Seq,
+    opened: &'a OpenedEvent,
+    redact: &[String],
+) -> Result<Line<'a>, ExportError> {
+    let sections = opened.sections.iter().map(|(name, bytes)| {
+        let salt = section_salt(&opened.event_salt, name);
+        let section = if redact.contains(name) {
+            Section::Redacted(section_digest(&salt, bytes))
+        } else {
+            // Every section was checked to be UTF-8 when it came in.
+            let json = std::str::from_utf8(bytes).map_err(std::io::Error::other)?;
+            Section::Disclosed {
+                salt,
+                json: Cow::Borrowed(json),
+            }
+        };
+        Ok((Cow::Borrowed(name.as_str()), section))
+    });
+    Ok(Line {
+        seq,
+        sections: sections.collect::<Result<_, std::io::Error>>()?,
+    })
+}

@@ -1,0 +1,411 @@
+//! The bundle, member after member.
+//!
+//! The texts are read once. What they give for later members waits in spools; what is held in memory does
+//! not grow with the number of events, but for eight bytes of each of a selection.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::bundle_writer::BundleWriter;
+use super::person::page::{self, CARDS_MAX, PersonPage};
+use super::person::withheld::Tally;
+use super::plan::{Plan, Seqs, question};
+use super::rows::{Content, Row, Rows, Wanted, neighbours};
+use super::statements::{Explaining, explaining};
+use super::summary::Summary;
+use super::{ExportError, ExportSummary, Exported, check_going_on, readme, report};
+use crate::Engine;
+use crate::anchor::witnessed_head;
+use crate::cover::ItemTrees;
+use crate::ledger::{Ledger, LedgerKeys, Published, StoredTiles};
+use trailkeep_crypto::spool::{Spool, SpoolWriter};
+use trailkeep_proof::bundle::line::Disposition;
+use trailkeep_proof::bundle::manifest::{Counts, FORMAT, Manifest, Proof, StatementCounts};
+use trailkeep_proof::bundle::proofs::{self, ConsistencyProof, InclusionProof};
+use trailkeep_proof::bundle::{member, sources, table};
+use trailkeep_proof::ids::{ClassNumber, Seq, hex};
+use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryKind};
+use trailkeep_proof::ledger::note::public_key_pem;
+use trailkeep_proof::ledger::sources::Sighting;
+use trailkeep_proof::ledger::tile::{InclusionPaths, consistency_path, encode_entry_bundle};
+use trailkeep_proof::privacy::Withheld;
+
+/// Entries copied at a time.
+const ENTRIES_PER_READ: u64 = 1_000;
+
+/// What is known after the texts were written.
+struct Walked {
+    counts: Counts,
+    summary: Summary,
+    /// Names of sections that stand as digests in some event.
+    redacted: BTreeSet<String>,
+    /// For the person whom the bundle is for: what was collected, and the cards.
+    page: PersonPage,
+    cards: Spool,
+    /// What a person's copy leaves out.
+    withheld: Vec<Withheld>,
+    /// events.csv, and the statements inside of the range with their entries.
+    table: Spool,
+    lines: Spool,
+    entries: Spool,
+    dispositions: Spool,
+    /// The statements by which texts of the range went.
+    covering: BTreeSet<Seq>,
+}
+
+/// Writes the bundle of a plan.
+pub(super) fn write(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    cancelled: &AtomicBool,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Exported, ExportError> {
+    let keys = LedgerKeys::load(&engine.keyring, &ledger.record)?;
+    let spool = SpoolWriter::new(&engine.spools)?;
+    let mut bundle = BundleWriter::new(spool, &plan.recipients)?;
+    bundle.add(member::README, readme::text(ledger, plan).as_bytes())?;
+    let classes = write_entries(engine, ledger, plan, &mut bundle)?;
+    let mut walked = write_events(engine, ledger, plan, &mut bundle, cancelled, progress)?;
+    let explaining = explaining(engine, ledger, plan, &classes, &walked.covering)?;
+    write_statements(plan, &explaining, &mut walked, &mut bundle)?;
+    bundle.start(member::DISPOSITIONS)?;
+    io::copy(&mut walked.dispositions.reader(), &mut bundle)?;
+    bundle.start(member::TABLE)?;
+    io::copy(&mut walked.table.reader(), &mut bundle)?;
+
+    // The head that is published now holds all that was read, and the export's own entry. Witnesses are asked for it.
+    let (published, checkpoint) = witnessed_head(engine, ledger)?;
+    let boundary = boundary(engine, ledger, plan, published.head.size)?;
+    bundle.add(member::BOUNDARY, &encode_entry_bundle(&boundary))?;
+    write_proofs(engine, ledger, plan, &published, &explaining, &mut bundle)?;
+    bundle.add(member::CHECKPOINT, checkpoint.as_bytes())?;
+    bundle.add(member::KEYS, b"")?;
+    let pem = public_key_pem(ledger.verifier.public());
+    bundle.add(member::PUBLIC_KEY_PEM, pem.as_bytes())?;
+    let vkey = format!("{}\n", ledger.verifier);
+    bundle.add(member::PUBLIC_KEY_VKEY, vkey.as_bytes())?;
+    write_pages(
+        engine,
+        ledger,
+        plan,
+        &published,
+        &walked,
+        &explaining,
+        &mut bundle,
+    )?;
+    let manifest = manifest(ledger, plan, &walked, explaining);
+    let mut text = serde_json::to_vec_pretty(&manifest)?;
+    text.push(b'\n');
+    bundle.add(member::MANIFEST, &text)?;
+    let (file, sha256) = bundle.finish(&keys.signing)?;
+    Ok(Exported {
+        summary: ExportSummary {
+            proof: manifest.proof,
+            range: manifest.range,
+            recorded: manifest.recorded,
+            counts: manifest.counts,
+            export_seq: manifest.export_seq,
+            size: published.head.size,
+            bytes: file.size_bytes(),
+            sha256: hex(&sha256),
+            encrypted: !plan.recipients.is_empty(),
+            withheld: walked.withheld,
+        },
+        file: Arc::new(file),
+    })
+}
+
+/// The pages for readers.
+fn write_pages(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    published: &Published,
+    walked: &Walked,
+    explaining: &Explaining,
+    bundle: &mut BundleWriter,
+) -> Result<(), ExportError> {
+    bundle.start(member::REPORT)?;
+    let (counts, summary) = (&walked.counts, &walked.summary);
+    report::render(ledger, plan, published, counts, summary, explaining, bundle)?;
+    if let Some(person) = &plan.request.person {
+        bundle.start(member::PERSON)?;
+        page::render(
+            engine,
+            ledger,
+            (plan, person),
+            (&walked.page, summary, &walked.withheld),
+            explaining,
+            &walked.cards,
+            bundle,
+        )?;
+    }
+    Ok(())
+}
+
+/// entries.bin. Gives the classes of the events.
+fn write_entries(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    bundle: &mut BundleWriter,
+) -> Result<BTreeSet<ClassNumber>, ExportError> {
+    bundle.start(member::ENTRIES)?;
+    let number = ledger.record.number;
+    let mut classes = BTreeSet::new();
+    let mut copy = |start: u64, end: u64, wanted: &[u64]| -> Result<(), ExportError> {
+        let mut entries = engine.ledgers.entries(number, start..end)?;
+        if !wanted.is_empty() {
+            entries.retain(|bytes| {
+                Entry::decode(bytes)
+                    .is_ok_and(|entry| wanted.binary_search(&entry.seq.get()).is_ok())
+            });
+        }
+        for bytes in &entries {
+            let entry = Entry::decode(bytes).map_err(io::Error::other)?;
+            if entry.kind == EntryKind::Event {
+                classes.insert(entry.class);
+            }
+        }
+        Ok(bundle.write_all(&encode_entry_bundle(&entries))?)
+    };
+    match &plan.seqs {
+        Seqs::Range(first, last) => {
+            let end = last.get() + 1;
+            for start in (first.get()..end).step_by(ENTRIES_PER_READ as usize) {
+                copy(start, end.min(start + ENTRIES_PER_READ), &[])?;
+            }
+        }
+        Seqs::Selection(seqs) => {
+            for near in neighbours(seqs) {
+                copy(near[0], near[near.len() - 1] + 1, near)?;
+            }
+        }
+    }
+    Ok(classes)
+}
+
+/// events.jsonl, and what is found on the way.
+fn write_events(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    bundle: &mut BundleWriter,
+    cancelled: &AtomicBool,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Walked, ExportError> {
+    let room = &engine.spools;
+    let mut table = SpoolWriter::new(room)?;
+    let (mut lines, mut entries) = (SpoolWriter::new(room)?, SpoolWriter::new(room)?);
+    let mut dispositions = SpoolWriter::new(room)?;
+    let mut trees = ItemTrees::new(&engine.ledgers, ledger);
+    let mut covering = BTreeSet::new();
+    let mut counts = Counts::default();
+    let mut summary = Summary::new();
+    table.write_all(&table::header())?;
+    bundle.start(member::EVENTS)?;
+    let mut withheld = Tally::default();
+    let mut redacted: BTreeSet<String> = plan.request.redact.iter().cloned().collect();
+    let (mut page, mut cards) = (PersonPage::default(), SpoolWriter::new(room)?);
+    let mut rows = Rows::new(engine, ledger, &plan.request, &plan.seqs);
+    loop {
+        check_going_on(engine, cancelled)?;
+        let some = rows.read(Wanted {
+            excerpts: summary.wants_rows(),
+            cards: page.cards < CARDS_MAX,
+        })?;
+        if some.is_empty() {
+            break;
+        }
+        for row in some {
+            counts.entries += 1;
+            match row.content {
+                Content::Event(event) => {
+                    counts.disclosed += 1;
+                    bundle.write_all(&event.line)?;
+                    table.write_all(&event.cells)?;
+                    summary.add(event.brief);
+                    redacted.extend(event.redacted);
+                    withheld.add(event.withheld);
+                    page.add(event.purpose, event.card, &mut cards)?;
+                }
+                Content::Statement(line) => {
+                    counts.statements += 1;
+                    lines.write_all(&line)?;
+                    entries.write_all(&encode_entry_bundle(&[row.bytes]))?;
+                }
+                // A selection is of what there is: one of its events went since it was made.
+                Content::Hidden(_) if plan.seqs.range().is_none() => {
+                    return Err(ExportError::Changed);
+                }
+                Content::Hidden(hidden) => {
+                    let seq = row.entry.seq;
+                    summary.sources.see(Sighting::Gone(seq));
+                    let fate = trees.fate(seq, hidden)?;
+                    counts.add(&fate);
+                    covering.extend(fate.covered().map(|covered| covered.by));
+                    Disposition { seq, fate }.write(&mut dispositions)?;
+                }
+            }
+        }
+        progress(counts.entries, plan.entries());
+    }
+    Ok(Walked {
+        counts,
+        summary,
+        redacted,
+        page,
+        cards: cards.finish()?,
+        withheld: plan.withheld(&withheld),
+        table: table.finish()?,
+        lines: lines.finish()?,
+        entries: entries.finish()?,
+        dispositions: dispositions.finish()?,
+        covering,
+    })
+}
+
+/// The statements before, inside of and after the entries, ascending.
+fn write_statements(
+    plan: &Plan,
+    explaining: &Explaining,
+    walked: &mut Walked,
+    bundle: &mut BundleWriter,
+) -> Result<(), ExportError> {
+    let first = match &plan.seqs {
+        Seqs::Range(first, _) => *first,
+        Seqs::Selection(_) => Seq::MAX,
+    };
+    let split = explaining.rows.partition_point(|row| row.entry.seq < first);
+    let (before, after) = explaining.rows.split_at(split);
+    walked.counts.statements += explaining.rows.len() as u64;
+    bundle.start(member::STATEMENTS)?;
+    let lines = |rows: &[Row]| {
+        rows.iter()
+            .flat_map(|row| row.content.statement().to_vec())
+            .collect::<Vec<u8>>()
+    };
+    bundle.write_all(&lines(before))?;
+    io::copy(&mut walked.lines.reader(), bundle)?;
+    bundle.write_all(&lines(after))?;
+    bundle.start(member::STATEMENT_ENTRIES)?;
+    let entries = |rows: &[Row]| {
+        let entries: Vec<EntryBytes> = rows.iter().map(|row| row.bytes).collect();
+        encode_entry_bundle(&entries)
+    };
+    bundle.write_all(&entries(before))?;
+    io::copy(&mut walked.entries.reader(), bundle)?;
+    Ok(bundle.write_all(&entries(after))?)
+}
+
+/// The entries beside a range: before it there may be none, after it only a closed ledger has none.
+fn boundary(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    size: u64,
+) -> Result<Vec<EntryBytes>, ExportError> {
+    let mut entries = Vec::new();
+    for seq in beside(&plan.seqs, size) {
+        let found = engine
+            .ledgers
+            .entries(ledger.record.number, seq.get()..seq.get() + 1)?;
+        entries.extend(found);
+    }
+    Ok(entries)
+}
+
+fn beside(seqs: &Seqs, size: u64) -> Vec<Seq> {
+    match seqs {
+        Seqs::Range(first, last) => {
+            let before = first.get().checked_sub(1).map(Seq::new);
+            let after = Some(last.next()).filter(|seq| seq.get() < size);
+            before.into_iter().chain(after).collect()
+        }
+        Seqs::Selection(_) => Vec::new(),
+    }
+}
+
+fn write_proofs(
+    engine: &Engine,
+    ledger: &Ledger,
+    plan: &Plan,
+    published: &Published,
+    explaining: &Explaining,
+    bundle: &mut BundleWriter,
+) -> Result<(), ExportError> {
+    let tiles = StoredTiles {
+        ledgers: &engine.ledgers,
+        ledger: ledger.record.number,
+        published,
+    };
+    let size = published.head.size;
+    let mut needed: Vec<u64> = explaining
+        .rows
+        .iter()
+        .map(|row| row.entry.seq.get())
+        .collect();
+    needed.extend(beside(&plan.seqs, size).iter().map(|seq| seq.get()));
+    match &plan.seqs {
+        Seqs::Range(first, last) => needed.extend([first.get(), last.get()]),
+        Seqs::Selection(seqs) => needed.extend(seqs),
+    }
+    needed.sort_unstable();
+    needed.dedup();
+    let paths = InclusionPaths::new(size, &tiles);
+    let inclusion = needed.into_iter().map(|seq| {
+        Ok(InclusionProof {
+            seq: Seq::new(seq),
+            path: paths.path(seq)?,
+        })
+    });
+    let consistency = plan
+        .older
+        .iter()
+        .filter(|older| (1..size).contains(&older.size))
+        .map(|older| {
+            Ok(ConsistencyProof {
+                from: older.size,
+                path: consistency_path(older.size, size, &tiles)?,
+            })
+        })
+        .collect::<Result<Vec<_>, ExportError>>()?;
+    bundle.start(member::PROOFS)?;
+    let mut buffered = io::BufWriter::new(bundle);
+    proofs::write::<ExportError>(&mut buffered, inclusion, &consistency)?;
+    Ok(buffered.flush()?)
+}
+
+fn manifest(ledger: &Ledger, plan: &Plan, walked: &Walked, explaining: Explaining) -> Manifest {
+    let is_range = plan.seqs.proof() == Proof::Range;
+    let outside = explaining.rows.len() as u64;
+    Manifest {
+        format: FORMAT.to_owned(),
+        origin: ledger.record.origin.to_string(),
+        proof: plan.seqs.proof(),
+        range: plan.seqs.ends(),
+        recorded: Some(plan.recorded.clone()),
+        query: question(&plan.request),
+        counts: walked.counts,
+        statements: Some(StatementCounts {
+            inside: walked.counts.statements - outside,
+            outside,
+        }),
+        redacted_sections: walked.redacted.iter().cloned().collect(),
+        classes: explaining.classes,
+        gaps: walked.summary.gaps.counts(),
+        sources: is_range.then(|| sources::listed(&walked.summary.sources)),
+        sources_untold: if is_range {
+            walked.summary.sources.untold()
+        } else {
+            0
+        },
+        exported_by: plan.request.asked_by.clone(),
+        exported_at: plan.exported_at.to_string(),
+        export_seq: plan.export_seq.get(),
+        software: concat!("trailkeep ", env!("CARGO_PKG_VERSION")).to_owned(),
+    }
+}

@@ -1,0 +1,361 @@
+//! A ledger as the running program knows it: its names, its keys, and its published head.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use ed25519_dalek::SigningKey;
+
+use super::anchor::RolledBack;
+use super::classes::ClassBook;
+use super::fate::Covers;
+use super::keyring::{KeyError, Keyring};
+use super::settings::TenantSettings;
+use super::succession::Succession;
+use trailkeep_crypto::payload::NumberedKey;
+use trailkeep_crypto::secret::{DataKey, IndexKey};
+use trailkeep_proof::ids::{KeyId, Seq, TreeHash};
+use trailkeep_proof::ledger::note::VerifierKey;
+use trailkeep_proof::ledger::proof::Receipt;
+use trailkeep_proof::ledger::tile::{
+    EdgeTiles, TileCoordinate, TileSource, hashes_from_bytes, inclusion_path,
+};
+use trailkeep_proof::time::UnixMillis;
+use trailkeep_store_sqlite::{
+    ClosedLedger, LedgerRecord, LedgerSecretRow, Ledgers, StoreError, StoredCheckpoint,
+};
+
+/// A ledger and its keys.
+pub struct Ledger {
+    /// Number, tenant and origin.
+    pub record: LedgerRecord,
+    /// Makes look-up tags.
+    pub index_key: IndexKey,
+    /// Seals system events; never destroyed.
+    pub system_key: NumberedKey,
+    /// Checks this ledger's signatures.
+    pub verifier: VerifierKey,
+    /// Its retention classes.
+    pub classes: ClassBook,
+    /// The statements by which texts went.
+    pub covers: Covers,
+    settings: RwLock<Arc<TenantSettings>>,
+    published: RwLock<Arc<Published>>,
+    continued: OnceLock<Continued>,
+    rolled_back: RwLock<Option<Arc<RolledBack>>>,
+    anchoring: Mutex<()>,
+}
+
+/// What goes on behind a closed ledger.
+struct Continued {
+    by: Arc<Ledger>,
+    succession: Succession,
+}
+
+/// The head of a ledger that is on disk: what may leave the process.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Size, root and signed note.
+    pub head: StoredCheckpoint,
+    /// The right edge of the tree of that size.
+    pub edge: EdgeTiles,
+    /// When its last entry was recorded.
+    pub last_recorded_at: UnixMillis,
+}
+
+/// The secrets of a ledger, opened.
+pub struct LedgerKeys {
+    /// Signs checkpoints, bundles and certificates.
+    pub signing: SigningKey,
+    /// Makes look-up tags.
+    pub index: IndexKey,
+    /// Seals system events.
+    pub system: NumberedKey,
+}
+
+impl Ledger {
+    /// A ledger with the head that is on disk.
+    pub fn new(
+        record: LedgerRecord,
+        keys: &LedgerKeys,
+        (classes, covers): (ClassBook, Covers),
+        settings: TenantSettings,
+        published: Published,
+    ) -> Self {
+        let verifier =
+            VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
+        Self {
+            verifier,
+            index_key: keys.index.clone(),
+            system_key: keys.system.clone(),
+            classes,
+            covers,
+            settings: RwLock::new(Arc::new(settings)),
+            published: RwLock::new(Arc::new(published)),
+            continued: OnceLock::new(),
+            rolled_back: RwLock::default(),
+            anchoring: Mutex::default(),
+            record,
+        }
+    }
+
+    /// Whether a recovery closed it: it takes no entry and signs no head any more.
+    pub fn is_closed(&self) -> bool {
+        self.continued.get().is_some()
+    }
+
+    /// The ledger that records what is done with this one: itself, or the one that goes on behind it.
+    pub(super) fn recorder(&self) -> &Ledger {
+        self.continued.get().map_or(self, |next| &next.by)
+    }
+
+    /// Under which ledger the vault keeps the tenant's holds, triggers and requests: the one that is open.
+    pub(super) fn desk(&self) -> &LedgerRecord {
+        &self.recorder().record
+    }
+
+    /// Says that a recovery closed it, and which ledgers go on.
+    pub(super) fn close_for(&self, by: Arc<Ledger>, succession: Succession) {
+        // A second call says the same.
+        let _ = self.continued.set(Continued { by, succession });
+    }
+
+    /// How what its recorder states of it is told apart from what that states of itself; none of an open ledger.
+    pub(super) fn as_closed(&self) -> Option<ClosedLedger> {
+        self.continued.get().map(|next| ClosedLedger {
+            number: self.record.number,
+            first: next.succession.first(),
+        })
+    }
+
+    /// How its tables name an entry of its recorder.
+    pub(super) fn name_of(&self, recorded: Seq) -> Seq {
+        let first = self.as_closed().map_or(0, |closed| closed.first);
+        Seq::new(first + recorded.get())
+    }
+
+    /// Where an entry stands that its tables name: in itself, or in a ledger that continues it.
+    pub fn place_of(&self, named: Seq) -> (&LedgerRecord, Seq) {
+        let continued = self.continued.get();
+        let found = continued.and_then(|next| next.succession.find(named));
+        found.unwrap_or((&self.record, named))
+    }
+
+    /// Its name among those of its tenant, and in paths: the last part of its origin.
+    pub fn name(&self) -> &str {
+        let origin = self.record.origin.as_str();
+        origin.rsplit('/').next().unwrap_or(origin)
+    }
+
+    /// What is set for the tenant.
+    pub fn settings(&self) -> Arc<TenantSettings> {
+        let settings = self.settings.read();
+        Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes other settings, once they are recorded.
+    pub(super) fn set_settings(&self, settings: TenantSettings) {
+        let mut current = self
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(settings);
+    }
+
+    /// What somebody outside has seen of it that is not there: it takes no entry.
+    pub fn rolled_back(&self) -> Option<Arc<RolledBack>> {
+        let known = self.rolled_back.read();
+        known.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stops it, or lets it go on.
+    pub(super) fn set_rolled_back(&self, found: Option<Arc<RolledBack>>) {
+        let mut known = self
+            .rolled_back
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *known = found;
+    }
+
+    /// Held while its head is given away: one after the other, so that no smaller head follows a larger one.
+    pub(super) fn anchoring(&self) -> MutexGuard<'_, ()> {
+        self.anchoring
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The head that is on disk.
+    pub fn published(&self) -> Arc<Published> {
+        Arc::clone(
+            &self
+                .published
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Replaces the head, after the commit that made it.
+    pub(super) fn publish(&self, published: Published) {
+        *self
+            .published
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(published);
+    }
+
+    /// The proof that the entry at `seq` is in the published head.
+    pub fn receipt(
+        &self,
+        ledgers: &Ledgers,
+        published: &Published,
+        seq: Seq,
+        entry: trailkeep_proof::ledger::entry::EntryBytes,
+    ) -> Result<Receipt, ReadTileError> {
+        let head = (published.head.size, published.head.note.as_str());
+        self.receipt_under(ledgers, published, head, (seq, entry))
+    }
+
+    /// The proof that an entry is in a head, by size and note, that is the published one or an older one.
+    pub(super) fn receipt_under(
+        &self,
+        ledgers: &Ledgers,
+        published: &Published,
+        (size, note): (u64, &str),
+        (seq, entry): (Seq, trailkeep_proof::ledger::entry::EntryBytes),
+    ) -> Result<Receipt, ReadTileError> {
+        let tiles = StoredTiles {
+            ledgers,
+            ledger: self.record.number,
+            published,
+        };
+        let path = inclusion_path(seq.get(), size, &tiles)?;
+        Ok(Receipt {
+            entry,
+            index: seq.get(),
+            path,
+            checkpoint: note.to_owned(),
+        })
+    }
+}
+
+/// The tiles of a published head: full ones from disk, the right edge from memory.
+pub struct StoredTiles<'a> {
+    /// The store.
+    pub ledgers: &'a Ledgers,
+    /// The ledger.
+    pub ledger: trailkeep_proof::ids::LedgerNumber,
+    /// The head.
+    pub published: &'a Published,
+}
+
+/// A tile that should be there could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadTileError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A full tile is missing or has a wrong length.
+    #[error("tile {level}/{index} is missing from ledger.db: run `trailkeep verify`")]
+    Missing {
+        /// Level of the tile.
+        level: u8,
+        /// Its position in the level.
+        index: u64,
+    },
+}
+
+impl TileSource for StoredTiles<'_> {
+    type Error = ReadTileError;
+
+    fn tile(&self, coordinate: TileCoordinate, width: u16) -> Result<Vec<TreeHash>, ReadTileError> {
+        let TileCoordinate { level, index } = coordinate;
+        // The published tree may have filled a tile since the asker's width was worked out.
+        let edge_index = self.published.edge.size() >> (8 * (u32::from(level) + 1).min(7));
+        let edge = self.published.edge.level(level);
+        if index == edge_index && edge.len() >= usize::from(width) {
+            return Ok(edge.to_vec());
+        }
+        let stored = self.ledgers.tile(self.ledger, coordinate)?;
+        stored
+            .and_then(|bytes| hashes_from_bytes(&bytes))
+            .ok_or(ReadTileError::Missing { level, index })
+    }
+}
+
+impl LedgerKeys {
+    /// New random secrets.
+    pub fn random() -> Result<Self, trailkeep_crypto::secret::RandomError> {
+        Ok(Self {
+            signing: SigningKey::from_bytes(&trailkeep_crypto::secret::random_bytes()?),
+            index: IndexKey::random()?,
+            system: NumberedKey {
+                id: KeyId::new(u64::from_be_bytes(trailkeep_crypto::secret::random_bytes()?)),
+                key: Arc::new(DataKey::random()?),
+            },
+        })
+    }
+
+    /// The rows that hold them in the vault.
+    pub fn seal(
+        &self,
+        keyring: &Keyring,
+        record: &LedgerRecord,
+    ) -> Result<Vec<LedgerSecretRow>, trailkeep_crypto::secret::RandomError> {
+        let zero = KeyId::new(0);
+        let secrets: [(&str, KeyId, &[u8; 32]); 3] = [
+            ("signing", zero, self.signing.as_bytes()),
+            ("index", zero, self.index.expose()),
+            ("system", self.system.id, self.system.key.expose()),
+        ];
+        secrets
+            .into_iter()
+            .map(|(kind, key_id, secret)| {
+                let (epoch, sealed) =
+                    keyring.seal(secret, &secret_place(record.origin.as_str(), kind, key_id))?;
+                Ok(LedgerSecretRow {
+                    ledger: record.number,
+                    kind: kind.to_owned(),
+                    key_id,
+                    epoch,
+                    sealed,
+                })
+            })
+            .collect()
+    }
+
+    /// Opens them from the vault.
+    pub fn load(keyring: &Keyring, record: &LedgerRecord) -> Result<Self, KeyError> {
+        let rows = keyring.vault().ledger_secrets(record.number)?;
+        let open = |kind: &'static str| {
+            let row = rows
+                .iter()
+                .find(|row| row.kind == kind)
+                .ok_or(KeyError::DoesNotOpen("a ledger secret"))?;
+            let secret = keyring.unseal(
+                row.epoch,
+                &row.sealed,
+                &secret_place(record.origin.as_str(), kind, row.key_id),
+                "a ledger secret",
+            )?;
+            let secret: [u8; 32] = secret
+                .as_slice()
+                .try_into()
+                .map_err(|_| KeyError::DoesNotOpen("a ledger secret"))?;
+            Ok::<_, KeyError>((row.key_id, zeroize::Zeroizing::new(secret)))
+        };
+        let (id, system) = open("system")?;
+        Ok(Self {
+            signing: SigningKey::from_bytes(&open("signing")?.1),
+            index: IndexKey::new(*open("index")?.1),
+            system: NumberedKey {
+                id,
+                key: Arc::new(DataKey::new(*system)),
+            },
+        })
+    }
+}
+
+/// What the sealing of a secret is bound to.
+pub(super) fn secret_place(origin: &str, kind: &str, key_id: KeyId) -> String {
+    format!(
+        "trailkeep/ledger-secret/v1\n{origin}\n{kind}\n{:016x}",
+        key_id.get()
+    )
+}

@@ -1,0 +1,263 @@
+//! What Trailkeep does, one verb a file: append, read, query, export, verify, init, open.
+//!
+//! The services decide and act; below them are the store and the keys, above them HTTP and the
+//! command line.
+#![forbid(unsafe_code)]
+
+pub mod access;
+pub mod access_log;
+pub mod anchor;
+pub mod api_key;
+pub mod append;
+pub mod backup;
+pub mod bind;
+pub mod classes;
+pub mod clock;
+mod clock_guard;
+pub mod cover;
+mod derive_rows;
+pub mod explain;
+pub mod export;
+pub mod exports;
+pub mod failpoint;
+pub mod fate;
+pub mod figures;
+mod folded;
+mod found;
+pub mod hold;
+pub mod init;
+pub mod keyring;
+pub mod ledger;
+mod merging;
+pub mod open;
+pub mod outside;
+pub mod policies;
+pub mod privacy;
+pub mod query;
+pub mod read;
+pub mod readiness;
+pub mod rebuild_index;
+mod records;
+pub mod restore;
+pub mod retention;
+pub mod rotation;
+mod rows;
+pub mod settings;
+pub mod sources;
+pub mod staging;
+mod succession;
+pub mod tenant;
+pub mod trigger;
+pub mod vault_copy;
+pub mod vault_keeper;
+pub mod verify;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
+
+use self::append::{LedgerState, Newcomers, WriterThread};
+use self::clock_guard::ClockGuard;
+use self::keyring::Keyring;
+use self::ledger::Ledger;
+use trailkeep_crypto::root::RootKeySource;
+use trailkeep_crypto::spool::SpoolRoom;
+use trailkeep_policy::PolicySet;
+use trailkeep_proof::ids::TenantName;
+use trailkeep_proof::time::Clock;
+use trailkeep_store_sqlite::directory::{DataDirectory, DirectoryLock};
+use trailkeep_store_sqlite::{Index, Ledgers};
+
+/// A data directory, open for reading and writing. One process has it at a time.
+pub struct Engine {
+    /// Where it is.
+    pub directory: DataDirectory,
+    /// Entries and payloads.
+    pub ledgers: Arc<Ledgers>,
+    /// Look-ups.
+    pub index: Arc<Index>,
+    /// Keys, over the vault.
+    pub keyring: Arc<Keyring>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The one writer.
+    pub writer: WriterThread,
+    /// Reads of the last seconds.
+    pub access_log: access_log::AccessLog,
+    /// Exports under way and ready.
+    pub exports: exports::Exports,
+    /// The room of bundles that are made or wait.
+    pub spools: Arc<SpoolRoom>,
+    /// Requests of persons.
+    pub privacy: privacy::PrivacyDesk,
+    /// What is known of producers.
+    pub sources: sources::Sources,
+    /// Where heads are given to.
+    pub anchors: anchor::Anchors,
+    /// Telemetry that is no event yet.
+    pub staging: staging::Staging,
+    /// The policies in force.
+    pub policies: Arc<PolicySet>,
+    /// Programs outside that a deletion waits for.
+    pub outside: outside::OutsideReaders,
+    /// Counts since the start.
+    pub figures: Arc<figures::Figures>,
+    /// Free space below which nothing but destruction uses the disk.
+    pub min_free_bytes: u64,
+    tenants: RwLock<HashMap<TenantName, Arc<Ledger>>>,
+    closed: Vec<Arc<Ledger>>,
+    newcomers: Newcomers,
+    founding: Mutex<()>,
+    retention: Mutex<()>,
+    destruction: Mutex<()>,
+    daily_run_at_ms: AtomicU64,
+    overdue: retention::OverdueCache,
+    clock_guard: Arc<Mutex<ClockGuard>>,
+    root_key: RootKeySource,
+    keeping: Mutex<()>,
+    merger: merging::MergeThread,
+    _lock: DirectoryLock,
+}
+
+/// The tenant that `init` makes: the operator's own. Its administrators make the others.
+pub const DEFAULT_TENANT: &str = "default";
+
+impl Engine {
+    /// The open ledger of a tenant.
+    pub fn ledger_of(&self, tenant: &TenantName) -> Option<Arc<Ledger>> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.get(tenant).cloned()
+    }
+
+    /// All open ledgers.
+    pub fn open_ledgers(&self) -> Vec<Arc<Ledger>> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.values().cloned().collect()
+    }
+
+    /// Ledgers that a recovery closed: read, exported and verified as before, never signed again.
+    pub fn closed_ledgers(&self) -> &[Arc<Ledger>] {
+        &self.closed
+    }
+
+    /// All ledgers, the closed ones behind the open ones.
+    pub fn all_ledgers(&self) -> Vec<Arc<Ledger>> {
+        let mut all = self.open_ledgers();
+        all.extend(self.closed.iter().cloned());
+        all
+    }
+
+    /// All ledgers of a ledger's tenant: the closed ones, oldest first, then the open one.
+    pub fn ledgers_of(&self, ledger: &Ledger) -> Vec<Arc<Ledger>> {
+        let tenant = &ledger.record.tenant;
+        let closed = self.closed.iter();
+        let mut ledgers: Vec<Arc<Ledger>> = closed
+            .filter(|closed| closed.record.tenant == *tenant)
+            .cloned()
+            .collect();
+        ledgers.sort_by_key(|closed| closed.record.origin.generation());
+        ledgers.extend(self.ledger_of(tenant));
+        ledgers
+    }
+
+    /// The ledger with this name, open or closed: the last part of its origin.
+    pub fn ledger_named(&self, name: &str) -> Option<Arc<Ledger>> {
+        self.all_ledgers()
+            .into_iter()
+            .find(|ledger| ledger.name() == name)
+    }
+
+    /// Held while a ledger is begun.
+    fn founding(&self) -> MutexGuard<'_, ()> {
+        self.founding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held while it is decided what is destroyed, and while a hold is placed or lifted: neither comes between.
+    fn retention(&self) -> MutexGuard<'_, ()> {
+        self.retention
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held while something is destroyed, from its statement to its end, and while a backup is made.
+    fn destruction(&self) -> MutexGuard<'_, ()> {
+        self.destruction
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, unless something is being destroyed.
+    fn try_destruction(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.destruction.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// The operator's own ledger.
+    fn operator(&self) -> Option<Arc<Ledger>> {
+        let name = TenantName::new(DEFAULT_TENANT).ok()?;
+        self.ledger_of(&name)
+    }
+
+    /// Whether the clock can be believed: the writer asks at each batch.
+    fn clock_guard(&self) -> MutexGuard<'_, ClockGuard> {
+        self.clock_guard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When this process last looked whether the daily run is due, and it was not, or was made.
+    fn daily_run_at_ms(&self) -> u64 {
+        self.daily_run_at_ms.load(Ordering::Relaxed)
+    }
+
+    fn set_daily_run_at_ms(&self, at_ms: u64) {
+        self.daily_run_at_ms.store(at_ms, Ordering::Relaxed);
+    }
+
+    /// Held while the vault is copied, or the epoch keys change. Taken after [`Self::destruction`] where both are.
+    fn keeping(&self) -> MutexGuard<'_, ()> {
+        self.keeping.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a ledger that was begun just now: for the writer first, then for requests.
+    fn add_ledger(&self, state: LedgerState) {
+        let ledger = Arc::clone(&state.ledger);
+        let mut newcomers = self
+            .newcomers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        newcomers.push(state);
+        drop(newcomers);
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        tenants.insert(ledger.record.tenant.clone(), ledger);
+    }
+
+    /// Writes what waits, keeps the watermark, and closes the files.
+    pub fn close(&self) -> Result<(), append::StoppedBadly> {
+        self.exports.cancel_all();
+        if let Err(error) = access_log::flush_repeats(self, true) {
+            tracing::warn!(%error, "repetitions of reads could not be recorded");
+        }
+        self.merger.stop();
+        self.writer.stop()?;
+        self.staging.close()?;
+        self.index.close()?;
+        self.ledgers.close()?;
+        self.keyring.vault().close()?;
+        Ok(())
+    }
+}
+
+/// Runs work that computes or reads files off the event loop.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    // What is logged there belongs to the same request.
+    let span = tracing::Span::current();
+    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
+        Ok(value) => value,
+        // A panic goes on where it would have gone; blocking tasks are never cancelled.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

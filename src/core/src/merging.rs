@@ -1,0 +1,73 @@
+//! The thread that merges index runs in the background.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::failpoint::FailPoint;
+use trailkeep_store_sqlite::{Index, MergeStep};
+
+/// How often the thread looks whether a run is full.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long it waits after the index could not be written; look-ups go on from the active run.
+const WAIT_AFTER_ERROR: Duration = Duration::from_secs(5);
+
+/// The running merger.
+pub(super) struct MergeThread {
+    stop: Arc<(Mutex<bool>, Condvar)>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl MergeThread {
+    pub(super) fn start(index: Arc<Index>) -> std::io::Result<Self> {
+        let stop = Arc::new((Mutex::new(false), Condvar::new()));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::Builder::new().name("index-merge".to_owned()).spawn(move || {
+            let wait = |time| {
+                let (flag, changed) = &*stopped;
+                let flag = flag.lock().unwrap_or_else(PoisonError::into_inner);
+                *changed.wait_timeout_while(flag, time, |stop| !*stop).unwrap_or_else(PoisonError::into_inner).0
+            };
+            let mut pause = LOOK_EVERY;
+            while !wait(pause) {
+                pause = match step(&index) {
+                    Ok(MergeStep::Idle) => LOOK_EVERY,
+                    Ok(MergeStep::Wrote(..) | MergeStep::Merged) => Duration::ZERO,
+                    Err(error) => {
+                        tracing::warn!(%error, "the index could not be merged; it is tried again");
+                        WAIT_AFTER_ERROR
+                    }
+                };
+            }
+        })?;
+        Ok(Self {
+            stop,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Ends after the step under way.
+    pub(super) fn stop(&self) {
+        *self.stop.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.stop.1.notify_all();
+        if let Some(thread) = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn step(index: &Index) -> Result<MergeStep, trailkeep_store_sqlite::StoreError> {
+    if index.is_merge_due() {
+        FailPoint::MergeStarted.reach();
+    }
+    let step = index.merge()?;
+    if let MergeStep::Wrote(..) = step {
+        FailPoint::AfterRunWritten.reach();
+    }
+    Ok(step)
+}

@@ -1,0 +1,466 @@
+//! Opening a data directory: every file is looked at before any is used, and a ledger that is not the
+//! one that the vault last saw is refused.
+
+mod index;
+mod ledger;
+mod vault;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, RwLock};
+
+use crate::Engine;
+use crate::anchor::settings::AnchorSettings;
+use crate::anchor::{Anchors, load_rolled_back};
+use crate::append::{AppendError, LedgerState, Newcomers, Writer, WriterThread, append_system};
+use crate::clock_guard;
+use crate::figures::Figures;
+use crate::keyring::{KeyError, Keyring};
+use crate::ledger::{Ledger, LedgerKeys};
+use crate::merging::MergeThread;
+use crate::policies::{self, PoliciesError};
+use crate::read::ReadError;
+use crate::retention::daily::finish_open;
+use crate::staging::{Staging, StagingSettings};
+use crate::succession::Succession;
+use crate::{privacy, restore};
+use trailkeep_crypto::epoch::{self, DirectoryId, EpochFileError};
+use trailkeep_crypto::root::{RootKeyError, RootKeySource};
+use trailkeep_crypto::spool::SpoolRoom;
+use trailkeep_policy::PolicySet;
+use trailkeep_proof::ids::{LedgerNumber, TenantName};
+use trailkeep_proof::time::{Clock, UnixMillis};
+use trailkeep_store_sqlite::directory::{DataDirectory, DirectoryLock, free_bytes};
+use trailkeep_store_sqlite::files::read_own_file;
+use trailkeep_store_sqlite::{
+    ChangedPart, Index, LedgerRecord, Ledgers, Staging as StagingFile, StoreError, Vault,
+};
+
+use self::index::check_index;
+pub use self::ledger::check_signed_head;
+use self::ledger::open_ledger;
+pub(super) use self::ledger::read_edge;
+pub(super) use self::vault::{each_change, end_pending};
+
+/// Free space below which appends stop, unless set otherwise.
+pub const MIN_FREE_BYTES_DEFAULT: u64 = 256 << 20;
+/// Bytes that exports may have on disk together, unless set otherwise.
+const EXPORT_BYTES_DEFAULT: u64 = 32 << 30;
+/// Exports leave so many times the space below which appends stop.
+const EXPORT_RESERVES: u64 = 2;
+
+/// Why a data directory can't be used. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A file is missing, damaged, foreign or locked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The policies can't be taken into force.
+    #[error(transparent)]
+    Policies(#[from] PoliciesError),
+    /// There is no root key.
+    #[error(transparent)]
+    RootKey(#[from] RootKeyError),
+    /// The epoch keys do not open.
+    #[error(transparent)]
+    EpochFile(#[from] EpochFileError),
+    /// A secret does not open.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A statement of a ledger can't be read.
+    #[error("a statement of a ledger can't be read: {0}; run `trailkeep verify` for the findings")]
+    Statement(#[from] ReadError),
+    /// The ledger is older than what the vault saw.
+    #[error(
+        "the ledger {origin} was rolled back: ledger.db has {found} entries, the vault saw {seen}; put the newest ledger.db back. \
+         Nothing that was acknowledged may be forgotten, so the server does not go on from an older state; if there is no \
+         newer one, `trailkeep restore --continue` closes this ledger and begins the next"
+    )]
+    RolledBack {
+        /// Which ledger.
+        origin: String,
+        /// Entries in the file.
+        found: u64,
+        /// Entries that the vault saw.
+        seen: u64,
+    },
+    /// The ledger is another one than the vault saw.
+    #[error(
+        "the ledger {origin} is not the one that the vault saw: at size {size} it has another root; put the right ledger.db back, and keep this one for an investigation"
+    )]
+    AnotherHistory {
+        /// Which ledger.
+        origin: String,
+        /// The size compared.
+        size: u64,
+    },
+    /// The head does not fit the entries.
+    #[error(
+        "the ledger {origin} is damaged: {what}; run `trailkeep verify` for the findings, and restore ledger.db from a backup"
+    )]
+    Damaged {
+        /// Which ledger.
+        origin: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// Rows of the vault were changed outside of the program.
+    #[error(
+        "vault.db was changed outside of the program, in {}: it is not served, since a hold, a revoked key or a request may be \
+         missing; run `trailkeep verify` for the rows, and put back the newest copy of vault.db, with its epoch.key",
+        self::vault::describe(.0)
+    )]
+    VaultChanged(Vec<ChangedPart>),
+    /// The vault is from before statements of the ledger.
+    #[error(
+        "vault.db is older than the ledger {origin}: it lacks what {total} statements changed in it ({}). It would bring back what \
+         was revoked, lifted or destroyed since; put back the newest vault.db, with its epoch.key. If there is none, \
+         `trailkeep restore` from a backup with the newest copy of the vault takes over what the statements say",
+        self::vault::describe_lacking(.lacking, *.total)
+    )]
+    OlderVault {
+        /// Which ledger.
+        origin: String,
+        /// The first statements that it lacks: seq and action.
+        lacking: Vec<(u64, String)>,
+        /// How many there are.
+        total: u64,
+    },
+    /// The directory is a backup.
+    #[error(
+        "{path} is a backup: it is verified (`trailkeep verify --dir`) and restored (`trailkeep restore --from`), nothing else",
+        path = .0.display()
+    )]
+    Backup(PathBuf),
+    /// The confirmation of the clock could not be recorded.
+    #[error("the confirmation of the clock could not be recorded: {0}")]
+    ClockConfirmation(Box<AppendError>),
+    /// A thread could not be started.
+    #[error("no thread could be started: {0}")]
+    Thread(std::io::Error),
+}
+
+impl OpenError {
+    /// Whether somebody changed the files, or put older ones in their place.
+    pub const fn is_tampering(&self) -> bool {
+        matches!(self, Self::VaultChanged(_) | Self::OlderVault { .. })
+    }
+}
+
+/// How an engine is to run.
+pub struct StartOptions {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Free space below which appends stop.
+    pub min_free_bytes: u64,
+    /// Bytes that exports may have on disk together.
+    pub export_bytes_max: u64,
+    /// Policies in the place of shipped ones or beside them; none: `policies/` in the data directory, if there.
+    pub policy_directory: Option<PathBuf>,
+    /// Somebody looked at the clock and says that it is right; this is recorded.
+    pub confirm_clock: bool,
+    /// How long telemetry waits, and what becomes an event.
+    pub staging: StagingSettings,
+    /// Where heads are given to.
+    pub anchors: AnchorSettings,
+}
+
+impl StartOptions {
+    /// The usual options with a clock.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            min_free_bytes: MIN_FREE_BYTES_DEFAULT,
+            export_bytes_max: EXPORT_BYTES_DEFAULT,
+            policy_directory: None,
+            confirm_clock: false,
+            staging: StagingSettings::default(),
+            anchors: AnchorSettings::default(),
+        }
+    }
+}
+
+/// The files of a data directory, open, with their keys; the ledgers in them are not looked at yet.
+pub struct Files {
+    /// Where they are.
+    pub directory: DataDirectory,
+    /// Entries and payloads.
+    pub ledgers: Arc<Ledgers>,
+    /// Look-ups.
+    pub index: Arc<Index>,
+    /// Keys, over the vault.
+    pub keyring: Arc<Keyring>,
+    /// Telemetry that is no event yet.
+    pub staging: StagingFile,
+    /// Kept while the files are open.
+    pub lock: DirectoryLock,
+    /// Where the root key comes from: rotations ask again.
+    pub root_key: RootKeySource,
+}
+
+/// Bundles leave more room than appends do.
+fn room_of_exports(
+    directory: &DataDirectory,
+    bytes_max: u64,
+    min_free_bytes: u64,
+) -> Arc<SpoolRoom> {
+    let reserve = min_free_bytes.saturating_mul(EXPORT_RESERVES);
+    SpoolRoom::new(directory.path(), bytes_max, reserve, free_bytes)
+}
+
+fn by_number(closed: &[Arc<Ledger>]) -> HashMap<LedgerNumber, Arc<Ledger>> {
+    let closed = closed.iter();
+    closed
+        .map(|ledger| (ledger.record.number, Arc::clone(ledger)))
+        .collect()
+}
+
+impl Files {
+    /// Takes the lock and opens the files.
+    pub fn open(directory: DataDirectory, root_key: &RootKeySource) -> Result<Self, OpenError> {
+        let lock = directory.lock()?;
+        directory.check_access()?;
+        refuse_a_backup(&directory)?;
+        let (keyring, id) = open_keys(&directory, root_key)?;
+        let ledgers = Arc::new(Ledgers::open(&directory.ledger_db(), &id)?);
+        let index = Arc::new(Index::open(&directory.index_db(), &id, &ledgers)?);
+        let staging = StagingFile::open(&directory.staging_db(), &id)?;
+        Ok(Self {
+            directory,
+            ledgers,
+            index,
+            keyring: Arc::new(keyring),
+            staging,
+            lock,
+            root_key: root_key.clone(),
+        })
+    }
+
+    /// A ledger's keys; its system key becomes known to the keyring.
+    pub fn load_keys(&self, record: &LedgerRecord) -> Result<LedgerKeys, KeyError> {
+        let keys = LedgerKeys::load(&self.keyring, record)?;
+        self.keyring.add_system_key(&keys.system);
+        Ok(keys)
+    }
+
+    /// Checks the ledgers and starts the writer.
+    pub fn start(self, options: StartOptions) -> Result<Engine, OpenError> {
+        let StartOptions {
+            clock,
+            min_free_bytes,
+            export_bytes_max,
+            policy_directory,
+            confirm_clock,
+            staging: staging_settings,
+            anchors,
+        } = options;
+        let policies = self.policies(policy_directory)?;
+        let opened = self.open_ledgers()?;
+        let last_seen = opened.last_seen;
+        let Self {
+            directory,
+            ledgers,
+            index,
+            keyring,
+            staging,
+            lock,
+            root_key,
+        } = self;
+        let (newcomers, figures) = (Newcomers::default(), Arc::new(Figures::default()));
+        let guard = clock_guard::start(&keyring, &*clock, last_seen, confirm_clock)?;
+        let clock_guard = Arc::new(Mutex::new(guard));
+        let writer = Writer {
+            ledgers: Arc::clone(&ledgers),
+            index: Arc::clone(&index),
+            keyring: Arc::clone(&keyring),
+            clock: Arc::clone(&clock),
+            states: opened.states,
+            closed: by_number(&opened.closed),
+            newcomers: Arc::clone(&newcomers),
+            directory: directory.path().to_owned(),
+            min_free_bytes,
+            clock_guard: Arc::clone(&clock_guard),
+            seen_at: last_seen,
+            figures: Arc::clone(&figures),
+        };
+        let writer = WriterThread::start(writer).map_err(OpenError::Thread)?;
+        let merger = MergeThread::start(Arc::clone(&index)).map_err(OpenError::Thread)?;
+        if confirm_clock {
+            record_confirmation(&writer, &opened.tenants, &clock, last_seen)?;
+        }
+        let engine = Engine {
+            spools: room_of_exports(&directory, export_bytes_max, min_free_bytes),
+            directory,
+            policies,
+            ledgers,
+            index,
+            keyring,
+            clock,
+            writer,
+            access_log: crate::access_log::AccessLog::default(),
+            exports: crate::exports::Exports::default(),
+            privacy: crate::privacy::PrivacyDesk::default(),
+            sources: crate::sources::Sources::default(),
+            anchors: Anchors::new(anchors),
+            staging: Staging::new(staging, staging_settings)?,
+            outside: crate::outside::OutsideReaders::default(),
+            figures,
+            min_free_bytes,
+            tenants: RwLock::new(opened.tenants),
+            closed: opened.closed,
+            newcomers,
+            founding: Mutex::new(()),
+            retention: Mutex::new(()),
+            destruction: Mutex::new(()),
+            daily_run_at_ms: AtomicU64::new(0),
+            overdue: crate::retention::OverdueCache::default(),
+            clock_guard,
+            root_key,
+            keeping: Mutex::new(()),
+            merger,
+            _lock: lock,
+        };
+        policies::state_changes(&engine)?;
+        finish_jobs(&engine);
+        Ok(engine)
+    }
+
+    /// The policies of a directory, or of `policies/` in the data directory, over those that are shipped.
+    fn policies(&self, directory: Option<PathBuf>) -> Result<Arc<PolicySet>, OpenError> {
+        let own = self.directory.path().join("policies");
+        let directory = directory.or_else(|| own.is_dir().then_some(own));
+        Ok(Arc::new(policies::load(directory.as_deref())?))
+    }
+
+    /// Opens every ledger: those that go on, and those that a recovery closed.
+    fn open_ledgers(&self) -> Result<OpenLedgers, OpenError> {
+        vault::check(self)?;
+        let mut last_seen = None;
+        let mut states = HashMap::new();
+        let mut tenants = HashMap::new();
+        let mut closed = Vec::new();
+        for record in self.ledgers.ledgers()? {
+            let state = open_ledger(self, &record)?;
+            check_index(self, &state)?;
+            let end = restore::closed_at(&self.keyring, &record)?;
+            vault::catch_up(self, &state, end.is_some())?;
+            if let Some(end) = end {
+                end.check(&state.ledger.published().head)
+                    .map_err(|what| OpenError::Damaged {
+                        origin: record.origin.to_string(),
+                        what: what.to_owned(),
+                    })?;
+                closed.push(state.ledger);
+                continue;
+            }
+            let watermark = self.keyring.vault().watermark(record.number)?;
+            let seen = watermark
+                .map(|mark| mark.seen_at)
+                .into_iter()
+                .chain([state.chain.last_recorded_at])
+                .max();
+            last_seen = last_seen.max(seen);
+            let rolled_back = load_rolled_back(&self.keyring, &record)?;
+            state.ledger.set_rolled_back(rolled_back.map(Arc::new));
+            tenants.insert(record.tenant.clone(), Arc::clone(&state.ledger));
+            states.insert(record.number, state);
+        }
+        for ledger in &closed {
+            let next: Option<&Arc<Ledger>> = tenants.get(&ledger.record.tenant);
+            let next = next.ok_or_else(|| OpenError::Damaged {
+                origin: ledger.record.origin.to_string(),
+                what: "it was closed, and no ledger continues it".to_owned(),
+            })?;
+            let succession = Succession::of(&self.keyring, &ledger.record)?;
+            ledger.close_for(Arc::clone(next), succession);
+        }
+        Ok(OpenLedgers {
+            states,
+            tenants,
+            closed,
+            last_seen,
+        })
+    }
+}
+
+/// The ledgers of a directory, checked.
+struct OpenLedgers {
+    states: HashMap<LedgerNumber, LedgerState>,
+    tenants: HashMap<TenantName, Arc<Ledger>>,
+    closed: Vec<Arc<Ledger>>,
+    /// When the newest of them was last seen to grow.
+    last_seen: Option<UnixMillis>,
+}
+
+/// What goes is shown to nobody since it was stated; that it is not all destroyed yet must not keep the rest from being
+/// served.
+fn finish_jobs(engine: &Engine) {
+    for ledger in engine.open_ledgers() {
+        if let Err(error) = privacy::record_carried(engine, &ledger) {
+            tracing::error!(%error, "a request from before a restore could not be recorded; it is tried again");
+        }
+    }
+    if let Err(error) = finish_open(engine) {
+        tracing::error!(%error, "a destroying job could not be finished; it is tried again");
+    }
+}
+
+/// Every ledger says that its clock was confirmed, and what time it was before.
+fn record_confirmation(
+    writer: &WriterThread,
+    tenants: &HashMap<TenantName, Arc<Ledger>>,
+    clock: &Arc<dyn Clock>,
+    last_seen: Option<UnixMillis>,
+) -> Result<(), OpenError> {
+    let confirmed = serde_json::json!({
+        "now": clock.wall().to_string(),
+        "last_seen": last_seen.map(|moment| moment.to_string()),
+    })
+    .to_string();
+    for ledger in tenants.values() {
+        let sections: [(&str, &[u8]); 2] = [
+            ("action", b"\"trailkeep.clock.confirm\""),
+            ("clock", confirmed.as_bytes()),
+        ];
+        let recorded = append_system(writer, ledger, &sections);
+        recorded.map_err(|error| OpenError::ClockConfirmation(Box::new(error)))?;
+    }
+    Ok(())
+}
+
+/// A backup that took events would be a second ledger of the same name.
+pub(super) fn refuse_a_backup(directory: &DataDirectory) -> Result<(), OpenError> {
+    if directory.is_backup() {
+        return Err(OpenError::Backup(directory.path().to_owned()));
+    }
+    Ok(())
+}
+
+/// Opens the vault and what seals it, without the other files.
+pub(super) fn open_keys(
+    directory: &DataDirectory,
+    root_key: &RootKeySource,
+) -> Result<(Keyring, String), OpenError> {
+    let id = Vault::directory_id(&directory.vault_db())?;
+    let damaged = |what: &str| StoreError::Damaged {
+        path: directory.vault_db(),
+        what: what.to_owned(),
+        hint: "put back the newest copy of vault.db, with its epoch.key",
+    };
+    let directory_id = DirectoryId::parse(&id).ok_or_else(|| damaged("names no data directory"))?;
+    let path = directory.epoch_key();
+    let text = read_own_file(&path)?.ok_or_else(|| StoreError::Missing {
+        path: path.clone(),
+        hint: "without it the vault stays closed: put back the copy that was made with the vault",
+    })?;
+    let epochs = epoch::decode(
+        &root_key.load()?,
+        directory_id,
+        &String::from_utf8_lossy(&text),
+    )?;
+    let vault = Arc::new(Vault::open(&directory.vault_db(), &id)?);
+    let keyring = Keyring::new(vault, directory_id, epochs);
+    keyring.keep_sums()?;
+    Ok((keyring, id))
+}

@@ -1,0 +1,81 @@
+//! Answering a request for a copy: an entry of the ledger, and a certificate.
+
+use serde_json::json;
+
+use super::PrivacyError;
+use super::certify::{Answer, issue};
+use super::copy::drop_file;
+use super::filed;
+use super::near;
+use super::register::{named, record, record_carried};
+use super::view::ShownRequest;
+use crate::Engine;
+use crate::export::join_withheld;
+use crate::ledger::Ledger;
+use trailkeep_proof::privacy::{Events, Kind, Outcome};
+
+/// Closes a request for access or portability as answered: its copy was handed over.
+pub fn answer(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    not_the_same_person: Option<&str>,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    record_carried(engine, ledger)?;
+    let _one = engine.privacy.change();
+    let now = engine.clock.wall();
+    let mut filed = filed::find(engine, ledger, id)?;
+    if !matches!(filed.request.kind, Kind::Access | Kind::Portability) {
+        return Err(PrivacyError::NoCopy);
+    }
+    filed.request.check_open()?;
+    let fetched = filed.fetched.clone().ok_or(PrivacyError::NotFetched)?;
+    let mut about = filed.about(ledger)?;
+    // Of ledgers that a recovery closed there are copies of their own.
+    let mut copies = vec![&fetched];
+    for copy in filed.closed_ledgers.values() {
+        copies.push(copy.as_ref().ok_or(PrivacyError::NotFetched)?);
+    }
+    let disclosed = copies.iter().map(|copy| copy.events).sum();
+    let withheld = join_withheld(copies.iter().flat_map(|copy| copy.withheld.clone()));
+    let events = Events {
+        held: disclosed,
+        disclosed,
+        ..Events::default()
+    };
+    let reason = (not_the_same_person, by);
+    near::distinguish(engine, ledger, (&mut filed, &mut about), reason)?;
+    let outcome = if events.held == 0 {
+        near::check(engine, ledger, &about)?;
+        Outcome::NothingHeld
+    } else {
+        Outcome::Disclosed
+    };
+    filed.request.answer(now, outcome)?;
+    let mut section = named(&filed.request);
+    section["outcome"] = json!(outcome);
+    section["events"] = json!(events);
+    section["statement"] = json!(null);
+    section["export"] = json!(fetched.bundle.export_seq);
+    section["withheld"] = json!(withheld);
+    section["by"] = json!(by);
+    // The row is closed behind the entry, with the certificate: a crash between asks for the answer again.
+    let before = filed::find(engine, ledger, id)?;
+    let seq = record(engine, ledger, "answer", ("answer", &section), &before)?;
+    let answer = Answer {
+        seq,
+        outcome,
+        events,
+        bundle: Some(fetched.bundle),
+        withheld: Some(withheld),
+        destroyed: None,
+        kept: Vec::new(),
+        openings_given: None,
+    };
+    about.certificate = Some(issue(engine, ledger, (&filed, &about), answer)?);
+    filed.set_about(ledger, &about)?;
+    filed::keep(engine, ledger, &filed)?;
+    drop_file(engine, ledger, id);
+    Ok(ShownRequest::of(&filed, Some(&about), now))
+}

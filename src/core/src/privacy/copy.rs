@@ -1,0 +1,192 @@
+//! The copy that answers a request for access or portability: an export, made as a job.
+
+use std::sync::Arc;
+
+use super::filed::{self, About, Fetched, Filed};
+use super::{PrivacyError, StageError};
+use crate::Engine;
+use crate::export::{CopyForm, ExportRequest, ExportSummary, PersonScope, Scope};
+use crate::exports::{Job, Status};
+use crate::ledger::Ledger;
+use trailkeep_crypto::spool::Spool;
+use trailkeep_proof::privacy::Kind;
+use trailkeep_proof::privacy::certificate::Bundle;
+
+/// How far a copy is.
+pub enum CopyState {
+    /// So many events of so many are in it.
+    Running {
+        /// Written.
+        done: u64,
+        /// In all.
+        total: u64,
+    },
+    /// The file, and what is in it.
+    Ready {
+        /// The file.
+        file: Arc<Spool>,
+        /// What is in it.
+        summary: Box<ExportSummary>,
+        /// Whether it is JSON alone.
+        portable: bool,
+    },
+    /// It could not be made.
+    Failed(String),
+    /// It was made, and dropped since payloads that may be in it were deleted.
+    Dropped,
+}
+
+/// Begins the copy of a request that can be answered with one. Others are passed over.
+pub(super) fn begin(
+    engine: &Arc<Engine>,
+    ledger: &Arc<Ledger>,
+    filed: &Filed,
+    about: &About,
+    by: &str,
+) -> Result<(), PrivacyError> {
+    let request = &filed.request;
+    let wants_copy = matches!(request.kind, Kind::Access | Kind::Portability);
+    if !wants_copy || request.check_open().is_err() {
+        return Ok(());
+    }
+    let export = ExportRequest {
+        scope: Scope::Time {
+            from: None,
+            to: None,
+        },
+        action: None,
+        person: Some(PersonScope {
+            subject: about.person(),
+            include_acted: about.include_acted,
+            show_others: about.show_others,
+            show_staff: about.show_staff,
+            form: if request.kind == Kind::Portability {
+                CopyForm::Json
+            } else {
+                CopyForm::Bundle
+            },
+            request: request.id.clone(),
+            receipt: request.receipt.clone(),
+            received_on: request.received_on,
+            regime: request.regime,
+        }),
+        redact: Vec::new(),
+        recipients: Vec::new(),
+        against: Vec::new(),
+        asked_by: by.to_owned(),
+    };
+    let job = engine.exports.start(engine, ledger, export)?;
+    let key = (ledger.record.number, request.id.clone());
+    engine.privacy.copies().insert(key, job);
+    Ok(())
+}
+
+/// Begins the copy of a request that is filed by now; where that fails, whoever asks for the copy begins it.
+pub(super) fn begin_or_later(
+    engine: &Arc<Engine>,
+    ledger: &Arc<Ledger>,
+    filed: &Filed,
+    about: &About,
+    by: &str,
+) {
+    if let Err(error) = begin(engine, ledger, filed, about, by) {
+        tracing::warn!(%error, "a person's copy could not be begun yet");
+    }
+}
+
+/// The copy of a request, of a ledger that a recovery closed of its part; where the server has forgotten it, it is made anew. A copy that is ready counts as fetched.
+pub fn copy(
+    engine: &Arc<Engine>,
+    ledger: &Arc<Ledger>,
+    id: &str,
+    by: &str,
+) -> Result<CopyState, PrivacyError> {
+    let filed = filed::find(engine, ledger, id)?;
+    if !matches!(filed.request.kind, Kind::Access | Kind::Portability) {
+        return Err(PrivacyError::NoCopy);
+    }
+    let Some(job) = job_of(engine, ledger, id) else {
+        filed.request.check_open()?;
+        begin(engine, ledger, &filed, &filed.about(ledger)?, by)?;
+        let total = 0;
+        return Ok(job_of(engine, ledger, id)
+            .map_or(CopyState::Running { done: 0, total }, |job| {
+                state_of(&filed, &job)
+            }));
+    };
+    let state = state_of(&filed, &job);
+    if let CopyState::Ready { summary, .. } = &state {
+        set_fetched(engine, ledger, id, summary)?;
+    }
+    if matches!(state, CopyState::Failed(_) | CopyState::Dropped) {
+        // The next who asks has it made again.
+        engine
+            .privacy
+            .copies()
+            .remove(&(ledger.record.number, id.to_owned()));
+    }
+    Ok(state)
+}
+
+fn job_of(engine: &Engine, ledger: &Ledger, id: &str) -> Option<Arc<Job>> {
+    let key = (ledger.record.number, id.to_owned());
+    let job = engine.privacy.copies().get(&key).cloned()?;
+    engine.exports.find(ledger, &job)
+}
+
+fn state_of(filed: &Filed, job: &Job) -> CopyState {
+    match (job.status(), job.file()) {
+        (Status::Running { done, total }, _) => CopyState::Running { done, total },
+        (Status::Failed(error), _) => CopyState::Failed(error),
+        // A file that is not there any more was dropped between the two looks.
+        (Status::Dropped, _) | (Status::Done(_), None) => CopyState::Dropped,
+        (Status::Done(summary), Some((file, _))) => CopyState::Ready {
+            file,
+            summary,
+            portable: filed.request.kind == Kind::Portability,
+        },
+    }
+}
+
+fn set_fetched(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    summary: &ExportSummary,
+) -> Result<(), PrivacyError> {
+    let _one = engine.privacy.change();
+    let mut filed = filed::find(engine, ledger, id)?;
+    if filed.request.check_open() == Err(StageError::Closed) {
+        return Ok(());
+    }
+    let bundle = Bundle {
+        export_seq: summary.export_seq,
+        sha256: Some(summary.sha256.clone()),
+    };
+    let fetched = if ledger.is_closed() {
+        let name = ledger.name().to_owned();
+        filed.closed_ledgers.entry(name).or_default()
+    } else {
+        &mut filed.fetched
+    };
+    if fetched.as_ref().map(|fetched| &fetched.bundle) != Some(&bundle) {
+        *fetched = Some(Fetched {
+            bundle,
+            events: summary.counts.disclosed,
+            withheld: summary.withheld.clone(),
+        });
+        filed::keep(engine, ledger, &filed)?;
+    }
+    Ok(())
+}
+
+/// Drops the files of a request that was answered or ended.
+pub(super) fn drop_file(engine: &Engine, ledger: &Ledger, id: &str) {
+    for ledger in engine.ledgers_of(ledger) {
+        let key = (ledger.record.number, id.to_owned());
+        let job = engine.privacy.copies().remove(&key);
+        if let Some(job) = job {
+            engine.exports.remove(&ledger, &job);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What a request would do, per class, before anybody decides: recorded as a read, since it opens the events.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::PrivacyError;
+use super::erase::{Asked, ErasureScope, Fate, Judge, Reason, Standing};
+use super::filed::{self, Held};
+use super::near::{Near, ShownNear};
+use super::register::NewRequest;
+use crate::Engine;
+use crate::access_log::{AccessRecord, record_read};
+use crate::export::PersonsEvents;
+use crate::ledger::Ledger;
+use crate::read::entry_at;
+use trailkeep_proof::ids::{ClassNumber, Seq};
+use trailkeep_proof::ledger::event::Person;
+use trailkeep_proof::privacy::{Day, Kind, Regime};
+use trailkeep_proof::time::UnixMillis;
+
+/// What a request would do.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DryRun {
+    /// Always true: nothing was done.
+    pub dry_run: bool,
+    /// What is asked for.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    pub kind: Kind,
+    /// Events that were found.
+    pub held: Held,
+    /// What becomes of those that the request is about.
+    pub counts: DryRunCounts,
+    /// The same, per class and reason.
+    pub classes: Vec<DryRunRow>,
+    /// Data subjects with a near identifier: they are not in the scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub near: Option<ShownNear>,
+}
+
+/// What would become of how many events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DryRunCounts {
+    /// In the copy.
+    pub disclosed: u64,
+    /// Destroyed at once.
+    pub destroyed: u64,
+    /// Shown to nobody, and destroyed later.
+    pub restricted: u64,
+    /// Kept by a legal hold.
+    pub held: u64,
+    /// Kept on a ground that a policy names.
+    pub refused: u64,
+}
+
+/// Events of one class that meet the same.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DryRunRow {
+    /// The class.
+    pub class: u16,
+    /// Its policies, each with its version.
+    pub policies: Vec<String>,
+    /// How many.
+    pub events: u64,
+    /// `disclosed`, `destroyed`, `restricted`, `held` or `refused`.
+    pub outcome: String,
+    /// Until when they are kept, where that is known.
+    pub until: Option<String>,
+    /// Why.
+    pub ground: Option<String>,
+    /// Where it is said.
+    pub citation: Option<String>,
+}
+
+/// Says what a request would do that is not filed.
+pub fn dry_run(
+    engine: &Engine,
+    ledger: &Ledger,
+    new: &NewRequest,
+    read_by: (&str, Option<&str>),
+) -> Result<DryRun, PrivacyError> {
+    let now = engine.clock.wall();
+    new.check(Day::of(now))?;
+    let question = Question {
+        kind: new.kind,
+        regime: new.regime,
+        subject: &new.subject,
+        include_acted: new.include_acted,
+        asked_at: now,
+        route: ("POST", "/v1/privacy/requests"),
+    };
+    question.answer(engine, ledger, read_by)
+}
+
+/// Says what a filed request would do if it were carried out now.
+pub fn preview(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    read_by: (&str, Option<&str>),
+) -> Result<DryRun, PrivacyError> {
+    let filed = filed::find(engine, ledger, id)?;
+    let about = filed.about(ledger)?;
+    let recorder = ledger.recorder();
+    let asked_at = if filed.is_unrecorded {
+        engine.clock.wall()
+    } else {
+        entry_at(engine, recorder, Seq::new(filed.seq))?.recorded_at
+    };
+    let question = Question {
+        kind: filed.request.kind,
+        regime: filed.request.regime,
+        subject: &about.person(),
+        include_acted: about.include_acted,
+        asked_at,
+        route: ("GET", "/v1/privacy/requests/{id}/preview"),
+    };
+    question.answer(engine, ledger, read_by)
+}
+
+/// What a request asks for, and of whom.
+struct Question<'a> {
+    kind: Kind,
+    regime: Regime,
+    subject: &'a Person,
+    include_acted: bool,
+    asked_at: UnixMillis,
+    /// By which method and route it was asked.
+    route: (&'static str, &'static str),
+}
+
+impl Question<'_> {
+    fn answer(
+        &self,
+        engine: &Engine,
+        ledger: &Ledger,
+        (by, purpose): (&str, Option<&str>),
+    ) -> Result<DryRun, PrivacyError> {
+        let new = self;
+        let ledgers = engine.ledgers_of(ledger);
+        let mut held = Held::default();
+        let (mut found_in, mut persons) = (Vec::new(), Vec::new());
+        for ledger in &ledgers {
+            let size = ledger.published().head.size;
+            let found = PersonsEvents::find(engine, ledger, new.subject, size)?;
+            held.as_subject += found.as_subject.len() as u64;
+            held.as_actor += found.as_actor.len() as u64;
+            found_in.push((ledger, found.asked_for(new.include_acted)));
+            persons.extend(found.reference);
+        }
+        let question = json!([new.kind, new.subject.namespace, new.subject.id]).to_string();
+        record_read(
+            engine,
+            ledger,
+            &AccessRecord {
+                by,
+                route: new.route.1,
+                question: &question,
+                filters: vec!["subject", "dry_run"],
+                purpose,
+                verb: new.route.0,
+                events: found_in.iter().map(|(_, seqs)| seqs.len() as u64).sum(),
+                restricted: 0,
+                seq: None,
+                persons,
+            },
+        )?;
+        let asked = Asked {
+            at: new.asked_at,
+            regime: new.regime,
+            now: engine.clock.wall().max(new.asked_at),
+        };
+        let mut classes = Vec::new();
+        for (ledger, seqs) in found_in {
+            let scope = match new.kind {
+                Kind::Access | Kind::Portability | Kind::Restriction => {
+                    classes_alone(engine, ledger, &seqs)?
+                }
+                Kind::Erasure => Judge::new(engine, ledger, asked)?.decide(&seqs)?,
+            };
+            classes.extend(rows(ledger, new.kind, &scope));
+        }
+        let mut counts = DryRunCounts::default();
+        for row in &classes {
+            *match row.outcome.as_str() {
+                "disclosed" => &mut counts.disclosed,
+                "destroyed" => &mut counts.destroyed,
+                "restricted" => &mut counts.restricted,
+                "held" => &mut counts.held,
+                _ => &mut counts.refused,
+            } += row.events;
+        }
+        let near = Near::find(engine, ledger, new.subject)?;
+        let near = near.show(engine, ledger, new.route, (&question, by, purpose))?;
+        Ok(DryRun {
+            dry_run: true,
+            kind: new.kind,
+            held,
+            counts,
+            classes,
+            near,
+        })
+    }
+}
+
+/// Events with their classes: a copy or a restriction meets all of them alike, and opens none.
+pub(super) fn classes_alone(
+    engine: &Engine,
+    ledger: &Ledger,
+    seqs: &[u64],
+) -> Result<ErasureScope, PrivacyError> {
+    let mut scope = ErasureScope::default();
+    for seq in seqs {
+        let entry = engine
+            .ledgers
+            .event(ledger.record.number, Seq::new(*seq))
+            .map_err(crate::read::ReadError::from)?
+            .and_then(|row| trailkeep_proof::ledger::entry::Entry::decode(&row.entry).ok());
+        let class = entry.map_or(ClassNumber::NONE, |entry| entry.class);
+        scope.events.push((Seq::new(*seq), class, Fate::Destroy));
+    }
+    Ok(scope)
+}
+
+fn rows(ledger: &Ledger, kind: Kind, scope: &ErasureScope) -> Vec<DryRunRow> {
+    let row = |((class, fate), events): ((ClassNumber, &Fate), u64)| {
+        let reason = match fate {
+            Fate::Keep(reason) => Some(reason),
+            Fate::Destroy => None,
+        };
+        DryRunRow {
+            class: class.get(),
+            policies: ledger.classes.policy_names(class),
+            events,
+            outcome: outcome_word(kind, reason).to_owned(),
+            until: reason.and_then(|reason| Some(reason.until?.to_short_rfc3339())),
+            ground: reason.map(|reason| reason.note.clone()),
+            citation: reason
+                .map(|reason| reason.citation.clone())
+                .filter(|citation| !citation.is_empty()),
+        }
+    };
+    scope.counted().into_iter().map(row).collect()
+}
+
+const fn outcome_word(kind: Kind, reason: Option<&Reason>) -> &'static str {
+    match (kind, reason) {
+        (Kind::Access | Kind::Portability, _) => "disclosed",
+        (Kind::Restriction, _) => "restricted",
+        (Kind::Erasure, None) => "destroyed",
+        (Kind::Erasure, Some(reason)) => match reason.state {
+            Standing::Hold => "held",
+            Standing::Minimum => "restricted",
+            Standing::Refusal => "refused",
+        },
+    }
+}

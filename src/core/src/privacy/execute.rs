@@ -1,0 +1,466 @@
+//! Carrying out requests for erasure and restriction: decided under one lock with the holds, stated in the ledger in one
+//! commit, done as a destroying job that a crash does not end, and answered when it is over.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::PrivacyError;
+use super::conclude::{self, first_answer};
+use super::dry_run::classes_alone;
+use super::erase::{Asked, ErasureScope, Fate, Judge, Standing};
+use super::filed::{self, Decided, Filed, Ordered};
+use super::kept::{kept, restriction};
+use super::near;
+use super::register::{named, record, record_carried};
+use super::view::ShownRequest;
+use super::waiting::{self, Waiting};
+use crate::Engine;
+use crate::append::{Changing, PreparedEvent, append_statements, person_tag, prepare_statement};
+use crate::cover::ItemTree;
+use crate::export::PersonsEvents;
+use crate::keyring::KeyError;
+use crate::ledger::Ledger;
+use crate::read::entry_at;
+use crate::retention::{Job, JobDone, RetentionError, carry_out, resume};
+use crate::rows::{Changes, STATED_HERE};
+use crate::{restore, rotation, staging};
+use trailkeep_crypto::payload::EVENT_NONCE_BYTES;
+use trailkeep_crypto::secret::{TagLabel, random_bytes};
+use trailkeep_proof::ids::Seq;
+use trailkeep_proof::privacy::{Kind, State};
+use trailkeep_proof::time::UnixMillis;
+use trailkeep_store_sqlite::{CoverCause, Statement};
+
+/// A statement that was carried out.
+pub(crate) struct Carried {
+    pub(crate) statement: Seq,
+    pub(crate) done: JobDone,
+}
+
+/// Orders that an erasure or restriction is carried out: a step of its own, since to know who asks is not yet to
+/// destroy. Ordered twice, it changes nothing.
+pub fn order(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    not_the_same_person: Option<&str>,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    record_carried(engine, ledger)?;
+    // What waits to become an event may be theirs.
+    staging::assemble_all(engine, ledger)
+        .map_err(|error| PrivacyError::Telemetry(Box::new(error)))?;
+    let _one = engine.privacy.change();
+    let mut filed = filed::find(engine, ledger, id)?;
+    if !matches!(filed.request.kind, Kind::Erasure | Kind::Restriction) {
+        return Err(PrivacyError::NothingToCarryOut);
+    }
+    filed.request.check_open()?;
+    let now = engine.clock.wall();
+    let mut about = filed.about(ledger)?;
+    let reason = (not_the_same_person, by);
+    near::distinguish(engine, ledger, (&mut filed, &mut about), reason)?;
+    near::check(engine, ledger, &about)?;
+    if filed.ordered.is_none() {
+        let mut section = named(&filed.request);
+        section["by"] = json!(by);
+        let at_ms = now.get();
+        filed.ordered = Some(Ordered {
+            at_ms,
+            seq: STATED_HERE,
+        });
+        let seq = record(engine, ledger, "execute", ("request", &section), &filed)?.get();
+        filed.ordered = Some(Ordered { at_ms, seq });
+    }
+    Ok(ShownRequest::of(&filed, Some(&about), now))
+}
+
+/// Carries out what was ordered of a ledger's requests, at once. With `rotates`, the vault is rotated behind it, so that
+/// the copies of the keys that went are dead, too.
+pub fn carry_out_now(
+    engine: &Engine,
+    ledger: &Ledger,
+    by: &str,
+    rotates: bool,
+) -> Result<(), PrivacyError> {
+    let alone = engine.destruction();
+    if let Some(paused) = restore::is_destruction_paused(engine).map_err(RetentionError::from)? {
+        let since = UnixMillis::new(paused.since_ms);
+        return Err(RetentionError::Paused(since, paused.reason).into());
+    }
+    let mut done = Vec::new();
+    for ledger in engine.ledgers_of(ledger) {
+        done.extend(resume(engine, &ledger)?);
+    }
+    done.extend(
+        carry_out_open(engine, ledger, by)?
+            .into_iter()
+            .map(|carried| carried.done),
+    );
+    drop(alone);
+    if done.iter().any(|done| done.scrub_pending) {
+        if rotates {
+            rotation::hasten(engine)?;
+        }
+        return Err(PrivacyError::ScrubPending);
+    }
+    if rotates && let Err(error) = rotation::rotate_now(engine, by, &mut |_, _| {}) {
+        rotation::hasten(engine)?;
+        return Err(PrivacyError::Rotation(Box::new(error)));
+    }
+    Ok(())
+}
+
+/// Carries out what was ordered, and what waits and may go now. Nothing else may be destroyed meanwhile.
+pub(crate) fn carry_out_open(
+    engine: &Engine,
+    ledger: &Ledger,
+    by: &str,
+) -> Result<Vec<Carried>, PrivacyError> {
+    record_carried(engine, ledger)?;
+    let asked = to_carry_out(engine, ledger)?;
+    if !asked.is_empty() {
+        // What waits to become an event may be theirs.
+        staging::assemble_all(engine, ledger)
+            .map_err(|error| PrivacyError::Telemetry(Box::new(error)))?;
+    }
+    let mut carried = Vec::new();
+    for (ledger, job) in decide(engine, ledger, asked, by)? {
+        let done = carry_out(engine, &ledger, &job)?;
+        let (_, statement) = ledger.place_of(job.statement);
+        carried.push(Carried { statement, done });
+    }
+    Ok(carried)
+}
+
+/// The requests that are decided with the next run.
+pub(super) fn to_carry_out(engine: &Engine, desk: &Ledger) -> Result<Vec<Filed>, PrivacyError> {
+    let mut asked = filed::all(engine, desk)?;
+    asked.retain(|filed| filed.ordered.is_some() && filed.request.state() == State::Open);
+    Ok(asked)
+}
+
+/// When a request was filed and under which law, to be judged at a moment.
+pub(super) fn asked_of(
+    engine: &Engine,
+    desk: &Ledger,
+    filed: &Filed,
+    now: UnixMillis,
+) -> Result<Asked, PrivacyError> {
+    let at = entry_at(engine, desk.recorder(), Seq::new(filed.seq))?.recorded_at;
+    Ok(Asked {
+        at,
+        regime: filed.request.regime,
+        // The ledger's time never goes back; the clock's may.
+        now: now.max(at),
+    })
+}
+
+/// What requests lead to in one ledger, as it is stated together.
+#[derive(Default)]
+struct Plan {
+    covers: BTreeSet<Seq>,
+    restricts: BTreeSet<Seq>,
+    covering: BTreeSet<u64>,
+    restricting: BTreeSet<u64>,
+}
+
+/// Decides, and states what was decided: one commit. From then on no reader gets the texts.
+fn decide(
+    engine: &Engine,
+    ledger: &Ledger,
+    asked: Vec<Filed>,
+    by: &str,
+) -> Result<Vec<(Arc<Ledger>, Job)>, PrivacyError> {
+    let _no_hold_comes = engine.retention();
+    let _one = engine.privacy.change();
+    let now = engine.clock.wall();
+    let ledgers = engine.ledgers_of(ledger);
+    let fresh = || -> Vec<Plan> { ledgers.iter().map(|_| Plan::default()).collect() };
+    let mut erasures = fresh();
+    let mut plans = Vec::new();
+    for filed in asked {
+        let mut own = fresh();
+        let is_erasure = filed.request.kind == Kind::Erasure;
+        let to = if is_erasure { &mut erasures } else { &mut own };
+        if !decide_one(engine, ledger, filed, now, (&ledgers, to))? {
+            continue;
+        }
+        if !is_erasure {
+            let own = ledgers.iter().zip(own);
+            plans.extend(own.map(|(ledger, plan)| (ledger, plan, "restrict")));
+        }
+    }
+    for (ledger, plan) in ledgers.iter().zip(&mut erasures) {
+        decide_waiting(engine, (ledger, &ledgers), now, plan)?;
+        // What goes is not restricted, whoever asked for that.
+        plan.restricts = &plan.restricts - &plan.covers;
+    }
+    let erasures = ledgers.iter().zip(erasures);
+    plans.extend(erasures.map(|(ledger, plan)| (ledger, plan, "erase")));
+    plans.retain(|(_, plan, _)| !plan.covers.is_empty() || !plan.restricts.is_empty());
+    if plans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let changing = Changing::begin(
+        engine,
+        ledger,
+        changes_of(engine, ledger, &ledgers, &plans)?,
+    )?;
+    let parts = plans.len();
+    let numbered = plans.iter().enumerate();
+    let statements = numbered.map(|(part, (ledger, plan, step))| {
+        // The first one states the rows of all.
+        let rows = (part == 0).then_some(&changing);
+        plan.state(ledger, (part, parts), (step, by), rows)
+    });
+    let statements = statements.collect::<Result<Vec<_>, PrivacyError>>()?;
+    let appended = append_statements(&engine.writer, ledger, statements, now);
+    let first = changing.end(appended)?;
+    for ledger in &ledgers {
+        engine.exports.texts_go(ledger.record.number);
+    }
+    let jobs = plans.into_iter().zip(first.get()..);
+    let jobs = jobs.map(|((ledger, plan, _), seq)| {
+        let statement = ledger.name_of(Seq::new(seq));
+        let items = plan.covers.into_iter().collect();
+        (Arc::clone(ledger), Job::of_requests(statement, items))
+    });
+    Ok(jobs.collect())
+}
+
+/// The rows of the requests that statements serve, and of what waits of them.
+fn changes_of(
+    engine: &Engine,
+    desk: &Ledger,
+    ledgers: &[Arc<Ledger>],
+    plans: &[(&Arc<Ledger>, Plan, &str)],
+) -> Result<Changes, PrivacyError> {
+    let mut changes = Changes::default();
+    let keyring = &engine.keyring;
+    let served = |filed: &Filed| {
+        let mut plans = plans.iter().map(|(_, plan, _)| plan);
+        plans
+            .any(|plan| plan.covering.contains(&filed.seq) || plan.restricting.contains(&filed.seq))
+    };
+    for filed in filed::all(engine, desk)?.into_iter().filter(served) {
+        let id = &filed.request.id;
+        changes.put(keyring, desk.desk(), id, &filed)?;
+        for ledger in ledgers {
+            if let Some(waits) = waiting::of(engine, ledger, id)? {
+                changes.put(keyring, &ledger.record, id, &waits)?;
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// Decides over one request in all ledgers of its tenant, each with its plan, and keeps what was decided in its row. One
+/// that no statement is needed for is answered; `false` then.
+fn decide_one(
+    engine: &Engine,
+    desk: &Ledger,
+    mut filed: Filed,
+    now: UnixMillis,
+    (ledgers, plans): (&[Arc<Ledger>], &mut [Plan]),
+) -> Result<bool, PrivacyError> {
+    let about = filed.about(desk)?;
+    let request = &filed.request;
+    let asked = asked_of(engine, desk, &filed, now)?;
+    let mut decided = Decided {
+        destroyed: 0,
+        kept: Vec::new(),
+    };
+    let mut states = false;
+    let mut waiting = Vec::new();
+    for (ledger, plan) in ledgers.iter().zip(plans) {
+        let size = ledger.published().head.size;
+        let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
+        let seqs = found.asked_for(about.include_acted);
+        let scope = if request.kind == Kind::Erasure {
+            Judge::new(engine, ledger, asked)?.decide(&seqs)?
+        } else {
+            restriction(classes_alone(engine, ledger, &seqs)?, request.regime)
+        };
+        let waits = plan.take(&scope, &filed, asked);
+        states |= plan.covering.contains(&filed.seq) || plan.restricting.contains(&filed.seq);
+        decided.destroyed += scope.destroyed().count() as u64;
+        decided.kept.extend(kept(ledger, &scope));
+        waiting.push((ledger, waits));
+    }
+    filed.decided = Some(decided);
+    filed::keep(engine, desk, &filed)?;
+    for (ledger, waits) in waiting {
+        waiting::keep(engine, ledger, &filed.request.id, &waits)?;
+    }
+    if !states {
+        if let Err(error) = near::check(engine, desk, &about) {
+            // Somebody was recorded since it was ordered: a person looks again.
+            tracing::warn!(%error, "a request is not answered yet");
+            return Ok(false);
+        }
+        first_answer(engine, desk, &mut filed, &[])?;
+    }
+    Ok(states)
+}
+
+/// Decides again over what waits and may go now.
+fn decide_waiting(
+    engine: &Engine,
+    (ledger, all): (&Ledger, &[Arc<Ledger>]),
+    now: UnixMillis,
+    plan: &mut Plan,
+) -> Result<(), PrivacyError> {
+    let waiting = waiting::all(engine, ledger)?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let rows = filed::all(engine, ledger)?;
+    for (id, mut waits) in waiting {
+        let row = rows.iter().find(|filed| filed.request.id == id);
+        let state = row.map(|filed| filed.request.state());
+        // Of those that are open it was decided just now.
+        if matches!(state, Some(State::Open | State::Executing)) {
+            continue;
+        }
+        waits.drop_gone(engine, ledger)?;
+        if waits.events.is_empty() {
+            // Answered first: done twice it changes nothing.
+            if !waiting::waits_elsewhere(engine, ledger, all, &id)? {
+                conclude::went_by_itself(engine, ledger, row)?;
+            }
+            waiting::keep(engine, ledger, &id, &waits)?;
+            continue;
+        }
+        let due = waits.due(now);
+        if due.is_empty() {
+            continue;
+        }
+        let scope = Judge::new(engine, ledger, waits.asked(now))?.decide(&due)?;
+        waits.retain(|seq| due.binary_search(&seq).is_err());
+        for (seq, _, fate) in &scope.events {
+            match fate {
+                Fate::Destroy => {
+                    plan.covers.insert(*seq);
+                    plan.covering
+                        .insert(row.map_or(waits.request, |filed| filed.seq));
+                    // Until it is gone, it is looked at with every run.
+                    waits.add(*seq, None);
+                }
+                Fate::Keep(reason) => waits.add(*seq, reason.due()),
+            }
+        }
+        waiting::keep(engine, ledger, &id, &waits)?;
+    }
+    Ok(())
+}
+
+impl Plan {
+    /// Takes in what becomes of one request's events; gives what of them waits.
+    fn take(&mut self, scope: &ErasureScope, filed: &Filed, asked: Asked) -> Waiting {
+        let mut waits = Waiting {
+            request: filed.seq,
+            asked_at_ms: asked.at.get(),
+            regime: asked.regime,
+            events: Vec::new(),
+        };
+        for (seq, _, fate) in &scope.events {
+            match fate {
+                Fate::Destroy => {
+                    self.covers.insert(*seq);
+                    self.covering.insert(filed.seq);
+                }
+                Fate::Keep(reason) => {
+                    if reason.state != Standing::Refusal {
+                        self.restricts.insert(*seq);
+                        self.restricting.insert(filed.seq);
+                    }
+                    if filed.request.kind == Kind::Erasure {
+                        waits.add(*seq, reason.due());
+                    }
+                }
+            }
+        }
+        waits
+    }
+
+    fn state(
+        &self,
+        ledger: &Ledger,
+        (part, parts): (usize, usize),
+        (step, by): (&str, &str),
+        rows: Option<&Changing<'_>>,
+    ) -> Result<PreparedEvent, PrivacyError> {
+        let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes()?;
+        let items = |seqs: &BTreeSet<Seq>, requests: &BTreeSet<u64>| {
+            let items = seqs.iter().copied().collect();
+            let tree = ItemTree::new(&ledger.recorder().system_key.key, &nonce, items);
+            json!({
+                "items": tree.size(),
+                "root": tree.root().to_string(),
+                "cause": CoverCause::Request.as_str(),
+                "requests": requests,
+            })
+        };
+        let action = json!(format!("trailkeep.privacy.{step}")).to_string();
+        let covers = items(&self.covers, &self.covering).to_string();
+        let restricts = items(&self.restricts, &self.restricting).to_string();
+        let mut job = json!({
+            "events": self.covers.len(),
+            "restricted": self.restricts.len(),
+            "by": by,
+        });
+        if parts > 1 {
+            job["part"] = json!(part);
+            job["parts"] = json!(parts);
+        }
+        let job = job.to_string();
+        let mut sections: Vec<(&str, &[u8])> = vec![("action", action.as_bytes())];
+        if !self.covers.is_empty() {
+            sections.push(("covers", covers.as_bytes()));
+        }
+        sections.push(("job", job.as_bytes()));
+        if !self.restricts.is_empty() {
+            sections.push(("restricts", restricts.as_bytes()));
+        }
+        let sections = match rows {
+            Some(rows) => rows.with_section(&sections),
+            None => sections,
+        };
+        let states = Statement::Erasure {
+            covers: self.covers.iter().copied().collect(),
+            restricts: self.restricts.iter().copied().collect(),
+        };
+        Ok(prepare_statement(ledger, nonce, &sections, states)?)
+    }
+}
+
+/// Events of a statement's requests that stay and that others are in, too, each with the row of the person who asked:
+/// they are to need no key of that person any more (COMPLIANCE T12).
+pub(crate) fn leaving(
+    engine: &Engine,
+    ledger: &Ledger,
+    statement: Seq,
+) -> Result<Vec<(Seq, i64)>, PrivacyError> {
+    let mut leaving = Vec::new();
+    for filed in conclude::of_statement(engine, ledger, statement)? {
+        let (Ok(about), true) = (filed.about(ledger), filed.request.kind == Kind::Erasure) else {
+            continue;
+        };
+        let person = about.person();
+        let tag = person_tag(&ledger.index_key, TagLabel::Subject, &person);
+        let row = engine
+            .keyring
+            .vault()
+            .person(ledger.record.number, tag)
+            .map_err(KeyError::from)?;
+        let waits = waiting::of(engine, ledger, &filed.request.id)?;
+        if let (Some(row), Some(waits)) = (row, waits) {
+            let seqs = waits.seqs().into_iter();
+            leaving.extend(seqs.map(|seq| (Seq::new(seq), row.id)));
+        }
+    }
+    Ok(leaving)
+}

@@ -1,0 +1,89 @@
+//! What the requests of persons would destroy at a moment: nothing changes, and nothing is recorded.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::PrivacyError;
+use super::erase::{Asked, Judge};
+use super::execute::{asked_of, to_carry_out};
+use super::filed;
+use super::waiting;
+use crate::Engine;
+use crate::export::{PersonsEvents, still_there};
+use crate::ledger::Ledger;
+use trailkeep_proof::ids::Seq;
+use trailkeep_proof::privacy::{Kind, State};
+use trailkeep_proof::time::UnixMillis;
+
+/// Events of the ledgers of a tenant.
+pub(crate) type Foreseen = Vec<(Arc<Ledger>, BTreeSet<Seq>)>;
+
+/// The events that a run at a moment would destroy since persons asked for it, in each ledger of their tenant: those of
+/// requests that are decided then, and those that waited.
+pub(crate) fn foreseen(
+    engine: &Engine,
+    desk: &Ledger,
+    now: UnixMillis,
+) -> Result<Foreseen, PrivacyError> {
+    let ledgers = engine.ledgers_of(desk);
+    let mut going: Vec<BTreeSet<Seq>> = ledgers.iter().map(|_| BTreeSet::new()).collect();
+    for filed in to_carry_out(engine, desk)? {
+        if filed.request.kind != Kind::Erasure {
+            continue;
+        }
+        let asked = asked_of(engine, desk, &filed, now)?;
+        let about = filed.about(desk)?;
+        for (ledger, going) in ledgers.iter().zip(&mut going) {
+            let size = ledger.published().head.size;
+            let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
+            let seqs = found.asked_for(about.include_acted);
+            going.extend(
+                Judge::new(engine, ledger, asked)?
+                    .decide(&seqs)?
+                    .destroyed(),
+            );
+        }
+    }
+    for (ledger, going) in ledgers.iter().zip(&mut going) {
+        let rows = filed::all(engine, ledger)?;
+        for (id, waits) in waiting::all(engine, ledger)? {
+            let row = rows.iter().find(|filed| filed.request.id == id);
+            let state = row.map(|filed| filed.request.state());
+            if matches!(state, Some(State::Open | State::Executing)) {
+                continue;
+            }
+            let due = still_there(engine, ledger, &waits.due(now), true)?;
+            let scope = Judge::new(engine, ledger, waits.asked(now))?.decide(&due)?;
+            going.extend(scope.destroyed());
+        }
+    }
+    Ok(ledgers.into_iter().zip(going).collect())
+}
+
+/// When the erasure of a stored event was first asked for, as far as requests wait for it or are to be carried out; none
+/// where nobody asked.
+pub(crate) fn erasure_asked_at(
+    engine: &Engine,
+    ledger: &Ledger,
+    seq: Seq,
+) -> Result<Option<UnixMillis>, PrivacyError> {
+    let mut asked_at: Vec<UnixMillis> = waiting::all(engine, ledger)?
+        .iter()
+        .filter(|(_, waits)| waits.seqs().binary_search(&seq.get()).is_ok())
+        .map(|(_, waits)| UnixMillis::new(waits.asked_at_ms))
+        .collect();
+    let desk = ledger.recorder();
+    for filed in to_carry_out(engine, desk)? {
+        if filed.request.kind != Kind::Erasure {
+            continue;
+        }
+        let about = filed.about(desk)?;
+        let size = ledger.published().head.size;
+        let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
+        if found.asked_for(about.include_acted).contains(&seq.get()) {
+            let Asked { at, .. } = asked_of(engine, desk, &filed, UnixMillis::MAX)?;
+            asked_at.push(at);
+        }
+    }
+    Ok(asked_at.into_iter().min())
+}

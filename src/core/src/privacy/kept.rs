@@ -1,0 +1,46 @@
+//! What stays of a person's events, and by which ground.
+
+use super::erase::{ErasureScope, Fate, Reason, Standing};
+use crate::ledger::Ledger;
+use trailkeep_proof::ids::ClassNumber;
+use trailkeep_proof::privacy::{Kept, Regime};
+use trailkeep_proof::time::UnixMillis;
+
+/// What is said of events that their data subject had restricted.
+const RESTRICTED: &str =
+    "the person asked that it is kept, and used for nothing without their leave";
+
+/// All of a person's events, kept and used for nothing.
+pub(super) fn restriction(mut scope: ErasureScope, regime: Regime) -> ErasureScope {
+    let citation = match regime {
+        Regime::Ccpa => "Cal. Civ. Code 1798.121",
+        Regime::Gdpr | Regime::UkGdpr => "GDPR Art. 18",
+    };
+    for (_, _, fate) in &mut scope.events {
+        *fate = Fate::Keep(Reason {
+            state: Standing::Minimum,
+            until: None,
+            note: RESTRICTED.to_owned(),
+            ground: RESTRICTED.to_owned(),
+            citation: citation.to_owned(),
+        });
+    }
+    scope
+}
+
+/// What stays, by class and ground, as the certificate says it.
+pub(super) fn kept(ledger: &Ledger, scope: &ErasureScope) -> Vec<Kept> {
+    let row = |((class, fate), events): ((ClassNumber, &Fate), u64)| match fate {
+        Fate::Destroy => None,
+        Fate::Keep(reason) => Some(Kept {
+            class: class.get(),
+            policies: ledger.classes.policy_names(class),
+            events,
+            state: reason.state.kept_state(),
+            until: reason.until.map(UnixMillis::to_short_rfc3339),
+            ground: reason.ground.clone(),
+            citation: reason.citation.clone(),
+        }),
+    };
+    scope.counted().into_iter().filter_map(row).collect()
+}

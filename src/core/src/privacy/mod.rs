@@ -1,0 +1,175 @@
+//! Requests of persons: filed, identified, extended, answered, ended, forgotten.
+//!
+//! The ledger's entries name nobody (docs/format.md, "Certificate"): a request's id, number, dates, decision, counts,
+//! and a salted commitment to the person. Who it is about stands in the request's row of the vault, sealed under
+//! a key of the row's own that goes within 30 days of the closing (filed.rs).
+
+mod answer;
+mod certify;
+mod conclude;
+mod copy;
+mod dry_run;
+pub mod erase;
+mod execute;
+mod filed;
+mod foreseen;
+mod kept;
+mod near;
+mod register;
+mod view;
+mod waiting;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use answer::answer;
+pub use certify::certificate_of;
+pub(super) use conclude::answer_all;
+pub use conclude::lift;
+pub use copy::{CopyState, copy};
+pub use dry_run::{DryRun, DryRunCounts, DryRunRow, dry_run, preview};
+pub use execute::{carry_out_now, order};
+pub(super) use execute::{carry_out_open, leaving};
+pub use filed::Held;
+pub(super) use filed::{REQUEST, carry_over, take_over_close};
+pub(super) use foreseen::{erasure_asked_at, foreseen};
+pub(super) use near::fold_persons;
+pub use near::{ShownNear, ShownNearPerson};
+pub(super) use register::record_carried;
+pub use register::{
+    NOT_CHECKED, NewRequest, counts, end, extend, forget_answered, identify, list, one, receive,
+    show,
+};
+pub use view::{ShownRequest, ShownSubject};
+pub(super) use waiting::WAITING;
+
+use super::append::AppendError;
+use super::export::ExportError;
+use super::exports::StartError;
+use super::keyring::KeyError;
+use super::read::ReadError;
+use super::retention::RetentionError;
+use super::rotation::RotationError;
+use super::staging::StagingError;
+use trailkeep_crypto::secret::RandomError;
+use trailkeep_proof::ids::LedgerNumber;
+use trailkeep_proof::privacy::{ExtendError, StageError};
+
+/// What a running server knows of requests beside their rows.
+#[derive(Default)]
+pub struct PrivacyDesk {
+    /// One change at a time: a row is read before it is written.
+    changing: Mutex<()>,
+    /// The export that makes a request's copy, by the request's id.
+    copies: Mutex<HashMap<(LedgerNumber, String), String>>,
+}
+
+impl PrivacyDesk {
+    /// Held while a request's row is read and written.
+    pub(super) fn change(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn copies(&self) -> MutexGuard<'_, HashMap<(LedgerNumber, String), String>> {
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why something was not done with a request. Nothing quotes the person.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivacyError {
+    /// There is no such request in this ledger.
+    #[error("there is no such request: `trailkeep privacy list`")]
+    NotFound,
+    /// What was sent can't be a request.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// The day of receipt has not come yet.
+    #[error("`received_at` lies in the future")]
+    Future,
+    /// Its state does not allow it.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// It can't be extended.
+    #[error(transparent)]
+    Extend(#[from] ExtendError),
+    /// It asks for no copy.
+    #[error("the request asks for no copy: only access and portability do")]
+    NoCopy,
+    /// It is answered with a copy, and nothing is carried out.
+    #[error("the request asks for a copy: only an erasure or a restriction is carried out")]
+    NothingToCarryOut,
+    /// There is no copy to answer with.
+    #[error(
+        "the copy was not fetched yet: fetch it (`trailkeep privacy bundle`; with --ledger that of each of its closed ledgers, too), give it to the person, then close the request as answered"
+    )]
+    NotFetched,
+    /// Who it is about is not known any more.
+    #[error(
+        "the request was closed, and who it was about has been forgotten since: the person has the certificate"
+    )]
+    Forgotten,
+    /// Nothing is held under exactly this identifier, and something under a near one.
+    #[error(
+        "nothing is held under exactly this identifier and namespace, but {events} events of {persons} near identifiers (another spelling or another namespace) are: `trailkeep privacy show` names them, masked; file a request for the right one, or say why it is somebody else (--not-the-same-person, `not_the_same_person`)"
+    )]
+    NearMatches {
+        /// How many.
+        persons: usize,
+        /// Their events.
+        events: u64,
+    },
+    /// It has no certificate.
+    #[error("the request has no certificate: it was not answered")]
+    NoCertificate,
+    /// There is nothing to lift.
+    #[error("the request restricts nothing: only a restriction that a person asked for is lifted")]
+    NotRestricted,
+    /// It has no decision.
+    #[error("nothing was decided on the request yet")]
+    NotDecided,
+    /// Somebody keeps an old page.
+    #[error(
+        "what was asked for is destroyed; another program reads the files, so that old pages may still be in their logs: end it; it is tried again by itself, and answered then"
+    )]
+    ScrubPending,
+    /// The vault could not be rotated.
+    #[error("what was asked for is destroyed; the vault could not be rotated yet: {0}")]
+    Rotation(Box<RotationError>),
+    /// What waits to become events could not be put together.
+    #[error("telemetry that waits could not be put together, and may be the person's: {0}")]
+    Telemetry(Box<StagingError>),
+    /// It could not be recorded, so it was not done.
+    #[error("it could not be recorded, so it was not done: {0}")]
+    Record(Box<AppendError>),
+    /// The vault failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The copy could not be begun.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Events could not be found or read.
+    #[error(transparent)]
+    Export(Box<ExportError>),
+    /// An event could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// What an erasure meets could not be found out.
+    #[error(transparent)]
+    Retention(#[from] RetentionError),
+    /// No random numbers.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+impl From<ExportError> for PrivacyError {
+    fn from(error: ExportError) -> Self {
+        Self::Export(Box::new(error))
+    }
+}
+
+impl From<AppendError> for PrivacyError {
+    fn from(error: AppendError) -> Self {
+        Self::Record(Box::new(error))
+    }
+}

@@ -1,0 +1,420 @@
+//! The register of requests: each step is an entry of the ledger before it holds.
+
+use serde_json::{Value, json};
+
+use super::filed::{self, About, Filed, Held};
+use super::near::{self, Near};
+use super::view::{ShownRequest, ShownSubject};
+use super::{PrivacyError, copy};
+use crate::Engine;
+use crate::access_log::{AccessRecord, record_read};
+use crate::append::{AppendError, append_changing};
+use crate::export::PersonsEvents;
+use crate::keyring::KeyError;
+use crate::ledger::Ledger;
+use crate::rows::{Changes, STATED_HERE};
+use trailkeep_crypto::secret::random_bytes;
+use trailkeep_policy::CalendarPeriod;
+use trailkeep_proof::ids::{Origin, Seq, SubjectSalt, hex};
+use trailkeep_proof::ledger::event::Person;
+use trailkeep_proof::privacy::{Closed, Day, Ended, Kind, Regime, Request, commit_to_subject};
+use trailkeep_proof::time::UnixMillis;
+
+use std::sync::Arc;
+
+/// Whom a closed request was about is forgotten after this: a daily run keeps the promise of 30 days.
+const FORGET_AFTER: &str = "P29D";
+/// Crockford's base32: nothing in it can be taken for something else.
+const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// Longest texts of a request, in bytes; those of a person are the event schema's, in characters.
+pub(super) const TEXT_BYTES_MAX: usize = 1_024;
+const ID_CHARACTERS_MAX: usize = 512;
+const NAMESPACE_CHARACTERS_MAX: usize = 128;
+
+/// What is recorded instead of a method where nobody checked who asks, and somebody answers for it all the same.
+pub const NOT_CHECKED: &str = "not checked";
+
+/// A request as it comes in.
+#[derive(Clone, Debug)]
+pub struct NewRequest {
+    /// What is asked for.
+    pub kind: Kind,
+    /// Under which law.
+    pub regime: Regime,
+    /// Who asks.
+    pub subject: Person,
+    /// The caller's own name for it.
+    pub reference: Option<String>,
+    /// By what it was established who asks; none: it waits for that.
+    pub identity_verified_by: Option<String>,
+    /// The day on which it came in; today unless said.
+    pub received_on: Option<Day>,
+    /// Also the events in which the person only acted.
+    pub include_acted: bool,
+    /// Shows other persons in the same events, and why.
+    pub show_others: Option<String>,
+    /// Shows who of the staff acted.
+    pub show_staff: bool,
+    /// Why data subjects with a near identifier are other people.
+    pub not_the_same_person: Option<String>,
+}
+
+impl NewRequest {
+    pub(super) fn check(&self, today: Day) -> Result<(), PrivacyError> {
+        let Person { namespace, id } = &self.subject;
+        let is_name = |text: &str, most: usize| {
+            text.chars().count() <= most && !text.chars().any(char::is_control)
+        };
+        if id.is_empty() || !is_name(id, ID_CHARACTERS_MAX) {
+            return Err(PrivacyError::Malformed(
+                "`subject.id` must be 1 to 512 characters without control characters, as in events",
+            ));
+        }
+        if !is_name(namespace, NAMESPACE_CHARACTERS_MAX) {
+            return Err(PrivacyError::Malformed(
+                "`subject.namespace` must be at most 128 characters without control characters, as in events",
+            ));
+        }
+        let texts = [
+            &self.reference,
+            &self.identity_verified_by,
+            &self.show_others,
+        ];
+        let mut texts = texts.into_iter().flatten();
+        if texts.any(|text| text.trim().is_empty() || text.len() > TEXT_BYTES_MAX) {
+            return Err(PrivacyError::Malformed(
+                "`reference`, `identity_verified_by` and `show_others` must be 1 to 1,024 bytes, or left out",
+            ));
+        }
+        self.not_the_same_person
+            .as_deref()
+            .map_or(Ok(()), near::check_reason)?;
+        // A day further east may have begun.
+        if self.received_on.is_some_and(|day| day > today.plus_days(1)) {
+            return Err(PrivacyError::Future);
+        }
+        Ok(())
+    }
+}
+
+/// Files a request. Where it is identified and asks for a copy, that is begun.
+pub fn receive(
+    engine: &Arc<Engine>,
+    ledger: &Arc<Ledger>,
+    new: &NewRequest,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    let now = engine.clock.wall();
+    let today = Day::of(now);
+    new.check(today)?;
+    let salt = SubjectSalt::new(random_bytes()?);
+    let id = hex(&random_bytes::<16>()?);
+    let request = Request::received(
+        (id.clone(), receipt_number()?),
+        (new.kind, new.regime),
+        new.received_on.unwrap_or(today),
+        new.identity_verified_by.as_ref().map(|_| today),
+    );
+    let near = Near::find(engine, ledger, &new.subject)?.show(
+        engine,
+        ledger,
+        ("POST", "/v1/privacy/requests"),
+        (&id, by, None),
+    )?;
+    let mut about = About {
+        namespace: new.subject.namespace.clone(),
+        id: new.subject.id.clone(),
+        reference: new.reference.clone(),
+        identity_verified_by: new.identity_verified_by.clone(),
+        not_the_same_person: None,
+        extended_because: None,
+        shown_because: new.show_others.clone(),
+        include_acted: new.include_acted,
+        show_others: new.show_others.is_some(),
+        show_staff: new.show_staff,
+        salt: salt.to_string(),
+        certificate: None,
+    };
+    let mut section = received(&request, &ledger.desk().origin, Some((&about, &salt)));
+    section["by"] = json!(by);
+    let mut filed = Filed::new(ledger, request, &about)?;
+    if filed.request.check_open().is_ok() {
+        find_held(engine, ledger, &mut filed, &about)?;
+    }
+    filed.seq = record(engine, ledger, "receive", ("request", &section), &filed)?.get();
+    let reason = new.not_the_same_person.as_deref();
+    near::distinguish(engine, ledger, (&mut filed, &mut about), (reason, by))?;
+    copy::begin_or_later(engine, ledger, &filed, &about, by);
+    let mut shown = ShownRequest::of(&filed, Some(&about), now);
+    shown.near = near;
+    Ok(shown)
+}
+
+/// Gives each request an entry that was filed in a ledger which a recovery closed, and that is still to be answered: what
+/// answers it proves from one ledger.
+pub(crate) fn record_carried(engine: &Engine, ledger: &Ledger) -> Result<(), PrivacyError> {
+    if engine.ledgers_of(ledger).len() < 2 {
+        return Ok(());
+    }
+    let _one = engine.privacy.change();
+    for mut filed in filed::all(engine, ledger)? {
+        if !filed.is_unrecorded {
+            continue;
+        }
+        // Of one that was answered a month ago nobody knows any more who asked; what stayed waits still.
+        let about = filed
+            .knows_whom()
+            .then(|| filed.about(ledger))
+            .transpose()?;
+        let salt = about.as_ref().map(About::salt).transpose()?;
+        let subject = about.as_ref().zip(salt.as_ref());
+        let mut section = received(&filed.request, &ledger.desk().origin, subject);
+        section["former"] = json!(filed.former.last());
+        section["by"] = json!("trailkeep");
+        filed.seq = STATED_HERE;
+        filed.is_unrecorded = false;
+        record(engine, ledger, "receive", ("request", &section), &filed)?;
+    }
+    Ok(())
+}
+
+/// What the entry of a request says of it, where it is filed and where it goes on.
+fn received(request: &Request, origin: &Origin, subject: Option<(&About, &SubjectSalt)>) -> Value {
+    let mut section = named(request);
+    section["regime"] = json!(request.regime);
+    section["received_on"] = json!(request.received_on);
+    if let Some((about, salt)) = subject {
+        let (namespace, id) = (&about.namespace, &about.id);
+        let subject = commit_to_subject(origin, &request.id, salt, namespace, id);
+        section["subject"] = json!(subject.to_string());
+        if request.identified_on().is_some() {
+            section["identity_checked"] = json!(about.is_identity_checked());
+        }
+    }
+    section["identified"] = json!(request.identified_on().is_some());
+    section
+}
+
+/// Somebody established who asks: it can be answered from here on.
+pub fn identify(
+    engine: &Arc<Engine>,
+    ledger: &Arc<Ledger>,
+    id: &str,
+    verified_by: &str,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    if verified_by.trim().is_empty() || verified_by.len() > TEXT_BYTES_MAX {
+        return Err(PrivacyError::Malformed(
+            "`verified_by` must say by what, in 1 to 1,024 bytes",
+        ));
+    }
+    let one = engine.privacy.change();
+    let now = engine.clock.wall();
+    let mut filed = filed::find(engine, ledger, id)?;
+    filed.request.identify(Day::of(now))?;
+    let mut about = filed.about(ledger)?;
+    about.identity_verified_by = Some(verified_by.to_owned());
+    filed.set_about(ledger, &about)?;
+    let mut section = named(&filed.request);
+    section["identity_checked"] = json!(about.is_identity_checked());
+    section["by"] = json!(by);
+    find_held(engine, ledger, &mut filed, &about)?;
+    record(engine, ledger, "identify", ("request", &section), &filed)?;
+    drop(one);
+    copy::begin_or_later(engine, ledger, &filed, &about, by);
+    Ok(ShownRequest::of(&filed, Some(&about), now))
+}
+
+/// Takes more time for a request, once, while the first period runs, with a reason.
+pub fn extend(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    reason: &str,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    if reason.trim().is_empty() || reason.len() > TEXT_BYTES_MAX {
+        return Err(PrivacyError::Malformed(
+            "`reason` must say why more time is needed, in 1 to 1,024 bytes: the person is told it (GDPR Art. 12(3))",
+        ));
+    }
+    let _one = engine.privacy.change();
+    let now = engine.clock.wall();
+    let mut filed = filed::find(engine, ledger, id)?;
+    filed.request.extend(now)?;
+    let mut about = filed.about(ledger)?;
+    about.extended_because = Some(reason.to_owned());
+    filed.set_about(ledger, &about)?;
+    let mut section = named(&filed.request);
+    section["due"] = json!(filed.request.deadline().map(|last| last.due));
+    section["by"] = json!(by);
+    record(engine, ledger, "extend", ("request", &section), &filed)?;
+    Ok(ShownRequest::of(&filed, Some(&about), now))
+}
+
+/// Ends a request without an answer.
+pub fn end(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    ended: Ended,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    let _one = engine.privacy.change();
+    let now = engine.clock.wall();
+    let mut filed = filed::find(engine, ledger, id)?;
+    filed.request.end(now, ended)?;
+    let mut section = named(&filed.request);
+    section["decision"] = json!(ended);
+    section["by"] = json!(by);
+    record(engine, ledger, "end", ("request", &section), &filed)?;
+    let about = filed.about(ledger).ok();
+    Ok(ShownRequest::of(&filed, about.as_ref(), now))
+}
+
+/// All requests, those due first; closed ones behind, the newest first. They name nobody but by reference.
+pub fn list(engine: &Engine, ledger: &Ledger) -> Result<Vec<ShownRequest>, PrivacyError> {
+    let now = engine.clock.wall();
+    let mut rows = filed::all(engine, ledger)?;
+    rows.sort_by_key(|filed| {
+        let closed = filed.request.closed().map(Closed::at);
+        let due = filed.request.deadline().map(|last| last.due);
+        (closed.is_some(), std::cmp::Reverse(closed), due, filed.seq)
+    });
+    let shown = rows.iter().map(|filed| {
+        let about = filed.about(ledger).ok();
+        ShownRequest::of(filed, about.as_ref(), now)
+    });
+    Ok(shown.collect())
+}
+
+/// How many requests are not closed, and how many of them are overdue.
+pub fn counts(engine: &Engine, ledger: &Ledger) -> Result<(u64, u64), PrivacyError> {
+    let now = engine.clock.wall();
+    let rows = filed::all(engine, ledger)?;
+    let open = rows.iter().filter(|filed| filed.request.closed().is_none());
+    let overdue = rows.iter().filter(|filed| filed.request.is_overdue(now));
+    Ok((open.count() as u64, overdue.count() as u64))
+}
+
+/// One request, without whom it is about.
+pub fn one(engine: &Engine, ledger: &Ledger, id: &str) -> Result<ShownRequest, PrivacyError> {
+    let filed = filed::find(engine, ledger, id)?;
+    let about = filed.about(ledger).ok();
+    let now = engine.clock.wall();
+    Ok(ShownRequest::of(&filed, about.as_ref(), now))
+}
+
+/// One request with whom it is about, which is recorded as a read.
+pub fn show(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    (by, purpose): (&str, Option<&str>),
+) -> Result<ShownRequest, PrivacyError> {
+    let filed = filed::find(engine, ledger, id)?;
+    let about = filed.about(ledger).ok();
+    let mut shown = ShownRequest::of(&filed, about.as_ref(), engine.clock.wall());
+    if let Some(about) = &about {
+        let size = ledger.published().head.size;
+        let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
+        record_read(
+            engine,
+            ledger,
+            &AccessRecord {
+                by,
+                verb: "GET",
+                route: "/v1/privacy/requests/{id}",
+                question: id,
+                filters: Vec::new(),
+                purpose,
+                events: 0,
+                restricted: 0,
+                seq: None,
+                persons: found.reference.into_iter().collect(),
+            },
+        )?;
+        shown.subject = Some(ShownSubject::of(about));
+        let route = ("GET", "/v1/privacy/requests/{id}");
+        let near = Near::find(engine, ledger, &about.person())?;
+        shown.near = near.show(engine, ledger, route, (id, by, purpose))?;
+    }
+    Ok(shown)
+}
+
+/// Forgets whom the requests were about that were answered or ended 29 days ago or earlier, so that the daily run
+/// keeps the promise of 30 days. Gives how many; the vault's log is to be emptied then.
+pub fn forget_answered(
+    engine: &Engine,
+    ledger: &Ledger,
+    now: UnixMillis,
+) -> Result<usize, KeyError> {
+    let after = CalendarPeriod::parse(FORGET_AFTER).expect("it is a period");
+    let mut forgotten = 0;
+    let _one = engine.privacy.change();
+    for mut filed in filed::all(engine, ledger)? {
+        // What is kept for years after the answer does not keep who asked.
+        let answered = filed.answered.as_ref();
+        let answered = answered.map(|first| UnixMillis::new(first.at_ms));
+        let closed = filed.request.closed().map(Closed::at);
+        let due = answered.or(closed).and_then(|over| after.after(over));
+        if filed.knows_whom() && due.is_some_and(|due| due <= now) {
+            filed.forget();
+            filed::keep(engine, ledger, &filed)?;
+            forgotten += 1;
+        }
+    }
+    Ok(forgotten)
+}
+
+/// What every entry about a request says of it.
+pub(super) fn named(request: &Request) -> Value {
+    json!({"id": request.id, "receipt": request.receipt, "type": request.kind})
+}
+
+/// Appends the entry of a step, with the request's row as it is from there on.
+pub(super) fn record(
+    engine: &Engine,
+    ledger: &Ledger,
+    step: &str,
+    (name, section): (&str, &Value),
+    filed: &Filed,
+) -> Result<Seq, AppendError> {
+    let mut changes = Changes::default();
+    changes.put(&engine.keyring, ledger.desk(), &filed.request.id, filed)?;
+    let action = json!(format!("trailkeep.privacy.{step}")).to_string();
+    let section = section.to_string();
+    let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), (name, section.as_bytes())];
+    append_changing(engine, ledger, &sections, changes)
+}
+
+fn find_held(
+    engine: &Engine,
+    ledger: &Ledger,
+    filed: &mut Filed,
+    about: &About,
+) -> Result<(), PrivacyError> {
+    let mut held = Held::default();
+    for ledger in engine.ledgers_of(ledger) {
+        let size = ledger.published().head.size;
+        let found = PersonsEvents::find(engine, &ledger, &about.person(), size)?;
+        held.as_subject += found.as_subject.len() as u64;
+        held.as_actor += found.as_actor.len() as u64;
+        if ledger.is_closed() && !found.asked_for(about.include_acted).is_empty() {
+            let name = ledger.name().to_owned();
+            filed.closed_ledgers.entry(name).or_default();
+        }
+    }
+    filed.held = Some(held);
+    Ok(())
+}
+
+/// 80 random bits for people: `7K3M-V2QX-0D9T-HN4R`.
+fn receipt_number() -> Result<String, PrivacyError> {
+    let bits = random_bytes::<10>()?
+        .iter()
+        .fold(0_u128, |bits, byte| (bits << 8) | u128::from(*byte));
+    let digit = |place: u32| char::from(DIGITS[(bits >> (5 * place) & 31) as usize]);
+    let groups = (0..4).map(|group| (0..4).map(|place| digit(4 * group + place)).collect());
+    Ok(groups.collect::<Vec<String>>().join("-"))
+}

@@ -1,0 +1,82 @@
+//! Whether the server can do its work now, and if not, why: for `/readyz`, which anybody may ask. So no reason names a
+//! path, a tenant or a key.
+
+use serde::Serialize;
+
+use super::{Engine, anchor, rotation};
+use trailkeep_store_sqlite::directory::free_bytes;
+
+/// Begins the note of a deletion that waits for a reader outside.
+pub const WAITING: &str = "waiting";
+
+/// Whether events are taken, and what an operator should look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Readiness {
+    /// Whether there is no reason against it.
+    pub ready: bool,
+    /// Why it is not ready, each with what to do.
+    pub reasons: Vec<String>,
+    /// What does not keep it from its work, and should be mended.
+    pub notes: Vec<String>,
+}
+
+/// Looks at the disk, the writer, the clock and the vault.
+pub fn readiness(engine: &Engine) -> Readiness {
+    let mut reasons = Vec::new();
+    if free_bytes(engine.directory.path()).is_some_and(|free| free < engine.min_free_bytes) {
+        let reserve = engine.min_free_bytes;
+        reasons.push(format!(
+            "disk: less than the reserve of {reserve} bytes is free, so nothing is appended: make room"
+        ));
+    }
+    if engine.writer.failure().is_some() {
+        reasons.push("writer: it has failed, and the process ends: start it again".to_owned());
+    }
+    if let Err(jump) = engine.clock_guard().now(&*engine.clock) {
+        reasons.push(format!("clock: {jump}"));
+    }
+    let mut notes = Vec::new();
+    if let Some(file) = engine.outside.file() {
+        notes.push(format!(
+            "{WAITING}: a deletion is not over, since another program keeps a read transaction on {file}: end that \
+             program (a database browser, a replicator), and it goes on by itself"
+        ));
+    }
+    match anchor::status::stopped(engine) {
+        (0, _) => {}
+        (stopped, all) => {
+            let what = format!(
+                "rolled_back: somebody outside has seen more of {stopped} of {all} ledgers than there is, and they take no \
+                 entry: `trailkeep anchor list` says who, docs/operations.md, \"Rolled back\", what to do"
+            );
+            // The others go on.
+            let list = if stopped == all {
+                &mut reasons
+            } else {
+                &mut notes
+            };
+            list.push(what);
+        }
+    }
+    match rotation::status(engine) {
+        Err(error) => {
+            tracing::error!(%error, "the vault can't be read");
+            reasons.push("vault: it can't be read: the log says why".to_owned());
+        }
+        Ok(status) if status.copies_pending => reasons.push(
+            "copies_pending: a rotation waits for a copy target that is out of reach, so what was destroyed may still \
+             open there: bring it back, or `trailkeep vault-copy remove` it"
+                .to_owned(),
+        ),
+        Ok(status) if status.targets.iter().any(|target| target.error.is_some()) => notes.push(
+            "copies: a copy target is out of reach, so new keys stand once: `trailkeep vault-copy list` says why"
+                .to_owned(),
+        ),
+        Ok(_) => {}
+    }
+    Readiness {
+        ready: reasons.is_empty(),
+        reasons,
+        notes,
+    }
+}

@@ -1,0 +1,389 @@
+//! Restoring a data directory from a backup and the newest copy of the vault.
+//!
+//! The vault decides: what it saw of a ledger and the backup has not is lost, and the ledger is closed at the
+//! backup's head and never signed again; the next one, `<tenant>.2`, begins with a genesis that names that head.
+//! Nothing is destroyed after a restore until somebody has reviewed the holds ([`resume`]).
+
+mod lacking;
+mod recover;
+mod source;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+pub use self::lacking::Lacked;
+pub use self::recover::LedgerOutcome;
+use self::source::VaultSource;
+use super::append::AppendError;
+use super::found::FoundError;
+use super::keyring::{KeyError, Keyring};
+use super::ledger::ReadTileError;
+use super::open::{Files, OpenError, StartOptions, open_keys};
+use super::records::{self, Record};
+use super::rows::Changes;
+use super::vault_copy::{CopyError, change_for_operator, record_for_operator};
+use super::{Engine, bind, rebuild_index};
+use trailkeep_crypto::root::RootKeySource;
+use trailkeep_proof::ids::RootHash;
+use trailkeep_proof::time::{Clock, UnixMillis};
+use trailkeep_store_sqlite::directory::{DataDirectory, foreign_name};
+use trailkeep_store_sqlite::{LedgerRecord, Ledgers, StoreError, StoredCheckpoint};
+
+/// Where the files are made before they are moved to their places, `epoch.key` last.
+const UNFINISHED: &str = "restore.unfinished";
+/// Records here have one id.
+const ID: &str = "vault";
+
+/// What is restored, and to where.
+pub struct RestoreRequest {
+    /// A backup.
+    pub from: DataDirectory,
+    /// The data directory that is made: absent, or empty but for `root.key`.
+    pub to: DataDirectory,
+    /// A copy of the vault: a target's directory, or a file with what a command was given. None: the backup's own.
+    pub vault_copy: Option<PathBuf>,
+    /// The root key.
+    pub root_key: RootKeySource,
+    /// Close ledgers that the backup has in an older state than the vault saw, and begin the next ones.
+    pub continue_older: bool,
+}
+
+/// What was restored.
+#[derive(Clone, Debug, Serialize)]
+pub struct Restored {
+    /// The ledgers.
+    pub ledgers: Vec<LedgerOutcome>,
+    /// Events whose text can be read.
+    pub events: u64,
+    /// Events whose key is in this vault no more: `verify` lists them as `key-missing`.
+    pub keys_missing: u64,
+    /// Statements of the ledgers whose changes the vault lacked.
+    pub vault_lacked: Vec<Lacked>,
+    /// Why the restore is no entry of the ledger, if it is none.
+    pub not_recorded: Option<String>,
+}
+
+/// Why nothing was restored. The target directory is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The target is no place for it.
+    #[error("{path} {what}: nothing was changed; choose an empty directory", path = .0.display(), what = .1)]
+    BadPlace(PathBuf, &'static str),
+    /// The target has other files.
+    #[error(
+        "{path} is not empty: it holds {found}; nothing was changed; choose an empty directory",
+        path = .0.display(), found = .1.display()
+    )]
+    NotEmpty(PathBuf, PathBuf),
+    /// The source has no ledger.
+    #[error("{path} is no backup: it has no ledger.db", path = .0.display())]
+    NoBackup(PathBuf),
+    /// The vault belongs to another data directory.
+    #[error("the copy of the vault and the backup are of different data directories")]
+    Foreign,
+    /// There is a newer vault.
+    #[error(
+        "{path} holds a newer vault: an older one brings back what was destroyed or revoked since and lacks newer keys. \
+         Give --vault-copy {path}",
+        path = .0.display()
+    )]
+    NewerVault(PathBuf),
+    /// The vault is from before a rotation that the ledger recorded.
+    #[error(
+        "the copy of the vault is from before a rotation: the ledger records the epoch {recorded} (seq {seq} of {origin}), \
+         and the copy is of epoch {found}. It would bring back what was destroyed then; give a newer copy with --vault-copy"
+    )]
+    BeforeRotation {
+        /// Which ledger says so.
+        origin: String,
+        /// In which entry.
+        seq: u64,
+        /// The epoch that was recorded.
+        recorded: u32,
+        /// The epoch of the copy.
+        found: u32,
+    },
+    /// The backup is older than what the vault saw.
+    #[error(
+        "the backup is older than what the vault saw:\n{}\nRestore a newer backup; if there is none, --continue closes these \
+         ledgers where the backup ends, and begins the next ones. What was recorded between is lost, and the ledgers say so",
+        describe(.0)
+    )]
+    Older(Vec<LedgerOutcome>),
+    /// The ledger is another one than the vault saw.
+    #[error("the ledger {0} is not the one that the vault saw: keep both for an investigation")]
+    AnotherHistory(String),
+    /// The vault can't be used.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// A directory can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A ledger can't be begun.
+    #[error(transparent)]
+    Found(#[from] FoundError),
+    /// A secret does not open.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A tile is missing.
+    #[error(transparent)]
+    Tile(#[from] ReadTileError),
+    /// A file failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn describe(ledgers: &[LedgerOutcome]) -> String {
+    let lines = ledgers.iter().map(|ledger| {
+        let (origin, size, seen) = (&ledger.origin, ledger.size, ledger.seen);
+        format!(
+            "  {origin}: the backup has {size} entries, the vault saw {seen}: {} are lost",
+            seen - size
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Where a recovery closed a ledger.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ClosedAt {
+    size: u64,
+    root: String,
+    seen: u64,
+    at_ms: u64,
+}
+
+impl Record for ClosedAt {
+    const KIND: &'static str = "closed-ledger";
+    const WHAT: &'static str = "the note of a closed ledger";
+}
+
+impl ClosedAt {
+    /// Entries that it has.
+    pub(super) const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// A closed ledger never grows.
+    pub(super) fn check(&self, head: &StoredCheckpoint) -> Result<(), &'static str> {
+        if head.size == self.size && head.root.to_string() == self.root {
+            Ok(())
+        } else {
+            Err("it was closed by a recovery, and is not as it was then")
+        }
+    }
+}
+
+/// Where a ledger was closed; none of one that is open.
+pub(super) fn closed_at(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+) -> Result<Option<ClosedAt>, KeyError> {
+    let end = records::all::<ClosedAt>(keyring, ledger)?.pop();
+    Ok(end.map(|(_, end)| end))
+}
+
+/// Nothing may be destroyed, until somebody says so.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DestructionPaused {
+    /// Why.
+    pub reason: String,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: u64,
+}
+
+impl Record for DestructionPaused {
+    const KIND: &'static str = "destruction-paused";
+    const WHAT: &'static str = "the note that nothing may be destroyed";
+}
+
+/// Whether nothing may be destroyed, and why: after a restore, until [`resume`].
+pub fn is_destruction_paused(engine: &Engine) -> Result<Option<DestructionPaused>, KeyError> {
+    let paused = records::all_own::<DestructionPaused>(&engine.keyring)?.pop();
+    Ok(paused.map(|(_, paused)| paused))
+}
+
+/// Why destruction did not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// It could not be recorded, so it was not done.
+    #[error("it could not be recorded, so it was not done: {0}")]
+    Record(Box<AppendError>),
+    /// The vault failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// Lets destruction go on: somebody has reviewed the holds. Recorded; `false` where it was not paused.
+pub fn resume(engine: &Engine, by: &str) -> Result<bool, ResumeError> {
+    let Some(paused) = is_destruction_paused(engine)? else {
+        return Ok(false);
+    };
+    let said = json!({
+        "by": by,
+        "reason": paused.reason,
+        "paused_since": UnixMillis::new(paused.since_ms).to_string(),
+        "holds_reviewed": true,
+    });
+    let mut changes = Changes::default();
+    changes.take_own::<DestructionPaused>(ID)?;
+    let said = ("retention", &said);
+    change_for_operator(engine, "trailkeep.retention.resume", said, changes)
+        .map_err(|error| ResumeError::Record(Box::new(error)))?;
+    Ok(true)
+}
+
+/// Restores. `progress` hears how many entries of how many are done.
+pub fn restore(
+    request: &RestoreRequest,
+    clock: &Arc<dyn Clock>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Restored, RestoreError> {
+    let (from, to) = (&request.from, &request.to);
+    if !from.ledger_db().exists() {
+        return Err(RestoreError::NoBackup(from.path().to_owned()));
+    }
+    let _from_lock = from.lock()?;
+    let made_here = !to.path().exists();
+    to.create()?;
+    to.check_access()?;
+    let _to_lock = to.lock()?;
+    let unfinished = DataDirectory::new(to.path().join(UNFINISHED));
+    check_place(to, unfinished.path())?;
+    unfinished.create()?;
+    let built = build(request, &unfinished, clock, progress);
+    let moved = built.and_then(|built| {
+        to.take_files_of(&unfinished)?;
+        Ok(built)
+    });
+    if moved.is_err() {
+        let _ = fs::remove_dir_all(unfinished.path());
+        if made_here {
+            let _ = fs::remove_file(to.path().join("lock"));
+            let _ = fs::remove_dir(to.path());
+        }
+    }
+    moved
+}
+
+/// Records the restore in the operator's ledger, through the restored directory itself.
+pub fn record_restore(
+    directory: DataDirectory,
+    root_key: &RootKeySource,
+    options: StartOptions,
+    restored: &mut Restored,
+) -> Result<(), OpenError> {
+    let engine = Files::open(directory, root_key)?.start(options)?;
+    let said = json!({
+        "ledgers": restored.ledgers,
+        "keys_missing": restored.keys_missing,
+        "vault_lacked": restored.vault_lacked,
+    });
+    let recorded = record_for_operator(&engine, "trailkeep.restore", "restore", &said);
+    restored.not_recorded = recorded.err().map(|error| error.to_string());
+    for ledger in engine.open_ledgers() {
+        let origin = ledger.record.origin.as_str();
+        let mut lacked = restored.vault_lacked.iter();
+        let Some(first) = lacked.find(|lacked| lacked.origin == origin) else {
+            continue;
+        };
+        if let Err(error) = bind::restate(&engine, &ledger, first.seq) {
+            restored.not_recorded = Some(error.to_string());
+        }
+    }
+    if let Err(error) = engine.close() {
+        restored.not_recorded = Some(error.to_string());
+    }
+    Ok(())
+}
+
+fn check_place(to: &DataDirectory, unfinished: &Path) -> Result<(), RestoreError> {
+    let bad = |what| Err(RestoreError::BadPlace(to.path().to_owned(), what));
+    if to.epoch_key().exists() {
+        return bad("is a data directory");
+    }
+    let io = |error| StoreError::Io {
+        path: to.path().to_owned(),
+        error,
+    };
+    // What a restore that was killed left: nothing of it was ever used, since epoch.key comes last.
+    if unfinished.exists() {
+        for path in [to.ledger_db(), to.index_db(), to.vault_db()] {
+            if path.exists() {
+                fs::remove_file(&path).map_err(io)?;
+            }
+        }
+        fs::remove_dir_all(unfinished).map_err(io)?;
+    }
+    match foreign_name(to.path(), &["root.key", "lock", "policies"])? {
+        Some(found) => Err(RestoreError::NotEmpty(to.path().to_owned(), found)),
+        None => Ok(()),
+    }
+}
+
+/// Makes all files in the unfinished directory.
+fn build(
+    request: &RestoreRequest,
+    unfinished: &DataDirectory,
+    clock: &Arc<dyn Clock>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Restored, RestoreError> {
+    let source = VaultSource::take(request, unfinished)?;
+    let (keyring, id) = open_keys(unfinished, &request.root_key)?;
+    source.refuse_if_a_target_is_newer(request, &keyring)?;
+    check_vault(&keyring)?;
+    let backup = Ledgers::open(&request.from.ledger_db(), &id).map_err(|error| match error {
+        StoreError::Damaged { what, .. } if what.contains("another data directory") => {
+            RestoreError::Foreign
+        }
+        error => error.into(),
+    })?;
+    source::refuse_before_rotation(&backup, &keyring, source.newest_epoch)?;
+    Ledgers::create(&unfinished.ledger_db(), &id)?;
+    let ledgers = Ledgers::open(&unfinished.ledger_db(), &id)?;
+    let heads = backup.heads()?;
+    backup.add_to_copy(&ledgers, &heads, progress)?;
+    backup.finish_copy(&ledgers, &heads)?;
+    let mut vault_lacked = Vec::new();
+    for record in ledgers.ledgers()? {
+        if closed_at(&keyring, &record)?.is_none() {
+            vault_lacked.extend(lacking::take_over(&ledgers, &keyring, &record)?);
+        }
+    }
+    let outcomes = recover::recover(&ledgers, &keyring, clock, request.continue_older)?;
+    let paused = DestructionPaused {
+        reason: "restored from a backup: holds may be missing that were placed since".to_owned(),
+        since_ms: clock.wall().get(),
+    };
+    records::put_own(&keyring, ID, &paused)?;
+    ledgers.close()?;
+    keyring.vault().close()?;
+    drop((ledgers, keyring));
+    let counts = rebuild_index::rebuild(unfinished, &request.root_key, progress)?;
+    Ok(Restored {
+        ledgers: outcomes,
+        events: counts.events,
+        keys_missing: counts.keys_missing,
+        vault_lacked,
+        not_recorded: None,
+    })
+}
+
+/// What somebody changed in a backup or a copy is not restored.
+fn check_vault(keyring: &Keyring) -> Result<(), RestoreError> {
+    let changed = keyring.changed_parts(true)?;
+    if !changed.is_empty() {
+        return Err(OpenError::VaultChanged(changed).into());
+    }
+    keyring.begin_sums()?;
+    Ok(())
+}
+
+/// A root as records and genesis entries hold it.
+fn root_text(root: RootHash) -> String {
+    root.to_string()
+}

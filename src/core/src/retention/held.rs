@@ -1,0 +1,254 @@
+//! Placing and lifting holds, between the decisions of runs, and what they cover.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::RetentionError;
+use super::due::{self, facts_of, for_present, is_held};
+use super::keys::events_under;
+use crate::Engine;
+use crate::append::person_tag;
+use crate::hold::{self, HeldPerson, Hold, HoldError, HoldScope, Holds, NewHold};
+use crate::ledger::Ledger;
+use trailkeep_crypto::secret::TagLabel;
+use trailkeep_proof::ids::{ClassNumber, Seq};
+use trailkeep_proof::ledger::event::Person;
+use trailkeep_store_sqlite::StoreError;
+
+/// Texts that are opened at most to say what a listed hold covers, or what one that covers nothing may have missed.
+const TEXTS_MAX: u64 = 100_000;
+
+/// A hold that was placed, and what it came too late for.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PlacedHold {
+    /// Its id.
+    pub id: String,
+    /// The entry that records it.
+    pub seq: u64,
+    /// When somebody must look at it again.
+    pub review_at: Option<String>,
+    /// Events that it covers now; what comes later and fits is covered too.
+    pub covers_events: u64,
+    /// Where it covers none and names a data subject: events about the same id in other namespaces, of the newest
+    /// 100,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_namespaces: Option<u64>,
+    /// Events that it covers whose time had come: they were due, and are kept now.
+    pub late: u64,
+    /// Statements by which texts went that it may have covered: it came too late for them.
+    pub too_late: Vec<TooLate>,
+}
+
+/// An expiry that came before a hold.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TooLate {
+    /// The statement.
+    pub statement: u64,
+    /// The class that expired.
+    pub class: u16,
+    /// Up to when.
+    pub recorded_before: String,
+}
+
+/// Places a hold, between decisions and not during one. With `must_cover` one that covers no event now is refused.
+pub fn place_hold(
+    engine: &Engine,
+    ledger: &Ledger,
+    new: NewHold,
+    must_cover: bool,
+    by: &str,
+) -> Result<PlacedHold, RetentionOrHoldError> {
+    let _no_run_decides = engine.retention();
+    let prepared = hold::prepare(engine, new, by)?;
+    let covers_events = covered(engine, ledger, &prepared, u64::MAX)?.unwrap_or_default();
+    let other_namespaces = match &prepared.scope.subject {
+        Some(person) if covers_events == 0 => Some(in_other_namespaces(engine, ledger, person)?),
+        _ => None,
+    };
+    if must_cover && covers_events == 0 {
+        return Err(HoldError::CoversNothing(how_to_go_on(other_namespaces)).into());
+    }
+    let (id, hold) = hold::place(engine, ledger, prepared)?;
+    let now = engine.clock.wall();
+    let this = Holds::from_one(&id, &hold);
+    let mut late = 0;
+    for ledger in engine.ledgers_of(ledger) {
+        late += due::due(engine, &ledger, &this, now)?.newly_held();
+    }
+    Ok(PlacedHold {
+        seq: hold.placed_seq,
+        review_at: hold.review_at().map(|moment| moment.to_string()),
+        covers_events,
+        other_namespaces,
+        late,
+        too_late: too_late(engine, ledger, &hold).map_err(RetentionError::from)?,
+        id,
+    })
+}
+
+/// How to go on where a hold would cover nothing, by how many events are about its id in other namespaces.
+fn how_to_go_on(other_namespaces: Option<u64>) -> String {
+    match other_namespaces.unwrap_or(0) {
+        0 => "check its scope".to_owned(),
+        1 => "1 event is about the same id in another namespace, so name that".to_owned(),
+        near => format!("{near} events are about the same id in other namespaces, so name one"),
+    }
+}
+
+/// How many events a hold covers now, in all ledgers of its tenant; none where so many texts would have to be opened for
+/// it that a list should not wait for that.
+pub fn covers_events(
+    engine: &Engine,
+    ledger: &Ledger,
+    hold: &Hold,
+) -> Result<Option<u64>, RetentionError> {
+    covered(engine, ledger, hold, TEXTS_MAX)
+}
+
+fn covered(
+    engine: &Engine,
+    ledger: &Ledger,
+    hold: &Hold,
+    texts_max: u64,
+) -> Result<Option<u64>, RetentionError> {
+    let mut events = 0;
+    for ledger in engine.ledgers_of(ledger) {
+        let size = ledger.published().head.size;
+        let of_index = candidates(engine, &ledger, &hold.scope)?;
+        if of_index.is_none() && hold.scope.action.is_some() && size > texts_max {
+            return Ok(None);
+        }
+        match of_index {
+            Some(seqs) => {
+                for seq in seqs {
+                    let range = seq.get()..seq.get() + 1;
+                    events += count_covered(engine, &ledger, hold, range)?;
+                }
+            }
+            None => events += count_covered(engine, &ledger, hold, 0..size)?,
+        }
+    }
+    Ok(Some(events))
+}
+
+/// The only events that a hold may cover, where the index knows them: those of its data subject or of its action.
+fn candidates(
+    engine: &Engine,
+    ledger: &Ledger,
+    scope: &HoldScope,
+) -> Result<Option<Vec<Seq>>, RetentionError> {
+    if let Some(held) = &scope.subject {
+        let person = Person {
+            id: held.id.clone(),
+            namespace: held.namespace.clone(),
+        };
+        let tag = person_tag(&ledger.index_key, TagLabel::Subject, &person);
+        let (origin, number) = (&ledger.record.origin, ledger.record.number);
+        let reference = engine.keyring.stored_person(origin, number, tag)?;
+        let Some(reference) = reference else {
+            return Ok(Some(Vec::new()));
+        };
+        return Ok(Some(events_under(engine, ledger, reference.into())?));
+    }
+    match &scope.action {
+        Some(action) if !action.contains('*') => {
+            let tag = ledger.index_key.tag(TagLabel::Action, "", action);
+            Ok(Some(events_under(engine, ledger, tag.into())?))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn count_covered(
+    engine: &Engine,
+    ledger: &Ledger,
+    hold: &Hold,
+    range: std::ops::Range<u64>,
+) -> Result<u64, RetentionError> {
+    let this = Holds::from_one("", hold);
+    let mut events = 0;
+    for_present(engine, ledger, range, |entry| {
+        let Some(class) = ledger.classes.class(entry.class) else {
+            return Ok(());
+        };
+        events += u64::from(is_held(engine, ledger, &this, entry, &class)?);
+        Ok(())
+    })?;
+    Ok(events)
+}
+
+/// Events about the same id in another namespace, of the newest.
+fn in_other_namespaces(
+    engine: &Engine,
+    ledger: &Ledger,
+    held: &HeldPerson,
+) -> Result<u64, RetentionError> {
+    let mut events = 0;
+    for ledger in engine.ledgers_of(ledger) {
+        let size = ledger.published().head.size;
+        let newest = size.saturating_sub(TEXTS_MAX)..size;
+        for_present(engine, &ledger, newest, |entry| {
+            let is_near =
+                |person: &Person| person.id == held.id && person.namespace != held.namespace;
+            // A text that does not open says nothing here.
+            let facts = facts_of(engine, &ledger, entry.seq);
+            let is_about = facts.is_ok_and(|facts| facts.subjects.iter().any(is_near));
+            events += u64::from(is_about);
+            Ok(())
+        })?;
+    }
+    Ok(events)
+}
+
+/// Lifts a hold. What it kept goes with the next run.
+pub fn lift_hold(
+    engine: &Engine,
+    ledger: &Ledger,
+    id: &str,
+    reason: &str,
+    by: &str,
+) -> Result<Hold, HoldError> {
+    let _no_run_decides = engine.retention();
+    hold::lift(engine, ledger, id, reason, by)
+}
+
+/// Why a hold was not placed.
+#[derive(Debug, thiserror::Error)]
+pub enum RetentionOrHoldError {
+    /// The hold is wrong, or was not recorded.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
+    /// It is placed; what it came too late for can't be told.
+    #[error("the hold is placed; what it came too late for can't be told: {0}")]
+    Retention(#[from] RetentionError),
+}
+
+/// The last expiry of each class that a hold may have covered events of.
+fn too_late(engine: &Engine, ledger: &Ledger, hold: &Hold) -> Result<Vec<TooLate>, StoreError> {
+    let expiries = engine.ledgers.expiries(ledger.record.number)?;
+    let mut last: BTreeMap<ClassNumber, TooLate> = BTreeMap::new();
+    for row in expiries {
+        let class = ledger.classes.class(row.class);
+        let is_under = |regime: &String| {
+            class.as_ref().is_some_and(|class| {
+                let policies = &class.definition.key.policies;
+                policies.iter().any(|policy| policy.id == *regime)
+            })
+        };
+        let scope = &hold.scope;
+        let reaches = scope
+            .from_ms
+            .is_none_or(|from| from < row.recorded_before.get());
+        if reaches && scope.regime.as_ref().is_none_or(is_under) {
+            let said = TooLate {
+                statement: row.statement.get(),
+                class: row.class.get(),
+                recorded_before: row.recorded_before.to_string(),
+            };
+            last.insert(row.class, said);
+        }
+    }
+    Ok(last.into_values().collect())
+}

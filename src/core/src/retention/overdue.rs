@@ -1,0 +1,168 @@
+//! What should be gone: events whose time has come, that no hold keeps, and that no run has destroyed yet.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::RetentionError;
+use super::due::{Due, DueClass, due, facts_of};
+use super::rules::Rules;
+use super::single::due_since;
+use crate::Engine;
+use crate::hold::Holds;
+use crate::ledger::Ledger;
+use crate::read::{ReadError, entry_at};
+use trailkeep_proof::ids::{LedgerNumber, Seq};
+use trailkeep_proof::ledger::entry::Entry;
+use trailkeep_proof::time::UnixMillis;
+
+/// For how long an answer to metrics stands: it is asked for many times a minute, and looks at all that became due.
+const KEPT_MS: u64 = 10 * 60_000;
+
+/// Overdue events of a tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overdue {
+    /// How many.
+    pub events: u64,
+    /// Since when the oldest of them should be gone.
+    pub since: Option<UnixMillis>,
+}
+
+/// Overdue events, as answers name them.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = OverdueEvents)]
+pub struct ShownOverdue {
+    /// How many.
+    pub events: u64,
+    /// Since when the oldest of them should be gone.
+    pub since: Option<String>,
+}
+
+impl From<Overdue> for ShownOverdue {
+    fn from(overdue: Overdue) -> Self {
+        Self {
+            events: overdue.events,
+            since: overdue.since.map(|moment| moment.to_string()),
+        }
+    }
+}
+
+/// The last answers, by ledger.
+#[derive(Default)]
+pub struct OverdueCache(Mutex<HashMap<LedgerNumber, (UnixMillis, Overdue)>>);
+
+impl Overdue {
+    fn add(&mut self, since: UnixMillis) {
+        self.since = Some(self.since.map_or(since, |oldest| oldest.min(since)));
+    }
+}
+
+/// The overdue events of a ledger's tenant, as they were at most some minutes ago.
+pub fn recently_overdue(engine: &Engine, ledger: &Ledger) -> Result<Overdue, RetentionError> {
+    let now = engine.clock.wall();
+    let number = ledger.record.number;
+    let cache = &engine.overdue.0;
+    let known = cache
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&number)
+        .copied();
+    if let Some((at, overdue)) = known
+        && (at.get()..at.get().saturating_add(KEPT_MS)).contains(&now.get())
+    {
+        return Ok(overdue);
+    }
+    let overdue = overdue(engine, ledger)?;
+    let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    cache.insert(number, (now, overdue));
+    Ok(overdue)
+}
+
+/// Forgets the answers, since a run changed them.
+pub(super) fn forget(engine: &Engine) {
+    let mut cache = engine
+        .overdue
+        .0
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    cache.clear();
+}
+
+/// The overdue events of a ledger's tenant, in those ledgers too that a recovery closed.
+pub fn overdue(engine: &Engine, ledger: &Ledger) -> Result<Overdue, RetentionError> {
+    let now = engine.clock.wall();
+    let mut overdue = Overdue::default();
+    for ledger in engine.ledgers_of(ledger) {
+        let holds = Holds::load(&engine.keyring, ledger.desk())?.in_force();
+        let due = due(engine, &ledger, &holds, now)?;
+        overdue.events += due.goes();
+        for since in oldest(engine, &ledger, &due, now)? {
+            overdue.add(since);
+        }
+    }
+    Ok(overdue)
+}
+
+/// Since when the oldest events of each class are due: what a hold kept counts from its lifting.
+fn oldest(
+    engine: &Engine,
+    ledger: &Ledger,
+    due: &Due,
+    now: UnixMillis,
+) -> Result<Vec<UnixMillis>, RetentionError> {
+    let holds = Holds::load(&engine.keyring, ledger.desk())?;
+    let any_lifted = holds.iter().any(|(_, hold)| hold.lifted.is_some());
+    let since = |entry: &Entry, since: UnixMillis| {
+        if any_lifted {
+            lifted_after(engine, ledger, &holds, entry, since)
+        } else {
+            Ok(since)
+        }
+    };
+    let mut found = Vec::new();
+    for DueClass {
+        class,
+        oldest,
+        released,
+        ..
+    } in &due.classes
+    {
+        let rules = Rules::of(ledger, class)?;
+        let seqs: Vec<Seq> = oldest.iter().chain(released.first()).copied().collect();
+        for seq in seqs {
+            let entry = entry_at(engine, ledger, seq)?;
+            if let Some(due) = due_since(&rules, &entry, None, now) {
+                found.push(since(&entry, due)?);
+            }
+        }
+    }
+    if let Some(event) = due.single.iter().min_by_key(|event| event.since) {
+        found.push(since(&event.entry, event.since)?);
+    }
+    Ok(found)
+}
+
+/// A moment, or the later one at which the last hold that covered an event was lifted.
+fn lifted_after(
+    engine: &Engine,
+    ledger: &Ledger,
+    holds: &Holds,
+    entry: &Entry,
+    since: UnixMillis,
+) -> Result<UnixMillis, RetentionError> {
+    let Some(class) = ledger.classes.class(entry.class) else {
+        return Ok(since);
+    };
+    let facts = || facts_of(engine, ledger, entry.seq);
+    let covering = match holds.covering(entry, &class, facts) {
+        Ok(covering) => covering,
+        Err(ReadError::Store(error)) => return Err(error.into()),
+        // A text that does not open is due since its date.
+        Err(_) => return Ok(since),
+    };
+    let lifted = covering.iter().filter_map(|(_, hold)| hold.lifted.as_ref());
+    let lifted = lifted.map(|lifted| UnixMillis::new(lifted.at_ms)).max();
+    Ok(lifted.map_or(since, |lifted| lifted.max(since)))
+}

@@ -1,0 +1,205 @@
+//! The index rows and texts of events that go.
+
+use std::collections::HashSet;
+
+use super::RetentionError;
+use super::keys::Touched;
+use crate::Engine;
+use crate::append::{lookup_keys, person_tag};
+use crate::classes::Class;
+use crate::failpoint::FailPoint;
+use crate::fate::{Covers, Departure};
+use crate::keyring::KeyError;
+use crate::ledger::Ledger;
+use crate::read::{ReadError, StoredEvent, open_stored};
+use trailkeep_crypto::secret::TagLabel;
+use trailkeep_policy::KeyPeriod;
+use trailkeep_proof::ids::{LookupKey, Seq, Tag};
+use trailkeep_proof::ledger::entry::Entry;
+use trailkeep_proof::ledger::event::Facts;
+use trailkeep_proof::time::UnixMillis;
+
+/// How long the id of an event that went is known, so that a repetition is told so.
+const IDS_REMEMBERED_MS: u64 = 30 * 86_400_000;
+/// Texts that are destroyed together.
+const TEXTS_PER_CHUNK: usize = 512;
+/// Texts that one commit deletes: it holds the writer for a few milliseconds.
+const TEXTS_PER_STEP: usize = 128;
+/// Entries of one read.
+const ENTRIES_PER_READ: u64 = 1_000;
+
+/// Walks over the entries of a class, from what went before to the end of what goes.
+pub(super) fn destroy_class(
+    engine: &Engine,
+    ledger: &Ledger,
+    class: &Class,
+    (from, before): (Option<UnixMillis>, UnixMillis),
+    touched: &mut Touched,
+) -> Result<(), RetentionError> {
+    let number = ledger.record.number;
+    let size = ledger.published().head.size;
+    let mut next = match from {
+        Some(from) => engine.ledgers.first_recorded_at(number, size, from.get())?,
+        None => class.statement,
+    };
+    let end = engine
+        .ledgers
+        .first_recorded_at(number, size, before.get())?;
+    while next < end {
+        let last = end.get().min(next.get() + ENTRIES_PER_READ);
+        let seqs = going(engine, ledger, class, next.get()..last)?;
+        destroy_all(engine, ledger, &seqs, touched)?;
+        next = Seq::new(last);
+    }
+    Ok(())
+}
+
+/// The events of a class in a range whose texts are still there, and that no hold keeps.
+fn going(
+    engine: &Engine,
+    ledger: &Ledger,
+    class: &Class,
+    range: std::ops::Range<u64>,
+) -> Result<Vec<Seq>, RetentionError> {
+    let number = ledger.record.number;
+    let there = engine.ledgers.seqs_with_payload(number, range.clone())?;
+    let marks = engine.ledgers.marks(number, range.clone())?;
+    let mut seqs = Vec::new();
+    for (seq, bytes) in engine.ledgers.entry_rows(number, range)? {
+        let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
+        let is_overdue = marks.get(&seq).is_some_and(|mark| mark.is_overdue);
+        if entry.class == class.number && !is_overdue && there.binary_search(&seq).is_ok() {
+            seqs.push(seq);
+        }
+    }
+    Ok(seqs)
+}
+
+/// Destroys the index rows and texts of these events.
+pub(super) fn destroy_all(
+    engine: &Engine,
+    ledger: &Ledger,
+    seqs: &[Seq],
+    touched: &mut Touched,
+) -> Result<(), RetentionError> {
+    for seqs in seqs.chunks(TEXTS_PER_CHUNK) {
+        let going = destroy_index_rows(engine, ledger, seqs, Departure::Expired, touched)?;
+        destroy_texts(engine, ledger, &going, touched)?;
+    }
+    Ok(())
+}
+
+/// Destroys the index rows of events, and remembers their ids. Gives those whose texts are still there.
+pub(super) fn destroy_index_rows(
+    engine: &Engine,
+    ledger: &Ledger,
+    seqs: &[Seq],
+    departure: Departure,
+    touched: &mut Touched,
+) -> Result<Vec<Seq>, RetentionError> {
+    let number = ledger.record.number;
+    let mut going = Vec::with_capacity(seqs.len());
+    for seqs in seqs.chunks(TEXTS_PER_CHUNK) {
+        let mut rows: Vec<(Seq, Vec<LookupKey>)> = Vec::with_capacity(seqs.len());
+        let mut unreadable = HashSet::new();
+        for seq in seqs {
+            // What is stated gone is opened once more here, to know what is to go with it.
+            let nothing_gone = Covers::default();
+            match open_stored(
+                &engine.ledgers,
+                &engine.keyring,
+                &ledger.record,
+                &nothing_gone,
+                *seq,
+            ) {
+                Ok(stored) => match lookups_of(engine, ledger, &stored, touched)? {
+                    Some(keys) => rows.push((*seq, keys)),
+                    None => drop(unreadable.insert(*seq)),
+                },
+                Err(ReadError::Store(error)) => return Err(error.into()),
+                // It went before a crash; its index rows went first.
+                Err(ReadError::PayloadMissing(_)) => {}
+                // An erasure destroyed its key before a crash; its index rows went before that.
+                Err(ReadError::Key {
+                    error: KeyError::Missing(_),
+                    ..
+                }) if departure == Departure::Erased => going.push(*seq),
+                Err(error) => {
+                    tracing::warn!(%error, "a text that goes does not open; its index rows are searched for");
+                    unreadable.insert(*seq);
+                }
+            }
+        }
+        let ids: Vec<Tag> = rows
+            .iter()
+            .filter_map(|(_, keys)| Some(Tag::new(*keys.first()?.as_bytes())))
+            .collect();
+        let until = UnixMillis::new(engine.clock.wall().get().saturating_add(IDS_REMEMBERED_MS));
+        let ledgers = &engine.ledgers;
+        let leaving: Vec<Seq> = rows
+            .iter()
+            .map(|(seq, _)| *seq)
+            .chain(unreadable.iter().copied())
+            .collect();
+        // On disk before a key goes: who opens the files after a crash finds no row of what opens no more.
+        touched
+            .done
+            .step(|| ledgers.leave_active(number, &leaving, (&ids, departure), until))?;
+        engine.index.remove(number, &rows)?;
+        if !unreadable.is_empty() {
+            engine.index.remove_by_scan(number, &unreadable)?;
+        }
+        FailPoint::IndexRowsDestroyed.reach();
+        going.extend(leaving);
+    }
+    Ok(going)
+}
+
+/// Destroys the texts of events.
+pub(super) fn destroy_texts(
+    engine: &Engine,
+    ledger: &Ledger,
+    going: &[Seq],
+    touched: &mut Touched,
+) -> Result<(), RetentionError> {
+    for step in going.chunks(TEXTS_PER_STEP) {
+        let delete = || engine.ledgers.delete_payloads(ledger.record.number, step);
+        touched.done.step(delete)?;
+        FailPoint::SomeTextsDestroyed.reach();
+    }
+    touched.done.destroyed += going.len() as u64;
+    Ok(())
+}
+
+/// The index keys of an event, and what it had to do with; none where its text says nothing.
+fn lookups_of(
+    engine: &Engine,
+    ledger: &Ledger,
+    stored: &StoredEvent,
+    touched: &mut Touched,
+) -> Result<Option<Vec<LookupKey>>, RetentionError> {
+    let sections = stored.sections.iter();
+    let sections = sections.map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    let Ok(facts) = Facts::from_sections(sections) else {
+        return Ok(None);
+    };
+    let entry = &stored.entry;
+    let (origin, number) = (&ledger.record.origin, ledger.record.number);
+    let after = ledger
+        .classes
+        .class(entry.class)
+        .and_then(|class| class.after);
+    let period = match &facts.record {
+        Some(record) if after.is_none() => {
+            KeyPeriod::Record(ledger.index_key.tag(TagLabel::Record, "", record))
+        }
+        _ => KeyPeriod::of(entry.recorded_at, after),
+    };
+    touched.periods.insert((entry.class, period));
+    let keys = lookup_keys(&ledger.index_key, &facts, |label, person| {
+        let tag = person_tag(&ledger.index_key, label, person);
+        touched.persons.insert(tag);
+        engine.keyring.stored_person(origin, number, tag)
+    })?;
+    Ok(Some(keys))
+}

@@ -1,0 +1,434 @@
+//! Rotating the vault: a new epoch key, everything sealed anew, copies, and the end of the old epoch key. From then
+//! on no older copy of the vault opens for anybody, and with it nothing that was destroyed since.
+//!
+//! The steps are those of docs/design.md, "Rotation". Each can be repeated, so a rotation that was interrupted goes
+//! on where it was; both epochs open until the old key is destroyed, so nothing ever waits for it.
+
+pub(super) mod reseal;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Engine;
+use super::append::AppendError;
+use super::failpoint::FailPoint;
+use super::keyring::KeyError;
+use super::records::{self, Record};
+use super::rows::Changes;
+use super::vault_copy::{self, CopyError, TargetStatus};
+use trailkeep_crypto::epoch::{self, Epoch, EpochNumber};
+use trailkeep_crypto::root::RootKeyError;
+use trailkeep_crypto::secret::{EpochKey, RandomError, RootKey};
+use trailkeep_proof::time::UnixMillis;
+use trailkeep_store_sqlite::StoreError;
+use trailkeep_store_sqlite::files::{destroy_leftovers, put_beside, replace_file, take_place};
+
+/// The one record of its kind.
+const ID: &str = "vault";
+
+/// A rotation must come, since something was destroyed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Due {
+    since_ms: u64,
+    /// Somebody asked for it, and it could not be carried out yet.
+    #[serde(default)]
+    at_once: bool,
+}
+
+impl Record for Due {
+    const KIND: &'static str = "rotation-due";
+    const WHAT: &'static str = "the note that a rotation is due";
+}
+
+/// A rotation that has begun and is not over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct UnderWay {
+    epoch: u32,
+    started_at_ms: u64,
+    by: String,
+    rows: u64,
+    /// The targets whose copy was read back and opened.
+    opened: Vec<String>,
+    /// Whether the ledger says already that a target is out of reach.
+    said_pending: bool,
+}
+
+impl Record for UnderWay {
+    const KIND: &'static str = "rotation";
+    const WHAT: &'static str = "the note of a rotation";
+}
+
+/// The last rotation that came to its end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Last {
+    epoch: u32,
+    ended_at_ms: u64,
+}
+
+impl Record for Last {
+    const KIND: &'static str = "rotation-last";
+    const WHAT: &'static str = "the note of the last rotation";
+}
+
+/// Why a rotation stopped. It goes on with the next try.
+#[derive(Debug, thiserror::Error)]
+pub enum RotationError {
+    /// Somebody else reads the vault's file.
+    #[error(
+        "another program reads vault.db, so its write-ahead log can't be emptied: end that program, and run this again"
+    )]
+    Busy,
+    /// It could not be recorded.
+    #[error("the rotation is done but for its entry in the ledger: {0}")]
+    Record(Box<AppendError>),
+    /// There is no root key.
+    #[error(transparent)]
+    RootKey(#[from] RootKeyError),
+    /// The vault could not be copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// A secret does not open.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// No random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// A file failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How it stands with rotations.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct RotationStatus {
+    /// The epoch that seals.
+    pub epoch: u32,
+    /// Whether a rotation has begun and is not over.
+    pub under_way: bool,
+    /// Whether it waits for a target that is out of reach: what was destroyed may still open there.
+    pub copies_pending: bool,
+    /// Since when a rotation is due (RFC 3339, UTC).
+    pub due_since: Option<String>,
+    /// When the last backup was made.
+    pub last_backup_at: Option<String>,
+    /// When the last one ended.
+    pub last_ended_at: Option<String>,
+    /// Rows that the rotation sealed anew; of one that is over or under way.
+    pub rows: Option<u64>,
+    /// The copy targets.
+    pub targets: Vec<TargetStatus>,
+}
+
+/// Says that something was destroyed: a rotation comes within 24 hours. On disk when it returns.
+pub fn set_due(engine: &Engine) -> Result<(), KeyError> {
+    if records::all_own::<Due>(&engine.keyring)?.is_empty() {
+        let since_ms = engine.clock.wall().get();
+        let due = Due {
+            since_ms,
+            at_once: false,
+        };
+        records::put_own(&engine.keyring, ID, &due)?;
+    }
+    Ok(())
+}
+
+/// Says that the rotation that is due comes as soon as what was destroyed has gone from all files: somebody asked for it,
+/// and it could not be carried out at once.
+pub fn hasten(engine: &Engine) -> Result<(), KeyError> {
+    let due = records::all_own::<Due>(&engine.keyring)?.pop();
+    let since_ms = due.map_or_else(|| engine.clock.wall().get(), |(_, due)| due.since_ms);
+    let due = Due {
+        since_ms,
+        at_once: true,
+    };
+    records::put_own(&engine.keyring, ID, &due)
+}
+
+/// How it stands.
+pub fn status(engine: &Engine) -> Result<RotationStatus, CopyError> {
+    let under_way = under_way(engine)?;
+    let time = |ms| UnixMillis::new(ms).to_string();
+    let last = records::all_own::<Last>(&engine.keyring)?.pop();
+    let targets = vault_copy::list(engine)?;
+    let is_behind = |target: &TargetStatus| target.error.is_some();
+    Ok(RotationStatus {
+        epoch: engine
+            .keyring
+            .epochs()
+            .last()
+            .map_or(0, |last| last.number.0),
+        copies_pending: under_way.is_some() && targets.iter().any(is_behind),
+        under_way: under_way.is_some(),
+        due_since: due_since(engine)?.map(time),
+        last_backup_at: super::backup::last_made_at(engine)?.map(|at| at.to_string()),
+        last_ended_at: last.map(|(_, last)| time(last.ended_at_ms)),
+        rows: under_way.map(|note| note.rows),
+        targets,
+    })
+}
+
+/// When a rotation ended after which no secret of an epoch opens anywhere.
+pub(super) fn ended_after(engine: &Engine, epoch: u32) -> Result<Option<UnixMillis>, KeyError> {
+    let last = records::all_own::<Last>(&engine.keyring)?.pop();
+    let last = last.filter(|(_, last)| last.epoch > epoch);
+    Ok(last.map(|(_, last)| UnixMillis::new(last.ended_at_ms)))
+}
+
+/// Since when a rotation is due, in milliseconds since 1970.
+fn due_since(engine: &Engine) -> Result<Option<u64>, KeyError> {
+    let due = records::all_own::<Due>(&engine.keyring)?.pop();
+    Ok(due.map(|(_, due)| due.since_ms))
+}
+
+/// Rotates the vault, or goes on with a rotation that was interrupted. `progress` hears how many rows of how many
+/// are sealed anew. With a target out of reach it stops before the old key is destroyed: `copies_pending` in the
+/// status, and the next call goes on.
+pub fn rotate_now(
+    engine: &Engine,
+    by: &str,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<RotationStatus, RotationError> {
+    let _keeping = engine.keeping();
+    rotate(engine, by, progress)
+}
+
+/// Goes on with a rotation that was interrupted, or rotates if one is due for `after_ms`; else does nothing.
+pub(super) fn rotate_if_due(
+    engine: &Engine,
+    after_ms: u64,
+) -> Result<Option<RotationStatus>, RotationError> {
+    let is_time = || -> Result<bool, RotationError> {
+        let now = engine.clock.wall().get();
+        let due = records::all_own::<Due>(&engine.keyring)?.pop();
+        let is_due = match due {
+            Some((_, due)) if now.saturating_sub(due.since_ms) >= after_ms => true,
+            Some((_, due)) => due.at_once && !is_destroying(engine)?,
+            None => false,
+        };
+        Ok(is_due || under_way(engine)?.is_some())
+    };
+    if !is_time()? {
+        return Ok(None);
+    }
+    let _keeping = engine.keeping();
+    // Somebody else may have rotated while this waited.
+    if !is_time()? {
+        return Ok(None);
+    }
+    rotate(engine, "trailkeep", &mut |_, _| {}).map(Some)
+}
+
+/// Whether a deletion is not over in some ledger.
+fn is_destroying(engine: &Engine) -> Result<bool, StoreError> {
+    for ledger in engine.all_ledgers() {
+        if !engine.ledgers.open_jobs(ledger.record.number)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn rotate(
+    engine: &Engine,
+    by: &str,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<RotationStatus, RotationError> {
+    let root = engine.root_key.load()?;
+    let mut note = match under_way(engine)? {
+        Some(note) => note,
+        None => begin(engine, by)?,
+    };
+    write_new_epoch(engine, &note, &root)?;
+    seal_anew(engine, &mut note, progress)?;
+    if !copy(engine, &mut note, &root)? {
+        say_pending(engine, &mut note)?;
+        return Ok(status(engine)?);
+    }
+    if !engine.keyring.vault().scrub()? {
+        engine.outside.found("vault.db");
+        return Err(RotationError::Busy);
+    }
+    FailPoint::RotationTruncated.reach();
+    destroy_old_key(engine, &note, &root)?;
+    vault_copy::copy_to_all(engine)?;
+    if !all_have(engine, |state| state.key_epoch >= Some(note.epoch))? {
+        say_pending(engine, &mut note)?;
+        return Ok(status(engine)?);
+    }
+    FailPoint::RotationDone.reach();
+    let mut changes = Changes::default();
+    changes.put_own(
+        ID,
+        &Last {
+            epoch: note.epoch,
+            ended_at_ms: engine.clock.wall().get(),
+        },
+    )?;
+    record(engine, &note, "done", changes)?;
+    FailPoint::RotationRecorded.reach();
+    records::remove_own::<UnderWay>(&engine.keyring, ID)?;
+    let rows = Some(note.rows);
+    Ok(RotationStatus {
+        rows,
+        ..status(engine)?
+    })
+}
+
+fn under_way(engine: &Engine) -> Result<Option<UnderWay>, KeyError> {
+    let note = records::all_own::<UnderWay>(&engine.keyring)?.pop();
+    Ok(note.map(|(_, note)| note))
+}
+
+/// Notes that a rotation begins. Whatever is destroyed from here on asks for another one.
+fn begin(engine: &Engine, by: &str) -> Result<UnderWay, RotationError> {
+    let sealing = engine
+        .keyring
+        .epochs()
+        .last()
+        .map_or(0, |last| last.number.0);
+    let note = UnderWay {
+        epoch: sealing + 1,
+        started_at_ms: engine.clock.wall().get(),
+        by: by.to_owned(),
+        rows: 0,
+        opened: Vec::new(),
+        said_pending: false,
+    };
+    records::put_own(&engine.keyring, ID, &note)?;
+    records::remove_own::<Due>(&engine.keyring, ID)?;
+    FailPoint::RotationNoted.reach();
+    Ok(note)
+}
+
+/// Step 1: a new epoch key, beside the old one in `epoch.key`, synced before anything is sealed under it.
+fn write_new_epoch(engine: &Engine, note: &UnderWay, root: &RootKey) -> Result<(), RotationError> {
+    let mut epochs = engine.keyring.epochs().to_vec();
+    if epochs
+        .last()
+        .is_some_and(|last| last.number.0 >= note.epoch)
+    {
+        return Ok(());
+    }
+    epochs.push(Epoch {
+        number: EpochNumber(note.epoch),
+        key: EpochKey::random()?,
+    });
+    let text = epoch::encode(root, engine.keyring.directory(), &epochs)?;
+    replace_file(&engine.directory.epoch_key(), &mut text.as_bytes())?;
+    engine.keyring.set_epochs(epochs);
+    FailPoint::RotationEpochWritten.reach();
+    Ok(())
+}
+
+/// Step 2: every row sealed anew; then nothing is written under the old epoch any more.
+fn seal_anew(
+    engine: &Engine,
+    note: &mut UnderWay,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(), RotationError> {
+    if engine.keyring.vault().lowest_epoch()? >= note.epoch {
+        return Ok(());
+    }
+    note.rows += reseal::reseal_vault(engine, note.epoch, progress)?;
+    records::put_own(&engine.keyring, ID, note)?;
+    FailPoint::RotationSealed.reach();
+    Ok(())
+}
+
+/// Step 3: a copy at each target, read back and opened. `false` where one is out of reach.
+fn copy(engine: &Engine, note: &mut UnderWay, root: &RootKey) -> Result<bool, RotationError> {
+    let mut snapshot = None;
+    for (id, place) in vault_copy::targets(engine)? {
+        if note.opened.contains(&id) {
+            continue;
+        }
+        let taken = match snapshot.take() {
+            Some(taken) => taken,
+            None => vault_copy::Snapshot::take(engine)?,
+        };
+        let outcome = vault_copy::put(engine, &id, &place, &taken).and_then(|()| {
+            let opened = vault_copy::open_at(engine, &id, &place, root)?;
+            if opened == taken.look {
+                Ok(())
+            } else {
+                Err(CopyError::Damaged("it reads back as an older one"))
+            }
+        });
+        let is_open = outcome.is_ok();
+        vault_copy::keep_state(engine, &id, outcome, &taken)?;
+        snapshot = Some(taken);
+        if is_open {
+            note.opened.push(id);
+            records::put_own(&engine.keyring, ID, note)?;
+        }
+        FailPoint::RotationCopied.reach();
+    }
+    let targets = vault_copy::targets(engine)?;
+    Ok(targets.iter().all(|(id, _)| note.opened.contains(id)))
+}
+
+/// Whether each target is in reach and has what is asked for.
+fn all_have(
+    engine: &Engine,
+    has: impl Fn(&trailkeep_store_sqlite::CopyState) -> bool,
+) -> Result<bool, RotationError> {
+    for (id, _) in vault_copy::targets(engine)? {
+        let state = engine.keyring.vault().copy_state(&id)?;
+        if state.error.is_some() || !has(&state) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Step 5, here: the new key takes the place of both, and the old file is overwritten and removed.
+fn destroy_old_key(engine: &Engine, note: &UnderWay, root: &RootKey) -> Result<(), RotationError> {
+    let path = engine.directory.epoch_key();
+    let mut epochs = engine.keyring.epochs().to_vec();
+    if epochs.iter().any(|known| known.number.0 < note.epoch) {
+        epochs.retain(|known| known.number.0 >= note.epoch);
+        let text = epoch::encode(root, engine.keyring.directory(), &epochs)?;
+        let new = put_beside(&path, &mut text.as_bytes())?;
+        FailPoint::RotationKeyBeside.reach();
+        take_place(&path, new)?;
+        engine.keyring.set_epochs(epochs);
+    }
+    // A crash may have left the old file under another name.
+    destroy_leftovers(&path)?;
+    FailPoint::RotationKeyDestroyed.reach();
+    Ok(())
+}
+
+/// The ledger says once that the rotation waits.
+fn say_pending(engine: &Engine, note: &mut UnderWay) -> Result<(), RotationError> {
+    if !note.said_pending {
+        record(engine, note, "copies_pending", Changes::default())?;
+        note.said_pending = true;
+        records::put_own(&engine.keyring, ID, note)?;
+    }
+    Ok(())
+}
+
+/// Step 6.
+fn record(
+    engine: &Engine,
+    note: &UnderWay,
+    state: &str,
+    changes: Changes,
+) -> Result<(), RotationError> {
+    let targets = vault_copy::list(engine)?;
+    let targets = targets.iter().map(
+        |target| json!({"id": target.id, "kind": target.kind, "in_reach": target.error.is_none()}),
+    );
+    let said = json!({
+        "epoch": note.epoch,
+        "state": state,
+        "by": note.by,
+        "started_at": UnixMillis::new(note.started_at_ms).to_string(),
+        "rows": note.rows,
+        "targets": targets.collect::<Vec<_>>(),
+    });
+    let said = ("vault", &said);
+    vault_copy::change_for_operator(engine, "trailkeep.vault.rotate", said, changes)
+        .map_err(|error| RotationError::Record(Box::new(error)))
+}

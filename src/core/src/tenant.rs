@@ -1,0 +1,165 @@
+//! Tenants: each has a ledger, an origin, keys and API keys of its own, and never meets another.
+
+use serde::Serialize;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::Engine;
+use super::api_key::FirstKey;
+use super::append::{AppendError, append_system};
+use super::found::{FoundError, found};
+use super::keyring::KeyError;
+use super::ledger::Ledger;
+use trailkeep_proof::ids::{LedgerNumber, NameError, Origin, TenantName};
+use trailkeep_proof::ledger::note::public_key_pem;
+use trailkeep_proof::time::UnixMillis;
+use trailkeep_store_sqlite::{LedgerRecord, StoreError};
+
+/// A tenant that was made just now.
+pub struct CreatedTenant {
+    /// Its ledger's origin.
+    pub origin: Origin,
+    /// Its ledger's public key.
+    pub public_key_pem: String,
+    /// The same as a C2SP verifier key.
+    pub vkey: String,
+    /// The token of its first API key, of an admin: it is shown this once.
+    pub token: Zeroizing<String>,
+}
+
+/// A tenant as it is listed.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct ListedTenant {
+    /// Its name.
+    pub tenant: String,
+    /// Its ledger's origin.
+    pub origin: String,
+    /// Entries of its ledger.
+    pub size: u64,
+    /// Its ledger's public key, as a C2SP verifier key.
+    pub vkey: String,
+    /// When it was closed (RFC 3339, UTC).
+    pub closed_at: Option<String>,
+    /// Whether its checkpoints and tiles are answered to everybody.
+    pub public_log: bool,
+    /// Whether reads of its events are recorded.
+    pub read_audit: bool,
+    /// Whether events are refused that lack what their policies ask for.
+    pub strict: bool,
+    /// Regimes of events that name none.
+    pub default_regimes: Vec<String>,
+    /// Regime of telemetry that names one which no policy is of; none: the default ones.
+    pub unknown_regime: Option<String>,
+    /// Names of its ledgers that a recovery closed, for `--ledger`.
+    pub closed_ledgers: Vec<String>,
+}
+
+/// Why a tenant was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    /// It is there, or was.
+    #[error("there is or was a tenant `{0}`: a name is never given twice")]
+    Exists(TenantName),
+    /// It could not be recorded, so it was not done.
+    #[error("it could not be recorded, so it was not done: {0}")]
+    Record(Box<AppendError>),
+    /// Its ledger can't be begun.
+    #[error(transparent)]
+    Found(#[from] FoundError),
+    /// Its API key can't be made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log's name is damaged.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+/// Makes a tenant. The operator's ledger records it first.
+pub fn create(
+    engine: &Engine,
+    operator: &Ledger,
+    name: &TenantName,
+    by: &str,
+) -> Result<CreatedTenant, TenantError> {
+    // One at a time: a name and a number are looked up before they are taken.
+    let _one = engine.founding();
+    let ledgers = engine.ledgers.ledgers()?;
+    // The vault also knows those that an older ledger.db does not.
+    let lost = engine.keyring.vault().ledgers()?;
+    if ledgers
+        .iter()
+        .chain(&lost)
+        .any(|record| record.tenant == *name)
+    {
+        return Err(TenantError::Exists(name.clone()));
+    }
+    let known = ledgers.iter().map(|record| record.number);
+    let last = known.chain(engine.keyring.vault().last_ledger()?).max();
+    let record = LedgerRecord {
+        number: LedgerNumber::new(last.map_or(1, |last| last.get() + 1)),
+        origin: Origin::of(&operator.record.origin.log_name()?, name),
+        tenant: name.clone(),
+    };
+    let said =
+        json!({"tenant": name.as_str(), "origin": record.origin.as_str(), "by": by}).to_string();
+    let sections: [(&str, &[u8]); 2] = [
+        ("action", b"\"trailkeep.tenant.create\""),
+        ("tenant", said.as_bytes()),
+    ];
+    append_system(&engine.writer, operator, &sections)
+        .map_err(|error| TenantError::Record(Box::new(error)))?;
+    let first_key = FirstKey::new(by)?;
+    let (keyring, clock) = (&engine.keyring, &engine.clock);
+    let state = found(
+        keyring,
+        &engine.ledgers,
+        record,
+        Some(&first_key),
+        clock,
+        None,
+    )?;
+    let verifier = state.ledger.verifier.clone();
+    let origin = state.ledger.record.origin.clone();
+    engine.add_ledger(state);
+    Ok(CreatedTenant {
+        token: first_key.token(),
+        public_key_pem: public_key_pem(verifier.public()),
+        vkey: verifier.to_string(),
+        origin,
+    })
+}
+
+/// All tenants, by name.
+pub fn list(engine: &Engine) -> Vec<ListedTenant> {
+    let mut tenants: Vec<ListedTenant> = engine
+        .open_ledgers()
+        .iter()
+        .map(|ledger| listed(engine, ledger))
+        .collect();
+    tenants.sort_by(|one, other| one.tenant.cmp(&other.tenant));
+    tenants
+}
+
+/// One tenant as it is listed.
+pub fn listed(engine: &Engine, ledger: &Ledger) -> ListedTenant {
+    let closed = engine.closed_ledgers().iter();
+    let closed = closed.filter(|closed| closed.record.tenant == ledger.record.tenant);
+    let settings = ledger.settings();
+    let closed_at = settings.closed_at_ms.map(UnixMillis::new);
+    ListedTenant {
+        tenant: ledger.record.tenant.to_string(),
+        origin: ledger.record.origin.to_string(),
+        size: ledger.published().head.size,
+        vkey: ledger.verifier.to_string(),
+        closed_at: closed_at.map(|moment| moment.to_string()),
+        public_log: settings.public_log,
+        read_audit: settings.read_audit,
+        strict: settings.strict,
+        default_regimes: settings.default_regimes.clone(),
+        unknown_regime: settings.unknown_regime.clone(),
+        closed_ledgers: closed.map(|closed| closed.name().to_owned()).collect(),
+    }
+}

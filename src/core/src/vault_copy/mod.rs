@@ -1,0 +1,464 @@
+//! Copies of the vault at registered targets: without one the vault stands once, and with it every payload.
+//!
+//! A target is a directory (another disk, a mounted host) or a command. It holds one copy, the newest: `vault.db`
+//! and the `epoch.key` that opens it. docs/operations.md, "Copies of the vault".
+
+mod check;
+mod command;
+pub(super) mod container;
+pub(super) mod directory;
+mod snapshot;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+pub(super) use self::check::check_copy;
+pub(super) use self::snapshot::Snapshot;
+use super::append::{AppendError, append_changing, append_system};
+use super::keyring::{KeyError, Keyring};
+use super::records::{self, Record};
+use super::rows::Changes;
+use super::{DEFAULT_TENANT, Engine};
+use trailkeep_crypto::epoch::EpochFileError;
+use trailkeep_crypto::root::RootKeyError;
+use trailkeep_crypto::secret::{RandomError, RootKey, random_bytes};
+use trailkeep_proof::ids::{TenantName, hex};
+use trailkeep_store_sqlite::directory::is_same_disk;
+use trailkeep_store_sqlite::files::destroy_file;
+use trailkeep_store_sqlite::{CopyState, StoreError, VaultLook};
+
+/// Where a copy is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// A directory, absolute.
+    Directory(PathBuf),
+    /// A shell command.
+    Command(String),
+}
+
+impl Place {
+    /// The kind's word.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Directory(_) => "directory",
+            Self::Command(_) => "command",
+        }
+    }
+}
+
+/// The kind of targets' rows.
+pub(super) const TARGET: &str = Target::KIND;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Target {
+    place: Place,
+    added_at_ms: u64,
+}
+
+impl Record for Target {
+    const KIND: &'static str = "copy-target";
+    const WHAT: &'static str = "a copy target";
+}
+
+/// A target as it is listed.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct TargetStatus {
+    /// Its id.
+    pub id: String,
+    /// `directory` or `command`.
+    pub kind: &'static str,
+    /// The directory or the command.
+    pub place: String,
+    /// Whether the target has all that the vault has.
+    pub is_current: bool,
+    /// Whether it is a directory on the same disk as the data directory: one fault of the disk takes both.
+    pub same_disk: bool,
+    /// When it was last given a copy (RFC 3339, UTC).
+    pub copied_at: Option<String>,
+    /// Why copying failed, if it failed since.
+    pub error: Option<String>,
+    /// Since when it fails.
+    pub failed_at: Option<String>,
+}
+
+/// What became of a target that was removed.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Removed {
+    /// Its id.
+    pub id: String,
+    /// Whether the copy there was destroyed.
+    pub copy_destroyed: bool,
+    /// Why not: it must be destroyed by hand, else what is destroyed here later lives on there.
+    pub error: Option<String>,
+}
+
+/// Why the vault was not copied, or a copy is none.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The directory is not the one that was registered.
+    #[error(
+        "{path} is not the directory that was registered: is its disk mounted?",
+        path = .0.display()
+    )]
+    NotThere(PathBuf),
+    /// The directory has other things in it.
+    #[error(
+        "{path} holds another vault or a data directory: choose an empty directory",
+        path = .0.display()
+    )]
+    TakenDirectory(PathBuf),
+    /// The directory has other files.
+    #[error(
+        "{path} is not empty: it holds {found}; choose an empty directory",
+        path = .0.display(), found = .1.display()
+    )]
+    NotEmpty(PathBuf, PathBuf),
+    /// The directory is no place for a copy.
+    #[error("{path}: {what}", path = .0.display(), what = .1)]
+    BadPlace(PathBuf, &'static str),
+    /// The same target again.
+    #[error("this is the target {0} already")]
+    Known(String),
+    /// No such target.
+    #[error("there is no such target: `trailkeep vault-copy list` shows them")]
+    NoSuchTarget,
+    /// The command failed.
+    #[error("the command failed: {0}")]
+    Command(String),
+    /// What a command gave back is no copy.
+    #[error("what was given back can't be read: {0}")]
+    Container(String),
+    /// The copy is not what was written.
+    #[error("the copy is damaged: {0}")]
+    Damaged(&'static str),
+    /// Rows and keys do not go together.
+    #[error(
+        "the copy is from before a rotation: its rows are sealed under the epochs {first} to {last}, and epoch.key \
+         holds {keys_first} to {keys_last}. The rotation destroyed the key of the others for good; use a newer copy",
+        first = .rows.0, last = .rows.1, keys_first = .keys.0, keys_last = .keys.1
+    )]
+    OtherEpoch {
+        /// Epochs of the rows.
+        rows: (u32, u32),
+        /// Epochs of the keys.
+        keys: (u32, u32),
+    },
+    /// It could not be recorded, so it was not done.
+    #[error("it could not be recorded, so it was not done: {0}")]
+    Record(Box<AppendError>),
+    /// The epoch keys do not open.
+    #[error(transparent)]
+    EpochFile(#[from] EpochFileError),
+    /// There is no root key.
+    #[error(transparent)]
+    RootKey(#[from] RootKeyError),
+    /// A secret does not open.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// No random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// A file failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl CopyError {
+    pub(super) fn io(path: &Path, error: std::io::Error) -> Self {
+        let path = path.to_owned();
+        Self::Store(StoreError::Io { path, error })
+    }
+}
+
+/// Registers a target: a first copy is put there and opened, then it is recorded.
+pub fn add(engine: &Engine, place: Place, by: &str) -> Result<TargetStatus, CopyError> {
+    let _keeping = engine.keeping();
+    let known = records::all_own::<Target>(&engine.keyring)?;
+    if let Some((id, _)) = known.iter().find(|(_, target)| target.place == place) {
+        return Err(CopyError::Known(id.clone()));
+    }
+    let id = hex(&random_bytes::<8>()?);
+    if let Place::Directory(path) = &place {
+        check_directory(engine, path)?;
+        directory::prepare(path, &engine.keyring.directory().to_string(), &id)?;
+    }
+    let target = Target {
+        place,
+        added_at_ms: engine.clock.wall().get(),
+    };
+    let root = engine.root_key.load()?;
+    put(engine, &id, &target.place, &Snapshot::take(engine)?)?;
+    open_at(engine, &id, &target.place, &root)?;
+    let mut changes = Changes::default();
+    changes.put_own(&id, &target)?;
+    let said = (target.place.kind(), by);
+    record(engine, "trailkeep.vault.copy-add", &id, said, changes)?;
+    // The copy that stands there does not know its own target yet.
+    copy_to_all(engine)?;
+    status_of(engine, id, &target)
+}
+
+fn check_directory(engine: &Engine, path: &Path) -> Result<(), CopyError> {
+    let bad = |what| Err(CopyError::BadPlace(path.to_owned(), what));
+    if !path.is_absolute() {
+        return bad("the path must be absolute");
+    }
+    let own = engine.directory.path().canonicalize();
+    let parent = path.parent().unwrap_or(path);
+    let (Ok(own), Ok(there)) = (own, path.canonicalize().or_else(|_| parent.canonicalize())) else {
+        return bad("there is no such directory, and none that it could be made in");
+    };
+    if there.starts_with(own) {
+        return bad("a copy inside of the data directory is lost with it: choose another disk");
+    }
+    Ok(())
+}
+
+/// All targets, with what they have.
+pub fn list(engine: &Engine) -> Result<Vec<TargetStatus>, CopyError> {
+    records::all_own::<Target>(&engine.keyring)?
+        .into_iter()
+        .map(|(id, target)| status_of(engine, id, &target))
+        .collect()
+}
+
+/// Takes a target out; the copy there is destroyed, if it is in reach.
+pub fn remove(engine: &Engine, id: &str, by: &str) -> Result<Removed, CopyError> {
+    let _keeping = engine.keeping();
+    let target = find(engine, id)?;
+    let mut changes = Changes::default();
+    changes.take_own::<Target>(id)?;
+    let said = (target.place.kind(), by);
+    record(engine, "trailkeep.vault.copy-remove", id, said, changes)?;
+    let destroyed = match &target.place {
+        Place::Directory(path) => {
+            directory::destroy(path, &engine.keyring.directory().to_string(), id)
+        }
+        Place::Command(text) => command::remove(text, id),
+    };
+    engine.keyring.vault().remove_copy_state(id)?;
+    Ok(Removed {
+        id: id.to_owned(),
+        copy_destroyed: destroyed.is_ok(),
+        error: destroyed.err().map(|error| error.to_string()),
+    })
+}
+
+/// Reads back the copy at each target and opens every secret in it. The error of a target stands in its status.
+pub fn check(engine: &Engine, by: &str) -> Result<Vec<TargetStatus>, CopyError> {
+    let _keeping = engine.keeping();
+    let root = engine.root_key.load()?;
+    let mut checked = Vec::new();
+    for (id, target) in records::all_own::<Target>(&engine.keyring)? {
+        let said = (target.place.kind(), by);
+        let nothing = Changes::default();
+        record(engine, "trailkeep.vault.copy-check", &id, said, nothing)?;
+        let opened = open_at(engine, &id, &target.place, &root);
+        let mut status = status_of(engine, id, &target)?;
+        if let Err(error) = opened {
+            status.is_current = false;
+            status.error = Some(error.to_string());
+        }
+        checked.push(status);
+    }
+    Ok(checked)
+}
+
+/// Copies the vault to each target that has not all of it. Gives those that could not be reached.
+pub fn keep_up(engine: &Engine) -> Result<Vec<TargetStatus>, CopyError> {
+    let _keeping = engine.keeping();
+    copy_to_all(engine)?;
+    let mut all = list(engine)?;
+    all.retain(|target| target.error.is_some());
+    Ok(all)
+}
+
+/// Whether some target has not all that the vault has.
+pub(super) fn is_behind(engine: &Engine) -> Result<bool, CopyError> {
+    Ok(list(engine)?.iter().any(|target| !target.is_current))
+}
+
+/// Ids and places of the targets.
+pub(super) fn targets(engine: &Engine) -> Result<Vec<(String, Place)>, CopyError> {
+    let targets = records::all_own::<Target>(&engine.keyring)?;
+    Ok(targets
+        .into_iter()
+        .map(|(id, target)| (id, target.place))
+        .collect())
+}
+
+/// Places of the targets that a vault names.
+pub(super) fn places(keyring: &Keyring) -> Result<Vec<Place>, KeyError> {
+    let targets = records::all_own::<Target>(keyring)?;
+    Ok(targets
+        .into_iter()
+        .map(|(_, target)| target.place)
+        .collect())
+}
+
+/// The same, while the caller keeps [`Engine::keeping`]. A target that fails keeps its error.
+pub(super) fn copy_to_all(engine: &Engine) -> Result<(), CopyError> {
+    let mut snapshot = None;
+    for (id, place) in targets(engine)? {
+        if is_current(engine, &id)? {
+            continue;
+        }
+        let taken = match snapshot.take() {
+            Some(taken) => taken,
+            None => Snapshot::take(engine)?,
+        };
+        keep_state(engine, &id, put(engine, &id, &place, &taken), &taken)?;
+        snapshot = Some(taken);
+    }
+    Ok(())
+}
+
+/// Notes what became of a copy.
+pub(super) fn keep_state(
+    engine: &Engine,
+    id: &str,
+    outcome: Result<(), CopyError>,
+    copy: &Snapshot,
+) -> Result<(), CopyError> {
+    let vault = engine.keyring.vault();
+    let now = engine.clock.wall();
+    let state = match outcome {
+        Ok(()) => CopyState {
+            changes: Some(copy.look.changes),
+            rows_epoch: Some(copy.look.lowest_epoch),
+            key_epoch: Some(copy.key_epoch),
+            copied_at: Some(now),
+            failed_at: None,
+            error: None,
+        },
+        Err(error) => {
+            tracing::warn!(target_id = id, %error, "the vault could not be copied to a target");
+            let before = vault.copy_state(id)?;
+            CopyState {
+                failed_at: before.failed_at.or(Some(now)),
+                error: Some(error.to_string()),
+                ..before
+            }
+        }
+    };
+    Ok(vault.set_copy_state(id, &state)?)
+}
+
+/// Puts a copy at a target.
+pub(super) fn put(
+    engine: &Engine,
+    id: &str,
+    place: &Place,
+    copy: &Snapshot,
+) -> Result<(), CopyError> {
+    match place {
+        Place::Directory(path) => {
+            directory::put(path, &engine.keyring.directory().to_string(), id, copy)
+        }
+        Place::Command(text) => command::put(text, id, copy),
+    }
+}
+
+/// Reads a target's copy back and opens every secret in it.
+pub(super) fn open_at(
+    engine: &Engine,
+    id: &str,
+    place: &Place,
+    root: &RootKey,
+) -> Result<VaultLook, CopyError> {
+    // SQLite opens by path: never one in a directory that others may write to.
+    let vault = engine.directory.path().join("vault.check");
+    let keys = match place {
+        Place::Directory(path) => directory::get(path, &vault),
+        Place::Command(text) => command::get(text, id, &vault),
+    };
+    let checked = keys.and_then(|keys| check_copy(&vault, &keys, root));
+    destroy_file(&vault)?;
+    checked
+}
+
+fn find(engine: &Engine, id: &str) -> Result<Target, CopyError> {
+    let targets = records::all_own::<Target>(&engine.keyring)?;
+    let found = targets.into_iter().find(|(known, _)| known == id);
+    found
+        .map(|(_, target)| target)
+        .ok_or(CopyError::NoSuchTarget)
+}
+
+fn is_current(engine: &Engine, id: &str) -> Result<bool, CopyError> {
+    let vault = engine.keyring.vault();
+    let state = vault.copy_state(id)?;
+    let lowest_key = engine.keyring.epochs().first().map(|first| first.number.0);
+    Ok(state.changes == Some(vault.changes()?) && state.key_epoch == lowest_key)
+}
+
+fn status_of(engine: &Engine, id: String, target: &Target) -> Result<TargetStatus, CopyError> {
+    let state = engine.keyring.vault().copy_state(&id)?;
+    let place = match &target.place {
+        Place::Directory(path) => path.display().to_string(),
+        Place::Command(text) => text.clone(),
+    };
+    Ok(TargetStatus {
+        is_current: is_current(engine, &id)?,
+        same_disk: match &target.place {
+            Place::Directory(path) => is_same_disk(path, engine.directory.path()),
+            Place::Command(_) => false,
+        },
+        id,
+        kind: target.place.kind(),
+        place,
+        copied_at: state.copied_at.map(|moment| moment.to_string()),
+        error: state.error,
+        failed_at: state.failed_at.map(|moment| moment.to_string()),
+    })
+}
+
+/// The operator's ledger records it, by id and kind alone.
+fn record(
+    engine: &Engine,
+    action: &str,
+    id: &str,
+    (kind, by): (&str, &str),
+    changes: Changes,
+) -> Result<(), CopyError> {
+    let said = json!({"id": id, "kind": kind, "by": by});
+    change_for_operator(engine, action, ("vault", &said), changes)
+        .map_err(|error| CopyError::Record(Box::new(error)))
+}
+
+/// Appends a system event to the operator's ledger.
+pub(super) fn record_for_operator(
+    engine: &Engine,
+    action: &str,
+    section: &str,
+    said: &serde_json::Value,
+) -> Result<(), AppendError> {
+    let operator = TenantName::new(DEFAULT_TENANT)
+        .ok()
+        .and_then(|name| engine.ledger_of(&name))
+        .ok_or(AppendError::Stopped)?;
+    let (action, said) = (json!(action).to_string(), said.to_string());
+    let mut sections: [(&str, &[u8]); 2] =
+        [("action", action.as_bytes()), (section, said.as_bytes())];
+    sections.sort_unstable_by_key(|(name, _)| *name);
+    append_system(&engine.writer, &operator, &sections).map(drop)
+}
+
+/// Appends a system event to the operator's ledger that changes rows of the vault.
+pub(super) fn change_for_operator(
+    engine: &Engine,
+    action: &str,
+    (section, said): (&str, &serde_json::Value),
+    changes: Changes,
+) -> Result<(), AppendError> {
+    if changes.is_empty() {
+        return record_for_operator(engine, action, section, said);
+    }
+    let operator = engine.operator().ok_or(AppendError::Stopped)?;
+    let (action, said) = (json!(action).to_string(), said.to_string());
+    let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), (section, said.as_bytes())];
+    append_changing(engine, &operator, &sections, changes).map(drop)
+}

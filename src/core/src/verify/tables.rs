@@ -1,0 +1,199 @@
+//! Tables beside the entries: what waits in staging.db, ids that are remembered, and rows of ledgers that are not there.
+
+use super::event::Walk;
+use super::read::Read;
+use super::{Findings, Subject};
+use crate::clock::SystemClock;
+use crate::keyring::KeyError;
+use crate::ledger::LedgerKeys;
+use crate::restore::closed_at;
+use crate::staging;
+use trailkeep_crypto::secret::TagLabel;
+use trailkeep_proof::ids::Tag;
+use trailkeep_proof::ledger::entry::Entry;
+use trailkeep_proof::ledger::event::Facts;
+use trailkeep_proof::time::{Clock, UnixMillis};
+use trailkeep_store_sqlite::{LedgerRecord, StoreError};
+
+/// How long ids of events that went are remembered, with two days for a clock that was put right.
+const REMEMBERED_MAX_MS: u64 = 32 * 86_400_000;
+
+/// Checks the tables that no entry leads to.
+pub(super) fn check(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    keys: Option<&LedgerKeys>,
+    read: &Read,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    check_staging(subject, record, keys, findings)?;
+    check_remembered(subject, record, read, findings)?;
+    check_gaps(subject, record, read, findings)?;
+    for (size, target) in subject.ledgers.anchorings_of_no_head(record.number)? {
+        let detail = format!(
+            "ledger.db, table anchoring: {target} was given a head of {size} entries, and no such head is kept"
+        );
+        findings.add(None, "anchored", detail);
+    }
+    for table in subject.ledgers.tables_of_no_ledger()? {
+        let detail = format!("the table {table} holds a row that belongs to no ledger");
+        findings.add(None, "stray-row", detail);
+    }
+    Ok(())
+}
+
+fn check_staging(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    keys: Option<&LedgerKeys>,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let Some(file) = subject.staging else {
+        return Ok(());
+    };
+    if let Some(keys) = keys {
+        let files = (subject.keyring, file);
+        let checked = staging::check(files, record, &keys.index, &mut |fault| {
+            let rule = if fault.is_missing_key {
+                "key-missing"
+            } else {
+                "staging"
+            };
+            findings.add(None, rule, fault.detail);
+        });
+        match checked {
+            Err(KeyError::Store(error)) => return Err(error),
+            Err(error) => findings.add(None, "staging", error.to_string()),
+            Ok(()) => {}
+        }
+    }
+    let named = file.named_ledgers()?;
+    let known = subject.ledgers.ledgers()?;
+    for (table, number) in named {
+        let is_known = known
+            .iter()
+            .any(|known| i64::from(known.number.get()) == number);
+        if !is_known {
+            let detail =
+                format!("staging.db, table {table}: rows of ledger {number}, which is not there");
+            findings.add(None, "stray-row", detail);
+        }
+    }
+    Ok(())
+}
+
+/// What the texts say that their events lacked is counted. There may be more: of events whose texts went, and of a backup that
+/// was made beside a server, behind its head.
+fn check_gaps(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    read: &Read,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let counted = subject.ledgers.gaps(record.number)?;
+    for (name, (events, last)) in &read.gaps {
+        let row = counted.iter().find(|row| row.name == *name);
+        if row.is_none_or(|row| row.events < *events || row.last < *last) {
+            let (policy, what) = (&name.policy, &name.what);
+            let detail = format!(
+                "ledger.db, table gap, row `{policy}`, `{what}`: {events} events up to entry {last} say so, and fewer are counted"
+            );
+            findings.add(None, "gap", detail);
+        }
+    }
+    Ok(())
+}
+
+/// When the newest entry of any ledger of a tenant was recorded: what a recovery closed is still erased, by statements of
+/// the ledger that goes on.
+fn last_recorded(subject: Subject<'_>, record: &LedgerRecord) -> Result<UnixMillis, StoreError> {
+    let mut last = UnixMillis::new(0);
+    for ledger in subject.ledgers.ledgers()? {
+        if ledger.tenant != record.tenant {
+            continue;
+        }
+        let end = subject.ledgers.stored_end(ledger.number)?;
+        let newest = end.saturating_sub(1)..end;
+        let newest = subject.ledgers.entries(ledger.number, newest)?;
+        let newest = newest.first().and_then(|bytes| Entry::decode(bytes).ok());
+        last = newest.map_or(last, |entry| last.max(entry.recorded_at));
+    }
+    Ok(last)
+}
+
+/// No more ids are remembered than events went, none for longer than is said, and none in a way in which nothing went.
+fn check_remembered(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    read: &Read,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    const TABLE: &str = "ledger.db, table gone_id:";
+    let is_closed = matches!(closed_at(subject.keyring, record), Ok(Some(_)));
+    // Read before the statements: what is remembered was stated before.
+    let remembered = subject.ledgers.remembered_ids(record.number)?;
+    let now = last_recorded(subject, record)?
+        .max(SystemClock.wall())
+        .get();
+    if remembered.until_ms > now.saturating_add(REMEMBERED_MAX_MS) {
+        let detail = format!("{TABLE} an id is to be remembered for longer than 30 days");
+        findings.add(None, "gone-id", detail);
+    }
+    let statements = subject.ledgers.statements(record.number)?;
+    for (state, rows, kinds) in [
+        ("expired", remembered.expired, ["expiry", "covers-trigger"]),
+        ("erased", remembered.erased, ["covers-request"; 2]),
+    ] {
+        let is_stated = statements
+            .iter()
+            .any(|(_, kind, _)| kinds.contains(&kind.as_str()));
+        if rows > 0 && !is_stated {
+            let detail = format!(
+                "{TABLE} {rows} ids are remembered as {state}, and no statement lets an event go so"
+            );
+            findings.add(None, "gone-id", detail);
+        }
+    }
+    // A copy may have been made while more went, and a server may have gone on since the walk.
+    let is_quiet = subject.index.is_some() && !is_closed && statements.len() == read.statements;
+    let gone = read.expired + read.erased;
+    if is_quiet && read.is_whole() && remembered.rows > gone {
+        let detail = format!(
+            "{TABLE} {} ids are remembered, and {gone} events went",
+            remembered.rows
+        );
+        findings.add(None, "gone-id", detail);
+    }
+    Ok(())
+}
+
+impl Walk<'_> {
+    /// The id of an event that is here is not remembered as that of one that went.
+    pub(super) fn check_id_is_here(
+        &self,
+        entry: &Entry,
+        facts: &Facts,
+        keys: &LedgerKeys,
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        let Some(id) = facts.id.as_deref().filter(|_| self.remembers) else {
+            return Ok(());
+        };
+        let tag: Tag = keys.index.tag(TagLabel::EventId, "", id);
+        let until = self
+            .subject
+            .ledgers
+            .remembered_until(self.record.number, tag)?;
+        // When its time was over the id was free again.
+        let contradicts = until.is_some_and(|until| until > entry.recorded_at);
+        // The event may have gone since the walk read it: then a statement came.
+        if contradicts
+            && !self.cover.has_open_job()
+            && self.cover.is_current(self.subject, self.record)?
+        {
+            let detail = "ledger.db, table gone_id: this event's id is remembered as that of one that went, and it is here";
+            findings.add(entry.seq.get(), "gone-id", detail);
+        }
+        Ok(())
+    }
+}

@@ -1,8 +1,0 @@
-//! The program `trailkeep`.
-#![forbid(unsafe_code)]
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    trailkeep::cli::run()
-}

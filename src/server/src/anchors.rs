@@ -1,0 +1,199 @@
+//! `/v1/anchors`: where the ledger's heads are kept outside, and who cosigned them.
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::auth::{Caller, may};
+use super::body::read_json;
+use super::extract::Query;
+use super::problem::Problem;
+use trailkeep_core::anchor::status::{self, AnchorStatus, Anchored};
+use trailkeep_core::anchor::{self, AnchorError, AnchorOutcome, ResumeError, Which};
+use trailkeep_core::{DEFAULT_TENANT, blocking};
+use trailkeep_proof::ids::{Seq, TenantName};
+
+/// Rows of a page, if nothing is said.
+const ROWS_DEFAULT: u32 = 100;
+const ROWS_MAX: u32 = 1_000;
+
+/// The parameters, each once.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Asked {
+    /// Heads of at most so many entries; all if nothing is said.
+    #[param(maximum = 1_099_511_627_775_u64)]
+    up_to: Option<u64>,
+    /// Rows at most; 100 if nothing is said.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+}
+
+/// What was given to whom.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AnchorHistory {
+    anchored: Vec<Anchored>,
+}
+
+/// Shows where the ledger's heads go, and what each target has.
+#[utoipa::path(
+    get,
+    path = "/v1/anchors",
+    responses((status = 200, description = "The targets.", body = AnchorStatus)),
+)]
+pub(super) async fn list(caller: Caller<may::Prove>) -> Result<Json<AnchorStatus>, Problem> {
+    let status = blocking(move || {
+        let is_operator = caller.ledger.record.tenant.as_str() == DEFAULT_TENANT;
+        status::status(&caller.engine, &caller.ledger, is_operator)
+    });
+    Ok(Json(status.await?))
+}
+
+/// Lists which heads were given to whom, the newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/anchors/history",
+    params(Asked),
+    responses((status = 200, description = "What was given.", body = AnchorHistory)),
+)]
+pub(super) async fn history(
+    caller: Caller<may::Prove>,
+    asked: Result<Query<Asked>, Problem>,
+) -> Result<Json<AnchorHistory>, Problem> {
+    let Query(asked) =
+        asked.map_err(|_| Problem::bad_request("up_to and limit are the parameters, each once"))?;
+    let limit = asked.limit.unwrap_or(ROWS_DEFAULT);
+    if !(1..=ROWS_MAX).contains(&limit) {
+        let detail = format!("`limit` must be a number from 1 to {ROWS_MAX}");
+        return Err(Problem::bad_request(detail));
+    }
+    let up_to = size_of(asked.up_to)?.unwrap_or(Seq::MAX.get());
+    let anchored =
+        blocking(move || status::history(&caller.engine, &caller.ledger, up_to, limit)).await?;
+    Ok(Json(AnchorHistory { anchored }))
+}
+
+/// The parameter, once.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// Entries of the head; if nothing is said, the newest that a witness cosigned, else the newest that was given away.
+    #[param(maximum = 1_099_511_627_775_u64)]
+    size: Option<u64>,
+}
+
+/// Gives an anchored head: the signed checkpoint with the cosignatures of witnesses.
+#[utoipa::path(
+    get,
+    path = "/v1/anchors/checkpoint",
+    params(Wanted),
+    responses((status = 200, description = "C2SP tlog-checkpoint with cosignatures.", body = String)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
+pub(super) async fn checkpoint(
+    caller: Caller<may::Prove>,
+    wanted: Result<Query<Wanted>, Problem>,
+) -> Result<Response, Problem> {
+    let Query(wanted) =
+        wanted.map_err(|_| Problem::bad_request("size is the only parameter, a number"))?;
+    let size = size_of(wanted.size)?;
+    let note = blocking(move || status::anchored_note(&caller.engine, &caller.ledger, size));
+    let note = note
+        .await?
+        .ok_or_else(|| Problem::not_found("no such head was given to anybody"))?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response())
+}
+
+/// What became of each target.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AnchorRun {
+    outcomes: Vec<AnchorOutcome>,
+}
+
+/// Gives the newest head to all targets now. The answer comes when each of them answered or was given up.
+#[utoipa::path(
+    post,
+    path = "/v1/anchors/run",
+    responses((status = 200, description = "What became of each target.", body = AnchorRun)),
+)]
+pub(super) async fn run(caller: Caller<may::Verify>) -> Result<Json<AnchorRun>, Problem> {
+    let ran = blocking(move || anchor::run(&caller.engine, &caller.ledger, Which::All));
+    Ok(Json(AnchorRun {
+        outcomes: ran.await?,
+    }))
+}
+
+/// Somebody looked.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct HistoryReviewed {
+    /// Whose ledger.
+    tenant: String,
+    /// True: nothing was rolled back, the target errs.
+    reviewed_history: bool,
+}
+
+/// Whether there was anything to resume.
+#[derive(Serialize, ToSchema)]
+pub(super) struct LedgerResumed {
+    was_stopped: bool,
+}
+
+/// Lets a ledger take entries again that was stopped because a target had seen more of it. Recorded.
+#[utoipa::path(
+    post,
+    path = "/v1/anchors/resume",
+    request_body(content = HistoryReviewed, example = json!({"tenant": "default", "reviewed_history": true})),
+    responses((status = 200, description = "It goes on.", body = LedgerResumed)),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "not-ready", "too-large", "unprocessable"]))),
+)]
+pub(super) async fn resume(
+    caller: Caller<may::ManageVault>,
+    body: Body,
+) -> Result<Json<LedgerResumed>, Problem> {
+    let form = "{\"tenant\":\"default\",\"reviewed_history\":true}";
+    let asked: HistoryReviewed = read_json(body, form).await?;
+    if !asked.reviewed_history {
+        return Err(Problem::unprocessable(format!(
+            "the body must be {form}: look first whether entries are missing; what the target has seen is proof of them"
+        )));
+    }
+    let ledger = TenantName::new(&asked.tenant).ok();
+    let ledger = ledger.and_then(|tenant| caller.engine.ledger_of(&tenant));
+    let ledger = ledger.ok_or_else(|| Problem::not_found("there is no such tenant"))?;
+    let was_stopped =
+        blocking(move || anchor::resume(&caller.engine, &ledger, &caller.key_id)).await?;
+    Ok(Json(LedgerResumed { was_stopped }))
+}
+
+fn size_of(size: Option<u64>) -> Result<Option<u64>, Problem> {
+    match size {
+        Some(size) if size > Seq::MAX.get() => {
+            Err(Problem::bad_request("a size is a number of entries"))
+        }
+        size => Ok(size),
+    }
+}
+
+impl From<AnchorError> for Problem {
+    fn from(error: AnchorError) -> Self {
+        tracing::error!(%error, "what is anchored could not be read or kept");
+        Self::damaged(error.to_string())
+    }
+}
+
+impl From<ResumeError> for Problem {
+    fn from(error: ResumeError) -> Self {
+        match error {
+            ResumeError::TargetStays(_) => Self::conflict_state(error.to_string()),
+            ResumeError::Record(error) => error.into(),
+            ResumeError::Key(error) => error.into(),
+            ResumeError::Policies(error) => Self::unavailable(error.to_string(), 60),
+        }
+    }
+}

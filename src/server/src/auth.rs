@@ -1,0 +1,268 @@
+//! Who is calling, whose ledger it is about, and whether they may.
+//!
+//! A handler names the right that it needs in its first argument, `Caller<may::Append>`, and gets its caller in no
+//! other way: a route that forgets to ask does not compile ([`super::document::Guard`]).
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use super::connections::places::Place;
+use super::document::{Access, Guard};
+use super::problem::Problem;
+use super::{App, Entrance};
+use trailkeep_core::access::{Right, Role};
+use trailkeep_core::api_key::{Principal, authenticate};
+use trailkeep_core::ledger::Ledger;
+use trailkeep_core::{DEFAULT_TENANT, Engine};
+use trailkeep_proof::ids::TenantName;
+
+/// Names the tenant that a command on the machine acts for. Over the network the token alone says it.
+pub const TENANT_HEADER: &str = "trailkeep-tenant";
+
+/// Names a ledger of the caller's tenant that a recovery closed; without it, it is the open one.
+pub const LEDGER_HEADER: &str = "trailkeep-ledger";
+
+/// Why a caller reads, in their words; it is recorded with the read.
+pub const PURPOSE_HEADER: &str = "trailkeep-purpose";
+const PURPOSE_BYTES_MAX: usize = 256;
+
+/// How long the answer to a wrong token takes: guessing is not to be cheap.
+const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(250);
+
+/// An authenticated caller with the ledger of their tenant.
+#[derive(Clone)]
+pub(super) struct Identified {
+    pub(super) engine: Arc<Engine>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) entrance: Entrance,
+    /// Id of the API key, or `local`.
+    pub(super) key_id: String,
+    /// Why, in the caller's words.
+    pub(super) purpose: Option<String>,
+}
+
+/// A caller who may do `R`.
+pub(super) struct Caller<R>(Identified, PhantomData<R>);
+
+/// The right that a route needs.
+pub(super) trait Needed {
+    /// Which.
+    const RIGHT: Right;
+}
+
+/// Rights as types.
+pub(super) mod may {
+    use super::{Needed, Right};
+
+    macro_rules! rights {
+        ($($name:ident),*) => {$(
+            /// The right of the same name.
+            pub(in super::super) struct $name;
+
+            impl Needed for $name {
+                const RIGHT: Right = Right::$name;
+            }
+        )*};
+    }
+
+    rights!(
+        Append,
+        Read,
+        Prove,
+        Export,
+        Verify,
+        SeeAccess,
+        SeeRetention,
+        RunRetention,
+        ManageHolds,
+        AnswerRequests,
+        ManageKeys,
+        ManageTenants,
+        ManageVault
+    );
+}
+
+impl<R: Needed> Guard for Caller<R> {
+    const ACCESS: Access = Access::Right(R::RIGHT);
+}
+
+/// For handlers that answer in a form of their own also those who may not call.
+impl<R: Needed> Guard for Result<Caller<R>, Problem> {
+    const ACCESS: Access = Access::Right(R::RIGHT);
+}
+
+impl<R: Needed + Send> FromRequestParts<App> for Caller<R> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let principal = match app.entrance {
+            Entrance::Local => local_principal(parts)?,
+            Entrance::Network => network_principal(parts, app).await?,
+        };
+        if !principal.role.may(R::RIGHT) {
+            return Err(Problem::forbidden(principal.role, R::RIGHT));
+        }
+        let is_operator = principal.tenant.as_str() == DEFAULT_TENANT;
+        if R::RIGHT.is_the_operator_s() && !is_operator {
+            return Err(Problem::not_the_operator());
+        }
+        let ledger = ledger_of(parts, app, &principal.tenant)?;
+        let identified = Identified {
+            engine: Arc::clone(&app.engine),
+            ledger,
+            entrance: app.entrance,
+            key_id: principal.key_id,
+            purpose: purpose(parts)?,
+        };
+        Ok(Self(identified, PhantomData))
+    }
+}
+
+impl<R> Caller<R> {
+    /// The caller, whose right was checked.
+    pub(super) fn identified(self) -> Identified {
+        self.0
+    }
+}
+
+impl<R> Deref for Caller<R> {
+    type Target = Identified;
+
+    fn deref(&self) -> &Identified {
+        &self.0
+    }
+}
+
+/// The log that a path names, for whom it is open: for everybody where the tenant's setting says so, else for
+/// callers of that tenant who may prove.
+pub(super) struct OpenLog {
+    pub(super) engine: Arc<Engine>,
+    pub(super) ledger: Arc<Ledger>,
+}
+
+impl Guard for OpenLog {
+    const ACCESS: Access = Access::UnlessPublic(Right::Prove);
+}
+
+impl FromRequestParts<App> for OpenLog {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let path = Path::<HashMap<String, String>>::from_request_parts(parts, app).await;
+        let named = path
+            .ok()
+            .and_then(|Path(names)| app.engine.ledger_named(names.get("tenant")?));
+        if let Some(ledger) = &named
+            && ledger.settings().public_log
+        {
+            let engine = Arc::clone(&app.engine);
+            let ledger = Arc::clone(ledger);
+            return Ok(Self { engine, ledger });
+        }
+        let caller = Caller::<may::Prove>::from_request_parts(parts, app).await?;
+        let Identified { engine, ledger, .. } = caller.identified();
+        // Another tenant's log is answered as one that does not exist.
+        let tenant = &ledger.record.tenant;
+        match named.filter(|named| named.record.tenant == *tenant) {
+            Some(ledger) => Ok(Self { engine, ledger }),
+            None => Err(Problem::not_found("there is no such log")),
+        }
+    }
+}
+
+/// Whoever calls, without a token: for routes that say nothing of any tenant.
+pub(super) struct Anyone;
+
+impl Guard for Anyone {
+    const ACCESS: Access = Access::Open;
+}
+
+impl FromRequestParts<App> for Anyone {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        Ok(Self)
+    }
+}
+
+/// The tenant's open ledger, or the one of theirs that the header names.
+fn ledger_of(parts: &Parts, app: &App, tenant: &TenantName) -> Result<Arc<Ledger>, Problem> {
+    let Some(name) = parts.headers.get(LEDGER_HEADER) else {
+        let open = app.engine.ledger_of(tenant);
+        return open.ok_or_else(|| Problem::not_found("there is no such tenant"));
+    };
+    let named = name
+        .to_str()
+        .ok()
+        .and_then(|name| app.engine.ledger_named(name));
+    named
+        .filter(|ledger| ledger.record.tenant == *tenant)
+        .ok_or_else(|| Problem::not_found("the tenant has no ledger of this name"))
+}
+
+fn purpose(parts: &Parts) -> Result<Option<String>, Problem> {
+    let Some(value) = parts.headers.get(PURPOSE_HEADER) else {
+        return Ok(None);
+    };
+    let text = value
+        .to_str()
+        .ok()
+        .filter(|text| text.len() <= PURPOSE_BYTES_MAX && !text.contains('\t'));
+    match text {
+        Some(text) => Ok(Some(text.to_owned())),
+        None => Err(Problem::bad_request(
+            "`Trailkeep-Purpose` must be at most 256 printable ASCII characters",
+        )),
+    }
+}
+
+async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Problem> {
+    let header = parts
+        .headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let token = header
+        .and_then(bearer_token)
+        .ok_or_else(Problem::unauthorized)?;
+    let now = app.engine.clock.wall();
+    let found = authenticate(&app.engine.keyring, token, now).map_err(|error| {
+        tracing::error!(%error, "a token could not be checked");
+        Problem::internal()
+    })?;
+    let Some(found) = found else {
+        tokio::time::sleep(WRONG_TOKEN_DELAY).await;
+        return Err(Problem::unauthorized());
+    };
+    if let Some(place) = parts.extensions.get::<Arc<Place>>() {
+        place.prove();
+    }
+    app.rates.take(&found.key_id)?;
+    Ok(found)
+}
+
+/// A command of the directory's owner, who may act for any tenant.
+fn local_principal(parts: &Parts) -> Result<Principal, Problem> {
+    let named = parts.headers.get(TENANT_HEADER);
+    let named = named.map_or(Ok(DEFAULT_TENANT), |value| value.to_str());
+    let tenant = named.ok().and_then(|name| TenantName::new(name).ok());
+    let tenant = tenant.ok_or_else(|| Problem::not_found("there is no such tenant"))?;
+    Ok(Principal {
+        key_id: "local".to_owned(),
+        tenant,
+        role: Role::Admin,
+    })
+}
+
+/// The token of `Bearer TOKEN`; the scheme's case does not matter (RFC 9110 section 11.1).
+fn bearer_token(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

@@ -1,0 +1,444 @@
+//! The OpenAPI document, made of the handlers: an attribute `#[utoipa::path]` on each, and its right, which the
+//! type of its first argument says.
+//!
+//! [`route!`] registers a handler. What all routes have in common is written here once: the security scheme, the
+//! header `Trailkeep-Purpose`, the problems of a token. What problems a handler adds stands in its attribute, as
+//! `x-trailkeep-problems`; schema/openapi.json is the document as checked in.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use axum::handler::Handler;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::{PartialSchema, ToSchema};
+use utoipa_axum::router::UtoipaMethodRouter;
+
+use super::App;
+use super::auth::{Anyone, PURPOSE_HEADER};
+use super::etag::tagged;
+use super::problem::{Kind, Problem};
+use trailkeep_core::access::{Right, Role};
+
+/// Registers a handler under the method and path of its attribute, with the right that its first argument asks for.
+macro_rules! route {
+    ($handler:path) => {
+        $crate::document::guarded(
+            utoipa_axum::routes!($handler),
+            stringify!($handler),
+            $crate::document::access_of(&$handler),
+        )
+    };
+}
+pub(super) use route;
+
+/// What every route is asked for before its handler runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Nothing: it says nothing secret.
+    Open,
+    /// A right, of the caller's own tenant.
+    Right(Right),
+    /// The same, unless the tenant's setting opens it to everybody.
+    UnlessPublic(Right),
+}
+
+/// The first argument of a handler: it decides who may call.
+pub(super) trait Guard {
+    /// What it asks for.
+    const ACCESS: Access;
+}
+
+/// The arguments of a handler whose first is a [`Guard`].
+pub(super) trait Guarded {
+    /// What the first asks for.
+    const ACCESS: Access;
+}
+
+macro_rules! guarded {
+    ($($more:ident),*) => {
+        impl<M, G: Guard, $($more),*> Guarded for (M, G, $($more),*) {
+            const ACCESS: Access = G::ACCESS;
+        }
+    };
+}
+guarded!();
+guarded!(A);
+guarded!(A, B);
+guarded!(A, B, C);
+
+/// What a handler asks for.
+pub(super) const fn access_of<H: Handler<T, App>, T: Guarded>(_: &H) -> Access {
+    T::ACCESS
+}
+
+/// Notes in a route's description what it asks for, and gives it its name, such as `keys_create`.
+pub(super) fn guarded(
+    (schemas, mut paths, router): UtoipaMethodRouter<App>,
+    handler: &str,
+    access: Access,
+) -> UtoipaMethodRouter<App> {
+    let (right, is_opened) = match access {
+        Access::Open => (None, false),
+        Access::Right(right) => (Some(right), false),
+        Access::UnlessPublic(right) => (Some(right), true),
+    };
+    let noted = Extensions::builder()
+        .add("x-trailkeep-right", json!(right))
+        .add("x-trailkeep-unless-public", json!(is_opened))
+        .build();
+    for operation in paths.paths.values_mut().flat_map(operations) {
+        operation.operation_id = Some(handler.replace("::", "_").replace(' ', ""));
+        match &mut operation.extensions {
+            Some(extensions) => extensions.merge(noted.clone()),
+            none => *none = Some(noted.clone()),
+        }
+    }
+    (schemas, paths, router)
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let all = [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+        &mut item.patch,
+        &mut item.head,
+    ];
+    all.into_iter().flatten()
+}
+
+/// What an application submits. Its schema is schema/event.schema.json, put in its place in [`complete`].
+pub(super) struct Event;
+
+impl PartialSchema for Event {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::Object::new().into()
+    }
+}
+
+impl ToSchema for Event {}
+
+/// Bytes of a file.
+pub(super) struct Bytes;
+
+impl PartialSchema for Bytes {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::Type::String)
+            .format(Some(utoipa::openapi::SchemaFormat::Custom(
+                "binary".to_owned(),
+            )))
+            .into()
+    }
+}
+
+impl ToSchema for Bytes {}
+
+/// Begins the document: what stands before the routes.
+pub(super) fn begun() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Trailkeep")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "An append-only, hash-chained, encrypted audit trail that proves what it kept. Errors are RFC 9457 \
+             problem details with a stable `type`. `x-trailkeep-right` names the right that a route needs, \
+             `x-trailkeep-roles` the roles of API keys that have it.",
+        ));
+    OpenApiBuilder::new().info(info.build()).build()
+}
+
+/// The whole document.
+pub fn document() -> &'static Value {
+    static DOCUMENT: LazyLock<Value> =
+        LazyLock::new(|| complete(&super::routes().split_for_parts().1));
+    &DOCUMENT
+}
+
+/// The OpenAPI document of this API.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    responses((status = 200, description = "OpenAPI 3.1.", body = Object)),
+    extensions(("x-trailkeep-tagged" = json!(true))),
+)]
+pub(super) async fn serve(_: Anyone, headers: HeaderMap) -> Response {
+    let body = document().to_string().into_bytes();
+    tagged(&headers, "application/json", "no-cache", body)
+}
+
+/// Adds to what the handlers say what holds for all of them.
+fn complete(collected: &OpenApi) -> Value {
+    let mut document =
+        serde_json::to_value(collected).expect("a document of strings always has a JSON form");
+    document["components"]["securitySchemes"] = json!({"token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key's token, `trailkeep_<role>_<id>_<secret>`: `trailkeep key create`",
+    }});
+    let (name, problem) = (Problem::name(), Problem::schema());
+    document["components"]["schemas"][&*name] = json!(problem);
+    let fault = super::problem::LineFault::schema();
+    document["components"]["schemas"]["LineFault"] = json!(fault);
+    document["components"]["schemas"]["Event"] = event_schema();
+    let paths = std::mem::take(&mut document["paths"]);
+    let paths = match paths {
+        Value::Object(paths) => paths,
+        _ => Map::new(),
+    };
+    let mut completed = Map::new();
+    for (path, mut item) in paths {
+        for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            let is_otlp = operation["x-trailkeep-otlp"] == json!(true);
+            let kinds = complete_operation(&path, operation);
+            if is_otlp {
+                describe_exporters_errors(&kinds, operation, &mut document);
+                continue;
+            }
+            for (status, kinds) in by_status(&kinds) {
+                let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+                let name = names.join("-or-");
+                let reference = format!("#/components/responses/{name}");
+                operation["responses"][status.to_string()] = json!({ "$ref": reference });
+                document["components"]["responses"][name] = problem_response(&kinds);
+            }
+        }
+        // What axum writes {*path} is to OpenAPI a parameter as any other.
+        completed.insert(path.replace("{*", "{"), item);
+    }
+    document["paths"] = Value::Object(completed);
+    name_form_of_times(&mut document);
+    document
+}
+
+/// Errors of the routes of OTLP: `google.rpc.Status`, and one status for all that is not the sender's fault.
+fn describe_exporters_errors(kinds: &[Kind], operation: &mut Value, document: &mut Value) {
+    let statuses = kinds
+        .iter()
+        .map(|kind| super::otlp::status_for_exporters(kind.status()));
+    for status in statuses.collect::<std::collections::BTreeSet<_>>() {
+        let name = format!("otlp-{}", status.as_u16());
+        let reference = format!("#/components/responses/{name}");
+        operation["responses"][status.as_str()] = json!({ "$ref": reference });
+        let schema = json!({
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
+        });
+        document["components"]["responses"][name] = json!({
+            "description": status.canonical_reason().unwrap_or_default(),
+            "content": {
+                "application/json": {"schema": schema},
+                "application/x-protobuf": {"schema": Bytes::schema()},
+            },
+        });
+    }
+}
+
+/// schema/event.schema.json, as a part of the document.
+fn event_schema() -> Value {
+    let mut schema: Value = serde_json::from_str(include_str!("../../../schema/event.schema.json"))
+        .expect("the file is part of this program, and a test reads it");
+    if let Some(schema) = schema.as_object_mut() {
+        schema.remove("$schema");
+        schema.remove("$id");
+    }
+    schema
+}
+
+/// Times that are asked for have the form of those in events.
+fn name_form_of_times(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if members.get("format") == Some(&json!("date-time")) {
+                let pattern = event_schema()["properties"]["occurred_at"]["pattern"].take();
+                members.entry("pattern").or_insert(pattern);
+            }
+            members.values_mut().for_each(name_form_of_times);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(name_form_of_times),
+        _ => {}
+    }
+}
+
+fn without_null(schema: &mut Value) {
+    if let Some([kind, _null]) = schema["type"].as_array().map(Vec::as_slice) {
+        schema["type"] = kind.clone();
+    }
+}
+
+/// Adds what the right says. Gives the problems that may come.
+fn complete_operation(path: &str, operation: &mut Value) -> Vec<Kind> {
+    let tag = path
+        .strip_prefix("/v1/")
+        .and_then(|rest| rest.split('/').next());
+    operation["tags"] = json!([tag.unwrap_or("server")]);
+    // What may be left out is not therefore null.
+    let parameters = operation.get_mut("parameters");
+    let parameters = parameters.and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        without_null(&mut parameter["schema"]);
+    }
+    let text = operation.pointer_mut("/requestBody/content/text~1plain/schema");
+    text.into_iter().for_each(without_null);
+    let right: Option<Right> =
+        serde_json::from_value(operation["x-trailkeep-right"].take()).unwrap_or_default();
+    let is_opened = operation["x-trailkeep-unless-public"].take() == json!(true);
+    let is_tagged = operation["x-trailkeep-tagged"].take() == json!(true);
+    let named: Vec<String> =
+        serde_json::from_value(operation["x-trailkeep-problems"].take()).unwrap_or_default();
+    let mut kinds: Vec<Kind> = named.iter().filter_map(|name| Kind::named(name)).collect();
+    let members = operation.as_object_mut().into_iter();
+    members.for_each(|members| members.retain(|name, _| !name.starts_with("x-trailkeep-")));
+    operation["security"] = match right {
+        None => json!([]),
+        Some(_) if is_opened => json!([{"token": []}, {}]),
+        Some(_) => json!([{"token": []}]),
+    };
+    if let Some(right) = right {
+        let roles: Vec<Role> = Role::ALL
+            .into_iter()
+            .filter(|role| role.may(right))
+            .collect();
+        operation["x-trailkeep-right"] = json!(right);
+        operation["x-trailkeep-roles"] = json!(roles);
+        kinds.extend([
+            Kind::BadRequest,
+            Kind::Unauthorized,
+            Kind::Forbidden,
+            Kind::Damaged,
+            Kind::TooMany,
+        ]);
+        if is_recorded(right) {
+            kinds.extend([Kind::Unavailable, Kind::DiskFull]);
+        }
+    }
+    if right == Some(Right::Read) {
+        add_parameter(operation, purpose());
+    }
+    if is_tagged {
+        let known = "The `ETag` of what is known: the answer is 304 if it is still so.";
+        let parameter = json!({
+            "name": "If-None-Match", "in": "header", "required": false, "description": known,
+            "schema": {"type": "string"},
+        });
+        add_parameter(operation, parameter);
+        operation["responses"]["304"] = json!({"description": "It is as known."});
+        operation["responses"]["200"]["headers"]["ETag"] = json!({"schema": {"type": "string"}});
+    }
+    // Every body comes in one way (body/intake.rs), every request names a host.
+    if operation.get("requestBody").is_some() {
+        kinds.extend([
+            Kind::TooSlow,
+            Kind::TooLarge,
+            Kind::MediaType,
+            Kind::Unavailable,
+        ]);
+    }
+    kinds.extend([Kind::BadRequest, Kind::Internal]);
+    kinds
+}
+
+fn add_parameter(operation: &mut Value, parameter: Value) {
+    let parameters = &mut operation["parameters"];
+    if parameters.is_null() {
+        *parameters = json!([]);
+    }
+    if let Some(parameters) = parameters.as_array_mut() {
+        parameters.push(parameter);
+    }
+}
+
+/// Whether what needs the right leaves an entry, so that it needs room and the clock.
+fn is_recorded(right: Right) -> bool {
+    !matches!(right, Right::Prove | Right::Verify | Right::SeeAccess)
+}
+
+fn purpose() -> Value {
+    json!({
+        "name": PURPOSE_HEADER,
+        "in": "header",
+        "required": false,
+        "description": "Why the caller reads, in their words: it is recorded with the read.",
+        "schema": {"type": "string", "maxLength": 256, "pattern": "^[ -~]*$"},
+        "example": "case 17",
+    })
+}
+
+/// Problems by their status, in the order of the list of kinds, each once.
+fn by_status(kinds: &[Kind]) -> BTreeMap<u16, Vec<Kind>> {
+    let mut statuses: BTreeMap<u16, Vec<Kind>> = BTreeMap::new();
+    for kind in Kind::ALL.iter().filter(|kind| kinds.contains(kind)) {
+        let status = kind.status().as_u16();
+        statuses.entry(status).or_default().push(*kind);
+    }
+    statuses
+}
+
+/// The response of problems that share a status, with an example each.
+fn problem_response(kinds: &[Kind]) -> Value {
+    let said = kinds
+        .iter()
+        .map(|kind| format!("{} (`{}`)", kind.title(), kind.name()));
+    let examples = kinds.iter().map(|kind| {
+        let example = json!({
+            "type": kind.to_type(),
+            "title": kind.title(),
+            "status": kind.status().as_u16(),
+            "detail": "what was wrong, and how to mend it",
+        });
+        (kind.name().to_owned(), json!({ "value": example }))
+    });
+    let mut response = json!({
+        "description": said.collect::<Vec<_>>().join("; "),
+        "content": {"application/problem+json": {
+            "schema": {"$ref": "#/components/schemas/Problem"},
+            "examples": examples.collect::<Map<_, _>>(),
+        }},
+    });
+    if kinds.iter().any(|kind| kind.is_for_later()) {
+        response["headers"] = json!({"Retry-After": {
+            "description": "Seconds after which to try again.",
+            "schema": {"type": "integer", "minimum": 0},
+        }});
+    }
+    if kinds.contains(&Kind::Unauthorized) {
+        response["headers"] = json!({"WWW-Authenticate": {"schema": {"type": "string"}}});
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_that_a_handler_names_is_one() {
+        let document = super::super::routes().split_for_parts().1;
+        let document = serde_json::to_value(document).unwrap();
+        let paths = document["paths"].as_object().unwrap().values();
+        let operations: Vec<&Value> = paths
+            .flat_map(|item| item.as_object().unwrap().values())
+            .collect();
+        assert!(operations.len() > 20);
+        for operation in operations {
+            for name in operation["x-trailkeep-problems"]
+                .as_array()
+                .into_iter()
+                .flatten()
+            {
+                let name = name.as_str().unwrap();
+                assert!(
+                    Kind::named(name).is_some(),
+                    "{}: {name}",
+                    operation["operationId"]
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! `/v1/events`: in, and out again.
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::auth::{Caller, Identified, may};
+use super::body;
+use super::document::Event;
+use super::extract::Path;
+use super::problem::Problem;
+use trailkeep_core::access_log::{AccessRecord, persons_of, record_read};
+use trailkeep_core::append::{Appended, AppendedAs, Outcome, append as append_events};
+use trailkeep_core::blocking;
+use trailkeep_core::fate::Departure;
+use trailkeep_core::read::{self, EventName, StoredEvent, find_seq, open_event};
+use trailkeep_proof::ids::Seq;
+use trailkeep_proof::ledger::entry::{Entry, leaf_hash};
+
+/// An event as it was recorded.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecordedEvent)]
+pub(super) struct Shown {
+    /// Its id; entries of the server have none.
+    id: Option<String>,
+    /// Its place in the ledger.
+    seq: u64,
+    /// When it was recorded, by the server's clock (RFC 3339, UTC).
+    recorded_at: String,
+    /// Leaf hash of its entry, base64.
+    leaf_hash: String,
+    /// Its sections, each exactly as it came; `received` is the server's.
+    #[schema(value_type = Object)]
+    event: Box<RawValue>,
+}
+
+/// One event, recorded.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AppendedOne)]
+struct Single {
+    id: String,
+    /// Its place in the ledger.
+    seq: u64,
+    /// When it was recorded, by the server's clock (RFC 3339, UTC).
+    recorded_at: String,
+    /// Leaf hash of its entry, base64.
+    leaf_hash: String,
+    /// Proof that it is in the ledger: C2SP tlog-proof.
+    receipt: String,
+    /// Whether an event of the same content had been recorded before; absent of a new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    already_recorded: Option<bool>,
+    /// Of one that had been recorded: whether its bytes are the recorded ones. Those are the evidence; where this is
+    /// false, the same JSON values came in another spelling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_bytes: Option<bool>,
+}
+
+/// Whether the bytes are the recorded ones, of an event that had been recorded before.
+const fn same_bytes(event: &Appended) -> Option<bool> {
+    match event.result {
+        AppendedAs::Before { same_bytes, .. } => Some(same_bytes),
+        AppendedAs::New(_) | AppendedAs::Gone(_) => None,
+    }
+}
+
+/// Several events, recorded.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AppendedMany)]
+struct Many {
+    /// Recorded by this request.
+    accepted: usize,
+    /// Recorded before, with the same content.
+    duplicates: usize,
+    first_seq: Option<u64>,
+    last_seq: Option<u64>,
+    /// The events in the order in which they were sent.
+    events: Vec<Brief>,
+    /// Events that had been recorded and whose texts have gone since.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gone: Vec<AlreadyGone>,
+    /// A signed head that holds all of them.
+    checkpoint: String,
+}
+
+/// An event that had been recorded, and whose text has gone since: nothing of it was written.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AlreadyGone {
+    id: String,
+    already_recorded: bool,
+    /// Its time had come.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    expired: bool,
+    /// A person had asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    erased: bool,
+}
+
+impl AlreadyGone {
+    fn of(id: String, departure: Departure) -> Self {
+        Self {
+            id,
+            already_recorded: true,
+            expired: departure == Departure::Expired,
+            erased: departure == Departure::Erased,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = AppendedBrief)]
+struct Brief {
+    id: String,
+    seq: u64,
+    leaf_hash: String,
+    /// Whether an event of the same content had been recorded before; absent of a new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    already_recorded: Option<bool>,
+    /// Of one that had been recorded: whether its bytes are the recorded ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_bytes: Option<bool>,
+}
+
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is only described")]
+enum Submission {
+    One(Event),
+    Many(Vec<Event>),
+}
+
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is only described")]
+enum AppendAnswer {
+    One(Single),
+    Many(Many),
+}
+
+/// Appends events.
+///
+/// The answer is sent when they are on disk. A request is all or nothing. The same `id` with the same JSON values gets
+/// its first entry again, with `already_recorded`; `same_bytes` says whether the spelling is the recorded one, too. The body may have a `Content-Encoding` of `gzip` or `zstd`.
+#[utoipa::path(
+    post,
+    path = "/v1/events",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Stands for the `id` of events that have none: of one event it is the id, of several the id is the key, `:` and the place from 1.", min_length = 1, max_length = 200, pattern = "^[!#-~]([ !#-~]*[!#-~])?$")),
+    request_body(content(
+        (Submission = "application/json", example = json!({"id": "order-17", "action": "chat.completion", "outcome": "success", "actor": {"id": "u-1042"}, "subjects": [{"id": "p-7"}], "input": "When will it arrive?", "output": "Tomorrow."})),
+        (String = "application/x-ndjson", example = json!("{\"action\":\"chat.completion\",\"actor\":{\"id\":\"u-1042\"}}\n")),
+    )),
+    responses(
+        (status = 201, description = "Recorded, durably.", body = AppendAnswer),
+        (status = 200, description = "All of it was recorded before.", body = AppendAnswer),
+    ),
+    extensions(("x-trailkeep-problems" = json!([
+        "id-conflict", "tenant-closed", "too-large", "media-type", "invalid-event", "policy"
+    ]))),
+)]
+pub(super) async fn append(
+    caller: Caller<may::Append>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let format = body::format_of(&headers)?;
+    let bytes = body::read(body).await?;
+    let caller = caller.identified();
+    let entrance = caller.entrance;
+    let key = body::idempotency_key(&headers)?;
+    let submitted = blocking(move || body::parse(&bytes, format, entrance, key.as_deref())).await?;
+    let is_single = submitted.is_single;
+    let outcome = append_events(&caller.engine, &caller.ledger, submitted.events).await?;
+    blocking(move || {
+        if is_single {
+            answer_single(&caller, &outcome)
+        } else {
+            Ok(answer_many(&outcome))
+        }
+    })
+    .await
+}
+
+fn answer_single(caller: &Identified, outcome: &Outcome) -> Result<Response, Problem> {
+    let event = outcome.events.first().ok_or_else(Problem::internal)?;
+    if let AppendedAs::Gone(departure) = event.result {
+        return Ok(Json(AlreadyGone::of(event.id.clone(), departure)).into_response());
+    }
+    let bytes = event.entry().ok_or_else(Problem::internal)?;
+    let entry = decode(event)?;
+    let receipt = caller.ledger.receipt(
+        &caller.engine.ledgers,
+        &outcome.published,
+        entry.seq,
+        *bytes,
+    );
+    let receipt = receipt.map_err(read::ReadError::from)?;
+    // What goes out was checked as its reader will check it.
+    receipt.verify(&caller.ledger.verifier).map_err(|error| {
+        tracing::error!(%error, seq = entry.seq.get(), "a receipt does not verify");
+        Problem::damaged("the receipt of this event does not verify: run `trailkeep verify`")
+    })?;
+    let status = if event.is_duplicate() {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    let answer = Single {
+        id: event.id.clone(),
+        seq: entry.seq.get(),
+        recorded_at: entry.recorded_at.to_string(),
+        leaf_hash: leaf_hash(bytes).to_string(),
+        receipt: receipt.to_text(),
+        already_recorded: same_bytes(event).map(|_| true),
+        same_bytes: same_bytes(event),
+    };
+    Ok((status, Json(answer)).into_response())
+}
+
+fn answer_many(outcome: &Outcome) -> Response {
+    let briefs: Vec<Brief> = outcome.events.iter().filter_map(brief).collect();
+    let gone = outcome
+        .events
+        .iter()
+        .filter_map(|event| match event.result {
+            AppendedAs::Gone(departure) => Some(AlreadyGone::of(event.id.clone(), departure)),
+            AppendedAs::New(_) | AppendedAs::Before { .. } => None,
+        });
+    let duplicates = outcome
+        .events
+        .iter()
+        .filter(|event| event.is_duplicate())
+        .count();
+    let seqs = || briefs.iter().map(|brief| brief.seq);
+    let answer = Many {
+        accepted: outcome.events.len() - duplicates,
+        duplicates,
+        first_seq: seqs().min(),
+        last_seq: seqs().max(),
+        checkpoint: outcome.published.head.note.clone(),
+        gone: gone.collect(),
+        events: briefs,
+    };
+    let status = if answer.accepted == 0 {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    (status, Json(answer)).into_response()
+}
+
+fn brief(event: &Appended) -> Option<Brief> {
+    let seq = event.decoded()?.seq.get();
+    Some(Brief {
+        id: event.id.clone(),
+        seq,
+        leaf_hash: leaf_hash(event.entry()?).to_string(),
+        already_recorded: same_bytes(event).map(|_| true),
+        same_bytes: same_bytes(event),
+    })
+}
+
+fn decode(event: &Appended) -> Result<Entry, Problem> {
+    event.decoded().ok_or_else(Problem::internal)
+}
+
+/// Shows an event.
+#[utoipa::path(
+    get,
+    path = "/v1/events/{id}",
+    params(("id" = String, Path, description = "The event's id.", example = "order-17")),
+    responses((status = 200, description = "The event.", body = Shown)),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "gone", "restricted"]))),
+)]
+pub(super) async fn show(
+    caller: Caller<may::Read>,
+    Path(id): Path<String>,
+) -> Result<Json<Shown>, Problem> {
+    show_named(caller.identified(), EventName::Id(id)).await
+}
+
+/// Shows an entry, by its place; the server's own too.
+#[utoipa::path(
+    get,
+    path = "/v1/entries/{seq}",
+    params(("seq" = u64, Path, description = "Place in the ledger, from 0.", maximum = 1_099_511_627_775_u64, example = 3)),
+    responses((status = 200, description = "The entry's event.", body = Shown)),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "gone", "restricted"]))),
+)]
+pub(super) async fn show_entry(
+    caller: Caller<may::Read>,
+    Path(seq): Path<String>,
+) -> Result<Json<Shown>, Problem> {
+    show_named(caller.identified(), EventName::Seq(parse_seq(&seq)?)).await
+}
+
+async fn show_named(caller: Identified, name: EventName) -> Result<Json<Shown>, Problem> {
+    let event = blocking(move || -> Result<StoredEvent, Problem> {
+        let published = caller.ledger.published();
+        let seq = find_seq(&caller.engine, &caller.ledger, &published, &name)?;
+        let event = open_event(&caller.engine, &caller.ledger, seq)?;
+        // Who is refused has asked, and is recorded like who is shown it (COMPLIANCE T21).
+        let allowed = event.check_shown(caller.purpose.as_deref());
+        let (events, persons) = if allowed.is_ok() {
+            let persons = persons_of(&caller.engine, &caller.ledger, std::slice::from_ref(&event))?;
+            (1, persons)
+        } else {
+            (0, Vec::new())
+        };
+        let read = AccessRecord {
+            by: &caller.key_id,
+            verb: "GET",
+            route: match name {
+                EventName::Id(_) => "/v1/events/{id}",
+                EventName::Seq(_) => "/v1/entries/{seq}",
+            },
+            question: &seq.to_string(),
+            filters: Vec::new(),
+            purpose: caller.purpose.as_deref(),
+            events,
+            restricted: 1 - events,
+            seq: Some(seq),
+            persons,
+        };
+        record_read(&caller.engine, &caller.ledger, &read)?;
+        allowed?;
+        Ok(event)
+    });
+    shown(&event.await?).map(Json)
+}
+
+/// Proves that an event is in the ledger.
+#[utoipa::path(
+    get,
+    path = "/v1/events/{id}/proof",
+    params(("id" = String, Path, description = "The event's id.", example = "order-17")),
+    responses((status = 200, description = "The receipt: C2SP tlog-proof.", body = String)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
+pub(super) async fn proof(
+    caller: Caller<may::Prove>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    prove(caller.identified(), EventName::Id(id)).await
+}
+
+/// Proves that an entry is in the ledger.
+#[utoipa::path(
+    get,
+    path = "/v1/entries/{seq}/proof",
+    params(("seq" = u64, Path, description = "Place in the ledger, from 0.", maximum = 1_099_511_627_775_u64, example = 3)),
+    responses((status = 200, description = "The receipt: C2SP tlog-proof.", body = String)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
+pub(super) async fn entry_proof(
+    caller: Caller<may::Prove>,
+    Path(seq): Path<String>,
+) -> Result<Response, Problem> {
+    prove(caller.identified(), EventName::Seq(parse_seq(&seq)?)).await
+}
+
+async fn prove(caller: Identified, name: EventName) -> Result<Response, Problem> {
+    let receipt = blocking(move || {
+        let published = caller.ledger.published();
+        let seq = find_seq(&caller.engine, &caller.ledger, &published, &name)?;
+        read::witnessed_receipt(&caller.engine, &caller.ledger, &published, seq)
+    });
+    let text = receipt.await?.to_text();
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+}
+
+pub(super) fn parse_seq(text: &str) -> Result<Seq, Problem> {
+    let seq = text
+        .parse()
+        .ok()
+        .map(Seq::new)
+        .filter(|seq| *seq <= Seq::MAX);
+    seq.ok_or_else(|| Problem::bad_request("a seq is a number from 0"))
+}
+
+/// An event as it is shown.
+pub(super) fn shown(event: &StoredEvent) -> Result<Shown, Problem> {
+    Ok(Shown {
+        id: event.id(),
+        seq: event.entry.seq.get(),
+        recorded_at: event.entry.recorded_at.to_string(),
+        leaf_hash: leaf_hash(&event.entry_bytes).to_string(),
+        event: RawValue::from_string(event.to_json()).map_err(|_| Problem::internal())?,
+    })
+}

@@ -1,0 +1,247 @@
+//! `/v1/holds`: placed, listed and lifted.
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::auth::{Caller, Identified, may};
+use super::body::{moment, read_json};
+use super::extract::Path;
+use super::problem::Problem;
+use trailkeep_core::access_log::{AccessRecord, record_read};
+use trailkeep_core::blocking;
+use trailkeep_core::hold::{HeldPerson, Hold, HoldError, HoldScope, Holds, NewHold, REVIEW_EVERY};
+use trailkeep_core::retention::{
+    PlacedHold, RetentionOrHoldError, covers_events, lift_hold, place_hold,
+};
+use trailkeep_proof::time::UnixMillis;
+
+/// A hold that is to be placed. It covers what every given part fits, what comes later too.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewHold)]
+pub(super) struct NewHoldForm {
+    /// Which case it is for.
+    #[schema(min_length = 1, max_length = 1000)]
+    matter: String,
+    /// Why.
+    #[schema(min_length = 1, max_length = 1000)]
+    reason: String,
+    /// Events about this person.
+    subject: Option<HeldPerson>,
+    /// Events under this regime.
+    regime: Option<String>,
+    /// Events of this action; `*` stands for any text.
+    action: Option<String>,
+    /// Recorded at this moment (RFC 3339) or later.
+    #[schema(format = DateTime)]
+    from: Option<String>,
+    /// Recorded before this moment (RFC 3339).
+    #[schema(format = DateTime)]
+    to: Option<String>,
+    /// ISO 8601 period after which somebody must look whether it is still needed; P6M if nothing is said.
+    review: Option<String>,
+    /// Whether a hold that covers no event now is refused.
+    #[serde(default)]
+    require_match: bool,
+}
+
+/// A hold as it is listed. Matter, reason and person stand nowhere else but in the vault.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ListedHold {
+    id: String,
+    matter: String,
+    reason: String,
+    subject: Option<HeldPerson>,
+    regime: Option<String>,
+    action: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    placed_at: String,
+    placed_by: String,
+    /// The entry that records it.
+    placed_seq: u64,
+    review_at: Option<String>,
+    review_is_due: bool,
+    /// Events that it covers now; null where it was lifted, or where too many texts would have to be opened to tell.
+    covers_events: Option<u64>,
+    /// Its end.
+    lifted: Option<ListedLift>,
+}
+
+/// The end of a hold.
+#[derive(Serialize, ToSchema)]
+struct ListedLift {
+    at: String,
+    by: String,
+    reason: String,
+    /// The entry that records it.
+    seq: u64,
+}
+
+/// Holds.
+#[derive(Serialize, ToSchema)]
+pub(super) struct HoldList {
+    holds: Vec<ListedHold>,
+}
+
+/// Places a legal hold: nothing that it covers is destroyed until it is lifted.
+#[utoipa::path(
+    post,
+    path = "/v1/holds",
+    request_body(content = NewHoldForm, example = json!({"matter": "Doe v. Acme", "reason": "litigation is anticipated", "subject": {"id": "p-7"}})),
+    responses((status = 201, description = "The hold, and what it came too late for.", body = PlacedHold)),
+    extensions(("x-trailkeep-problems" = json!(["refused", "unprocessable", "too-large"]))),
+)]
+pub(super) async fn place(
+    caller: Caller<may::ManageHolds>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let form = "{\"matter\",\"reason\",\"subject\":{\"id\",\"namespace\"},\"regime\",\"action\",\"from\",\"to\",\"review\",\"require_match\"}, of which matter and reason must be there";
+    let asked: NewHoldForm = read_json(body, form).await?;
+    let new = NewHold {
+        matter: asked.matter,
+        reason: asked.reason,
+        scope: HoldScope {
+            subject: asked.subject,
+            regime: asked.regime,
+            action: asked.action,
+            from_ms: moment("from", asked.from.as_deref())?.map(UnixMillis::get),
+            to_ms: moment("to", asked.to.as_deref())?.map(UnixMillis::get),
+        },
+        review_every: asked.review.unwrap_or_else(|| REVIEW_EVERY.to_owned()),
+    };
+    let caller = caller.identified();
+    let must_cover = asked.require_match;
+    let placed = blocking(move || {
+        let Identified { engine, ledger, .. } = &caller;
+        place_hold(engine, ledger, new, must_cover, &caller.key_id)
+    });
+    Ok((StatusCode::CREATED, Json(placed.await?)).into_response())
+}
+
+/// Lists the holds, those too that were lifted in the last 30 days. They name persons, so it is recorded who looks.
+#[utoipa::path(
+    get,
+    path = "/v1/holds",
+    responses((status = 200, description = "The holds, by id.", body = HoldList)),
+)]
+pub(super) async fn list(caller: Caller<may::ManageHolds>) -> Result<Json<HoldList>, Problem> {
+    let caller = caller.identified();
+    blocking(move || {
+        let Identified { engine, ledger, .. } = &caller;
+        let now = engine.clock.wall();
+        let holds = Holds::load(&engine.keyring, &ledger.record)?;
+        let mut rows = Vec::new();
+        for (id, hold) in holds.iter() {
+            let covers = match hold.lifted {
+                Some(_) => None,
+                None => covers_events(engine, ledger, hold)?,
+            };
+            rows.push(listed(id, hold, covers, now));
+        }
+        let holds = rows;
+        let read = AccessRecord {
+            by: &caller.key_id,
+            verb: "GET",
+            route: "/v1/holds",
+            question: "",
+            filters: Vec::new(),
+            purpose: caller.purpose.as_deref(),
+            events: 0,
+            restricted: 0,
+            seq: None,
+            persons: Vec::new(),
+        };
+        record_read(engine, ledger, &read)?;
+        Ok(Json(HoldList { holds }))
+    })
+    .await
+}
+
+/// Why a hold is lifted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = HoldLift)]
+pub(super) struct LiftForm {
+    #[schema(min_length = 1, max_length = 1000)]
+    reason: String,
+}
+
+/// Lifts a hold. What it kept beyond its time goes with the next run.
+#[utoipa::path(
+    post,
+    path = "/v1/holds/{id}/lift",
+    params(("id" = String, Path, description = "The hold's id.", example = "0000000000000000")),
+    request_body(content = LiftForm, example = json!({"reason": "the matter is settled"})),
+    responses((status = 200, description = "The hold as it is now.", body = ListedHold)),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "not-ready", "unprocessable", "too-large"]))),
+)]
+pub(super) async fn lift(
+    caller: Caller<may::ManageHolds>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<ListedHold>, Problem> {
+    let asked: LiftForm = read_json(body, "{\"reason\":\"...\"}").await?;
+    let caller = caller.identified();
+    blocking(move || {
+        let Identified { engine, ledger, .. } = &caller;
+        let hold = lift_hold(engine, ledger, &id, &asked.reason, &caller.key_id)?;
+        Ok(Json(listed(&id, &hold, None, engine.clock.wall())))
+    })
+    .await
+}
+
+fn listed(id: &str, hold: &Hold, covers_events: Option<u64>, now: UnixMillis) -> ListedHold {
+    let text = |millis: u64| UnixMillis::new(millis).to_string();
+    let review_at = hold.review_at();
+    let is_active = hold.lifted.is_none();
+    let lifted = hold.lifted.as_ref().map(|lifted| ListedLift {
+        at: text(lifted.at_ms),
+        by: lifted.by.clone(),
+        reason: lifted.reason.clone(),
+        seq: lifted.seq,
+    });
+    ListedHold {
+        id: id.to_owned(),
+        matter: hold.matter.clone(),
+        reason: hold.reason.clone(),
+        subject: hold.scope.subject.clone(),
+        regime: hold.scope.regime.clone(),
+        action: hold.scope.action.clone(),
+        from: hold.scope.from_ms.map(text),
+        to: hold.scope.to_ms.map(text),
+        placed_at: text(hold.placed_at_ms),
+        placed_by: hold.placed_by.clone(),
+        placed_seq: hold.placed_seq,
+        review_at: review_at.map(|moment| moment.to_string()),
+        review_is_due: is_active && review_at.is_some_and(|moment| moment <= now),
+        covers_events,
+        lifted,
+    }
+}
+
+impl From<HoldError> for Problem {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::Wrong(detail) => Self::unprocessable(detail),
+            HoldError::NotFound => Self::not_found(error.to_string()),
+            HoldError::CoversNothing(_) => Self::refused(error.to_string()),
+            HoldError::Lifted(_) => Self::conflict_state(error.to_string()),
+            HoldError::Record(error) => (*error).into(),
+            HoldError::Key(error) => error.into(),
+        }
+    }
+}
+
+impl From<RetentionOrHoldError> for Problem {
+    fn from(error: RetentionOrHoldError) -> Self {
+        match error {
+            RetentionOrHoldError::Hold(error) => error.into(),
+            RetentionOrHoldError::Retention(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `/v1/keys`: API keys of the caller's tenant.
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::auth::{Caller, may};
+use super::body::read_json;
+use super::extract::Path;
+use super::problem::Problem;
+use trailkeep_core::access::Role;
+use trailkeep_core::api_key::{self, ListedKey, ManageError};
+use trailkeep_core::blocking;
+use trailkeep_policy::CalendarPeriod;
+
+/// A key to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewKey {
+    #[schema(value_type = Role)]
+    role: String,
+    /// A calendar period after which it ends, such as `P90D` or `P1Y`; none: it does not end by itself.
+    #[schema(pattern = "^P[1-9][0-9]{0,3}[DWMY]$")]
+    expires: Option<String>,
+}
+
+/// A key that was made.
+#[derive(Serialize, ToSchema)]
+struct MadeKey {
+    id: String,
+    /// It is in this answer and nowhere else.
+    token: String,
+    role: Role,
+    tenant: String,
+    /// When it ends (RFC 3339, UTC).
+    expires_at: Option<String>,
+}
+
+/// API keys.
+#[derive(Serialize, ToSchema)]
+struct KeyList {
+    keys: Vec<ListedKey>,
+}
+
+/// Makes an API key of the caller's tenant.
+#[utoipa::path(
+    post,
+    path = "/v1/keys",
+    request_body(content = NewKey, example = json!({"role": "reader", "expires": "P90D"})),
+    responses((status = 201, description = "The key, and its token this once.", body = MadeKey)),
+    extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
+)]
+pub(super) async fn create(
+    caller: Caller<may::ManageKeys>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let form = "{\"role\":\"reader\",\"expires\":\"P90D\"}; expires may be absent";
+    let asked: NewKey = read_json(body, form).await?;
+    let role: Role = asked
+        .role
+        .parse()
+        .map_err(|error: trailkeep_core::access::RoleError| {
+            Problem::bad_request(error.to_string())
+        })?;
+    let expires = asked
+        .expires
+        .as_deref()
+        .map(CalendarPeriod::parse)
+        .transpose();
+    let expires = expires.map_err(|error| Problem::bad_request(error.to_string()))?;
+    let caller = caller.identified();
+    let tenant = caller.ledger.record.tenant.to_string();
+    let made = blocking(move || {
+        api_key::create(
+            &caller.engine,
+            &caller.ledger,
+            role,
+            expires,
+            &caller.key_id,
+        )
+    })
+    .await?;
+    let answer = MadeKey {
+        id: made.id,
+        token: made.token.to_string(),
+        role,
+        tenant,
+        expires_at: made.expires_at.map(|moment| moment.to_string()),
+    };
+    Ok((StatusCode::CREATED, Json(answer)).into_response())
+}
+
+/// Lists the API keys of the caller's tenant, revoked and expired ones too.
+#[utoipa::path(
+    get,
+    path = "/v1/keys",
+    responses((status = 200, description = "The keys, the oldest first.", body = KeyList)),
+)]
+pub(super) async fn list(caller: Caller<may::ManageKeys>) -> Result<Response, Problem> {
+    let keys = blocking(move || api_key::list(&caller.engine, &caller.ledger)).await;
+    let keys = keys.map_err(ManageError::from)?;
+    Ok(Json(KeyList { keys }).into_response())
+}
+
+/// Revokes an API key, at once.
+#[utoipa::path(
+    delete,
+    path = "/v1/keys/{id}",
+    params(("id" = String, Path, description = "The key's id.", example = "4f1c8a90b2d3e6f7")),
+    responses((status = 204, description = "It opens nothing any more.")),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
+pub(super) async fn revoke(
+    caller: Caller<may::ManageKeys>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let caller = caller.identified();
+    blocking(move || api_key::revoke(&caller.engine, &caller.ledger, &id, &caller.key_id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl From<ManageError> for Problem {
+    fn from(error: ManageError) -> Self {
+        match error {
+            ManageError::NoSuchKey => Self::not_found(error.to_string()),
+            ManageError::Expiry => Self::unprocessable(error.to_string()),
+            ManageError::Record(error) => (*error).into(),
+            ManageError::Key(error) => {
+                tracing::error!(%error, "an API key could not be made, listed or revoked");
+                Self::damaged(error.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! `/metrics`: figures of the caller's own tenant, as OpenMetrics. No payload, no id of anybody.
+
+mod anchors;
+mod telemetry;
+
+use std::sync::atomic::AtomicI64;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::App;
+use super::auth::{Caller, Identified, may};
+use super::problem::Problem;
+use super::tls::Certificates;
+use trailkeep_core::append::AppendError;
+use trailkeep_core::figures::Labels;
+use trailkeep_core::hold::Holds;
+use trailkeep_core::ledger::Ledger;
+use trailkeep_core::readiness::readiness;
+use trailkeep_core::{DEFAULT_TENANT, Engine, blocking, rotation};
+use trailkeep_core::{privacy, retention};
+use trailkeep_store_sqlite::directory::free_bytes;
+
+/// The media type of the text form (OpenMetrics 1.0.0).
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Figures of the process as they are now, for the operator.
+fn process_figures(
+    engine: &Engine,
+    tls: Option<&Certificates>,
+    gauge: &mut impl FnMut(&str, &str, u64),
+) -> Result<(), Problem> {
+    let (events, bytes) = engine.writer.queue_depth();
+    gauge(
+        "queue_events",
+        "Events that wait for the writer",
+        events as u64,
+    );
+    gauge(
+        "queue_bytes",
+        "Bytes of their encrypted texts",
+        bytes as u64,
+    );
+    let ready = u64::from(readiness(engine).ready);
+    gauge("ready", "Whether /readyz says yes", ready);
+    let free = free_bytes(engine.directory.path()).unwrap_or(0);
+    gauge(
+        "disk_free_bytes",
+        "Free bytes of the data directory's disk",
+        free,
+    );
+    let help = "Free bytes below which nothing is appended";
+    gauge("disk_reserve_bytes", help, engine.min_free_bytes);
+    let status = rotation::status(engine).map_err(|error| {
+        tracing::error!(%error, "the vault can't be read");
+        Problem::internal()
+    })?;
+    let behind = status.targets.iter().filter(|target| !target.is_current);
+    gauge(
+        "vault_copies",
+        "Registered copy targets of the vault",
+        status.targets.len() as u64,
+    );
+    let help = "Copy targets that have not all that the vault has";
+    gauge("vault_copies_behind", help, behind.count() as u64);
+    let due = u64::from(status.due_since.is_some());
+    gauge(
+        "rotation_due",
+        "Whether a rotation of the vault is due",
+        due,
+    );
+    let help = "Whether a rotation waits for a copy target out of reach";
+    gauge("copies_pending", help, u64::from(status.copies_pending));
+    if let Some(tls) = tls {
+        let help = "End of the certificate's time, in seconds since 1970";
+        gauge(
+            "tls_certificate_expires_timestamp_seconds",
+            help,
+            tls.expires_at().get() / 1_000,
+        );
+        let help = "Whether the certificate's files can't be used, and the one before stays";
+        gauge(
+            "tls_reload_failed",
+            help,
+            u64::from(tls.failure().is_some()),
+        );
+    }
+    Ok(())
+}
+
+/// What only grows. A family of counters has a name of its own (OpenMetrics), so the old ones are named otherwise.
+fn register_counters(app: &App, engine: &Engine, registry: &mut Registry) {
+    let mut register = |name: String, help: &str, count: u64| {
+        let counter = Counter::<u64>::default();
+        counter.inc_by(count);
+        registry.register(name, help, counter);
+    };
+    for (name, count) in engine.staging.counters().all() {
+        let help = "Telemetry of all tenants since the start: docs/opentelemetry.md";
+        register(format!("telemetry_{name}"), help, count);
+    }
+    if let Some(taken) = app.places.as_ref().map(|places| places.taken()) {
+        let help = "Connections that were closed to make room for others";
+        register("connections_closed".to_owned(), help, taken.closed);
+        let help = "Connections that were refused, since their address had all that it may have";
+        register("connections_refused".to_owned(), help, taken.refused);
+    }
+}
+
+/// What clients hold of what the limits allow them.
+fn client_figures(app: &App, gauge: &mut impl FnMut(&str, &str, u64)) {
+    let help = "Bytes that the bodies of requests hold now";
+    gauge("body_memory_bytes", help, app.intake.memory.used());
+    if let Some(taken) = app.places.as_ref().map(|places| places.taken()) {
+        gauge("connections", "Connections at the moment", taken.all as u64);
+        let help = "Connections on which no request was authenticated";
+        gauge("connections_unauthenticated", help, taken.unproven as u64);
+    }
+}
+
+/// Requests of the tenant's persons.
+fn request_figures(
+    engine: &Engine,
+    ledger: &Ledger,
+    gauge: &mut impl FnMut(&str, &str, u64),
+) -> Result<(), Problem> {
+    let (open, overdue) = privacy::counts(engine, ledger)?;
+    let help = "Requests of persons that are not closed, those of whom something waits for the law included";
+    gauge("requests_open", help, open);
+    let help = "Requests of persons whose day to answer by is over";
+    gauge("requests_overdue", help, overdue);
+    Ok(())
+}
+
+/// Events of the tenant that should be gone.
+fn overdue_figures(
+    engine: &Engine,
+    ledger: &Ledger,
+    gauge: &mut impl FnMut(&str, &str, u64),
+) -> Result<(), Problem> {
+    let overdue = retention::recently_overdue(engine, ledger)?;
+    let help = "Events whose maximum is over, that no hold keeps and that no run has destroyed yet";
+    gauge("overdue_events", help, overdue.events);
+    let help = "Since when the oldest of them should be gone, in seconds since 1970; 0 where there is none";
+    let since = overdue.since.map_or(0, |moment| moment.get() / 1_000);
+    gauge("overdue_events_oldest_timestamp_seconds", help, since);
+    Ok(())
+}
+
+/// Gives the figures of the caller's tenant, as OpenMetrics text.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    responses((status = 200, description = "The figures.", body = String, content_type = "application/openmetrics-text")),
+)]
+pub(super) async fn show(
+    caller: Caller<may::SeeAccess>,
+    State(app): State<App>,
+) -> Result<Response, Problem> {
+    let caller = caller.identified();
+    let text = blocking(move || figures(&caller, &app)).await?;
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
+}
+
+fn figures(caller: &Identified, app: &App) -> Result<String, Problem> {
+    let Identified { engine, ledger, .. } = caller;
+    let number = ledger.record.number;
+    let mut registry = Registry::with_prefix("trailkeep");
+    let mut gauge = |name: &str, help: &str, value: u64| {
+        let gauge = Gauge::<i64, AtomicI64>::default();
+        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        registry.register(name, help, gauge);
+    };
+    gauge(
+        "entries",
+        "Entries of the ledger",
+        ledger.published().head.size,
+    );
+    let mut jobs = 0;
+    for ledger in engine.ledgers_of(ledger) {
+        let open = engine.ledgers.open_jobs(ledger.record.number);
+        jobs += open.map_err(AppendError::from)?.len() as u64;
+    }
+    gauge(
+        "open_destroying_jobs",
+        "Statements of destruction that are not carried out to the end",
+        jobs,
+    );
+    let now = engine.clock.wall();
+    let holds = Holds::load(&engine.keyring, &ledger.record)?.in_force();
+    let is_due = |at: trailkeep_proof::time::UnixMillis| at <= now;
+    let due = holds
+        .iter()
+        .filter(|(_, hold)| hold.review_at().is_some_and(is_due));
+    gauge("holds", "Legal holds in force", holds.iter().count() as u64);
+    gauge(
+        "holds_review_due",
+        "Legal holds whose date of review has come",
+        due.count() as u64,
+    );
+    request_figures(engine, ledger, &mut gauge)?;
+    overdue_figures(engine, ledger, &mut gauge)?;
+    let last = ledger.published().last_recorded_at;
+    let age_ms = now.get().saturating_sub(last.get());
+    gauge(
+        "checkpoint_age_seconds",
+        "Since the last entry, and so since the signed head, of the ledger",
+        age_ms / 1_000,
+    );
+    if ledger.record.tenant.as_str() == DEFAULT_TENANT {
+        process_figures(engine, app.tls.as_deref(), &mut gauge)?;
+        client_figures(app, &mut gauge);
+        // The names of 0.1.0, of gauges: until the release after next.
+        for (name, count) in engine.staging.counters().all() {
+            let help = "Old name of the counter telemetry_..._total";
+            gauge(&format!("otlp_{name}"), help, count);
+        }
+        telemetry::register(&mut registry, engine);
+        engine.figures.register(&mut registry);
+        register_counters(app, engine, &mut registry);
+    }
+    let gaps = Family::<Labels, Gauge>::default();
+    for row in engine.ledgers.gaps(number).map_err(AppendError::from)? {
+        let labels = vec![
+            ("policy".to_owned(), row.name.policy),
+            ("what".to_owned(), row.name.what),
+        ];
+        let events = i64::try_from(row.events).unwrap_or(i64::MAX);
+        gaps.get_or_create(&labels).set(events);
+    }
+    registry.register(
+        "policy_gap_events",
+        "Events that lacked what a policy asks for, of all that were ever recorded",
+        gaps,
+    );
+    anchors::register(&mut registry, engine, ledger)?;
+    let mut text = String::new();
+    encode(&mut text, &registry).map_err(|error| {
+        tracing::error!(%error, "the figures could not be written");
+        Problem::internal()
+    })?;
+    Ok(text)
+}

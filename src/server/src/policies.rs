@@ -1,0 +1,60 @@
+//! `/v1/policies`: what policies found.
+
+use axum::Json;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::auth::{Caller, may};
+use super::problem::Problem;
+use trailkeep_core::append::AppendError;
+use trailkeep_core::blocking;
+use trailkeep_store_sqlite::GapRow;
+
+/// What recorded events lacked when they came.
+#[derive(Serialize, ToSchema)]
+pub(super) struct GapList {
+    gaps: Vec<ListedGap>,
+}
+
+/// Something that a policy found events to lack.
+#[derive(Serialize, ToSchema)]
+struct ListedGap {
+    /// The policy.
+    policy: String,
+    /// `missing` and the field, or what is odd.
+    what: String,
+    /// Events, of all that were ever recorded.
+    events: u64,
+    /// The first of them.
+    first_seq: u64,
+    /// The last.
+    last_seq: u64,
+}
+
+impl From<GapRow> for ListedGap {
+    fn from(row: GapRow) -> Self {
+        Self {
+            policy: row.name.policy,
+            what: row.name.what,
+            events: row.events,
+            first_seq: row.first.get(),
+            last_seq: row.last.get(),
+        }
+    }
+}
+
+/// Lists what recorded events lacked of the fields that their policies ask for, by policy.
+#[utoipa::path(
+    get,
+    path = "/v1/policies/gaps",
+    responses((status = 200, description = "The gaps.", body = GapList)),
+)]
+pub(super) async fn gaps(caller: Caller<may::SeeAccess>) -> Result<Json<GapList>, Problem> {
+    let found = blocking(move || {
+        let ledgers = &caller.engine.ledgers;
+        ledgers.gaps(caller.ledger.record.number)
+    });
+    let rows = found.await.map_err(AppendError::from)?;
+    let gaps = rows.into_iter().map(ListedGap::from).collect();
+    Ok(Json(GapList { gaps }))
+}

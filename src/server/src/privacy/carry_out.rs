@@ -1,0 +1,113 @@
+//! Carrying out a request: what it would do, and the order to do it.
+
+use std::time::Duration;
+
+use crate::extract::Path;
+use axum::Json;
+use axum::body::Body;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::auth::{Caller, Identified, may};
+use crate::body::read_json;
+use crate::problem::Problem;
+use trailkeep_core::blocking;
+use trailkeep_core::privacy::{self, DryRun, ShownRequest};
+
+/// How long an answer waits for the end of an erasure: what takes longer goes on behind it.
+const WAITED_FOR: Duration = Duration::from_secs(10);
+
+/// How a request is carried out.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RequestExecution)]
+pub(crate) struct Execution {
+    /// Of an erasure: the vault is rotated at once, so that what was destroyed opens in no registered replica either; else
+    /// within 24 hours.
+    #[serde(default)]
+    now: bool,
+    /// Why data subjects with a near identifier are other people, where nothing is held under exactly this one.
+    not_the_same_person: Option<String>,
+}
+
+/// Says what a filed request would do if it were carried out now. It is recorded as a read.
+#[utoipa::path(
+    get,
+    path = "/v1/privacy/requests/{id}/preview",
+    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
+    responses((status = 200, description = "What it would do.", body = DryRun)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
+pub(crate) async fn preview(
+    caller: Caller<may::AnswerRequests>,
+    Path(id): Path<String>,
+) -> Result<Json<DryRun>, Problem> {
+    let caller = caller.identified();
+    blocking(move || {
+        let by = (caller.key_id.as_str(), caller.purpose.as_deref());
+        Ok(Json(privacy::preview(
+            &caller.engine,
+            &caller.ledger,
+            &id,
+            by,
+        )?))
+    })
+    .await
+}
+
+/// Carries out an erasure or a restriction whose requester is identified: an erasure destroys now what no minimum and no
+/// hold keeps, and that can't be undone.
+///
+/// The order is an entry of the ledger first. What takes long goes on behind the answer, with `state` `executing` or
+/// `open`; what could not be done now is done by the daily run.
+#[utoipa::path(
+    post,
+    path = "/v1/privacy/requests/{id}/execute",
+    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
+    request_body(content = Execution, example = json!({"now": true})),
+    responses((status = 200, description = "The request.", body = ShownRequest)),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "refused", "request-state", "too-large", "unprocessable"]))),
+)]
+pub(crate) async fn execute(
+    caller: Caller<may::AnswerRequests>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<ShownRequest>, Problem> {
+    let said: Execution = read_json(
+        body,
+        "{\"now\":true|false,\"not_the_same_person\":\"why\"}, both optional",
+    )
+    .await?;
+    let caller = caller.identified();
+    let (to, rotates) = (caller.clone(), said.now);
+    let ordered = blocking(move || {
+        let reason = said.not_the_same_person.as_deref();
+        privacy::order(&to.engine, &to.ledger, &id, reason, &to.key_id)
+    })
+    .await?;
+    Ok(Json(carry_out(caller, ordered, rotates).await?))
+}
+
+/// Carries out a request for erasure or restriction that was ordered. Gives the request as it is then.
+async fn carry_out(
+    caller: Identified,
+    request: ShownRequest,
+    rotates: bool,
+) -> Result<ShownRequest, Problem> {
+    let (id, to) = (request.id.clone(), request.id.clone());
+    let work = blocking(move || {
+        let (engine, ledger, by) = (&caller.engine, &caller.ledger, &caller.key_id);
+        privacy::carry_out_now(engine, ledger, by, rotates)?;
+        privacy::one(engine, ledger, &to)
+    });
+    let work = tokio::spawn(work);
+    match tokio::time::timeout(WAITED_FOR, work).await {
+        Ok(Ok(Ok(request))) => Ok(request),
+        Ok(Ok(Err(error))) => {
+            Err(Problem::from(error).after(&format!("the request {id} is ordered; ")))
+        }
+        Ok(Err(_panicked)) => Err(Problem::internal()),
+        // It is under way; the list of requests says when it is over.
+        Err(_elapsed) => Ok(request),
+    }
+}

@@ -1,0 +1,142 @@
+//! What a request is answered with: its copy, its certificate and the signature over that.
+
+use std::sync::Arc;
+
+use crate::extract::Path;
+use axum::Json;
+use axum::body::Body;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::auth::{Caller, may};
+use crate::document::Bytes as FileBytes;
+use crate::exports::chunks;
+use crate::problem::Problem;
+use trailkeep_core::blocking;
+use trailkeep_core::exports::DROPPED;
+use trailkeep_core::privacy::{self, CopyState};
+
+/// A copy that is being made.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CopyProgress {
+    /// Always `running`.
+    state: &'static str,
+    progress: CopyCounts,
+}
+
+/// Events in the copy, and in all.
+#[derive(Serialize, ToSchema)]
+struct CopyCounts {
+    done: u64,
+    total: u64,
+}
+
+/// Gives the copy of a request.
+#[utoipa::path(
+    get,
+    path = "/v1/privacy/requests/{id}/bundle",
+    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
+    responses(
+        (status = 200, description = "A bundle; of portability JSON alone.",
+            content((inline(FileBytes) = "application/zip"), (inline(FileBytes) = "application/json"))),
+        (status = 202, description = "It is being made.", body = CopyProgress)
+    ),
+    extensions(("x-trailkeep-problems" = json!(["gone", "not-found", "request-state", "too-many"]))),
+)]
+pub(crate) async fn bundle(
+    caller: Caller<may::AnswerRequests>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let caller = caller.identified();
+    let state =
+        blocking(move || privacy::copy(&caller.engine, &caller.ledger, &id, &caller.key_id))
+            .await?;
+    match state {
+        CopyState::Running { done, total } => {
+            let progress = CopyProgress {
+                state: "running",
+                progress: CopyCounts { done, total },
+            };
+            let head = [(header::RETRY_AFTER, "1")];
+            Ok((StatusCode::ACCEPTED, head, Json(progress)).into_response())
+        }
+        CopyState::Dropped => Err(Problem::gone(DROPPED)),
+        CopyState::Failed(error) => {
+            tracing::warn!(%error, "a person's copy failed");
+            Err(Problem::damaged(format!(
+                "the copy failed: {error}; ask again"
+            )))
+        }
+        CopyState::Ready {
+            file,
+            summary,
+            portable,
+        } => {
+            let (kind, name) = if portable {
+                ("application/json", "person.json")
+            } else {
+                ("application/zip", "person.zip")
+            };
+            let bytes = file.size_bytes();
+            let head = [
+                (header::CONTENT_TYPE, kind.to_owned()),
+                (header::CONTENT_LENGTH, bytes.to_string()),
+                (
+                    header::CONTENT_DISPOSITION,
+                    format!("attachment; filename=\"{name}\""),
+                ),
+                (header::ETAG, format!("\"{}\"", summary.sha256)),
+                (header::CACHE_CONTROL, "private, no-store".to_owned()),
+            ];
+            let body = Body::from_stream(chunks(Arc::clone(&file), 0, bytes));
+            Ok((head, body).into_response())
+        }
+    }
+}
+
+/// Gives the certificate of an answered request, byte for byte.
+#[utoipa::path(
+    get,
+    path = "/v1/privacy/requests/{id}/certificate",
+    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
+    responses((status = 200, description = "schema/certificate.schema.json has its form.", body = Object)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
+pub(crate) async fn certificate(
+    caller: Caller<may::AnswerRequests>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let caller = caller.identified();
+    let signed =
+        blocking(move || privacy::certificate_of(&caller.engine, &caller.ledger, &id)).await?;
+    let head = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "private, no-store"),
+    ];
+    Ok((head, signed.text).into_response())
+}
+
+/// Gives the signature over a certificate: 64 bytes, Ed25519.
+#[utoipa::path(
+    get,
+    path = "/v1/privacy/requests/{id}/certificate/signature",
+    params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
+    responses((status = 200, description = "The signature.", body = inline(FileBytes), content_type = "application/octet-stream")),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
+pub(crate) async fn signature(
+    caller: Caller<may::AnswerRequests>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let caller = caller.identified();
+    let signed =
+        blocking(move || privacy::certificate_of(&caller.engine, &caller.ledger, &id)).await?;
+    let bytes = signed.signature_bytes().ok_or_else(Problem::internal)?;
+    let head = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CACHE_CONTROL, "private, no-store"),
+    ];
+    Ok((head, bytes.to_vec()).into_response())
+}

@@ -1,0 +1,40 @@
+//! What went wrong with a request of a person, as callers see it.
+
+use crate::problem::Problem;
+use trailkeep_core::exports::StartError;
+use trailkeep_core::privacy::PrivacyError;
+
+impl From<PrivacyError> for Problem {
+    fn from(error: PrivacyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            PrivacyError::NotFound | PrivacyError::NoCertificate | PrivacyError::Forgotten => {
+                Self::not_found(detail)
+            }
+            PrivacyError::NearMatches { .. } => Self::refused(detail),
+            PrivacyError::Malformed(_) | PrivacyError::Future => Self::unprocessable(detail),
+            PrivacyError::Stage(_)
+            | PrivacyError::Extend(_)
+            | PrivacyError::NoCopy
+            | PrivacyError::NothingToCarryOut
+            | PrivacyError::NotFetched
+            | PrivacyError::NotRestricted
+            | PrivacyError::NotDecided => Self::request_state(detail),
+            PrivacyError::ScrubPending | PrivacyError::Rotation(_) => {
+                tracing::warn!(%error, "an erasure is not over");
+                Self::unavailable(detail, 60)
+            }
+            PrivacyError::Telemetry(error) => (*error).into(),
+            PrivacyError::Record(error) => (*error).into(),
+            PrivacyError::Key(error) => error.into(),
+            PrivacyError::Start(error) => error.into(),
+            PrivacyError::Export(error) => StartError::from(*error).into(),
+            PrivacyError::Read(error) => error.into(),
+            PrivacyError::Retention(error) => error.into(),
+            PrivacyError::Random(_) => {
+                tracing::error!(%error, "a request could not be worked on");
+                Self::damaged(detail)
+            }
+        }
+    }
+}

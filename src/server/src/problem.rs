@@ -1,0 +1,352 @@
+//! Errors as RFC 9457 problem details: a stable type, what was wrong, how to mend it. No payload text.
+
+mod kind;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub use self::kind::Kind;
+use trailkeep_core::DEFAULT_TENANT;
+use trailkeep_core::access::{Right, Role};
+use trailkeep_core::append::AppendError;
+use trailkeep_core::keyring::KeyError;
+use trailkeep_core::read::ReadError;
+use trailkeep_policy::ingest::Refusal;
+use trailkeep_proof::ledger::event::Fault;
+
+/// What went wrong (RFC 9457); docs/errors.md lists the types.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Which kind of problem: stable, for programs.
+    #[serde(rename = "type")]
+    #[schema(pattern = "^urn:trailkeep:problem:[a-z-]+$")]
+    kind: String,
+    /// The kind in words.
+    title: &'static str,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What was wrong with this request and how to mend it.
+    detail: String,
+    /// The events at fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<LineFault>,
+    #[serde(skip)]
+    name: &'static str,
+    #[serde(skip)]
+    retry_after_seconds: Option<u32>,
+}
+
+/// What is wrong with one event of a request.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LineFault {
+    /// Line of an NDJSON body from 1, or position in an array from 1; 1 for an object.
+    pub line: usize,
+    /// RFC 6901 JSON pointer into the event.
+    pub pointer: String,
+    /// What is wrong and how to mend it.
+    pub detail: String,
+}
+
+impl LineFault {
+    /// The faults of the event on a line.
+    pub fn of(line: usize, faults: Vec<Fault>) -> impl Iterator<Item = Self> {
+        faults.into_iter().map(move |fault| Self {
+            line,
+            pointer: fault.pointer,
+            detail: fault.detail,
+        })
+    }
+}
+
+impl Problem {
+    fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self {
+            kind: kind.to_type(),
+            name: kind.name(),
+            title: kind.title(),
+            status: kind.status().as_u16(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after_seconds: None,
+        }
+    }
+
+    /// 400: the request is not of the form that the route takes.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(Kind::BadRequest, detail)
+    }
+
+    /// 401: no token, or a wrong one.
+    pub fn unauthorized() -> Self {
+        let detail = "send `Authorization: Bearer TOKEN` with a valid API token";
+        Self::new(Kind::Unauthorized, detail)
+    }
+
+    /// 403: the key's role has not the right.
+    pub fn forbidden(role: Role, right: Right) -> Self {
+        let what = right.as_words();
+        let detail = format!(
+            "a key of the role {role} may not {what}: use a key of another role; docs/access.md has the matrix"
+        );
+        Self::new(Kind::Forbidden, detail)
+    }
+
+    /// 403: the key is of another tenant than the operator's.
+    pub fn not_the_operator() -> Self {
+        let detail = format!(
+            "only admins of the operator's own tenant, `{DEFAULT_TENANT}`, may manage tenants: use a key of that one"
+        );
+        Self::new(Kind::Forbidden, detail)
+    }
+
+    /// 404.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(Kind::NotFound, detail)
+    }
+
+    /// 405.
+    pub fn method_not_allowed() -> Self {
+        let detail = "this route does not take this method; docs/api.md lists the routes";
+        Self::new(Kind::MethodNotAllowed, detail)
+    }
+
+    /// 408: the body came too slowly.
+    pub fn too_slow(detail: impl Into<String>) -> Self {
+        Self::new(Kind::TooSlow, detail)
+    }
+
+    /// 409: an id stands for something else already.
+    pub fn conflict(detail: impl Into<String>, line: usize) -> Self {
+        let mut problem = Self::new(Kind::IdConflict, detail);
+        problem.errors.push(LineFault {
+            line,
+            pointer: "/id".to_owned(),
+            detail: "this id is recorded with other content: give the event an id of its own"
+                .to_owned(),
+        });
+        problem
+    }
+
+    /// 409: a name that is given once only was given.
+    pub fn name_taken(detail: impl Into<String>) -> Self {
+        Self::new(Kind::NameTaken, detail)
+    }
+
+    /// 409: what is asked for is not in the state that it needs.
+    pub fn conflict_state(detail: impl Into<String>) -> Self {
+        Self::new(Kind::NotReady, detail)
+    }
+
+    /// 409: a request of a person is in a state that does not allow it.
+    pub fn request_state(detail: impl Into<String>) -> Self {
+        Self::new(Kind::RequestState, detail)
+    }
+
+    /// 409: the tenant takes no more events.
+    pub fn tenant_closed(detail: impl Into<String>) -> Self {
+        Self::new(Kind::TenantClosed, detail)
+    }
+
+    /// Says first what was done nevertheless.
+    #[must_use]
+    pub fn after(mut self, done: &str) -> Self {
+        self.detail.insert_str(0, done);
+        self
+    }
+
+    /// 410: the text went lawfully.
+    pub fn gone(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Gone, detail)
+    }
+
+    /// 413: too large.
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(Kind::TooLarge, detail)
+    }
+
+    /// 415: a media type or encoding that the route does not take.
+    pub fn unsupported_media_type(detail: impl Into<String>) -> Self {
+        Self::new(Kind::MediaType, detail)
+    }
+
+    /// 416: no byte of the file is in the range that was asked for.
+    pub fn range_not_satisfiable(size: u64) -> Self {
+        let detail = format!("the file has {size} bytes: ask for a range within them");
+        Self::new(Kind::RangeNotSatisfiable, detail)
+    }
+
+    /// 422: events that break the rules. All bad lines are named; nothing was recorded.
+    pub fn invalid_events(errors: Vec<LineFault>) -> Self {
+        let detail =
+            "nothing of this request was recorded; mend the places named and send it again";
+        let mut problem = Self::new(Kind::InvalidEvent, detail);
+        problem.errors = errors;
+        problem
+    }
+
+    /// 422: the request has the form, and asks for what can't be.
+    pub fn unprocessable(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Unprocessable, detail)
+    }
+
+    /// 409: a policy or hold forbids it.
+    pub fn refused(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Refused, detail)
+    }
+
+    /// 422: events that policies refuse.
+    fn refused_by_policy(detail: String, refusals: Vec<(usize, Refusal)>) -> Self {
+        let mut problem = Self::new(Kind::Policy, detail);
+        let faults = refusals.into_iter().map(|(position, refusal)| LineFault {
+            line: position + 1,
+            pointer: refusal.pointer,
+            detail: refusal.detail,
+        });
+        problem.errors = faults.collect();
+        problem
+    }
+
+    /// 422: a regime that no policy is of.
+    pub fn unknown_regime(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Policy, detail)
+    }
+
+    /// 500: a fault of this program.
+    pub fn internal() -> Self {
+        let detail = "a fault of trailkeep; the server's log has more";
+        Self::new(Kind::Internal, detail)
+    }
+
+    /// 500: what is stored is not what was written.
+    pub fn damaged(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Damaged, detail)
+    }
+
+    /// 429: as many as may be at once are under way.
+    pub fn too_many(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
+        let mut problem = Self::new(Kind::TooMany, detail);
+        problem.retry_after_seconds = Some(retry_after_seconds);
+        problem
+    }
+
+    /// 503: not now.
+    pub fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
+        let mut problem = Self::new(Kind::Unavailable, detail);
+        problem.retry_after_seconds = Some(retry_after_seconds);
+        problem
+    }
+
+    /// 507: the disk is full.
+    pub fn disk_full(detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(Kind::DiskFull, detail);
+        problem.retry_after_seconds = Some(30);
+        problem
+    }
+}
+
+impl Problem {
+    /// Status, detail and seconds to wait, for answers of another form.
+    pub(super) fn into_parts(self) -> (StatusCode, String, Option<u32>) {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, self.detail, self.retry_after_seconds)
+    }
+
+    /// What it is counted as.
+    pub(super) fn answered(&self) -> Answered {
+        Answered(self.name)
+    }
+}
+
+/// The short name of the problem that an answer is, for who counts them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answered(pub(super) &'static str);
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after_seconds;
+        let answered = self.answered();
+        let mut response = (status, Json(self)).into_response();
+        response.extensions_mut().insert(answered);
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<AppendError> for Problem {
+    fn from(error: AppendError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AppendError::Conflict { position, recorded } => match recorded {
+                Some(seq) => Self::conflict(
+                    format!("{detail}, as seq {seq}; nothing was recorded"),
+                    position + 1,
+                ),
+                None => Self::conflict(
+                    "one id stands twice in this request with other content",
+                    position + 1,
+                ),
+            },
+            AppendError::TooManySubjects | AppendError::Unsealable => {
+                Self::invalid_events(vec![LineFault {
+                    line: 1,
+                    pointer: String::new(),
+                    detail,
+                }])
+            }
+            AppendError::Class { position, error } => Self::invalid_events(vec![LineFault {
+                line: position + 1,
+                pointer: "/regimes".to_owned(),
+                detail: error.to_string(),
+            }]),
+            AppendError::Refused(refusals) => Self::refused_by_policy(detail, refusals),
+            AppendError::Busy => Self::unavailable(detail, 1),
+            AppendError::Clock(_) | AppendError::RolledBack => Self::unavailable(detail, 60),
+            AppendError::Full => Self::disk_full(detail),
+            AppendError::TenantClosed | AppendError::LedgerClosed => Self::tenant_closed(detail),
+            AppendError::Stopped | AppendError::OutcomeUnknown => Self::unavailable(detail, 5),
+            AppendError::Read(error) => error.into(),
+            AppendError::Key(_) | AppendError::Store(_) => {
+                tracing::error!(%error, "an append failed");
+                Self::damaged(detail)
+            }
+        }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NotFound => Self::not_found("there is no such event in this ledger"),
+            ReadError::Gone { .. } => {
+                Self::gone(format!("{error}; its entry, and every proof over it, stay"))
+            }
+            ReadError::Restricted { .. } => Self::new(Kind::Restricted, error.to_string()),
+            error => {
+                tracing::error!(%error, "a read failed");
+                Self::damaged(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        AppendError::from(error).into()
+    }
+}

@@ -1,0 +1,161 @@
+//! The kinds of problems: the stable end of their type, their status and their title. docs/errors.md says of each
+//! what causes it and how to mend it; a test compares.
+
+use axum::http::StatusCode;
+
+/// Begins the type of every problem.
+const TYPE_PREFIX: &str = "urn:trailkeep:problem:";
+
+macro_rules! kinds {
+    ($($(#[$meaning:meta])* $kind:ident = $status:ident, $name:literal, $title:literal;)*) => {
+        /// A kind of problem.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind {
+            $($(#[$meaning])* $kind,)*
+        }
+
+        impl Kind {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// Its name, the end of its type.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+
+            /// The status that it is answered with.
+            pub const fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$kind => StatusCode::$status,)*
+                }
+            }
+
+            /// What it is in short.
+            pub const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $title,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The request is not of the form that the route takes.
+    BadRequest = BAD_REQUEST, "bad-request", "Malformed request";
+    /// No token, or a wrong one.
+    Unauthorized = UNAUTHORIZED, "unauthorized", "No valid token";
+    /// The key's role has not the right.
+    Forbidden = FORBIDDEN, "forbidden", "Not allowed";
+    /// The event is shown only for a purpose that is stated.
+    Restricted = FORBIDDEN, "restricted", "Restricted";
+    /// It is not there, or not the caller's.
+    NotFound = NOT_FOUND, "not-found", "Not found";
+    /// The route does not take this method.
+    MethodNotAllowed = METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed";
+    /// The body came too slowly, or paused for too long.
+    TooSlow = REQUEST_TIMEOUT, "too-slow", "The body came too slowly";
+    /// An id stands for something else already.
+    IdConflict = CONFLICT, "id-conflict", "The id is taken";
+    /// A name that is given once only was given.
+    NameTaken = CONFLICT, "name-taken", "The name is taken";
+    /// What is asked for is not in the state that it needs.
+    NotReady = CONFLICT, "not-ready", "Not ready";
+    /// A request of a person is in a state that does not allow it.
+    RequestState = CONFLICT, "request-state", "The request's state does not allow it";
+    /// The tenant takes no more events.
+    TenantClosed = CONFLICT, "tenant-closed", "The tenant is closed";
+    /// A policy or a hold forbids it.
+    Refused = CONFLICT, "refused", "Refused by policy or hold";
+    /// The text went lawfully: it expired, or a person's request reached it.
+    Gone = GONE, "gone", "The text has gone";
+    /// An event, a body or a batch is too large.
+    TooLarge = PAYLOAD_TOO_LARGE, "too-large", "Too large";
+    /// A media type or encoding that the route does not take.
+    MediaType = UNSUPPORTED_MEDIA_TYPE, "media-type", "Unsupported media type";
+    /// No byte of the file is in the range that was asked for.
+    RangeNotSatisfiable = RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "No such range";
+    /// The request has the form, and asks for what can't be.
+    Unprocessable = UNPROCESSABLE_ENTITY, "unprocessable", "It can't be done as asked";
+    /// Events that break the rules.
+    InvalidEvent = UNPROCESSABLE_ENTITY, "invalid-event", "Invalid event";
+    /// A policy refuses events, or is not there.
+    Policy = UNPROCESSABLE_ENTITY, "policy", "Refused by policy";
+    /// As many as may be at once are under way, or wait to be fetched.
+    TooMany = TOO_MANY_REQUESTS, "too-many", "Too many at once";
+    /// A fault of this program.
+    Internal = INTERNAL_SERVER_ERROR, "internal", "Internal error";
+    /// What is stored is not what was written.
+    Damaged = INTERNAL_SERVER_ERROR, "damaged", "Stored data is damaged";
+    /// Not now.
+    Unavailable = SERVICE_UNAVAILABLE, "unavailable", "Not now";
+    /// There is no room on the disk.
+    DiskFull = INSUFFICIENT_STORAGE, "disk-full", "The disk is full";
+}
+
+impl Kind {
+    /// The whole type.
+    pub fn to_type(self) -> String {
+        format!("{TYPE_PREFIX}{}", self.name())
+    }
+
+    /// Whether it may go better later: its answer says when.
+    pub const fn is_for_later(self) -> bool {
+        matches!(self, Self::TooMany | Self::Unavailable | Self::DiskFull)
+    }
+
+    /// The kind of this type.
+    pub fn of_type(text: &str) -> Option<Self> {
+        text.strip_prefix(TYPE_PREFIX).and_then(Self::named)
+    }
+
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A section of docs/errors.md: its name and its lines.
+    fn sections() -> Vec<(&'static str, &'static str)> {
+        let document = include_str!("../../../../docs/errors.md");
+        let sections = document.split("\n## ").skip(1);
+        sections
+            .map(|section| section.split_once('\n').unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn every_kind_is_documented_and_none_else() {
+        let documented: Vec<&str> = sections().into_iter().map(|(name, _)| name).collect();
+        let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        assert_eq!(documented, known);
+    }
+
+    #[test]
+    fn the_documents_say_what_is_sent() {
+        let overview = include_str!("../../../../docs/api.md");
+        for (name, text) in sections() {
+            let kind = Kind::named(name).unwrap();
+            for part in ["**Cause.** ", "**Remedy.** "] {
+                assert!(text.contains(part), "{name} has no {part}");
+            }
+            let example = text.split("```json\n").nth(1).unwrap();
+            let example = example.split("\n```").next().unwrap();
+            let example: serde_json::Value = serde_json::from_str(example).unwrap();
+            assert_eq!(example["type"], kind.to_type(), "{name}");
+            assert_eq!(example["title"], kind.title(), "{name}");
+            assert_eq!(example["status"], kind.status().as_u16(), "{name}");
+            assert!(example["detail"].is_string(), "{name}");
+            assert!(
+                overview.contains(&format!("`{name}`")),
+                "docs/api.md does not name {name}"
+            );
+        }
+    }
+}

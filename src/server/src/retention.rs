@@ -1,0 +1,231 @@
+//! Triggers, and what is kept, until when and why: `/v1/triggers`, `/v1/retention/...`.
+
+use axum::Json;
+use axum::body::Body;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::auth::{Caller, Identified, may};
+use super::body::{moment, read_json};
+use super::events::parse_seq;
+use super::extract::{Path, Query};
+use super::problem::Problem;
+use trailkeep_core::blocking;
+use trailkeep_core::read::{EventName, find_seq};
+use trailkeep_core::retention::{self, Preview, RetentionError, RunReport};
+use trailkeep_core::trigger::{self, Trigger, TriggerError};
+use trailkeep_proof::time::UnixMillis;
+
+/// What happened to a record.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewTrigger)]
+pub(super) struct TriggerForm {
+    /// As the policies name it.
+    name: String,
+    /// As events name it in `retention.record`.
+    record: String,
+    /// When it happened (RFC 3339); not in the future.
+    #[schema(format = DateTime)]
+    at: String,
+}
+
+/// What happened to a record, as it is kept.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ListedTrigger {
+    name: String,
+    record: String,
+    at: String,
+    /// When we were told.
+    fired_at: String,
+    by: String,
+    /// The entry that records it.
+    seq: u64,
+}
+
+/// What happened to which record.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TriggerList {
+    triggers: Vec<ListedTrigger>,
+}
+
+/// Says what happened to a record, and so starts the clocks of all its events.
+#[utoipa::path(
+    post,
+    path = "/v1/triggers",
+    request_body(content = TriggerForm, example = json!({"name": "audit_concluded", "record": "audit-2026", "at": "2026-11-01T00:00:00Z"})),
+    responses((status = 200, description = "It is kept.", body = ListedTrigger)),
+    extensions(("x-trailkeep-problems" = json!(["refused", "unprocessable", "too-large"]))),
+)]
+pub(super) async fn fire(
+    caller: Caller<may::RunRetention>,
+    body: Body,
+) -> Result<Json<ListedTrigger>, Problem> {
+    let form =
+        "{\"name\":\"audit_concluded\",\"record\":\"audit-2026\",\"at\":\"2027-03-15T00:00:00Z\"}";
+    let TriggerForm { name, record, at } = read_json(body, form).await?;
+    let at = moment("at", Some(&at))?.unwrap_or(UnixMillis::MAX);
+    let caller = caller.identified();
+    blocking(move || {
+        let Identified { engine, ledger, .. } = &caller;
+        let fired = trigger::fire(engine, ledger, &name, &record, at, &caller.key_id)?;
+        Ok(Json(listed(&fired)))
+    })
+    .await
+}
+
+/// Lists what happened to which record.
+#[utoipa::path(
+    get,
+    path = "/v1/triggers",
+    responses((status = 200, description = "By record and name.", body = TriggerList)),
+)]
+pub(super) async fn triggers(
+    caller: Caller<may::RunRetention>,
+) -> Result<Json<TriggerList>, Problem> {
+    let caller = caller.identified();
+    blocking(move || {
+        let triggers = trigger::list(&caller.engine, &caller.ledger)?;
+        let triggers = triggers.iter().map(listed).collect();
+        Ok(Json(TriggerList { triggers }))
+    })
+    .await
+}
+
+fn listed(trigger: &Trigger) -> ListedTrigger {
+    ListedTrigger {
+        name: trigger.name.clone(),
+        record: trigger.record.clone(),
+        at: UnixMillis::new(trigger.at_ms).to_string(),
+        fired_at: UnixMillis::new(trigger.fired_at_ms).to_string(),
+        by: trigger.by.clone(),
+        seq: trigger.seq,
+    }
+}
+
+/// At which moment to judge.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AtForm {
+    /// RFC 3339; now if nothing is said.
+    #[param(format = DateTime)]
+    at: Option<String>,
+}
+
+/// Says what a run would do, by class and month. Nothing changes.
+#[utoipa::path(
+    get,
+    path = "/v1/retention/preview",
+    params(AtForm),
+    responses((status = 200, description = "What would go, and what waits.", body = Preview)),
+)]
+pub(super) async fn preview(
+    caller: Caller<may::SeeRetention>,
+    asked: Result<Query<AtForm>, Problem>,
+) -> Result<Json<Preview>, Problem> {
+    let at = at_of(asked)?;
+    let caller = caller.identified();
+    blocking(move || {
+        let Identified { engine, ledger, .. } = &caller;
+        let at = at.unwrap_or_else(|| engine.clock.wall());
+        Ok(Json(retention::preview(engine, ledger, at)?))
+    })
+    .await
+}
+
+/// Destroys what is due, unless a hold keeps it. A second run changes nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/retention/run",
+    responses((status = 200, description = "What was destroyed, and which entries say so.", body = RunReport)),
+)]
+pub(super) async fn run(caller: Caller<may::RunRetention>) -> Result<Json<RunReport>, Problem> {
+    let caller = caller.identified();
+    blocking(move || {
+        let Identified { engine, ledger, .. } = &caller;
+        Ok(Json(retention::run(engine, ledger, &caller.key_id)?))
+    })
+    .await
+}
+
+/// Says why an event is kept, until when, and by which citation; or what became of it.
+#[utoipa::path(
+    get,
+    path = "/v1/entries/{seq}/retention",
+    params(
+        ("seq" = u64, Path, description = "Place in the ledger, from 0.", maximum = 1_099_511_627_775_u64, example = 3),
+        AtForm,
+    ),
+    responses((status = 200, description = "The verdict of the policies.", body = Value)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
+pub(super) async fn explain_entry(
+    caller: Caller<may::SeeRetention>,
+    Path(seq): Path<String>,
+    asked: Result<Query<AtForm>, Problem>,
+) -> Result<Json<Value>, Problem> {
+    let name = EventName::Seq(parse_seq(&seq)?);
+    explain(caller.identified(), name, at_of(asked)?).await
+}
+
+/// The same of an event by its id.
+#[utoipa::path(
+    get,
+    path = "/v1/events/{id}/retention",
+    params(("id" = String, Path, description = "The event's id.", example = "order-17"), AtForm),
+    responses((status = 200, description = "The verdict of the policies.", body = Value)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
+pub(super) async fn explain_event(
+    caller: Caller<may::SeeRetention>,
+    Path(id): Path<String>,
+    asked: Result<Query<AtForm>, Problem>,
+) -> Result<Json<Value>, Problem> {
+    explain(caller.identified(), EventName::Id(id), at_of(asked)?).await
+}
+
+async fn explain(
+    caller: Identified,
+    name: EventName,
+    at: Option<UnixMillis>,
+) -> Result<Json<Value>, Problem> {
+    blocking(move || {
+        let Identified { engine, ledger, .. } = &caller;
+        let seq = find_seq(engine, ledger, &ledger.published(), &name)?;
+        let at = at.unwrap_or_else(|| engine.clock.wall());
+        Ok(Json(retention::explain_event(engine, ledger, seq, at)?))
+    })
+    .await
+}
+
+fn at_of(asked: Result<Query<AtForm>, Problem>) -> Result<Option<UnixMillis>, Problem> {
+    let Query(asked) = asked.map_err(|_| Problem::bad_request("`at` is the only parameter"))?;
+    moment("at", asked.at.as_deref())
+}
+
+impl From<TriggerError> for Problem {
+    fn from(error: TriggerError) -> Self {
+        match error {
+            TriggerError::Wrong(detail) => Self::unprocessable(detail),
+            TriggerError::Earlier(_) => Self::refused(error.to_string()),
+            TriggerError::Record(error) => (*error).into(),
+            TriggerError::Key(error) => error.into(),
+        }
+    }
+}
+
+impl From<RetentionError> for Problem {
+    fn from(error: RetentionError) -> Self {
+        match error {
+            RetentionError::Record(error) => (*error).into(),
+            RetentionError::Read(error) => error.into(),
+            RetentionError::Paused(..) => Self::refused(error.to_string()),
+            error => {
+                tracing::error!(%error, "expiry failed");
+                Self::damaged(error.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! `/v1/tenants`: made and listed by the operator.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::auth::{Caller, Identified, may};
+use super::body::read_json;
+use super::extract::Path;
+use super::problem::Problem;
+use trailkeep_core::ledger::Ledger;
+use trailkeep_core::settings::{self, SettingsChange, SettingsError};
+use trailkeep_core::tenant::{self, ListedTenant, TenantError};
+use trailkeep_core::{DEFAULT_TENANT, blocking};
+use trailkeep_proof::ids::{Seq, TenantName};
+
+/// A tenant to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewTenant {
+    /// It is never given twice.
+    #[schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    name: String,
+}
+
+/// A tenant that was made.
+#[derive(Serialize, ToSchema)]
+struct MadeTenant {
+    tenant: String,
+    /// Its ledger's origin.
+    origin: String,
+    /// The token of its first API key, of an admin: it is in this answer and nowhere else.
+    token: String,
+    /// Its ledger's public key, in PEM.
+    public_key: String,
+    /// The same as a C2SP verifier key.
+    vkey: String,
+}
+
+/// Tenants.
+#[derive(Serialize, ToSchema)]
+struct TenantList {
+    tenants: Vec<ListedTenant>,
+}
+
+/// A tenant that takes no more events.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ClosedTenant {
+    tenant: String,
+    /// When it was closed (RFC 3339, UTC).
+    closed_at: String,
+    /// The entry of its ledger that says so; none where it was closed before.
+    seq: Option<u64>,
+}
+
+/// Makes a tenant, with its first API key.
+#[utoipa::path(
+    post,
+    path = "/v1/tenants",
+    request_body(content = NewTenant, example = json!({"name": "acme"})),
+    responses((status = 201, description = "The tenant.", body = MadeTenant)),
+    extensions(("x-trailkeep-problems" = json!(["name-taken", "too-large"]))),
+)]
+pub(super) async fn create(
+    caller: Caller<may::ManageTenants>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let asked: NewTenant = read_json(body, "{\"name\":\"acme\"}").await?;
+    let name =
+        TenantName::new(&asked.name).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let caller = caller.identified();
+    let answered = name.to_string();
+    let made =
+        blocking(move || tenant::create(&caller.engine, &caller.ledger, &name, &caller.key_id))
+            .await?;
+    let answer = MadeTenant {
+        tenant: answered,
+        origin: made.origin.to_string(),
+        token: made.token.to_string(),
+        public_key: made.public_key_pem,
+        vkey: made.vkey,
+    };
+    Ok((StatusCode::CREATED, Json(answer)).into_response())
+}
+
+/// Lists the tenants.
+#[utoipa::path(
+    get,
+    path = "/v1/tenants",
+    responses((status = 200, description = "The tenants, by name.", body = TenantList)),
+)]
+pub(super) async fn list(caller: Caller<may::ManageTenants>) -> Response {
+    let tenants = tenant::list(&caller.engine);
+    Json(TenantList { tenants }).into_response()
+}
+
+/// Sets what is named for a tenant, and leaves the rest.
+#[utoipa::path(
+    patch,
+    path = "/v1/tenants/{name}",
+    params(("name" = String, Path, description = "The tenant.", example = "acme")),
+    request_body(content = SettingsChange, example = json!({"public_log": false})),
+    responses((status = 200, description = "The tenant as it is now.", body = ListedTenant)),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "too-large", "policy"]))),
+)]
+pub(super) async fn change(
+    caller: Caller<may::ManageTenants>,
+    Path(name): Path<String>,
+    body: Body,
+) -> Result<Json<ListedTenant>, Problem> {
+    let form = "such as {\"public_log\":true,\"read_audit\":true,\"strict\":false,\"default_regimes\":[\"soc2\"]}";
+    let asked: SettingsChange = read_json(body, form).await?;
+    let ledger = named(&caller, &name)?;
+    blocking(move || {
+        settings::change(&caller.engine, &ledger, &asked, &caller.key_id)?;
+        Ok(Json(tenant::listed(&caller.engine, &ledger)))
+    })
+    .await
+}
+
+/// Closes a tenant: it takes no event from here on; what is recorded goes as its minimums end.
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{name}/close",
+    params(("name" = String, Path, description = "The tenant.", example = "acme")),
+    responses((status = 200, description = "It is closed.", body = ClosedTenant)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
+pub(super) async fn close(
+    caller: Caller<may::ManageTenants>,
+    Path(name): Path<String>,
+) -> Result<Json<ClosedTenant>, Problem> {
+    if name == DEFAULT_TENANT {
+        let detail = "the operator's own tenant can't be closed: its ledger records what is done with the others";
+        return Err(Problem::bad_request(detail));
+    }
+    let ledger = named(&caller, &name)?;
+    blocking(move || {
+        let (seq, closed_at) = settings::close(&caller.engine, &ledger, &caller.key_id)?;
+        Ok(Json(ClosedTenant {
+            tenant: name,
+            closed_at: closed_at.to_string(),
+            seq: seq.map(Seq::get),
+        }))
+    })
+    .await
+}
+
+fn named(caller: &Identified, name: &str) -> Result<Arc<Ledger>, Problem> {
+    let ledger = TenantName::new(name)
+        .ok()
+        .and_then(|name| caller.engine.ledger_of(&name));
+    ledger.ok_or_else(|| Problem::not_found("there is no such tenant: `trailkeep tenant list`"))
+}
+
+impl From<SettingsError> for Problem {
+    fn from(error: SettingsError) -> Self {
+        match error {
+            SettingsError::Regime(error) => Self::unknown_regime(error.to_string()),
+            SettingsError::Record(error) => (*error).into(),
+            SettingsError::Key(error) => error.into(),
+            SettingsError::Telemetry(error) => error.into(),
+        }
+    }
+}
+
+impl From<TenantError> for Problem {
+    fn from(error: TenantError) -> Self {
+        match error {
+            TenantError::Exists(_) => Self::name_taken(error.to_string()),
+            TenantError::Record(error) => (*error).into(),
+            error => {
+                tracing::error!(%error, "a tenant could not be made");
+                Self::damaged(error.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! `/v1/vault`: copy targets and rotations of the vault, by the operator's admins.
+
+use std::path::PathBuf;
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Entrance;
+use super::auth::{Caller, may};
+use super::body::read_json;
+use super::extract::Path;
+use super::problem::Problem;
+use super::progress::follow;
+use trailkeep_core::bind::{self, BindError, Bound};
+use trailkeep_core::blocking;
+use trailkeep_core::restore::{self, ResumeError};
+use trailkeep_core::rotation::{self, RotationStatus};
+use trailkeep_core::vault_copy::{self, CopyError, Place, Removed, TargetStatus};
+
+/// A copy target to be registered: one of the two.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewTarget {
+    /// A directory on the server's machine, absolute.
+    #[schema(value_type = Option<String>)]
+    directory: Option<PathBuf>,
+    /// A shell command; from the machine itself alone.
+    command: Option<String>,
+}
+
+/// Copy targets.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TargetList {
+    targets: Vec<TargetStatus>,
+}
+
+/// Shows how it stands with the vault: epoch, rotation, copy targets.
+#[utoipa::path(
+    get,
+    path = "/v1/vault",
+    responses((status = 200, description = "How it stands.", body = RotationStatus)),
+)]
+pub(super) async fn show(
+    caller: Caller<may::ManageVault>,
+) -> Result<Json<RotationStatus>, Problem> {
+    Ok(Json(
+        blocking(move || rotation::status(&caller.engine)).await?,
+    ))
+}
+
+/// Rotates the vault now, or goes on with a rotation that was interrupted.
+///
+/// The answer comes as lines of JSON while it runs: `{"done","total"}`, and at the end `{"result"}`, which is as the answer of
+/// `GET /v1/vault`, or `{"error"}`.
+#[utoipa::path(
+    post,
+    path = "/v1/vault/rotate",
+    responses((status = 200, description = "Lines of JSON.", body = String, content_type = "application/x-ndjson")),
+)]
+pub(super) async fn rotate(caller: Caller<may::ManageVault>) -> Response {
+    follow(move |progress| rotation::rotate_now(&caller.engine, &caller.key_id, progress))
+}
+
+/// Rows of the vault that statements commit to from here on.
+#[derive(Serialize, ToSchema)]
+pub(super) struct BoundRows {
+    /// By tenant; tenants without such rows are left out.
+    bound: Vec<Bound>,
+}
+
+/// States the rows of the vault that no statement commits to: an earlier version wrote them, or a restore took them over.
+///
+/// Look at the holds, keys and requests first: from here on `verify` takes them for what they should be.
+#[utoipa::path(
+    post,
+    path = "/v1/vault/bind",
+    responses((status = 200, description = "They are stated.", body = BoundRows)),
+)]
+pub(super) async fn bind(caller: Caller<may::ManageVault>) -> Result<Json<BoundRows>, Problem> {
+    let bound = blocking(move || bind::bind(&caller.engine, &caller.key_id)).await?;
+    Ok(Json(BoundRows { bound }))
+}
+
+impl From<BindError> for Problem {
+    fn from(error: BindError) -> Self {
+        match error {
+            BindError::Record(error) => (*error).into(),
+            BindError::Read(error) => error.into(),
+            BindError::Key(error) => error.into(),
+        }
+    }
+}
+
+/// Registers a copy target. A command only from the machine itself: it would be run there.
+#[utoipa::path(
+    post,
+    path = "/v1/vault/copies",
+    request_body(content = NewTarget, example = json!({"directory": "/nowhere/at/all"})),
+    responses((status = 201, description = "The target; the copy there was read back and opens.", body = TargetStatus)),
+    extensions(("x-trailkeep-problems" = json!(["name-taken", "not-found", "too-large", "unavailable", "unprocessable"]))),
+)]
+pub(super) async fn add(caller: Caller<may::ManageVault>, body: Body) -> Result<Response, Problem> {
+    let form = "{\"directory\":\"/mnt/copy\"} or {\"command\":\"...\"}";
+    let place = match read_json(body, form).await? {
+        NewTarget {
+            directory: Some(path),
+            command: None,
+        } => Place::Directory(path),
+        NewTarget {
+            directory: None,
+            command: Some(text),
+        } => {
+            if caller.entrance == Entrance::Network {
+                return Err(Problem::not_found(
+                    "a command is run on the server's machine: register it there, with `trailkeep vault-copy add --dir D --command C`",
+                ));
+            }
+            Place::Command(text)
+        }
+        _ => {
+            return Err(Problem::unprocessable(format!("the body must be {form}")));
+        }
+    };
+    let added = blocking(move || vault_copy::add(&caller.engine, place, &caller.key_id)).await?;
+    Ok((StatusCode::CREATED, Json(added)).into_response())
+}
+
+/// Lists the copy targets.
+#[utoipa::path(
+    get,
+    path = "/v1/vault/copies",
+    responses((status = 200, description = "The targets.", body = TargetList)),
+)]
+pub(super) async fn list(caller: Caller<may::ManageVault>) -> Result<Json<TargetList>, Problem> {
+    let targets = blocking(move || vault_copy::list(&caller.engine)).await?;
+    Ok(Json(TargetList { targets }))
+}
+
+/// Takes a copy target out; the copy there is overwritten and removed, if it is in reach.
+#[utoipa::path(
+    delete,
+    path = "/v1/vault/copies/{id}",
+    params(("id" = String, Path, description = "The target.", example = "0123456789abcdef")),
+    responses((status = 200, description = "It is out.", body = Removed)),
+    extensions(("x-trailkeep-problems" = json!(["not-found"]))),
+)]
+pub(super) async fn remove(
+    caller: Caller<may::ManageVault>,
+    Path(id): Path<String>,
+) -> Result<Json<Removed>, Problem> {
+    let removed = blocking(move || vault_copy::remove(&caller.engine, &id, &caller.key_id)).await?;
+    Ok(Json(removed))
+}
+
+/// Reads every copy back and opens each secret in it.
+#[utoipa::path(
+    post,
+    path = "/v1/vault/copies/check",
+    responses((status = 200, description = "The targets, with what is wrong.", body = TargetList)),
+)]
+pub(super) async fn check(caller: Caller<may::ManageVault>) -> Result<Json<TargetList>, Problem> {
+    let targets = blocking(move || vault_copy::check(&caller.engine, &caller.key_id)).await?;
+    Ok(Json(TargetList { targets }))
+}
+
+/// Somebody looked at the holds.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Reviewed {
+    /// True: they are those that should be in force.
+    reviewed_holds: bool,
+}
+
+/// Whether there was anything to resume.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Resumed {
+    /// Whether destruction was paused.
+    was_paused: bool,
+}
+
+/// Lets destruction go on after a restore, once the holds were reviewed. Recorded.
+#[utoipa::path(
+    post,
+    path = "/v1/retention/resume",
+    request_body(content = Reviewed, example = json!({"reviewed_holds": true})),
+    responses((status = 200, description = "It goes on.", body = Resumed)),
+    extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
+)]
+pub(super) async fn resume_destruction(
+    caller: Caller<may::ManageVault>,
+    body: Body,
+) -> Result<Json<Resumed>, Problem> {
+    let asked: Reviewed = read_json(body, "{\"reviewed_holds\":true}").await?;
+    if !asked.reviewed_holds {
+        return Err(Problem::unprocessable(
+            "the body must be {\"reviewed_holds\":true}: look at the holds first, since those placed after the backup may be missing",
+        ));
+    }
+    let was_paused = blocking(move || restore::resume(&caller.engine, &caller.key_id)).await?;
+    Ok(Json(Resumed { was_paused }))
+}
+
+impl From<ResumeError> for Problem {
+    fn from(error: ResumeError) -> Self {
+        match error {
+            ResumeError::Record(error) => (*error).into(),
+            ResumeError::Key(error) => error.into(),
+        }
+    }
+}
+
+impl From<CopyError> for Problem {
+    fn from(error: CopyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            CopyError::NoSuchTarget | CopyError::BadPlace(..) | CopyError::NotThere(_) => {
+                Self::not_found(detail)
+            }
+            CopyError::TakenDirectory(_) | CopyError::NotEmpty(..) | CopyError::Known(_) => {
+                Self::name_taken(detail)
+            }
+            CopyError::Record(error) => (*error).into(),
+            CopyError::Command(_) | CopyError::Container(_) | CopyError::RootKey(_) => {
+                Self::unavailable(detail, 60)
+            }
+            error => {
+                tracing::error!(%error, "the vault could not be copied");
+                Self::damaged(detail)
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Deleting the rows of events that went.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rusqlite::params;
+
+use super::merge::delete_rows;
+use super::{Index, Run};
+use crate::StoreError;
+use crate::sqlite::lock;
+use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
+
+/// Rows deleted in one transaction.
+const ROWS_PER_STEP: usize = 5_000;
+/// Rows looked at in one transaction when the keys are not known.
+const ROWS_PER_SCAN: usize = 20_000;
+/// Filters are made again at most this often: each reads its whole run.
+const FILTERS_RENEWED_EVERY: Duration = Duration::from_secs(600);
+
+impl Index {
+    /// Deletes the rows of events, whose keys are known.
+    pub fn remove(
+        &self,
+        ledger: LedgerNumber,
+        events: &[(Seq, Vec<LookupKey>)],
+    ) -> Result<(), StoreError> {
+        let mut meanwhile = lock(&self.reshaping);
+        self.remove_from_active(ledger, |seqs| {
+            for (seq, keys) in events {
+                seqs.remove(*seq, keys);
+            }
+        });
+        let runs = self.state_ref().runs_of(ledger);
+        for run in runs {
+            let is_in = |(seq, _): &&(Seq, Vec<LookupKey>)| (run.first..=run.last).contains(seq);
+            let rows = events
+                .iter()
+                .filter(is_in)
+                .flat_map(|(seq, keys)| keys.iter().map(|key| (*key, *seq)));
+            let mut rows: Vec<(LookupKey, Seq)> = rows.collect();
+            // In the table's order, neighbouring rows share a page.
+            rows.sort_unstable();
+            for rows in rows.chunks(ROWS_PER_STEP) {
+                self.delete_rows(&run, rows)?;
+                meanwhile.note(rows);
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the rows of events whose keys nobody knows any more: every row of the runs that may hold them is
+    /// looked at.
+    pub fn remove_by_scan(
+        &self,
+        ledger: LedgerNumber,
+        seqs: &HashSet<Seq>,
+    ) -> Result<(), StoreError> {
+        let mut meanwhile = lock(&self.reshaping);
+        self.remove_from_active(ledger, |active| active.remove_all(seqs));
+        let runs = self.state_ref().runs_of(ledger);
+        for run in runs {
+            if !seqs.iter().any(|seq| (run.first..=run.last).contains(seq)) {
+                continue;
+            }
+            let mut after: Option<(LookupKey, Seq)> = None;
+            loop {
+                let rows = self.rows_after(run.id, after)?;
+                let Some(last) = rows.last() else { break };
+                after = Some(*last);
+                let gone: Vec<(LookupKey, Seq)> = rows
+                    .into_iter()
+                    .filter(|(_, seq)| seqs.contains(seq))
+                    .collect();
+                for rows in gone.chunks(ROWS_PER_STEP) {
+                    self.delete_rows(&run, rows)?;
+                    meanwhile.note(rows);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_from_active(&self, ledger: LedgerNumber, remove: impl FnOnce(&mut super::Active)) {
+        if let Some(active) = self.state_mut().active.get_mut(&ledger) {
+            remove(active);
+        }
+    }
+
+    fn delete_rows(&self, run: &Run, rows: &[(LookupKey, Seq)]) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let deleted = delete_rows(tx, run.id, rows)?;
+            if deleted > 0 {
+                tx.prepare_cached("UPDATE run SET filter_is_stale = 1 WHERE id = ?1")?
+                    .execute([run.id])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Rows of a run behind one, as many as one read takes.
+    pub(super) fn rows_after(
+        &self,
+        run: i64,
+        after: Option<(LookupKey, Seq)>,
+    ) -> Result<Vec<(LookupKey, Seq)>, StoreError> {
+        let (key, seq) = after.map_or(([0; 16], -1), |(key, seq)| {
+            (*key.as_bytes(), seq.get().cast_signed())
+        });
+        let sql = format!(
+            "SELECT key, seq FROM {} WHERE (key, seq) > (?1, ?2) ORDER BY key, seq LIMIT {ROWS_PER_SCAN}",
+            Run::table(run)
+        );
+        self.database.read(|tx| {
+            tx.prepare_cached(&sql)?
+                .query_map(params![&key[..], seq], |row| {
+                    Ok((LookupKey::new(row.get(0)?), Seq::new(row.get(1)?)))
+                })?
+                .collect()
+        })
+    }
+
+    /// Whether it is time to look for filters that still tell of deleted rows.
+    pub(super) fn are_filters_due(&self) -> bool {
+        let renewed = lock(&self.filters_renewed_at);
+        renewed.is_none_or(|at| at.elapsed() >= FILTERS_RENEWED_EVERY)
+    }
+
+    /// Makes the filters of runs with deleted rows again, and drops runs that have no row left.
+    pub(super) fn renew_filters(&self) -> Result<(), StoreError> {
+        *lock(&self.filters_renewed_at) = Some(Instant::now());
+        let stale: Vec<i64> = self.database.read(|tx| {
+            tx.prepare_cached("SELECT id FROM run WHERE filter_is_stale = 1")?
+                .query_map([], |row| row.get(0))?
+                .collect()
+        })?;
+        for id in stale {
+            let known = self
+                .state_ref()
+                .runs
+                .iter()
+                .find(|run| run.id == id)
+                .cloned();
+            if let Some(run) = known {
+                self.renew_filter(&run)?;
+            }
+        }
+        self.drop_unregistered_runs()
+    }
+
+    fn renew_filter(&self, run: &Arc<Run>) -> Result<(), StoreError> {
+        // The newest run says up to where events are in runs at all.
+        let is_newest = self.merged_end(run.ledger) == run.last.next();
+        if !is_newest && self.rows_after(run.id, None)?.is_empty() {
+            let no_row_goes = lock(&self.reshaping);
+            self.take_out_empty(run)?;
+            drop(no_row_goes);
+            wait_for_readers(std::slice::from_ref(run));
+            return Ok(());
+        }
+        let before = lock(&self.reshaping).deletions;
+        let filter = self.build_filter(run.id)?;
+        let meanwhile = lock(&self.reshaping);
+        let is_stale = meanwhile.deletions != before;
+        self.write(|tx| {
+            tx.execute(
+                "UPDATE run SET filter = ?2, filter_is_stale = ?3 WHERE id = ?1",
+                params![run.id, filter.as_bytes(), is_stale],
+            )
+        })?;
+        drop(meanwhile);
+        let renewed = Arc::new(Run {
+            filter,
+            id: run.id,
+            ledger: run.ledger,
+            level: run.level,
+            first: run.first,
+            last: run.last,
+        });
+        for known in &mut self.state_mut().runs {
+            if known.id == run.id {
+                *known = Arc::clone(&renewed);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Index {
+    /// Takes out a run without rows. The next one begins where it began, so that the runs still leave no gap.
+    fn take_out_empty(&self, run: &Arc<Run>) -> Result<(), StoreError> {
+        let next = self
+            .state_ref()
+            .runs_of(run.ledger)
+            .into_iter()
+            .find(|next| next.first > run.last);
+        self.write(|tx| {
+            tx.execute("DELETE FROM run WHERE id = ?1", [run.id])?;
+            if let Some(next) = &next {
+                let wider = params![next.id, run.first.get()];
+                tx.execute("UPDATE run SET first_seq = ?2 WHERE id = ?1", wider)?;
+            }
+            Ok(())
+        })?;
+        let runs = &mut self.state_mut().runs;
+        runs.retain(|known| known.id != run.id);
+        for known in runs {
+            if next.as_ref().is_some_and(|next| next.id == known.id) {
+                *known = Arc::new(Run {
+                    first: run.first,
+                    filter: known.filter.clone(),
+                    ..**known
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Look-ups that began before runs were taken out may still read their tables: waits for them.
+pub(super) fn wait_for_readers(runs: &[Arc<Run>]) {
+    while runs.iter().any(|run| Arc::strong_count(run) > 1) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+impl super::Active {
+    fn remove(&mut self, seq: Seq, keys: &[LookupKey]) {
+        let mut found = false;
+        for key in keys {
+            let Some(seqs) = self.seqs.get_mut(key) else {
+                continue;
+            };
+            if let Ok(place) = seqs.binary_search(&seq) {
+                seqs.remove(place);
+                found = true;
+            }
+            if seqs.is_empty() {
+                self.seqs.remove(key);
+            }
+        }
+        self.events -= usize::from(found);
+    }
+
+    fn remove_all(&mut self, gone: &HashSet<Seq>) {
+        let mut found = HashSet::new();
+        self.seqs.retain(|_, seqs| {
+            seqs.retain(|seq| {
+                let stays = !gone.contains(seq);
+                if !stays {
+                    found.insert(*seq);
+                }
+                stays
+            });
+            !seqs.is_empty()
+        });
+        self.events -= found.len();
+    }
+}

@@ -1,0 +1,190 @@
+//! Heads that were given to somebody outside, and the cosignatures that came back.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::Ledgers;
+use crate::StoreError;
+use trailkeep_proof::ids::LedgerNumber;
+use trailkeep_proof::time::UnixMillis;
+
+/// A head that somebody outside has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnchoredHead {
+    /// Number of entries.
+    pub size: u64,
+    /// The signed note, with the lines of witnesses.
+    pub note: String,
+}
+
+/// Who has a head, since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnchoringRow {
+    /// Number of entries.
+    pub size: u64,
+    /// Name of the target.
+    pub target: String,
+    /// `directory`, `webhook` or `witness`.
+    pub kind: String,
+    /// When it was last given there.
+    pub at: UnixMillis,
+}
+
+const ANCHORING: &str = "SELECT size, target, kind, at_ms FROM anchoring WHERE ledger = ?1";
+
+impl Ledgers {
+    /// Keeps a head that a target has now. `merge` makes the note to keep of the one that is there and the new one.
+    /// On disk when it returns.
+    pub fn keep_anchored(
+        &self,
+        ledger: LedgerNumber,
+        anchoring: &AnchoringRow,
+        is_cosigned: bool,
+        merge: impl FnOnce(Option<String>) -> String,
+    ) -> Result<(), StoreError> {
+        let (number, size) = (ledger.get(), anchoring.size);
+        self.database.write(|tx| {
+            let keep = || -> rusqlite::Result<()> {
+                let known = tx
+                    .prepare_cached("SELECT note FROM anchored WHERE ledger = ?1 AND size = ?2")?
+                    .query_row(params![number, size], |row| row.get(0))
+                    .optional()?;
+                tx.prepare_cached(
+                    "INSERT INTO anchored (ledger, size, cosigned, note) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (ledger, size)
+                     DO UPDATE SET note = excluded.note, cosigned = max(cosigned, excluded.cosigned)",
+                )?
+                .execute(params![number, size, is_cosigned, merge(known)])?;
+                tx.prepare_cached(
+                    "INSERT INTO anchoring (ledger, size, target, kind, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (ledger, target, size) DO UPDATE SET at_ms = excluded.at_ms",
+                )?
+                .execute(params![
+                    number,
+                    size,
+                    anchoring.target,
+                    anchoring.kind,
+                    anchoring.at.get()
+                ])?;
+                Ok(())
+            };
+            keep().map_err(|error| self.database.error(error))
+        })
+    }
+
+    /// The anchored head of this size.
+    pub fn anchored_at(
+        &self,
+        ledger: LedgerNumber,
+        size: u64,
+    ) -> Result<Option<AnchoredHead>, StoreError> {
+        self.one_anchored("AND size = ?2", ledger, size)
+    }
+
+    /// The newest anchored head that is larger than `size`.
+    pub fn newest_anchored(
+        &self,
+        ledger: LedgerNumber,
+        size: u64,
+    ) -> Result<Option<AnchoredHead>, StoreError> {
+        self.one_anchored("AND size > ?2 ORDER BY size DESC LIMIT 1", ledger, size)
+    }
+
+    /// The newest head with a cosignature that is larger than `size`.
+    pub fn newest_cosigned(
+        &self,
+        ledger: LedgerNumber,
+        size: u64,
+    ) -> Result<Option<AnchoredHead>, StoreError> {
+        self.one_anchored(
+            "AND size > ?2 AND cosigned = 1 ORDER BY size DESC LIMIT 1",
+            ledger,
+            size,
+        )
+    }
+
+    fn one_anchored(
+        &self,
+        which: &str,
+        ledger: LedgerNumber,
+        size: u64,
+    ) -> Result<Option<AnchoredHead>, StoreError> {
+        let sql = format!("SELECT size, note FROM anchored WHERE ledger = ?1 {which}");
+        self.database.read(|tx| {
+            tx.prepare_cached(&sql)?
+                .query_row(params![ledger.get(), size], anchored)
+                .optional()
+        })
+    }
+
+    /// Anchored heads larger than `after`, ascending, at most `limit`. None of a file of an earlier schema, as a backup may be.
+    pub fn anchored_after(
+        &self,
+        ledger: LedgerNumber,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<AnchoredHead>, StoreError> {
+        self.database.read(|tx| {
+            if is_before_schema_3(tx)? {
+                return Ok(Vec::new());
+            }
+            tx.prepare_cached(
+                "SELECT size, note FROM anchored WHERE ledger = ?1 AND size > ?2 ORDER BY size LIMIT ?3",
+            )?
+            .query_map(params![ledger.get(), after, limit], anchored)?
+            .collect()
+        })
+    }
+
+    /// The newest head that each target has. None of a file of an earlier schema, as a backup may be.
+    pub fn last_anchorings(&self, ledger: LedgerNumber) -> Result<Vec<AnchoringRow>, StoreError> {
+        let newest = "AND size = (SELECT max(size) FROM anchoring AS other
+             WHERE other.ledger = anchoring.ledger AND other.target = anchoring.target) ORDER BY target";
+        self.database.read(|tx| {
+            if is_before_schema_3(tx)? {
+                return Ok(Vec::new());
+            }
+            tx.prepare_cached(&format!("{ANCHORING} {newest}"))?
+                .query_map([ledger.get()], anchoring)?
+                .collect()
+        })
+    }
+
+    /// Who was given what, newest first, heads of at most `up_to` entries.
+    pub fn anchorings(
+        &self,
+        ledger: LedgerNumber,
+        up_to: u64,
+        limit: u32,
+    ) -> Result<Vec<AnchoringRow>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached(&format!(
+                "{ANCHORING} AND size <= ?2 ORDER BY size DESC, target LIMIT ?3"
+            ))?
+            .query_map(params![ledger.get(), up_to, limit], anchoring)?
+            .collect()
+        })
+    }
+}
+
+/// A copy that nobody writes to is not migrated.
+pub(super) fn is_before_schema_3(tx: &Connection) -> rusqlite::Result<bool> {
+    let mut tables = tx
+        .prepare_cached("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'anchored'")?;
+    Ok(!tables.exists([])?)
+}
+
+fn anchored(row: &Row<'_>) -> rusqlite::Result<AnchoredHead> {
+    Ok(AnchoredHead {
+        size: row.get(0)?,
+        note: row.get(1)?,
+    })
+}
+
+fn anchoring(row: &Row<'_>) -> rusqlite::Result<AnchoringRow> {
+    Ok(AnchoringRow {
+        size: row.get(0)?,
+        target: row.get(1)?,
+        kind: row.get(2)?,
+        at: UnixMillis::new(row.get(3)?),
+    })
+}

@@ -1,0 +1,426 @@
+//! What statements say of other entries, and the rows that go because of them.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::Ledgers;
+use crate::{ClassRow, Departure, Statement, StoreError, row_number, row_seq};
+use trailkeep_proof::ids::{ClassNumber, LedgerNumber, PersonReference, Seq, Tag};
+use trailkeep_proof::time::UnixMillis;
+
+/// What statements say of one event, beside the expiry of its class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// The statement that covers it by itself.
+    pub covered_by: Option<Seq>,
+    /// Whether a hold keeps it although the expiry of its class covers it.
+    pub is_overdue: bool,
+    /// The statement by which it is shown to nobody.
+    pub restricted_by: Option<Seq>,
+}
+
+/// An expiry statement: events of the class that were recorded before the moment are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpiryRow {
+    /// The entry that states it.
+    pub statement: Seq,
+    /// The class.
+    pub class: ClassNumber,
+    /// The moment.
+    pub recorded_before: UnixMillis,
+}
+
+/// A statement that is still being carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenJob {
+    /// The entry that states it.
+    pub statement: Seq,
+    /// `expiry`, `covers-request`, `covers-trigger` or `restricts`.
+    pub kind: String,
+}
+
+impl Ledgers {
+    /// The retention classes of a ledger, by number.
+    pub fn classes(&self, ledger: LedgerNumber) -> Result<Vec<ClassRow>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached("SELECT number, statement_seq, definition FROM class WHERE ledger = ?1 ORDER BY number")?
+                .query_map([ledger.get()], |row| {
+                    let (number, statement) = (ClassNumber::new(row.get(0)?), Seq::new(row.get(1)?));
+                    Ok(ClassRow { number, statement, definition: row.get(2)? })
+                })?
+                .collect()
+        })
+    }
+
+    /// The statements of a ledger: seq, kind and whether it is still being carried out, ascending.
+    pub fn statements(&self, ledger: LedgerNumber) -> Result<Vec<(Seq, String, bool)>, StoreError> {
+        let (first, last) = whole(ledger);
+        self.database.read(|tx| {
+            tx.prepare_cached(
+                "SELECT row, kind, open FROM statement WHERE row >= ?1 AND row <= ?2 ORDER BY row",
+            )?
+            .query_map([first, last], |row| {
+                Ok((row_seq(row.get(0)?), row.get(1)?, row.get(2)?))
+            })?
+            .collect()
+        })
+    }
+
+    /// The statements that are still being carried out, oldest first.
+    pub fn open_jobs(&self, ledger: LedgerNumber) -> Result<Vec<OpenJob>, StoreError> {
+        let statements = self.statements(ledger)?.into_iter();
+        let open = statements.filter(|(_, _, is_open)| *is_open);
+        Ok(open
+            .map(|(statement, kind, _)| OpenJob { statement, kind })
+            .collect())
+    }
+
+    /// A statement was carried out.
+    pub fn close_job(&self, ledger: LedgerNumber, statement: Seq) -> Result<(), StoreError> {
+        self.database.write(|tx| {
+            tx.execute(
+                "UPDATE statement SET open = 0 WHERE row = ?1",
+                [row_number(ledger, statement)],
+            )
+            .map(drop)
+            .map_err(|error| self.database.error(error))
+        })
+    }
+
+    /// The expiry statements of a ledger, ascending.
+    pub fn expiries(&self, ledger: LedgerNumber) -> Result<Vec<ExpiryRow>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached(
+                "SELECT statement_seq, class, recorded_before_ms FROM expiry WHERE ledger = ?1
+                 ORDER BY statement_seq",
+            )?
+            .query_map([ledger.get()], |row| {
+                Ok(ExpiryRow {
+                    statement: Seq::new(row.get(0)?),
+                    class: ClassNumber::new(row.get(1)?),
+                    recorded_before: UnixMillis::new(row.get(2)?),
+                })
+            })?
+            .collect()
+        })
+    }
+
+    /// The marks of a range of events; those without any are left out.
+    pub fn marks(
+        &self,
+        ledger: LedgerNumber,
+        range: Range<u64>,
+    ) -> Result<HashMap<Seq, Mark>, StoreError> {
+        let (first, end) = (
+            row_number(ledger, Seq::new(range.start)),
+            row_number(ledger, Seq::new(range.end)),
+        );
+        self.database.read(|tx| {
+            let mut marks: HashMap<Seq, Mark> = HashMap::new();
+            let mut covered = tx.prepare_cached(
+                "SELECT row, statement FROM covered WHERE row >= ?1 AND row < ?2",
+            )?;
+            let mut rows = covered.query([first, end])?;
+            while let Some(row) = rows.next()? {
+                let mark = marks.entry(row_seq(row.get(0)?)).or_default();
+                mark.covered_by = Some(row_seq(row.get(1)?));
+            }
+            let mut overdue =
+                tx.prepare_cached("SELECT row FROM overdue WHERE row >= ?1 AND row < ?2")?;
+            let mut rows = overdue.query([first, end])?;
+            while let Some(row) = rows.next()? {
+                marks.entry(row_seq(row.get(0)?)).or_default().is_overdue = true;
+            }
+            let mut restricted = tx.prepare_cached(
+                "SELECT row, min(statement) FROM restricted
+                 WHERE row >= ?1 AND row < ?2 AND lifted_by IS NULL GROUP BY row",
+            )?;
+            let mut rows = restricted.query([first, end])?;
+            while let Some(row) = rows.next()? {
+                let mark = marks.entry(row_seq(row.get(0)?)).or_default();
+                mark.restricted_by = Some(row_seq(row.get(1)?));
+            }
+            Ok(marks)
+        })
+    }
+
+    /// The events that holds keep although an expiry covers them, ascending, after a seq, at most `limit`.
+    pub fn overdue(
+        &self,
+        ledger: LedgerNumber,
+        from: Seq,
+        limit: usize,
+    ) -> Result<Vec<Seq>, StoreError> {
+        let (first, last) = (row_number(ledger, from), row_number(ledger, Seq::MAX));
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.database.read(|tx| {
+            tx.prepare_cached(
+                "SELECT row FROM overdue WHERE row >= ?1 AND row <= ?2 ORDER BY row LIMIT ?3",
+            )?
+            .query_map(params![first, last, limit], |row| Ok(row_seq(row.get(0)?)))?
+            .collect()
+        })
+    }
+
+    /// The events that a statement covers one by one, ascending.
+    pub fn covered_by(&self, ledger: LedgerNumber, statement: Seq) -> Result<Vec<Seq>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached("SELECT row FROM covered WHERE statement = ?1 ORDER BY row")?
+                .query_map([row_number(ledger, statement)], |row| {
+                    Ok(row_seq(row.get(0)?))
+                })?
+                .collect()
+        })
+    }
+
+    /// The events that a statement restricts, ascending, those included that went since or that it was lifted for.
+    pub fn restricted_by(
+        &self,
+        ledger: LedgerNumber,
+        statement: Seq,
+    ) -> Result<Vec<Seq>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached("SELECT row FROM restricted WHERE statement = ?1 ORDER BY row")?
+                .query_map([row_number(ledger, statement)], |row| {
+                    Ok(row_seq(row.get(0)?))
+                })?
+                .collect()
+        })
+    }
+
+    /// The statements that restrict, each with the entry that lifted it: more than one row of a statement says that
+    /// the table is not what was written.
+    pub fn restrictions(
+        &self,
+        ledger: LedgerNumber,
+    ) -> Result<Vec<(Seq, Option<Seq>)>, StoreError> {
+        let (first, last) = whole(ledger);
+        self.database.read(|tx| {
+            tx.prepare_cached(
+                "SELECT DISTINCT statement, lifted_by FROM restricted
+                 WHERE statement >= ?1 AND statement <= ?2 ORDER BY statement",
+            )?
+            .query_map([first, last], |row| {
+                let lifted_by: Option<i64> = row.get(1)?;
+                Ok((row_seq(row.get(0)?), lifted_by.map(row_seq)))
+            })?
+            .collect()
+        })
+    }
+
+    /// Puts payloads that were sealed anew in the place of those that they were made from. On disk when it returns.
+    pub fn replace_payloads(
+        &self,
+        ledger: LedgerNumber,
+        rows: &[(Seq, Vec<u8>)],
+    ) -> Result<(), StoreError> {
+        self.database.write(|tx| {
+            let replace = || -> rusqlite::Result<()> {
+                // One that went meanwhile does not come back.
+                let mut replace =
+                    tx.prepare_cached("UPDATE payload SET bytes = ?2 WHERE row = ?1")?;
+                for (seq, payload) in rows {
+                    replace.execute(params![row_number(ledger, *seq), payload])?;
+                }
+                Ok(())
+            };
+            replace().map_err(|error| self.database.error(error))
+        })
+    }
+
+    /// The seqs of a range that still have a payload, ascending.
+    pub fn seqs_with_payload(
+        &self,
+        ledger: LedgerNumber,
+        range: Range<u64>,
+    ) -> Result<Vec<Seq>, StoreError> {
+        let (first, end) = (
+            row_number(ledger, Seq::new(range.start)),
+            row_number(ledger, Seq::new(range.end)),
+        );
+        self.database.read(|tx| {
+            tx.prepare_cached("SELECT row FROM payload WHERE row >= ?1 AND row < ?2 ORDER BY row")?
+                .query_map([first, end], |row| Ok(row_seq(row.get(0)?)))?
+                .collect()
+        })
+    }
+
+    /// Deletes the payloads and active index rows of some events. On disk when it returns.
+    pub fn delete_payloads(&self, ledger: LedgerNumber, seqs: &[Seq]) -> Result<(), StoreError> {
+        self.database.write(|tx| {
+            let delete = || -> rusqlite::Result<()> {
+                let mut payload = tx.prepare_cached("DELETE FROM payload WHERE row = ?1")?;
+                for seq in seqs {
+                    payload.execute([row_number(ledger, *seq)])?;
+                }
+                Ok(())
+            };
+            delete().map_err(|error| self.database.error(error))
+        })
+    }
+
+    /// Deletes the rows of the active index run of events that go, and remembers their ids until a moment.
+    pub fn leave_active(
+        &self,
+        ledger: LedgerNumber,
+        seqs: &[Seq],
+        (tags, state): (&[Tag], Departure),
+        until: UnixMillis,
+    ) -> Result<(), StoreError> {
+        self.database.write(|tx| {
+            let put = || -> rusqlite::Result<()> {
+                let mut active = tx.prepare_cached("DELETE FROM active_index WHERE row = ?1")?;
+                for seq in seqs {
+                    active.execute([row_number(ledger, *seq)])?;
+                }
+                let mut put = tx.prepare_cached(
+                    "INSERT OR REPLACE INTO gone_id (ledger, tag, state, until_ms) VALUES (?1, ?2, ?3, ?4)",
+                )?;
+                for tag in tags {
+                    put.execute(params![ledger.get(), &tag.as_bytes()[..], state.as_str(), until.get()])?;
+                }
+                Ok(())
+            };
+            put().map_err(|error| self.database.error(error))
+        })
+    }
+
+    /// What became of the events with these ids, for each in its order.
+    pub fn gone_ids(
+        &self,
+        ledger: LedgerNumber,
+        tags: &[Tag],
+        now: UnixMillis,
+    ) -> Result<Vec<Option<Departure>>, StoreError> {
+        self.database.read(|tx| {
+            let mut find = tx.prepare_cached(
+                "SELECT state FROM gone_id WHERE ledger = ?1 AND tag = ?2 AND until_ms > ?3",
+            )?;
+            tags.iter()
+                .map(|tag| {
+                    find.query_row(
+                        params![ledger.get(), &tag.as_bytes()[..], now.get()],
+                        |row| row.get::<_, String>(0),
+                    )
+                    .optional()
+                    .map(|state| Departure::of_word(&state?))
+                })
+                .collect()
+        })
+    }
+
+    /// Forgets up to `limit` remembered ids whose time is over; how many went.
+    pub fn forget_ids(&self, now: UnixMillis, limit: u32) -> Result<usize, StoreError> {
+        self.database.write(|tx| {
+            tx.execute(
+                "DELETE FROM gone_id WHERE (ledger, tag) IN
+                 (SELECT ledger, tag FROM gone_id WHERE until_ms <= ?1 LIMIT ?2)",
+                params![now.get(), limit],
+            )
+            .map_err(|error| self.database.error(error))
+        })
+    }
+
+    /// Deletes the rows of the reads that showed persons.
+    pub fn delete_reads_of_persons(&self, gone: &[PersonReference]) -> Result<(), StoreError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.database.write(|tx| {
+            let delete = || -> rusqlite::Result<()> {
+                let mut delete =
+                    tx.prepare_cached("DELETE FROM person_read WHERE reference = ?1")?;
+                for reference in gone {
+                    delete.execute([&reference.as_bytes()[..]])?;
+                }
+                Ok(())
+            };
+            delete().map_err(|error| self.database.error(error))
+        })
+    }
+}
+
+/// The first and last row of a ledger.
+fn whole(ledger: LedgerNumber) -> (i64, i64) {
+    (
+        row_number(ledger, Seq::new(0)),
+        row_number(ledger, Seq::MAX),
+    )
+}
+
+/// Writes what a new entry states for others.
+pub(super) fn write_statement(
+    tx: &Connection,
+    ledger: LedgerNumber,
+    seq: Seq,
+    statement: &Statement,
+) -> rusqlite::Result<()> {
+    let row = row_number(ledger, seq);
+    match statement {
+        Statement::Class { number, definition } => {
+            tx.prepare_cached(
+                "INSERT INTO class (ledger, number, statement_seq, definition) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![ledger.get(), number.get(), seq.get(), definition])?;
+        }
+        Statement::Policy => {}
+        Statement::Expiry {
+            class,
+            recorded_before,
+            held,
+            released,
+        } => {
+            tx.prepare_cached(
+                "INSERT INTO expiry (ledger, statement_seq, class, recorded_before_ms) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![ledger.get(), seq.get(), class.get(), recorded_before.get()])?;
+            let mut keep = tx.prepare_cached("INSERT OR IGNORE INTO overdue (row) VALUES (?1)")?;
+            for held in held {
+                keep.execute([row_number(ledger, *held)])?;
+            }
+            release(tx, ledger, released)?;
+        }
+        Statement::Covers { items, .. } => {
+            let mut cover =
+                tx.prepare_cached("INSERT INTO covered (row, statement) VALUES (?1, ?2)")?;
+            for item in items {
+                cover.execute([row_number(ledger, *item), row])?;
+            }
+            release(tx, ledger, items)?;
+        }
+        Statement::Erasure { covers, restricts } => {
+            let mut cover =
+                tx.prepare_cached("INSERT INTO covered (row, statement) VALUES (?1, ?2)")?;
+            for item in covers {
+                cover.execute([row_number(ledger, *item), row])?;
+            }
+            release(tx, ledger, covers)?;
+            let mut restrict =
+                tx.prepare_cached("INSERT INTO restricted (row, statement) VALUES (?1, ?2)")?;
+            for item in restricts {
+                restrict.execute([row_number(ledger, *item), row])?;
+            }
+        }
+        Statement::Lift { restriction } => {
+            tx.prepare_cached(
+                "UPDATE restricted SET lifted_by = ?2 WHERE statement = ?1 AND lifted_by IS NULL",
+            )?
+            .execute([row_number(ledger, *restriction), row])?;
+        }
+    }
+    if let Some(kind) = statement.kind() {
+        tx.prepare_cached("INSERT INTO statement (row, kind, open) VALUES (?1, ?2, ?3)")?
+            .execute(params![row, kind, statement.opens_a_job()])?;
+    }
+    Ok(())
+}
+
+fn release(tx: &Connection, ledger: LedgerNumber, seqs: &[Seq]) -> rusqlite::Result<()> {
+    let mut release = tx.prepare_cached("DELETE FROM overdue WHERE row = ?1")?;
+    for seq in seqs {
+        release.execute([row_number(ledger, *seq)])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,457 @@
+//! SQLite as the store: how each file is made, checked and opened.
+
+pub(super) mod index;
+pub(super) mod ledgers;
+mod schema;
+pub(super) mod staging;
+mod unfinished;
+mod upgrade;
+pub(super) mod vault;
+pub(super) mod vault_destroy;
+pub(super) mod vault_folded;
+mod vault_records;
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use self::unfinished::{Unfinished, remove_leftovers, with_suffix};
+use super::StoreError;
+use super::directory::io_error;
+use trailkeep_files::folder_of;
+
+/// Bytes of a page: what the measurements in docs/performance.md were made with.
+const PAGE_BYTES: u32 = 8192;
+/// Pages in the write-ahead log before a commit copies them into the file.
+const AUTO_CHECKPOINT_PAGES: u32 = 8000;
+/// What the vault's triggers say (vault_001.sql).
+const RETIRED_EPOCH: &str = "retired epoch";
+/// How long a connection waits for another.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Idle readers that a file keeps open.
+const IDLE_READERS_MAX: usize = 8;
+
+/// One database file: its name, what marks it as ours, and its tables.
+pub(super) struct FileKind {
+    /// File name, for messages.
+    pub(super) name: &'static str,
+    /// SQLite's application_id.
+    pub(super) application_id: i32,
+    /// Migrations, oldest first; user_version counts those that have run.
+    pub(super) migrations: &'static [&'static str],
+    /// What to do when it is missing or damaged.
+    pub(super) hint: &'static str,
+    /// Tables that come and go, by name and text.
+    pub(super) grows: Option<fn(&str, &str) -> bool>,
+}
+
+/// An open database file: one writer, and readers that come and go.
+pub(super) struct Database {
+    kind: &'static FileKind,
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    idle_readers: Mutex<Vec<Connection>>,
+    /// Readers share it; the scrub takes it alone, since a reader on any snapshot keeps it busy.
+    gate: RwLock<()>,
+    /// Nanoseconds that the last commit statement took.
+    synced_in_nanos: AtomicU64,
+}
+
+impl Database {
+    /// Makes the file with its tables, for its owner alone: beside its place, and moved there when it is whole.
+    pub(super) fn create(
+        kind: &'static FileKind,
+        path: &Path,
+        directory_id: &str,
+    ) -> Result<(), StoreError> {
+        if path.exists() {
+            return Err(io_error(path, std::io::ErrorKind::AlreadyExists.into()));
+        }
+        let unfinished = Unfinished::begin(path)?;
+        Self::fill(kind, &unfinished.path(), directory_id)?;
+        unfinished.take_place()
+    }
+
+    /// Writes the tables into an empty file; its log is empty afterwards.
+    pub(super) fn fill(
+        kind: &'static FileKind,
+        path: &Path,
+        directory_id: &str,
+    ) -> Result<(), StoreError> {
+        let fail = |error| sqlite_error(kind, error);
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?.map_err(fail)?;
+        // Page size and auto_vacuum hold only if they are set before the first table.
+        connection
+            .execute_batch(&format!(
+                "PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = {};",
+                kind.application_id
+            ))
+            .map_err(fail)?;
+        configure(&connection).map_err(fail)?;
+        migrate(kind, &mut connection, 0)?;
+        connection
+            .execute("INSERT INTO directory (id) VALUES (?1)", [directory_id])
+            .map_err(fail)?;
+        // The file alone must be whole: closing would leave the log where it can't be copied.
+        connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(fail)?;
+        connection.close().map_err(|(_, error)| fail(error))
+    }
+
+    /// Opens the file after looking at it without writing: is it there, ours, whole, of this directory
+    /// and of a schema that this program knows?
+    pub(super) fn open(
+        kind: &'static FileKind,
+        path: &Path,
+        directory_id: &str,
+    ) -> Result<Self, StoreError> {
+        let damaged = |what: String| StoreError::Damaged {
+            path: path.to_owned(),
+            what,
+            hint: kind.hint,
+        };
+        remove_leftovers(path)?;
+        check_header(kind, path)?;
+        let fail = |error: rusqlite::Error| match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                damaged(format!("is damaged ({error})"))
+            }
+            _ => sqlite_error(kind, error),
+        };
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?.map_err(fail)?;
+        configure(&connection).map_err(fail)?;
+        // The header's number may lag behind the write-ahead log; this one does not.
+        let version = connection
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .map_err(fail)?;
+        if version > kind.migrations.len() {
+            return Err(upgrade::is_newer(kind, path, version));
+        }
+        if version == 0 {
+            let what = "was never finished: a crash ended the program while it made the file, and nothing was stored in it";
+            return Err(damaged(what.to_owned()));
+        }
+        if let Some(difference) = schema::difference(kind, &connection, version).map_err(fail)? {
+            return Err(changed(kind, path, difference));
+        }
+        let (found, rows): (Option<String>, u64) = connection
+            .query_row("SELECT min(id), count(*) FROM directory", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .map_err(fail)?;
+        if rows != 1 || found.as_deref() != Some(directory_id) {
+            return Err(damaged("belongs to another data directory".to_owned()));
+        }
+        upgrade::keep_old_file(kind, path, &connection, version)?;
+        migrate(kind, &mut connection, version)?;
+        Ok(Self {
+            kind,
+            path: path.to_owned(),
+            writer: Mutex::new(connection),
+            idle_readers: Mutex::new(Vec::new()),
+            gate: RwLock::new(()),
+            synced_in_nanos: AtomicU64::new(0),
+        })
+    }
+
+    /// Opens a copy that nobody writes to, without changing a byte of it.
+    pub(super) fn open_copy(kind: &'static FileKind, path: &Path) -> Result<Self, StoreError> {
+        check_header(kind, path)?;
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?
+            .map_err(|error| sqlite_error(kind, error))?;
+        let difference = connection
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .and_then(|version| schema::difference(kind, &connection, version))
+            .map_err(|error| sqlite_error(kind, error))?;
+        if let Some(difference) = difference {
+            return Err(changed(kind, path, difference));
+        }
+        Ok(Self {
+            kind,
+            path: path.to_owned(),
+            writer: Mutex::new(connection),
+            idle_readers: Mutex::new(Vec::new()),
+            gate: RwLock::new(()),
+            synced_in_nanos: AtomicU64::new(0),
+        })
+    }
+
+    /// How the schema differs from that of this version, while the file is in use.
+    pub(super) fn schema_difference(&self) -> Result<Option<String>, StoreError> {
+        self.read(|tx| schema::difference(self.kind, tx, self.kind.migrations.len()))
+    }
+
+    /// Runs `work` in a read transaction of its own. It must be short: a reader on any snapshot holds back
+    /// the scrub of destroyed rows.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let _open = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let idle = lock(&self.idle_readers).pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => self.open_reader()?,
+        };
+        let outcome = (|| {
+            let transaction = connection.transaction()?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })();
+        let value = outcome.map_err(|error| self.error(error))?;
+        let mut idle = lock(&self.idle_readers);
+        if idle.len() < IDLE_READERS_MAX {
+            idle.push(connection);
+        }
+        Ok(value)
+    }
+
+    /// The only way to write: runs `work` in a transaction and commits it. `Full` means that nothing was
+    /// written; any other error of a commit leaves the outcome unknown.
+    pub(super) fn write<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = lock(&self.writer);
+        let transaction = connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .map_err(|error| self.error(error))?;
+        // Dropping the transaction on an early return rolls it back.
+        let value = work(&transaction)?;
+        let begun = Instant::now();
+        transaction.commit().map_err(|error| self.error(error))?;
+        let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.synced_in_nanos.store(nanos, Ordering::Relaxed);
+        Ok(value)
+    }
+
+    /// Prepares the writer's connection.
+    pub(super) fn on_writer(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        work(&lock(&self.writer)).map_err(|error| self.error(error))
+    }
+
+    /// How long the last commit statement took: the write-ahead log was written and synced.
+    pub(super) fn last_sync(&self) -> Duration {
+        Duration::from_nanos(self.synced_in_nanos.load(Ordering::Relaxed))
+    }
+
+    /// Copies what is in the write-ahead log into the file, as far as nobody reads it: it holds nobody up.
+    pub(super) fn copy_log(&self) -> Result<(), StoreError> {
+        let connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?
+            .map_err(|error| self.error(error))?;
+        let copied = configure(&connection)
+            .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
+        copied.map_err(|error| self.error(error))
+    }
+
+    /// Gives up to `pages` free pages back to the file system, in one transaction; whether there are more.
+    pub(super) fn release_pages(&self, pages: u32) -> Result<bool, StoreError> {
+        let connection = lock(&self.writer);
+        let release = || -> rusqlite::Result<bool> {
+            let mut step = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+            // Each row that it gives is a page; it must be asked to its end.
+            let mut rows = step.query([])?;
+            while rows.next()?.is_some() {}
+            connection.query_row("PRAGMA freelist_count", [], |row| {
+                Ok(row.get::<_, i64>(0)? > 0)
+            })
+        };
+        release().map_err(|error| self.error(error))
+    }
+
+    /// Copies the write-ahead log into the file and empties it, so that what was deleted is in neither.
+    /// `false` where somebody else still reads: then old pages may remain, and it is to be tried again.
+    pub(super) fn scrub(&self) -> Result<bool, StoreError> {
+        let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        lock(&self.idle_readers).clear();
+        let connection = lock(&self.writer);
+        // A TRUNCATE that waits would hold the writer for as long.
+        let busy = connection.busy_timeout(Duration::ZERO).and_then(|()| {
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        });
+        let restored = connection.busy_timeout(BUSY_TIMEOUT);
+        let busy: i64 = busy.map_err(|error| self.error(error))?;
+        restored.map_err(|error| self.error(error))?;
+        Ok(busy == 0)
+    }
+
+    /// Names the file in an error of SQLite's.
+    pub(super) fn error(&self, error: rusqlite::Error) -> StoreError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Damaged {
+                path: self.path.clone(),
+                what: format!("is damaged ({error})"),
+                hint: self.kind.hint,
+            },
+            _ => sqlite_error(self.kind, error),
+        }
+    }
+
+    fn open_reader(&self) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let open = connect(&self.path, flags)?.and_then(|connection| {
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.execute_batch(
+                "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8192;",
+            )?;
+            Ok(connection)
+        });
+        open.map_err(|error| self.error(error))
+    }
+}
+
+/// The only way to open a file with SQLite. It opens by path: so what stands at the names that it would use is looked at
+/// first, and it follows no link in the path's last part. Links that lead to the directory are resolved here.
+pub(super) fn connect(
+    path: &Path,
+    flags: OpenFlags,
+) -> Result<rusqlite::Result<Connection>, StoreError> {
+    let check = || -> std::io::Result<()> {
+        let (folder, name) = folder_of(path)?;
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let mut name = OsString::from(name);
+            name.push(suffix);
+            folder.check_own(&name).map_err(|error| {
+                let name = name.display();
+                std::io::Error::new(error.kind(), format!("{name}: {error}"))
+            })?;
+        }
+        Ok(())
+    };
+    check().map_err(|error| io_error(path, error))?;
+    let resolved = resolved(path)?;
+    let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    Ok(Connection::open_with_flags(resolved, flags))
+}
+
+/// The path without links in the directory's part: SQLite refuses links in any part when it is to follow none.
+pub(super) fn resolved(path: &Path) -> Result<PathBuf, StoreError> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new(".")).canonicalize();
+    let parent = parent.map_err(|error| io_error(path, error))?;
+    Ok(parent.join(path.file_name().unwrap_or_default()))
+}
+
+/// A mutex whose holder panicked guards a connection that rolled back: it stays usable.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.execute_batch(&format!(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
+         PRAGMA wal_autocheckpoint = {AUTO_CHECKPOINT_PAGES}; PRAGMA temp_store = MEMORY;
+         PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536;"
+    ))
+}
+
+fn migrate(
+    kind: &'static FileKind,
+    connection: &mut Connection,
+    from: usize,
+) -> Result<(), StoreError> {
+    let fail = |error| sqlite_error(kind, error);
+    for (index, migration) in kind.migrations.iter().enumerate().skip(from) {
+        let transaction = connection.transaction().map_err(fail)?;
+        transaction.execute_batch(migration).map_err(fail)?;
+        transaction
+            .execute_batch(&format!("PRAGMA user_version = {}", index + 1))
+            .map_err(fail)?;
+        transaction.commit().map_err(fail)?;
+    }
+    Ok(())
+}
+
+/// Looks at the first 100 bytes (SQLite's file format, section 1.3).
+fn check_header(kind: &'static FileKind, path: &Path) -> Result<(), StoreError> {
+    let damaged = |what: &str| StoreError::Damaged {
+        path: path.to_owned(),
+        what: what.to_owned(),
+        hint: kind.hint,
+    };
+    let opened = folder_of(path).and_then(|(folder, name)| folder.open_to_read(name));
+    let mut file = opened.map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => StoreError::Missing {
+            path: path.to_owned(),
+            hint: kind.hint,
+        },
+        _ => io_error(path, error),
+    })?;
+    let mut header = [0; 100];
+    file.read_exact(&mut header)
+        .map_err(|_| damaged("is cut off: it has not even a header"))?;
+    let number = |at: usize| {
+        u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
+    if &header[..16] != b"SQLite format 3\0" {
+        return Err(damaged("is not a database"));
+    }
+    if number(68).cast_signed() != kind.application_id {
+        return Err(damaged(
+            "is another kind of file (was it swapped or renamed?)",
+        ));
+    }
+    let pages_bytes = u64::from(number(28)) * u64::from(PAGE_BYTES);
+    let length = file
+        .metadata()
+        .map_err(|error| io_error(path, error))?
+        .len();
+    // With a write-ahead log beside it, a crash may have cut a copy short; SQLite then repairs it.
+    let log = with_suffix(path, "-wal");
+    let has_log = log.metadata().is_ok_and(|log| log.len() > 0);
+    if length < pages_bytes && !has_log {
+        return Err(damaged(&format!(
+            "is cut off: {length} bytes of {pages_bytes}"
+        )));
+    }
+    let version = number(60) as usize;
+    if version > kind.migrations.len() {
+        return Err(upgrade::is_newer(kind, path, version));
+    }
+    Ok(())
+}
+
+/// The error of a file whose schema is not that of its version.
+fn changed(kind: &'static FileKind, path: &Path, what: String) -> StoreError {
+    StoreError::Changed {
+        path: path.to_owned(),
+        what,
+        hint: kind.hint,
+    }
+}
+
+fn sqlite_error(kind: &'static FileKind, error: rusqlite::Error) -> StoreError {
+    if let rusqlite::Error::SqliteFailure(_, Some(said)) = &error
+        && said == RETIRED_EPOCH
+    {
+        return StoreError::RetiredEpoch;
+    }
+    if is_full(&error) {
+        StoreError::Full { file: kind.name }
+    } else {
+        StoreError::Sqlite {
+            file: kind.name,
+            error,
+        }
+    }
+}
+
+/// Whether there is no room: also for the index of the write-ahead log, without which nothing is even read.
+fn is_full(error: &rusqlite::Error) -> bool {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        || extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+}

@@ -1,0 +1,466 @@
+//! `vault.db`: sealed secrets. The rows are opaque here; service/keyring.rs seals and opens them.
+
+mod api_keys;
+mod copies;
+mod epochs;
+mod file;
+mod sum;
+mod summed;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::upgrade::directory_id;
+use super::{Database, FileKind, vault_folded};
+use crate::{LedgerRecord, RowMac, StoreError};
+use trailkeep_proof::ids::{ClassNumber, KeyId, LedgerNumber, RootHash, Seq, Tag};
+use trailkeep_proof::time::UnixMillis;
+
+use file::VaultFile;
+
+pub use copies::{CopyState, VaultLook};
+pub use epochs::{Resealed, SealedPlace, SealedRow, SealedTable};
+pub use file::ChangedPart;
+
+static FILE: FileKind = FileKind {
+    name: "vault.db",
+    application_id: 0x544B_5654,
+    migrations: &[
+        include_str!("vault_001.sql"),
+        include_str!("vault_002.sql"),
+        include_str!("vault_003.sql"),
+    ],
+    hint: "without its keys no payload opens: put back the newest copy of vault.db, with its epoch.key",
+    grows: None,
+};
+
+/// A person's row.
+#[derive(Clone, Debug)]
+pub struct PersonRow {
+    /// Number of the row; data keys name it.
+    pub id: i64,
+    /// Epoch of the sealing.
+    pub epoch: u32,
+    /// The sealed reference.
+    pub sealed: Vec<u8>,
+}
+
+/// A data key's row.
+#[derive(Clone, Debug)]
+pub struct DataKeyRow {
+    /// The key's number.
+    pub key_id: KeyId,
+    /// Its ledger.
+    pub ledger: LedgerNumber,
+    /// The person's row, or 0 for the key of a class's events that are about nobody.
+    pub person: i64,
+    /// Its retention class.
+    pub class: ClassNumber,
+    /// Its period, as text.
+    pub period: String,
+    /// Epoch of the sealing.
+    pub epoch: u32,
+    /// The sealed key.
+    pub sealed: Vec<u8>,
+}
+
+/// A secret of a ledger: `signing`, `index` or `system`.
+#[derive(Clone, Debug)]
+pub struct LedgerSecretRow {
+    /// Its ledger.
+    pub ledger: LedgerNumber,
+    /// Which of them.
+    pub kind: String,
+    /// Its number; payloads of system events name that of `system`.
+    pub key_id: KeyId,
+    /// Epoch of the sealing.
+    pub epoch: u32,
+    /// The sealed secret.
+    pub sealed: Vec<u8>,
+}
+
+/// An API key's row.
+#[derive(Clone, Debug)]
+pub struct ApiKeyRow {
+    /// Its public id.
+    pub id: String,
+    /// Epoch of the sealing.
+    pub epoch: u32,
+    /// Sealed: what it may do, and the hash of its secret.
+    pub sealed: Vec<u8>,
+}
+
+/// A sealed record of a ledger: settings, a hold, a job.
+#[derive(Clone, Debug)]
+pub struct SealedRecordRow {
+    /// What it is.
+    pub kind: String,
+    /// Its ledger.
+    pub ledger: LedgerNumber,
+    /// Its id among those of its kind.
+    pub id: String,
+    /// Epoch of the sealing.
+    pub epoch: u32,
+    /// The sealed text.
+    pub sealed: Vec<u8>,
+}
+
+/// What a statement of a ledger changes in the vault.
+#[derive(Clone, Debug)]
+pub struct AppliedRows {
+    /// The statement's ledger.
+    pub ledger: LedgerNumber,
+    /// The statement.
+    pub seq: Seq,
+    /// Sealed records that it adds or replaces.
+    pub records: Vec<SealedRecordRow>,
+    /// API keys that it adds or replaces.
+    pub api_keys: Vec<ApiKeyRow>,
+    /// Sealed records that it takes away: kind, ledger and id.
+    pub taken: Vec<(String, LedgerNumber, String)>,
+}
+
+/// A person who is new to the vault.
+#[derive(Clone, Debug)]
+pub struct NewPerson {
+    /// Ledger of the tag.
+    pub ledger: LedgerNumber,
+    /// The person's tag.
+    pub tag: Tag,
+    /// What the spellings of a data subject's identifier have in common; none of who only acts.
+    pub folded: Option<Tag>,
+    /// Epoch of the sealing.
+    pub epoch: u32,
+    /// The sealed reference.
+    pub sealed: Vec<u8>,
+}
+
+/// A data key that is new to the vault.
+#[derive(Clone, Debug)]
+pub struct NewDataKey {
+    /// The person whose key it is, by tag, or nobody.
+    pub person: Option<Tag>,
+    /// The row but for the person's number, which the vault assigns.
+    pub row: DataKeyRow,
+}
+
+/// What one commit of the vault adds.
+#[derive(Debug, Default)]
+pub struct VaultChanges {
+    /// New persons, before their keys.
+    pub persons: Vec<NewPerson>,
+    /// New data keys.
+    pub data_keys: Vec<NewDataKey>,
+}
+
+/// The last head of a ledger that the vault saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watermark {
+    /// Number of entries.
+    pub size: u64,
+    /// Root of the tree over them.
+    pub root: RootHash,
+    /// When it was written.
+    pub seen_at: UnixMillis,
+}
+
+/// The vault of one data directory.
+pub struct Vault {
+    file: VaultFile,
+}
+
+impl Vault {
+    /// How the tables, indexes and triggers differ from those of this version; none where they do not.
+    pub fn schema_difference(&self) -> Result<Option<String>, StoreError> {
+        self.file.schema_difference()
+    }
+
+    pub(super) const fn file(&self) -> &VaultFile {
+        &self.file
+    }
+
+    /// Makes the file.
+    pub fn create(path: &Path, directory_id: &str) -> Result<(), StoreError> {
+        Database::create(&FILE, path, directory_id)
+    }
+
+    /// The id of the data directory that the vault says it belongs to.
+    pub fn directory_id(path: &Path) -> Result<String, StoreError> {
+        directory_id(&FILE, path)
+    }
+
+    /// Opens the file.
+    pub fn open(path: &Path, directory_id: &str) -> Result<Self, StoreError> {
+        Ok(Self {
+            file: VaultFile::new(Database::open(&FILE, path, directory_id)?),
+        })
+    }
+
+    /// Adds persons and data keys. On disk when it returns.
+    pub fn commit(&self, changes: &VaultChanges) -> Result<(), StoreError> {
+        self.file
+            .change(|tx| write_changes(tx, changes).map_err(|error| self.file.error(error)))
+    }
+
+    /// The person with a tag.
+    pub fn person(&self, ledger: LedgerNumber, tag: Tag) -> Result<Option<PersonRow>, StoreError> {
+        self.file.read(|tx| {
+            tx.prepare_cached(
+                "SELECT id, epoch, sealed FROM person WHERE ledger = ?1 AND tag = ?2",
+            )?
+            .query_row(params![ledger.get(), &tag.as_bytes()[..]], |row| {
+                Ok(PersonRow {
+                    id: row.get(0)?,
+                    epoch: row.get(1)?,
+                    sealed: row.get(2)?,
+                })
+            })
+            .optional()
+        })
+    }
+
+    /// The tags of a ledger's persons after row `after`, with the row's number, at most `limit`.
+    pub fn person_tags(
+        &self,
+        ledger: LedgerNumber,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        self.file.read(|tx| {
+            tx.prepare_cached(
+                "SELECT id, tag FROM person WHERE ledger = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+            )?
+            .query_map(params![ledger.get(), after, limit], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
+            .collect()
+        })
+    }
+
+    /// The data key of a person (by tag, or of nobody), class and period.
+    pub fn data_key_for(
+        &self,
+        ledger: LedgerNumber,
+        person: Option<Tag>,
+        class: ClassNumber,
+        period: &str,
+    ) -> Result<Option<DataKeyRow>, StoreError> {
+        let tag = person.as_ref().map(|tag| &tag.as_bytes()[..]);
+        self.file.read(|tx| {
+            tx.prepare_cached(
+                "SELECT key_id, ledger, person, class, period, epoch, sealed FROM data_key
+                 WHERE ledger = ?1 AND class = ?3 AND period = ?4 AND person =
+                 CASE WHEN ?2 IS NULL THEN 0 ELSE (SELECT id FROM person WHERE ledger = ?1 AND tag = ?2) END",
+            )?
+            .query_row(params![ledger.get(), tag, class.get(), period], data_key_row)
+            .optional()
+        })
+    }
+
+    /// The data key with a number.
+    pub fn data_key(&self, key_id: KeyId) -> Result<Option<DataKeyRow>, StoreError> {
+        self.file.read(|tx| {
+            tx.prepare_cached(
+                "SELECT key_id, ledger, person, class, period, epoch, sealed FROM data_key WHERE key_id = ?1",
+            )?
+            .query_row([key_id.get().cast_signed()], data_key_row)
+            .optional()
+        })
+    }
+
+    /// All data keys after number `after` (in the file's order), at most `limit`.
+    pub fn data_keys(
+        &self,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> Result<Vec<DataKeyRow>, StoreError> {
+        let after = after.map_or(i64::MIN, |id| id.get().cast_signed());
+        self.file.read(|tx| {
+            tx.prepare_cached(
+                "SELECT key_id, ledger, person, class, period, epoch, sealed FROM data_key
+                 WHERE key_id > ?1 ORDER BY key_id LIMIT ?2",
+            )?
+            .query_map(params![after, limit], data_key_row)?
+            .collect()
+        })
+    }
+
+    /// Adds a new ledger: its names, which its rows' sealings bind, and its secrets.
+    pub fn add_ledger(
+        &self,
+        ledger: &LedgerRecord,
+        rows: &[LedgerSecretRow],
+    ) -> Result<(), StoreError> {
+        self.file.change(|tx| {
+            let add = || -> rusqlite::Result<()> {
+                tx.execute(
+                    "INSERT INTO ledger (number, tenant, origin) VALUES (?1, ?2, ?3)",
+                    params![ledger.number.get(), ledger.tenant.as_str(), ledger.origin.as_str()],
+                )?;
+                let mut statement = tx.prepare_cached(
+                    "INSERT INTO ledger_secret (ledger, kind, key_id, epoch, sealed) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?;
+                for row in rows {
+                    let key_id = row.key_id.get().cast_signed();
+                    statement.execute(params![row.ledger.get(), row.kind, key_id, row.epoch, row.sealed])?;
+                }
+                Ok(())
+            };
+            add().map_err(|error| self.file.error(error))
+        })
+    }
+
+    /// The secrets of a ledger.
+    pub fn ledger_secrets(&self, ledger: LedgerNumber) -> Result<Vec<LedgerSecretRow>, StoreError> {
+        self.file.read(|tx| {
+            tx.prepare_cached(
+                "SELECT kind, key_id, epoch, sealed FROM ledger_secret WHERE ledger = ?1",
+            )?
+            .query_map([ledger.get()], |row| {
+                let key_id = KeyId::new(row.get::<_, i64>(1)?.cast_unsigned());
+                Ok(LedgerSecretRow {
+                    ledger,
+                    kind: row.get(0)?,
+                    key_id,
+                    epoch: row.get(2)?,
+                    sealed: row.get(3)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    /// The largest number of a ledger that has secrets here; none where no ledger has.
+    pub fn last_ledger(&self) -> Result<Option<LedgerNumber>, StoreError> {
+        self.file.read(|tx| {
+            tx.query_row("SELECT max(ledger) FROM ledger_secret", [], |row| {
+                Ok(row.get::<_, Option<u32>>(0)?.map(LedgerNumber::new))
+            })
+        })
+    }
+
+    /// The last head of a ledger that the vault saw.
+    pub fn watermark(&self, ledger: LedgerNumber) -> Result<Option<Watermark>, StoreError> {
+        self.file.read(|tx| {
+            tx.prepare_cached("SELECT size, root, seen_at_ms FROM watermark WHERE ledger = ?1")?
+                .query_row([ledger.get()], |row| {
+                    let root: [u8; 32] = row.get(1)?;
+                    Ok(Watermark {
+                        size: row.get(0)?,
+                        root: RootHash::new(root),
+                        seen_at: UnixMillis::new(row.get(2)?),
+                    })
+                })
+                .optional()
+        })
+    }
+
+    /// Keeps the head of a ledger.
+    pub fn set_watermark(&self, ledger: LedgerNumber, mark: &Watermark) -> Result<(), StoreError> {
+        self.file.note(|tx| {
+            tx.prepare_cached(
+                "INSERT INTO watermark (ledger, size, root, seen_at_ms) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (ledger) DO UPDATE
+                 SET size = excluded.size, root = excluded.root, seen_at_ms = excluded.seen_at_ms",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    ledger.get(),
+                    mark.size,
+                    &mark.root.as_bytes()[..],
+                    mark.seen_at.get()
+                ])
+            })
+            .map(drop)
+            .map_err(|error| self.file.error(error))
+        })
+    }
+
+    /// Whether the rows are summed up; not in a file that an earlier version wrote.
+    pub fn has_sums(&self) -> Result<bool, StoreError> {
+        self.file.has_begun()
+    }
+
+    /// Begins the sums over all rows, with the row that keeps their key.
+    pub fn begin_sums(
+        &self,
+        mac: Arc<dyn RowMac>,
+        key: &SealedRecordRow,
+    ) -> Result<(), StoreError> {
+        self.file
+            .begin(mac, |tx| super::vault_records::put(tx, key))
+    }
+
+    /// From here on rows can be written: each is taken into the sums, which began before.
+    pub fn keep_sums(&self, mac: Arc<dyn RowMac>) -> Result<(), StoreError> {
+        self.file.watch(mac)
+    }
+
+    /// The parts of the vault whose rows are not those that the program wrote. Persons and data keys are looked at
+    /// where `all` are.
+    pub fn changed_parts(
+        &self,
+        mac: &dyn RowMac,
+        all: bool,
+    ) -> Result<Vec<ChangedPart>, StoreError> {
+        self.file.changed_parts(mac, all)
+    }
+
+    /// Copies the write-ahead log into the file, before closing.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.file.scrub().map(drop)
+    }
+}
+
+fn write_changes(tx: &Connection, changes: &VaultChanges) -> rusqlite::Result<()> {
+    let mut person = tx.prepare_cached(
+        "INSERT INTO person (ledger, tag, epoch, sealed) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for new in &changes.persons {
+        person.execute(params![
+            new.ledger.get(),
+            &new.tag.as_bytes()[..],
+            new.epoch,
+            new.sealed
+        ])?;
+        let row = (tx.last_insert_rowid(), new.ledger);
+        vault_folded::add(tx, row, new.folded.as_ref())?;
+    }
+    let mut find = tx.prepare_cached("SELECT id FROM person WHERE ledger = ?1 AND tag = ?2")?;
+    let mut data_key = tx.prepare_cached(
+        "INSERT INTO data_key (key_id, ledger, person, class, period, epoch, sealed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for NewDataKey { person, row } in &changes.data_keys {
+        let number = match person {
+            Some(tag) => find.query_row(params![row.ledger.get(), &tag.as_bytes()[..]], |row| {
+                row.get::<_, i64>(0)
+            })?,
+            None => 0,
+        };
+        data_key.execute(params![
+            row.key_id.get().cast_signed(),
+            row.ledger.get(),
+            number,
+            row.class.get(),
+            row.period,
+            row.epoch,
+            row.sealed
+        ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn data_key_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<DataKeyRow> {
+    Ok(DataKeyRow {
+        key_id: KeyId::new(row.get::<_, i64>(0)?.cast_unsigned()),
+        ledger: LedgerNumber::new(row.get(1)?),
+        person: row.get(2)?,
+        class: ClassNumber::new(row.get(3)?),
+        period: row.get(4)?,
+        epoch: row.get(5)?,
+        sealed: row.get(6)?,
+    })
+}

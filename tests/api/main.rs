@@ -1,0 +1,16 @@
+//! What applications, readers and administrators ask over HTTP and at the command line.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod access;
+mod api;
+mod bad_input;
+mod commands;
+mod event_schema;
+mod openapi;
+mod properties;
+mod query;
+mod settings;
+mod sources;
+#[path = "../support/mod.rs"]
+mod support;
+mod walk;

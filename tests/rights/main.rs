@@ -1,0 +1,10 @@
+//! Retention, legal holds and the requests of data subjects.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod erasure;
+mod erasure_model;
+mod privacy;
+mod retention;
+mod retention_cases;
+#[path = "../support/mod.rs"]
+mod support;
