@@ -2,7 +2,8 @@
 //! stops appends until somebody confirms it.
 //!
 //! The wall clock is compared with the time since boot, which can't be set: also across restarts within one boot. What
-//! nothing proves (the machine was off) may add up to 31 days; time that is proven afterwards takes from that sum.
+//! nothing proves (the machine was off, or a virtual machine was paused) may add up to 31 days over all starts; time that
+//! is proven afterwards takes from that sum. A start is no way round a jump that was refused within the same boot.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,9 @@ pub(super) struct ClockMemory {
     boot: Option<String>,
     /// Time that starts took for passed and nothing proved, less what was proven since.
     unproven_ms: u64,
+    /// A jump was refused, and the clock was not right since.
+    #[serde(default)]
+    is_doubted: bool,
 }
 
 impl Record for ClockMemory {
@@ -47,12 +51,16 @@ pub(super) struct ClockGuard {
     unproven_ms: u64,
     /// Nothing proves how much time passed before the start, and no look has found the wall clock within what may be.
     is_gap_open: bool,
+    /// The last look refused a jump.
+    is_doubted: bool,
+    /// What the vault was last told of that.
+    is_doubt_noted: bool,
 }
 
 /// The clock can't be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the clock jumped from about {expected} to {found}{reason}: nothing is recorded until it is right; if it is, start once with \
+    "the clock jumped from about {expected} to {found}{reason}: nothing is recorded or destroyed until it is right; if it is, start once with \
      `trailkeep serve --confirm-clock`",
     reason = Unproven(*left_ms)
 )]
@@ -86,34 +94,44 @@ impl ClockGuard {
         confirmed: bool,
     ) -> Self {
         let (wall, since_boot_ms, boot) = (clock.wall(), clock.since_boot_ms(), clock.boot());
-        let guard = |wall, unproven_ms, is_gap_open| Self {
+        let guard = |wall, unproven_ms, is_gap_open, is_doubted| Self {
             wall,
             since_boot_ms,
             boot: boot.clone(),
             unproven_ms,
             is_gap_open,
+            is_doubted,
+            is_doubt_noted: is_doubted,
         };
         let unproven_ms = memory.map_or(0, |memory| memory.unproven_ms);
         let is_same_boot = |memory: &&ClockMemory| boot.is_some() && memory.boot == boot;
         let proven = memory.filter(is_same_boot).and_then(|memory| {
             let passed = since_boot_ms.checked_sub(memory.since_boot_ms)?;
-            Some((memory.wall_ms.saturating_add(passed), passed))
+            let expected = UnixMillis::new(memory.wall_ms.saturating_add(passed));
+            Some((expected, passed, memory.is_doubted))
         });
         match (proven, memory.map(|memory| memory.wall_ms)) {
-            _ if confirmed => guard(wall, 0, false),
-            (Some((expected, passed)), _) => {
-                let expected = UnixMillis::new(expected);
-                guard(expected, unproven_ms.saturating_sub(passed), false)
+            _ if confirmed => guard(wall, 0, false, false),
+            // The boot clock stands still while a virtual machine is paused: that it proves less is no jump yet.
+            (Some((expected, passed, is_doubted)), _) => {
+                let unproven_ms = unproven_ms.saturating_sub(passed);
+                guard(expected, unproven_ms, !is_doubted, is_doubted)
             }
             (None, remembered) => {
                 let last = last_seen.max(remembered.map(UnixMillis::new));
-                guard(last.unwrap_or(wall), unproven_ms, last.is_some())
+                guard(last.unwrap_or(wall), unproven_ms, last.is_some(), false)
             }
         }
     }
 
     /// The wall time, if it can be believed. A clock that comes back to where it should be is believed again.
     pub(super) fn now(&mut self, clock: &dyn Clock) -> Result<UnixMillis, ClockJump> {
+        let looked = self.look(clock);
+        self.is_doubted = looked.is_err();
+        looked
+    }
+
+    fn look(&mut self, clock: &dyn Clock) -> Result<UnixMillis, ClockJump> {
         let (found, since_boot_ms) = (clock.wall(), clock.since_boot_ms());
         let passed = since_boot_ms.saturating_sub(self.since_boot_ms);
         let expected = UnixMillis::new(self.wall.get().saturating_add(passed));
@@ -161,7 +179,17 @@ impl ClockGuard {
             since_boot_ms,
             boot: self.boot.clone(),
             unproven_ms: self.unproven_ms.saturating_sub(passed),
+            is_doubted: self.is_doubted,
         })
+    }
+
+    /// The same, where a doubt came or went that the vault was not told of.
+    pub(super) fn changed_doubt(&mut self, clock: &dyn Clock) -> Option<ClockMemory> {
+        if self.is_doubted == self.is_doubt_noted {
+            return None;
+        }
+        self.is_doubt_noted = self.is_doubted;
+        self.memory(clock)
     }
 }
 
@@ -179,7 +207,8 @@ pub(super) fn start(
     let memory = memory.map(|(_, memory)| memory);
     let mut guard = ClockGuard::start(clock, last_seen, memory.as_ref(), confirmed);
     let is_believed = guard.now(clock).is_ok();
-    let is_known = |memory: &ClockMemory| !confirmed && memory.boot == guard.boot;
+    let is_known =
+        |memory: &ClockMemory| !confirmed && memory.boot == guard.boot && !memory.is_doubted;
     if is_believed && !memory.as_ref().is_some_and(is_known) {
         remember(guard.memory(clock), keyring)?;
     }
@@ -288,18 +317,13 @@ mod tests {
     fn small_steps_do_not_add_up() {
         let clock = clock();
         let mut guard = ClockGuard::start(&clock, None, None, false);
-        let mut memory = guard.memory(&clock);
         let mut taken = 0;
-        for round in 0..100 {
+        for _ in 0..100 {
             clock.step(4 * MINUTE_MS, 60_000);
-            if round % 10 == 0 {
-                guard = ClockGuard::start(&clock, Some(clock.wall()), memory.as_ref(), false);
-            }
             match guard.now(&clock) {
                 Ok(_) => taken += 1,
                 Err(_) => clock.step(-3 * MINUTE_MS, 0),
             }
-            memory = guard.memory(&clock);
         }
         assert_eq!(
             taken, 1,
@@ -317,12 +341,56 @@ mod tests {
         // 40 days without a start, all of them proven.
         clock.step(40 * DAY, 40 * 24 * 3_600_000);
         start(&clock).now(&clock).unwrap();
-        // A day more on the wall clock alone.
+        // 31 days more on the wall clock alone, as after a pause, and another one.
+        clock.step(31 * DAY, 1_000);
+        start(&clock).now(&clock).unwrap();
         clock.step(DAY, 1_000);
         start(&clock).now(&clock).unwrap_err();
         ClockGuard::start(&clock, None, memory.as_ref(), true)
             .now(&clock)
             .unwrap();
+    }
+
+    #[test]
+    fn a_restart_is_no_way_round_a_refused_jump() {
+        let clock = clock();
+        let mut guard = ClockGuard::start(&clock, None, None, false);
+        assert_eq!(guard.changed_doubt(&clock), None);
+        clock.step(60 * MINUTE_MS, 1_000);
+        guard.now(&clock).unwrap_err();
+        let memory = guard.changed_doubt(&clock);
+        assert_eq!(guard.changed_doubt(&clock), None);
+        let mut again = ClockGuard::start(&clock, None, memory.as_ref(), false);
+        again.now(&clock).unwrap_err();
+        assert_eq!(again.changed_doubt(&clock), None);
+        // Put right, it is forgotten.
+        clock.step(-60 * MINUTE_MS, 1_000);
+        again.now(&clock).unwrap();
+        let memory = again.changed_doubt(&clock);
+        assert!(!memory.as_ref().unwrap().is_doubted);
+        clock.step(60 * MINUTE_MS, 1_000);
+        ClockGuard::start(&clock, None, memory.as_ref(), false)
+            .now(&clock)
+            .unwrap();
+    }
+
+    #[test]
+    fn starts_ahead_within_one_boot_add_up_to_31_days() {
+        let clock = clock();
+        let begun = clock.wall().get();
+        let mut memory = ClockGuard::start(&clock, None, None, false).memory(&clock);
+        let mut last = begun;
+        for _ in 0..200 {
+            clock.step(6 * 60 * MINUTE_MS, 1_000);
+            let mut guard = ClockGuard::start(&clock, None, memory.as_ref(), false);
+            match guard.now(&clock) {
+                Ok(now) => last = now.get(),
+                Err(_) => break,
+            }
+            memory = guard.memory(&clock);
+        }
+        let days = (last - begun) / DAY_MS;
+        assert_eq!(days, 31, "ahead of the time since boot");
     }
 
     #[test]

@@ -57,14 +57,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
 use self::append::{LedgerState, Newcomers, WriterThread};
-use self::clock_guard::ClockGuard;
+use self::clock_guard::{ClockGuard, ClockJump};
 use self::keyring::Keyring;
 use self::ledger::Ledger;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_crypto::spool::SpoolRoom;
 use trailkeep_policy::PolicySet;
 use trailkeep_proof::ids::TenantName;
-use trailkeep_proof::time::Clock;
+use trailkeep_proof::time::{Clock, UnixMillis};
 use trailkeep_store_sqlite::directory::{DataDirectory, DirectoryLock};
 use trailkeep_store_sqlite::{Index, Ledgers};
 
@@ -201,7 +201,12 @@ impl Engine {
         self.ledger_of(&name)
     }
 
-    /// Whether the clock can be believed: the writer asks at each batch.
+    /// The time, where the clock can be believed: what destroys by time asks here, as the writer does at each batch.
+    fn believed_now(&self) -> Result<UnixMillis, ClockJump> {
+        self.clock_guard().now(&*self.clock)
+    }
+
+    /// Watches the clock.
     fn clock_guard(&self) -> MutexGuard<'_, ClockGuard> {
         self.clock_guard
             .lock()

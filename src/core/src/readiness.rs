@@ -32,7 +32,7 @@ pub fn readiness(engine: &Engine) -> Readiness {
     if engine.writer.failure().is_some() {
         reasons.push("writer: it has failed, and the process ends: start it again".to_owned());
     }
-    if let Err(jump) = engine.clock_guard().now(&*engine.clock) {
+    if let Err(jump) = engine.believed_now() {
         reasons.push(format!("clock: {jump}"));
     }
     let mut notes = Vec::new();

@@ -221,6 +221,7 @@ impl From<RetentionError> for Problem {
         match error {
             RetentionError::Record(error) => (*error).into(),
             RetentionError::Read(error) => error.into(),
+            RetentionError::Clock(_) => Self::unavailable(error.to_string(), 60),
             RetentionError::Paused(..) => Self::refused(error.to_string()),
             error => {
                 tracing::error!(%error, "expiry failed");

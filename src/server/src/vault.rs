@@ -1,6 +1,7 @@
 //! `/v1/vault`: copy targets and rotations of the vault, by the operator's admins.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
@@ -18,7 +19,7 @@ use super::progress::follow;
 use trailkeep_core::bind::{self, BindError, Bound};
 use trailkeep_core::blocking;
 use trailkeep_core::restore::{self, ResumeError};
-use trailkeep_core::rotation::{self, RotationStatus};
+use trailkeep_core::rotation::{self, RotationError, RotationStatus};
 use trailkeep_core::vault_copy::{self, CopyError, Place, Removed, TargetStatus};
 
 /// A copy target to be registered: one of the two.
@@ -61,8 +62,12 @@ pub(super) async fn show(
     path = "/v1/vault/rotate",
     responses((status = 200, description = "Lines of JSON.", body = String, content_type = "application/x-ndjson")),
 )]
-pub(super) async fn rotate(caller: Caller<may::ManageVault>) -> Response {
-    follow(move |progress| rotation::rotate_now(&caller.engine, &caller.key_id, progress))
+pub(super) async fn rotate(caller: Caller<may::ManageVault>) -> Result<Response, Problem> {
+    let engine = Arc::clone(&caller.engine);
+    blocking(move || rotation::check_can_begin(&engine)).await?;
+    Ok(follow(move |progress| {
+        rotation::rotate_now(&caller.engine, &caller.key_id, progress)
+    }))
 }
 
 /// Rows of the vault that statements commit to from here on.
@@ -209,6 +214,20 @@ impl From<ResumeError> for Problem {
         match error {
             ResumeError::Record(error) => (*error).into(),
             ResumeError::Key(error) => error.into(),
+        }
+    }
+}
+
+impl From<RotationError> for Problem {
+    fn from(error: RotationError) -> Self {
+        match error {
+            RotationError::Clock(jump) => Self::unavailable(jump.to_string(), 60),
+            RotationError::Record(error) => (*error).into(),
+            RotationError::Copy(error) => error.into(),
+            error => {
+                tracing::error!(%error, "the vault could not be rotated");
+                Self::damaged(error.to_string())
+            }
         }
     }
 }

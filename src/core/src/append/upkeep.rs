@@ -19,10 +19,10 @@ impl Writer {
         let is_old = |last: UnixMillis| seen_at.get() >= last.get().saturating_add(SEEN_EVERY_MS);
         let is_time =
             self.seen_at.is_none_or(is_old) && lock(&self.clock_guard).now(&*self.clock).is_ok();
-        if is_time {
-            let memory = lock(&self.clock_guard).memory(&*self.clock);
-            clock_guard::remember(memory, &self.keyring)?;
-        }
+        // Told at once, since the next start must not take for a pause what was refused as a jump.
+        let doubt = lock(&self.clock_guard).changed_doubt(&*self.clock);
+        let memory = is_time.then(|| lock(&self.clock_guard).memory(&*self.clock));
+        clock_guard::remember(memory.flatten().or(doubt), &self.keyring)?;
         for (number, state) in &mut self.states {
             let size = state.edge.size();
             if size == state.watermark_size && !is_time {

@@ -90,6 +90,7 @@ pub fn carry_out_now(
         let since = UnixMillis::new(paused.since_ms);
         return Err(RetentionError::Paused(since, paused.reason).into());
     }
+    engine.believed_now().map_err(RetentionError::from)?;
     let mut done = Vec::new();
     for ledger in engine.ledgers_of(ledger) {
         done.extend(resume(engine, &ledger)?);

@@ -22,6 +22,7 @@ use utoipa::ToSchema;
 
 use super::Engine;
 use super::append::{AppendError, Changing, append_statements, prepare_statement};
+use super::clock_guard::ClockJump;
 use super::cover::ItemTree;
 use super::hold::{self, Holds};
 use super::keyring::KeyError;
@@ -50,6 +51,9 @@ pub enum RetentionError {
     /// It could not be recorded, so it was not done.
     #[error("it could not be recorded, so nothing was destroyed: {0}")]
     Record(Box<AppendError>),
+    /// The clock can't be believed, so nothing can be said to be due.
+    #[error("nothing was destroyed: {0}")]
+    Clock(#[from] ClockJump),
     /// A class is stated in a way that this program can't follow.
     #[error(
         "retention class {0} names policies that the ledger does not state: run `trailkeep verify`"
@@ -131,6 +135,7 @@ pub fn run(engine: &Engine, ledger: &Ledger, by: &str) -> Result<RunReport, Rete
         let since = UnixMillis::new(paused.since_ms);
         return Err(RetentionError::Paused(since, paused.reason));
     }
+    let now = engine.believed_now()?;
     let mut report = RunReport {
         tenant: ledger.record.tenant.to_string(),
         ..RunReport::default()
@@ -166,10 +171,10 @@ pub fn run(engine: &Engine, ledger: &Ledger, by: &str) -> Result<RunReport, Rete
         }
     }
     hold::forget_lifted(engine, ledger)?;
-    if privacy::forget_answered(engine, ledger, engine.clock.wall())? > 0 {
+    if privacy::forget_answered(engine, ledger, now)? > 0 {
         report.scrub_pending |= !carry_out::scrub(engine)?;
     }
-    engine.ledgers.forget_ids(engine.clock.wall(), u32::MAX)?;
+    engine.ledgers.forget_ids(now, u32::MAX)?;
     overdue::forget(engine);
     Ok(report)
 }
@@ -183,7 +188,7 @@ struct Decided {
 /// Evaluates what is due against the holds and states it: one commit. From then on no reader gets the texts.
 fn decide(engine: &Engine, ledger: &Ledger, by: &str) -> Result<Decided, RetentionError> {
     let _no_hold_comes = engine.retention();
-    let now = engine.clock.wall();
+    let now = engine.believed_now()?;
     let holds = Holds::load(&engine.keyring, ledger.desk())?.in_force();
     let due = due::due(engine, ledger, &holds, now)?;
     let mut jobs: Vec<Job> = Vec::new();

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::Engine;
 use super::append::AppendError;
+use super::clock_guard::ClockJump;
 use super::failpoint::FailPoint;
 use super::keyring::KeyError;
 use super::records::{self, Record};
@@ -81,6 +82,9 @@ pub enum RotationError {
     /// It could not be recorded.
     #[error("the rotation is done but for its entry in the ledger: {0}")]
     Record(Box<AppendError>),
+    /// The clock can't be believed, and a rotation says when it was.
+    #[error(transparent)]
+    Clock(#[from] ClockJump),
     /// There is no root key.
     #[error(transparent)]
     RootKey(#[from] RootKeyError),
@@ -180,7 +184,15 @@ fn due_since(engine: &Engine) -> Result<Option<u64>, KeyError> {
     Ok(due.map(|(_, due)| due.since_ms))
 }
 
-/// Rotates the vault, or goes on with a rotation that was interrupted. `progress` hears how many rows of how many
+/// Whether a rotation may begin now; one that has begun goes on.
+pub fn check_can_begin(engine: &Engine) -> Result<(), RotationError> {
+    if under_way(engine)?.is_none() {
+        engine.believed_now()?;
+    }
+    Ok(())
+}
+
+/// Rotates the vault now, or goes on with a rotation that was interrupted. `progress` hears how many rows of how many
 /// are sealed anew. With a target out of reach it stops before the old key is destroyed: `copies_pending` in the
 /// status, and the next call goes on.
 pub fn rotate_now(
@@ -288,7 +300,7 @@ fn begin(engine: &Engine, by: &str) -> Result<UnderWay, RotationError> {
         .map_or(0, |last| last.number.0);
     let note = UnderWay {
         epoch: sealing + 1,
-        started_at_ms: engine.clock.wall().get(),
+        started_at_ms: engine.believed_now()?.get(),
         by: by.to_owned(),
         rows: 0,
         opened: Vec::new(),
