@@ -11,7 +11,7 @@ const TURNS_MAX: usize = 8;
 /// Characters of a UUID without its hyphens.
 const UUID_DIGITS: usize = 32;
 
-/// The folded form: NFKC and full case folding, without characters that nobody sees, white space and marks of wrapping around
+/// The folded form: NFKC, full case folding and digits of ASCII, without characters that nobody sees, white space and marks of wrapping around
 /// it, a scheme in front (`mailto:`, `urn:uuid:`, `auth0|`), the hyphens of a UUID, and zeros in front of a number.
 ///
 /// The namespace is no part of it. An identifier of which nothing is left is its own folded form.
@@ -32,10 +32,31 @@ pub(crate) fn fold(id: &str) -> String {
 
 fn same_case(text: &str) -> String {
     let normalizer = ComposingNormalizerBorrowed::new_nfkc();
-    let seen: String = text.chars().filter(|c| !is_unseen(*c)).collect();
+    let seen: String = text
+        .chars()
+        .filter(|c| !is_unseen(*c))
+        .map(european_digit)
+        .collect();
     let normal = normalizer.normalize(&seen);
     let folded = CaseMapper::new().fold_string(&normal);
     normalizer.normalize(&folded).into_owned()
+}
+
+/// The zeros of decimal digits in other scripts; the nine others follow each.
+const ZEROS: &[char] = &[
+    '\u{660}', '\u{6f0}', '\u{7c0}', '\u{966}', '\u{9e6}', '\u{a66}', '\u{ae6}', '\u{b66}',
+    '\u{be6}', '\u{c66}', '\u{ce6}', '\u{d66}', '\u{de6}', '\u{e50}', '\u{ed0}', '\u{f20}',
+    '\u{1040}', '\u{1090}', '\u{17e0}', '\u{1810}', '\u{1946}', '\u{19d0}', '\u{1a80}', '\u{1a90}',
+    '\u{1b50}', '\u{1bb0}', '\u{1c40}', '\u{1c50}', '\u{a620}', '\u{a8d0}', '\u{a900}', '\u{a9d0}',
+    '\u{a9f0}', '\u{aa50}', '\u{abf0}',
+];
+
+/// A decimal digit of any script as the one of ASCII.
+fn european_digit(c: char) -> char {
+    let value = |zero: &char| u32::from(c).checked_sub(u32::from(*zero));
+    let mut values = ZEROS.iter().filter_map(value);
+    let digit = values.find_map(|value| char::from_digit(value, 10));
+    digit.unwrap_or(c)
 }
 
 /// Characters that change nothing that a reader sees: soft hyphen, joiners, directions, variations.
@@ -141,7 +162,10 @@ mod tests {
                     "crm:ada.lovelace@example.org",
                 ][..],
             ),
-            ("42", &["0042", "user:42", "０４２", "\"42\""]),
+            (
+                "42",
+                &["0042", "user:42", "０４２", "\"42\"", "٠٠٤٢", "४२", "៤២"],
+            ),
             (
                 "customer-17",
                 &["Customer-17", "crm|customer-17", "urn:crm:customer-17"],
