@@ -315,6 +315,9 @@ fn wrong_questions_are_told_so() {
         "limit=1&limit=2",
         "order=up",
         "from=%ff",
+        "trace=%ff",
+        "trace=a%C3",
+        "conversation=%ED%A0%80",
     ] {
         let answer = client.get(&format!("/v1/events?{parameters}")).unwrap();
         assert_eq!(answer.status, 400, "{parameters}");

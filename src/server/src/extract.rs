@@ -2,6 +2,7 @@
 
 use axum::extract::{FromRequestParts, Path as AxumPath, Query as AxumQuery};
 use axum::http::request::Parts;
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use super::App;
@@ -30,11 +31,18 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let read = AxumQuery::<T>::from_request_parts(parts, app).await;
-        read.map(|AxumQuery(read)| Self(read)).map_err(|_| {
+        let unreadable = || {
             Problem::bad_request(
                 "the parameters can't be read: /openapi.json lists those of the route, in UTF-8, percent-encoded",
             )
-        })
+        };
+        // Axum would put U+FFFD for such bytes, and the answer would be about a value that nobody asked for.
+        let asked = parts.uri.query().unwrap_or_default();
+        if percent_decode_str(asked).decode_utf8().is_err() {
+            return Err(unreadable());
+        }
+        let read = AxumQuery::<T>::from_request_parts(parts, app).await;
+        read.map(|AxumQuery(read)| Self(read))
+            .map_err(|_| unreadable())
     }
 }
