@@ -520,7 +520,7 @@ fn manifest(members: &mut Members, random: &mut Random) -> String {
         members,
         "manifest.json",
         random,
-        |value, random| match random.below(8) {
+        |value, random| match random.below(10) {
             0 => {
                 let name = *pick(
                     random,
@@ -566,6 +566,15 @@ fn manifest(members: &mut Members, random: &mut Random) -> String {
                 value["sources"] =
                     pick(random, &[json!([]), json!(null), json!({}), json!([1])]).clone();
                 "sources".to_owned()
+            }
+            7 | 8 => {
+                // What a later version may say beside id, version and digest; what a policy can't be.
+                let name = *pick(random, &["later", "id", "version", "sha256"]);
+                let policies = value["classes"][0]["policies"].as_array_mut();
+                if let Some(policy) = policies.and_then(|policies| policies.first_mut()) {
+                    policy[name] = json!("other");
+                }
+                format!("{name} of a policy")
             }
             _ => {
                 if let Some(classes) = value["classes"].as_array_mut() {
