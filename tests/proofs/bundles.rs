@@ -883,6 +883,26 @@ fn real_events_are_exported_and_verified_by_all() {
     }
 }
 
+/// The bundle as a file manager packs the folder that it was unpacked into.
+fn packed_with_folder(bundle: &Path, folder: &str, more: &[&str]) -> Vec<u8> {
+    let bytes = std::fs::read(bundle).unwrap();
+    let archive = trailkeep_proof::bundle::archive::Archive::open(&bytes).unwrap();
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
+    zip.add_directory(folder, options).unwrap();
+    for member in archive.members() {
+        zip.start_file(format!("{folder}/{}", member.name), options)
+            .unwrap();
+        let content = archive.read_small(&member.name).unwrap().unwrap();
+        zip.write_all(&content).unwrap();
+    }
+    for name in more {
+        zip.start_file(*name, options).unwrap();
+        zip.write_all(b"x").unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
 /// The bundle with its members packed by another program, and files of that one's own beside them.
 fn packed_again(bundle: &Path, more: &[&str]) -> Vec<u8> {
     use trailkeep_proof::bundle::archive::Archive;
@@ -930,6 +950,27 @@ fn what_archivers_add_is_damage_and_what_others_add_is_not() {
     );
     let hostile = vectors().join("hostile/wrong-sum.zip");
     assert_eq!(judge("hostile.zip", &packed_again(&hostile, &junk)), other);
+
+    // As a file manager packs the folder that it unpacked into.
+    let again = (Some(5), json!(["packed-again"]));
+    let within = |more: &[&str]| packed_with_folder(&full, "evidence", more);
+    assert_eq!(judge("within.zip", &within(&[])), again);
+    let of_mac = ["__MACOSX/evidence/._manifest.json", "evidence/.DS_Store"];
+    assert_eq!(judge("mac.zip", &within(&of_mac)), damaged);
+    for strange in [
+        "other/notes.txt",
+        "evidence/notes.txt",
+        "evidence/deep/x",
+        "x",
+    ] {
+        assert_eq!(
+            judge("strange.zip", &within(&[strange])),
+            other,
+            "{strange}"
+        );
+    }
+    let hostile = packed_with_folder(&hostile, "evidence", &[]);
+    assert_eq!(judge("hostile.zip", &hostile), other);
 }
 
 #[test]
@@ -949,6 +990,12 @@ fn an_unpacked_bundle_is_verified_but_for_the_archives_form() {
     std::fs::write(folder.path().join(".DS_Store"), "x").unwrap();
     assert_eq!(check(folder.path(), &key, &[]).1, Some(5));
     std::fs::remove_file(folder.path().join(".DS_Store")).unwrap();
+    std::fs::write(folder.path().join("._report.html"), "x").unwrap();
+    assert_eq!(check(folder.path(), &key, &[]).1, Some(5));
+    std::fs::remove_file(folder.path().join("._report.html")).unwrap();
+    std::fs::write(folder.path().join(".hidden"), "x").unwrap();
+    assert_eq!(check(folder.path(), &key, &[]).1, Some(3));
+    std::fs::remove_file(folder.path().join(".hidden")).unwrap();
     std::fs::write(folder.path().join("report.html"), "other").unwrap();
     assert_eq!(check(folder.path(), &key, &[]).1, Some(3));
 }

@@ -97,8 +97,10 @@ enum Form {
 }
 
 impl Form {
-    fn allows_junk(self, name: &[u8]) -> bool {
-        self == Self::PackedAgain && std::str::from_utf8(name).is_ok_and(is_junk)
+    /// Whether a member need not be a regular file: junk, and the folder that was packed.
+    fn allows_other(self, name: &[u8]) -> bool {
+        let is_other = |name: &str| is_junk(name) || name.ends_with('/');
+        self == Self::PackedAgain && std::str::from_utf8(name).is_ok_and(is_other)
     }
 }
 
@@ -106,6 +108,7 @@ impl Form {
 pub fn is_junk(name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or_default();
     [".DS_Store", "Thumbs.db", "desktop.ini"].contains(&last)
+        || last.starts_with("._")
         || name == "__MACOSX"
         || name.starts_with("__MACOSX/")
 }
@@ -114,6 +117,27 @@ pub fn is_junk(name: &str) -> bool {
 pub struct Archive<'a> {
     source: &'a dyn Source,
     members: Vec<Member>,
+}
+
+/// Takes the name of one folder off all members, where all stand in it.
+fn take_out_of_folder(members: &mut Vec<Member>) {
+    let first = members
+        .first()
+        .and_then(|member| member.name.split('/').next());
+    let Some(folder) = first.filter(|name| !name.is_empty()) else {
+        return;
+    };
+    let folder = format!("{folder}/");
+    if !members
+        .iter()
+        .all(|member| member.name.starts_with(&folder))
+    {
+        return;
+    }
+    members.retain(|member| member.name != folder || member.size_bytes > 0);
+    for member in members {
+        member.name.drain(..folder.len());
+    }
 }
 
 /// The most that deflate can shrink: a little under 1 to 1,032.
@@ -125,12 +149,14 @@ impl<'a> Archive<'a> {
         Self::of(source, records::read_members(source, Form::Strict)?)
     }
 
-    /// The same of an archive that another program packed again: without the junk that it put in. Gives whether there was any.
+    /// The same of an archive that another program packed again: without the junk that it put in, and without one folder
+    /// around all members. Gives whether there was any junk.
     pub fn open_packed_again(source: &'a dyn Source) -> Result<(Self, bool), ArchiveError> {
         let mut members = records::read_members(source, Form::PackedAgain)?;
         let count = members.len();
         members.retain(|member| !is_junk(&member.name));
         let had_junk = members.len() < count;
+        take_out_of_folder(&mut members);
         Ok((Self::of(source, members)?, had_junk))
     }
 

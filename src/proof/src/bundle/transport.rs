@@ -17,7 +17,7 @@ pub enum Change {
     NoLastLineEnd,
     /// Files that a system puts beside others stand among the members.
     JunkMembers,
-    /// The archive has extra fields, as other programs write them.
+    /// The archive has extra fields or a folder around all members, as other programs write them.
     PackedAgain,
 }
 
@@ -35,7 +35,7 @@ impl Change {
                 "the last line end was lost on the way: copy the whole file, not its text"
             }
             Self::JunkMembers => {
-                "files such as .DS_Store, __MACOSX/, Thumbs.db or desktop.ini were added: ask for the file as it was exported"
+                "files such as .DS_Store, ._NAME, __MACOSX/, Thumbs.db or desktop.ini were added: ask for the file as it was exported"
             }
             Self::PackedAgain => {
                 "the archive was unpacked and packed again by another program: ask for the file as it was exported"

@@ -124,6 +124,10 @@ pub fn check_file(path: &Path, question: &FileQuestion<'_>) -> Result<Checked, F
 /// Checks an unpacked bundle.
 fn check_folder(path: &Path, question: &Question<'_>) -> Result<Checked, FileError> {
     let folder = FolderSource::open(path).map_err(|error| io_error(path, error))?;
+    if !folder.is_of_bundle() {
+        let what = "a folder that holds no member of a bundle: name the bundle's file, or the folder that it was unpacked into";
+        return Err(FileError::Other(path.to_owned(), what));
+    }
     let report = with_bar(|tell| verify_folder(&folder, question, tell));
     let report = report.map_err(|error| io_error(path, error))?;
     Ok(Checked::Bundle(Box::new(report)))
@@ -204,6 +208,10 @@ fn read_if_text(path: &Path) -> Result<Option<String>, FileError> {
     let is_archive = bytes.starts_with(b"PK")
         || bytes.starts_with(b"age-encryption.org/")
         || bytes.starts_with(b"-----BEGIN AGE");
+    if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
+        let what = "text in UTF-16, as some programs save it: get the file again, as it was sent";
+        return Err(FileError::Other(path.to_owned(), what));
+    }
     if is_archive || bytes.len() as u64 > FILE_BYTES_MAX {
         return Ok(None);
     }

@@ -8,6 +8,7 @@ use std::path::Path;
 use rustix::fs::{Dir, FileType, Mode, OFlags, fstat, open, openat};
 
 use trailkeep_proof::bundle::archive::{Source, Unpacked, is_junk};
+use trailkeep_proof::bundle::member;
 
 /// Most files that are looked at; a bundle has under 20.
 const FILES_MAX: usize = 64;
@@ -52,6 +53,12 @@ impl FolderSource {
             files.push((name, File::from(file), size));
         }
         Ok(Self { files, had_junk })
+    }
+
+    /// Whether any member of a bundle is there.
+    pub fn is_of_bundle(&self) -> bool {
+        let mut names = self.files.iter().map(|(name, _, _)| name.as_str());
+        names.any(|name| member::ALWAYS.contains(&name))
     }
 }
 

@@ -239,7 +239,7 @@ impl CentralHeader {
         if lengths[2] != 0 {
             return Err(refuse(&name, "it has a comment"));
         }
-        let is_file = is_regular_file(made_by, external) || strictness.allows_junk(&name);
+        let is_file = is_regular_file(made_by, external) || strictness.allows_other(&name);
         if disk != 0 || internal > 1 || !is_file {
             return Err(refuse(&name, "it is not a regular file"));
         }
