@@ -113,7 +113,7 @@ pub(super) async fn change(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Json<ListedTenant>, Problem> {
-    let form = "such as {\"public_log\":true,\"read_audit\":true,\"strict\":false,\"default_regimes\":[\"soc2\"]}";
+    let form = "such as {\"public_log\":true,\"read_audit\":true,\"strict\":false,\"default_regimes\":[\"soc2\"],\"unknown_regime\":\"soc2\"}";
     let asked: SettingsChange = read_json(body, form).await?;
     let ledger = named(&caller, &name)?;
     blocking(move || {

@@ -153,22 +153,23 @@ fn describe(summary: &Value, out: &Path) -> String {
     } else {
         "selection".to_owned()
     };
+    let others = ["disclosed", "expired", "erased", "restricted", "withheld"].map(count);
+    let inside = count("entries").saturating_sub(others.iter().sum());
+    let [disclosed, expired, erased, restricted, withheld] = others;
+    let counts = format!(
+        "{} entries = {disclosed} events disclosed + {expired} expired + {erased} erased + {restricted} restricted + \
+         {withheld} withheld + {inside} statements inside\n             {} statements outside of the entries explain them",
+        count("entries"),
+        count("statements").saturating_sub(inside),
+    );
     let sealed = if summary["encrypted"] == true {
         "\nencrypted    with age: `age -d -i KEY_FILE` opens it"
     } else {
         ""
     };
     format!(
-        "bundle       {}\nproof        {what}\ncounts       {} entries: {} events disclosed, {} expired, {} erased, {} restricted, {} withheld; {} statements\n\
-         recorded     as seq {}\nbytes        {}\nsha256       {}{sealed}",
+        "bundle       {}\nproof        {what}\ncounts       {counts}\nrecorded     as seq {}\nbytes        {}\nsha256       {}{sealed}",
         out.display(),
-        count("entries"),
-        count("disclosed"),
-        count("expired"),
-        count("erased"),
-        count("restricted"),
-        count("withheld"),
-        count("statements"),
         summary["export_seq"],
         summary["bytes"],
         summary["sha256"].as_str().unwrap_or_default(),

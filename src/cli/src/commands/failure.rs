@@ -202,6 +202,15 @@ fn exit_of_error(error: &anyhow::Error) -> Exit {
     {
         return Exit::Tampered;
     }
+    // A disk that a file is written to, as the store's own.
+    let is_full = |cause: &(dyn std::error::Error + 'static)| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::StorageFull)
+    };
+    if error.chain().any(is_full) {
+        return Exit::Unavailable;
+    }
     match error.chain().find_map(store_error) {
         Some(StoreError::Full { .. }) => Exit::Unavailable,
         Some(StoreError::Changed { .. }) => Exit::Tampered,
@@ -252,6 +261,13 @@ mod tests {
             };
             assert_eq!(failure.exit.code(), expected, "{}", kind.name());
         }
+    }
+
+    #[test]
+    fn a_full_disk_is_temporary_whoever_writes() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let error = anyhow::Error::from(full).context("can't write x.zip");
+        assert_eq!(exit_of_error(&error), Exit::Unavailable);
     }
 
     #[test]

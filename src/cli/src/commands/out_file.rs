@@ -61,8 +61,13 @@ impl OutFile {
         let sink = if is_standard_output(out) {
             Sink::StandardOutput(io::stdout())
         } else {
-            let opened = folder_of(out);
-            let (folder, name) = opened.with_context(|| cant_write(out))?;
+            let (folder, name) = match folder_of(out) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
+                    "{}: its directory is not there: make it, or name another file",
+                    cant_write(out)
+                ),
+                opened => opened.with_context(|| cant_write(out))?,
+            };
             check(&folder, name, out, replacing)?;
             Sink::File {
                 file: folder.begin_hidden(name).with_context(|| cant_write(out))?,
@@ -208,6 +213,16 @@ mod tests {
         let (one, other) = both();
         one.keep_both(other).unwrap();
         assert!(first.exists() && second.exists());
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_named_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = write(&folder.path().join("no/out"), "text", KEEP).unwrap_err();
+        assert!(
+            refused.ends_with("make it, or name another file"),
+            "{refused}"
+        );
     }
 
     #[test]
