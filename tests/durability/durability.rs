@@ -7,6 +7,7 @@
 
 mod first_start;
 mod index;
+mod tenant;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -113,6 +113,11 @@ impl FirstKey {
         })
     }
 
+    /// Its public id.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The section `key` of the entry that states it.
     pub(super) fn section(&self) -> String {
         said_of_new(&self.id, Role::Admin, None, &self.by)

@@ -88,6 +88,18 @@ pub enum FailPoint {
     RebuildChecked,
     /// The new index is in its place; the rows of the active run are still in ledger.db.
     RebuildInPlace,
+    /// The operator's ledger says that a tenant is created; there is nothing of it yet.
+    TenantStated,
+    /// It is noted in the vault that the tenant is being created.
+    TenantNoted,
+    /// The secrets of a new ledger are in the vault.
+    LedgerSecretsKept,
+    /// The vault's rows that its first entries state are there; the entries are not.
+    LedgerRowsKept,
+    /// The vault remembers its head.
+    LedgerMarked,
+    /// The ledger is there; nobody was told.
+    LedgerFounded,
 }
 
 impl FailPoint {
@@ -115,6 +127,16 @@ impl FailPoint {
         Self::RebuildWritten,
         Self::RebuildChecked,
         Self::RebuildInPlace,
+    ];
+
+    /// Those of a tenant that is created, in order.
+    pub const OF_A_TENANT: [Self; 6] = [
+        Self::TenantStated,
+        Self::TenantNoted,
+        Self::LedgerSecretsKept,
+        Self::LedgerRowsKept,
+        Self::LedgerMarked,
+        Self::LedgerFounded,
     ];
 
     /// Those of a backup, in order.
@@ -200,6 +222,12 @@ impl FailPoint {
             Self::RebuildWritten => "rebuild-written",
             Self::RebuildChecked => "rebuild-checked",
             Self::RebuildInPlace => "rebuild-in-place",
+            Self::TenantStated => "tenant-stated",
+            Self::TenantNoted => "tenant-noted",
+            Self::LedgerSecretsKept => "ledger-secrets-kept",
+            Self::LedgerRowsKept => "ledger-rows-kept",
+            Self::LedgerMarked => "ledger-marked",
+            Self::LedgerFounded => "ledger-founded",
         }
     }
 

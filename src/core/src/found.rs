@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::api_key::{FirstKey, KEY_CREATE};
 use super::append::{AppendError, Extended, Extension, LedgerState, PreparedEvent, prepare_system};
 use super::classes::{Class, ClassBook, StatedPolicy, policy_section};
+use super::failpoint::FailPoint;
 use super::fate::Covers;
 use super::keyring::{KeyError, Keyring};
 use super::ledger::{Ledger, LedgerKeys, Published};
@@ -70,6 +71,7 @@ pub(super) fn found(
             added => break added?,
         }
     }
+    FailPoint::LedgerSecretsKept.reach();
     let settings = TenantSettings::default();
     let mut changes = Changes::default();
     changes.put(keyring, &record, settings::ROW_ID, &settings)?;
@@ -87,13 +89,16 @@ pub(super) fn found(
     if let Some(seq) = stated {
         take(keyring, &record, &changes, seq)?;
     }
+    FailPoint::LedgerRowsKept.reach();
     let mark = Watermark {
         size: batch.checkpoint.size,
         root: batch.checkpoint.root,
         seen_at: clock.wall(),
     };
     vault.set_watermark(record.number, &mark)?;
+    FailPoint::LedgerMarked.reach();
     ledgers.found_ledger(&record, &batch)?;
+    FailPoint::LedgerFounded.reach();
     keyring.add_system_key(&keys.system);
     let published = Published {
         head: batch.checkpoint,

@@ -24,6 +24,7 @@ pub mod fate;
 pub mod figures;
 mod folded;
 mod found;
+mod founding;
 pub mod hold;
 pub mod init;
 pub mod keyring;

@@ -7,7 +7,9 @@ use zeroize::Zeroizing;
 use super::Engine;
 use super::api_key::FirstKey;
 use super::append::{AppendError, append_system};
+use super::failpoint::FailPoint;
 use super::found::{FoundError, found};
+use super::founding;
 use super::keyring::KeyError;
 use super::ledger::Ledger;
 use trailkeep_proof::ids::{LedgerNumber, NameError, Origin, TenantName};
@@ -109,18 +111,22 @@ pub fn create(
         ("action", b"\"trailkeep.tenant.create\""),
         ("tenant", said.as_bytes()),
     ];
-    append_system(&engine.writer, operator, &sections)
+    let stated = append_system(&engine.writer, operator, &sections)
         .map_err(|error| TenantError::Record(Box::new(error)))?;
+    FailPoint::TenantStated.reach();
     let first_key = FirstKey::new(by)?;
     let (keyring, clock) = (&engine.keyring, &engine.clock);
-    let state = found(
-        keyring,
-        &engine.ledgers,
-        record,
-        Some(&first_key),
-        clock,
-        None,
-    )?;
+    founding::begin(keyring, &record, stated, first_key.id())?;
+    FailPoint::TenantNoted.reach();
+    let ledgers = &engine.ledgers;
+    let state = match found(keyring, ledgers, record, Some(&first_key), clock, None) {
+        Ok(state) => state,
+        Err(error) => {
+            founding::clean_up(keyring, ledgers)?;
+            return Err(error.into());
+        }
+    };
+    founding::end(keyring, &state.ledger.record)?;
     let verifier = state.ledger.verifier.clone();
     let origin = state.ledger.record.origin.clone();
     engine.add_ledger(state);

@@ -16,8 +16,9 @@ use crate::anchor::{Anchors, load_rolled_back};
 use crate::append::{AppendError, LedgerState, Newcomers, Writer, WriterThread, append_system};
 use crate::clock_guard;
 use crate::figures::Figures;
+use crate::founding;
 use crate::keyring::{KeyError, Keyring};
-use crate::ledger::{Ledger, LedgerKeys};
+use trailkeep_proof::ledger::{Ledger, LedgerKeys};
 use crate::merging::MergeThread;
 use crate::policies::{self, PoliciesError};
 use crate::read::ReadError;
@@ -336,6 +337,7 @@ impl Files {
     /// Opens every ledger: those that go on, and those that a recovery closed.
     fn open_ledgers(&self) -> Result<OpenLedgers, OpenError> {
         vault::check(self)?;
+        founding::clean_up(&self.keyring, &self.ledgers)?;
         let mut last_seen = None;
         let mut states = HashMap::new();
         let mut tenants = HashMap::new();

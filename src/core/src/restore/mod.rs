@@ -26,7 +26,7 @@ use super::open::{Files, OpenError, StartOptions, open_keys};
 use super::records::{self, Record};
 use super::rows::Changes;
 use super::vault_copy::{CopyError, change_for_operator, record_for_operator};
-use super::{Engine, bind, rebuild_index};
+use super::{Engine, bind, founding, rebuild_index};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_proof::ids::RootHash;
 use trailkeep_proof::time::{Clock, UnixMillis};
@@ -359,6 +359,7 @@ fn build(
         reason: "restored from a backup: holds may be missing that were placed since".to_owned(),
         since_ms: clock.wall().get(),
     };
+    founding::clean_up(&keyring, &ledgers)?;
     records::put_own(&keyring, ID, &paused)?;
     ledgers.close()?;
     keyring.vault().close()?;
