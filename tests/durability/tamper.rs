@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod beside;
+mod matrix;
+mod replayed;
 mod vault;
 
 use std::path::{Path, PathBuf};

@@ -49,6 +49,7 @@ pub mod staging;
 mod succession;
 pub mod tenant;
 pub mod trigger;
+mod unneeded;
 pub mod vault_copy;
 pub mod vault_keeper;
 pub mod verify;

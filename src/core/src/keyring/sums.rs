@@ -64,11 +64,11 @@ impl Keyring {
         Ok(true)
     }
 
-    /// The parts of the vault whose rows are not those that the program wrote. Persons and data keys are looked at where
-    /// `all` are. None of a vault of an earlier version, which has no sums.
-    pub(crate) fn changed_parts(&self, all: bool) -> Result<Vec<ChangedPart>, KeyError> {
+    /// The parts of the vault whose rows are not those that the program wrote. Of persons and data keys, where there are more
+    /// than `large_max`, only the numbers are compared. None of a vault of an earlier version, which has no sums.
+    pub(crate) fn changed_parts(&self, large_max: u64) -> Result<Vec<ChangedPart>, KeyError> {
         match (self.row_key()?, self.vault().has_sums()?) {
-            (Some(key), true) => Ok(self.vault().changed_parts(&*key, all)?),
+            (Some(key), true) => Ok(self.vault().changed_parts(&*key, large_max)?),
             (None, false) => Ok(Vec::new()),
             _ => Ok(vec![ChangedPart {
                 part: "sums".to_owned(),

@@ -18,7 +18,7 @@ use crate::clock_guard;
 use crate::figures::Figures;
 use crate::founding;
 use crate::keyring::{KeyError, Keyring};
-use trailkeep_proof::ledger::{Ledger, LedgerKeys};
+use crate::ledger::{Ledger, LedgerKeys};
 use crate::merging::MergeThread;
 use crate::policies::{self, PoliciesError};
 use crate::read::ReadError;

@@ -15,6 +15,7 @@ mod statement;
 mod tables;
 mod tree;
 mod vault;
+mod unneeded;
 
 pub use self::anchored::{AnchoredAt, Attested, WitnessedBy};
 use serde::Serialize;

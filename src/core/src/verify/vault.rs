@@ -1,7 +1,7 @@
 //! The vault's rows, and rows that belong to nothing.
 
 use super::tree::OldRoots;
-use super::{Findings, Subject};
+use super::{Findings, Subject, unneeded};
 use crate::api_key;
 use crate::keyring::KeyError;
 use crate::records::{self, NO_LEDGER};
@@ -56,7 +56,7 @@ pub(super) fn check(
             );
         }
     }
-    match opened(subject.keyring.changed_parts(true))? {
+    match opened(subject.keyring.changed_parts(u64::MAX))? {
         Err(error) => findings.add(None, "vault-rows", error.to_string()),
         Ok(changed) => {
             for part in changed {
@@ -69,9 +69,11 @@ pub(super) fn check(
                     "the rows of {part} are not those that were written: {written} were written, {found} are there"
                 );
                 findings.add(None, "vault-rows", detail);
+                unneeded::name(subject, record, &part, findings)?;
             }
         }
     }
+    unneeded::check_folded(subject, record, findings)?;
     check_names(subject, record, findings)?;
     check_data_keys(subject, record, findings)?;
     check_persons(subject, record, findings)?;

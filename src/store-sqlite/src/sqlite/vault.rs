@@ -1,11 +1,12 @@
 //! `vault.db`: sealed secrets. The rows are opaque here; service/keyring.rs seals and opens them.
 
 mod api_keys;
+mod compare;
 mod copies;
 mod epochs;
 mod file;
-mod sum;
 mod ledgers;
+mod sum;
 mod summed;
 
 use std::path::Path;
@@ -21,9 +22,9 @@ use trailkeep_proof::time::UnixMillis;
 
 use file::VaultFile;
 
+pub use compare::ChangedPart;
 pub use copies::{CopyState, VaultLook};
 pub use epochs::{Resealed, SealedPlace, SealedRow, SealedTable};
-pub use file::ChangedPart;
 
 static FILE: FileKind = FileKind {
     name: "vault.db",
@@ -345,14 +346,14 @@ impl Vault {
         self.file.watch(mac)
     }
 
-    /// The parts of the vault whose rows are not those that the program wrote. Persons and data keys are looked at
-    /// where `all` are.
+    /// The parts of the vault whose rows are not those that the program wrote. Of persons and data keys, where there are more
+    /// than `large_max`, only the numbers are compared.
     pub fn changed_parts(
         &self,
         mac: &dyn RowMac,
-        all: bool,
+        large_max: u64,
     ) -> Result<Vec<ChangedPart>, StoreError> {
-        self.file.changed_parts(mac, all)
+        self.file.changed_parts(mac, large_max)
     }
 
     /// Copies the write-ahead log into the file, before closing.

@@ -62,6 +62,22 @@ impl Vault {
         })
     }
 
+    /// Numbers of folded rows of a ledger whose person is not there, at most `limit`.
+    pub fn folded_of_nobody(
+        &self,
+        ledger: LedgerNumber,
+        limit: u32,
+    ) -> Result<Vec<i64>, StoreError> {
+        self.file().read(|tx| {
+            tx.prepare_cached(
+                "SELECT person FROM person_folded WHERE ledger = ?1 AND NOT EXISTS
+                 (SELECT 1 FROM person WHERE person.id = person_folded.person AND person.ledger = ?1) ORDER BY person LIMIT ?2",
+            )?
+            .query_map(params![ledger.get(), limit], |row| row.get(0))?
+            .collect()
+        })
+    }
+
     /// The tags of the persons with a folded tag, at most `limit`.
     pub fn persons_folded_to(
         &self,

@@ -209,10 +209,10 @@ impl Vault {
         })
     }
 
-    /// The lowest epoch that a row may be written under.
+    /// The lowest epoch that a row may be written under; 0 where somebody took the row away that says it.
     pub fn lowest_epoch(&self) -> Result<u32, StoreError> {
-        self.file
-            .read(|tx| tx.query_row("SELECT lowest_epoch FROM sealing", [], |row| row.get(0)))
+        let sql = "SELECT coalesce(max(lowest_epoch), 0) FROM sealing";
+        self.file.read(|tx| tx.query_row(sql, [], |row| row.get(0)))
     }
 
     /// Ends all epochs below `epoch`, if no row is sealed under one of them; `false` where one is. From then on a

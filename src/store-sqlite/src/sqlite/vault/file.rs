@@ -11,20 +11,10 @@ use std::sync::{Arc, OnceLock};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::Database;
+use super::compare::{ChangedPart, changed_parts, summed_up};
 use super::sum::RowSum;
-use super::summed::{LARGE, Summed, summed};
+use super::summed::{Summed, summed};
 use crate::{RowMac, StoreError};
-
-/// A part of the vault whose rows are not those that the program wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangedPart {
-    /// Which: `hold/1`, `api-key`, `data-key/2`; `sums` where the sums themselves were changed.
-    pub part: String,
-    /// Rows that the program wrote.
-    pub written: u64,
-    /// Rows that are there.
-    pub found: u64,
-}
 
 /// The open file.
 pub(in crate::sqlite) struct VaultFile {
@@ -125,13 +115,15 @@ impl VaultFile {
         self.database.read(has_begun)
     }
 
-    /// The parts whose rows are not those that the program wrote; without the large ones unless `all`.
+    /// The parts whose rows are not those that the program wrote. Where the large tables have more than `large_max` rows, their
+    /// rows are counted and not read.
     pub(super) fn changed_parts(
         &self,
         mac_key: &dyn RowMac,
-        all: bool,
+        large_max: u64,
     ) -> Result<Vec<ChangedPart>, StoreError> {
-        self.database.read(|tx| changed_parts(tx, mac_key, all))
+        self.database
+            .read(|tx| changed_parts(tx, mac_key, large_max))
     }
 
     fn is_changed(&self) -> StoreError {
@@ -240,33 +232,6 @@ fn write_state(tx: &Connection, mac_key: &dyn RowMac, all: &RowSum) -> rusqlite:
         .map(drop)
 }
 
-/// The rows as they are, by part.
-fn summed_up(
-    tx: &Connection,
-    mac_key: &dyn RowMac,
-    all: bool,
-) -> rusqlite::Result<BTreeMap<String, (i64, RowSum)>> {
-    let mut parts: BTreeMap<String, (i64, RowSum)> = BTreeMap::new();
-    for table in summed().filter(|table| all || !table.is_large) {
-        let sql = format!(
-            "SELECT {}, {} FROM main.{}",
-            table.part(""),
-            table.text(""),
-            table.name
-        );
-        let mut statement = tx.prepare(&sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let part: String = row.get(0)?;
-            let hash = row_hash(mac_key, &part, row.get_ref(1)?.as_str()?);
-            let (count, sum) = parts.entry(part).or_default();
-            *count += 1;
-            sum.add(&hash);
-        }
-    }
-    Ok(parts)
-}
-
 fn has_begun(tx: &Connection) -> rusqlite::Result<bool> {
     let tables: i64 = tx.query_row(
         "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'row_state'",
@@ -279,60 +244,13 @@ fn has_begun(tx: &Connection) -> rusqlite::Result<bool> {
         })? > 0)
 }
 
-fn changed_parts(
-    tx: &Connection,
-    mac_key: &dyn RowMac,
-    all: bool,
-) -> rusqlite::Result<Vec<ChangedPart>> {
-    let mut changed = Vec::new();
-    let mut known: BTreeMap<String, (i64, [u8; 32])> = tx
-        .prepare("SELECT part, rows, sum FROM row_sum")?
-        .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut sum = RowSum::default();
-    for (part, (rows, part_sum)) in &known {
-        sum.add(&part_hash(mac_key, part, *rows, part_sum));
-    }
-    let stored: Vec<([u8; 32], [u8; 32])> = tx
-        .prepare("SELECT sum, mac FROM row_state")?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let expected = (sum.bytes(), state_mac(mac_key, &sum.bytes(), sealing(tx)?));
-    if stored != [expected] {
-        changed.push(ChangedPart {
-            part: "sums".to_owned(),
-            written: 1,
-            found: stored.len() as u64,
-        });
-    }
-    let here = summed_up(tx, mac_key, all)?;
-    let is_large = |part: &String| LARGE.iter().any(|large| part.starts_with(large));
-    for (part, (rows, sum)) in here {
-        let written = known.remove(&part);
-        if written != Some((rows, sum.bytes())) {
-            changed.push(ChangedPart {
-                part,
-                written: written.map_or(0, |(rows, _)| rows.unsigned_abs()),
-                found: rows.unsigned_abs(),
-            });
-        }
-    }
-    let gone = known.into_iter().filter(|(part, _)| all || !is_large(part));
-    changed.extend(gone.map(|(part, (rows, _))| ChangedPart {
-        part,
-        written: rows.unsigned_abs(),
-        found: 0,
-    }));
-    Ok(changed)
-}
-
 /// The lowest epoch that may be written under, and the count of changes.
-fn sealing(tx: &Connection) -> rusqlite::Result<(i64, i64)> {
+pub(super) fn sealing(tx: &Connection) -> rusqlite::Result<(i64, i64)> {
     tx.prepare_cached("SELECT lowest_epoch, changes FROM sealing")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-fn row_hash(mac_key: &dyn RowMac, part: &str, text: &str) -> [u8; 32] {
+pub(super) fn row_hash(mac_key: &dyn RowMac, part: &str, text: &str) -> [u8; 32] {
     mac_key.mac(&[
         b"trailkeep/vault-row/v1\n",
         part.as_bytes(),
@@ -341,7 +259,7 @@ fn row_hash(mac_key: &dyn RowMac, part: &str, text: &str) -> [u8; 32] {
     ])
 }
 
-fn part_hash(mac_key: &dyn RowMac, part: &str, rows: i64, sum: &[u8; 32]) -> [u8; 32] {
+pub(super) fn part_hash(mac_key: &dyn RowMac, part: &str, rows: i64, sum: &[u8; 32]) -> [u8; 32] {
     mac_key.mac(&[
         b"trailkeep/vault-part/v1\n",
         &rows.to_be_bytes(),
@@ -350,7 +268,11 @@ fn part_hash(mac_key: &dyn RowMac, part: &str, rows: i64, sum: &[u8; 32]) -> [u8
     ])
 }
 
-fn state_mac(mac_key: &dyn RowMac, sum: &[u8; 32], (epoch, changes): (i64, i64)) -> [u8; 32] {
+pub(super) fn state_mac(
+    mac_key: &dyn RowMac,
+    sum: &[u8; 32],
+    (epoch, changes): (i64, i64),
+) -> [u8; 32] {
     let (epoch, changes) = (epoch.to_be_bytes(), changes.to_be_bytes());
     mac_key.mac(&[b"trailkeep/vault-state/v1\n", sum, &epoch, &changes])
 }

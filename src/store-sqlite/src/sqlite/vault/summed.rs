@@ -6,7 +6,7 @@ pub(super) struct Summed {
     /// The part that a row belongs to, in SQL; `{row}` stands before each column.
     part: &'static str,
     columns: &'static [&'static str],
-    /// Whether it may have hundreds of thousands of rows: a start does not read them, verifying does.
+    /// Whether it may have hundreds of thousands of rows: then a start counts them, and verifying reads them.
     pub(super) is_large: bool,
 }
 
@@ -63,9 +63,6 @@ const SUMMED: [Summed; 10] = [
 ];
 /// Which statements the rows have taken in.
 const APPLIED: Summed = table("applied", "'applied'", &["ledger", "seq"]);
-
-/// What the parts of the large tables begin with.
-pub(super) const LARGE: [&str; 3] = ["person/", "person-folded/", "data-key/"];
 
 const fn table(name: &'static str, part: &'static str, columns: &'static [&'static str]) -> Summed {
     Summed {
