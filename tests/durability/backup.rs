@@ -2,6 +2,8 @@
 //! is never signed again.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod lacking;
+
 use std::path::{Path, PathBuf};
 use std::process::Output;
 

@@ -24,6 +24,7 @@ use super::keyring::{KeyError, Keyring};
 use super::ledger::ReadTileError;
 use super::open::{Files, OpenError, StartOptions, open_keys};
 use super::records::{self, Record};
+use super::retention::destroy_again;
 use super::rows::Changes;
 use super::vault_copy::{CopyError, change_for_operator, record_for_operator};
 use super::{Engine, bind, founding, rebuild_index};
@@ -63,7 +64,7 @@ pub struct Restored {
     pub keys_missing: u64,
     /// Statements of the ledgers whose changes the vault lacked.
     pub vault_lacked: Vec<Lacked>,
-    /// Why the restore is no entry of the ledger, if it is none.
+    /// Why the restore is no entry of the ledger, or what was destroyed since the vault's copy is not destroyed again.
     pub not_recorded: Option<String>,
 }
 
@@ -294,6 +295,10 @@ pub fn record_restore(
         if let Err(error) = bind::restate(&engine, &ledger, first.seq) {
             restored.not_recorded = Some(error.to_string());
         }
+        // The older vault brought keys and persons back that statements destroyed since.
+        if let Err(error) = destroy_again(&engine, &ledger) {
+            restored.not_recorded = Some(error.to_string());
+        }
     }
     if let Err(error) = engine.close() {
         restored.not_recorded = Some(error.to_string());
@@ -354,12 +359,12 @@ fn build(
             vault_lacked.extend(lacking::take_over(&ledgers, &keyring, &record)?);
         }
     }
+    founding::clean_up(&keyring, &ledgers)?;
     let outcomes = recover::recover(&ledgers, &keyring, clock, request.continue_older)?;
     let paused = DestructionPaused {
         reason: "restored from a backup: holds may be missing that were placed since".to_owned(),
         since_ms: clock.wall().get(),
     };
-    founding::clean_up(&keyring, &ledgers)?;
     records::put_own(&keyring, ID, &paused)?;
     ledgers.close()?;
     keyring.vault().close()?;

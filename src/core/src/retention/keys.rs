@@ -10,7 +10,7 @@ use crate::classes::Class;
 use crate::keyring::KeyError;
 use crate::ledger::Ledger;
 use crate::read::entry_at;
-use crate::trigger;
+use crate::{rotation, trigger, unneeded};
 use trailkeep_crypto::payload::key_ids;
 use trailkeep_policy::KeyPeriod;
 use trailkeep_proof::ids::{ClassNumber, KeyId, LookupKey, Seq, Tag};
@@ -102,6 +102,21 @@ pub(super) fn destroy_idle_keys(
         }
     }
     Ok(any)
+}
+
+/// Destroys again what statements say was destroyed: data keys that no text needs, and persons whom no event names. A vault from
+/// before those statements brought them back.
+pub(crate) fn destroy_again(engine: &Engine, ledger: &Ledger) -> Result<(), RetentionError> {
+    for ledger in engine.ledgers_of(ledger) {
+        let unneeded = unneeded::data_keys(&engine.ledgers, &engine.keyring, &ledger.record)?;
+        let ids: Vec<KeyId> = unneeded.iter().map(|row| row.key_id).collect();
+        for step in ids.chunks(KEYS_PER_STEP) {
+            engine.keyring.destroy_keys(step)?;
+        }
+        let persons = all_persons(engine, &ledger)?;
+        forget_persons(engine, &ledger, &persons, &mut JobDone::default())?;
+    }
+    Ok(rotation::set_due(engine)?)
 }
 
 /// The periods of a class's keys that ended in a time.

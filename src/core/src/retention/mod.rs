@@ -42,6 +42,7 @@ pub(super) use carry_out::{carry_out, resume};
 pub use due::{Due, DueClass, DueEvent};
 pub use explain::explain_event;
 pub use held::{PlacedHold, RetentionOrHoldError, TooLate, covers_events, lift_hold, place_hold};
+pub(super) use keys::destroy_again;
 pub use overdue::{Overdue, OverdueCache, ShownOverdue, overdue, recently_overdue};
 pub use preview::{Preview, preview};
 
