@@ -178,3 +178,77 @@ fn a_directory_of_a_later_release_is_refused_and_left_as_it_is() {
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
 }
+
+/// The file with nothing in its log, to be copied or changed.
+fn emptied(old: &Old) -> rusqlite::Connection {
+    let vault = rusqlite::Connection::open(old.path.join("vault.db")).unwrap();
+    vault
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .unwrap();
+    vault
+}
+
+#[test]
+fn rows_of_the_first_release_are_bound_once_and_then_what_the_ledger_states() {
+    let old = Old::copy();
+    let unbound = |tenant: &str| {
+        let report = old.json(&["verify", "--json", "--tenant", tenant], "");
+        assert_eq!(report["ok"], true, "{report}");
+        report["unbound"].as_u64().unwrap()
+    };
+    succeeded(&old.run(&["hold", "list"], ""));
+    let before = ["default", "acme"].map(unbound);
+    assert!(before[0] > 3 && before[1] > 0, "{before:?}");
+    let holds = old.json(&["hold", "list", "--json"], "");
+    let hold = holds["holds"][0]["id"].as_str().unwrap().to_owned();
+    let kept = old.temporary.path().join("vault.db");
+    drop(emptied(&old));
+    std::fs::copy(old.path.join("vault.db"), &kept).unwrap();
+
+    let bound = old.json(&["vault", "bind", "--json"], "");
+    for (tenant, rows) in [("default", before[0]), ("acme", before[1])] {
+        let mut all = bound["bound"].as_array().unwrap().iter();
+        let said = all.find(|one| one["tenant"] == tenant).unwrap();
+        assert_eq!(said["rows"], rows, "{bound}");
+        assert_eq!(unbound(tenant), 0);
+        // The statement names the rows, and says nothing of what is in them.
+        let seq = said["statements"][0].to_string();
+        let shown = old.run(&["show", &seq, "--json", "--tenant", tenant], "");
+        let shown = String::from_utf8_lossy(&succeeded(&shown).stdout).into_owned();
+        assert!(shown.contains("trailkeep.vault.bind"), "{shown}");
+        assert_eq!(shown.contains(&hold), tenant == "default", "{shown}");
+    }
+    let again = old.json(&["vault", "bind", "--json"], "");
+    assert_eq!(again["bound"], serde_json::json!([]), "{again}");
+    // What is bound is changed by commands as before.
+    let lift = ["hold", "lift", &hold, "--reason", "over"];
+    succeeded(&old.run(&lift, ""));
+    assert_eq!(unbound("default"), 0);
+
+    // A row that the ledger states is missed by name.
+    let path = old.path.join("vault.db");
+    drop(emptied(&old));
+    let whole = std::fs::read(&path).unwrap();
+    let vault = emptied(&old);
+    vault
+        .execute("DELETE FROM sealed_record WHERE kind = 'hold'", [])
+        .unwrap();
+    drop(vault);
+    let start = old.run(&["hold", "list"], "");
+    assert_eq!(start.status.code(), Some(3), "{}", said(&start));
+    let found = old.run(&["verify", "--json"], "");
+    let found = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(found.contains(&format!("hold {hold}: entry")), "{found}");
+
+    // The vault from before the rows were bound lacks the statement.
+    std::fs::write(&path, whole).unwrap();
+    drop(emptied(&old));
+    std::fs::copy(&kept, &path).unwrap();
+    let start = old.run(&["hold", "list"], "");
+    assert_eq!(start.status.code(), Some(3), "{}", said(&start));
+    assert!(
+        said(&start).contains("trailkeep.vault.bind"),
+        "{}",
+        said(&start)
+    );
+}
