@@ -98,6 +98,7 @@ pub(super) async fn verify(
         let question = Question {
             against: against.as_deref(),
             witnesses: &witnesses,
+            now: Some(caller.engine.clock.wall()),
         };
         let report = verify_ledger(
             Subject::from(&*caller.engine),

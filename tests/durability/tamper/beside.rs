@@ -96,6 +96,7 @@ fn used() -> Directory {
     directory.append(&[&events[..], &[lacking.to_owned()]].concat().join("\n"));
     succeeded(&directory.run(&["query", "--json"]));
     succeeded(&directory.run(&["privacy", "erase", "--subject", "anna", "--yes"]));
+    succeeded(&directory.run(&["show", "of-bert", "--json"]));
     let server = directory.serve_with(&[("TRAILKEEP_FAILPOINT", "after-assembled=kill")]);
     let mut client = server.client();
     let waits = json!({"parentSpanId": "eee19b7ec3c1b173"});
@@ -334,6 +335,19 @@ const CHANGES: &[(&str, &str, &str, &str)] = &[
         "UPDATE gone_id SET tag = (SELECT substr(keys, 1, 16) FROM active_index LIMIT 1)",
         "gone-id",
         "table gone_id",
+    ),
+    (
+        "ledger.db",
+        "DELETE FROM gone_id",
+        "gone-id",
+        "table gone_id",
+    ),
+    (
+        "ledger.db",
+        // Of the read of one event; that of the query names none.
+        "DELETE FROM person_read WHERE row = (SELECT max(row) FROM person_read)",
+        "person-read",
+        "table person_read",
     ),
     (
         "ledger.db",

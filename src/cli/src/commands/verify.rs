@@ -7,10 +7,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::Value;
 
-use super::TargetArgs;
 use super::client::{Client, segment};
 use super::failure::Failure;
 use super::output::{print_json, print_line, progress_bar};
+use super::{TargetArgs, clock};
 use trailkeep_core::backup::open_backup;
 use trailkeep_core::open::Files;
 use trailkeep_core::verify::{Question, Subject, verify as verify_ledger};
@@ -100,6 +100,7 @@ async fn verify_here(args: &VerifyArgs, against: Option<String>) -> anyhow::Resu
             let question = Question {
                 against: against.as_deref(),
                 witnesses: &witnesses,
+                now: Some(clock().wall()),
             };
             verify_open(
                 Subject::from(&backup),
@@ -122,6 +123,7 @@ async fn verify_here(args: &VerifyArgs, against: Option<String>) -> anyhow::Resu
         let question = Question {
             against: against.as_deref(),
             witnesses: &witnesses,
+            now: Some(clock().wall()),
         };
         verify_open(Subject::from(&files), (&tenant, name.as_deref()), &question)
     })

@@ -110,6 +110,11 @@ impl<'a> Walk<'a> {
             progress(end, self.size);
         }
         self.reads.check(self.subject, self.record, findings)?;
+        // Persons may have gone since a copy was made, which a ledger that a recovery closed is, too.
+        let is_closed = matches!(closed_at(self.subject.keyring, self.record), Ok(Some(_)));
+        if self.subject.index.is_some() && !is_closed {
+            self.check_shown(&total.shown, findings)?;
+        }
         // Every row that should be there was found above; one more in the count is one that nothing justifies.
         let index = self.subject.index;
         let stored = index.map(|index| index.count_rows(self.record.number, Seq::new(self.size)));
@@ -283,6 +288,9 @@ impl<'a> Walk<'a> {
             findings.add(seq, "covered-present", detail);
         }
         if findings.total == before {
+            // What went by an item's statement is under its class's expiry later.
+            let by = row.mark.covered_by.unwrap_or(gone.by);
+            *read.went.entry(by).or_default() += 1;
             match gone.departure {
                 Departure::Expired => read.expired += 1,
                 Departure::Erased => read.erased += 1,

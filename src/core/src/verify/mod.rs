@@ -11,17 +11,19 @@ mod owners;
 mod read;
 mod reads;
 mod rows;
+mod shown;
 mod statement;
 mod tables;
 mod tree;
-mod vault;
 mod unneeded;
+mod vault;
 
 pub use self::anchored::{AnchoredAt, Attested, WitnessedBy};
 use serde::Serialize;
 
 use super::Engine;
 use super::backup::OpenBackup;
+use super::clock::SystemClock;
 use super::keyring::Keyring;
 use super::ledger::LedgerKeys;
 use super::open::{Files, check_signed_head};
@@ -31,6 +33,7 @@ use trailkeep_proof::ledger::cosignature::WitnessKey;
 use trailkeep_proof::ledger::merkle::empty_root;
 use trailkeep_proof::ledger::note::VerifierKey;
 use trailkeep_proof::ledger::sources::SourcesSummary;
+use trailkeep_proof::time::{Clock, UnixMillis};
 use trailkeep_store_sqlite::{Index, LedgerRecord, Ledgers, Staging, StoreError, StoredCheckpoint};
 
 /// Findings that are listed; more are counted.
@@ -167,6 +170,8 @@ pub struct Question<'a> {
     pub against: Option<&'a str>,
     /// Witnesses whose cosignatures are checked.
     pub witnesses: &'a [WitnessKey],
+    /// What the clock shows; none: the machine's.
+    pub now: Option<UnixMillis>,
 }
 
 /// Verifies one ledger. `progress` hears how many entries of how many are done.
@@ -208,7 +213,8 @@ pub fn verify(
     let walk = event::Walk::new(subject, record, keys.as_ref(), head.size, &mut findings)?;
     let read = walk.run(&mut findings, progress)?;
     vault::check(subject, record, &head, &walked.roots, &mut findings)?;
-    tables::check(subject, record, keys.as_ref(), &read, &mut findings)?;
+    let now = question.now.unwrap_or_else(|| SystemClock.wall());
+    tables::check(subject, record, keys.as_ref(), (&read, now), &mut findings)?;
     let unbound = rows::check(subject, record, head.size, &read.rows, &mut findings)?;
     let mut attested = Attested::default();
     if let Some(keys) = &keys {

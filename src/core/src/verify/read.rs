@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::rows::StatedRow;
+use super::shown::Shown;
 use crate::append::gaps_of;
 use trailkeep_crypto::payload::OpenedEvent;
 use trailkeep_proof::ids::Seq;
@@ -31,6 +32,10 @@ pub(super) struct Read {
     pub(super) seen: Vec<Sighting>,
     /// What policies found events to lack, as their texts say: how many events, and the last of them.
     pub(super) gaps: BTreeMap<GapName, (u64, Seq)>,
+    /// Reads of one event.
+    pub(super) shown: Vec<Shown>,
+    /// How many events went by each statement.
+    pub(super) went: BTreeMap<Seq, u64>,
     /// What all parts saw.
     pub(super) sources: SourceBook,
 }
@@ -68,6 +73,10 @@ impl Read {
         self.classes += next.classes;
         self.statements += next.statements;
         self.rows.extend(next.rows);
+        self.shown.extend(next.shown);
+        for (by, events) in next.went {
+            *self.went.entry(by).or_default() += events;
+        }
         for (name, (events, last)) in next.gaps {
             self.add_gap(name, events, last);
         }

@@ -4,6 +4,7 @@ use super::Findings;
 use super::event::{Stored, Walk};
 use super::read::Read;
 use super::rows::StatedRows;
+use super::shown::Shown;
 use crate::rows;
 use serde_json::Value;
 use trailkeep_crypto::payload::OpenedEvent;
@@ -35,8 +36,7 @@ impl Walk<'_> {
                 "the genesis names another format, origin or key",
             );
         }
-        let shows = ["access", "export"].into_iter().find_map(section);
-        self.reads.check_entry(row.seq, shows, findings);
+        self.check_read(row.seq, section, read, findings);
         let kind = kind_of(&section);
         let stored = self.statements.get(&row.seq);
         let may_be_open = |open: bool| !open || kind.is_some_and(|kind| kind != "policy");
@@ -92,6 +92,21 @@ impl Walk<'_> {
         says("format") == "trailkeep/ledger/v1"
             && says("origin") == origin
             && vkey.is_none_or(|vkey| vkey.to_string() == says("vkey"))
+    }
+
+    /// An entry that records a read.
+    fn check_read<'b>(
+        &self,
+        seq: Seq,
+        section: impl Fn(&str) -> Option<&'b Vec<u8>>,
+        read: &mut Read,
+        findings: &mut Findings,
+    ) {
+        let shows = ["access", "export"].into_iter().find_map(&section);
+        self.reads.check_entry(seq, shows, findings);
+        let access = section("access");
+        read.shown
+            .extend(access.and_then(|access| Shown::of(seq, access)));
     }
 
     fn check_lift(&self, seq: Seq, section: &[u8], findings: &mut Findings) {

@@ -3,31 +3,35 @@
 use super::event::Walk;
 use super::read::Read;
 use super::{Findings, Subject};
-use crate::clock::SystemClock;
 use crate::keyring::KeyError;
 use crate::ledger::LedgerKeys;
 use crate::restore::closed_at;
 use crate::staging;
 use trailkeep_crypto::secret::TagLabel;
-use trailkeep_proof::ids::Tag;
+use trailkeep_proof::ids::{Seq, Tag};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::Facts;
-use trailkeep_proof::time::{Clock, UnixMillis};
+use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::{LedgerRecord, StoreError};
 
 /// How long ids of events that went are remembered, with two days for a clock that was put right.
 const REMEMBERED_MAX_MS: u64 = 32 * 86_400_000;
+/// Of events that went in this time all ids are to be remembered. It is half of what is said: a clock that was weeks ahead when they
+/// went, and was put right, is no tampering.
+const LATE_MS: u64 = 14 * 86_400_000;
+/// A server may record while this runs.
+const CLOCK_MS: u64 = 3_600_000;
 
 /// Checks the tables that no entry leads to.
 pub(super) fn check(
     subject: Subject<'_>,
     record: &LedgerRecord,
     keys: Option<&LedgerKeys>,
-    read: &Read,
+    (read, now): (&Read, UnixMillis),
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
     check_staging(subject, record, keys, findings)?;
-    check_remembered(subject, record, read, findings)?;
+    check_remembered(subject, record, (read, now), findings)?;
     check_gaps(subject, record, read, findings)?;
     for (size, target) in subject.ledgers.anchorings_of_no_head(record.number)? {
         let detail = format!(
@@ -125,28 +129,25 @@ fn last_recorded(subject: Subject<'_>, record: &LedgerRecord) -> Result<UnixMill
 fn check_remembered(
     subject: Subject<'_>,
     record: &LedgerRecord,
-    read: &Read,
+    (read, wall): (&Read, UnixMillis),
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
     const TABLE: &str = "ledger.db, table gone_id:";
     let is_closed = matches!(closed_at(subject.keyring, record), Ok(Some(_)));
     // Read before the statements: what is remembered was stated before.
     let remembered = subject.ledgers.remembered_ids(record.number)?;
-    let now = last_recorded(subject, record)?
-        .max(SystemClock.wall())
-        .get();
+    let last = last_recorded(subject, record)?;
+    let now = last.max(wall).get();
     if remembered.until_ms > now.saturating_add(REMEMBERED_MAX_MS) {
         let detail = format!("{TABLE} an id is to be remembered for longer than 30 days");
         findings.add(None, "gone-id", detail);
     }
     let statements = subject.ledgers.statements(record.number)?;
-    for (state, rows, kinds) in [
-        ("expired", remembered.expired, ["expiry", "covers-trigger"]),
-        ("erased", remembered.erased, ["covers-request"; 2]),
+    for (state, rows) in [
+        ("expired", remembered.expired),
+        ("erased", remembered.erased),
     ] {
-        let is_stated = statements
-            .iter()
-            .any(|(_, kind, _)| kinds.contains(&kind.as_str()));
+        let is_stated = statements.iter().any(|(_, kind, _)| is_of(state, kind));
         if rows > 0 && !is_stated {
             let detail = format!(
                 "{TABLE} {rows} ids are remembered as {state}, and no statement lets an event go so"
@@ -164,7 +165,65 @@ fn check_remembered(
         );
         findings.add(None, "gone-id", detail);
     }
+    // Where the clock went back behind the ledger, nobody knows which ids were forgotten in time.
+    let is_behind = last.get() > wall.get().saturating_add(CLOCK_MS);
+    if is_quiet && read.is_whole() && !is_behind {
+        check_forgotten(subject, record, (read, wall), &statements, findings)?;
+    }
     Ok(())
+}
+
+/// The id of each event that went of late is remembered.
+fn check_forgotten(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    (read, now): (&Read, UnixMillis),
+    statements: &[(Seq, String, bool)],
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    // What goes under a job that is open may not be written down yet.
+    if statements.iter().any(|(_, _, is_open)| *is_open) {
+        return Ok(());
+    }
+    let since = now.get().saturating_sub(LATE_MS);
+    for state in ["expired", "erased"] {
+        let mut went = 0;
+        for (by, _, _) in statements.iter().filter(|(_, kind, _)| is_of(state, kind)) {
+            let at = recorded_at(subject, record, *by)?.unwrap_or(UnixMillis::new(0));
+            if at.get() >= since {
+                went += read.went.get(by).copied().unwrap_or_default();
+            }
+        }
+        let ids = subject
+            .ledgers
+            .remembered_beyond(record.number, state, now)?;
+        if ids < went {
+            let detail = format!(
+                "ledger.db, table gone_id: {went} events went as {state} in the last two weeks, and {ids} ids are remembered"
+            );
+            findings.add(None, "gone-id", detail);
+        }
+    }
+    Ok(())
+}
+
+/// Whether statements of a kind let events go so.
+fn is_of(state: &str, kind: &str) -> bool {
+    match state {
+        "expired" => matches!(kind, "expiry" | "covers-trigger"),
+        _ => kind == "covers-request",
+    }
+}
+
+fn recorded_at(
+    subject: Subject<'_>,
+    record: &LedgerRecord,
+    seq: Seq,
+) -> Result<Option<UnixMillis>, StoreError> {
+    let range = seq.get()..seq.get() + 1;
+    let found = subject.ledgers.entries(record.number, range)?;
+    let entry = found.first().and_then(|bytes| Entry::decode(bytes).ok());
+    Ok(entry.map(|entry| entry.recorded_at))
 }
 
 impl Walk<'_> {

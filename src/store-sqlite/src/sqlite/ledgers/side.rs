@@ -77,6 +77,21 @@ impl Ledgers {
         })
     }
 
+    /// How many ids of a ledger's events that went in a way are remembered beyond a time.
+    pub fn remembered_beyond(
+        &self,
+        ledger: LedgerNumber,
+        state: &str,
+        moment: UnixMillis,
+    ) -> Result<u64, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached(
+                "SELECT count(*) FROM gone_id WHERE ledger = ?1 AND state = ?2 AND until_ms > ?3",
+            )?
+            .query_row(params![ledger.get(), state, moment.get()], |row| row.get(0))
+        })
+    }
+
     /// Until when an id is remembered as that of an event that went.
     pub fn remembered_until(
         &self,
