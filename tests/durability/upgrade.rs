@@ -13,7 +13,7 @@ use std::process::{Output, Stdio};
 use crate::support::{said, succeeded, trailkeep};
 use serde_json::Value;
 
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data");
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data");
 /// An hour after the directory was written: 2026-11-24T11:00:00Z.
 const NOW_MS: &str = "1795518000000";
 
