@@ -81,7 +81,7 @@ async fn erase(stored: u64, folder: &Path) -> anyhow::Result<()> {
     for number in 0..ERASED {
         // From all over the ledger.
         let person = number * (persons - 1) / (ERASED - 1).max(1);
-        let (engine, ledger) = (Arc::clone(&bench.engine), Arc::clone(&bench.ledger));
+        let (engine, tenant) = (Arc::clone(&bench.engine), bench.tenant.clone());
         let begun = Instant::now();
         let request = blocking(move || {
             let new = privacy::NewRequest {
@@ -99,10 +99,10 @@ async fn erase(stored: u64, folder: &Path) -> anyhow::Result<()> {
                 show_staff: false,
                 not_the_same_person: None,
             };
-            let filed = privacy::receive(&engine, &ledger, &new, "bench")?;
-            privacy::order(&engine, &ledger, &filed.id, None, "bench")?;
-            privacy::carry_out_now(&engine, &ledger, "bench", false)?;
-            anyhow::Ok(privacy::one(&engine, &ledger, &filed.id)?)
+            let filed = privacy::receive(&engine, &tenant, &new, "bench")?;
+            privacy::order(&engine, &tenant, &filed.id, None, "bench")?;
+            privacy::carry_out_now(&engine, &tenant, "bench", false)?;
+            anyhow::Ok(privacy::one(&engine, &tenant, &filed.id)?)
         });
         let request = request.await?;
         millis.push(begun.elapsed().as_secs_f64() * 1_000.0);

@@ -230,12 +230,12 @@ async fn look(
 }
 
 async fn verify_all(server: &Server, stored: u64) -> anyhow::Result<TimeRow> {
-    let (engine, ledger) = (server.engine.clone(), server.ledger()?);
+    let (engine, tenant) = (server.engine.clone(), server.tenant()?);
     let from = Instant::now();
     let verified = blocking(move || {
         verify(
             Subject::from(&*engine),
-            &ledger.record,
+            &tenant.active().record,
             &Question::default(),
             &mut |_, _| (),
         )

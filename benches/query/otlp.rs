@@ -43,7 +43,7 @@ pub(crate) async fn measure(folder: &Path, count: u64) -> anyhow::Result<()> {
     ] {
         let site = Site::make(folder, &path.replace('/', "-"))?;
         let server = site.serve().await?;
-        let size_before = server.ledger()?.published().head.size;
+        let size_before = server.tenant()?.active().published().head.size;
         let make = if kind.ends_with("protobuf") {
             spans
         } else {
@@ -95,9 +95,9 @@ pub(crate) async fn measure(folder: &Path, count: u64) -> anyhow::Result<()> {
 
 /// Until the ledger has so many entries; its own count, too.
 async fn wait_for(server: &Server, size: u64) -> anyhow::Result<()> {
-    let ledger = server.ledger()?;
+    let tenant = server.tenant()?;
     let from = Instant::now();
-    while ledger.published().head.size < size {
+    while tenant.active().published().head.size < size {
         ensure!(
             from.elapsed() < Duration::from_secs(600),
             "events are missing"

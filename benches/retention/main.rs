@@ -75,8 +75,8 @@ async fn measure(options: &Options, folder: &Path) -> anyhow::Result<()> {
     let beside = bench.write_until(&next, &stop);
     let begun = Instant::now();
     let report = {
-        let (engine, ledger) = (Arc::clone(&bench.engine), Arc::clone(&bench.ledger));
-        blocking(move || retention::run(&engine, &ledger, "bench")).await?
+        let (engine, tenant) = (Arc::clone(&bench.engine), bench.tenant.clone());
+        blocking(move || retention::run(&engine, &tenant, "bench")).await?
     };
     let took = begun.elapsed();
     stop.store(true, Ordering::SeqCst);

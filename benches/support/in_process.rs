@@ -9,8 +9,8 @@ use anyhow::Context;
 use trailkeep::demo::demo_events;
 use trailkeep_core::append::{Incoming, append};
 use trailkeep_core::init::init;
-use trailkeep_core::ledger::Ledger;
 use trailkeep_core::open::{Files, StartOptions};
+use trailkeep_core::tenant::Tenant;
 use trailkeep_core::{Engine, blocking};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_proof::ids::LogName;
@@ -52,7 +52,7 @@ impl Clock for MovedClock {
 /// A data directory with one ledger.
 pub struct Bench {
     pub engine: Arc<Engine>,
-    pub ledger: Arc<Ledger>,
+    pub tenant: Tenant,
     pub clock: Arc<MovedClock>,
     source: Arc<Source>,
 }
@@ -96,9 +96,9 @@ impl Bench {
             anyhow::Ok(Arc::new(engine))
         });
         let engine = engine.await?;
-        let ledger = engine.open_ledgers().into_iter().next();
+        let tenant = engine.tenants().into_iter().next();
         Ok(Self {
-            ledger: ledger.context("the directory holds no ledger")?,
+            tenant: tenant.context("the directory holds no ledger")?,
             engine,
             clock,
             source: Arc::new(Source {
@@ -117,7 +117,7 @@ impl Bench {
                 let events = (first..end).map(|number| source.event(number));
                 events.collect::<anyhow::Result<Vec<_>>>()
             };
-            append(&self.engine, &self.ledger, blocking(parse).await?).await?;
+            append(&self.engine, &self.tenant, blocking(parse).await?).await?;
         }
         Ok(())
     }
@@ -125,14 +125,14 @@ impl Bench {
     /// Writes single events; gives the microseconds that each took.
     pub fn write_until(&self, next: &Arc<AtomicU64>, stop: &Arc<AtomicBool>) -> Vec<Writer> {
         let writer = |_| {
-            let (engine, ledger) = (self.engine.clone(), self.ledger.clone());
+            let (engine, tenant) = (self.engine.clone(), self.tenant.clone());
             let (source, next, stop) = (self.source.clone(), next.clone(), stop.clone());
             tokio::spawn(async move {
                 let mut micros = Vec::new();
                 while !stop.load(Ordering::SeqCst) {
                     let events = vec![source.event(next.fetch_add(1, Ordering::SeqCst))?];
                     let begun = Instant::now();
-                    append(&engine, &ledger, events).await?;
+                    append(&engine, &tenant, events).await?;
                     micros.push(u64::try_from(begun.elapsed().as_micros())?);
                 }
                 Ok(micros)

@@ -52,14 +52,14 @@ pub(crate) async fn preload(
     let (batch_done, mut done) = tokio::sync::mpsc::unbounded_channel::<u64>();
     let mut tasks = JoinSet::new();
     for _ in 0..TASKS {
-        let (engine, ledger) = (Arc::clone(&server.engine), server.ledger()?);
+        let (engine, tenant) = (Arc::clone(&server.engine), server.tenant()?);
         let (events, raw_bytes, claimed) = (events.clone(), raw_bytes.clone(), claimed.clone());
         let batch_done = batch_done.clone();
         tasks.spawn(async move {
             while let Some(size) = claim(&claimed, count) {
                 let source = events.clone();
                 let (batch, bytes) = blocking(move || parse_batch(&source, size)).await?;
-                append(&engine, &ledger, batch).await?;
+                append(&engine, &tenant, batch).await?;
                 raw_bytes.fetch_add(bytes, Ordering::Relaxed);
                 let _ = batch_done.send(size);
             }

@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use trailkeep_core::clock::SystemClock;
 use trailkeep_core::init::init;
-use trailkeep_core::ledger::Ledger;
 use trailkeep_core::open::{Files, StartOptions};
+use trailkeep_core::tenant::Tenant;
 use trailkeep_core::{Engine, blocking};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_proof::ids::LogName;
@@ -113,10 +113,10 @@ impl Site {
 }
 
 impl Server {
-    /// The one ledger.
-    pub(crate) fn ledger(&self) -> anyhow::Result<Arc<Ledger>> {
-        let ledger = self.engine.open_ledgers().into_iter().next();
-        ledger.context("the directory holds no ledger")
+    /// The one tenant.
+    pub(crate) fn tenant(&self) -> anyhow::Result<Tenant> {
+        let tenant = self.engine.tenants().into_iter().next();
+        tenant.context("the directory holds no ledger")
     }
 
     /// Ends in order; the files are closed then.

@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::Output;
 
+use crate::support::commands::{SECRET, commands, event};
 use crate::support::document::{Route, routes};
 use crate::support::{Answer, Directory, Server, said, succeeded, trailkeep};
 use serde_json::Value;
@@ -21,15 +22,6 @@ const OPEN: &[&str] = &["/healthz", "/openapi.json", "/readyz"];
 
 /// Answers to examples for whoever may ask: fine, or there is no such thing, or it was done already.
 const HEARD: &[u16] = &[200, 201, 202, 204, 404, 409];
-
-const SECRET: &str = "seen-by-its-tenant-alone";
-
-/// The event that the examples of paths name.
-fn event() -> String {
-    format!(
-        r#"{{"id":"order-17","action":"chat.completion","actor":{{"id":"u-1"}},"input":"{SECRET}"}}"#
-    )
-}
 
 fn make_key(directory: &Directory, role: Role, more: &[&str]) -> (String, String) {
     let arguments = [&["key", "create", "--json", "--role", role.as_str()], more].concat();
@@ -282,122 +274,6 @@ fn every_route_through_the_socket() {
     assert_eq!(key.json()["origin"], "audit.example.com/default");
     server.stop();
     directory.assert_clean();
-}
-
-/// Commands that ask a ledger, and the right that each needs.
-fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
-    let file = |name: &str| directory.path.with_extension(name).display().to_string();
-    std::fs::write(file("ndjson"), event()).unwrap();
-    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<String>>();
-    vec![
-        (words(&format!("append {}", file("ndjson"))), Right::Append),
-        (words("show order-17"), Right::Read),
-        (words("query --action chat.completion"), Right::Read),
-        (words("checkpoint"), Right::Prove),
-        (words("receipt get order-17"), Right::Prove),
-        (
-            words(&format!("export --force --out {}", file("zip"))),
-            Right::Export,
-        ),
-        (words("key public"), Right::Prove),
-        (words("key create --role reader"), Right::ManageKeys),
-        (words("key list"), Right::ManageKeys),
-        (words("key revoke 0000000000000000"), Right::ManageKeys),
-        (words("tenant create walked"), Right::ManageTenants),
-        (
-            words("tenant set walked --public-log on"),
-            Right::ManageTenants,
-        ),
-        (
-            words("tenant close walked --without-export"),
-            Right::ManageTenants,
-        ),
-        (words("tenant list"), Right::ManageTenants),
-        (words("access list"), Right::SeeAccess),
-        (words("policy gaps"), Right::SeeAccess),
-        (
-            words("hold place --reason r --matter m"),
-            Right::ManageHolds,
-        ),
-        (words("hold list"), Right::ManageHolds),
-        (
-            words("hold lift 0000000000000000 --reason r"),
-            Right::ManageHolds,
-        ),
-        (words("retention preview"), Right::SeeRetention),
-        (words("retention run"), Right::RunRetention),
-        (words("retention explain order-17"), Right::SeeRetention),
-        (
-            words("retention trigger audit_concluded --record r --at 2026-11-01T00:00:00Z"),
-            Right::RunRetention,
-        ),
-        (words("retention triggers"), Right::RunRetention),
-        (
-            words(&format!(
-                "privacy access --subject u-1 --force --out {}",
-                file("zip")
-            )),
-            Right::AnswerRequests,
-        ),
-        (
-            words("privacy restrict --subject nobody --reference R"),
-            Right::AnswerRequests,
-        ),
-        (
-            words("privacy erase --subject u-1 --dry-run"),
-            Right::AnswerRequests,
-        ),
-        (words("privacy file --subject u-1"), Right::AnswerRequests),
-        (
-            words("privacy identity 00 --verified-by x"),
-            Right::AnswerRequests,
-        ),
-        (words("privacy execute 00 --yes"), Right::AnswerRequests),
-        (words("privacy extend 00 --reason x"), Right::AnswerRequests),
-        (
-            words(&format!("privacy bundle 00 --force --out {}", file("zip"))),
-            Right::AnswerRequests,
-        ),
-        (
-            words("privacy close 00 --decision withdrawn"),
-            Right::AnswerRequests,
-        ),
-        (
-            words(&format!(
-                "privacy certificate 00 --force --out {}",
-                file("json")
-            )),
-            Right::AnswerRequests,
-        ),
-        (words("privacy list"), Right::AnswerRequests),
-        (words("privacy show 00"), Right::AnswerRequests),
-        (
-            words("retention resume --reviewed-holds"),
-            Right::ManageVault,
-        ),
-        (words("policy gaps"), Right::SeeAccess),
-        (words("key rotate-vault"), Right::ManageVault),
-        (words("vault bind"), Right::ManageVault),
-        (
-            words(&format!("vault-copy add {}", file("copy"))),
-            Right::ManageVault,
-        ),
-        (words("vault-copy list"), Right::ManageVault),
-        (words("vault-copy check"), Right::ManageVault),
-        (
-            words(&format!("vault-copy remove {}", file("copy"))),
-            Right::ManageVault,
-        ),
-        (words("sources"), Right::Verify),
-        (words("anchor run"), Right::Verify),
-        (words("anchor list"), Right::Prove),
-        (words("anchor show"), Right::Prove),
-        (
-            words("anchor resume --reviewed-history"),
-            Right::ManageVault,
-        ),
-        (words("verify"), Right::Verify),
-    ]
 }
 
 /// Commands that ask no ledger: they need the files themselves, or nothing.

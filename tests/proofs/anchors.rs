@@ -20,8 +20,8 @@ use trailkeep_core::Engine;
 use trailkeep_core::anchor::settings::{AnchorSection, AnchorSettings};
 use trailkeep_core::anchor::{AnchorOutcome, Which, run};
 use trailkeep_core::clock::SystemClock;
-use trailkeep_core::ledger::Ledger;
 use trailkeep_core::open::{Files, StartOptions};
+use trailkeep_core::tenant::Tenant;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_proof::ids::TenantName;
 use trailkeep_store_sqlite::directory::DataDirectory;
@@ -58,16 +58,14 @@ fn serve(directory: &Directory, sections: &str) -> Server {
     directory.serve_as(&["--config", &config], &[])
 }
 
-fn default_ledger(engine: &Engine) -> Arc<Ledger> {
-    engine
-        .ledger_of(&TenantName::new("default").unwrap())
-        .unwrap()
+fn default_tenant(engine: &Engine) -> Tenant {
+    engine.tenant(&TenantName::new("default").unwrap()).unwrap()
 }
 
 /// Gives the head to all targets, in a process of its own.
 fn anchor(directory: &Directory, sections: &str) -> Vec<AnchorOutcome> {
     let engine = open(directory, sections);
-    let outcomes = run(&engine, &default_ledger(&engine), Which::All).unwrap();
+    let outcomes = run(&engine, &default_tenant(&engine), Which::All).unwrap();
     engine.close().unwrap();
     outcomes
 }

@@ -650,7 +650,8 @@ fn an_export_while_writers_and_a_scrub_go_on() {
             .start(StartOptions::new(Arc::new(SystemClock)))
             .unwrap(),
     );
-    let ledger = engine.open_ledgers().remove(0);
+    let tenant = engine.tenants().remove(0);
+    let ledger = std::sync::Arc::clone(tenant.active());
     let stop = AtomicBool::new(false);
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -670,7 +671,7 @@ fn an_export_while_writers_and_a_scrub_go_on() {
                     added: Vec::new(),
                     lacks_regimes: false,
                 };
-                let append = trailkeep_core::append::append(&engine, &ledger, vec![event]);
+                let append = trailkeep_core::append::append(&engine, &tenant, vec![event]);
                 runtime.block_on(append).unwrap();
                 written += 1;
             }

@@ -212,7 +212,7 @@ fn t12_two_subjects_one_asks() {
     succeeded(&clocked.output(&["show", "chart", "--purpose", "treatment"]));
     let engine = open_engine_at(&clocked);
     let vault = engine.keyring.vault();
-    let ledger = engine.open_ledgers().remove(0);
+    let ledger = std::sync::Arc::clone(engine.tenants().remove(0).active());
     let tag = |id: &str| {
         let label = trailkeep_crypto::secret::TagLabel::Subject;
         ledger.index_key.tag(label, "", id)
@@ -679,7 +679,7 @@ struct Traces(Vec<(String, Vec<u8>)>);
 impl Traces {
     fn of(clocked: &Clocked, person: &str, texts: &[&str]) -> Self {
         let engine = open_engine_at(clocked);
-        let ledger = engine.open_ledgers().remove(0);
+        let ledger = std::sync::Arc::clone(engine.tenants().remove(0).active());
         let (record, vault) = (&ledger.record, engine.keyring.vault());
         let mut traces: Vec<(String, Vec<u8>)> = [person]
             .iter()

@@ -137,7 +137,7 @@ pub fn record_read(
         "seq": read.seq.map(Seq::get),
         "count": 1,
     });
-    if ledger.is_closed() {
+    if ledger.is_superseded() {
         section["ledger"] = json!(ledger.record.origin.as_str());
     }
     append(engine, ledger, &section, &read.persons)?;

@@ -12,8 +12,8 @@ use super::Engine;
 use super::access::Role;
 use super::append::{AppendError, append_changing};
 use super::keyring::{KeyError, Keyring};
-use super::ledger::Ledger;
 use super::rows::{Changes, Row};
+use super::tenant::Tenant;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::CalendarPeriod;
 use trailkeep_proof::ids::{TenantName, hex};
@@ -161,7 +161,7 @@ impl Sealed {
 /// Makes a key, after recording that it is made.
 pub fn create(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     role: Role,
     expires_after: Option<CalendarPeriod>,
     by: &str,
@@ -173,9 +173,8 @@ pub fn create(
     let id = hex(&random_bytes::<8>().map_err(KeyError::from)?);
     let said = said_of_new(&id, role, expires_at, by);
     let secret = Zeroizing::new(random_bytes().map_err(KeyError::from)?);
-    let tenant = &ledger.record.tenant;
-    let sealed = Sealed::new(tenant, role, &secret, (now, expires_at));
-    record(engine, ledger, (KEY_CREATE, &said), (&id, &sealed))?;
+    let sealed = Sealed::new(tenant.name(), role, &secret, (now, expires_at));
+    record(engine, tenant, (KEY_CREATE, &said), (&id, &sealed))?;
     Ok(CreatedKey {
         token: token(role, &id, &secret),
         id,
@@ -183,15 +182,15 @@ pub fn create(
     })
 }
 
-/// Revokes a key of the ledger's tenant, after recording it. A second time changes nothing.
-pub fn revoke(engine: &Engine, ledger: &Ledger, id: &str, by: &str) -> Result<(), ManageError> {
+/// Revokes a key of the tenant, after recording it. A second time changes nothing.
+pub fn revoke(engine: &Engine, tenant: &Tenant, id: &str, by: &str) -> Result<(), ManageError> {
     // A row is read before it is written.
     let _one = engine.founding();
     let vault = engine.keyring.vault();
     let row = vault.api_key(id).map_err(KeyError::from)?;
     let row = row.ok_or(ManageError::NoSuchKey)?;
     let mut sealed = open(&engine.keyring, &row)?;
-    if sealed.tenant != ledger.record.tenant.as_str() {
+    if sealed.tenant != tenant.name().as_str() {
         return Err(ManageError::NoSuchKey);
     }
     if sealed.revoked_at_ms.is_some() {
@@ -201,18 +200,18 @@ pub fn revoke(engine: &Engine, ledger: &Ledger, id: &str, by: &str) -> Result<()
     sealed.revoked_at_ms = Some(engine.clock.wall().get());
     record(
         engine,
-        ledger,
+        tenant,
         ("trailkeep.key.revoke", &said),
         (id, &sealed),
     )
 }
 
-/// The keys of a ledger's tenant, the oldest first.
-pub fn list(engine: &Engine, ledger: &Ledger) -> Result<Vec<ListedKey>, KeyError> {
+/// The keys of a tenant, the oldest first.
+pub fn list(engine: &Engine, tenant: &Tenant) -> Result<Vec<ListedKey>, KeyError> {
     let mut keys = Vec::new();
     for row in engine.keyring.vault().api_keys()? {
         let sealed = open(&engine.keyring, &row)?;
-        if sealed.tenant == ledger.record.tenant.as_str() {
+        if sealed.tenant == tenant.name().as_str() {
             let time = |millis| UnixMillis::new(millis).to_string();
             let listed = ListedKey {
                 id: row.id,
@@ -311,7 +310,7 @@ fn said_of_new(id: &str, role: Role, expires_at: Option<UnixMillis>, by: &str) -
 
 fn record(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     (action, said): (&str, &str),
     (id, sealed): (&str, &Sealed),
 ) -> Result<(), ManageError> {
@@ -319,7 +318,7 @@ fn record(
     changes.put_key(id, sealed)?;
     let action = json!(action).to_string();
     let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), ("key", said.as_bytes())];
-    append_changing(engine, ledger, &sections, changes)
+    append_changing(engine, tenant.active(), &sections, changes)
         .map(drop)
         .map_err(|error| Box::new(error).into())
 }

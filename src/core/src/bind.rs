@@ -9,11 +9,11 @@ use utoipa::ToSchema;
 
 use super::append::{AppendError, append_changing};
 use super::keyring::KeyError;
-use super::ledger::Ledger;
 use super::open::each_change;
 use super::read::ReadError;
 use super::records::{self, NO_LEDGER};
 use super::rows::{API_KEY, Changes, SECTION, is_stated};
+use super::tenant::Tenant;
 use super::{DEFAULT_TENANT, Engine, api_key};
 
 /// Rows that one statement lists.
@@ -52,13 +52,13 @@ pub fn bind(engine: &Engine, by: &str) -> Result<Vec<Bound>, BindError> {
     let _no_hold_comes = engine.retention();
     let _no_request_changes = engine.privacy.change();
     let mut bound = Vec::new();
-    for ledger in engine.open_ledgers() {
+    for tenant in engine.tenants() {
         let mut said = Bound {
-            tenant: ledger.record.tenant.to_string(),
+            tenant: tenant.name().to_string(),
             rows: 0,
             statements: Vec::new(),
         };
-        let changes = unbound(engine, &ledger, &mut Named::new())?;
+        let changes = unbound(engine, &tenant, &mut Named::new())?;
         for changes in changes.chunks(ROWS_PER_STATEMENT) {
             let rows = changes.len() as u64;
             let vault = json!({"rows": rows, "by": by}).to_string();
@@ -66,7 +66,7 @@ pub fn bind(engine: &Engine, by: &str) -> Result<Vec<Bound>, BindError> {
                 ("action", b"\"trailkeep.vault.bind\""),
                 ("vault", vault.as_bytes()),
             ];
-            let seq = append_changing(engine, &ledger, &sections, changes)
+            let seq = append_changing(engine, tenant.active(), &sections, changes)
                 .map_err(|error| BindError::Record(Box::new(error)))?;
             said.rows += rows;
             said.statements.push(seq.get());
@@ -81,7 +81,8 @@ pub fn bind(engine: &Engine, by: &str) -> Result<Vec<Bound>, BindError> {
 
 /// States anew, after a restore from an older vault, the rows that the statements from `from` on changed: as they are now, or
 /// as lost.
-pub(super) fn restate(engine: &Engine, ledger: &Ledger, from: u64) -> Result<(), BindError> {
+pub(super) fn restate(engine: &Engine, tenant: &Tenant, from: u64) -> Result<(), BindError> {
+    let ledger = tenant.active();
     let size = ledger.published().head.size;
     let mut named = Named::new();
     let both = (&*engine.ledgers, &*engine.keyring);
@@ -93,7 +94,7 @@ pub(super) fn restate(engine: &Engine, ledger: &Ledger, from: u64) -> Result<(),
             named.insert((text("kind"), text("id")), !row["commitment"].is_null());
         }
     })?;
-    let mut changes = unbound(engine, ledger, &mut named)?;
+    let mut changes = unbound(engine, tenant, &mut named)?;
     let mut lost = Vec::new();
     for ((kind, name), was_there) in named {
         if was_there {
@@ -115,13 +116,13 @@ pub(super) fn restate(engine: &Engine, ledger: &Ledger, from: u64) -> Result<(),
 type Named = BTreeMap<(String, String), bool>;
 
 /// The rows of a tenant that no statement commits to as they are, and those that are `named`, which are taken out there.
-fn unbound(engine: &Engine, ledger: &Ledger, named: &mut Named) -> Result<Changes, KeyError> {
-    let (keyring, tenant) = (&engine.keyring, ledger.record.tenant.as_str());
-    let mut places: Vec<(trailkeep_proof::ids::LedgerNumber, String)> = engine
-        .ledgers_of(ledger)
-        .iter()
+fn unbound(engine: &Engine, tenant: &Tenant, named: &mut Named) -> Result<Changes, KeyError> {
+    let keyring = &engine.keyring;
+    let mut places: Vec<(trailkeep_proof::ids::LedgerNumber, String)> = tenant
+        .all()
         .map(|ledger| (ledger.record.number, ledger.record.origin.to_string()))
         .collect();
+    let tenant = tenant.name().as_str();
     if tenant == DEFAULT_TENANT {
         places.push((NO_LEDGER, String::new()));
     }

@@ -10,16 +10,15 @@ use super::Engine;
 use super::append::{AppendError, append_changing};
 use super::classes::Class;
 use super::keyring::{KeyError, Keyring};
-use super::ledger::Ledger;
 use super::records::{self, Record};
 use super::rows::{Changes, STATED_HERE};
+use super::tenant::{ActiveRecord, Tenant};
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::{ActionPattern, CalendarPeriod, HoldSpan};
 use trailkeep_proof::ids::{Seq, hex};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::{Facts, Person};
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::LedgerRecord;
 
 /// How long what a lifted hold was about is still known.
 const REMEMBERED_MS: u64 = 30 * 86_400_000;
@@ -193,14 +192,19 @@ impl Hold {
     }
 }
 
-/// The holds of one ledger, to test events against.
+/// The holds of a tenant, to test events against.
 #[derive(Clone, Debug, Default)]
 pub struct Holds(Vec<(String, Hold)>);
 
 impl Holds {
     /// All holds that the vault knows, the lifted ones included.
-    pub fn load(keyring: &Keyring, ledger: &LedgerRecord) -> Result<Self, KeyError> {
-        records::all(keyring, ledger).map(Self)
+    pub(super) fn load(keyring: &Keyring, tenant: ActiveRecord<'_>) -> Result<Self, KeyError> {
+        records::all(keyring, tenant.record()).map(Self)
+    }
+
+    /// The same of a running tenant.
+    pub fn of(engine: &Engine, tenant: &Tenant) -> Result<Self, KeyError> {
+        Self::load(&engine.keyring, tenant.active_record())
     }
 
     /// One hold alone.
@@ -274,7 +278,7 @@ pub(super) fn prepare(engine: &Engine, new: NewHold, by: &str) -> Result<Hold, H
 /// for what a job that began before is destroying: `retention` must be held, so that none is being decided.
 pub(super) fn place(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     mut hold: Hold,
 ) -> Result<(String, Hold), HoldError> {
     let id = hex(&random_bytes::<8>().map_err(KeyError::from)?);
@@ -286,20 +290,20 @@ pub(super) fn place(
         "review_at": hold.review_at().map(|moment| moment.to_string()),
     });
     let said = ("trailkeep.hold.place", &said);
-    hold.placed_seq = record(engine, ledger, said, (&id, &hold))?.get();
+    hold.placed_seq = record(engine, tenant, said, (&id, &hold))?.get();
     Ok((id, hold))
 }
 
 /// Lifts a hold; recorded first.
 pub(super) fn lift(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     id: &str,
     reason: &str,
     by: &str,
 ) -> Result<Hold, HoldError> {
     let reason = text("reason", reason)?;
-    let holds = Holds::load(&engine.keyring, ledger.desk())?;
+    let holds = Holds::of(engine, tenant)?;
     let known = holds.iter().find(|(known, _)| known == id);
     let (_, mut hold) = known.cloned().ok_or(HoldError::NotFound)?;
     if let Some(lifted) = hold.lifted {
@@ -314,7 +318,7 @@ pub(super) fn lift(
         seq: STATED_HERE,
     };
     hold.lifted = Some(lifted.clone());
-    let seq = record(engine, ledger, ("trailkeep.hold.lift", &said), (id, &hold))?.get();
+    let seq = record(engine, tenant, ("trailkeep.hold.lift", &said), (id, &hold))?.get();
     hold.lifted = Some(Lifted { seq, ..lifted });
     Ok(hold)
 }
@@ -322,11 +326,11 @@ pub(super) fn lift(
 /// Lifts a hold in a vault that lacks its lifting; `false` where it does not know the hold.
 pub(super) fn take_over_lift(
     keyring: &Keyring,
-    ledger: &LedgerRecord,
+    tenant: ActiveRecord<'_>,
     id: &str,
     (seq, at_ms, by): (u64, u64, &str),
 ) -> Result<bool, KeyError> {
-    let holds = Holds::load(keyring, ledger)?;
+    let holds = Holds::load(keyring, tenant)?;
     let Some((_, hold)) = holds.iter().find(|(known, _)| known == id) else {
         return Ok(false);
     };
@@ -340,30 +344,31 @@ pub(super) fn take_over_lift(
         lifted: Some(lifted),
         ..hold.clone()
     };
-    records::put(keyring, ledger, id, &hold)?;
+    records::put(keyring, tenant.record(), id, &hold)?;
     Ok(true)
 }
 
 /// Keeps the holds of a ledger that was closed with the one that continues it.
 pub(super) fn carry_over(
     keyring: &Keyring,
-    from: &LedgerRecord,
-    to: &LedgerRecord,
+    from: ActiveRecord<'_>,
+    to: ActiveRecord<'_>,
 ) -> Result<(), KeyError> {
     for (id, hold) in Holds::load(keyring, from)?.iter() {
-        records::put(keyring, to, id, hold)?;
-        records::move_away::<Hold>(keyring, from, id)?;
+        records::put(keyring, to.record(), id, hold)?;
+        records::move_away::<Hold>(keyring, from.record(), id)?;
     }
     Ok(())
 }
 
 /// Forgets what holds were about that were lifted long enough ago.
-pub(super) fn forget_lifted(engine: &Engine, ledger: &Ledger) -> Result<(), KeyError> {
+pub(super) fn forget_lifted(engine: &Engine, tenant: &Tenant) -> Result<(), KeyError> {
     let now = engine.clock.wall();
-    for (id, hold) in Holds::load(&engine.keyring, ledger.desk())?.iter() {
+    for (id, hold) in Holds::of(engine, tenant)?.iter() {
         let is_over = |lifted: &Lifted| lifted.at_ms.saturating_add(REMEMBERED_MS) <= now.get();
         if hold.lifted.as_ref().is_some_and(is_over) {
-            records::remove::<Hold>(&engine.keyring, ledger.desk(), id)?;
+            let active = tenant.active_record().record();
+            records::remove::<Hold>(&engine.keyring, active, id)?;
         }
     }
     Ok(())
@@ -438,14 +443,15 @@ fn names_of_filters(scope: &HoldScope) -> Vec<&'static str> {
 
 fn record(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     (action, said): (&str, &serde_json::Value),
     (id, hold): (&str, &Hold),
 ) -> Result<Seq, HoldError> {
     let mut changes = Changes::default();
-    changes.put(&engine.keyring, ledger.desk(), id, hold)?;
+    let active = tenant.active_record().record();
+    changes.put(&engine.keyring, active, id, hold)?;
     let (action, said) = (json!(action).to_string(), said.to_string());
     let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), ("hold", said.as_bytes())];
-    append_changing(engine, ledger, &sections, changes)
+    append_changing(engine, tenant.active(), &sections, changes)
         .map_err(|error| HoldError::Record(Box::new(error)))
 }

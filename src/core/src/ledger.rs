@@ -9,7 +9,7 @@ use super::classes::ClassBook;
 use super::fate::Covers;
 use super::keyring::{KeyError, Keyring};
 use super::settings::TenantSettings;
-use super::succession::Succession;
+use super::tenant::Successor;
 use trailkeep_crypto::payload::NumberedKey;
 use trailkeep_crypto::secret::{DataKey, IndexKey};
 use trailkeep_proof::ids::{KeyId, Seq, TreeHash};
@@ -20,7 +20,7 @@ use trailkeep_proof::ledger::tile::{
 };
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::{
-    ClosedLedger, LedgerRecord, LedgerSecretRow, Ledgers, StoreError, StoredCheckpoint,
+    LedgerRecord, LedgerSecretRow, Ledgers, StoreError, StoredCheckpoint,
 };
 
 /// A ledger and its keys.
@@ -39,15 +39,9 @@ pub struct Ledger {
     pub covers: Covers,
     settings: RwLock<Arc<TenantSettings>>,
     published: RwLock<Arc<Published>>,
-    continued: OnceLock<Continued>,
+    pub(super) successor: OnceLock<Successor>,
     rolled_back: RwLock<Option<Arc<RolledBack>>>,
     anchoring: Mutex<()>,
-}
-
-/// What goes on behind a closed ledger.
-struct Continued {
-    by: Arc<Ledger>,
-    succession: Succession,
 }
 
 /// The head of a ledger that is on disk: what may leave the process.
@@ -90,64 +84,16 @@ impl Ledger {
             covers,
             settings: RwLock::new(Arc::new(settings)),
             published: RwLock::new(Arc::new(published)),
-            continued: OnceLock::new(),
+            successor: OnceLock::new(),
             rolled_back: RwLock::default(),
             anchoring: Mutex::default(),
             record,
         }
     }
 
-    /// Whether a recovery closed it: it takes no entry and signs no head any more.
-    pub fn is_closed(&self) -> bool {
-        self.continued.get().is_some()
-    }
-
-    /// The ledger that records what is done with this one: itself, or the one that goes on behind it.
-    pub(super) fn recorder(&self) -> &Ledger {
-        self.continued.get().map_or(self, |next| &next.by)
-    }
-
-    /// Under which ledger the vault keeps the tenant's holds, triggers and requests: the one that is open.
-    pub(super) fn desk(&self) -> &LedgerRecord {
-        &self.recorder().record
-    }
-
-    /// Says that a recovery closed it, and which ledgers go on.
-    pub(super) fn close_for(&self, by: Arc<Ledger>, succession: Succession) {
-        // A second call says the same.
-        let _ = self.continued.set(Continued { by, succession });
-    }
-
-    /// How what its recorder states of it is told apart from what that states of itself; none of an open ledger.
-    pub(super) fn as_closed(&self) -> Option<ClosedLedger> {
-        self.continued.get().map(|next| ClosedLedger {
-            number: self.record.number,
-            first: next.succession.first(),
-        })
-    }
-
-    /// How its tables name an entry of its recorder.
-    pub(super) fn name_of(&self, recorded: Seq) -> Seq {
-        let first = self.as_closed().map_or(0, |closed| closed.first);
-        Seq::new(first + recorded.get())
-    }
-
-    /// Where an entry stands that its tables name: in itself, or in a ledger that continues it.
-    pub fn place_of(&self, named: Seq) -> (&LedgerRecord, Seq) {
-        let continued = self.continued.get();
-        let found = continued.and_then(|next| next.succession.find(named));
-        found.unwrap_or((&self.record, named))
-    }
-
-    /// Its name among those of its tenant, and in paths: the last part of its origin.
-    pub fn name(&self) -> &str {
-        let origin = self.record.origin.as_str();
-        origin.rsplit('/').next().unwrap_or(origin)
-    }
-
-    /// What is set for the tenant.
+    /// What is set for the tenant: of a superseded ledger too, what holds now.
     pub fn settings(&self) -> Arc<TenantSettings> {
-        let settings = self.settings.read();
+        let settings = self.recorder().settings.read();
         Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
     }
 

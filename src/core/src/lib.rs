@@ -46,8 +46,8 @@ mod rows;
 pub mod settings;
 pub mod sources;
 pub mod staging;
-mod succession;
 pub mod tenant;
+pub mod tenants;
 pub mod trigger;
 mod unneeded;
 pub mod vault_copy;
@@ -62,6 +62,7 @@ use self::append::{LedgerState, Newcomers, WriterThread};
 use self::clock_guard::{ClockGuard, ClockJump};
 use self::keyring::Keyring;
 use self::ledger::Ledger;
+use self::tenant::{ReadScope, Tenant};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_crypto::spool::SpoolRoom;
 use trailkeep_policy::PolicySet;
@@ -106,8 +107,7 @@ pub struct Engine {
     pub figures: Arc<figures::Figures>,
     /// Free space below which nothing but destruction uses the disk.
     pub min_free_bytes: u64,
-    tenants: RwLock<HashMap<TenantName, Arc<Ledger>>>,
-    closed: Vec<Arc<Ledger>>,
+    tenants: RwLock<HashMap<TenantName, Tenant>>,
     newcomers: Newcomers,
     founding: Mutex<()>,
     retention: Mutex<()>,
@@ -125,48 +125,31 @@ pub struct Engine {
 pub const DEFAULT_TENANT: &str = "default";
 
 impl Engine {
-    /// The open ledger of a tenant.
-    pub fn ledger_of(&self, tenant: &TenantName) -> Option<Arc<Ledger>> {
+    /// The tenant of this name.
+    pub fn tenant(&self, name: &TenantName) -> Option<Tenant> {
         let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
-        tenants.get(tenant).cloned()
+        tenants.get(name).cloned()
     }
 
-    /// All open ledgers.
-    pub fn open_ledgers(&self) -> Vec<Arc<Ledger>> {
+    /// All tenants.
+    pub fn tenants(&self) -> Vec<Tenant> {
         let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
         tenants.values().cloned().collect()
     }
 
-    /// Ledgers that a recovery closed: read, exported and verified as before, never signed again.
-    pub fn closed_ledgers(&self) -> &[Arc<Ledger>] {
-        &self.closed
+    /// The ledgers of all tenants, of every generation.
+    pub(crate) fn all_ledgers(&self) -> Vec<Arc<Ledger>> {
+        let tenants = self.tenants();
+        tenants.iter().flat_map(Tenant::all).cloned().collect()
     }
 
-    /// All ledgers, the closed ones behind the open ones.
-    pub fn all_ledgers(&self) -> Vec<Arc<Ledger>> {
-        let mut all = self.open_ledgers();
-        all.extend(self.closed.iter().cloned());
-        all
-    }
-
-    /// All ledgers of a ledger's tenant: the closed ones, oldest first, then the open one.
-    pub fn ledgers_of(&self, ledger: &Ledger) -> Vec<Arc<Ledger>> {
-        let tenant = &ledger.record.tenant;
-        let closed = self.closed.iter();
-        let mut ledgers: Vec<Arc<Ledger>> = closed
-            .filter(|closed| closed.record.tenant == *tenant)
-            .cloned()
-            .collect();
-        ledgers.sort_by_key(|closed| closed.record.origin.generation());
-        ledgers.extend(self.ledger_of(tenant));
-        ledgers
-    }
-
-    /// The ledger with this name, open or closed: the last part of its origin.
-    pub fn ledger_named(&self, name: &str) -> Option<Arc<Ledger>> {
-        self.all_ledgers()
-            .into_iter()
-            .find(|ledger| ledger.name() == name)
+    /// The ledger of any tenant with this name, to be read.
+    pub fn read_scope_named(&self, name: &str) -> Option<ReadScope> {
+        let tenants = self.tenants();
+        let mut scopes = tenants
+            .iter()
+            .filter_map(|tenant| tenant.read_scope(Some(name)).ok());
+        scopes.next()
     }
 
     /// Held while a ledger is begun.
@@ -197,10 +180,10 @@ impl Engine {
         }
     }
 
-    /// The operator's own ledger.
-    fn operator(&self) -> Option<Arc<Ledger>> {
+    /// The operator's own tenant.
+    fn operator(&self) -> Option<Tenant> {
         let name = TenantName::new(DEFAULT_TENANT).ok()?;
-        self.ledger_of(&name)
+        self.tenant(&name)
     }
 
     /// The time, where the clock can be believed: what destroys by time asks here, as the writer does at each batch.
@@ -231,7 +214,7 @@ impl Engine {
 
     /// Opens a ledger that was begun just now: for the writer first, then for requests.
     fn add_ledger(&self, state: LedgerState) {
-        let ledger = Arc::clone(&state.ledger);
+        let tenant = Tenant::first(Arc::clone(&state.ledger));
         let mut newcomers = self
             .newcomers
             .lock()
@@ -239,7 +222,7 @@ impl Engine {
         newcomers.push(state);
         drop(newcomers);
         let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
-        tenants.insert(ledger.record.tenant.clone(), ledger);
+        tenants.insert(tenant.name().clone(), tenant);
     }
 
     /// Writes what waits, keeps the watermark, and closes the files.

@@ -97,10 +97,11 @@ pub fn load(directory: Option<&Path>) -> Result<PolicySet, PoliciesError> {
 
 /// States in each ledger what changed in the policies that it has stated.
 pub(super) fn state_changes(engine: &Engine) -> Result<(), PoliciesError> {
-    for ledger in engine.open_ledgers() {
+    for tenant in engine.tenants() {
+        let ledger = tenant.active();
         // One that was rolled back takes no entry, and states them when it goes on.
         if ledger.rolled_back().is_none() {
-            state_changes_in(engine, &ledger)?;
+            state_changes_in(engine, ledger)?;
         }
     }
     Ok(())

@@ -7,10 +7,10 @@ use super::Engine;
 use super::append::{AppendError, append_changing};
 use super::classes::{ClassError, policies_of};
 use super::keyring::{KeyError, Keyring};
-use super::ledger::Ledger;
 use super::records::{self, Record};
 use super::rows::Changes;
 use super::staging::{self, StagingError};
+use super::tenant::Tenant;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::LedgerRecord;
@@ -141,11 +141,12 @@ pub(super) fn take_over_close(
 /// Changes settings; recorded first.
 pub fn change(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     change: &SettingsChange,
     by: &str,
 ) -> Result<TenantSettings, SettingsError> {
     let _one = engine.founding();
+    let ledger = tenant.active();
     let mut settings = (*ledger.settings()).clone();
     settings.public_log = change.public_log.unwrap_or(settings.public_log);
     settings.read_audit = change.read_audit.unwrap_or(settings.read_audit);
@@ -172,7 +173,7 @@ pub fn change(
     if let Some(regime) = &settings.unknown_regime {
         said["unknown_regime"] = regime.as_str().into();
     }
-    record(engine, ledger, "trailkeep.tenant.set", &said, &settings)?;
+    record(engine, tenant, "trailkeep.tenant.set", &said, &settings)?;
     ledger.set_settings(settings.clone());
     Ok(settings)
 }
@@ -180,27 +181,28 @@ pub fn change(
 /// Closes a tenant: its ledger takes no event after the entry that says so. Gives that entry's seq, and when.
 pub fn close(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     by: &str,
 ) -> Result<(Option<Seq>, UnixMillis), SettingsError> {
     let _one = engine.founding();
+    let ledger = tenant.active();
     let mut settings = (*ledger.settings()).clone();
     if let Some(closed_at) = settings.closed_at_ms {
         return Ok((None, UnixMillis::new(closed_at)));
     }
     // What was acknowledged becomes events before there can be no more.
-    staging::finish(engine, ledger)?;
+    staging::finish(engine, tenant)?;
     let now = engine.clock.wall();
     // The writer refuses events from here on, so that the entry comes after the last of them.
     let before = ledger.settings();
     settings.closed_at_ms = Some(now.get());
     ledger.set_settings(settings.clone());
     let said = json!({ "by": by, "entries_before": ledger.published().head.size });
-    match record(engine, ledger, "trailkeep.tenant.close", &said, &settings) {
+    match record(engine, tenant, "trailkeep.tenant.close", &said, &settings) {
         Ok(seq) => Ok((Some(seq), now)),
         Err(error) => {
             ledger.set_settings((*before).clone());
-            staging::go_on(engine, ledger);
+            staging::go_on(engine, tenant);
             Err(error)
         }
     }
@@ -208,12 +210,13 @@ pub fn close(
 
 fn record(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     action: &str,
     said: &serde_json::Value,
     settings: &TenantSettings,
 ) -> Result<Seq, SettingsError> {
     let mut changes = Changes::default();
+    let ledger = tenant.active();
     changes.put(&engine.keyring, &ledger.record, ROW_ID, settings)?;
     let (action, said) = (json!(action).to_string(), said.to_string());
     let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), ("tenant", said.as_bytes())];

@@ -12,11 +12,11 @@ use super::keyring::{KeyError, Keyring};
 use super::ledger::{Ledger, LedgerKeys};
 use super::records::{self, Record};
 use super::rows::{Changes, STATED_HERE};
+use super::tenant::{ActiveRecord, Tenant};
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_policy::clock::is_trigger_name;
 use trailkeep_proof::ids::{Tag, hex};
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::LedgerRecord;
 
 /// A trigger says what has happened; so far ahead of our clock another one may be.
 const SKEW_MAX_MS: u64 = 5 * 60_000;
@@ -68,7 +68,7 @@ pub enum TriggerError {
 /// Starts the clock of all events of a record. Told again with the same date nothing changes; a later date lengthens.
 pub fn fire(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     name: &str,
     record: &str,
     at: UnixMillis,
@@ -76,8 +76,9 @@ pub fn fire(
 ) -> Result<Trigger, TriggerError> {
     check(engine, name, record, at)?;
     let _one = engine.retention();
-    let id = row_id(record_tag(ledger, record), name);
-    let known = records::all::<Trigger>(&engine.keyring, ledger.desk())?;
+    let id = row_id(record_tag(tenant.active(), record), name);
+    let active = tenant.active_record().record();
+    let known = records::all::<Trigger>(&engine.keyring, active)?;
     if let Some((_, known)) = known.into_iter().find(|(known, _)| *known == id) {
         if known.at_ms > at.get() {
             return Err(TriggerError::Earlier(UnixMillis::new(known.at_ms)));
@@ -100,8 +101,8 @@ pub fn fire(
         seq: STATED_HERE,
     };
     let mut changes = Changes::default();
-    changes.put(&engine.keyring, ledger.desk(), &id, &trigger)?;
-    let seq = append_changing(engine, ledger, &sections, changes)
+    changes.put(&engine.keyring, active, &id, &trigger)?;
+    let seq = append_changing(engine, tenant.active(), &sections, changes)
         .map_err(|error| TriggerError::Record(Box::new(error)))?;
     trigger.seq = seq.get();
     Ok(trigger)
@@ -110,9 +111,10 @@ pub fn fire(
 /// Keeps the triggers of a ledger that was closed with the one that continues it.
 pub(super) fn carry_over(
     keyring: &Keyring,
-    from: &LedgerRecord,
-    to: &LedgerRecord,
+    from: ActiveRecord<'_>,
+    to: ActiveRecord<'_>,
 ) -> Result<(), KeyError> {
+    let (from, to) = (from.record(), to.record());
     let keys = LedgerKeys::load(keyring, to)?;
     for (old, trigger) in records::all::<Trigger>(keyring, from)? {
         let tag = keys.index.tag(TagLabel::Record, "", &trigger.record);
@@ -122,9 +124,10 @@ pub(super) fn carry_over(
     Ok(())
 }
 
-/// The triggers of a ledger, by record and name.
-pub fn list(engine: &Engine, ledger: &Ledger) -> Result<Vec<Trigger>, KeyError> {
-    let mut triggers: Vec<Trigger> = records::all(&engine.keyring, ledger.desk())?
+/// The triggers of a tenant, by record and name.
+pub fn list(engine: &Engine, tenant: &Tenant) -> Result<Vec<Trigger>, KeyError> {
+    let active = tenant.active_record().record();
+    let mut triggers: Vec<Trigger> = records::all(&engine.keyring, active)?
         .into_iter()
         .map(|(_, trigger)| trigger)
         .collect();
@@ -135,11 +138,11 @@ pub fn list(engine: &Engine, ledger: &Ledger) -> Result<Vec<Trigger>, KeyError> 
 /// What happened to each record, by the record's tag.
 pub(super) fn by_record(
     keyring: &Keyring,
-    ledger: &LedgerRecord,
+    tenant: ActiveRecord<'_>,
     tag: impl Fn(&str) -> Tag,
 ) -> Result<BTreeMap<Tag, BTreeMap<String, UnixMillis>>, KeyError> {
     let mut records: BTreeMap<Tag, BTreeMap<String, UnixMillis>> = BTreeMap::new();
-    for (_, trigger) in records::all::<Trigger>(keyring, ledger)? {
+    for (_, trigger) in records::all::<Trigger>(keyring, tenant.record())? {
         let of_record = records.entry(tag(&trigger.record)).or_default();
         of_record.insert(trigger.name, UnixMillis::new(trigger.at_ms));
     }

@@ -11,6 +11,7 @@ use super::problem::Problem;
 use trailkeep_core::access_log::{self, ListedAccess};
 use trailkeep_core::blocking;
 use trailkeep_core::query::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX};
+use trailkeep_core::tenant::ReadScope;
 use trailkeep_proof::ids::Seq;
 
 /// The parameters, each once.
@@ -48,7 +49,7 @@ pub(super) struct AccessPage {
     responses((status = 200, description = "A page.", body = AccessPage)),
 )]
 pub(super) async fn list(
-    caller: Caller<may::SeeAccess>,
+    caller: Caller<may::SeeAccess, ReadScope>,
     asked: Result<Query<Asked>, Problem>,
 ) -> Result<Json<AccessPage>, Problem> {
     let Query(asked) = asked.map_err(|_| {
@@ -70,7 +71,7 @@ pub(super) async fn list(
         ));
     }
     let page =
-        blocking(move || access_log::list(&caller.engine, &caller.ledger, time, start, limit));
+        blocking(move || access_log::list(&caller.engine, caller.on.ledger(), time, start, limit));
     let page = page.await?;
     Ok(Json(AccessPage {
         accesses: page.accesses,

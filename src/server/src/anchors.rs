@@ -13,6 +13,7 @@ use super::extract::Query;
 use super::problem::Problem;
 use trailkeep_core::anchor::status::{self, AnchorStatus, Anchored};
 use trailkeep_core::anchor::{self, AnchorError, AnchorOutcome, ResumeError, Which};
+use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_core::{DEFAULT_TENANT, blocking};
 use trailkeep_proof::ids::{Seq, TenantName};
 
@@ -45,10 +46,12 @@ pub(super) struct AnchorHistory {
     path = "/v1/anchors",
     responses((status = 200, description = "The targets.", body = AnchorStatus)),
 )]
-pub(super) async fn list(caller: Caller<may::Prove>) -> Result<Json<AnchorStatus>, Problem> {
+pub(super) async fn list(
+    caller: Caller<may::Prove, ReadScope>,
+) -> Result<Json<AnchorStatus>, Problem> {
     let status = blocking(move || {
-        let is_operator = caller.ledger.record.tenant.as_str() == DEFAULT_TENANT;
-        status::status(&caller.engine, &caller.ledger, is_operator)
+        let is_operator = caller.on.tenant().name().as_str() == DEFAULT_TENANT;
+        status::status(&caller.engine, caller.on.ledger(), is_operator)
     });
     Ok(Json(status.await?))
 }
@@ -61,7 +64,7 @@ pub(super) async fn list(caller: Caller<may::Prove>) -> Result<Json<AnchorStatus
     responses((status = 200, description = "What was given.", body = AnchorHistory)),
 )]
 pub(super) async fn history(
-    caller: Caller<may::Prove>,
+    caller: Caller<may::Prove, ReadScope>,
     asked: Result<Query<Asked>, Problem>,
 ) -> Result<Json<AnchorHistory>, Problem> {
     let Query(asked) =
@@ -73,7 +76,7 @@ pub(super) async fn history(
     }
     let up_to = size_of(asked.up_to)?.unwrap_or(Seq::MAX.get());
     let anchored =
-        blocking(move || status::history(&caller.engine, &caller.ledger, up_to, limit)).await?;
+        blocking(move || status::history(&caller.engine, caller.on.ledger(), up_to, limit)).await?;
     Ok(Json(AnchorHistory { anchored }))
 }
 
@@ -96,13 +99,13 @@ pub(super) struct Wanted {
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn checkpoint(
-    caller: Caller<may::Prove>,
+    caller: Caller<may::Prove, ReadScope>,
     wanted: Result<Query<Wanted>, Problem>,
 ) -> Result<Response, Problem> {
     let Query(wanted) =
         wanted.map_err(|_| Problem::bad_request("size is the only parameter, a number"))?;
     let size = size_of(wanted.size)?;
-    let note = blocking(move || status::anchored_note(&caller.engine, &caller.ledger, size));
+    let note = blocking(move || status::anchored_note(&caller.engine, caller.on.ledger(), size));
     let note = note
         .await?
         .ok_or_else(|| Problem::not_found("no such head was given to anybody"))?;
@@ -121,8 +124,8 @@ pub(super) struct AnchorRun {
     path = "/v1/anchors/run",
     responses((status = 200, description = "What became of each target.", body = AnchorRun)),
 )]
-pub(super) async fn run(caller: Caller<may::Verify>) -> Result<Json<AnchorRun>, Problem> {
-    let ran = blocking(move || anchor::run(&caller.engine, &caller.ledger, Which::All));
+pub(super) async fn run(caller: Caller<may::Verify, Tenant>) -> Result<Json<AnchorRun>, Problem> {
+    let ran = blocking(move || anchor::run(&caller.engine, &caller.on, Which::All));
     Ok(Json(AnchorRun {
         outcomes: ran.await?,
     }))
@@ -153,7 +156,7 @@ pub(super) struct LedgerResumed {
     extensions(("x-trailkeep-problems" = json!(["not-found", "not-ready", "too-large", "unprocessable"]))),
 )]
 pub(super) async fn resume(
-    caller: Caller<may::ManageVault>,
+    caller: Caller<may::ManageVault, Tenant>,
     body: Body,
 ) -> Result<Json<LedgerResumed>, Problem> {
     let form = "{\"tenant\":\"default\",\"reviewed_history\":true}";
@@ -163,11 +166,11 @@ pub(super) async fn resume(
             "the body must be {form}: look first whether entries are missing; what the target has seen is proof of them"
         )));
     }
-    let ledger = TenantName::new(&asked.tenant).ok();
-    let ledger = ledger.and_then(|tenant| caller.engine.ledger_of(&tenant));
-    let ledger = ledger.ok_or_else(|| Problem::not_found("there is no such tenant"))?;
+    let tenant = TenantName::new(&asked.tenant).ok();
+    let tenant = tenant.and_then(|name| caller.engine.tenant(&name));
+    let tenant = tenant.ok_or_else(|| Problem::not_found("there is no such tenant"))?;
     let was_stopped =
-        blocking(move || anchor::resume(&caller.engine, &ledger, &caller.key_id)).await?;
+        blocking(move || anchor::resume(&caller.engine, &tenant, &caller.key_id)).await?;
     Ok(Json(LedgerResumed { was_stopped }))
 }
 

@@ -1,7 +1,8 @@
 //! Who is calling, whose ledger it is about, and whether they may.
 //!
-//! A handler names the right that it needs in its first argument, `Caller<may::Append>`, and gets its caller in no
-//! other way: a route that forgets to ask does not compile ([`super::document::Guard`]).
+//! A handler names the right that it needs and what it acts on in its first argument, `Caller<may::Append, Tenant>`, and gets
+//! its caller in no other way: a route that forgets to ask does not compile ([`super::document::Guard`]). One that
+//! writes acts on a [`Tenant`], one that reads on a [`ReadScope`].
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -20,14 +21,14 @@ use super::problem::Problem;
 use super::{App, Entrance};
 use trailkeep_core::access::{Right, Role};
 use trailkeep_core::api_key::{Principal, authenticate};
-use trailkeep_core::ledger::Ledger;
+use trailkeep_core::tenant::{NamedLedgerError, ReadScope, Tenant};
 use trailkeep_core::{DEFAULT_TENANT, Engine};
 use trailkeep_proof::ids::TenantName;
 
 /// Names the tenant that a command on the machine acts for. Over the network the token alone says it.
 pub const TENANT_HEADER: &str = "trailkeep-tenant";
 
-/// Names a ledger of the caller's tenant that a recovery closed; without it, it is the open one.
+/// Names a ledger of the caller's tenant, to read one that a recovery superseded; without it, it is the active one.
 pub const LEDGER_HEADER: &str = "trailkeep-ledger";
 
 /// Why a caller reads, in their words; it is recorded with the read.
@@ -37,11 +38,11 @@ const PURPOSE_BYTES_MAX: usize = 256;
 /// How long the answer to a wrong token takes: guessing is not to be cheap.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(250);
 
-/// An authenticated caller with the ledger of their tenant.
+/// An authenticated caller with what they act on: their tenant, or the ledger of it that they read.
 #[derive(Clone)]
-pub(super) struct Identified {
+pub(super) struct Identified<A> {
     pub(super) engine: Arc<Engine>,
-    pub(super) ledger: Arc<Ledger>,
+    pub(super) on: A,
     pub(super) entrance: Entrance,
     /// Id of the API key, or `local`.
     pub(super) key_id: String,
@@ -49,8 +50,33 @@ pub(super) struct Identified {
     pub(super) purpose: Option<String>,
 }
 
-/// A caller who may do `R`.
-pub(super) struct Caller<R>(Identified, PhantomData<R>);
+/// A caller who may do `R`, and acts on `A`.
+pub(super) struct Caller<R, A>(Identified<A>, PhantomData<R>);
+
+/// What a route acts on.
+pub(super) trait ActsOn: Clone + Send + Sized {
+    /// Whether it is written to.
+    const WRITES: bool;
+
+    /// The part of a tenant that a ledger's name asks for.
+    fn of(tenant: Tenant, ledger: Option<&str>) -> Result<Self, NamedLedgerError>;
+}
+
+impl ActsOn for Tenant {
+    const WRITES: bool = true;
+
+    fn of(tenant: Tenant, ledger: Option<&str>) -> Result<Self, NamedLedgerError> {
+        tenant.to_write(ledger)
+    }
+}
+
+impl ActsOn for ReadScope {
+    const WRITES: bool = false;
+
+    fn of(tenant: Tenant, ledger: Option<&str>) -> Result<Self, NamedLedgerError> {
+        tenant.read_scope(ledger)
+    }
+}
 
 /// The right that a route needs.
 pub(super) trait Needed {
@@ -90,16 +116,18 @@ pub(super) mod may {
     );
 }
 
-impl<R: Needed> Guard for Caller<R> {
+impl<R: Needed, A: ActsOn> Guard for Caller<R, A> {
     const ACCESS: Access = Access::Right(R::RIGHT);
+    const WRITES: Option<bool> = Some(A::WRITES);
 }
 
 /// For handlers that answer in a form of their own also those who may not call.
-impl<R: Needed> Guard for Result<Caller<R>, Problem> {
+impl<R: Needed, A: ActsOn> Guard for Result<Caller<R, A>, Problem> {
     const ACCESS: Access = Access::Right(R::RIGHT);
+    const WRITES: Option<bool> = Some(A::WRITES);
 }
 
-impl<R: Needed + Send> FromRequestParts<App> for Caller<R> {
+impl<R: Needed + Send, A: ActsOn> FromRequestParts<App> for Caller<R, A> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
@@ -114,10 +142,12 @@ impl<R: Needed + Send> FromRequestParts<App> for Caller<R> {
         if R::RIGHT.is_the_operator_s() && !is_operator {
             return Err(Problem::not_the_operator());
         }
-        let ledger = ledger_of(parts, app, &principal.tenant)?;
+        let tenant = app.engine.tenant(&principal.tenant);
+        let tenant = tenant.ok_or_else(|| Problem::not_found("there is no such tenant"))?;
+        let on = A::of(tenant, named_ledger(parts)?)?;
         let identified = Identified {
             engine: Arc::clone(&app.engine),
-            ledger,
+            on,
             entrance: app.entrance,
             key_id: principal.key_id,
             purpose: purpose(parts)?,
@@ -126,17 +156,17 @@ impl<R: Needed + Send> FromRequestParts<App> for Caller<R> {
     }
 }
 
-impl<R> Caller<R> {
+impl<R, A> Caller<R, A> {
     /// The caller, whose right was checked.
-    pub(super) fn identified(self) -> Identified {
+    pub(super) fn identified(self) -> Identified<A> {
         self.0
     }
 }
 
-impl<R> Deref for Caller<R> {
-    type Target = Identified;
+impl<R, A> Deref for Caller<R, A> {
+    type Target = Identified<A>;
 
-    fn deref(&self) -> &Identified {
+    fn deref(&self) -> &Identified<A> {
         &self.0
     }
 }
@@ -145,11 +175,13 @@ impl<R> Deref for Caller<R> {
 /// callers of that tenant who may prove.
 pub(super) struct OpenLog {
     pub(super) engine: Arc<Engine>,
-    pub(super) ledger: Arc<Ledger>,
+    pub(super) scope: ReadScope,
 }
 
 impl Guard for OpenLog {
     const ACCESS: Access = Access::UnlessPublic(Right::Prove);
+    // Its path names the ledger.
+    const WRITES: Option<bool> = None;
 }
 
 impl FromRequestParts<App> for OpenLog {
@@ -159,20 +191,20 @@ impl FromRequestParts<App> for OpenLog {
         let path = Path::<HashMap<String, String>>::from_request_parts(parts, app).await;
         let named = path
             .ok()
-            .and_then(|Path(names)| app.engine.ledger_named(names.get("tenant")?));
-        if let Some(ledger) = &named
-            && ledger.settings().public_log
+            .and_then(|Path(names)| app.engine.read_scope_named(names.get("tenant")?));
+        if let Some(scope) = &named
+            && scope.ledger().settings().public_log
         {
             let engine = Arc::clone(&app.engine);
-            let ledger = Arc::clone(ledger);
-            return Ok(Self { engine, ledger });
+            let scope = scope.clone();
+            return Ok(Self { engine, scope });
         }
-        let caller = Caller::<may::Prove>::from_request_parts(parts, app).await?;
-        let Identified { engine, ledger, .. } = caller.identified();
+        let caller = Caller::<may::Prove, ReadScope>::from_request_parts(parts, app).await?;
+        let Identified { engine, on, .. } = caller.identified();
         // Another tenant's log is answered as one that does not exist.
-        let tenant = &ledger.record.tenant;
-        match named.filter(|named| named.record.tenant == *tenant) {
-            Some(ledger) => Ok(Self { engine, ledger }),
+        let tenant = on.tenant().name();
+        match named.filter(|named| named.tenant().name() == tenant) {
+            Some(scope) => Ok(Self { engine, scope }),
             None => Err(Problem::not_found("there is no such log")),
         }
     }
@@ -183,6 +215,7 @@ pub(super) struct Anyone;
 
 impl Guard for Anyone {
     const ACCESS: Access = Access::Open;
+    const WRITES: Option<bool> = None;
 }
 
 impl FromRequestParts<App> for Anyone {
@@ -193,19 +226,21 @@ impl FromRequestParts<App> for Anyone {
     }
 }
 
-/// The tenant's open ledger, or the one of theirs that the header names.
-fn ledger_of(parts: &Parts, app: &App, tenant: &TenantName) -> Result<Arc<Ledger>, Problem> {
-    let Some(name) = parts.headers.get(LEDGER_HEADER) else {
-        let open = app.engine.ledger_of(tenant);
-        return open.ok_or_else(|| Problem::not_found("there is no such tenant"));
-    };
-    let named = name
-        .to_str()
-        .ok()
-        .and_then(|name| app.engine.ledger_named(name));
-    named
-        .filter(|ledger| ledger.record.tenant == *tenant)
-        .ok_or_else(|| Problem::not_found("the tenant has no ledger of this name"))
+/// The ledger that the header names.
+fn named_ledger(parts: &Parts) -> Result<Option<&str>, Problem> {
+    let name = parts.headers.get(LEDGER_HEADER);
+    let name = name.map(|name| name.to_str()).transpose();
+    name.map_err(|_| NamedLedgerError::Unknown.into())
+}
+
+impl From<NamedLedgerError> for Problem {
+    fn from(error: NamedLedgerError) -> Self {
+        let detail = error.to_string();
+        match error {
+            NamedLedgerError::Unknown => Self::not_found(detail),
+            NamedLedgerError::Superseded { .. } => Self::superseded_ledger(detail),
+        }
+    }
 }
 
 fn purpose(parts: &Parts) -> Result<Option<String>, Problem> {

@@ -13,6 +13,7 @@ use super::body::read_json;
 use super::problem::Problem;
 use super::progress::follow;
 use trailkeep_core::backup::backup;
+use trailkeep_core::tenant::Tenant;
 
 /// Where a backup is made.
 #[derive(Deserialize, ToSchema)]
@@ -34,7 +35,7 @@ struct NewBackup {
     extensions(("x-trailkeep-problems" = json!(["not-found", "too-large"]))),
 )]
 pub(super) async fn make(
-    caller: Caller<may::ManageVault>,
+    caller: Caller<may::ManageVault, Tenant>,
     body: Body,
 ) -> Result<Response, Problem> {
     if caller.entrance == Entrance::Network {

@@ -19,7 +19,7 @@ use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::App;
-use super::auth::{Anyone, PURPOSE_HEADER};
+use super::auth::{Anyone, LEDGER_HEADER, PURPOSE_HEADER};
 use super::etag::tagged;
 use super::problem::{Kind, Problem};
 use trailkeep_core::access::{Right, Role};
@@ -51,18 +51,23 @@ pub(super) enum Access {
 pub(super) trait Guard {
     /// What it asks for.
     const ACCESS: Access;
+    /// Whether the tenant is written to or read; none: it takes no ledger.
+    const WRITES: Option<bool>;
 }
 
 /// The arguments of a handler whose first is a [`Guard`].
 pub(super) trait Guarded {
     /// What the first asks for.
     const ACCESS: Access;
+    /// Whether it writes.
+    const WRITES: Option<bool>;
 }
 
 macro_rules! guarded {
     ($($more:ident),*) => {
         impl<M, G: Guard, $($more),*> Guarded for (M, G, $($more),*) {
             const ACCESS: Access = G::ACCESS;
+            const WRITES: Option<bool> = G::WRITES;
         }
     };
 }
@@ -72,15 +77,15 @@ guarded!(A, B);
 guarded!(A, B, C);
 
 /// What a handler asks for.
-pub(super) const fn access_of<H: Handler<T, App>, T: Guarded>(_: &H) -> Access {
-    T::ACCESS
+pub(super) const fn access_of<H: Handler<T, App>, T: Guarded>(_: &H) -> (Access, Option<bool>) {
+    (T::ACCESS, T::WRITES)
 }
 
 /// Notes in a route's description what it asks for, and gives it its name, such as `keys_create`.
 pub(super) fn guarded(
     (schemas, mut paths, router): UtoipaMethodRouter<App>,
     handler: &str,
-    access: Access,
+    (access, writes): (Access, Option<bool>),
 ) -> UtoipaMethodRouter<App> {
     let (right, is_opened) = match access {
         Access::Open => (None, false),
@@ -90,6 +95,7 @@ pub(super) fn guarded(
     let noted = Extensions::builder()
         .add("x-trailkeep-right", json!(right))
         .add("x-trailkeep-unless-public", json!(is_opened))
+        .add("x-trailkeep-writes", json!(writes))
         .build();
     for operation in paths.paths.values_mut().flat_map(operations) {
         operation.operation_id = Some(handler.replace("::", "_").replace(' ', ""));
@@ -290,6 +296,7 @@ fn complete_operation(path: &str, operation: &mut Value) -> Vec<Kind> {
         serde_json::from_value(operation["x-trailkeep-right"].take()).unwrap_or_default();
     let is_opened = operation["x-trailkeep-unless-public"].take() == json!(true);
     let is_tagged = operation["x-trailkeep-tagged"].take() == json!(true);
+    let writes = operation["x-trailkeep-writes"].take().as_bool();
     let named: Vec<String> =
         serde_json::from_value(operation["x-trailkeep-problems"].take()).unwrap_or_default();
     let mut kinds: Vec<Kind> = named.iter().filter_map(|name| Kind::named(name)).collect();
@@ -320,6 +327,15 @@ fn complete_operation(path: &str, operation: &mut Value) -> Vec<Kind> {
     }
     if right == Some(Right::Read) {
         add_parameter(operation, purpose());
+    }
+    match writes {
+        // Whoever names a superseded ledger is told which is active.
+        Some(true) => kinds.push(Kind::SupersededLedger),
+        Some(false) => {
+            add_parameter(operation, ledger());
+            kinds.push(Kind::NotFound);
+        }
+        None => {}
     }
     if is_tagged {
         let known = "The `ETag` of what is known: the answer is 304 if it is still so.";
@@ -357,6 +373,16 @@ fn add_parameter(operation: &mut Value, parameter: Value) {
 /// Whether what needs the right leaves an entry, so that it needs room and the clock.
 fn is_recorded(right: Right) -> bool {
     !matches!(right, Right::Prove | Right::Verify | Right::SeeAccess)
+}
+
+fn ledger() -> Value {
+    json!({
+        "name": LEDGER_HEADER,
+        "in": "header",
+        "required": false,
+        "description": "Which ledger of the tenant is read, by name; the active one if nothing is said.",
+        "schema": {"type": "string"},
+    })
 }
 
 fn purpose() -> Value {

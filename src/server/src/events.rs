@@ -18,6 +18,7 @@ use trailkeep_core::append::{Appended, AppendedAs, Outcome, append as append_eve
 use trailkeep_core::blocking;
 use trailkeep_core::fate::Departure;
 use trailkeep_core::read::{self, EventName, StoredEvent, find_seq, open_event};
+use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::entry::{Entry, leaf_hash};
 
@@ -162,7 +163,7 @@ enum AppendAnswer {
     ]))),
 )]
 pub(super) async fn append(
-    caller: Caller<may::Append>,
+    caller: Caller<may::Append, Tenant>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -173,7 +174,7 @@ pub(super) async fn append(
     let key = body::idempotency_key(&headers)?;
     let submitted = blocking(move || body::parse(&bytes, format, entrance, key.as_deref())).await?;
     let is_single = submitted.is_single;
-    let outcome = append_events(&caller.engine, &caller.ledger, submitted.events).await?;
+    let outcome = append_events(&caller.engine, &caller.on, submitted.events).await?;
     blocking(move || {
         if is_single {
             answer_single(&caller, &outcome)
@@ -184,14 +185,15 @@ pub(super) async fn append(
     .await
 }
 
-fn answer_single(caller: &Identified, outcome: &Outcome) -> Result<Response, Problem> {
+fn answer_single(caller: &Identified<Tenant>, outcome: &Outcome) -> Result<Response, Problem> {
     let event = outcome.events.first().ok_or_else(Problem::internal)?;
     if let AppendedAs::Gone(departure) = event.result {
         return Ok(Json(AlreadyGone::of(event.id.clone(), departure)).into_response());
     }
     let bytes = event.entry().ok_or_else(Problem::internal)?;
     let entry = decode(event)?;
-    let receipt = caller.ledger.receipt(
+    let ledger = caller.on.active();
+    let receipt = ledger.receipt(
         &caller.engine.ledgers,
         &outcome.published,
         entry.seq,
@@ -199,7 +201,7 @@ fn answer_single(caller: &Identified, outcome: &Outcome) -> Result<Response, Pro
     );
     let receipt = receipt.map_err(read::ReadError::from)?;
     // What goes out was checked as its reader will check it.
-    receipt.verify(&caller.ledger.verifier).map_err(|error| {
+    receipt.verify(&ledger.verifier).map_err(|error| {
         tracing::error!(%error, seq = entry.seq.get(), "a receipt does not verify");
         Problem::damaged("the receipt of this event does not verify: run `trailkeep verify`")
     })?;
@@ -276,7 +278,7 @@ fn decode(event: &Appended) -> Result<Entry, Problem> {
     extensions(("x-trailkeep-problems" = json!(["not-found", "gone", "restricted"]))),
 )]
 pub(super) async fn show(
-    caller: Caller<may::Read>,
+    caller: Caller<may::Read, ReadScope>,
     Path(id): Path<String>,
 ) -> Result<Json<Shown>, Problem> {
     show_named(caller.identified(), EventName::Id(id)).await
@@ -291,21 +293,25 @@ pub(super) async fn show(
     extensions(("x-trailkeep-problems" = json!(["not-found", "gone", "restricted"]))),
 )]
 pub(super) async fn show_entry(
-    caller: Caller<may::Read>,
+    caller: Caller<may::Read, ReadScope>,
     Path(seq): Path<String>,
 ) -> Result<Json<Shown>, Problem> {
     show_named(caller.identified(), EventName::Seq(parse_seq(&seq)?)).await
 }
 
-async fn show_named(caller: Identified, name: EventName) -> Result<Json<Shown>, Problem> {
+async fn show_named(
+    caller: Identified<ReadScope>,
+    name: EventName,
+) -> Result<Json<Shown>, Problem> {
     let event = blocking(move || -> Result<StoredEvent, Problem> {
-        let published = caller.ledger.published();
-        let seq = find_seq(&caller.engine, &caller.ledger, &published, &name)?;
-        let event = open_event(&caller.engine, &caller.ledger, seq)?;
+        let ledger = caller.on.ledger();
+        let published = ledger.published();
+        let seq = find_seq(&caller.engine, ledger, &published, &name)?;
+        let event = open_event(&caller.engine, ledger, seq)?;
         // Who is refused has asked, and is recorded like who is shown it (COMPLIANCE T21).
         let allowed = event.check_shown(caller.purpose.as_deref());
         let (events, persons) = if allowed.is_ok() {
-            let persons = persons_of(&caller.engine, &caller.ledger, std::slice::from_ref(&event))?;
+            let persons = persons_of(&caller.engine, ledger, std::slice::from_ref(&event))?;
             (1, persons)
         } else {
             (0, Vec::new())
@@ -325,7 +331,7 @@ async fn show_named(caller: Identified, name: EventName) -> Result<Json<Shown>, 
             seq: Some(seq),
             persons,
         };
-        record_read(&caller.engine, &caller.ledger, &read)?;
+        record_read(&caller.engine, ledger, &read)?;
         allowed?;
         Ok(event)
     });
@@ -341,7 +347,7 @@ async fn show_named(caller: Identified, name: EventName) -> Result<Json<Shown>, 
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn proof(
-    caller: Caller<may::Prove>,
+    caller: Caller<may::Prove, ReadScope>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     prove(caller.identified(), EventName::Id(id)).await
@@ -356,17 +362,18 @@ pub(super) async fn proof(
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn entry_proof(
-    caller: Caller<may::Prove>,
+    caller: Caller<may::Prove, ReadScope>,
     Path(seq): Path<String>,
 ) -> Result<Response, Problem> {
     prove(caller.identified(), EventName::Seq(parse_seq(&seq)?)).await
 }
 
-async fn prove(caller: Identified, name: EventName) -> Result<Response, Problem> {
+async fn prove(caller: Identified<ReadScope>, name: EventName) -> Result<Response, Problem> {
     let receipt = blocking(move || {
-        let published = caller.ledger.published();
-        let seq = find_seq(&caller.engine, &caller.ledger, &published, &name)?;
-        read::witnessed_receipt(&caller.engine, &caller.ledger, &published, seq)
+        let ledger = caller.on.ledger();
+        let published = ledger.published();
+        let seq = find_seq(&caller.engine, ledger, &published, &name)?;
+        read::witnessed_receipt(&caller.engine, ledger, &published, seq)
     });
     let text = receipt.await?.to_text();
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())

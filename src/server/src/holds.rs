@@ -17,6 +17,7 @@ use trailkeep_core::hold::{HeldPerson, Hold, HoldError, HoldScope, Holds, NewHol
 use trailkeep_core::retention::{
     PlacedHold, RetentionOrHoldError, covers_events, lift_hold, place_hold,
 };
+use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_proof::time::UnixMillis;
 
 /// A hold that is to be placed. It covers what every given part fits, what comes later too.
@@ -97,7 +98,7 @@ pub(super) struct HoldList {
     extensions(("x-trailkeep-problems" = json!(["refused", "unprocessable", "too-large"]))),
 )]
 pub(super) async fn place(
-    caller: Caller<may::ManageHolds>,
+    caller: Caller<may::ManageHolds, Tenant>,
     body: Body,
 ) -> Result<Response, Problem> {
     let form = "{\"matter\",\"reason\",\"subject\":{\"id\",\"namespace\"},\"regime\",\"action\",\"from\",\"to\",\"review\",\"require_match\"}, of which matter and reason must be there";
@@ -117,8 +118,8 @@ pub(super) async fn place(
     let caller = caller.identified();
     let must_cover = asked.require_match;
     let placed = blocking(move || {
-        let Identified { engine, ledger, .. } = &caller;
-        place_hold(engine, ledger, new, must_cover, &caller.key_id)
+        let Identified { engine, on, .. } = &caller;
+        place_hold(engine, on, new, must_cover, &caller.key_id)
     });
     Ok((StatusCode::CREATED, Json(placed.await?)).into_response())
 }
@@ -129,17 +130,19 @@ pub(super) async fn place(
     path = "/v1/holds",
     responses((status = 200, description = "The holds, by id.", body = HoldList)),
 )]
-pub(super) async fn list(caller: Caller<may::ManageHolds>) -> Result<Json<HoldList>, Problem> {
+pub(super) async fn list(
+    caller: Caller<may::ManageHolds, ReadScope>,
+) -> Result<Json<HoldList>, Problem> {
     let caller = caller.identified();
     blocking(move || {
-        let Identified { engine, ledger, .. } = &caller;
+        let Identified { engine, on, .. } = &caller;
         let now = engine.clock.wall();
-        let holds = Holds::load(&engine.keyring, &ledger.record)?;
+        let holds = Holds::of(engine, on.tenant())?;
         let mut rows = Vec::new();
         for (id, hold) in holds.iter() {
             let covers = match hold.lifted {
                 Some(_) => None,
-                None => covers_events(engine, ledger, hold)?,
+                None => covers_events(engine, on.tenant(), hold)?,
             };
             rows.push(listed(id, hold, covers, now));
         }
@@ -156,7 +159,7 @@ pub(super) async fn list(caller: Caller<may::ManageHolds>) -> Result<Json<HoldLi
             seq: None,
             persons: Vec::new(),
         };
-        record_read(engine, ledger, &read)?;
+        record_read(engine, on.ledger(), &read)?;
         Ok(Json(HoldList { holds }))
     })
     .await
@@ -181,15 +184,15 @@ pub(super) struct LiftForm {
     extensions(("x-trailkeep-problems" = json!(["not-found", "not-ready", "unprocessable", "too-large"]))),
 )]
 pub(super) async fn lift(
-    caller: Caller<may::ManageHolds>,
+    caller: Caller<may::ManageHolds, Tenant>,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<ListedHold>, Problem> {
     let asked: LiftForm = read_json(body, "{\"reason\":\"...\"}").await?;
     let caller = caller.identified();
     blocking(move || {
-        let Identified { engine, ledger, .. } = &caller;
-        let hold = lift_hold(engine, ledger, &id, &asked.reason, &caller.key_id)?;
+        let Identified { engine, on, .. } = &caller;
+        let hold = lift_hold(engine, on, &id, &asked.reason, &caller.key_id)?;
         Ok(Json(listed(&id, &hold, None, engine.clock.wall())))
     })
     .await

@@ -14,6 +14,7 @@ use super::problem::Problem;
 use trailkeep_core::access::Role;
 use trailkeep_core::api_key::{self, ListedKey, ManageError};
 use trailkeep_core::blocking;
+use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_policy::CalendarPeriod;
 
 /// A key to be made.
@@ -54,7 +55,7 @@ struct KeyList {
     extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
 pub(super) async fn create(
-    caller: Caller<may::ManageKeys>,
+    caller: Caller<may::ManageKeys, Tenant>,
     body: Body,
 ) -> Result<Response, Problem> {
     let form = "{\"role\":\"reader\",\"expires\":\"P90D\"}; expires may be absent";
@@ -72,15 +73,9 @@ pub(super) async fn create(
         .transpose();
     let expires = expires.map_err(|error| Problem::bad_request(error.to_string()))?;
     let caller = caller.identified();
-    let tenant = caller.ledger.record.tenant.to_string();
+    let tenant = caller.on.name().to_string();
     let made = blocking(move || {
-        api_key::create(
-            &caller.engine,
-            &caller.ledger,
-            role,
-            expires,
-            &caller.key_id,
-        )
+        api_key::create(&caller.engine, &caller.on, role, expires, &caller.key_id)
     })
     .await?;
     let answer = MadeKey {
@@ -99,8 +94,8 @@ pub(super) async fn create(
     path = "/v1/keys",
     responses((status = 200, description = "The keys, the oldest first.", body = KeyList)),
 )]
-pub(super) async fn list(caller: Caller<may::ManageKeys>) -> Result<Response, Problem> {
-    let keys = blocking(move || api_key::list(&caller.engine, &caller.ledger)).await;
+pub(super) async fn list(caller: Caller<may::ManageKeys, ReadScope>) -> Result<Response, Problem> {
+    let keys = blocking(move || api_key::list(&caller.engine, caller.on.tenant())).await;
     let keys = keys.map_err(ManageError::from)?;
     Ok(Json(KeyList { keys }).into_response())
 }
@@ -114,11 +109,11 @@ pub(super) async fn list(caller: Caller<may::ManageKeys>) -> Result<Response, Pr
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn revoke(
-    caller: Caller<may::ManageKeys>,
+    caller: Caller<may::ManageKeys, Tenant>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let caller = caller.identified();
-    blocking(move || api_key::revoke(&caller.engine, &caller.ledger, &id, &caller.key_id)).await?;
+    blocking(move || api_key::revoke(&caller.engine, &caller.on, &id, &caller.key_id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

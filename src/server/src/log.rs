@@ -13,6 +13,7 @@ use super::problem::Problem;
 use trailkeep_core::blocking;
 use trailkeep_core::ledger::{Ledger, StoredTiles};
 use trailkeep_core::read::ReadError;
+use trailkeep_core::tenant::ReadScope;
 use trailkeep_proof::ledger::note::public_key_pem;
 use trailkeep_proof::ledger::tile::{
     TILE_WIDTH, TileCoordinate, TilePath, TileSource, encode_entry_bundle, hashes_to_bytes,
@@ -26,8 +27,11 @@ use trailkeep_proof::ledger::tile::{
     responses((status = 200, description = "C2SP tlog-checkpoint.", body = String)),
     extensions(("x-trailkeep-tagged" = json!(true))),
 )]
-pub(super) async fn own_checkpoint(caller: Caller<may::Prove>, headers: HeaderMap) -> Response {
-    checkpoint_of(&caller.ledger, &headers)
+pub(super) async fn own_checkpoint(
+    caller: Caller<may::Prove, ReadScope>,
+    headers: HeaderMap,
+) -> Response {
+    checkpoint_of(caller.on.ledger(), &headers)
 }
 
 /// The signed head of a log.
@@ -39,7 +43,7 @@ pub(super) async fn own_checkpoint(caller: Caller<may::Prove>, headers: HeaderMa
     extensions(("x-trailkeep-problems" = json!(["not-found"])), ("x-trailkeep-tagged" = json!(true))),
 )]
 pub(super) async fn checkpoint(log: OpenLog, headers: HeaderMap) -> Response {
-    checkpoint_of(&log.ledger, &headers)
+    checkpoint_of(log.scope.ledger(), &headers)
 }
 
 fn checkpoint_of(ledger: &Ledger, headers: &HeaderMap) -> Response {
@@ -73,10 +77,11 @@ pub(super) async fn tile(
 }
 
 fn read_tile(log: &OpenLog, path: TilePath) -> Result<Vec<u8>, Problem> {
-    let published = log.ledger.published();
+    let ledger = log.scope.ledger();
+    let published = ledger.published();
     let beyond = || Problem::not_found("the ledger is smaller than this tile");
     let has = |tile, width| width <= tile_width(tile, published.head.size);
-    let number = log.ledger.record.number;
+    let number = ledger.record.number;
     match path {
         TilePath::Hashes { tile, width } => {
             if !has(tile, width) {
@@ -125,10 +130,10 @@ struct PublicKey {
     extensions(("x-trailkeep-tagged" = json!(true))),
 )]
 pub(super) async fn key(
-    caller: Caller<may::Prove>,
+    caller: Caller<may::Prove, ReadScope>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let verifier = &caller.ledger.verifier;
+    let verifier = &caller.on.ledger().verifier;
     let key = PublicKey {
         origin: verifier.name().to_owned(),
         pem: public_key_pem(verifier.public()),

@@ -21,8 +21,8 @@ use super::tls::Certificates;
 use trailkeep_core::append::AppendError;
 use trailkeep_core::figures::Labels;
 use trailkeep_core::hold::Holds;
-use trailkeep_core::ledger::Ledger;
 use trailkeep_core::readiness::readiness;
+use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_core::{DEFAULT_TENANT, Engine, blocking, rotation};
 use trailkeep_core::{privacy, retention};
 use trailkeep_store_sqlite::directory::free_bytes;
@@ -127,10 +127,10 @@ fn client_figures(app: &App, gauge: &mut impl FnMut(&str, &str, u64)) {
 /// Requests of the tenant's persons.
 fn request_figures(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     gauge: &mut impl FnMut(&str, &str, u64),
 ) -> Result<(), Problem> {
-    let (open, overdue) = privacy::counts(engine, ledger)?;
+    let (open, overdue) = privacy::counts(engine, tenant)?;
     let help = "Requests of persons that are not closed, those of whom something waits for the law included";
     gauge("requests_open", help, open);
     let help = "Requests of persons whose day to answer by is over";
@@ -141,10 +141,10 @@ fn request_figures(
 /// Events of the tenant that should be gone.
 fn overdue_figures(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     gauge: &mut impl FnMut(&str, &str, u64),
 ) -> Result<(), Problem> {
-    let overdue = retention::recently_overdue(engine, ledger)?;
+    let overdue = retention::recently_overdue(engine, tenant)?;
     let help = "Events whose maximum is over, that no hold keeps and that no run has destroyed yet";
     gauge("overdue_events", help, overdue.events);
     let help = "Since when the oldest of them should be gone, in seconds since 1970; 0 where there is none";
@@ -160,7 +160,7 @@ fn overdue_figures(
     responses((status = 200, description = "The figures.", body = String, content_type = "application/openmetrics-text")),
 )]
 pub(super) async fn show(
-    caller: Caller<may::SeeAccess>,
+    caller: Caller<may::SeeAccess, ReadScope>,
     State(app): State<App>,
 ) -> Result<Response, Problem> {
     let caller = caller.identified();
@@ -168,8 +168,9 @@ pub(super) async fn show(
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }
 
-fn figures(caller: &Identified, app: &App) -> Result<String, Problem> {
-    let Identified { engine, ledger, .. } = caller;
+fn figures(caller: &Identified<ReadScope>, app: &App) -> Result<String, Problem> {
+    let Identified { engine, on, .. } = caller;
+    let (tenant, ledger) = (on.tenant(), on.ledger());
     let number = ledger.record.number;
     let mut registry = Registry::with_prefix("trailkeep");
     let mut gauge = |name: &str, help: &str, value: u64| {
@@ -183,7 +184,7 @@ fn figures(caller: &Identified, app: &App) -> Result<String, Problem> {
         ledger.published().head.size,
     );
     let mut jobs = 0;
-    for ledger in engine.ledgers_of(ledger) {
+    for ledger in tenant.all() {
         let open = engine.ledgers.open_jobs(ledger.record.number);
         jobs += open.map_err(AppendError::from)?.len() as u64;
     }
@@ -193,7 +194,7 @@ fn figures(caller: &Identified, app: &App) -> Result<String, Problem> {
         jobs,
     );
     let now = engine.clock.wall();
-    let holds = Holds::load(&engine.keyring, &ledger.record)?.in_force();
+    let holds = Holds::of(engine, tenant)?.in_force();
     let is_due = |at: trailkeep_proof::time::UnixMillis| at <= now;
     let due = holds
         .iter()
@@ -204,8 +205,8 @@ fn figures(caller: &Identified, app: &App) -> Result<String, Problem> {
         "Legal holds whose date of review has come",
         due.count() as u64,
     );
-    request_figures(engine, ledger, &mut gauge)?;
-    overdue_figures(engine, ledger, &mut gauge)?;
+    request_figures(engine, tenant, &mut gauge)?;
+    overdue_figures(engine, tenant, &mut gauge)?;
     let last = ledger.published().last_recorded_at;
     let age_ms = now.get().saturating_sub(last.get());
     gauge(
@@ -213,7 +214,7 @@ fn figures(caller: &Identified, app: &App) -> Result<String, Problem> {
         "Since the last entry, and so since the signed head, of the ledger",
         age_ms / 1_000,
     );
-    if ledger.record.tenant.as_str() == DEFAULT_TENANT {
+    if tenant.name().as_str() == DEFAULT_TENANT {
         process_figures(engine, app.tls.as_deref(), &mut gauge)?;
         client_figures(app, &mut gauge);
         // The names of 0.1.0, of gauges: until the release after next.

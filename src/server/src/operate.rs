@@ -15,6 +15,7 @@ use super::body::collect;
 use super::problem::Problem;
 use trailkeep_core::blocking;
 use trailkeep_core::readiness::{Readiness, readiness};
+use trailkeep_core::tenant::ReadScope;
 use trailkeep_core::verify::{Question, Subject, verify as verify_ledger};
 use trailkeep_proof::ledger::cosignature::WitnessKey;
 use trailkeep_proof::ledger::note::NOTE_BYTES_MAX;
@@ -73,7 +74,7 @@ pub(super) async fn readyz(_: Anyone, State(app): State<App>) -> Response {
     extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
 pub(super) async fn verify(
-    caller: Caller<may::Verify>,
+    caller: Caller<may::Verify, ReadScope>,
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -102,7 +103,7 @@ pub(super) async fn verify(
         };
         let report = verify_ledger(
             Subject::from(&*caller.engine),
-            &caller.ledger.record,
+            &caller.on.ledger().record,
             &question,
             &mut progress,
         );

@@ -10,6 +10,7 @@ use super::document::Bytes;
 use super::problem::Problem;
 use trailkeep_core::blocking;
 use trailkeep_core::staging::{Received, StagingError, receive};
+use trailkeep_core::tenant::Tenant;
 use trailkeep_otlp::answer;
 use trailkeep_otlp::decode::{Encoding, Signal, decode};
 
@@ -37,7 +38,7 @@ const RETRY_AFTER_SECONDS: u32 = 5;
     ),
 )]
 pub(super) async fn traces(
-    caller: Result<Caller<may::Append>, Problem>,
+    caller: Result<Caller<may::Append, Tenant>, Problem>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -65,7 +66,7 @@ pub(super) async fn traces(
     ),
 )]
 pub(super) async fn logs(
-    caller: Result<Caller<may::Append>, Problem>,
+    caller: Result<Caller<may::Append, Tenant>, Problem>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -74,7 +75,7 @@ pub(super) async fn logs(
 
 async fn take(
     signal: Signal,
-    caller: Result<Caller<may::Append>, Problem>,
+    caller: Result<Caller<may::Append, Tenant>, Problem>,
     headers: &HeaderMap,
     body: Body,
 ) -> Response {
@@ -104,12 +105,12 @@ async fn take(
 fn stage(
     signal: Signal,
     encoding: Encoding,
-    caller: &Identified,
+    caller: &Identified<Tenant>,
     bytes: &[u8],
 ) -> Result<Received, Problem> {
     let decoded =
         decode(signal, encoding, bytes).map_err(|error| Problem::bad_request(error.to_string()))?;
-    Ok(receive(&caller.engine, &caller.ledger, decoded)?)
+    Ok(receive(&caller.engine, &caller.on, decoded)?)
 }
 
 pub(super) fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {

@@ -8,6 +8,7 @@ use super::auth::{Caller, may};
 use super::problem::Problem;
 use trailkeep_core::append::AppendError;
 use trailkeep_core::blocking;
+use trailkeep_core::tenant::ReadScope;
 use trailkeep_store_sqlite::GapRow;
 
 /// What recorded events lacked when they came.
@@ -49,10 +50,12 @@ impl From<GapRow> for ListedGap {
     path = "/v1/policies/gaps",
     responses((status = 200, description = "The gaps.", body = GapList)),
 )]
-pub(super) async fn gaps(caller: Caller<may::SeeAccess>) -> Result<Json<GapList>, Problem> {
+pub(super) async fn gaps(
+    caller: Caller<may::SeeAccess, ReadScope>,
+) -> Result<Json<GapList>, Problem> {
     let found = blocking(move || {
         let ledgers = &caller.engine.ledgers;
-        ledgers.gaps(caller.ledger.record.number)
+        ledgers.gaps(caller.on.ledger().record.number)
     });
     let rows = found.await.map_err(AppendError::from)?;
     let gaps = rows.into_iter().map(ListedGap::from).collect();

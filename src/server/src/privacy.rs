@@ -17,6 +17,7 @@ use super::extract::Path;
 use super::problem::Problem;
 use trailkeep_core::blocking;
 use trailkeep_core::privacy::{self, DryRun, NewRequest, ShownRequest};
+use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_proof::ledger::event::Person;
 use trailkeep_proof::privacy::{Day, Ended, Kind, Regime};
 
@@ -125,7 +126,7 @@ enum ClosingDecision {
     extensions(("x-trailkeep-problems" = json!(["too-large", "too-many", "unprocessable"]))),
 )]
 pub(super) async fn receive(
-    caller: Caller<may::AnswerRequests>,
+    caller: Caller<may::AnswerRequests, Tenant>,
     body: Body,
 ) -> Result<Response, Problem> {
     let form = "{\"type\":\"access\"|\"portability\"|\"erasure\"|\"restriction\",\"subject\":{\"id\",\"namespace\"},\"reference\",\"regime\":\"gdpr\"|\"uk-gdpr\"|\"ccpa\",\
@@ -139,12 +140,12 @@ pub(super) async fn receive(
         let said = move || {
             let purpose = caller.purpose.as_deref();
             let by = (caller.key_id.as_str(), purpose);
-            privacy::dry_run(&caller.engine, &caller.ledger, &new, by)
+            privacy::dry_run(&caller.engine, &caller.on, &new, by)
         };
         return Ok(Json(blocking(said).await?).into_response());
     }
     let filed =
-        blocking(move || privacy::receive(&caller.engine, &caller.ledger, &new, &caller.key_id))
+        blocking(move || privacy::receive(&caller.engine, &caller.on, &new, &caller.key_id))
             .await?;
     let location = format!("/v1/privacy/requests/{}", filed.id);
     let location = HeaderValue::from_str(&location).map_err(|_| Problem::internal())?;
@@ -183,11 +184,11 @@ impl Asked {
     extensions(("x-trailkeep-problems" = json!([]))),
 )]
 pub(super) async fn list(
-    caller: Caller<may::AnswerRequests>,
+    caller: Caller<may::AnswerRequests, ReadScope>,
 ) -> Result<Json<RequestList>, Problem> {
     let caller = caller.identified();
     blocking(move || {
-        let requests = privacy::list(&caller.engine, &caller.ledger)?;
+        let requests = privacy::list(&caller.engine, caller.on.tenant())?;
         Ok(Json(RequestList { requests }))
     })
     .await
@@ -202,7 +203,7 @@ pub(super) async fn list(
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn show(
-    caller: Caller<may::AnswerRequests>,
+    caller: Caller<may::AnswerRequests, ReadScope>,
     Path(id): Path<String>,
 ) -> Result<Json<ShownRequest>, Problem> {
     let caller = caller.identified();
@@ -210,7 +211,7 @@ pub(super) async fn show(
         let by = (caller.key_id.as_str(), caller.purpose.as_deref());
         Ok(Json(privacy::show(
             &caller.engine,
-            &caller.ledger,
+            caller.on.tenant(),
             &id,
             by,
         )?))
@@ -228,18 +229,18 @@ pub(super) async fn show(
     extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-large", "unprocessable"]))),
 )]
 pub(super) async fn identify(
-    caller: Caller<may::AnswerRequests>,
+    caller: Caller<may::AnswerRequests, Tenant>,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<ShownRequest>, Problem> {
     let said: Identity = read_json(body, "{\"verified_by\":\"by what\"}").await?;
     let caller = caller.identified();
     blocking(move || {
-        let (engine, ledger) = (&caller.engine, &caller.ledger);
+        let (engine, tenant) = (&caller.engine, &caller.on);
         let by = &caller.key_id;
         Ok(Json(privacy::identify(
             engine,
-            ledger,
+            tenant,
             &id,
             &said.verified_by,
             by,
@@ -258,18 +259,18 @@ pub(super) async fn identify(
     extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-large", "unprocessable"]))),
 )]
 pub(super) async fn extend(
-    caller: Caller<may::AnswerRequests>,
+    caller: Caller<may::AnswerRequests, Tenant>,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<ShownRequest>, Problem> {
     let said: Extension = read_json(body, "{\"reason\":\"why\"}").await?;
     let caller = caller.identified();
     blocking(move || {
-        let (engine, ledger) = (&caller.engine, &caller.ledger);
+        let (engine, tenant) = (&caller.engine, &caller.on);
         let by = &caller.key_id;
         Ok(Json(privacy::extend(
             engine,
-            ledger,
+            tenant,
             &id,
             &said.reason,
             by,
@@ -288,7 +289,7 @@ pub(super) async fn extend(
     extensions(("x-trailkeep-problems" = json!(["not-found", "refused", "request-state", "too-large", "unprocessable"]))),
 )]
 pub(super) async fn close(
-    caller: Caller<may::AnswerRequests>,
+    caller: Caller<may::AnswerRequests, Tenant>,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<ShownRequest>, Problem> {
@@ -297,20 +298,20 @@ pub(super) async fn close(
     let said: Closing = read_json(body, form).await?;
     let caller = caller.identified();
     blocking(move || {
-        let (engine, ledger, by) = (&caller.engine, &caller.ledger, &caller.key_id);
+        let (engine, tenant, by) = (&caller.engine, &caller.on, &caller.key_id);
         let ended = match said.decision {
             ClosingDecision::Answered => {
                 let reason = said.not_the_same_person.as_deref();
-                return Ok(Json(privacy::answer(engine, ledger, &id, reason, by)?));
+                return Ok(Json(privacy::answer(engine, tenant, &id, reason, by)?));
             }
             ClosingDecision::Lifted => {
-                return Ok(Json(privacy::lift(engine, ledger, &id, by)?));
+                return Ok(Json(privacy::lift(engine, tenant, &id, by)?));
             }
             ClosingDecision::Withdrawn => Ended::Withdrawn,
             ClosingDecision::IdentityNotShown => Ended::IdentityNotShown,
             ClosingDecision::Forwarded => Ended::Forwarded,
         };
-        Ok(Json(privacy::end(engine, ledger, &id, ended, by)?))
+        Ok(Json(privacy::end(engine, tenant, &id, ended, by)?))
     })
     .await
 }

@@ -152,6 +152,11 @@ impl Problem {
         Self::new(Kind::TenantClosed, detail)
     }
 
+    /// 409: a write names a superseded ledger.
+    pub fn superseded_ledger(detail: impl Into<String>) -> Self {
+        Self::new(Kind::SupersededLedger, detail)
+    }
+
     /// Says first what was done nevertheless.
     #[must_use]
     pub fn after(mut self, done: &str) -> Self {
@@ -318,7 +323,7 @@ impl From<AppendError> for Problem {
             AppendError::Busy => Self::unavailable(detail, 1),
             AppendError::Clock(_) | AppendError::RolledBack => Self::unavailable(detail, 60),
             AppendError::Full => Self::disk_full(detail),
-            AppendError::TenantClosed | AppendError::LedgerClosed => Self::tenant_closed(detail),
+            AppendError::TenantClosed => Self::tenant_closed(detail),
             AppendError::Stopped | AppendError::OutcomeUnknown => Self::unavailable(detail, 5),
             AppendError::Read(error) => error.into(),
             AppendError::Key(_) | AppendError::Store(_) => {

@@ -17,6 +17,7 @@ use trailkeep_core::blocking;
 use trailkeep_core::query::{
     Cursor, Filters, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, Page, Query, QueryError, query,
 };
+use trailkeep_core::tenant::ReadScope;
 use trailkeep_proof::ledger::event::identifier::{
     CONVERSATION_CHARACTERS_MAX, TARGET_CHARACTERS_MAX, identifier,
 };
@@ -147,7 +148,7 @@ pub(super) struct Listed {
     extensions(("x-trailkeep-problems" = json!(["unprocessable"]))),
 )]
 pub(super) async fn list(
-    caller: Caller<may::Read>,
+    caller: Caller<may::Read, ReadScope>,
     pairs: Result<extract::Query<Vec<(String, String)>>, Problem>,
 ) -> Result<Json<Listed>, Problem> {
     let extract::Query(pairs) =
@@ -164,13 +165,16 @@ pub(super) async fn list(
     responses((status = 200, description = "A page.", body = Listed)),
     extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
-pub(super) async fn ask(caller: Caller<may::Read>, body: Body) -> Result<Json<Listed>, Problem> {
+pub(super) async fn ask(
+    caller: Caller<may::Read, ReadScope>,
+    body: Body,
+) -> Result<Json<Listed>, Problem> {
     let question = read_json(body, FORM).await?;
     answer(caller.identified(), ("POST", "/v1/events/query"), question).await
 }
 
 async fn answer(
-    caller: Identified,
+    caller: Identified<ReadScope>,
     (verb, route): (&'static str, &'static str),
     question: Question,
 ) -> Result<Json<Listed>, Problem> {
@@ -178,7 +182,8 @@ async fn answer(
     let text = serde_json::to_string(&question).map_err(|_| Problem::internal())?;
     let asked = question.into_query()?;
     let page = blocking(move || -> Result<Page, Problem> {
-        let Identified { engine, ledger, .. } = &caller;
+        let Identified { engine, on, .. } = &caller;
+        let ledger = on.ledger();
         let mut asked = asked;
         asked.shows_restricted = caller.purpose.is_some();
         let page = query(engine, ledger, &ledger.published(), &asked)?;

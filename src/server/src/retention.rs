@@ -14,6 +14,7 @@ use super::problem::Problem;
 use trailkeep_core::blocking;
 use trailkeep_core::read::{EventName, find_seq};
 use trailkeep_core::retention::{self, Preview, RetentionError, RunReport};
+use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_core::trigger::{self, Trigger, TriggerError};
 use trailkeep_proof::time::UnixMillis;
 
@@ -59,7 +60,7 @@ pub(super) struct TriggerList {
     extensions(("x-trailkeep-problems" = json!(["refused", "unprocessable", "too-large"]))),
 )]
 pub(super) async fn fire(
-    caller: Caller<may::RunRetention>,
+    caller: Caller<may::RunRetention, Tenant>,
     body: Body,
 ) -> Result<Json<ListedTrigger>, Problem> {
     let form =
@@ -68,8 +69,8 @@ pub(super) async fn fire(
     let at = moment("at", Some(&at))?.unwrap_or(UnixMillis::MAX);
     let caller = caller.identified();
     blocking(move || {
-        let Identified { engine, ledger, .. } = &caller;
-        let fired = trigger::fire(engine, ledger, &name, &record, at, &caller.key_id)?;
+        let Identified { engine, on, .. } = &caller;
+        let fired = trigger::fire(engine, on, &name, &record, at, &caller.key_id)?;
         Ok(Json(listed(&fired)))
     })
     .await
@@ -82,11 +83,11 @@ pub(super) async fn fire(
     responses((status = 200, description = "By record and name.", body = TriggerList)),
 )]
 pub(super) async fn triggers(
-    caller: Caller<may::RunRetention>,
+    caller: Caller<may::RunRetention, ReadScope>,
 ) -> Result<Json<TriggerList>, Problem> {
     let caller = caller.identified();
     blocking(move || {
-        let triggers = trigger::list(&caller.engine, &caller.ledger)?;
+        let triggers = trigger::list(&caller.engine, caller.on.tenant())?;
         let triggers = triggers.iter().map(listed).collect();
         Ok(Json(TriggerList { triggers }))
     })
@@ -122,15 +123,15 @@ pub(super) struct AtForm {
     responses((status = 200, description = "What would go, and what waits.", body = Preview)),
 )]
 pub(super) async fn preview(
-    caller: Caller<may::SeeRetention>,
+    caller: Caller<may::SeeRetention, ReadScope>,
     asked: Result<Query<AtForm>, Problem>,
 ) -> Result<Json<Preview>, Problem> {
     let at = at_of(asked)?;
     let caller = caller.identified();
     blocking(move || {
-        let Identified { engine, ledger, .. } = &caller;
+        let Identified { engine, on, .. } = &caller;
         let at = at.unwrap_or_else(|| engine.clock.wall());
-        Ok(Json(retention::preview(engine, ledger, at)?))
+        Ok(Json(retention::preview(engine, on.tenant(), at)?))
     })
     .await
 }
@@ -141,11 +142,13 @@ pub(super) async fn preview(
     path = "/v1/retention/run",
     responses((status = 200, description = "What was destroyed, and which entries say so.", body = RunReport)),
 )]
-pub(super) async fn run(caller: Caller<may::RunRetention>) -> Result<Json<RunReport>, Problem> {
+pub(super) async fn run(
+    caller: Caller<may::RunRetention, Tenant>,
+) -> Result<Json<RunReport>, Problem> {
     let caller = caller.identified();
     blocking(move || {
-        let Identified { engine, ledger, .. } = &caller;
-        Ok(Json(retention::run(engine, ledger, &caller.key_id)?))
+        let Identified { engine, on, .. } = &caller;
+        Ok(Json(retention::run(engine, on, &caller.key_id)?))
     })
     .await
 }
@@ -162,7 +165,7 @@ pub(super) async fn run(caller: Caller<may::RunRetention>) -> Result<Json<RunRep
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn explain_entry(
-    caller: Caller<may::SeeRetention>,
+    caller: Caller<may::SeeRetention, ReadScope>,
     Path(seq): Path<String>,
     asked: Result<Query<AtForm>, Problem>,
 ) -> Result<Json<Value>, Problem> {
@@ -179,7 +182,7 @@ pub(super) async fn explain_entry(
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn explain_event(
-    caller: Caller<may::SeeRetention>,
+    caller: Caller<may::SeeRetention, ReadScope>,
     Path(id): Path<String>,
     asked: Result<Query<AtForm>, Problem>,
 ) -> Result<Json<Value>, Problem> {
@@ -187,15 +190,16 @@ pub(super) async fn explain_event(
 }
 
 async fn explain(
-    caller: Identified,
+    caller: Identified<ReadScope>,
     name: EventName,
     at: Option<UnixMillis>,
 ) -> Result<Json<Value>, Problem> {
     blocking(move || {
-        let Identified { engine, ledger, .. } = &caller;
+        let Identified { engine, on, .. } = &caller;
+        let ledger = on.ledger();
         let seq = find_seq(engine, ledger, &ledger.published(), &name)?;
         let at = at.unwrap_or_else(|| engine.clock.wall());
-        Ok(Json(retention::explain_event(engine, ledger, seq, at)?))
+        Ok(Json(retention::explain_event(engine, on, seq, at)?))
     })
     .await
 }

@@ -9,6 +9,7 @@ use super::problem::Problem;
 use trailkeep_core::access_log::{AccessRecord, record_read};
 use trailkeep_core::blocking;
 use trailkeep_core::sources::sources;
+use trailkeep_core::tenant::ReadScope;
 use trailkeep_proof::ledger::sources::ListedSource;
 
 /// The producers of a ledger's events.
@@ -28,10 +29,13 @@ pub(super) struct SourceList {
     path = "/v1/sources",
     responses((status = 200, description = "The sources, by name.", body = SourceList)),
 )]
-pub(super) async fn list(caller: Caller<may::Verify>) -> Result<Json<SourceList>, Problem> {
+pub(super) async fn list(
+    caller: Caller<may::Verify, ReadScope>,
+) -> Result<Json<SourceList>, Problem> {
     let caller = caller.identified();
     blocking(move || {
-        let Identified { engine, ledger, .. } = &caller;
+        let Identified { engine, on, .. } = &caller;
+        let ledger = on.ledger();
         let listed = sources(engine, ledger, |book| SourceList {
             sources: book.list(),
             untold: book.untold(),

@@ -1,7 +1,5 @@
 //! `/v1/tenants`: made and listed by the operator.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -13,9 +11,9 @@ use super::auth::{Caller, Identified, may};
 use super::body::read_json;
 use super::extract::Path;
 use super::problem::Problem;
-use trailkeep_core::ledger::Ledger;
 use trailkeep_core::settings::{self, SettingsChange, SettingsError};
-use trailkeep_core::tenant::{self, ListedTenant, TenantError};
+use trailkeep_core::tenant::{ReadScope, Tenant};
+use trailkeep_core::tenants::{self, ListedTenant, TenantError};
 use trailkeep_core::{DEFAULT_TENANT, blocking};
 use trailkeep_proof::ids::{Seq, TenantName};
 
@@ -67,7 +65,7 @@ pub(super) struct ClosedTenant {
     extensions(("x-trailkeep-problems" = json!(["name-taken", "too-large"]))),
 )]
 pub(super) async fn create(
-    caller: Caller<may::ManageTenants>,
+    caller: Caller<may::ManageTenants, Tenant>,
     body: Body,
 ) -> Result<Response, Problem> {
     let asked: NewTenant = read_json(body, "{\"name\":\"acme\"}").await?;
@@ -75,9 +73,8 @@ pub(super) async fn create(
         TenantName::new(&asked.name).map_err(|error| Problem::bad_request(error.to_string()))?;
     let caller = caller.identified();
     let answered = name.to_string();
-    let made =
-        blocking(move || tenant::create(&caller.engine, &caller.ledger, &name, &caller.key_id))
-            .await?;
+    let made = blocking(move || tenants::create(&caller.engine, &caller.on, &name, &caller.key_id))
+        .await?;
     let answer = MadeTenant {
         tenant: answered,
         origin: made.origin.to_string(),
@@ -94,8 +91,8 @@ pub(super) async fn create(
     path = "/v1/tenants",
     responses((status = 200, description = "The tenants, by name.", body = TenantList)),
 )]
-pub(super) async fn list(caller: Caller<may::ManageTenants>) -> Response {
-    let tenants = tenant::list(&caller.engine);
+pub(super) async fn list(caller: Caller<may::ManageTenants, ReadScope>) -> Response {
+    let tenants = tenants::list(&caller.engine);
     Json(TenantList { tenants }).into_response()
 }
 
@@ -109,16 +106,16 @@ pub(super) async fn list(caller: Caller<may::ManageTenants>) -> Response {
     extensions(("x-trailkeep-problems" = json!(["not-found", "too-large", "policy"]))),
 )]
 pub(super) async fn change(
-    caller: Caller<may::ManageTenants>,
+    caller: Caller<may::ManageTenants, Tenant>,
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Json<ListedTenant>, Problem> {
     let form = "such as {\"public_log\":true,\"read_audit\":true,\"strict\":false,\"default_regimes\":[\"soc2\"],\"unknown_regime\":\"soc2\"}";
     let asked: SettingsChange = read_json(body, form).await?;
-    let ledger = named(&caller, &name)?;
+    let tenant = named(&caller, &name)?;
     blocking(move || {
-        settings::change(&caller.engine, &ledger, &asked, &caller.key_id)?;
-        Ok(Json(tenant::listed(&caller.engine, &ledger)))
+        settings::change(&caller.engine, &tenant, &asked, &caller.key_id)?;
+        Ok(Json(tenants::listed(&tenant)))
     })
     .await
 }
@@ -132,16 +129,16 @@ pub(super) async fn change(
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn close(
-    caller: Caller<may::ManageTenants>,
+    caller: Caller<may::ManageTenants, Tenant>,
     Path(name): Path<String>,
 ) -> Result<Json<ClosedTenant>, Problem> {
     if name == DEFAULT_TENANT {
         let detail = "the operator's own tenant can't be closed: its ledger records what is done with the others";
         return Err(Problem::bad_request(detail));
     }
-    let ledger = named(&caller, &name)?;
+    let tenant = named(&caller, &name)?;
     blocking(move || {
-        let (seq, closed_at) = settings::close(&caller.engine, &ledger, &caller.key_id)?;
+        let (seq, closed_at) = settings::close(&caller.engine, &tenant, &caller.key_id)?;
         Ok(Json(ClosedTenant {
             tenant: name,
             closed_at: closed_at.to_string(),
@@ -151,11 +148,11 @@ pub(super) async fn close(
     .await
 }
 
-fn named(caller: &Identified, name: &str) -> Result<Arc<Ledger>, Problem> {
-    let ledger = TenantName::new(name)
+fn named(caller: &Identified<Tenant>, name: &str) -> Result<Tenant, Problem> {
+    let tenant = TenantName::new(name)
         .ok()
-        .and_then(|name| caller.engine.ledger_of(&name));
-    ledger.ok_or_else(|| Problem::not_found("there is no such tenant: `trailkeep tenant list`"))
+        .and_then(|name| caller.engine.tenant(&name));
+    tenant.ok_or_else(|| Problem::not_found("there is no such tenant: `trailkeep tenant list`"))
 }
 
 impl From<SettingsError> for Problem {

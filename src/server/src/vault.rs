@@ -20,6 +20,7 @@ use trailkeep_core::bind::{self, BindError, Bound};
 use trailkeep_core::blocking;
 use trailkeep_core::restore::{self, ResumeError};
 use trailkeep_core::rotation::{self, RotationError, RotationStatus};
+use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_core::vault_copy::{self, CopyError, Place, Removed, TargetStatus};
 
 /// A copy target to be registered: one of the two.
@@ -46,7 +47,7 @@ pub(super) struct TargetList {
     responses((status = 200, description = "How it stands.", body = RotationStatus)),
 )]
 pub(super) async fn show(
-    caller: Caller<may::ManageVault>,
+    caller: Caller<may::ManageVault, ReadScope>,
 ) -> Result<Json<RotationStatus>, Problem> {
     Ok(Json(
         blocking(move || rotation::status(&caller.engine)).await?,
@@ -62,7 +63,7 @@ pub(super) async fn show(
     path = "/v1/vault/rotate",
     responses((status = 200, description = "Lines of JSON.", body = String, content_type = "application/x-ndjson")),
 )]
-pub(super) async fn rotate(caller: Caller<may::ManageVault>) -> Result<Response, Problem> {
+pub(super) async fn rotate(caller: Caller<may::ManageVault, Tenant>) -> Result<Response, Problem> {
     let engine = Arc::clone(&caller.engine);
     blocking(move || rotation::check_can_begin(&engine)).await?;
     Ok(follow(move |progress| {
@@ -85,7 +86,9 @@ pub(super) struct BoundRows {
     path = "/v1/vault/bind",
     responses((status = 200, description = "They are stated.", body = BoundRows)),
 )]
-pub(super) async fn bind(caller: Caller<may::ManageVault>) -> Result<Json<BoundRows>, Problem> {
+pub(super) async fn bind(
+    caller: Caller<may::ManageVault, Tenant>,
+) -> Result<Json<BoundRows>, Problem> {
     let bound = blocking(move || bind::bind(&caller.engine, &caller.key_id)).await?;
     Ok(Json(BoundRows { bound }))
 }
@@ -108,7 +111,10 @@ impl From<BindError> for Problem {
     responses((status = 201, description = "The target; the copy there was read back and opens.", body = TargetStatus)),
     extensions(("x-trailkeep-problems" = json!(["name-taken", "not-found", "too-large", "unavailable", "unprocessable"]))),
 )]
-pub(super) async fn add(caller: Caller<may::ManageVault>, body: Body) -> Result<Response, Problem> {
+pub(super) async fn add(
+    caller: Caller<may::ManageVault, Tenant>,
+    body: Body,
+) -> Result<Response, Problem> {
     let form = "{\"directory\":\"/mnt/copy\"} or {\"command\":\"...\"}";
     let place = match read_json(body, form).await? {
         NewTarget {
@@ -140,7 +146,9 @@ pub(super) async fn add(caller: Caller<may::ManageVault>, body: Body) -> Result<
     path = "/v1/vault/copies",
     responses((status = 200, description = "The targets.", body = TargetList)),
 )]
-pub(super) async fn list(caller: Caller<may::ManageVault>) -> Result<Json<TargetList>, Problem> {
+pub(super) async fn list(
+    caller: Caller<may::ManageVault, ReadScope>,
+) -> Result<Json<TargetList>, Problem> {
     let targets = blocking(move || vault_copy::list(&caller.engine)).await?;
     Ok(Json(TargetList { targets }))
 }
@@ -154,7 +162,7 @@ pub(super) async fn list(caller: Caller<may::ManageVault>) -> Result<Json<Target
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn remove(
-    caller: Caller<may::ManageVault>,
+    caller: Caller<may::ManageVault, Tenant>,
     Path(id): Path<String>,
 ) -> Result<Json<Removed>, Problem> {
     let removed = blocking(move || vault_copy::remove(&caller.engine, &id, &caller.key_id)).await?;
@@ -167,7 +175,9 @@ pub(super) async fn remove(
     path = "/v1/vault/copies/check",
     responses((status = 200, description = "The targets, with what is wrong.", body = TargetList)),
 )]
-pub(super) async fn check(caller: Caller<may::ManageVault>) -> Result<Json<TargetList>, Problem> {
+pub(super) async fn check(
+    caller: Caller<may::ManageVault, Tenant>,
+) -> Result<Json<TargetList>, Problem> {
     let targets = blocking(move || vault_copy::check(&caller.engine, &caller.key_id)).await?;
     Ok(Json(TargetList { targets }))
 }
@@ -196,7 +206,7 @@ pub(super) struct Resumed {
     extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
 pub(super) async fn resume_destruction(
-    caller: Caller<may::ManageVault>,
+    caller: Caller<may::ManageVault, Tenant>,
     body: Body,
 ) -> Result<Json<Resumed>, Problem> {
     let asked: Reviewed = read_json(body, "{\"reviewed_holds\":true}").await?;

@@ -144,13 +144,13 @@ fn what_is_lost_is_closed_and_continued() {
     succeeded(&restored);
     // The next ledger is one that the witness does not know, and takes entries.
     let engine = open_at(&new, &sections);
-    let outcomes = run(&engine, &default_ledger(&engine), Which::All).unwrap();
+    let outcomes = run(&engine, &default_tenant(&engine), Which::All).unwrap();
     let error = outcomes[0].error.clone().unwrap();
     assert!(
         error.contains("does not take heads of this ledger"),
         "{error}"
     );
-    assert!(default_ledger(&engine).rolled_back().is_none());
+    assert!(default_tenant(&engine).active().rolled_back().is_none());
     engine.close().unwrap();
     drop(engine);
     let made = crate::support::trailkeep()
@@ -169,14 +169,14 @@ fn a_target_that_errs_is_taken_out_and_the_operator_says_so() {
     });
     assert_stops(&directory, &sections, "`w1` has seen");
     let engine = open(&directory, &sections);
-    let ledger = default_ledger(&engine);
-    let stays = trailkeep_core::anchor::resume(&engine, &ledger, "local").unwrap_err();
+    let tenant = default_tenant(&engine);
+    let stays = trailkeep_core::anchor::resume(&engine, &tenant, "local").unwrap_err();
     assert!(
         stays.to_string().contains("stands in the settings still"),
         "{stays}"
     );
     engine.close().unwrap();
-    drop((ledger, engine));
+    drop((tenant, engine));
     assert_eq!(directory.run(&["anchor", "resume"]).status.code(), Some(2));
     let seq = directory.assert_clean()["size"].as_u64().unwrap();
     let resumed = directory.run(&["anchor", "resume", "--reviewed-history"]);

@@ -10,9 +10,9 @@ use trailkeep_core::Engine;
 use trailkeep_core::append::{Incoming, append};
 use trailkeep_core::hold::{HeldPerson, HoldScope, NewHold, REVIEW_EVERY};
 use trailkeep_core::init::init;
-use trailkeep_core::ledger::Ledger;
 use trailkeep_core::open::{Files, StartOptions};
 use trailkeep_core::read::open_event;
+use trailkeep_core::tenant::Tenant;
 use trailkeep_core::{retention, trigger};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_policy::{ActionPattern, Policy, PolicySet};
@@ -37,7 +37,7 @@ impl Clock for MovedClock {
 /// A ledger in this process.
 struct Kept {
     engine: Arc<Engine>,
-    ledger: Arc<Ledger>,
+    tenant: Tenant,
     clock: Arc<MovedClock>,
     events: Vec<Case>,
     runtime: tokio::runtime::Runtime,
@@ -74,10 +74,10 @@ impl Kept {
         .unwrap();
         let files = Files::open(directory, &root_key).unwrap();
         let engine = Arc::new(files.start(options).unwrap());
-        let ledger = engine.open_ledgers().into_iter().next().unwrap();
+        let tenant = engine.tenants().remove(0);
         Self {
             engine,
-            ledger,
+            tenant,
             clock,
             events: Vec::new(),
             runtime: tokio::runtime::Runtime::new().unwrap(),
@@ -103,9 +103,9 @@ impl Kept {
             added: Vec::new(),
             lacks_regimes: false,
         };
-        let appended = append(&self.engine, &self.ledger, vec![incoming]);
+        let appended = append(&self.engine, &self.tenant, vec![incoming]);
         self.runtime.block_on(appended).unwrap();
-        let size = self.ledger.published().head.size;
+        let size = self.tenant.active().published().head.size;
         self.events.push(Case {
             what: what.to_owned(),
             seq: Seq::new(size - 1),
@@ -115,7 +115,8 @@ impl Kept {
 
     fn explain(&self, seq: Seq) -> Value {
         let now = self.clock.wall();
-        retention::explain_event(&self.engine, &self.ledger, seq, now).unwrap()
+        let scope = self.tenant.read_scope(None).unwrap();
+        retention::explain_event(&self.engine, &scope, seq, now).unwrap()
     }
 
     /// Asks of every event that is there when it is destroyed. One without a date says why.
@@ -141,7 +142,7 @@ impl Kept {
 
     fn fire(&self, name: &str, record: &str) {
         let now = self.clock.wall();
-        trigger::fire(&self.engine, &self.ledger, name, record, now, "local").unwrap();
+        trigger::fire(&self.engine, &self.tenant, name, record, now, "local").unwrap();
     }
 
     fn hold(&self, person: &str) -> String {
@@ -157,25 +158,25 @@ impl Kept {
             },
             review_every: REVIEW_EVERY.to_owned(),
         };
-        let placed = retention::place_hold(&self.engine, &self.ledger, new, true, "local");
+        let placed = retention::place_hold(&self.engine, &self.tenant, new, true, "local");
         let placed = placed.unwrap();
         assert_eq!(placed.covers_events, 1, "{person}");
         placed.id
     }
 
     fn lift(&self, id: &str) {
-        retention::lift_hold(&self.engine, &self.ledger, id, "over", "local").unwrap();
+        retention::lift_hold(&self.engine, &self.tenant, id, "over", "local").unwrap();
     }
 
     /// A run destroys what the preview shows, and what is due by what was said, and nothing else.
     fn run_at(&self, millis: u64) {
         self.set(millis);
         let now = self.clock.wall();
-        let preview = retention::preview(&self.engine, &self.ledger, now).unwrap();
-        let report = retention::run(&self.engine, &self.ledger, "local").unwrap();
+        let preview = retention::preview(&self.engine, &self.tenant, now).unwrap();
+        let report = retention::run(&self.engine, &self.tenant, "local").unwrap();
         assert_eq!(preview.destroyed, report.destroyed, "{now}: {preview:?}");
         for case in &self.events {
-            let is_gone = open_event(&self.engine, &self.ledger, case.seq).is_err();
+            let is_gone = open_event(&self.engine, self.tenant.active(), case.seq).is_err();
             let is_due = case.destroyed_at.is_some_and(|at| at <= millis);
             assert_eq!(
                 is_gone, is_due,

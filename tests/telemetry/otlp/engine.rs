@@ -10,6 +10,7 @@ use trailkeep_core::ledger::Ledger;
 use trailkeep_core::open::{Files, StartOptions};
 use trailkeep_core::query::{Query, query};
 use trailkeep_core::staging::{Received, StagingSettings, assemble_all, assemble_due, receive};
+use trailkeep_core::tenant::Tenant;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_otlp::decode::{Encoding, Signal, decode};
 use trailkeep_proof::ids::TenantName;
@@ -36,6 +37,7 @@ pub struct Running {
     pub directory: Directory,
     pub engine: Engine,
     pub clock: Arc<TestClock>,
+    pub tenant: Tenant,
     pub ledger: Arc<Ledger>,
 }
 
@@ -67,13 +69,13 @@ impl Running {
             ..StartOptions::new(as_clock)
         };
         let engine = files.start(options).unwrap();
-        let ledger = engine
-            .ledger_of(&TenantName::new("default").unwrap())
-            .unwrap();
+        let tenant = engine.tenant(&TenantName::new("default").unwrap()).unwrap();
+        let ledger = Arc::clone(tenant.active());
         Self {
             directory,
             engine,
             clock,
+            tenant,
             ledger,
         }
     }
@@ -85,9 +87,10 @@ impl Running {
             directory,
             engine,
             clock,
+            tenant,
             ledger,
         } = self;
-        drop((engine, ledger));
+        drop((engine, tenant, ledger));
         Self::over(directory, clock, StagingSettings::default())
     }
 
@@ -106,7 +109,7 @@ impl Running {
     pub fn receive(&self, signal: Signal, encoding: Encoding, body: &[u8]) -> Received {
         receive(
             &self.engine,
-            &self.ledger,
+            &self.tenant,
             decode(signal, encoding, body).unwrap(),
         )
         .unwrap()
@@ -117,7 +120,7 @@ impl Running {
     }
 
     pub fn assemble_all(&self) {
-        assemble_all(&self.engine, &self.ledger).unwrap();
+        assemble_all(&self.engine, &self.tenant).unwrap();
     }
 
     /// All events, oldest first.

@@ -115,9 +115,10 @@ fn a_regime_that_is_gone_with_the_tenants_default_leaves_the_default_class() {
         directory,
         engine,
         clock,
+        tenant,
         ledger,
     } = running;
-    drop((engine, ledger));
+    drop((engine, tenant, ledger));
     let set = [
         "tenant",
         "set",

@@ -16,10 +16,8 @@ fn printed(directory: &Directory, arguments: &[&str]) -> String {
 }
 
 fn change(running: &Running, change: &SettingsChange) {
-    let ledger = running
-        .engine
-        .ledger_of(&TenantName::new("default").unwrap());
-    settings::change(&running.engine, &ledger.unwrap(), change, "test").unwrap();
+    let tenant = running.engine.tenant(&TenantName::new("default").unwrap());
+    settings::change(&running.engine, &tenant.unwrap(), change, "test").unwrap();
 }
 
 /// A call whose regimes stand on the span around it.

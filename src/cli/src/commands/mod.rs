@@ -211,7 +211,7 @@ struct TargetArgs {
         default_value = trailkeep_core::DEFAULT_TENANT
     )]
     tenant: String,
-    /// A ledger that a recovery closed, by name (`trailkeep tenant list`) [default: the open one]
+    /// Read a ledger that a recovery superseded, by name (`trailkeep tenant list --json`) [default: the active one]
     #[arg(long, value_name = "NAME")]
     ledger: Option<String>,
     /// Why you read: it is recorded with the read

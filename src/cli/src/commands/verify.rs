@@ -13,6 +13,7 @@ use super::output::{print_json, print_line, progress_bar};
 use super::{TargetArgs, clock};
 use trailkeep_core::backup::open_backup;
 use trailkeep_core::open::Files;
+use trailkeep_core::tenant::Tenant;
 use trailkeep_core::verify::{Question, Subject, verify as verify_ledger};
 use trailkeep_proof::ledger::cosignature::WitnessKey;
 use trailkeep_store_sqlite::{LedgerRecord, StoreError};
@@ -130,7 +131,7 @@ async fn verify_here(args: &VerifyArgs, against: Option<String>) -> anyhow::Resu
     .await
 }
 
-/// Verifies the ledger with a name, or the newest of the tenant: earlier ones were closed by a recovery.
+/// Verifies the ledger with a name, or the tenant's active one.
 fn verify_open(
     subject: Subject<'_>,
     (tenant, name): (&str, Option<&str>),
@@ -138,20 +139,15 @@ fn verify_open(
 ) -> anyhow::Result<Value> {
     let bar = progress_bar(0, "verifying");
     let ledgers = subject.ledgers.ledgers()?;
-    let is_named = |record: &&LedgerRecord| {
-        let origin = record.origin.as_str();
-        name.is_none_or(|name| origin.rsplit('/').next() == Some(name))
-    };
-    let mut of_tenant = ledgers
-        .iter()
-        .filter(|record| record.tenant.as_str() == tenant);
-    let Some(record) = of_tenant.rfind(is_named) else {
+    let is_theirs = |record: &LedgerRecord| record.tenant.as_str() == tenant;
+    let of_tenant = Tenant::of(ledgers.into_iter().filter(is_theirs).collect());
+    let Some(Ok(scope)) = of_tenant.map(|tenant| tenant.read_scope(name)) else {
         return Err(Failure::not_found(format!(
             "the directory holds no such ledger of the tenant `{tenant}`"
         ))
         .into());
     };
-    let report = verify_ledger(subject, record, question, &mut |done, total| {
+    let report = verify_ledger(subject, scope.ledger(), question, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });

@@ -28,6 +28,7 @@ use self::settings::{AnchorSettings, Place, Target};
 use self::target_state::TargetStates;
 use super::Engine;
 use super::ledger::{Ledger, Published};
+use super::tenant::Tenant;
 use trailkeep_proof::ledger::cosignature::with_lines;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::{AnchoringRow, StoreError};
@@ -112,14 +113,14 @@ impl Given {
     }
 }
 
-/// Gives the published head of a ledger to targets, side by side. It waits for the network: not to be called on the event
+/// Gives the published head of a tenant's active ledger to targets, side by side. It waits for the network: not to be called on the event
 /// loop.
 pub fn run(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     which: Which,
 ) -> Result<Vec<AnchorOutcome>, AnchorError> {
-    Ok(run_on_head(engine, ledger, which)?.1)
+    Ok(run_on_head(engine, tenant.active(), which)?.1)
 }
 
 /// The same, with the head that was given.
@@ -128,7 +129,7 @@ fn run_on_head(
     ledger: &Ledger,
     which: Which,
 ) -> Result<(Arc<Published>, Vec<AnchorOutcome>), AnchorError> {
-    if ledger.is_closed() || engine.anchors.targets().is_empty() {
+    if ledger.is_superseded() || engine.anchors.targets().is_empty() {
         return Ok((ledger.published(), Vec::new()));
     }
     let _one = ledger.anchoring();

@@ -15,6 +15,7 @@ use crate::keyring::{KeyError, Keyring};
 use crate::ledger::Ledger;
 use crate::policies::{PoliciesError, state_changes_in};
 use crate::records::{self, Record};
+use crate::tenant::Tenant;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::LedgerRecord;
 
@@ -135,7 +136,8 @@ pub enum ResumeError {
 }
 
 /// Lets a ledger go on: somebody looked, and the target errs. Recorded. `false` where nothing had stopped it.
-pub fn resume(engine: &Engine, ledger: &Ledger, by: &str) -> Result<bool, ResumeError> {
+pub fn resume(engine: &Engine, tenant: &Tenant, by: &str) -> Result<bool, ResumeError> {
+    let ledger = tenant.active();
     let Some(known) = ledger.rolled_back() else {
         return Ok(false);
     };

@@ -13,9 +13,9 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Gives the head of every ledger to its targets.
 fn run_all(engine: &Engine, which: Which) {
-    for ledger in engine.open_ledgers() {
-        if let Err(error) = run(engine, &ledger, which) {
-            let origin = &ledger.record.origin;
+    for tenant in engine.tenants() {
+        if let Err(error) = run(engine, &tenant, which) {
+            let origin = &tenant.active().record.origin;
             tracing::error!(%origin, %error, "what was anchored could not be kept");
         }
     }

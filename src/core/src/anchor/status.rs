@@ -128,9 +128,9 @@ pub fn anchored_note(
 
 /// How many of how many open ledgers take no entry, since a target has seen more of them.
 pub fn stopped(engine: &Engine) -> (usize, usize) {
-    let ledgers = engine.open_ledgers();
-    let stopped = ledgers
+    let tenants = engine.tenants();
+    let stopped = tenants
         .iter()
-        .filter(|ledger| ledger.rolled_back().is_some());
-    (stopped.count(), ledgers.len())
+        .filter(|tenant| tenant.active().rolled_back().is_some());
+    (stopped.count(), tenants.len())
 }

@@ -75,11 +75,6 @@ pub enum AppendError {
         "somebody outside has seen more of this ledger than there is, or another history of it: it was rolled back, and nothing is recorded; `trailkeep anchor list` says who saw what"
     )]
     RolledBack,
-    /// A recovery closed the ledger.
-    #[error(
-        "this ledger was closed by a recovery and another one goes on: leave `Trailkeep-Ledger` out; nothing was written"
-    )]
-    LedgerClosed,
     /// The writer has stopped.
     #[error(
         "the server is stopping or its writer has failed; nothing was written: send it again later"

@@ -38,6 +38,7 @@ use crate::fate::Departure;
 use crate::keyring::Needs;
 use crate::ledger::{Ledger, Published};
 use crate::read::{ReadError, open_event};
+use crate::tenant::Tenant;
 use crate::{Engine, blocking};
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_policy::KeyPeriod;
@@ -164,10 +165,10 @@ pub struct Outcome {
 /// answered with its first entry, also where its JSON is spelled otherwise; with others the request is refused.
 pub async fn append(
     engine: &Arc<Engine>,
-    ledger: &Arc<Ledger>,
+    tenant: &Tenant,
     events: Vec<Incoming>,
 ) -> Result<Outcome, AppendError> {
-    let events = Arc::new(events);
+    let (events, ledger) = (Arc::new(events), tenant.active());
     for _ in 0..ATTEMPTS_MAX {
         let (answer, recorded) = {
             let (engine, ledger, events) =
@@ -218,9 +219,6 @@ fn submit(
     events: &[Incoming],
     refusing: Refusing,
 ) -> Result<(Option<Answer>, Vec<Recorded>), AppendError> {
-    if ledger.is_closed() {
-        return Err(AppendError::LedgerClosed);
-    }
     let looked_up_below = engine.index.merged_end(ledger.record.number);
     let recorded = find_recorded(engine, ledger, events)?;
     // Recorded time does not step back, whatever the clock does.

@@ -159,7 +159,7 @@ pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<
     let recorded_by = record(engine, ledger, &request, &seqs, reference)?;
     let recorded = covered_time(engine, ledger, &request.scope, end)?;
     // A closed ledger takes no entry: the one that continues it has the export's, and the genesis stands in.
-    let (export_seq, exported_at) = if ledger.is_closed() {
+    let (export_seq, exported_at) = if ledger.is_superseded() {
         (Seq::new(0), engine.clock.wall())
     } else {
         (
@@ -280,7 +280,7 @@ fn record(
         "redacted_sections": request.redact,
         "recipients": request.recipients.len(),
     });
-    if ledger.is_closed() {
+    if ledger.is_superseded() {
         section["ledger"] = json!(ledger.record.origin.as_str());
     }
     if let Some(person) = &request.person {
@@ -323,7 +323,7 @@ fn covered_time(
     let Scope::Time { from, to } = *scope else {
         return Ok(Recorded::default());
     };
-    let is_end = ledger.is_closed() && end.get() == ledger.published().head.size;
+    let is_end = ledger.is_superseded() && end.get() == ledger.published().head.size;
     // Nothing comes after the last entry of a closed ledger, and so nothing proves when that was over.
     let after = if is_end {
         UnixMillis::new(0)

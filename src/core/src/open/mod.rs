@@ -2,6 +2,7 @@
 //! one that the vault last saw is refused.
 
 mod index;
+mod keys;
 mod ledger;
 mod vault;
 
@@ -21,24 +22,24 @@ use crate::keyring::{KeyError, Keyring};
 use crate::ledger::{Ledger, LedgerKeys};
 use crate::merging::MergeThread;
 use crate::policies::{self, PoliciesError};
+use crate::privacy;
 use crate::read::ReadError;
 use crate::retention::daily::finish_open;
 use crate::staging::{Staging, StagingSettings};
-use crate::succession::Succession;
-use crate::{privacy, restore};
-use trailkeep_crypto::epoch::{self, DirectoryId, EpochFileError};
+use crate::tenant::{Succession, Tenant, closed_at};
+use trailkeep_crypto::epoch::EpochFileError;
 use trailkeep_crypto::root::{RootKeyError, RootKeySource};
 use trailkeep_crypto::spool::SpoolRoom;
 use trailkeep_policy::PolicySet;
 use trailkeep_proof::ids::{LedgerNumber, TenantName};
 use trailkeep_proof::time::{Clock, UnixMillis};
 use trailkeep_store_sqlite::directory::{DataDirectory, DirectoryLock, free_bytes};
-use trailkeep_store_sqlite::files::read_own_file;
 use trailkeep_store_sqlite::{
-    ChangedPart, Index, LedgerRecord, Ledgers, Staging as StagingFile, StoreError, Vault,
+    ChangedPart, Index, LedgerRecord, Ledgers, Staging as StagingFile, StoreError,
 };
 
 use self::index::check_index;
+pub(super) use self::keys::{open_keys, refuse_a_backup};
 pub use self::ledger::check_signed_head;
 use self::ledger::open_ledger;
 pub(super) use self::ledger::read_edge;
@@ -210,9 +211,9 @@ fn room_of_exports(
     SpoolRoom::new(directory.path(), bytes_max, reserve, free_bytes)
 }
 
-fn by_number(closed: &[Arc<Ledger>]) -> HashMap<LedgerNumber, Arc<Ledger>> {
-    let closed = closed.iter();
-    closed
+fn by_number(ledgers: &[Arc<Ledger>]) -> HashMap<LedgerNumber, Arc<Ledger>> {
+    let ledgers = ledgers.iter();
+    ledgers
         .map(|ledger| (ledger.record.number, Arc::clone(ledger)))
         .collect()
 }
@@ -277,7 +278,7 @@ impl Files {
             keyring: Arc::clone(&keyring),
             clock: Arc::clone(&clock),
             states: opened.states,
-            closed: by_number(&opened.closed),
+            closed: by_number(&opened.superseded),
             newcomers: Arc::clone(&newcomers),
             directory: directory.path().to_owned(),
             min_free_bytes,
@@ -309,7 +310,6 @@ impl Files {
             figures,
             min_free_bytes,
             tenants: RwLock::new(opened.tenants),
-            closed: opened.closed,
             newcomers,
             founding: Mutex::new(()),
             retention: Mutex::new(()),
@@ -340,20 +340,22 @@ impl Files {
         founding::clean_up(&self.keyring, &self.ledgers)?;
         let mut last_seen = None;
         let mut states = HashMap::new();
-        let mut tenants = HashMap::new();
-        let mut closed = Vec::new();
+        let mut generations: HashMap<TenantName, Vec<Arc<Ledger>>> = HashMap::new();
+        let mut superseded = Vec::new();
         for record in self.ledgers.ledgers()? {
             let state = open_ledger(self, &record)?;
             check_index(self, &state)?;
-            let end = restore::closed_at(&self.keyring, &record)?;
+            let end = closed_at(&self.keyring, &record)?;
             vault::catch_up(self, &state, end.is_some())?;
+            let of_tenant = generations.entry(record.tenant.clone()).or_default();
+            of_tenant.push(Arc::clone(&state.ledger));
             if let Some(end) = end {
                 end.check(&state.ledger.published().head)
                     .map_err(|what| OpenError::Damaged {
                         origin: record.origin.to_string(),
                         what: what.to_owned(),
                     })?;
-                closed.push(state.ledger);
+                superseded.push(state.ledger);
                 continue;
             }
             let watermark = self.keyring.vault().watermark(record.number)?;
@@ -365,22 +367,27 @@ impl Files {
             last_seen = last_seen.max(seen);
             let rolled_back = load_rolled_back(&self.keyring, &record)?;
             state.ledger.set_rolled_back(rolled_back.map(Arc::new));
-            tenants.insert(record.tenant.clone(), Arc::clone(&state.ledger));
             states.insert(record.number, state);
         }
-        for ledger in &closed {
-            let next: Option<&Arc<Ledger>> = tenants.get(&ledger.record.tenant);
-            let next = next.ok_or_else(|| OpenError::Damaged {
+        let tenants = generations.into_iter();
+        let tenants: HashMap<TenantName, Tenant> = tenants
+            .filter_map(|(name, ledgers)| Some((name, Tenant::of(ledgers)?)))
+            .collect();
+        for ledger in &superseded {
+            let tenant = tenants.get(&ledger.record.tenant);
+            let active = tenant.map(Tenant::active);
+            let active = active.filter(|active| states.contains_key(&active.record.number));
+            let active = active.ok_or_else(|| OpenError::Damaged {
                 origin: ledger.record.origin.to_string(),
                 what: "it was closed, and no ledger continues it".to_owned(),
             })?;
             let succession = Succession::of(&self.keyring, &ledger.record)?;
-            ledger.close_for(Arc::clone(next), succession);
+            ledger.supersede(Arc::clone(active), succession);
         }
         Ok(OpenLedgers {
             states,
             tenants,
-            closed,
+            superseded,
             last_seen,
         })
     }
@@ -389,8 +396,8 @@ impl Files {
 /// The ledgers of a directory, checked.
 struct OpenLedgers {
     states: HashMap<LedgerNumber, LedgerState>,
-    tenants: HashMap<TenantName, Arc<Ledger>>,
-    closed: Vec<Arc<Ledger>>,
+    tenants: HashMap<TenantName, Tenant>,
+    superseded: Vec<Arc<Ledger>>,
     /// When the newest of them was last seen to grow.
     last_seen: Option<UnixMillis>,
 }
@@ -398,8 +405,8 @@ struct OpenLedgers {
 /// What goes is shown to nobody since it was stated; that it is not all destroyed yet must not keep the rest from being
 /// served.
 fn finish_jobs(engine: &Engine) {
-    for ledger in engine.open_ledgers() {
-        if let Err(error) = privacy::record_carried(engine, &ledger) {
+    for tenant in engine.tenants() {
+        if let Err(error) = privacy::record_carried(engine, &tenant) {
             tracing::error!(%error, "a request from before a restore could not be recorded; it is tried again");
         }
     }
@@ -411,7 +418,7 @@ fn finish_jobs(engine: &Engine) {
 /// Every ledger says that its clock was confirmed, and what time it was before.
 fn record_confirmation(
     writer: &WriterThread,
-    tenants: &HashMap<TenantName, Arc<Ledger>>,
+    tenants: &HashMap<TenantName, Tenant>,
     clock: &Arc<dyn Clock>,
     last_seen: Option<UnixMillis>,
 ) -> Result<(), OpenError> {
@@ -420,49 +427,13 @@ fn record_confirmation(
         "last_seen": last_seen.map(|moment| moment.to_string()),
     })
     .to_string();
-    for ledger in tenants.values() {
+    for tenant in tenants.values() {
         let sections: [(&str, &[u8]); 2] = [
             ("action", b"\"trailkeep.clock.confirm\""),
             ("clock", confirmed.as_bytes()),
         ];
-        let recorded = append_system(writer, ledger, &sections);
+        let recorded = append_system(writer, tenant.active(), &sections);
         recorded.map_err(|error| OpenError::ClockConfirmation(Box::new(error)))?;
     }
     Ok(())
-}
-
-/// A backup that took events would be a second ledger of the same name.
-pub(super) fn refuse_a_backup(directory: &DataDirectory) -> Result<(), OpenError> {
-    if directory.is_backup() {
-        return Err(OpenError::Backup(directory.path().to_owned()));
-    }
-    Ok(())
-}
-
-/// Opens the vault and what seals it, without the other files.
-pub(super) fn open_keys(
-    directory: &DataDirectory,
-    root_key: &RootKeySource,
-) -> Result<(Keyring, String), OpenError> {
-    let id = Vault::directory_id(&directory.vault_db())?;
-    let damaged = |what: &str| StoreError::Damaged {
-        path: directory.vault_db(),
-        what: what.to_owned(),
-        hint: "put back the newest copy of vault.db, with its epoch.key",
-    };
-    let directory_id = DirectoryId::parse(&id).ok_or_else(|| damaged("names no data directory"))?;
-    let path = directory.epoch_key();
-    let text = read_own_file(&path)?.ok_or_else(|| StoreError::Missing {
-        path: path.clone(),
-        hint: "without it the vault stays closed: put back the copy that was made with the vault",
-    })?;
-    let epochs = epoch::decode(
-        &root_key.load()?,
-        directory_id,
-        &String::from_utf8_lossy(&text),
-    )?;
-    let vault = Arc::new(Vault::open(&directory.vault_db(), &id)?);
-    let keyring = Keyring::new(vault, directory_id, epochs);
-    keyring.keep_sums()?;
-    Ok((keyring, id))
 }

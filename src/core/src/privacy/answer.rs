@@ -11,27 +11,27 @@ use super::register::{named, record, record_carried};
 use super::view::ShownRequest;
 use crate::Engine;
 use crate::export::join_withheld;
-use crate::ledger::Ledger;
+use crate::tenant::Tenant;
 use trailkeep_proof::privacy::{Events, Kind, Outcome};
 
 /// Closes a request for access or portability as answered: its copy was handed over.
 pub fn answer(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     id: &str,
     not_the_same_person: Option<&str>,
     by: &str,
 ) -> Result<ShownRequest, PrivacyError> {
-    record_carried(engine, ledger)?;
+    record_carried(engine, tenant)?;
     let _one = engine.privacy.change();
     let now = engine.clock.wall();
-    let mut filed = filed::find(engine, ledger, id)?;
+    let mut filed = filed::find(engine, tenant, id)?;
     if !matches!(filed.request.kind, Kind::Access | Kind::Portability) {
         return Err(PrivacyError::NoCopy);
     }
     filed.request.check_open()?;
     let fetched = filed.fetched.clone().ok_or(PrivacyError::NotFetched)?;
-    let mut about = filed.about(ledger)?;
+    let mut about = filed.about(tenant)?;
     // Of ledgers that a recovery closed there are copies of their own.
     let mut copies = vec![&fetched];
     for copy in filed.closed_ledgers.values() {
@@ -45,9 +45,9 @@ pub fn answer(
         ..Events::default()
     };
     let reason = (not_the_same_person, by);
-    near::distinguish(engine, ledger, (&mut filed, &mut about), reason)?;
+    near::distinguish(engine, tenant, (&mut filed, &mut about), reason)?;
     let outcome = if events.held == 0 {
-        near::check(engine, ledger, &about)?;
+        near::check(engine, tenant, &about)?;
         Outcome::NothingHeld
     } else {
         Outcome::Disclosed
@@ -61,8 +61,8 @@ pub fn answer(
     section["withheld"] = json!(withheld);
     section["by"] = json!(by);
     // The row is closed behind the entry, with the certificate: a crash between asks for the answer again.
-    let before = filed::find(engine, ledger, id)?;
-    let seq = record(engine, ledger, "answer", ("answer", &section), &before)?;
+    let before = filed::find(engine, tenant, id)?;
+    let seq = record(engine, tenant, "answer", ("answer", &section), &before)?;
     let answer = Answer {
         seq,
         outcome,
@@ -73,9 +73,9 @@ pub fn answer(
         kept: Vec::new(),
         openings_given: None,
     };
-    about.certificate = Some(issue(engine, ledger, (&filed, &about), answer)?);
-    filed.set_about(ledger, &about)?;
-    filed::keep(engine, ledger, &filed)?;
-    drop_file(engine, ledger, id);
+    about.certificate = Some(issue(engine, tenant, (&filed, &about), answer)?);
+    filed.set_about(tenant, &about)?;
+    filed::keep(engine, tenant, &filed)?;
+    drop_file(engine, tenant, id);
     Ok(ShownRequest::of(&filed, Some(&about), now))
 }

@@ -11,6 +11,7 @@ use crate::keyring::KeyError;
 use crate::ledger::{Ledger, LedgerKeys};
 use crate::read::receipt;
 use crate::rotation::{self, RotationError};
+use crate::tenant::Tenant;
 use crate::vault_copy;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::privacy::certificate::{Answered, Bundle, Copy, FORMAT, Signed, SubjectProof};
@@ -36,10 +37,11 @@ pub(super) struct Answer {
 /// Writes and signs the certificate of an answer that is recorded.
 pub(super) fn issue(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     (filed, about): (&Filed, &About),
     answer: Answer,
 ) -> Result<Signed, PrivacyError> {
+    let ledger = tenant.active();
     let (request, origin) = (&filed.request, &ledger.record.origin);
     let salt = about.salt()?;
     let commitment = commit_to_subject(origin, &request.id, &salt, &about.namespace, &about.id);
@@ -147,16 +149,17 @@ fn bring_up_to_date(
 
 /// The certificate of a request that was answered. Where the vault was rotated or a backup brought up to date since, it is
 /// signed anew, with the time.
-pub fn certificate_of(engine: &Engine, ledger: &Ledger, id: &str) -> Result<Signed, PrivacyError> {
+pub fn certificate_of(engine: &Engine, tenant: &Tenant, id: &str) -> Result<Signed, PrivacyError> {
     let _one = engine.privacy.change();
-    let mut filed = filed::find(engine, ledger, id)?;
-    let mut about = filed.about(ledger)?;
+    let mut filed = filed::find(engine, tenant, id)?;
+    let mut about = filed.about(tenant)?;
     let signed = about.certificate.clone();
     let signed = signed.ok_or(PrivacyError::NoCertificate)?;
     let mut certificate: Certificate =
         serde_json::from_str(&signed.text).map_err(|_| KeyError::DoesNotOpen("a certificate"))?;
-    // A ledger that was closed signs nothing any more.
-    if certificate.origin != ledger.desk().origin.as_str() {
+    let active = &tenant.active().record;
+    // A superseded ledger signs nothing any more.
+    if certificate.origin != active.origin.as_str() {
         return Ok(signed);
     }
     let Some(destroyed) = certificate.destroyed.as_mut() else {
@@ -169,10 +172,10 @@ pub fn certificate_of(engine: &Engine, ledger: &Ledger, id: &str) -> Result<Sign
     }
     certificate.note = note_of(&certificate);
     certificate.issued_at = engine.clock.wall().to_string();
-    let keys = LedgerKeys::load(&engine.keyring, &ledger.record)?;
+    let keys = LedgerKeys::load(&engine.keyring, active)?;
     let signed = certificate.sign(&keys.signing);
     about.certificate = Some(signed.clone());
-    filed.set_about(ledger, &about)?;
-    filed::keep(engine, ledger, &filed)?;
+    filed.set_about(tenant, &about)?;
+    filed::keep(engine, tenant, &filed)?;
     Ok(signed)
 }

@@ -14,6 +14,7 @@ use crate::keyring::KeyError;
 use crate::ledger::Ledger;
 use crate::read::open_statement;
 use crate::rows::Changes;
+use crate::tenant::Tenant;
 use trailkeep_proof::ids::{Origin, Seq};
 use trailkeep_proof::privacy::{Events, Kept, KeptState, Kind, Outcome, State};
 use trailkeep_proof::time::UnixMillis;
@@ -22,11 +23,12 @@ use trailkeep_store_sqlite::Statement;
 /// The requests that a statement serves.
 pub(super) fn of_statement(
     engine: &Engine,
+    tenant: &Tenant,
     ledger: &Ledger,
     statement: Seq,
 ) -> Result<Vec<Filed>, PrivacyError> {
     let stated = Stated::open(engine, ledger, statement)?;
-    let mut rows = filed::all(engine, ledger)?;
+    let mut rows = filed::all(engine, tenant)?;
     rows.retain(|filed| stated.serves(filed));
     Ok(rows)
 }
@@ -59,7 +61,7 @@ impl Stated {
         let job = read(stated.section("job").map(<[u8]>::to_vec));
         let part = job["part"].as_u64().zip(job["parts"].as_u64());
         Ok(Self {
-            desk: ledger.desk().origin.clone(),
+            desk: ledger.active_record().record().origin.clone(),
             stands_in: record.origin.clone(),
             seq,
             covering: requests("covers"),
@@ -96,20 +98,20 @@ impl Stated {
 /// What else one decision stated, in other ledgers of the tenant or apart: each with whether it is still being done.
 fn stated_together(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     stated: &Stated,
 ) -> Result<Vec<(Stated, bool)>, PrivacyError> {
     let mut together = Vec::new();
     if stated.part.1 == 1 {
         return Ok(together);
     }
-    for ledger in engine.ledgers_of(ledger) {
+    for ledger in tenant.all() {
         let number = ledger.record.number;
         let statements = engine.ledgers.statements(number).map_err(KeyError::from)?;
         for (named, _, is_open) in statements {
             let (record, seq) = ledger.place_of(named);
             if record.origin == stated.stands_in && stated.is_with(seq) {
-                together.push((Stated::open(engine, &ledger, named)?, is_open));
+                together.push((Stated::open(engine, ledger, named)?, is_open));
             }
         }
     }
@@ -119,18 +121,18 @@ fn stated_together(
 /// Answers the requests that a statement serves, now that what it states is done. Done twice, it changes nothing.
 pub(crate) fn answer_all(
     engine: &Engine,
+    tenant: &Tenant,
     ledger: &Ledger,
     statement: Seq,
 ) -> Result<(), PrivacyError> {
     let _one = engine.privacy.change();
-    let desk = ledger.recorder();
     let stated = Stated::open(engine, ledger, statement)?;
     // What a closed ledger stated itself proves nothing where the answer stands: its requests are decided anew.
-    if stated.stands_in != desk.record.origin {
+    if stated.stands_in != tenant.active().record.origin {
         return Ok(());
     }
-    let together = stated_together(engine, desk, &stated)?;
-    let served = filed::all(engine, desk)?.into_iter();
+    let together = stated_together(engine, tenant, &stated)?;
+    let served = filed::all(engine, tenant)?.into_iter();
     for mut filed in served.filter(|filed| stated.serves(filed)) {
         // What else was stated for it is still being done: whoever ends last answers.
         let mut others = together.iter().filter(|(other, _)| other.serves(&filed));
@@ -145,9 +147,9 @@ pub(crate) fn answer_all(
             by.push(stated.seq);
         }
         match filed.request.state() {
-            State::Open | State::Executing => first_answer(engine, desk, &mut filed, &by)?,
+            State::Open | State::Executing => first_answer(engine, tenant, &mut filed, &by)?,
             State::Restricted | State::Closed | State::AwaitingIdentity => {
-                last_answer(engine, desk, filed, &by)?;
+                last_answer(engine, tenant, filed, &by)?;
             }
         }
     }
@@ -157,7 +159,7 @@ pub(crate) fn answer_all(
 /// Says what was destroyed, what stays, until when and why. The person learns it from the certificate.
 pub(super) fn first_answer(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     filed: &mut Filed,
     statements: &[Seq],
 ) -> Result<(), PrivacyError> {
@@ -172,8 +174,8 @@ pub(super) fn first_answer(
     };
     let outcome = outcome_of(events, &decided.kept);
     let mut is_waiting = false;
-    for ledger in engine.ledgers_of(ledger) {
-        is_waiting |= waiting::of(engine, &ledger, &filed.request.id)?.is_some();
+    for ledger in tenant.all() {
+        is_waiting |= waiting::of(engine, ledger, &filed.request.id)?.is_some();
     }
     let is_restriction = filed.request.kind == Kind::Restriction && kept > 0;
     if let Some(statement) = statements.last() {
@@ -195,7 +197,7 @@ pub(super) fn first_answer(
     });
     give(
         engine,
-        ledger,
+        tenant,
         filed,
         statements,
         (outcome, events, decided.kept),
@@ -205,16 +207,16 @@ pub(super) fn first_answer(
 /// What stayed of a request for erasure has gone by a later statement.
 fn last_answer(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     mut filed: Filed,
     statements: &[Seq],
 ) -> Result<(), PrivacyError> {
     let id = filed.request.id.clone();
     let (mut destroyed, mut waiting) = (0, Vec::new());
-    for ledger in engine.ledgers_of(ledger) {
-        if let Some(mut waits) = waiting::of(engine, &ledger, &id)? {
+    for ledger in tenant.all() {
+        if let Some(mut waits) = waiting::of(engine, ledger, &id)? {
             let before = waits.seqs().len();
-            waits.drop_gone(engine, &ledger)?;
+            waits.drop_gone(engine, ledger)?;
             destroyed += (before - waits.seqs().len()) as u64;
             waiting.push((ledger, waits));
         }
@@ -231,10 +233,10 @@ fn last_answer(
         };
         filed.request.answer(engine.clock.wall(), Outcome::Erased)?;
         let answer = (Outcome::Erased, events, Vec::new());
-        give(engine, ledger, &mut filed, statements, answer)?;
+        give(engine, tenant, &mut filed, statements, answer)?;
     }
     for (ledger, waits) in waiting {
-        waiting::keep(engine, &ledger, &id, &waits)?;
+        waiting::keep(engine, ledger, &id, &waits)?;
     }
     Ok(())
 }
@@ -242,7 +244,7 @@ fn last_answer(
 /// What stayed of a request has gone in the ordinary course: nothing of it is held any more.
 pub(super) fn went_by_itself(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     filed: Option<&Filed>,
 ) -> Result<(), PrivacyError> {
     let Some(mut filed) = filed.cloned() else {
@@ -254,13 +256,13 @@ pub(super) fn went_by_itself(
     let outcome = Outcome::NothingHeld;
     filed.request.answer(engine.clock.wall(), outcome)?;
     let answer = (outcome, Events::default(), Vec::new());
-    give(engine, ledger, &mut filed, &[], answer)
+    give(engine, tenant, &mut filed, &[], answer)
 }
 
 /// Records an answer, and issues its certificate while it is known who asked.
 fn give(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     filed: &mut Filed,
     statements: &[Seq],
     (outcome, events, kept): (Outcome, Events, Vec<Kept>),
@@ -276,8 +278,8 @@ fn give(
     section["export"] = json!(null);
     section["by"] = json!("trailkeep");
     // The row is closed behind the entry, with the certificate: a crash between asks for the answer again.
-    let before = filed::find(engine, ledger, &filed.request.id)?;
-    let seq = record(engine, ledger, "answer", ("answer", &section), &before)?;
+    let before = filed::find(engine, tenant, &filed.request.id)?;
+    let seq = record(engine, tenant, "answer", ("answer", &section), &before)?;
     let destroyed = statement.map(|by| what_was_destroyed(engine, (by, also)));
     let answer = Answer {
         seq,
@@ -290,35 +292,35 @@ fn give(
         openings_given: None,
     };
     filed.epoch = engine.keyring.epochs().last().map(|last| last.number.0);
-    if let Ok(mut about) = filed.about(ledger) {
-        about.certificate = Some(issue(engine, ledger, (filed, &about), answer)?);
-        filed.set_about(ledger, &about)?;
+    if let Ok(mut about) = filed.about(tenant) {
+        about.certificate = Some(issue(engine, tenant, (filed, &about), answer)?);
+        filed.set_about(tenant, &about)?;
     }
-    Ok(filed::keep(engine, ledger, filed)?)
+    Ok(filed::keep(engine, tenant, filed)?)
 }
 
 /// Shows again what a person's restriction hid, and closes the request.
 pub fn lift(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     id: &str,
     by: &str,
 ) -> Result<ShownRequest, PrivacyError> {
     let _one = engine.privacy.change();
     let now = engine.clock.wall();
-    let mut filed = filed::find(engine, ledger, id)?;
+    let mut filed = filed::find(engine, tenant, id)?;
     let is_restriction = filed.request.kind == Kind::Restriction;
     if !is_restriction || filed.request.state() != State::Restricted {
         return Err(PrivacyError::NotRestricted);
     }
-    for ledger in engine.ledgers_of(ledger) {
+    for ledger in tenant.all() {
         let number = ledger.record.number;
         let restrictions = engine
             .ledgers
             .restrictions(number)
             .map_err(KeyError::from)?;
         for (restriction, lifted_by) in restrictions {
-            let stated = Stated::open(engine, &ledger, restriction)?;
+            let stated = Stated::open(engine, ledger, restriction)?;
             if lifted_by.is_some() || !stated.restricts_for(&filed) {
                 continue;
             }
@@ -330,13 +332,13 @@ pub fn lift(
             ];
             let states = Statement::Lift { restriction };
             let mut changes = Changes::default();
-            changes.put(&engine.keyring, ledger.desk(), id, &filed)?;
-            append_statement_changing(engine, &ledger, &sections, states, changes)?;
+            changes.put(&engine.keyring, tenant.active_record().record(), id, &filed)?;
+            append_statement_changing(engine, ledger, &sections, states, changes)?;
         }
     }
     filed.request.answer(now, Outcome::Restricted)?;
-    filed::keep(engine, ledger, &filed)?;
-    let about = filed.about(ledger).ok();
+    filed::keep(engine, tenant, &filed)?;
+    let about = filed.about(tenant).ok();
     Ok(ShownRequest::of(&filed, about.as_ref(), now))
 }
 

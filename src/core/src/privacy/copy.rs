@@ -8,6 +8,7 @@ use crate::Engine;
 use crate::export::{CopyForm, ExportRequest, ExportSummary, PersonScope, Scope};
 use crate::exports::{Job, Status};
 use crate::ledger::Ledger;
+use crate::tenant::{ReadScope, Tenant};
 use trailkeep_crypto::spool::Spool;
 use trailkeep_proof::privacy::Kind;
 use trailkeep_proof::privacy::certificate::Bundle;
@@ -84,30 +85,31 @@ pub(super) fn begin(
 /// Begins the copy of a request that is filed by now; where that fails, whoever asks for the copy begins it.
 pub(super) fn begin_or_later(
     engine: &Arc<Engine>,
-    ledger: &Arc<Ledger>,
+    tenant: &Tenant,
     filed: &Filed,
     about: &About,
     by: &str,
 ) {
-    if let Err(error) = begin(engine, ledger, filed, about, by) {
+    if let Err(error) = begin(engine, tenant.active(), filed, about, by) {
         tracing::warn!(%error, "a person's copy could not be begun yet");
     }
 }
 
-/// The copy of a request, of a ledger that a recovery closed of its part; where the server has forgotten it, it is made anew. A copy that is ready counts as fetched.
+/// The copy of a request, of the ledger that is read; where the server has forgotten it, it is made anew. A copy that is ready counts as fetched.
 pub fn copy(
     engine: &Arc<Engine>,
-    ledger: &Arc<Ledger>,
+    scope: &ReadScope,
     id: &str,
     by: &str,
 ) -> Result<CopyState, PrivacyError> {
-    let filed = filed::find(engine, ledger, id)?;
+    let (tenant, ledger) = (scope.tenant(), scope.ledger());
+    let filed = filed::find(engine, tenant, id)?;
     if !matches!(filed.request.kind, Kind::Access | Kind::Portability) {
         return Err(PrivacyError::NoCopy);
     }
     let Some(job) = job_of(engine, ledger, id) else {
         filed.request.check_open()?;
-        begin(engine, ledger, &filed, &filed.about(ledger)?, by)?;
+        begin(engine, ledger, &filed, &filed.about(tenant)?, by)?;
         let total = 0;
         return Ok(job_of(engine, ledger, id)
             .map_or(CopyState::Running { done: 0, total }, |job| {
@@ -116,7 +118,7 @@ pub fn copy(
     };
     let state = state_of(&filed, &job);
     if let CopyState::Ready { summary, .. } = &state {
-        set_fetched(engine, ledger, id, summary)?;
+        set_fetched(engine, scope, id, summary)?;
     }
     if matches!(state, CopyState::Failed(_) | CopyState::Dropped) {
         // The next who asks has it made again.
@@ -150,12 +152,13 @@ fn state_of(filed: &Filed, job: &Job) -> CopyState {
 
 fn set_fetched(
     engine: &Engine,
-    ledger: &Ledger,
+    scope: &ReadScope,
     id: &str,
     summary: &ExportSummary,
 ) -> Result<(), PrivacyError> {
     let _one = engine.privacy.change();
-    let mut filed = filed::find(engine, ledger, id)?;
+    let (tenant, ledger) = (scope.tenant(), scope.ledger());
+    let mut filed = filed::find(engine, tenant, id)?;
     if filed.request.check_open() == Err(StageError::Closed) {
         return Ok(());
     }
@@ -163,7 +166,7 @@ fn set_fetched(
         export_seq: summary.export_seq,
         sha256: Some(summary.sha256.clone()),
     };
-    let fetched = if ledger.is_closed() {
+    let fetched = if ledger.is_superseded() {
         let name = ledger.name().to_owned();
         filed.closed_ledgers.entry(name).or_default()
     } else {
@@ -175,18 +178,18 @@ fn set_fetched(
             events: summary.counts.disclosed,
             withheld: summary.withheld.clone(),
         });
-        filed::keep(engine, ledger, &filed)?;
+        filed::keep(engine, tenant, &filed)?;
     }
     Ok(())
 }
 
 /// Drops the files of a request that was answered or ended.
-pub(super) fn drop_file(engine: &Engine, ledger: &Ledger, id: &str) {
-    for ledger in engine.ledgers_of(ledger) {
+pub(super) fn drop_file(engine: &Engine, tenant: &Tenant, id: &str) {
+    for ledger in tenant.all() {
         let key = (ledger.record.number, id.to_owned());
         let job = engine.privacy.copies().remove(&key);
         if let Some(job) = job {
-            engine.exports.remove(&ledger, &job);
+            engine.exports.remove(ledger, &job);
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::access_log::{AccessRecord, record_read};
 use crate::export::PersonsEvents;
 use crate::ledger::Ledger;
 use crate::read::entry_at;
+use crate::tenant::Tenant;
 use trailkeep_proof::ids::{ClassNumber, Seq};
 use trailkeep_proof::ledger::event::Person;
 use trailkeep_proof::privacy::{Day, Kind, Regime};
@@ -75,7 +76,7 @@ pub struct DryRunRow {
 /// Says what a request would do that is not filed.
 pub fn dry_run(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     new: &NewRequest,
     read_by: (&str, Option<&str>),
 ) -> Result<DryRun, PrivacyError> {
@@ -89,23 +90,22 @@ pub fn dry_run(
         asked_at: now,
         route: ("POST", "/v1/privacy/requests"),
     };
-    question.answer(engine, ledger, read_by)
+    question.answer(engine, tenant, read_by)
 }
 
 /// Says what a filed request would do if it were carried out now.
 pub fn preview(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     id: &str,
     read_by: (&str, Option<&str>),
 ) -> Result<DryRun, PrivacyError> {
-    let filed = filed::find(engine, ledger, id)?;
-    let about = filed.about(ledger)?;
-    let recorder = ledger.recorder();
+    let filed = filed::find(engine, tenant, id)?;
+    let about = filed.about(tenant)?;
     let asked_at = if filed.is_unrecorded {
         engine.clock.wall()
     } else {
-        entry_at(engine, recorder, Seq::new(filed.seq))?.recorded_at
+        entry_at(engine, tenant.active(), Seq::new(filed.seq))?.recorded_at
     };
     let question = Question {
         kind: filed.request.kind,
@@ -115,7 +115,7 @@ pub fn preview(
         asked_at,
         route: ("GET", "/v1/privacy/requests/{id}/preview"),
     };
-    question.answer(engine, ledger, read_by)
+    question.answer(engine, tenant, read_by)
 }
 
 /// What a request asks for, and of whom.
@@ -133,14 +133,13 @@ impl Question<'_> {
     fn answer(
         &self,
         engine: &Engine,
-        ledger: &Ledger,
+        tenant: &Tenant,
         (by, purpose): (&str, Option<&str>),
     ) -> Result<DryRun, PrivacyError> {
         let new = self;
-        let ledgers = engine.ledgers_of(ledger);
         let mut held = Held::default();
         let (mut found_in, mut persons) = (Vec::new(), Vec::new());
-        for ledger in &ledgers {
+        for ledger in tenant.all() {
             let size = ledger.published().head.size;
             let found = PersonsEvents::find(engine, ledger, new.subject, size)?;
             held.as_subject += found.as_subject.len() as u64;
@@ -151,7 +150,7 @@ impl Question<'_> {
         let question = json!([new.kind, new.subject.namespace, new.subject.id]).to_string();
         record_read(
             engine,
-            ledger,
+            tenant.active(),
             &AccessRecord {
                 by,
                 route: new.route.1,
@@ -190,8 +189,8 @@ impl Question<'_> {
                 _ => &mut counts.refused,
             } += row.events;
         }
-        let near = Near::find(engine, ledger, new.subject)?;
-        let near = near.show(engine, ledger, new.route, (&question, by, purpose))?;
+        let near = Near::find(engine, tenant, new.subject)?;
+        let near = near.show(engine, tenant, new.route, (&question, by, purpose))?;
         Ok(DryRun {
             dry_run: true,
             kind: new.kind,

@@ -140,8 +140,8 @@ impl<'a> Judge<'a> {
             engine,
             ledger,
             asked,
-            holds: Holds::load(&engine.keyring, ledger.desk())?.in_force(),
-            triggers: trigger::by_record(&engine.keyring, ledger.desk(), tag)?,
+            holds: Holds::load(&engine.keyring, ledger.active_record())?.in_force(),
+            triggers: trigger::by_record(&engine.keyring, ledger.active_record(), tag)?,
             rules,
         })
     }

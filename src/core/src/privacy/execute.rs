@@ -25,6 +25,7 @@ use crate::ledger::Ledger;
 use crate::read::entry_at;
 use crate::retention::{Job, JobDone, RetentionError, carry_out, resume};
 use crate::rows::{Changes, STATED_HERE};
+use crate::tenant::Tenant;
 use crate::{restore, rotation, staging};
 use trailkeep_crypto::payload::EVENT_NONCE_BYTES;
 use trailkeep_crypto::secret::{TagLabel, random_bytes};
@@ -43,26 +44,26 @@ pub(crate) struct Carried {
 /// destroy. Ordered twice, it changes nothing.
 pub fn order(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     id: &str,
     not_the_same_person: Option<&str>,
     by: &str,
 ) -> Result<ShownRequest, PrivacyError> {
-    record_carried(engine, ledger)?;
+    record_carried(engine, tenant)?;
     // What waits to become an event may be theirs.
-    staging::assemble_all(engine, ledger)
+    staging::assemble_all(engine, tenant)
         .map_err(|error| PrivacyError::Telemetry(Box::new(error)))?;
     let _one = engine.privacy.change();
-    let mut filed = filed::find(engine, ledger, id)?;
+    let mut filed = filed::find(engine, tenant, id)?;
     if !matches!(filed.request.kind, Kind::Erasure | Kind::Restriction) {
         return Err(PrivacyError::NothingToCarryOut);
     }
     filed.request.check_open()?;
     let now = engine.clock.wall();
-    let mut about = filed.about(ledger)?;
+    let mut about = filed.about(tenant)?;
     let reason = (not_the_same_person, by);
-    near::distinguish(engine, ledger, (&mut filed, &mut about), reason)?;
-    near::check(engine, ledger, &about)?;
+    near::distinguish(engine, tenant, (&mut filed, &mut about), reason)?;
+    near::check(engine, tenant, &about)?;
     if filed.ordered.is_none() {
         let mut section = named(&filed.request);
         section["by"] = json!(by);
@@ -71,17 +72,17 @@ pub fn order(
             at_ms,
             seq: STATED_HERE,
         });
-        let seq = record(engine, ledger, "execute", ("request", &section), &filed)?.get();
+        let seq = record(engine, tenant, "execute", ("request", &section), &filed)?.get();
         filed.ordered = Some(Ordered { at_ms, seq });
     }
     Ok(ShownRequest::of(&filed, Some(&about), now))
 }
 
-/// Carries out what was ordered of a ledger's requests, at once. With `rotates`, the vault is rotated behind it, so that
+/// Carries out what was ordered of a tenant's requests, at once. With `rotates`, the vault is rotated behind it, so that
 /// the copies of the keys that went are dead, too.
 pub fn carry_out_now(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     by: &str,
     rotates: bool,
 ) -> Result<(), PrivacyError> {
@@ -92,11 +93,11 @@ pub fn carry_out_now(
     }
     engine.believed_now().map_err(RetentionError::from)?;
     let mut done = Vec::new();
-    for ledger in engine.ledgers_of(ledger) {
-        done.extend(resume(engine, &ledger)?);
+    for ledger in tenant.all() {
+        done.extend(resume(engine, tenant, ledger)?);
     }
     done.extend(
-        carry_out_open(engine, ledger, by)?
+        carry_out_open(engine, tenant, by)?
             .into_iter()
             .map(|carried| carried.done),
     );
@@ -117,19 +118,19 @@ pub fn carry_out_now(
 /// Carries out what was ordered, and what waits and may go now. Nothing else may be destroyed meanwhile.
 pub(crate) fn carry_out_open(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     by: &str,
 ) -> Result<Vec<Carried>, PrivacyError> {
-    record_carried(engine, ledger)?;
-    let asked = to_carry_out(engine, ledger)?;
+    record_carried(engine, tenant)?;
+    let asked = to_carry_out(engine, tenant)?;
     if !asked.is_empty() {
         // What waits to become an event may be theirs.
-        staging::assemble_all(engine, ledger)
+        staging::assemble_all(engine, tenant)
             .map_err(|error| PrivacyError::Telemetry(Box::new(error)))?;
     }
     let mut carried = Vec::new();
-    for (ledger, job) in decide(engine, ledger, asked, by)? {
-        let done = carry_out(engine, &ledger, &job)?;
+    for (ledger, job) in decide(engine, tenant, asked, by)? {
+        let done = carry_out(engine, tenant, &ledger, &job)?;
         let (_, statement) = ledger.place_of(job.statement);
         carried.push(Carried { statement, done });
     }
@@ -137,8 +138,8 @@ pub(crate) fn carry_out_open(
 }
 
 /// The requests that are decided with the next run.
-pub(super) fn to_carry_out(engine: &Engine, desk: &Ledger) -> Result<Vec<Filed>, PrivacyError> {
-    let mut asked = filed::all(engine, desk)?;
+pub(super) fn to_carry_out(engine: &Engine, tenant: &Tenant) -> Result<Vec<Filed>, PrivacyError> {
+    let mut asked = filed::all(engine, tenant)?;
     asked.retain(|filed| filed.ordered.is_some() && filed.request.state() == State::Open);
     Ok(asked)
 }
@@ -146,11 +147,11 @@ pub(super) fn to_carry_out(engine: &Engine, desk: &Ledger) -> Result<Vec<Filed>,
 /// When a request was filed and under which law, to be judged at a moment.
 pub(super) fn asked_of(
     engine: &Engine,
-    desk: &Ledger,
+    tenant: &Tenant,
     filed: &Filed,
     now: UnixMillis,
 ) -> Result<Asked, PrivacyError> {
-    let at = entry_at(engine, desk.recorder(), Seq::new(filed.seq))?.recorded_at;
+    let at = entry_at(engine, tenant.active(), Seq::new(filed.seq))?.recorded_at;
     Ok(Asked {
         at,
         regime: filed.request.regime,
@@ -171,14 +172,14 @@ struct Plan {
 /// Decides, and states what was decided: one commit. From then on no reader gets the texts.
 fn decide(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     asked: Vec<Filed>,
     by: &str,
 ) -> Result<Vec<(Arc<Ledger>, Job)>, PrivacyError> {
     let _no_hold_comes = engine.retention();
     let _one = engine.privacy.change();
     let now = engine.clock.wall();
-    let ledgers = engine.ledgers_of(ledger);
+    let ledgers: Vec<&Arc<Ledger>> = tenant.all().collect();
     let fresh = || -> Vec<Plan> { ledgers.iter().map(|_| Plan::default()).collect() };
     let mut erasures = fresh();
     let mut plans = Vec::new();
@@ -186,30 +187,27 @@ fn decide(
         let mut own = fresh();
         let is_erasure = filed.request.kind == Kind::Erasure;
         let to = if is_erasure { &mut erasures } else { &mut own };
-        if !decide_one(engine, ledger, filed, now, (&ledgers, to))? {
+        if !decide_one(engine, tenant, filed, now, (&ledgers, to))? {
             continue;
         }
         if !is_erasure {
             let own = ledgers.iter().zip(own);
-            plans.extend(own.map(|(ledger, plan)| (ledger, plan, "restrict")));
+            plans.extend(own.map(|(ledger, plan)| (*ledger, plan, "restrict")));
         }
     }
     for (ledger, plan) in ledgers.iter().zip(&mut erasures) {
-        decide_waiting(engine, (ledger, &ledgers), now, plan)?;
+        decide_waiting(engine, (tenant, ledger), now, plan)?;
         // What goes is not restricted, whoever asked for that.
         plan.restricts = &plan.restricts - &plan.covers;
     }
     let erasures = ledgers.iter().zip(erasures);
-    plans.extend(erasures.map(|(ledger, plan)| (ledger, plan, "erase")));
+    plans.extend(erasures.map(|(ledger, plan)| (*ledger, plan, "erase")));
     plans.retain(|(_, plan, _)| !plan.covers.is_empty() || !plan.restricts.is_empty());
     if plans.is_empty() {
         return Ok(Vec::new());
     }
-    let changing = Changing::begin(
-        engine,
-        ledger,
-        changes_of(engine, ledger, &ledgers, &plans)?,
-    )?;
+    let active = tenant.active();
+    let changing = Changing::begin(engine, active, changes_of(engine, tenant, &plans)?)?;
     let parts = plans.len();
     let numbered = plans.iter().enumerate();
     let statements = numbered.map(|(part, (ledger, plan, step))| {
@@ -218,7 +216,7 @@ fn decide(
         plan.state(ledger, (part, parts), (step, by), rows)
     });
     let statements = statements.collect::<Result<Vec<_>, PrivacyError>>()?;
-    let appended = append_statements(&engine.writer, ledger, statements, now);
+    let appended = append_statements(&engine.writer, active, statements, now);
     let first = changing.end(appended)?;
     for ledger in &ledgers {
         engine.exports.texts_go(ledger.record.number);
@@ -235,8 +233,7 @@ fn decide(
 /// The rows of the requests that statements serve, and of what waits of them.
 fn changes_of(
     engine: &Engine,
-    desk: &Ledger,
-    ledgers: &[Arc<Ledger>],
+    tenant: &Tenant,
     plans: &[(&Arc<Ledger>, Plan, &str)],
 ) -> Result<Changes, PrivacyError> {
     let mut changes = Changes::default();
@@ -246,10 +243,10 @@ fn changes_of(
         plans
             .any(|plan| plan.covering.contains(&filed.seq) || plan.restricting.contains(&filed.seq))
     };
-    for filed in filed::all(engine, desk)?.into_iter().filter(served) {
+    for filed in filed::all(engine, tenant)?.into_iter().filter(served) {
         let id = &filed.request.id;
-        changes.put(keyring, desk.desk(), id, &filed)?;
-        for ledger in ledgers {
+        changes.put(keyring, tenant.active_record().record(), id, &filed)?;
+        for ledger in tenant.all() {
             if let Some(waits) = waiting::of(engine, ledger, id)? {
                 changes.put(keyring, &ledger.record, id, &waits)?;
             }
@@ -262,14 +259,14 @@ fn changes_of(
 /// that no statement is needed for is answered; `false` then.
 fn decide_one(
     engine: &Engine,
-    desk: &Ledger,
+    tenant: &Tenant,
     mut filed: Filed,
     now: UnixMillis,
-    (ledgers, plans): (&[Arc<Ledger>], &mut [Plan]),
+    (ledgers, plans): (&[&Arc<Ledger>], &mut [Plan]),
 ) -> Result<bool, PrivacyError> {
-    let about = filed.about(desk)?;
+    let about = filed.about(tenant)?;
     let request = &filed.request;
-    let asked = asked_of(engine, desk, &filed, now)?;
+    let asked = asked_of(engine, tenant, &filed, now)?;
     let mut decided = Decided {
         destroyed: 0,
         kept: Vec::new(),
@@ -292,17 +289,17 @@ fn decide_one(
         waiting.push((ledger, waits));
     }
     filed.decided = Some(decided);
-    filed::keep(engine, desk, &filed)?;
+    filed::keep(engine, tenant, &filed)?;
     for (ledger, waits) in waiting {
         waiting::keep(engine, ledger, &filed.request.id, &waits)?;
     }
     if !states {
-        if let Err(error) = near::check(engine, desk, &about) {
+        if let Err(error) = near::check(engine, tenant, &about) {
             // Somebody was recorded since it was ordered: a person looks again.
             tracing::warn!(%error, "a request is not answered yet");
             return Ok(false);
         }
-        first_answer(engine, desk, &mut filed, &[])?;
+        first_answer(engine, tenant, &mut filed, &[])?;
     }
     Ok(states)
 }
@@ -310,7 +307,7 @@ fn decide_one(
 /// Decides again over what waits and may go now.
 fn decide_waiting(
     engine: &Engine,
-    (ledger, all): (&Ledger, &[Arc<Ledger>]),
+    (tenant, ledger): (&Tenant, &Ledger),
     now: UnixMillis,
     plan: &mut Plan,
 ) -> Result<(), PrivacyError> {
@@ -318,7 +315,7 @@ fn decide_waiting(
     if waiting.is_empty() {
         return Ok(());
     }
-    let rows = filed::all(engine, ledger)?;
+    let rows = filed::all(engine, tenant)?;
     for (id, mut waits) in waiting {
         let row = rows.iter().find(|filed| filed.request.id == id);
         let state = row.map(|filed| filed.request.state());
@@ -329,8 +326,8 @@ fn decide_waiting(
         waits.drop_gone(engine, ledger)?;
         if waits.events.is_empty() {
             // Answered first: done twice it changes nothing.
-            if !waiting::waits_elsewhere(engine, ledger, all, &id)? {
-                conclude::went_by_itself(engine, ledger, row)?;
+            if !waiting::waits_elsewhere(engine, tenant, ledger, &id)? {
+                conclude::went_by_itself(engine, tenant, row)?;
             }
             waiting::keep(engine, ledger, &id, &waits)?;
             continue;
@@ -442,12 +439,13 @@ impl Plan {
 /// they are to need no key of that person any more (COMPLIANCE T12).
 pub(crate) fn leaving(
     engine: &Engine,
+    tenant: &Tenant,
     ledger: &Ledger,
     statement: Seq,
 ) -> Result<Vec<(Seq, i64)>, PrivacyError> {
     let mut leaving = Vec::new();
-    for filed in conclude::of_statement(engine, ledger, statement)? {
-        let (Ok(about), true) = (filed.about(ledger), filed.request.kind == Kind::Erasure) else {
+    for filed in conclude::of_statement(engine, tenant, ledger, statement)? {
+        let (Ok(about), true) = (filed.about(tenant), filed.request.kind == Kind::Erasure) else {
             continue;
         };
         let person = about.person();

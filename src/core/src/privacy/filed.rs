@@ -10,16 +10,15 @@ use super::PrivacyError;
 use super::register::NOT_CHECKED;
 use crate::Engine;
 use crate::keyring::{KeyError, Keyring};
-use crate::ledger::Ledger;
 use crate::records::{self, Record};
 use crate::rows::STATED_HERE;
+use crate::tenant::{ActiveRecord, Tenant};
 use trailkeep_crypto::secret::RecordKey;
 use trailkeep_proof::ids::{Origin, SubjectSalt};
 use trailkeep_proof::ledger::event::Person;
 use trailkeep_proof::privacy::certificate::{Bundle, Signed};
 use trailkeep_proof::privacy::{Ended, Kept, Outcome, Request, Withheld};
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::LedgerRecord;
 
 /// A request as the vault keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -180,7 +179,7 @@ impl Record for Filed {
 impl Filed {
     /// One whose statement is about to come.
     pub(super) fn new(
-        ledger: &Ledger,
+        tenant: &Tenant,
         request: Request,
         about: &About,
     ) -> Result<Self, PrivacyError> {
@@ -198,13 +197,13 @@ impl Filed {
             is_unrecorded: false,
             about: None,
         };
-        filed.set_about(ledger, about)?;
+        filed.set_about(tenant, about)?;
         Ok(filed)
     }
 
     /// Whom it is about.
-    pub(super) fn about(&self, ledger: &Ledger) -> Result<About, PrivacyError> {
-        self.about_at(&ledger.desk().origin)
+    pub(super) fn about(&self, tenant: &Tenant) -> Result<About, PrivacyError> {
+        self.about_at(&tenant.active_record().record().origin)
     }
 
     fn about_at(&self, origin: &Origin) -> Result<About, PrivacyError> {
@@ -230,8 +229,8 @@ impl Filed {
     }
 
     /// Seals it anew, under a new key.
-    pub(super) fn set_about(&mut self, ledger: &Ledger, about: &About) -> Result<(), PrivacyError> {
-        self.set_about_at(&ledger.desk().origin, about)
+    pub(super) fn set_about(&mut self, tenant: &Tenant, about: &About) -> Result<(), PrivacyError> {
+        self.set_about_at(&tenant.active_record().record().origin, about)
     }
 
     fn set_about_at(&mut self, origin: &Origin, about: &About) -> Result<(), PrivacyError> {
@@ -260,9 +259,10 @@ impl Filed {
 /// Files the requests of a ledger that was closed with the one that continues it.
 pub(crate) fn carry_over(
     keyring: &Keyring,
-    from: &LedgerRecord,
-    to: &LedgerRecord,
+    from: ActiveRecord<'_>,
+    to: ActiveRecord<'_>,
 ) -> Result<(), KeyError> {
+    let (from, to) = (from.record(), to.record());
     for (id, mut filed) in records::all::<Filed>(keyring, from)? {
         let broken = |_| KeyError::DoesNotOpen(Filed::WHAT);
         if filed.knows_whom() {
@@ -286,11 +286,11 @@ pub(crate) fn carry_over(
 /// it can't be closed so.
 pub(crate) fn take_over_close(
     keyring: &Keyring,
-    ledger: &LedgerRecord,
+    tenant: ActiveRecord<'_>,
     id: &str,
     (at_ms, said): (u64, &serde_json::Value),
 ) -> Result<bool, KeyError> {
-    let rows = records::all::<Filed>(keyring, ledger)?;
+    let rows = records::all::<Filed>(keyring, tenant.record())?;
     let Some((_, mut filed)) = rows.into_iter().find(|(known, _)| known == id) else {
         return Ok(false);
     };
@@ -303,25 +303,26 @@ pub(crate) fn take_over_close(
         (None, None) => false,
     };
     if closed {
-        records::put(keyring, ledger, id, &filed)?;
+        records::put(keyring, tenant.record(), id, &filed)?;
     }
     Ok(closed)
 }
 
 /// Keeps a row; on disk when it returns.
-pub(super) fn keep(engine: &Engine, ledger: &Ledger, filed: &Filed) -> Result<(), KeyError> {
-    records::put(&engine.keyring, ledger.desk(), &filed.request.id, filed)
+pub(super) fn keep(engine: &Engine, tenant: &Tenant, filed: &Filed) -> Result<(), KeyError> {
+    let active = tenant.active_record().record();
+    records::put(&engine.keyring, active, &filed.request.id, filed)
 }
 
-/// All rows of a ledger's tenant.
-pub(super) fn all(engine: &Engine, ledger: &Ledger) -> Result<Vec<Filed>, KeyError> {
-    let rows = records::all::<Filed>(&engine.keyring, ledger.desk())?;
+/// All rows of a tenant.
+pub(super) fn all(engine: &Engine, tenant: &Tenant) -> Result<Vec<Filed>, KeyError> {
+    let rows = records::all::<Filed>(&engine.keyring, tenant.active_record().record())?;
     Ok(rows.into_iter().map(|(_, filed)| filed).collect())
 }
 
 /// The row of a request.
-pub(super) fn find(engine: &Engine, ledger: &Ledger, id: &str) -> Result<Filed, PrivacyError> {
-    let rows = all(engine, ledger)?;
+pub(super) fn find(engine: &Engine, tenant: &Tenant, id: &str) -> Result<Filed, PrivacyError> {
+    let rows = all(engine, tenant)?;
     let found = rows.into_iter().find(|filed| filed.request.id == id);
     found.ok_or(PrivacyError::NotFound)
 }

@@ -11,6 +11,7 @@ use super::waiting;
 use crate::Engine;
 use crate::export::{PersonsEvents, still_there};
 use crate::ledger::Ledger;
+use crate::tenant::{ReadScope, Tenant};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::privacy::{Kind, State};
 use trailkeep_proof::time::UnixMillis;
@@ -22,18 +23,17 @@ pub(crate) type Foreseen = Vec<(Arc<Ledger>, BTreeSet<Seq>)>;
 /// requests that are decided then, and those that waited.
 pub(crate) fn foreseen(
     engine: &Engine,
-    desk: &Ledger,
+    tenant: &Tenant,
     now: UnixMillis,
 ) -> Result<Foreseen, PrivacyError> {
-    let ledgers = engine.ledgers_of(desk);
-    let mut going: Vec<BTreeSet<Seq>> = ledgers.iter().map(|_| BTreeSet::new()).collect();
-    for filed in to_carry_out(engine, desk)? {
+    let mut going: Vec<BTreeSet<Seq>> = tenant.all().map(|_| BTreeSet::new()).collect();
+    for filed in to_carry_out(engine, tenant)? {
         if filed.request.kind != Kind::Erasure {
             continue;
         }
-        let asked = asked_of(engine, desk, &filed, now)?;
-        let about = filed.about(desk)?;
-        for (ledger, going) in ledgers.iter().zip(&mut going) {
+        let asked = asked_of(engine, tenant, &filed, now)?;
+        let about = filed.about(tenant)?;
+        for (ledger, going) in tenant.all().zip(&mut going) {
             let size = ledger.published().head.size;
             let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
             let seqs = found.asked_for(about.include_acted);
@@ -44,8 +44,8 @@ pub(crate) fn foreseen(
             );
         }
     }
-    for (ledger, going) in ledgers.iter().zip(&mut going) {
-        let rows = filed::all(engine, ledger)?;
+    for (ledger, going) in tenant.all().zip(&mut going) {
+        let rows = filed::all(engine, tenant)?;
         for (id, waits) in waiting::all(engine, ledger)? {
             let row = rows.iter().find(|filed| filed.request.id == id);
             let state = row.map(|filed| filed.request.state());
@@ -57,31 +57,31 @@ pub(crate) fn foreseen(
             going.extend(scope.destroyed());
         }
     }
-    Ok(ledgers.into_iter().zip(going).collect())
+    Ok(tenant.all().cloned().zip(going).collect())
 }
 
 /// When the erasure of a stored event was first asked for, as far as requests wait for it or are to be carried out; none
 /// where nobody asked.
 pub(crate) fn erasure_asked_at(
     engine: &Engine,
-    ledger: &Ledger,
+    scope: &ReadScope,
     seq: Seq,
 ) -> Result<Option<UnixMillis>, PrivacyError> {
+    let (tenant, ledger) = (scope.tenant(), scope.ledger());
     let mut asked_at: Vec<UnixMillis> = waiting::all(engine, ledger)?
         .iter()
         .filter(|(_, waits)| waits.seqs().binary_search(&seq.get()).is_ok())
         .map(|(_, waits)| UnixMillis::new(waits.asked_at_ms))
         .collect();
-    let desk = ledger.recorder();
-    for filed in to_carry_out(engine, desk)? {
+    for filed in to_carry_out(engine, tenant)? {
         if filed.request.kind != Kind::Erasure {
             continue;
         }
-        let about = filed.about(desk)?;
+        let about = filed.about(tenant)?;
         let size = ledger.published().head.size;
         let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
         if found.asked_for(about.include_acted).contains(&seq.get()) {
-            let Asked { at, .. } = asked_of(engine, desk, &filed, UnixMillis::MAX)?;
+            let Asked { at, .. } = asked_of(engine, tenant, &filed, UnixMillis::MAX)?;
             asked_at.push(at);
         }
     }

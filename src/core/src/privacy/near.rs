@@ -18,6 +18,7 @@ use crate::folded::{fold, mask};
 use crate::keyring::KeyError;
 use crate::ledger::Ledger;
 use crate::read::open_event;
+use crate::tenant::Tenant;
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_proof::ids::{LookupKey, PersonReference, Seq, Tag};
 use trailkeep_proof::ledger::event::{Facts, Person};
@@ -66,15 +67,15 @@ impl Near {
     /// Looks for them in all ledgers of a tenant.
     pub(super) fn find(
         engine: &Engine,
-        ledger: &Ledger,
+        tenant: &Tenant,
         person: &Person,
     ) -> Result<Self, PrivacyError> {
         let mut near = Self::default();
         near.shown.complete = true;
         let until = Instant::now() + PATIENCE;
-        for ledger in engine.ledgers_of(ledger) {
-            near.shown.complete &= fold_persons(engine, &ledger, until)?;
-            near.find_in(engine, &ledger, person)?;
+        for ledger in tenant.all() {
+            near.shown.complete &= fold_persons(engine, ledger, until)?;
+            near.find_in(engine, ledger, person)?;
         }
         near.shown.events = near.shown.persons.iter().map(|one| one.events).sum();
         Ok(near)
@@ -131,7 +132,7 @@ impl Near {
     pub(super) fn show(
         self,
         engine: &Engine,
-        ledger: &Ledger,
+        tenant: &Tenant,
         route: (&'static str, &'static str),
         (question, by, purpose): (&str, &str, Option<&str>),
     ) -> Result<Option<ShownNear>, PrivacyError> {
@@ -141,7 +142,7 @@ impl Near {
         let (verb, route) = route;
         record_read(
             engine,
-            ledger,
+            tenant.active(),
             &AccessRecord {
                 by,
                 verb,
@@ -160,19 +161,19 @@ impl Near {
 }
 
 /// Refuses to end a request with "nothing held" where there are near matches and nobody said that they are somebody else.
-pub(super) fn check(engine: &Engine, ledger: &Ledger, about: &About) -> Result<(), PrivacyError> {
+pub(super) fn check(engine: &Engine, tenant: &Tenant, about: &About) -> Result<(), PrivacyError> {
     if about.not_the_same_person.is_some() {
         return Ok(());
     }
     let person = about.person();
-    for ledger in engine.ledgers_of(ledger) {
+    for ledger in tenant.all() {
         let size = ledger.published().head.size;
-        let found = PersonsEvents::find(engine, &ledger, &person, size)?;
+        let found = PersonsEvents::find(engine, ledger, &person, size)?;
         if !found.asked_for(about.include_acted).is_empty() {
             return Ok(());
         }
     }
-    let near = Near::find(engine, ledger, &person)?;
+    let near = Near::find(engine, tenant, &person)?;
     if near.is_any() {
         return Err(PrivacyError::NearMatches {
             persons: near.shown.persons.len(),
@@ -186,7 +187,7 @@ pub(super) fn check(engine: &Engine, ledger: &Ledger, about: &About) -> Result<(
 /// about.
 pub(super) fn distinguish(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     (filed, about): (&mut Filed, &mut About),
     (reason, by): (Option<&str>, &str),
 ) -> Result<(), PrivacyError> {
@@ -197,8 +198,8 @@ pub(super) fn distinguish(
     let mut section = named(&filed.request);
     section["by"] = json!(by);
     about.not_the_same_person = Some(reason.to_owned());
-    filed.set_about(ledger, about)?;
-    record(engine, ledger, "distinguish", ("request", &section), filed)?;
+    filed.set_about(tenant, about)?;
+    record(engine, tenant, "distinguish", ("request", &section), filed)?;
     Ok(())
 }
 

@@ -11,8 +11,8 @@ use crate::access_log::{AccessRecord, record_read};
 use crate::append::{AppendError, append_changing};
 use crate::export::PersonsEvents;
 use crate::keyring::KeyError;
-use crate::ledger::Ledger;
 use crate::rows::{Changes, STATED_HERE};
+use crate::tenant::Tenant;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::CalendarPeriod;
 use trailkeep_proof::ids::{Origin, Seq, SubjectSalt, hex};
@@ -100,7 +100,7 @@ impl NewRequest {
 /// Files a request. Where it is identified and asks for a copy, that is begun.
 pub fn receive(
     engine: &Arc<Engine>,
-    ledger: &Arc<Ledger>,
+    tenant: &Tenant,
     new: &NewRequest,
     by: &str,
 ) -> Result<ShownRequest, PrivacyError> {
@@ -115,9 +115,9 @@ pub fn receive(
         new.received_on.unwrap_or(today),
         new.identity_verified_by.as_ref().map(|_| today),
     );
-    let near = Near::find(engine, ledger, &new.subject)?.show(
+    let near = Near::find(engine, tenant, &new.subject)?.show(
         engine,
-        ledger,
+        tenant,
         ("POST", "/v1/privacy/requests"),
         (&id, by, None),
     )?;
@@ -135,16 +135,20 @@ pub fn receive(
         salt: salt.to_string(),
         certificate: None,
     };
-    let mut section = received(&request, &ledger.desk().origin, Some((&about, &salt)));
+    let mut section = received(
+        &request,
+        &tenant.active_record().record().origin,
+        Some((&about, &salt)),
+    );
     section["by"] = json!(by);
-    let mut filed = Filed::new(ledger, request, &about)?;
+    let mut filed = Filed::new(tenant, request, &about)?;
     if filed.request.check_open().is_ok() {
-        find_held(engine, ledger, &mut filed, &about)?;
+        find_held(engine, tenant, &mut filed, &about)?;
     }
-    filed.seq = record(engine, ledger, "receive", ("request", &section), &filed)?.get();
+    filed.seq = record(engine, tenant, "receive", ("request", &section), &filed)?.get();
     let reason = new.not_the_same_person.as_deref();
-    near::distinguish(engine, ledger, (&mut filed, &mut about), (reason, by))?;
-    copy::begin_or_later(engine, ledger, &filed, &about, by);
+    near::distinguish(engine, tenant, (&mut filed, &mut about), (reason, by))?;
+    copy::begin_or_later(engine, tenant, &filed, &about, by);
     let mut shown = ShownRequest::of(&filed, Some(&about), now);
     shown.near = near;
     Ok(shown)
@@ -152,28 +156,32 @@ pub fn receive(
 
 /// Gives each request an entry that was filed in a ledger which a recovery closed, and that is still to be answered: what
 /// answers it proves from one ledger.
-pub(crate) fn record_carried(engine: &Engine, ledger: &Ledger) -> Result<(), PrivacyError> {
-    if engine.ledgers_of(ledger).len() < 2 {
+pub(crate) fn record_carried(engine: &Engine, tenant: &Tenant) -> Result<(), PrivacyError> {
+    if tenant.superseded().is_empty() {
         return Ok(());
     }
     let _one = engine.privacy.change();
-    for mut filed in filed::all(engine, ledger)? {
+    for mut filed in filed::all(engine, tenant)? {
         if !filed.is_unrecorded {
             continue;
         }
         // Of one that was answered a month ago nobody knows any more who asked; what stayed waits still.
         let about = filed
             .knows_whom()
-            .then(|| filed.about(ledger))
+            .then(|| filed.about(tenant))
             .transpose()?;
         let salt = about.as_ref().map(About::salt).transpose()?;
         let subject = about.as_ref().zip(salt.as_ref());
-        let mut section = received(&filed.request, &ledger.desk().origin, subject);
+        let mut section = received(
+            &filed.request,
+            &tenant.active_record().record().origin,
+            subject,
+        );
         section["former"] = json!(filed.former.last());
         section["by"] = json!("trailkeep");
         filed.seq = STATED_HERE;
         filed.is_unrecorded = false;
-        record(engine, ledger, "receive", ("request", &section), &filed)?;
+        record(engine, tenant, "receive", ("request", &section), &filed)?;
     }
     Ok(())
 }
@@ -198,7 +206,7 @@ fn received(request: &Request, origin: &Origin, subject: Option<(&About, &Subjec
 /// Somebody established who asks: it can be answered from here on.
 pub fn identify(
     engine: &Arc<Engine>,
-    ledger: &Arc<Ledger>,
+    tenant: &Tenant,
     id: &str,
     verified_by: &str,
     by: &str,
@@ -210,25 +218,25 @@ pub fn identify(
     }
     let one = engine.privacy.change();
     let now = engine.clock.wall();
-    let mut filed = filed::find(engine, ledger, id)?;
+    let mut filed = filed::find(engine, tenant, id)?;
     filed.request.identify(Day::of(now))?;
-    let mut about = filed.about(ledger)?;
+    let mut about = filed.about(tenant)?;
     about.identity_verified_by = Some(verified_by.to_owned());
-    filed.set_about(ledger, &about)?;
+    filed.set_about(tenant, &about)?;
     let mut section = named(&filed.request);
     section["identity_checked"] = json!(about.is_identity_checked());
     section["by"] = json!(by);
-    find_held(engine, ledger, &mut filed, &about)?;
-    record(engine, ledger, "identify", ("request", &section), &filed)?;
+    find_held(engine, tenant, &mut filed, &about)?;
+    record(engine, tenant, "identify", ("request", &section), &filed)?;
     drop(one);
-    copy::begin_or_later(engine, ledger, &filed, &about, by);
+    copy::begin_or_later(engine, tenant, &filed, &about, by);
     Ok(ShownRequest::of(&filed, Some(&about), now))
 }
 
 /// Takes more time for a request, once, while the first period runs, with a reason.
 pub fn extend(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     id: &str,
     reason: &str,
     by: &str,
@@ -240,67 +248,67 @@ pub fn extend(
     }
     let _one = engine.privacy.change();
     let now = engine.clock.wall();
-    let mut filed = filed::find(engine, ledger, id)?;
+    let mut filed = filed::find(engine, tenant, id)?;
     filed.request.extend(now)?;
-    let mut about = filed.about(ledger)?;
+    let mut about = filed.about(tenant)?;
     about.extended_because = Some(reason.to_owned());
-    filed.set_about(ledger, &about)?;
+    filed.set_about(tenant, &about)?;
     let mut section = named(&filed.request);
     section["due"] = json!(filed.request.deadline().map(|last| last.due));
     section["by"] = json!(by);
-    record(engine, ledger, "extend", ("request", &section), &filed)?;
+    record(engine, tenant, "extend", ("request", &section), &filed)?;
     Ok(ShownRequest::of(&filed, Some(&about), now))
 }
 
 /// Ends a request without an answer.
 pub fn end(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     id: &str,
     ended: Ended,
     by: &str,
 ) -> Result<ShownRequest, PrivacyError> {
     let _one = engine.privacy.change();
     let now = engine.clock.wall();
-    let mut filed = filed::find(engine, ledger, id)?;
+    let mut filed = filed::find(engine, tenant, id)?;
     filed.request.end(now, ended)?;
     let mut section = named(&filed.request);
     section["decision"] = json!(ended);
     section["by"] = json!(by);
-    record(engine, ledger, "end", ("request", &section), &filed)?;
-    let about = filed.about(ledger).ok();
+    record(engine, tenant, "end", ("request", &section), &filed)?;
+    let about = filed.about(tenant).ok();
     Ok(ShownRequest::of(&filed, about.as_ref(), now))
 }
 
 /// All requests, those due first; closed ones behind, the newest first. They name nobody but by reference.
-pub fn list(engine: &Engine, ledger: &Ledger) -> Result<Vec<ShownRequest>, PrivacyError> {
+pub fn list(engine: &Engine, tenant: &Tenant) -> Result<Vec<ShownRequest>, PrivacyError> {
     let now = engine.clock.wall();
-    let mut rows = filed::all(engine, ledger)?;
+    let mut rows = filed::all(engine, tenant)?;
     rows.sort_by_key(|filed| {
         let closed = filed.request.closed().map(Closed::at);
         let due = filed.request.deadline().map(|last| last.due);
         (closed.is_some(), std::cmp::Reverse(closed), due, filed.seq)
     });
     let shown = rows.iter().map(|filed| {
-        let about = filed.about(ledger).ok();
+        let about = filed.about(tenant).ok();
         ShownRequest::of(filed, about.as_ref(), now)
     });
     Ok(shown.collect())
 }
 
 /// How many requests are not closed, and how many of them are overdue.
-pub fn counts(engine: &Engine, ledger: &Ledger) -> Result<(u64, u64), PrivacyError> {
+pub fn counts(engine: &Engine, tenant: &Tenant) -> Result<(u64, u64), PrivacyError> {
     let now = engine.clock.wall();
-    let rows = filed::all(engine, ledger)?;
+    let rows = filed::all(engine, tenant)?;
     let open = rows.iter().filter(|filed| filed.request.closed().is_none());
     let overdue = rows.iter().filter(|filed| filed.request.is_overdue(now));
     Ok((open.count() as u64, overdue.count() as u64))
 }
 
 /// One request, without whom it is about.
-pub fn one(engine: &Engine, ledger: &Ledger, id: &str) -> Result<ShownRequest, PrivacyError> {
-    let filed = filed::find(engine, ledger, id)?;
-    let about = filed.about(ledger).ok();
+pub fn one(engine: &Engine, tenant: &Tenant, id: &str) -> Result<ShownRequest, PrivacyError> {
+    let filed = filed::find(engine, tenant, id)?;
+    let about = filed.about(tenant).ok();
     let now = engine.clock.wall();
     Ok(ShownRequest::of(&filed, about.as_ref(), now))
 }
@@ -308,19 +316,20 @@ pub fn one(engine: &Engine, ledger: &Ledger, id: &str) -> Result<ShownRequest, P
 /// One request with whom it is about, which is recorded as a read.
 pub fn show(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     id: &str,
     (by, purpose): (&str, Option<&str>),
 ) -> Result<ShownRequest, PrivacyError> {
-    let filed = filed::find(engine, ledger, id)?;
-    let about = filed.about(ledger).ok();
+    let filed = filed::find(engine, tenant, id)?;
+    let about = filed.about(tenant).ok();
     let mut shown = ShownRequest::of(&filed, about.as_ref(), engine.clock.wall());
     if let Some(about) = &about {
-        let size = ledger.published().head.size;
-        let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
+        let active = tenant.active();
+        let size = active.published().head.size;
+        let found = PersonsEvents::find(engine, active, &about.person(), size)?;
         record_read(
             engine,
-            ledger,
+            active,
             &AccessRecord {
                 by,
                 verb: "GET",
@@ -336,8 +345,8 @@ pub fn show(
         )?;
         shown.subject = Some(ShownSubject::of(about));
         let route = ("GET", "/v1/privacy/requests/{id}");
-        let near = Near::find(engine, ledger, &about.person())?;
-        shown.near = near.show(engine, ledger, route, (id, by, purpose))?;
+        let near = Near::find(engine, tenant, &about.person())?;
+        shown.near = near.show(engine, tenant, route, (id, by, purpose))?;
     }
     Ok(shown)
 }
@@ -346,13 +355,13 @@ pub fn show(
 /// keeps the promise of 30 days. Gives how many; the vault's log is to be emptied then.
 pub fn forget_answered(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     now: UnixMillis,
 ) -> Result<usize, KeyError> {
     let after = CalendarPeriod::parse(FORGET_AFTER).expect("it is a period");
     let mut forgotten = 0;
     let _one = engine.privacy.change();
-    for mut filed in filed::all(engine, ledger)? {
+    for mut filed in filed::all(engine, tenant)? {
         // What is kept for years after the answer does not keep who asked.
         let answered = filed.answered.as_ref();
         let answered = answered.map(|first| UnixMillis::new(first.at_ms));
@@ -360,7 +369,7 @@ pub fn forget_answered(
         let due = answered.or(closed).and_then(|over| after.after(over));
         if filed.knows_whom() && due.is_some_and(|due| due <= now) {
             filed.forget();
-            filed::keep(engine, ledger, &filed)?;
+            filed::keep(engine, tenant, &filed)?;
             forgotten += 1;
         }
     }
@@ -375,32 +384,33 @@ pub(super) fn named(request: &Request) -> Value {
 /// Appends the entry of a step, with the request's row as it is from there on.
 pub(super) fn record(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     step: &str,
     (name, section): (&str, &Value),
     filed: &Filed,
 ) -> Result<Seq, AppendError> {
     let mut changes = Changes::default();
-    changes.put(&engine.keyring, ledger.desk(), &filed.request.id, filed)?;
+    let active = tenant.active_record().record();
+    changes.put(&engine.keyring, active, &filed.request.id, filed)?;
     let action = json!(format!("trailkeep.privacy.{step}")).to_string();
     let section = section.to_string();
     let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), (name, section.as_bytes())];
-    append_changing(engine, ledger, &sections, changes)
+    append_changing(engine, tenant.active(), &sections, changes)
 }
 
 fn find_held(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     filed: &mut Filed,
     about: &About,
 ) -> Result<(), PrivacyError> {
     let mut held = Held::default();
-    for ledger in engine.ledgers_of(ledger) {
+    for ledger in tenant.all() {
         let size = ledger.published().head.size;
-        let found = PersonsEvents::find(engine, &ledger, &about.person(), size)?;
+        let found = PersonsEvents::find(engine, ledger, &about.person(), size)?;
         held.as_subject += found.as_subject.len() as u64;
         held.as_actor += found.as_actor.len() as u64;
-        if ledger.is_closed() && !found.asked_for(about.include_acted).is_empty() {
+        if ledger.is_superseded() && !found.asked_for(about.include_acted).is_empty() {
             let name = ledger.name().to_owned();
             filed.closed_ledgers.entry(name).or_default();
         }

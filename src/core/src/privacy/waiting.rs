@@ -1,7 +1,5 @@
 //! What of a request waits for the earliest lawful moment: a sealed record of the vault, beside the request's row.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::PrivacyError;
@@ -11,6 +9,7 @@ use crate::export::still_there;
 use crate::keyring::KeyError;
 use crate::ledger::Ledger;
 use crate::records::{self, Record};
+use crate::tenant::Tenant;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::privacy::Regime;
 use trailkeep_proof::time::UnixMillis;
@@ -123,11 +122,11 @@ pub(super) fn of(engine: &Engine, ledger: &Ledger, id: &str) -> Result<Option<Wa
 /// Whether something of a request waits in another ledger of its tenant.
 pub(super) fn waits_elsewhere(
     engine: &Engine,
+    tenant: &Tenant,
     ledger: &Ledger,
-    all: &[Arc<Ledger>],
     id: &str,
 ) -> Result<bool, KeyError> {
-    for other in all {
+    for other in tenant.all() {
         if other.record.number != ledger.record.number && of(engine, other, id)?.is_some() {
             return Ok(true);
         }

@@ -10,6 +10,7 @@ use crate::keyring::{KeyError, Keyring};
 use crate::ledger::LedgerKeys;
 use crate::open::{each_change, end_pending};
 use crate::read::StoredEvent;
+use crate::tenant::ActiveRecord;
 use crate::{api_key, hold, privacy, settings};
 use trailkeep_store_sqlite::{AppliedRows, LedgerRecord, Ledgers};
 
@@ -97,16 +98,17 @@ impl Statement {
     fn replay(&self, keyring: &Keyring, record: &LedgerRecord, seq: u64) -> Result<bool, KeyError> {
         let id = self.said["id"].as_str().unwrap_or_default();
         let at = self.at_ms;
+        let active = ActiveRecord::while_restoring(record);
         match self.action.as_str() {
             "trailkeep.key.revoke" => api_key::take_over_revoke(keyring, id, at),
             "trailkeep.hold.lift" => {
                 let by = self.said["by"].as_str().unwrap_or_default();
-                hold::take_over_lift(keyring, record, id, (seq, at, by))
+                hold::take_over_lift(keyring, active, id, (seq, at, by))
             }
             "trailkeep.tenant.set" => settings::take_over(keyring, record, &self.said),
             "trailkeep.tenant.close" => settings::take_over_close(keyring, record, at),
             "trailkeep.privacy.end" | "trailkeep.privacy.answer" => {
-                privacy::take_over_close(keyring, record, id, (at, &self.said))
+                privacy::take_over_close(keyring, active, id, (at, &self.said))
             }
             // Nothing of a row is in it.
             "trailkeep.retention.expiry" => Ok(true),

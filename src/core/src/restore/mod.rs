@@ -26,13 +26,14 @@ use super::open::{Files, OpenError, StartOptions, open_keys};
 use super::records::{self, Record};
 use super::retention::destroy_again;
 use super::rows::Changes;
+use super::tenant::closed_at;
 use super::vault_copy::{CopyError, change_for_operator, record_for_operator};
 use super::{Engine, bind, founding, rebuild_index};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_proof::ids::RootHash;
 use trailkeep_proof::time::{Clock, UnixMillis};
 use trailkeep_store_sqlite::directory::{DataDirectory, foreign_name};
-use trailkeep_store_sqlite::{LedgerRecord, Ledgers, StoreError, StoredCheckpoint};
+use trailkeep_store_sqlite::{Ledgers, StoreError};
 
 /// Where the files are made before they are moved to their places, `epoch.key` last.
 const UNFINISHED: &str = "restore.unfinished";
@@ -149,45 +150,6 @@ fn describe(ledgers: &[LedgerOutcome]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Where a recovery closed a ledger.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct ClosedAt {
-    size: u64,
-    root: String,
-    seen: u64,
-    at_ms: u64,
-}
-
-impl Record for ClosedAt {
-    const KIND: &'static str = "closed-ledger";
-    const WHAT: &'static str = "the note of a closed ledger";
-}
-
-impl ClosedAt {
-    /// Entries that it has.
-    pub(super) const fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// A closed ledger never grows.
-    pub(super) fn check(&self, head: &StoredCheckpoint) -> Result<(), &'static str> {
-        if head.size == self.size && head.root.to_string() == self.root {
-            Ok(())
-        } else {
-            Err("it was closed by a recovery, and is not as it was then")
-        }
-    }
-}
-
-/// Where a ledger was closed; none of one that is open.
-pub(super) fn closed_at(
-    keyring: &Keyring,
-    ledger: &LedgerRecord,
-) -> Result<Option<ClosedAt>, KeyError> {
-    let end = records::all::<ClosedAt>(keyring, ledger)?.pop();
-    Ok(end.map(|(_, end)| end))
-}
-
 /// Nothing may be destroyed, until somebody says so.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DestructionPaused {
@@ -286,17 +248,17 @@ pub fn record_restore(
     });
     let recorded = record_for_operator(&engine, "trailkeep.restore", "restore", &said);
     restored.not_recorded = recorded.err().map(|error| error.to_string());
-    for ledger in engine.open_ledgers() {
-        let origin = ledger.record.origin.as_str();
+    for tenant in engine.tenants() {
+        let origin = tenant.active().record.origin.as_str();
         let mut lacked = restored.vault_lacked.iter();
         let Some(first) = lacked.find(|lacked| lacked.origin == origin) else {
             continue;
         };
-        if let Err(error) = bind::restate(&engine, &ledger, first.seq) {
+        if let Err(error) = bind::restate(&engine, &tenant, first.seq) {
             restored.not_recorded = Some(error.to_string());
         }
         // The older vault brought keys and persons back that statements destroyed since.
-        if let Err(error) = destroy_again(&engine, &ledger) {
+        if let Err(error) = destroy_again(&engine, &tenant) {
             restored.not_recorded = Some(error.to_string());
         }
     }

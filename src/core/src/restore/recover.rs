@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{ClosedAt, ID, RestoreError, closed_at, root_text};
+use super::{ID, RestoreError, root_text};
 use crate::found::{Continues, found};
 use crate::keyring::Keyring;
 use crate::open::read_edge;
+use crate::tenant::{ActiveRecord, ClosedAt, closed_at};
 use crate::{hold, privacy, settings, trigger};
 use trailkeep_proof::ids::{LedgerNumber, Origin, RootHash, TenantName};
 use trailkeep_proof::ledger::merkle::empty_root;
@@ -158,6 +159,10 @@ fn carry_over(
     from: &LedgerRecord,
     to: &LedgerRecord,
 ) -> Result<(), RestoreError> {
+    let (from, to) = (
+        ActiveRecord::while_restoring(from),
+        ActiveRecord::while_restoring(to),
+    );
     hold::carry_over(keyring, from, to)?;
     trigger::carry_over(keyring, from, to)?;
     Ok(privacy::carry_over(keyring, from, to)?)

@@ -23,6 +23,7 @@ use crate::failpoint::FailPoint;
 use crate::fate::Departure;
 use crate::ledger::Ledger;
 use crate::read::entry_at;
+use crate::tenant::Tenant;
 use crate::{privacy, rotation};
 use trailkeep_policy::KeyPeriod;
 use trailkeep_proof::ids::Seq;
@@ -113,7 +114,11 @@ impl Job {
 }
 
 /// Carries out what a crash, or somebody who read, left open.
-pub(crate) fn resume(engine: &Engine, ledger: &Ledger) -> Result<Vec<JobDone>, RetentionError> {
+pub(crate) fn resume(
+    engine: &Engine,
+    tenant: &Tenant,
+    ledger: &Ledger,
+) -> Result<Vec<JobDone>, RetentionError> {
     let number = ledger.record.number;
     let mut done = Vec::new();
     for open in engine.ledgers.open_jobs(number)? {
@@ -144,7 +149,7 @@ pub(crate) fn resume(engine: &Engine, ledger: &Ledger) -> Result<Vec<JobDone>, R
             statement: open.statement,
             scope,
         };
-        done.push(destroy(engine, ledger, &job, touched)?);
+        done.push(destroy(engine, (tenant, ledger), &job, touched)?);
     }
     Ok(done)
 }
@@ -152,22 +157,25 @@ pub(crate) fn resume(engine: &Engine, ledger: &Ledger) -> Result<Vec<JobDone>, R
 /// Destroys what a job says that was stated just now, and closes it.
 pub(crate) fn carry_out(
     engine: &Engine,
+    tenant: &Tenant,
     ledger: &Ledger,
     job: &Job,
 ) -> Result<JobDone, RetentionError> {
     FailPoint::DestructionStated.reach();
-    destroy(engine, ledger, job, Touched::default())
+    destroy(engine, (tenant, ledger), job, Touched::default())
 }
 
 fn destroy(
     engine: &Engine,
-    ledger: &Ledger,
+    (tenant, ledger): (&Tenant, &Ledger),
     job: &Job,
     mut touched: Touched,
 ) -> Result<JobDone, RetentionError> {
     match &job.scope {
         Scope::Items(items) => destroy_all(engine, ledger, items, &mut touched)?,
-        Scope::Erasure(items) => erase(engine, ledger, job.statement, items, &mut touched)?,
+        Scope::Erasure(items) => {
+            erase(engine, (tenant, ledger), job.statement, items, &mut touched)?;
+        }
         Scope::Class {
             class,
             from,
@@ -221,7 +229,7 @@ fn destroy(
     }
     FailPoint::LogsEmptied.reach();
     if is_erasure {
-        privacy::answer_all(engine, ledger, job.statement)?;
+        privacy::answer_all(engine, tenant, ledger, job.statement)?;
     }
     engine
         .ledgers
@@ -233,13 +241,13 @@ fn destroy(
 /// Index rows, then the keys, then the texts.
 fn erase(
     engine: &Engine,
-    ledger: &Ledger,
+    (tenant, ledger): (&Tenant, &Ledger),
     statement: Seq,
     items: &[Seq],
     touched: &mut Touched,
 ) -> Result<(), RetentionError> {
     let going = destroy_index_rows(engine, ledger, items, Departure::Erased, touched)?;
-    let leaving = privacy::leaving(engine, ledger, statement)?;
+    let leaving = privacy::leaving(engine, tenant, ledger, statement)?;
     destroy_keys_of(engine, ledger, (&going, &leaving), touched)?;
     destroy_texts(engine, ledger, &going, touched)
 }

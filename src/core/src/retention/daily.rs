@@ -48,18 +48,18 @@ pub fn run_if_due(engine: &Engine, hour: u8) -> Result<Vec<RunReport>, Retention
     let Some(operator) = engine.operator() else {
         return Ok(Vec::new());
     };
-    let known = records::all::<LastRun>(&engine.keyring, &operator.record)?;
+    let known = records::all::<LastRun>(&engine.keyring, &operator.active().record)?;
     let known = known.iter().map(|(_, last)| last.at_ms).max();
     let mut reports = Vec::new();
     if known.is_none_or(|at_ms| at_ms < slot.get()) {
-        for ledger in engine.open_ledgers() {
+        for tenant in engine.tenants() {
             // One that was rolled back can state nothing, and must not hold up the others.
-            if ledger.rolled_back().is_none() {
-                reports.push(run(engine, &ledger, "daily")?);
+            if tenant.active().rolled_back().is_none() {
+                reports.push(run(engine, &tenant, "daily")?);
             }
         }
         let last = LastRun { at_ms: now.get() };
-        records::put(&engine.keyring, &operator.record, ROW_ID, &last)?;
+        records::put(&engine.keyring, &operator.active().record, ROW_ID, &last)?;
     }
     engine.set_daily_run_at_ms(now.get());
     Ok(reports)
@@ -70,12 +70,14 @@ pub fn finish_open(engine: &Engine) -> Result<(), RetentionError> {
     if restore::is_destruction_paused(engine)?.is_some() {
         return Ok(());
     }
-    for ledger in engine.all_ledgers() {
-        if engine.ledgers.open_jobs(ledger.record.number)?.is_empty() {
-            continue;
-        }
-        if let Some(_alone) = engine.try_destruction() {
-            resume(engine, &ledger)?;
+    for tenant in engine.tenants() {
+        for ledger in tenant.all() {
+            if engine.ledgers.open_jobs(ledger.record.number)?.is_empty() {
+                continue;
+            }
+            if let Some(_alone) = engine.try_destruction() {
+                resume(engine, &tenant, ledger)?;
+            }
         }
     }
     if engine.outside.is_waiting()

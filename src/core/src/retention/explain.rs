@@ -8,8 +8,8 @@ use super::rules::{Rules, StoredFacts};
 use crate::Engine;
 use crate::explain::explain;
 use crate::hold::Holds;
-use crate::ledger::Ledger;
 use crate::read::ReadError;
+use crate::tenant::ReadScope;
 use crate::{privacy, trigger};
 use trailkeep_policy::HoldSpan;
 use trailkeep_proof::ids::Seq;
@@ -20,10 +20,11 @@ use trailkeep_proof::time::UnixMillis;
 /// covers it.
 pub fn explain_event(
     engine: &Engine,
-    ledger: &Ledger,
+    scope: &ReadScope,
     seq: Seq,
     at: UnixMillis,
 ) -> Result<Value, RetentionError> {
+    let ledger = scope.ledger();
     let found = engine.ledgers.event(ledger.record.number, seq)?;
     let row = found.ok_or(ReadError::NotFound)?;
     let entry = Entry::decode(&row.entry).map_err(|error| ReadError::Entry { seq, error })?;
@@ -47,18 +48,18 @@ pub fn explain_event(
     let mut triggers = None;
     if let Some(record) = &facts.record {
         let tag = |record: &str| trigger::record_tag(ledger, record);
-        let mut records = trigger::by_record(&engine.keyring, ledger.desk(), tag)?;
+        let mut records = trigger::by_record(&engine.keyring, ledger.active_record(), tag)?;
         triggers = records.remove(&tag(record));
         said["record"] = json!(record);
     }
-    let holds = Holds::load(&engine.keyring, ledger.desk())?;
+    let holds = Holds::load(&engine.keyring, ledger.active_record())?;
     let facts_again = || Ok::<_, ReadError>(facts.clone());
     let covering = holds.covering(&entry, &class, facts_again)?;
     let spans: Vec<HoldSpan> = covering.iter().map(|(_, hold)| hold.span()).collect();
     let stored = StoredFacts {
         recorded_at: entry.recorded_at,
         triggers: triggers.as_ref(),
-        erasure_requested_at: privacy::erasure_asked_at(engine, ledger, seq)?,
+        erasure_requested_at: privacy::erasure_asked_at(engine, scope, seq)?,
         holds: &spans,
     };
     let verdict = rules.judge(&stored, |case| explain(case, at));

@@ -12,6 +12,7 @@ use crate::Engine;
 use crate::append::person_tag;
 use crate::hold::{self, HeldPerson, Hold, HoldError, HoldScope, Holds, NewHold};
 use crate::ledger::Ledger;
+use crate::tenant::Tenant;
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_proof::ids::{ClassNumber, Seq};
 use trailkeep_proof::ledger::event::Person;
@@ -55,27 +56,27 @@ pub struct TooLate {
 /// Places a hold, between decisions and not during one. With `must_cover` one that covers no event now is refused.
 pub fn place_hold(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     new: NewHold,
     must_cover: bool,
     by: &str,
 ) -> Result<PlacedHold, RetentionOrHoldError> {
     let _no_run_decides = engine.retention();
     let prepared = hold::prepare(engine, new, by)?;
-    let covers_events = covered(engine, ledger, &prepared, u64::MAX)?.unwrap_or_default();
+    let covers_events = covered(engine, tenant, &prepared, u64::MAX)?.unwrap_or_default();
     let other_namespaces = match &prepared.scope.subject {
-        Some(person) if covers_events == 0 => Some(in_other_namespaces(engine, ledger, person)?),
+        Some(person) if covers_events == 0 => Some(in_other_namespaces(engine, tenant, person)?),
         _ => None,
     };
     if must_cover && covers_events == 0 {
         return Err(HoldError::CoversNothing(how_to_go_on(other_namespaces)).into());
     }
-    let (id, hold) = hold::place(engine, ledger, prepared)?;
+    let (id, hold) = hold::place(engine, tenant, prepared)?;
     let now = engine.clock.wall();
     let this = Holds::from_one(&id, &hold);
     let mut late = 0;
-    for ledger in engine.ledgers_of(ledger) {
-        late += due::due(engine, &ledger, &this, now)?.newly_held();
+    for ledger in tenant.all() {
+        late += due::due(engine, ledger, &this, now)?.newly_held();
     }
     Ok(PlacedHold {
         seq: hold.placed_seq,
@@ -83,7 +84,7 @@ pub fn place_hold(
         covers_events,
         other_namespaces,
         late,
-        too_late: too_late(engine, ledger, &hold).map_err(RetentionError::from)?,
+        too_late: too_late(engine, tenant.active(), &hold).map_err(RetentionError::from)?,
         id,
     })
 }
@@ -101,22 +102,22 @@ fn how_to_go_on(other_namespaces: Option<u64>) -> String {
 /// it that a list should not wait for that.
 pub fn covers_events(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     hold: &Hold,
 ) -> Result<Option<u64>, RetentionError> {
-    covered(engine, ledger, hold, TEXTS_MAX)
+    covered(engine, tenant, hold, TEXTS_MAX)
 }
 
 fn covered(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     hold: &Hold,
     texts_max: u64,
 ) -> Result<Option<u64>, RetentionError> {
     let mut events = 0;
-    for ledger in engine.ledgers_of(ledger) {
+    for ledger in tenant.all() {
         let size = ledger.published().head.size;
-        let of_index = candidates(engine, &ledger, &hold.scope)?;
+        let of_index = candidates(engine, ledger, &hold.scope)?;
         if of_index.is_none() && hold.scope.action.is_some() && size > texts_max {
             return Ok(None);
         }
@@ -124,10 +125,10 @@ fn covered(
             Some(seqs) => {
                 for seq in seqs {
                     let range = seq.get()..seq.get() + 1;
-                    events += count_covered(engine, &ledger, hold, range)?;
+                    events += count_covered(engine, ledger, hold, range)?;
                 }
             }
-            None => events += count_covered(engine, &ledger, hold, 0..size)?,
+            None => events += count_covered(engine, ledger, hold, 0..size)?,
         }
     }
     Ok(Some(events))
@@ -182,18 +183,18 @@ fn count_covered(
 /// Events about the same id in another namespace, of the newest.
 fn in_other_namespaces(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     held: &HeldPerson,
 ) -> Result<u64, RetentionError> {
     let mut events = 0;
-    for ledger in engine.ledgers_of(ledger) {
+    for ledger in tenant.all() {
         let size = ledger.published().head.size;
         let newest = size.saturating_sub(TEXTS_MAX)..size;
-        for_present(engine, &ledger, newest, |entry| {
+        for_present(engine, ledger, newest, |entry| {
             let is_near =
                 |person: &Person| person.id == held.id && person.namespace != held.namespace;
             // A text that does not open says nothing here.
-            let facts = facts_of(engine, &ledger, entry.seq);
+            let facts = facts_of(engine, ledger, entry.seq);
             let is_about = facts.is_ok_and(|facts| facts.subjects.iter().any(is_near));
             events += u64::from(is_about);
             Ok(())
@@ -205,13 +206,13 @@ fn in_other_namespaces(
 /// Lifts a hold. What it kept goes with the next run.
 pub fn lift_hold(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     id: &str,
     reason: &str,
     by: &str,
 ) -> Result<Hold, HoldError> {
     let _no_run_decides = engine.retention();
-    hold::lift(engine, ledger, id, reason, by)
+    hold::lift(engine, tenant, id, reason, by)
 }
 
 /// Why a hold was not placed.

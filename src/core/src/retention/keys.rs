@@ -10,6 +10,7 @@ use crate::classes::Class;
 use crate::keyring::KeyError;
 use crate::ledger::Ledger;
 use crate::read::entry_at;
+use crate::tenant::Tenant;
 use crate::{rotation, trigger, unneeded};
 use trailkeep_crypto::payload::key_ids;
 use trailkeep_policy::KeyPeriod;
@@ -41,7 +42,7 @@ pub(super) fn periods_of_records(
     ledger: &Ledger,
 ) -> Result<HashSet<(ClassNumber, KeyPeriod)>, RetentionError> {
     let tag = |record: &str| trigger::record_tag(ledger, record);
-    let records = trigger::by_record(&engine.keyring, ledger.desk(), tag)?;
+    let records = trigger::by_record(&engine.keyring, ledger.active_record(), tag)?;
     let classes = ledger.classes.all();
     let waiting = classes.iter().filter(|class| class.after.is_none());
     Ok(waiting
@@ -106,15 +107,15 @@ pub(super) fn destroy_idle_keys(
 
 /// Destroys again what statements say was destroyed: data keys that no text needs, and persons whom no event names. A vault from
 /// before those statements brought them back.
-pub(crate) fn destroy_again(engine: &Engine, ledger: &Ledger) -> Result<(), RetentionError> {
-    for ledger in engine.ledgers_of(ledger) {
+pub(crate) fn destroy_again(engine: &Engine, tenant: &Tenant) -> Result<(), RetentionError> {
+    for ledger in tenant.all() {
         let unneeded = unneeded::data_keys(&engine.ledgers, &engine.keyring, &ledger.record)?;
         let ids: Vec<KeyId> = unneeded.iter().map(|row| row.key_id).collect();
         for step in ids.chunks(KEYS_PER_STEP) {
             engine.keyring.destroy_keys(step)?;
         }
-        let persons = all_persons(engine, &ledger)?;
-        forget_persons(engine, &ledger, &persons, &mut JobDone::default())?;
+        let persons = all_persons(engine, ledger)?;
+        forget_persons(engine, ledger, &persons, &mut JobDone::default())?;
     }
     Ok(rotation::set_due(engine)?)
 }

@@ -30,6 +30,7 @@ use super::ledger::Ledger;
 use super::privacy::{self, PrivacyError};
 use super::read::ReadError;
 use super::rows::Changes;
+use super::tenant::Tenant;
 use super::{restore, rotation};
 use trailkeep_crypto::payload::EVENT_NONCE_BYTES;
 use trailkeep_crypto::secret::{RandomError, random_bytes};
@@ -129,8 +130,8 @@ impl RunReport {
     }
 }
 
-/// Destroys what is due in the ledgers of a ledger's tenant, those that were closed included. Run twice, the second time changes nothing.
-pub fn run(engine: &Engine, ledger: &Ledger, by: &str) -> Result<RunReport, RetentionError> {
+/// Destroys what is due in all ledgers of a tenant. Run twice, the second time changes nothing.
+pub fn run(engine: &Engine, tenant: &Tenant, by: &str) -> Result<RunReport, RetentionError> {
     let _alone = engine.destruction();
     if let Some(paused) = restore::is_destruction_paused(engine)? {
         let since = UnixMillis::new(paused.since_ms);
@@ -138,30 +139,29 @@ pub fn run(engine: &Engine, ledger: &Ledger, by: &str) -> Result<RunReport, Rete
     }
     let now = engine.believed_now()?;
     let mut report = RunReport {
-        tenant: ledger.record.tenant.to_string(),
+        tenant: tenant.name().to_string(),
         ..RunReport::default()
     };
-    let ledgers = engine.ledgers_of(ledger);
     // What a crash or a busy scrub left open comes first.
-    for ledger in &ledgers {
-        for done in resume(engine, ledger)? {
+    for ledger in tenant.all() {
+        for done in resume(engine, tenant, ledger)? {
             report.add(done);
         }
     }
-    let mut looked_at = Vec::with_capacity(ledgers.len());
-    for ledger in &ledgers {
+    let mut looked_at = Vec::new();
+    for ledger in tenant.all() {
         let Decided { jobs, due } = decide(engine, ledger, by)?;
         report.held += due.held();
         for job in jobs {
             report
                 .statements
                 .push(ledger.place_of(job.statement).1.get());
-            let done = carry_out(engine, ledger, &job)?;
+            let done = carry_out(engine, tenant, ledger, &job)?;
             report.add(done);
         }
         looked_at.push((ledger, due));
     }
-    for done in privacy::carry_out_open(engine, ledger, by)? {
+    for done in privacy::carry_out_open(engine, tenant, by)? {
         report.statements.push(done.statement.get());
         report.add(done.done);
     }
@@ -171,8 +171,8 @@ pub fn run(engine: &Engine, ledger: &Ledger, by: &str) -> Result<RunReport, Rete
             report.scrub_pending |= !carry_out::scrub(engine)?;
         }
     }
-    hold::forget_lifted(engine, ledger)?;
-    if privacy::forget_answered(engine, ledger, now)? > 0 {
+    hold::forget_lifted(engine, tenant)?;
+    if privacy::forget_answered(engine, tenant, now)? > 0 {
         report.scrub_pending |= !carry_out::scrub(engine)?;
     }
     engine.ledgers.forget_ids(now, u32::MAX)?;
@@ -190,7 +190,7 @@ struct Decided {
 fn decide(engine: &Engine, ledger: &Ledger, by: &str) -> Result<Decided, RetentionError> {
     let _no_hold_comes = engine.retention();
     let now = engine.believed_now()?;
-    let holds = Holds::load(&engine.keyring, ledger.desk())?.in_force();
+    let holds = Holds::load(&engine.keyring, ledger.active_record())?.in_force();
     let due = due::due(engine, ledger, &holds, now)?;
     let mut jobs: Vec<Job> = Vec::new();
     let expiring = || due.classes.iter().filter(|class| class.goes() > 0);

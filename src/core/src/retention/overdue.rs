@@ -14,6 +14,7 @@ use crate::Engine;
 use crate::hold::Holds;
 use crate::ledger::Ledger;
 use crate::read::{ReadError, entry_at};
+use crate::tenant::Tenant;
 use trailkeep_proof::ids::{LedgerNumber, Seq};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::time::UnixMillis;
@@ -59,10 +60,10 @@ impl Overdue {
     }
 }
 
-/// The overdue events of a ledger's tenant, as they were at most some minutes ago.
-pub fn recently_overdue(engine: &Engine, ledger: &Ledger) -> Result<Overdue, RetentionError> {
+/// The overdue events of a tenant, as they were at most some minutes ago.
+pub fn recently_overdue(engine: &Engine, tenant: &Tenant) -> Result<Overdue, RetentionError> {
     let now = engine.clock.wall();
-    let number = ledger.record.number;
+    let number = tenant.active().record.number;
     let cache = &engine.overdue.0;
     let known = cache
         .lock()
@@ -74,7 +75,7 @@ pub fn recently_overdue(engine: &Engine, ledger: &Ledger) -> Result<Overdue, Ret
     {
         return Ok(overdue);
     }
-    let overdue = overdue(engine, ledger)?;
+    let overdue = overdue(engine, tenant)?;
     let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
     cache.insert(number, (now, overdue));
     Ok(overdue)
@@ -90,15 +91,15 @@ pub(super) fn forget(engine: &Engine) {
     cache.clear();
 }
 
-/// The overdue events of a ledger's tenant, in those ledgers too that a recovery closed.
-pub fn overdue(engine: &Engine, ledger: &Ledger) -> Result<Overdue, RetentionError> {
+/// The overdue events of a tenant, in its superseded ledgers too.
+pub fn overdue(engine: &Engine, tenant: &Tenant) -> Result<Overdue, RetentionError> {
     let now = engine.clock.wall();
     let mut overdue = Overdue::default();
-    for ledger in engine.ledgers_of(ledger) {
-        let holds = Holds::load(&engine.keyring, ledger.desk())?.in_force();
-        let due = due(engine, &ledger, &holds, now)?;
+    for ledger in tenant.all() {
+        let holds = Holds::of(engine, tenant)?.in_force();
+        let due = due(engine, ledger, &holds, now)?;
         overdue.events += due.goes();
-        for since in oldest(engine, &ledger, &due, now)? {
+        for since in oldest(engine, ledger, &due, now)? {
             overdue.add(since);
         }
     }
@@ -112,7 +113,7 @@ fn oldest(
     due: &Due,
     now: UnixMillis,
 ) -> Result<Vec<UnixMillis>, RetentionError> {
-    let holds = Holds::load(&engine.keyring, ledger.desk())?;
+    let holds = Holds::load(&engine.keyring, ledger.active_record())?;
     let any_lifted = holds.iter().any(|(_, hold)| hold.lifted.is_some());
     let since = |entry: &Entry, since: UnixMillis| {
         if any_lifted {

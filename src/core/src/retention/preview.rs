@@ -15,6 +15,7 @@ use crate::hold::Holds;
 use crate::ledger::Ledger;
 use crate::privacy;
 use crate::read::entry_at;
+use crate::tenant::Tenant;
 use trailkeep_proof::ids::ClassNumber;
 use trailkeep_proof::time::UnixMillis;
 
@@ -82,7 +83,7 @@ const REVIEW_AFTER_MS: u64 = 731 * 86_400_000;
 /// Tells what a run at a moment would do with the holds as they are.
 pub fn preview(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     as_of: UnixMillis,
 ) -> Result<Preview, RetentionError> {
     let mut preview = Preview {
@@ -95,11 +96,11 @@ pub fn preview(
         awaiting_trigger: Vec::new(),
     };
     if as_of <= engine.clock.wall() {
-        preview.overdue = Some(overdue(engine, ledger)?.into());
+        preview.overdue = Some(overdue(engine, tenant)?.into());
     }
-    let asked = privacy::foreseen(engine, ledger, as_of)?;
+    let asked = privacy::foreseen(engine, tenant, as_of)?;
     for (ledger, asked) in asked {
-        let holds = Holds::load(&engine.keyring, ledger.desk())?.in_force();
+        let holds = Holds::of(engine, tenant)?.in_force();
         let due = due(engine, &ledger, &holds, as_of)?;
         preview.destroyed += due.goes();
         preview.held += due.held();
@@ -145,7 +146,7 @@ impl ClassPreview {
     fn of(ledger: &Ledger, class: ClassNumber) -> Self {
         Self {
             class: class.get(),
-            closed_ledger: ledger.is_closed().then(|| ledger.name().to_owned()),
+            closed_ledger: ledger.is_superseded().then(|| ledger.name().to_owned()),
             policies: policies_of(ledger, class),
             recorded_before: None,
             months: BTreeMap::new(),

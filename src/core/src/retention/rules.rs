@@ -29,8 +29,8 @@ impl Rules {
         let mut rules = Self {
             class: Arc::clone(class),
             stated: stated.ok_or(RetentionError::Class(class.number.get()))?,
-            // What a closed ledger holds follows the laws that the tenant states today.
-            versions: if ledger.is_closed() {
+            // What a superseded ledger holds follows the laws that the tenant states today.
+            versions: if ledger.is_superseded() {
                 let mut versions = classes.policies();
                 versions.extend(ledger.recorder().classes.policies());
                 versions

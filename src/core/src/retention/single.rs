@@ -59,7 +59,7 @@ fn find_triggered(
 ) -> Result<HashSet<Seq>, RetentionError> {
     let mut fired = HashSet::new();
     let tag = |record: &str| trigger::record_tag(ledger, record);
-    let records = trigger::by_record(&engine.keyring, ledger.desk(), tag)?;
+    let records = trigger::by_record(&engine.keyring, ledger.active_record(), tag)?;
     for (record, triggers) in records {
         for entry in of_record(engine, ledger, record)? {
             let rules = single

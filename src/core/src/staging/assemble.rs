@@ -14,6 +14,7 @@ use crate::Engine;
 use crate::failpoint::FailPoint;
 use crate::keyring::KeyError;
 use crate::ledger::Ledger;
+use crate::tenant::Tenant;
 use trailkeep_crypto::staged::{seal_staged, staging_tag};
 use trailkeep_otlp::assemble::{Assembled, assemble};
 use trailkeep_otlp::classify::is_about_a_person;
@@ -42,11 +43,12 @@ pub fn assemble_due(engine: &Engine) -> Result<bool, StagingError> {
     let since_boot = engine.clock.since_boot_ms();
     let look_at_keys = since_boot.abs_diff(*keys_looked_at) >= KEYS_LOOKED_AT_EVERY_MS;
     let mut more = false;
-    for ledger in engine.open_ledgers() {
+    for tenant in engine.tenants() {
+        let ledger = tenant.active();
         let is_open = ledger.settings().closed_at_ms.is_none() && ledger.rolled_back().is_none();
         if is_open && waiting.contains(&ledger.record.number) {
-            more |= round(engine, &ledger, root_by, first_by)?;
-            drop_used(engine, &ledger, first_by)?;
+            more |= round(engine, ledger, root_by, first_by)?;
+            drop_used(engine, ledger, first_by)?;
         }
         if look_at_keys {
             staging
@@ -61,9 +63,10 @@ pub fn assemble_due(engine: &Engine) -> Result<bool, StagingError> {
     Ok(more)
 }
 
-/// Assembles and appends all that waits for a ledger, due or not: before an erasure, so that nothing of a person
+/// Assembles and appends all that waits for a tenant, due or not: before an erasure, so that nothing of a person
 /// stays behind, and before a tenant is closed. Not to be called on the event loop.
-pub fn assemble_all(engine: &Engine, ledger: &Ledger) -> Result<(), StagingError> {
+pub fn assemble_all(engine: &Engine, tenant: &Tenant) -> Result<(), StagingError> {
+    let ledger = tenant.active();
     let _one = engine.staging.assembling();
     let everything = UnixMillis::MAX;
     while round(engine, ledger, everything, everything)? {}
@@ -75,19 +78,19 @@ pub fn assemble_all(engine: &Engine, ledger: &Ledger) -> Result<(), StagingError
     Ok(())
 }
 
-/// Takes nothing more for a ledger, and assembles all that waits: before its tenant is closed.
-pub(crate) fn finish(engine: &Engine, ledger: &Ledger) -> Result<(), StagingError> {
-    engine.staging.keys.shut(&ledger.record);
-    let assembled = assemble_all(engine, ledger);
+/// Takes nothing more for a tenant, and assembles all that waits: before its tenant is closed.
+pub(crate) fn finish(engine: &Engine, tenant: &Tenant) -> Result<(), StagingError> {
+    engine.staging.keys.shut(&tenant.active().record);
+    let assembled = assemble_all(engine, tenant);
     if assembled.is_err() {
-        go_on(engine, ledger);
+        go_on(engine, tenant);
     }
     assembled
 }
 
 /// Takes telemetry again: the tenant was not closed.
-pub(crate) fn go_on(engine: &Engine, ledger: &Ledger) {
-    engine.staging.keys.open_again(&ledger.record);
+pub(crate) fn go_on(engine: &Engine, tenant: &Tenant) {
+    engine.staging.keys.open_again(&tenant.active().record);
 }
 
 fn drop_used(engine: &Engine, ledger: &Ledger, arrived_by: UnixMillis) -> Result<(), StagingError> {

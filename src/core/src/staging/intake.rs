@@ -10,6 +10,7 @@ use crate::Engine;
 use crate::failpoint::FailPoint;
 use crate::keyring::KeyError;
 use crate::ledger::Ledger;
+use crate::tenant::Tenant;
 use trailkeep_crypto::secret::IndexKey;
 use trailkeep_crypto::staged::{seal_staged, staging_tag};
 use trailkeep_otlp::classify::{Intake, intake, response_id};
@@ -63,9 +64,10 @@ impl NotTaken {
 /// Takes the parts of a request. They are on disk when it returns, and each will be an event, or a part of one.
 pub fn receive(
     engine: &Engine,
-    ledger: &Ledger,
+    tenant: &Tenant,
     decoded: Decoded,
 ) -> Result<Received, StagingError> {
+    let ledger = tenant.active();
     check_room(engine, ledger)?;
     if decoded.parts.len() > PARTS_MAX {
         return Err(StagingError::TooLarge);

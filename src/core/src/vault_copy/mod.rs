@@ -16,15 +16,15 @@ use serde_json::json;
 
 pub(super) use self::check::check_copy;
 pub(super) use self::snapshot::Snapshot;
+use super::Engine;
 use super::append::{AppendError, append_changing, append_system};
 use super::keyring::{KeyError, Keyring};
 use super::records::{self, Record};
 use super::rows::Changes;
-use super::{DEFAULT_TENANT, Engine};
 use trailkeep_crypto::epoch::EpochFileError;
 use trailkeep_crypto::root::RootKeyError;
 use trailkeep_crypto::secret::{RandomError, RootKey, random_bytes};
-use trailkeep_proof::ids::{TenantName, hex};
+use trailkeep_proof::ids::hex;
 use trailkeep_store_sqlite::directory::is_same_disk;
 use trailkeep_store_sqlite::files::destroy_file;
 use trailkeep_store_sqlite::{CopyState, StoreError, VaultLook};
@@ -436,15 +436,12 @@ pub(super) fn record_for_operator(
     section: &str,
     said: &serde_json::Value,
 ) -> Result<(), AppendError> {
-    let operator = TenantName::new(DEFAULT_TENANT)
-        .ok()
-        .and_then(|name| engine.ledger_of(&name))
-        .ok_or(AppendError::Stopped)?;
+    let operator = engine.operator().ok_or(AppendError::Stopped)?;
     let (action, said) = (json!(action).to_string(), said.to_string());
     let mut sections: [(&str, &[u8]); 2] =
         [("action", action.as_bytes()), (section, said.as_bytes())];
     sections.sort_unstable_by_key(|(name, _)| *name);
-    append_system(&engine.writer, &operator, &sections).map(drop)
+    append_system(&engine.writer, operator.active(), &sections).map(drop)
 }
 
 /// Appends a system event to the operator's ledger that changes rows of the vault.
@@ -460,5 +457,5 @@ pub(super) fn change_for_operator(
     let operator = engine.operator().ok_or(AppendError::Stopped)?;
     let (action, said) = (json!(action).to_string(), said.to_string());
     let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), (section, said.as_bytes())];
-    append_changing(engine, &operator, &sections, changes).map(drop)
+    append_changing(engine, operator.active(), &sections, changes).map(drop)
 }

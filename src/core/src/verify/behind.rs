@@ -8,7 +8,7 @@ use crate::fate::Covers;
 use crate::keyring::KeyError;
 use crate::ledger::LedgerKeys;
 use crate::read::{ReadError, StoredEvent, open_stored};
-use crate::succession::Succession;
+use crate::tenant::{ActiveRecord, Succession};
 use trailkeep_proof::ids::{LedgerNumber, Seq};
 use trailkeep_store_sqlite::{LedgerRecord, StoreError};
 
@@ -71,8 +71,8 @@ impl<'a> Behind<'a> {
     }
 
     /// Under which ledger the vault keeps the tenant's holds.
-    pub(super) fn desk(&self) -> &LedgerRecord {
-        self.succession.last().unwrap_or(self.record)
+    pub(super) fn active_record(&self) -> ActiveRecord<'_> {
+        ActiveRecord::behind(self.record, &self.succession)
     }
 
     /// The keys of a ledger behind this one.

@@ -52,7 +52,7 @@ impl CoverCheck {
         findings: &mut Findings,
     ) -> Result<Self, StoreError> {
         let behind = Behind::new(subject, record, findings)?;
-        let holds = match Holds::load(subject.keyring, behind.desk()) {
+        let holds = match Holds::load(subject.keyring, behind.active_record()) {
             Ok(holds) => holds,
             Err(KeyError::Store(error)) => return Err(error),
             Err(error) => {

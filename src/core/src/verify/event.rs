@@ -17,7 +17,7 @@ use crate::fate::{Departure, Gone};
 use crate::keyring::KeyError;
 use crate::ledger::LedgerKeys;
 use crate::read::{ReadError, open_payload};
-use crate::restore::closed_at;
+use crate::tenant::closed_at;
 use trailkeep_crypto::payload::OpenedEvent;
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq, Tag};
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::vault::each_person;
 use super::{Findings, Subject};
-use crate::restore::closed_at;
+use crate::tenant::closed_at;
 use trailkeep_proof::ids::{PersonReference, Seq};
 use trailkeep_store_sqlite::{LedgerRecord, StoreError};
 

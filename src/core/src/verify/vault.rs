@@ -6,7 +6,7 @@ use crate::api_key;
 use crate::keyring::KeyError;
 use crate::records::{self, NO_LEDGER};
 use crate::settings;
-use crate::succession::Succession;
+use crate::tenant::Succession;
 use trailkeep_proof::ids::PersonReference;
 use trailkeep_store_sqlite::{
     ChangedPart, Extent, Index, LedgerRecord, Staging, StoreError, StoredCheckpoint,

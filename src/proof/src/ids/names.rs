@@ -120,10 +120,15 @@ impl Origin {
         LogName::new(log.unwrap_or_default())
     }
 
+    /// The ledger's name among those of its tenant, and in paths: the last part.
+    pub fn ledger_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
     /// Which of its tenant's ledgers it names: 1 for the first, 2 for the one that continues it.
     pub fn generation(&self) -> u32 {
-        let last = self.0.rsplit('/').next().unwrap_or_default();
-        let number = last
+        let number = self
+            .ledger_name()
             .split_once('.')
             .and_then(|(_, number)| number.parse().ok());
         number.unwrap_or(1)
@@ -139,8 +144,7 @@ impl Origin {
 
     /// Whether it names this tenant's ledger, the first or one that continues it.
     pub fn is_of(&self, tenant: &TenantName) -> bool {
-        let last = self.0.rsplit('/').next().unwrap_or_default();
-        last.split('.').next() == Some(tenant.as_str())
+        self.ledger_name().split('.').next() == Some(tenant.as_str())
     }
 
     /// Checks the form of an origin that was read.

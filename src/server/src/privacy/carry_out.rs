@@ -13,6 +13,7 @@ use crate::body::read_json;
 use crate::problem::Problem;
 use trailkeep_core::blocking;
 use trailkeep_core::privacy::{self, DryRun, ShownRequest};
+use trailkeep_core::tenant::{ReadScope, Tenant};
 
 /// How long an answer waits for the end of an erasure: what takes longer goes on behind it.
 const WAITED_FOR: Duration = Duration::from_secs(10);
@@ -39,7 +40,7 @@ pub(crate) struct Execution {
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(crate) async fn preview(
-    caller: Caller<may::AnswerRequests>,
+    caller: Caller<may::AnswerRequests, ReadScope>,
     Path(id): Path<String>,
 ) -> Result<Json<DryRun>, Problem> {
     let caller = caller.identified();
@@ -47,7 +48,7 @@ pub(crate) async fn preview(
         let by = (caller.key_id.as_str(), caller.purpose.as_deref());
         Ok(Json(privacy::preview(
             &caller.engine,
-            &caller.ledger,
+            caller.on.tenant(),
             &id,
             by,
         )?))
@@ -69,7 +70,7 @@ pub(crate) async fn preview(
     extensions(("x-trailkeep-problems" = json!(["not-found", "refused", "request-state", "too-large", "unprocessable"]))),
 )]
 pub(crate) async fn execute(
-    caller: Caller<may::AnswerRequests>,
+    caller: Caller<may::AnswerRequests, Tenant>,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<ShownRequest>, Problem> {
@@ -82,7 +83,7 @@ pub(crate) async fn execute(
     let (to, rotates) = (caller.clone(), said.now);
     let ordered = blocking(move || {
         let reason = said.not_the_same_person.as_deref();
-        privacy::order(&to.engine, &to.ledger, &id, reason, &to.key_id)
+        privacy::order(&to.engine, &to.on, &id, reason, &to.key_id)
     })
     .await?;
     Ok(Json(carry_out(caller, ordered, rotates).await?))
@@ -90,15 +91,15 @@ pub(crate) async fn execute(
 
 /// Carries out a request for erasure or restriction that was ordered. Gives the request as it is then.
 async fn carry_out(
-    caller: Identified,
+    caller: Identified<Tenant>,
     request: ShownRequest,
     rotates: bool,
 ) -> Result<ShownRequest, Problem> {
     let (id, to) = (request.id.clone(), request.id.clone());
     let work = blocking(move || {
-        let (engine, ledger, by) = (&caller.engine, &caller.ledger, &caller.key_id);
-        privacy::carry_out_now(engine, ledger, by, rotates)?;
-        privacy::one(engine, ledger, &to)
+        let (engine, tenant, by) = (&caller.engine, &caller.on, &caller.key_id);
+        privacy::carry_out_now(engine, tenant, by, rotates)?;
+        privacy::one(engine, tenant, &to)
     });
     let work = tokio::spawn(work);
     match tokio::time::timeout(WAITED_FOR, work).await {

@@ -17,6 +17,7 @@ use crate::problem::Problem;
 use trailkeep_core::blocking;
 use trailkeep_core::exports::DROPPED;
 use trailkeep_core::privacy::{self, CopyState};
+use trailkeep_core::tenant::ReadScope;
 
 /// A copy that is being made.
 #[derive(Serialize, ToSchema)]
@@ -46,13 +47,12 @@ struct CopyCounts {
     extensions(("x-trailkeep-problems" = json!(["gone", "not-found", "request-state", "too-many"]))),
 )]
 pub(crate) async fn bundle(
-    caller: Caller<may::AnswerRequests>,
+    caller: Caller<may::AnswerRequests, ReadScope>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let caller = caller.identified();
     let state =
-        blocking(move || privacy::copy(&caller.engine, &caller.ledger, &id, &caller.key_id))
-            .await?;
+        blocking(move || privacy::copy(&caller.engine, &caller.on, &id, &caller.key_id)).await?;
     match state {
         CopyState::Running { done, total } => {
             let progress = CopyProgress {
@@ -105,12 +105,12 @@ pub(crate) async fn bundle(
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(crate) async fn certificate(
-    caller: Caller<may::AnswerRequests>,
+    caller: Caller<may::AnswerRequests, ReadScope>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let caller = caller.identified();
     let signed =
-        blocking(move || privacy::certificate_of(&caller.engine, &caller.ledger, &id)).await?;
+        blocking(move || privacy::certificate_of(&caller.engine, caller.on.tenant(), &id)).await?;
     let head = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "private, no-store"),
@@ -127,12 +127,12 @@ pub(crate) async fn certificate(
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(crate) async fn signature(
-    caller: Caller<may::AnswerRequests>,
+    caller: Caller<may::AnswerRequests, ReadScope>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let caller = caller.identified();
     let signed =
-        blocking(move || privacy::certificate_of(&caller.engine, &caller.ledger, &id)).await?;
+        blocking(move || privacy::certificate_of(&caller.engine, caller.on.tenant(), &id)).await?;
     let bytes = signed.signature_bytes().ok_or_else(Problem::internal)?;
     let head = [
         (header::CONTENT_TYPE, "application/octet-stream"),

@@ -67,6 +67,8 @@ kinds! {
     RequestState = CONFLICT, "request-state", "The request's state does not allow it";
     /// The tenant takes no more events.
     TenantClosed = CONFLICT, "tenant-closed", "The tenant is closed";
+    /// A write names a ledger that a recovery superseded.
+    SupersededLedger = CONFLICT, "superseded-ledger", "The ledger is superseded";
     /// A policy or a hold forbids it.
     Refused = CONFLICT, "refused", "Refused by policy or hold";
     /// The text went lawfully: it expired, or a person's request reached it.

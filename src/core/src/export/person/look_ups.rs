@@ -1,13 +1,12 @@
 //! Who looked at a person's events: dates, ways and purposes (CJEU C-579/21, Pankki S).
 
-use std::sync::Arc;
-
 use super::section;
 use crate::Engine;
 use crate::export::ExportError;
 use crate::export::plan::Plan;
 use crate::ledger::Ledger;
 use crate::read::{ReadError, open_event};
+use crate::tenant::Tenant;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::time::UnixMillis;
 
@@ -37,10 +36,11 @@ pub(super) fn look_ups(
     let total = reads.len();
     let newest = reads.iter().rev().take(LOOK_UPS_MAX);
     // What was read of a closed ledger is recorded in the one that goes on.
-    let ledgers = engine.ledgers_of(ledger);
+    let tenant = engine.tenant(&ledger.record.tenant);
     let found = newest.map(|(number, seq)| {
-        let of = |ledger: &&Arc<Ledger>| ledger.record.number == *number;
-        let recorder = ledgers.iter().find(of).ok_or(ReadError::NotFound)?;
+        let mut ledgers = tenant.iter().flat_map(Tenant::all);
+        let recorder = ledgers.find(|ledger| ledger.record.number == *number);
+        let recorder = recorder.ok_or(ReadError::NotFound)?;
         look_up(engine, recorder, *seq)
     });
     Ok((found.collect::<Result<_, _>>()?, total))

@@ -1,4 +1,4 @@
-//! Tenants: each has a ledger, an origin, keys and API keys of its own, and never meets another.
+//! Creating and listing tenants: each has a ledger, an origin, keys and API keys of its own, and never meets another.
 
 use serde::Serialize;
 use serde_json::json;
@@ -11,7 +11,7 @@ use super::failpoint::FailPoint;
 use super::found::{FoundError, found};
 use super::founding;
 use super::keyring::KeyError;
-use super::ledger::Ledger;
+use super::tenant::Tenant;
 use trailkeep_proof::ids::{LedgerNumber, NameError, Origin, TenantName};
 use trailkeep_proof::ledger::note::public_key_pem;
 use trailkeep_proof::time::UnixMillis;
@@ -82,12 +82,13 @@ pub enum TenantError {
 /// Makes a tenant. The operator's ledger records it first.
 pub fn create(
     engine: &Engine,
-    operator: &Ledger,
+    operator: &Tenant,
     name: &TenantName,
     by: &str,
 ) -> Result<CreatedTenant, TenantError> {
     // One at a time: a name and a number are looked up before they are taken.
     let _one = engine.founding();
+    let operator = operator.active();
     let ledgers = engine.ledgers.ledgers()?;
     // The vault also knows those that an older ledger.db does not.
     let lost = engine.keyring.vault().ledgers()?;
@@ -140,19 +141,14 @@ pub fn create(
 
 /// All tenants, by name.
 pub fn list(engine: &Engine) -> Vec<ListedTenant> {
-    let mut tenants: Vec<ListedTenant> = engine
-        .open_ledgers()
-        .iter()
-        .map(|ledger| listed(engine, ledger))
-        .collect();
+    let mut tenants: Vec<ListedTenant> = engine.tenants().iter().map(listed).collect();
     tenants.sort_by(|one, other| one.tenant.cmp(&other.tenant));
     tenants
 }
 
 /// One tenant as it is listed.
-pub fn listed(engine: &Engine, ledger: &Ledger) -> ListedTenant {
-    let closed = engine.closed_ledgers().iter();
-    let closed = closed.filter(|closed| closed.record.tenant == ledger.record.tenant);
+pub fn listed(tenant: &Tenant) -> ListedTenant {
+    let (ledger, superseded) = (tenant.active(), tenant.superseded().iter());
     let settings = ledger.settings();
     let closed_at = settings.closed_at_ms.map(UnixMillis::new);
     ListedTenant {
@@ -166,6 +162,6 @@ pub fn listed(engine: &Engine, ledger: &Ledger) -> ListedTenant {
         strict: settings.strict,
         default_regimes: settings.default_regimes.clone(),
         unknown_regime: settings.unknown_regime.clone(),
-        closed_ledgers: closed.map(|closed| closed.name().to_owned()).collect(),
+        closed_ledgers: superseded.map(|ledger| ledger.name().to_owned()).collect(),
     }
 }

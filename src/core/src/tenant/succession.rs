@@ -4,14 +4,14 @@
 //! such a statement by where it would stand if all ledgers behind this one were one with it: no two have one name, and
 //! each is later than every entry of the closed ledger (docs/design.md, "Closed ledgers").
 
-use super::keyring::{KeyError, Keyring};
-use super::restore::closed_at;
+use super::closed_at;
+use crate::keyring::{KeyError, Keyring};
 use trailkeep_proof::ids::Seq;
 use trailkeep_store_sqlite::LedgerRecord;
 
 /// The ledgers behind a closed one, in order; none behind an open one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Succession(Vec<Follower>);
+pub(crate) struct Succession(Vec<Follower>);
 
 #[derive(Clone, Debug)]
 struct Follower {
@@ -22,7 +22,7 @@ struct Follower {
 
 impl Succession {
     /// The ledgers of the same tenant that continue this one.
-    pub(super) fn of(keyring: &Keyring, record: &LedgerRecord) -> Result<Self, KeyError> {
+    pub(crate) fn of(keyring: &Keyring, record: &LedgerRecord) -> Result<Self, KeyError> {
         let Some(end) = closed_at(keyring, record)? else {
             return Ok(Self::default());
         };
@@ -43,22 +43,22 @@ impl Succession {
     }
 
     /// The ledgers behind, in order.
-    pub(super) fn records(&self) -> impl Iterator<Item = &LedgerRecord> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = &LedgerRecord> {
         self.0.iter().map(|follower| &follower.record)
     }
 
     /// The ledger that goes on today, behind a closed one.
-    pub(super) fn last(&self) -> Option<&LedgerRecord> {
+    pub(crate) fn last(&self) -> Option<&LedgerRecord> {
         self.0.last().map(|last| &last.record)
     }
 
     /// How the closed ledger's tables name entry 0 of the one that goes on.
-    pub(super) fn first(&self) -> u64 {
+    pub(crate) fn first(&self) -> u64 {
         self.0.last().map_or(0, |last| last.first)
     }
 
     /// Which entry of a later ledger is meant; none where it is one of the ledger itself.
-    pub(super) fn find(&self, named: Seq) -> Option<(&LedgerRecord, Seq)> {
+    pub(crate) fn find(&self, named: Seq) -> Option<(&LedgerRecord, Seq)> {
         let mut behind = self.0.iter().rev();
         let found = behind.find(|follower| follower.first <= named.get())?;
         Some((&found.record, Seq::new(named.get() - found.first)))

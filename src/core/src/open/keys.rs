@@ -1,0 +1,47 @@
+//! Opening the vault and what seals it, without the other files.
+
+use std::sync::Arc;
+
+use super::OpenError;
+use crate::keyring::Keyring;
+use trailkeep_crypto::epoch::{self, DirectoryId};
+use trailkeep_crypto::root::RootKeySource;
+use trailkeep_store_sqlite::directory::DataDirectory;
+use trailkeep_store_sqlite::files::read_own_file;
+use trailkeep_store_sqlite::{StoreError, Vault};
+
+/// A backup that took events would be a second ledger of the same name.
+pub(crate) fn refuse_a_backup(directory: &DataDirectory) -> Result<(), OpenError> {
+    if directory.is_backup() {
+        return Err(OpenError::Backup(directory.path().to_owned()));
+    }
+    Ok(())
+}
+
+/// Opens the vault and what seals it, without the other files.
+pub(crate) fn open_keys(
+    directory: &DataDirectory,
+    root_key: &RootKeySource,
+) -> Result<(Keyring, String), OpenError> {
+    let id = Vault::directory_id(&directory.vault_db())?;
+    let damaged = |what: &str| StoreError::Damaged {
+        path: directory.vault_db(),
+        what: what.to_owned(),
+        hint: "put back the newest copy of vault.db, with its epoch.key",
+    };
+    let directory_id = DirectoryId::parse(&id).ok_or_else(|| damaged("names no data directory"))?;
+    let path = directory.epoch_key();
+    let text = read_own_file(&path)?.ok_or_else(|| StoreError::Missing {
+        path: path.clone(),
+        hint: "without it the vault stays closed: put back the copy that was made with the vault",
+    })?;
+    let epochs = epoch::decode(
+        &root_key.load()?,
+        directory_id,
+        &String::from_utf8_lossy(&text),
+    )?;
+    let vault = Arc::new(Vault::open(&directory.vault_db(), &id)?);
+    let keyring = Keyring::new(vault, directory_id, epochs);
+    keyring.keep_sums()?;
+    Ok((keyring, id))
+}
