@@ -1,6 +1,8 @@
 //! Commands and requests that name a ledger which a restore superseded: a write is refused with the name of the active
 //! ledger, a read answers of the ledger that it names and of the tenant.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use trailkeep_server::document;
 
@@ -9,7 +11,7 @@ use super::{
 };
 use crate::support::commands::commands;
 use crate::support::document::{Route, routes};
-use crate::support::{Answer, Client, Server, files_of, said, succeeded};
+use crate::support::{Answer, Client, Clocked, Server, said, succeeded};
 
 /// Requests that read and are no GET: their question stands in a body, or they drop a file that waits to be fetched.
 const READS_BESIDE_GET: &[&str] = &[
@@ -60,6 +62,7 @@ fn span_about(person: &str) -> Value {
     json!({"resourceSpans": [{"scopeSpans": [{"spans": [{
         "traceId": "5b8efff798038103d269b633813fc60c",
         "spanId": "eee19b7ec3c1b174",
+        "parentSpanId": "eee19b7ec3c1b173",
         "name": "chat gpt-4o", "kind": 3,
         "startTimeUnixNano": "1793527200000000000", "endTimeUnixNano": "1793527201000000000",
         "attributes": [
@@ -117,14 +120,69 @@ fn telemetry_that_names_a_superseded_ledger_is_refused_and_harms_no_erasure() {
     assert_eq!(answer["erased_events"], 3, "{answer}");
     assert_eq!(clocked.erase("dora-17", &[])["outcome"], "nothing-held");
     server.stop();
-    for (path, bytes) in files_of(&clocked.directory.path) {
-        if path.ends_with("staging.db") {
-            let file = rusqlite::Connection::open(&path).unwrap();
-            let parts: u64 = file
-                .query_row("SELECT count(*) FROM part", [], |row| row.get(0))
-                .unwrap();
-            assert_eq!(parts, 0, "of {} bytes", bytes.len());
-        }
+    assert_eq!(staged_parts(&clocked), 0);
+}
+
+/// Parts of telemetry that wait for a ledger.
+fn staged_of(clocked: &Clocked, ledger: u32) -> u64 {
+    let path = clocked.directory.path.join("staging.db");
+    let file = rusqlite::Connection::open(path).unwrap();
+    let sql = "SELECT count(*) FROM part WHERE ledger = ?1";
+    file.query_row(sql, [ledger], |row| row.get(0)).unwrap()
+}
+
+/// Parts that wait, for whatever ledger.
+fn staged_parts(clocked: &Clocked) -> u64 {
+    staged_of(clocked, 1) + staged_of(clocked, 2)
+}
+
+/// As an earlier version left it that took telemetry for a superseded ledger: staging.db holds a part of `default`.
+fn with_stranded_telemetry(person: &str) -> Clocked {
+    let clocked = with_copies("2026-11-01T10:00:00Z");
+    back_up(&clocked, "backup");
+    let server = clocked.serve_with(&[]);
+    let answer = send_span(&mut server.client(), person, None);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    server.stop();
+    // Its key is in the vault, and a command copies that.
+    succeeded(&clocked.output(&["key", "create", "--role", "reader"]));
+    let staging = clocked.directory.path.join("staging.db");
+    let kept = std::fs::read(&staging).unwrap();
+    lose_and_restore(&clocked, "backup", &["--continue"]);
+    std::fs::write(&staging, kept).unwrap();
+    succeeded(&clocked.output(&["retention", "resume", "--reviewed-holds"]));
+    assert_eq!(staged_parts(&clocked), 1);
+    clocked
+}
+
+#[test]
+fn telemetry_that_waits_for_a_superseded_ledger_is_erased() {
+    let clocked = with_stranded_telemetry("dora-17");
+    let answer = clocked.erase("dora-17", &["--now"]);
+    assert_eq!(answer["erased_events"], 1, "{answer}");
+    assert_eq!(staged_parts(&clocked), 0);
+    assert_eq!(counts(&clocked, "default.2"), [0, 0, 1, 0, 0]);
+    clocked.assert_residue_free("dora-17");
+}
+
+#[test]
+fn telemetry_that_waits_for_a_superseded_ledger_becomes_an_event_of_the_active_one() {
+    let clocked = with_stranded_telemetry("dora-17");
+    let server = clocked.serve_with(&[]);
+    // Staged anew at the time of the clock, it waits for its trace as what comes now does.
+    wait_until(|| staged_of(&clocked, 1) == 0);
+    assert_eq!(staged_of(&clocked, 2), 1);
+    clocked.set("2026-11-01T11:00:00Z");
+    wait_until(|| staged_parts(&clocked) == 0);
+    server.stop();
+    assert_eq!(counts(&clocked, "default.2"), [1, 0, 0, 0, 0]);
+}
+
+fn wait_until(is_so: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < until, "it did not come to that in 20 s");
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

@@ -9,6 +9,7 @@ use super::flush::{flush, place_of_event};
 use super::intake::place_of_part;
 use super::keys::Sealing;
 use super::resolve::resolve;
+use super::superseded::take_over;
 use super::{KEYS_LOOKED_AT_EVERY_MS, StagingError, count};
 use crate::Engine;
 use crate::failpoint::FailPoint;
@@ -45,6 +46,7 @@ pub fn assemble_due(engine: &Engine) -> Result<bool, StagingError> {
     let mut more = false;
     for tenant in engine.tenants() {
         let ledger = tenant.active();
+        take_over(engine, &tenant, &waiting)?;
         let is_open = ledger.settings().closed_at_ms.is_none() && ledger.rolled_back().is_none();
         if is_open && waiting.contains(&ledger.record.number) {
             more |= round(engine, ledger, root_by, first_by)?;
@@ -68,6 +70,7 @@ pub fn assemble_due(engine: &Engine) -> Result<bool, StagingError> {
 pub fn assemble_all(engine: &Engine, tenant: &Tenant) -> Result<(), StagingError> {
     let ledger = tenant.active();
     let _one = engine.staging.assembling();
+    take_over(engine, tenant, &engine.staging.file.ledgers()?)?;
     let everything = UnixMillis::MAX;
     while round(engine, ledger, everything, everything)? {}
     drop_used(engine, ledger, everything)?;
@@ -93,7 +96,11 @@ pub(crate) fn go_on(engine: &Engine, tenant: &Tenant) {
     engine.staging.keys.open_again(&tenant.active().record);
 }
 
-fn drop_used(engine: &Engine, ledger: &Ledger, arrived_by: UnixMillis) -> Result<(), StagingError> {
+pub(super) fn drop_used(
+    engine: &Engine,
+    ledger: &Ledger,
+    arrived_by: UnixMillis,
+) -> Result<(), StagingError> {
     engine
         .staging
         .file
@@ -108,7 +115,7 @@ fn round(
     root_by: UnixMillis,
     first_by: UnixMillis,
 ) -> Result<bool, StagingError> {
-    flush(engine, ledger)?;
+    flush(engine, &ledger.record, ledger)?;
     let file = &engine.staging.file;
     let traces = file.due_traces(ledger.record.number, root_by, first_by, TRACES_MAX)?;
     if traces.is_empty() {
@@ -149,21 +156,26 @@ fn round(
     );
     count(&counters.reports_merged, assembled.merged);
     count(&counters.unreadable, round.unreadable.len() as u64);
-    flush(engine, ledger)?;
+    flush(engine, &ledger.record, ledger)?;
     Ok(true)
 }
 
 /// What a round works with: parts, opened, and their rows.
 #[derive(Default)]
-struct Waiting {
-    parts: Vec<Part>,
-    rows: Vec<StagedPart>,
-    unreadable: Vec<i64>,
+pub(super) struct Waiting {
+    pub(super) parts: Vec<Part>,
+    pub(super) rows: Vec<StagedPart>,
+    pub(super) unreadable: Vec<i64>,
     bytes: usize,
 }
 
 impl Waiting {
-    fn load(&mut self, engine: &Engine, ledger: &Ledger, trace: Tag) -> Result<(), StagingError> {
+    pub(super) fn load(
+        &mut self,
+        engine: &Engine,
+        ledger: &Ledger,
+        trace: Tag,
+    ) -> Result<(), StagingError> {
         let staging = &engine.staging;
         for row in staging
             .file

@@ -26,19 +26,22 @@ pub(super) fn place_of_event(ledger: &LedgerRecord) -> String {
     format!("trailkeep/staged-event/v1\n{}", ledger.origin)
 }
 
-/// Appends all that is assembled.
-pub(super) fn flush(engine: &Engine, ledger: &Ledger) -> Result<(), StagingError> {
+/// Appends all that is assembled for a ledger: to that one, or, where it is superseded, to the active one.
+pub(super) fn flush(
+    engine: &Engine,
+    of: &LedgerRecord,
+    ledger: &Ledger,
+) -> Result<(), StagingError> {
     let staging = &engine.staging;
     loop {
-        let rows = staging.file.assembled(ledger.record.number, EVENTS_MAX)?;
+        let rows = staging.file.assembled(of.number, EVENTS_MAX)?;
         if rows.is_empty() {
             return Ok(());
         }
         let (mut events, mut numbers) = (Vec::new(), Vec::new());
         for (number, day, sealed) in rows {
-            let key = staging.keys.of_day(engine, &ledger.record, day)?;
-            let text = key
-                .and_then(|key| open_staged(&key, &sealed, &place_of_event(&ledger.record)).ok());
+            let key = staging.keys.of_day(engine, of, day)?;
+            let text = key.and_then(|key| open_staged(&key, &sealed, &place_of_event(of)).ok());
             if let Some(form) = text.map(|text| taken(&text)) {
                 if let Some(fault) = form.fault {
                     tracing::error!(%fault, "an assembled event is not valid and is recorded in part; a fault of trailkeep");

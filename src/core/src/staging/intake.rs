@@ -95,7 +95,13 @@ pub fn receive(
             Intake::Reject(why) => not_taken.rejected.add(place, why),
         }
     }
-    stage(engine, ledger, &kept, &mut not_taken.rejected)?;
+    stage(
+        engine,
+        ledger,
+        Sealing::Part,
+        &kept,
+        &mut not_taken.rejected,
+    )?;
     count(&counters.log_records_dropped, not_taken.not_recorded);
     tell(engine, ledger, &not_taken.rejected);
     Ok(Received {
@@ -146,9 +152,11 @@ fn check_room(engine: &Engine, ledger: &Ledger) -> Result<(), StagingError> {
     Ok(())
 }
 
-fn stage(
+/// Seals parts and adds them to the file. On disk when it returns.
+pub(super) fn stage(
     engine: &Engine,
     ledger: &Ledger,
+    sealing: Sealing,
     parts: &[(usize, Part)],
     rejected: &mut Rejections,
 ) -> Result<(), StagingError> {
@@ -160,7 +168,7 @@ fn stage(
     // Held until the parts are on disk: their key must not go before they come.
     let held = staging
         .keys
-        .of_today(engine, &ledger.record, now, Sealing::Part)?;
+        .of_today(engine, &ledger.record, now, sealing)?;
     let mut rows = Vec::with_capacity(parts.len());
     let mut bytes = 0;
     for (place, part) in parts {

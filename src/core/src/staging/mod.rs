@@ -14,6 +14,7 @@ mod intake;
 mod keys;
 mod regimes;
 mod resolve;
+mod superseded;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

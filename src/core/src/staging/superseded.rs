@@ -1,0 +1,84 @@
+//! Telemetry that waits for a ledger which is superseded: an earlier version took it where a request named one, or its
+//! staging.db was put back behind a restore. It was acknowledged, so it becomes events of the active ledger.
+
+use std::sync::atomic::Ordering;
+
+use super::StagingError;
+use super::assemble::{Waiting, drop_used};
+use super::flush::flush;
+use super::intake::stage;
+use super::keys::Sealing;
+use crate::Engine;
+use crate::ledger::Ledger;
+use crate::tenant::Tenant;
+use trailkeep_otlp::rejection::Rejections;
+use trailkeep_otlp::telemetry::Part;
+use trailkeep_proof::ids::LedgerNumber;
+use trailkeep_proof::time::UnixMillis;
+use trailkeep_store_sqlite::Round;
+
+/// Traces of a round.
+const TRACES_MAX: usize = 16;
+/// Parts that are staged together.
+const PARTS_MAX: usize = 50;
+
+/// Stages what waits for the superseded ledgers of a tenant for the active one. `waiting` are the ledgers for which
+/// something waits. A crash in between does it again: the same part is staged once, and the same event recorded once.
+pub(super) fn take_over(
+    engine: &Engine,
+    tenant: &Tenant,
+    waiting: &[LedgerNumber],
+) -> Result<(), StagingError> {
+    let active = tenant.active();
+    // A closed tenant takes no event, and one that was rolled back none yet.
+    if active.settings().closed_at_ms.is_some() || active.rolled_back().is_some() {
+        return Ok(());
+    }
+    for ledger in tenant.superseded() {
+        if !waiting.contains(&ledger.record.number) {
+            continue;
+        }
+        flush(engine, &ledger.record, active)?;
+        while stage_anew(engine, ledger, active)? {}
+        drop_used(engine, ledger, UnixMillis::MAX)?;
+        let keys = &engine.staging.keys;
+        keys.destroy_unused(engine, &ledger.record, None)?;
+    }
+    Ok(())
+}
+
+/// Gives whether there was anything to do.
+fn stage_anew(engine: &Engine, from: &Ledger, to: &Ledger) -> Result<bool, StagingError> {
+    let (staging, number) = (&engine.staging, from.record.number);
+    let everything = UnixMillis::MAX;
+    let traces = staging
+        .file
+        .due_traces(number, everything, everything, TRACES_MAX)?;
+    let mut moved = false;
+    for trace in traces {
+        let mut waiting = Waiting::default();
+        waiting.load(engine, from, trace)?;
+        let parts: Vec<(usize, Part)> = waiting.parts.into_iter().enumerate().collect();
+        for parts in parts.chunks(PARTS_MAX) {
+            // They were small enough when they came.
+            stage(
+                engine,
+                to,
+                Sealing::Event,
+                parts,
+                &mut Rejections::default(),
+            )?;
+        }
+        let round = Round {
+            done: waiting.rows.iter().map(|row| row.id).collect(),
+            unreadable: waiting.unreadable,
+            ..Round::default()
+        };
+        let gone = waiting.rows.iter().filter(|row| !row.is_used).count() + round.unreadable.len();
+        staging.file.finish_round(number, &round)?;
+        let gone = i64::try_from(gone).unwrap_or(0);
+        staging.waiting.fetch_sub(gone, Ordering::Relaxed);
+        moved = true;
+    }
+    Ok(moved)
+}
