@@ -42,7 +42,7 @@ fn gaps_repeats_and_restarts_show() {
                 "restarts",
                 "repeats",
                 "missing",
-                "may_have_gone",
+                "may_be_deleted",
             ]
             .map(|name| listed[at][name].as_u64().unwrap())
         };
@@ -59,7 +59,7 @@ fn gaps_repeats_and_restarts_show() {
     let report = directory.assert_clean();
     assert_eq!(
         report["sources"],
-        json!({"sources": 2, "missing": 0, "may_have_gone": 0, "repeats": 1, "restarts": 1})
+        json!({"sources": 2, "missing": 0, "may_be_deleted": 0, "repeats": 1, "restarts": 1})
     );
     // It shows names out of texts, so it is a read.
     let reads = directory.run(&["access", "list", "--json"]);
@@ -78,7 +78,7 @@ fn what_expired_accuses_nobody() {
     let listed = clocked.json(&["sources", "--json"]);
     let bot = &listed["sources"][0];
     assert_eq!(
-        (&bot["missing"], &bot["may_have_gone"]),
+        (&bot["missing"], &bot["may_be_deleted"]),
         (&json!(3), &json!(3)),
         "{bot}"
     );
@@ -116,7 +116,7 @@ fn a_range_lists_what_its_events_number() {
     assert!(said.get("sources_untold").is_none());
     let report = clocked.verify_bundle("all.zip");
     assert_eq!(report["authentic"], true, "{report}");
-    let sum = json!({"sources": 2, "missing": 6, "may_have_gone": 4, "repeats": 1, "restarts": 1});
+    let sum = json!({"sources": 2, "missing": 6, "may_be_deleted": 4, "repeats": 1, "restarts": 1});
     assert_eq!(report["sources"], sum);
 
     // Where the section is redacted no name is told, and nothing is said to be missing.

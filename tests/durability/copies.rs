@@ -322,7 +322,7 @@ fn a_target_out_of_reach_keeps_the_old_key_until_it_is_back() {
     std::fs::rename(&gone, &away).unwrap();
     wait_for("it is over", || {
         let status = status(&directory, &server);
-        status["under_way"] == false && status["copies_pending"] == false
+        status["in_progress"] == false && status["copies_pending"] == false
     });
     server.stop();
     for folder in [&directory.path, &here, &away] {
@@ -346,7 +346,7 @@ fn a_target_that_is_given_up_does_not_hold_a_rotation_up() {
     let output = directory.run(&["key", "rotate-vault", "--json"]);
     let rotated = answer(succeeded(&output));
     assert_eq!(
-        (&rotated["epoch"], &rotated["under_way"]),
+        (&rotated["epoch"], &rotated["in_progress"]),
         (&json!(2), &json!(false))
     );
 }
@@ -420,7 +420,7 @@ fn killed_at_each_step_of_a_rotation() {
         // A server goes on with it by itself.
         let server = directory.serve();
         wait_for(point.name(), || {
-            status(&directory, &server)["under_way"] == false
+            status(&directory, &server)["in_progress"] == false
         });
         server.stop();
         assert_all_readable(&directory, 20);

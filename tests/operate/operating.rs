@@ -448,7 +448,7 @@ fn an_erasure_says_which_program_it_waits_for_and_carries_out_the_rotation() {
             (&1.into(), &true.into()),
             "{report}"
         );
-        assert!(report["copies_dead_at"].is_string(), "{report}");
+        assert!(report["replicas_destroyed_at"].is_string(), "{report}");
     } else {
         // The server's first answer came before the command asked on.
         assert!(said.contains("another program reads the files"), "{said}");

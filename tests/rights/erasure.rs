@@ -78,7 +78,7 @@ fn t1_a_request_waits_for_the_minimum_and_not_for_the_expiry() {
     let answer = clocked.erase("anna", &[]);
     assert_eq!(answer["outcome"], "restricted", "{answer}");
     assert_eq!(answer["erased_events"], 0);
-    assert_eq!(answer["live_destroyed_at"], Value::Null);
+    assert_eq!(answer["primary_destroyed_at"], Value::Null);
     let kept = &answer["kept"][0];
     assert_eq!(kept["until"], "2030-11-26T00:00:00Z", "{answer}");
     let ground = kept["ground"].as_str().unwrap();
@@ -396,7 +396,7 @@ fn t22_an_erasure_outlives_the_restore_of_an_older_ledger() {
     succeeded(&clocked.output(&["backup", "--out", backup.to_str().unwrap()]));
     clocked.set("2026-11-24T10:00:00Z");
     let answer = clocked.erase("anna-4711", &["--now"]);
-    assert!(answer["copies_dead_at"].is_string(), "{answer}");
+    assert!(answer["replicas_destroyed_at"].is_string(), "{answer}");
     let key = place(&clocked, "root.key");
     std::fs::copy(data.join("root.key"), &key).unwrap();
     std::fs::remove_dir_all(&data).unwrap();
@@ -776,7 +776,7 @@ fn nothing_of_a_person_is_left_in_any_file_with_readers_going_on() {
         .into_iter()
         .for_each(|reader| reader.join().unwrap());
     assert_eq!(answer["erased_events"], 101, "{answer}");
-    assert!(answer["copies_dead_at"].is_string(), "{answer}");
+    assert!(answer["replicas_destroyed_at"].is_string(), "{answer}");
     let metrics = server.client().get("/metrics").unwrap().text();
     traces.assert_not_in("/metrics", &metrics);
     let log = server.stop();
@@ -881,13 +881,13 @@ fn a_rotation_follows_an_erasure_by_itself_within_a_day() {
     let server = clocked.serve_with(&[]);
     let answer = clocked.erase("anna-4711", &[]);
     assert_eq!(answer["outcome"], "erased", "{answer}");
-    assert_eq!(answer["copies_dead_at"], Value::Null, "{answer}");
+    assert_eq!(answer["replicas_destroyed_at"], Value::Null, "{answer}");
     let vault = || server.client().get("/v1/vault").unwrap().json();
     assert_eq!(vault()["epoch"], 1, "{}", vault());
     assert!(vault()["due_since"].is_string(), "{}", vault());
     clocked.set("2026-11-25T08:00:00Z");
     let begun = std::time::Instant::now();
-    while vault()["due_since"].is_string() || vault()["under_way"] == true {
+    while vault()["due_since"].is_string() || vault()["in_progress"] == true {
         assert!(begun.elapsed().as_secs() < 60, "{}", vault());
         std::thread::sleep(std::time::Duration::from_millis(50));
     }

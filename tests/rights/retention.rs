@@ -80,7 +80,7 @@ fn what_is_due_goes_and_the_ledger_proves_as_before() {
     let two = event("old", &json!({})) + &event("fresh", &json!({}));
     let again = clocked.append(&two);
     assert_eq!(
-        (&again["accepted"], &again["gone"][0]["id"]),
+        (&again["accepted"], &again["unavailable"][0]["id"]),
         (&json!(1), &json!("old")),
         "{again}"
     );
@@ -162,7 +162,7 @@ fn a_hold_keeps_what_is_due_until_it_is_lifted() {
         "--json",
     ]);
     assert_eq!(
-        late["too_late"][0]["statement"], report["statements"][0],
+        late["already_deleted"][0]["statement"], report["statements"][0],
         "{late}"
     );
     // T6: two holds; one lifted is not enough.
@@ -447,7 +447,7 @@ fn a_hold_between_decision_and_deletion_is_told_that_it_came_too_late() {
     assert!(!killed.status.success());
     // It is stated; whoever comes now can't take it back.
     let placed = clocked.json(&["hold", "place", "--reason", "r", "--matter", "m", "--json"]);
-    let statement = placed["too_late"][0]["statement"].as_u64().unwrap();
+    let statement = placed["already_deleted"][0]["statement"].as_u64().unwrap();
     assert!(statement < placed["seq"].as_u64().unwrap(), "{placed}");
     assert_eq!(placed["late"], 0, "{placed}");
     let verified = clocked.verify();

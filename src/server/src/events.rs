@@ -83,7 +83,7 @@ struct Many {
     events: Vec<Brief>,
     /// Events that had been recorded and whose texts have gone since.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    gone: Vec<AlreadyGone>,
+    unavailable: Vec<AlreadyGone>,
     /// A signed head that holds all of them.
     checkpoint: String,
 }
@@ -224,7 +224,7 @@ fn answer_single(caller: &Identified<Tenant>, outcome: &Outcome) -> Result<Respo
 
 fn answer_many(outcome: &Outcome) -> Response {
     let briefs: Vec<Brief> = outcome.events.iter().filter_map(brief).collect();
-    let gone = outcome
+    let unavailable = outcome
         .events
         .iter()
         .filter_map(|event| match event.result {
@@ -243,7 +243,7 @@ fn answer_many(outcome: &Outcome) -> Response {
         first_seq: seqs().min(),
         last_seq: seqs().max(),
         checkpoint: outcome.published.head.note.clone(),
-        gone: gone.collect(),
+        unavailable: unavailable.collect(),
         events: briefs,
     };
     let status = if answer.accepted == 0 {

@@ -1,4 +1,4 @@
-//! `/v1/sources`: whether what producers numbered is all there.
+//! `/v1/sources`: gaps in producer sequence numbers.
 
 use axum::Json;
 use serde::Serialize;
@@ -10,24 +10,60 @@ use trailkeep_core::access_log::{AccessRecord, record_read};
 use trailkeep_core::blocking;
 use trailkeep_core::sources::sources;
 use trailkeep_core::tenant::ReadScope;
-use trailkeep_proof::ledger::sources::ListedSource;
+use trailkeep_proof::ledger::sources::{Gap, ListedSource};
 
 /// The producers of a ledger's events.
 #[derive(Serialize, ToSchema)]
 pub(super) struct SourceList {
-    sources: Vec<ListedSource>,
-    /// Events of further sources: 10,000 are told apart.
-    untold: u64,
+    sources: Vec<Source>,
+    /// Events of further sources: the first 10,000 are listed.
+    unattributed: u64,
 }
 
-/// Lists the producers that number their events, with what is missing.
+/// A producer that numbers its events.
+#[derive(Serialize, ToSchema)]
+struct Source {
+    /// Its name.
+    name: String,
+    /// Its events whose payloads are available.
+    events: u64,
+    /// The number of its last event.
+    last_number: u64,
+    /// How often its numbering restarted.
+    restarts: u64,
+    /// Events whose number another event of the source has.
+    repeats: u64,
+    /// Numbers between its first and its last that no event has.
+    missing: u64,
+    /// Of these, how many may be numbers of deleted events, of any source.
+    may_be_deleted: u64,
+    /// The first 100 ranges of missing numbers.
+    gaps: Vec<Gap>,
+}
+
+impl From<ListedSource> for Source {
+    fn from(listed: ListedSource) -> Self {
+        Self {
+            name: listed.name,
+            events: listed.events,
+            last_number: listed.last_number,
+            restarts: listed.restarts,
+            repeats: listed.repeats,
+            missing: listed.missing,
+            may_be_deleted: listed.may_have_gone,
+            gaps: listed.gaps,
+        }
+    }
+}
+
+/// Lists the producers that number their events, with the numbers that are missing.
 ///
-/// Events name them in `source`. The first answer after a start reads all events, the next ones what came since. Names
-/// stand in texts, so the read is recorded.
+/// Events name them in `source`. The first answer after a start reads all events, later ones only new events. Names are
+/// part of payloads, so the read is recorded.
 #[utoipa::path(
     get,
     path = "/v1/sources",
-    responses((status = 200, description = "The sources, by name.", body = SourceList)),
+    responses((status = 200, description = "The producers, by name.", body = SourceList)),
 )]
 pub(super) async fn list(
     caller: Caller<may::Verify, ReadScope>,
@@ -37,8 +73,8 @@ pub(super) async fn list(
         let Identified { engine, on, .. } = &caller;
         let ledger = on.ledger();
         let listed = sources(engine, ledger, |book| SourceList {
-            sources: book.list(),
-            untold: book.untold(),
+            sources: book.list().into_iter().map(Source::from).collect(),
+            unattributed: book.untold(),
         })?;
         let read = AccessRecord {
             by: &caller.key_id,

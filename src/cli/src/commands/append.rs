@@ -48,7 +48,7 @@ struct Many {
     last_seq: Option<u64>,
     events: Vec<serde_json::Value>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    gone: Vec<serde_json::Value>,
+    unavailable: Vec<serde_json::Value>,
     checkpoint: String,
 }
 
@@ -195,7 +195,7 @@ impl Many {
         self.checkpoint = other.checkpoint;
         if with_events {
             self.events.extend(other.events);
-            self.gone.extend(other.gone);
+            self.unavailable.extend(other.unavailable);
         }
     }
 }

@@ -53,7 +53,7 @@ destroyed before is told with the statement that covers it. Matter, reason and p
         /// Refuse a hold that covers no event now (exit code 4): a misspelt scope keeps nothing
         #[arg(long)]
         require_match: bool,
-        /// Print JSON: {"id","seq","review_at","covers_events","late","too_late":[{"statement","class","recorded_before"}]}
+        /// Print JSON: {"id","seq","review_at","covers_events","late","already_deleted":[{"statement","class","recorded_before"}]}
         #[arg(long)]
         json: bool,
     },
@@ -164,7 +164,7 @@ async fn place(target: &TargetArgs, asked: &Value, json: bool) -> anyhow::Result
             placed["late"]
         ));
     }
-    for before in placed["too_late"].as_array().into_iter().flatten() {
+    for before in placed["already_deleted"].as_array().into_iter().flatten() {
         note(&format!(
             "It came too late for events of class {} recorded before {}: entry {} says that they went.",
             before["class"],

@@ -59,7 +59,7 @@ by itself within a day of a destruction. With a copy target out of reach it stop
     RotateVault {
         #[command(flatten)]
         target: TargetArgs,
-        /// Print JSON: {"epoch","under_way","copies_pending","due_since","last_ended_at","rows","targets"}
+        /// Print JSON: {"epoch","in_progress","copies_pending","due_since","last_ended_at","rows","targets"}
         #[arg(long)]
         json: bool,
     },

@@ -38,7 +38,7 @@ changes nothing.")]
         /// Say that the clock is right after more than 31 days of rest; it is recorded. With --dir alone
         #[arg(long)]
         confirm_clock: bool,
-        /// Print JSON: {"tenant","destroyed","held","statements":[seq],"scrub_pending"}
+        /// Print JSON: {"tenant","destroyed","held","statements":[seq],"purge_pending"}
         #[arg(long)]
         json: bool,
     },
@@ -267,7 +267,7 @@ async fn destroy(target: &TargetArgs, confirm_clock: bool, json: bool) -> anyhow
     for statement in report["statements"].as_array().into_iter().flatten() {
         print_line(&format!("stated in entry {statement}"))?;
     }
-    if report["scrub_pending"] == true {
+    if report["purge_pending"] == true {
         note(
             "Old pages may still stand in a file's log, since somebody outside of this process reads it. It is tried again.",
         );

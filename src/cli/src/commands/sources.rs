@@ -19,7 +19,7 @@ those that no text that has gone can explain.")]
 pub(super) struct SourcesArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// Print JSON: {"sources":[{"name","events","last_number","restarts","repeats","missing","may_have_gone","gaps"}],"untold"}
+    /// Print JSON: {"sources":[{"name","events","last_number","restarts","repeats","missing","may_be_deleted","gaps"}],"unattributed"}
     #[arg(long)]
     json: bool,
 }
@@ -49,7 +49,7 @@ pub(super) async fn run(args: SourcesArgs) -> anyhow::Result<ExitCode> {
             number("restarts").to_string(),
             number("repeats").to_string(),
             number("missing").to_string(),
-            (number("missing") - number("may_have_gone")).to_string(),
+            (number("missing") - number("may_be_deleted")).to_string(),
             gaps.join(", "),
         ]);
     }

@@ -220,10 +220,10 @@ fn describe(report: &Value) -> String {
     let count = |name: &str| sources[name].as_u64().unwrap_or_default();
     if count("sources") > 0 {
         lines.push(format!(
-            "sources   {}: {} of their numbers missing, {} of which may have gone; {} repeated, {} restarts",
+            "sources   {}: {} of their numbers missing, {} of which may be deleted; {} repeated, {} restarts",
             count("sources"),
             count("missing"),
-            count("may_have_gone"),
+            count("may_be_deleted"),
             count("repeats"),
             count("restarts")
         ));

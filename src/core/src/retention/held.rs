@@ -39,7 +39,7 @@ pub struct PlacedHold {
     /// Events that it covers whose time had come: they were due, and are kept now.
     pub late: u64,
     /// Statements by which texts went that it may have covered: it came too late for them.
-    pub too_late: Vec<TooLate>,
+    pub already_deleted: Vec<TooLate>,
 }
 
 /// An expiry that came before a hold.
@@ -84,7 +84,7 @@ pub fn place_hold(
         covers_events,
         other_namespaces,
         late,
-        too_late: too_late(engine, tenant.active(), &hold).map_err(RetentionError::from)?,
+        already_deleted: too_late(engine, tenant.active(), &hold).map_err(RetentionError::from)?,
         id,
     })
 }

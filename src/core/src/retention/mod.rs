@@ -116,7 +116,7 @@ pub struct RunReport {
     /// The statements that say so.
     pub statements: Vec<u64>,
     /// Whether old pages may still be in a file's log, since somebody read meanwhile; it is tried again.
-    pub scrub_pending: bool,
+    pub purge_pending: bool,
     /// The longest time that a step kept writers waiting, or waited for them, in milliseconds.
     pub longest_step_ms: u64,
 }
@@ -124,7 +124,7 @@ pub struct RunReport {
 impl RunReport {
     fn add(&mut self, done: JobDone) {
         self.destroyed += done.destroyed;
-        self.scrub_pending |= done.scrub_pending;
+        self.purge_pending |= done.scrub_pending;
         let longest = u64::try_from(done.longest_step.as_millis()).unwrap_or(u64::MAX);
         self.longest_step_ms = self.longest_step_ms.max(longest);
     }
@@ -168,12 +168,12 @@ pub fn run(engine: &Engine, tenant: &Tenant, by: &str) -> Result<RunReport, Rete
     for (ledger, due) in looked_at {
         if keys::destroy_idle_keys(engine, ledger, &due)? {
             rotation::set_due(engine)?;
-            report.scrub_pending |= !carry_out::scrub(engine)?;
+            report.purge_pending |= !carry_out::scrub(engine)?;
         }
     }
     hold::forget_lifted(engine, tenant)?;
     if privacy::forget_answered(engine, tenant, now)? > 0 {
-        report.scrub_pending |= !carry_out::scrub(engine)?;
+        report.purge_pending |= !carry_out::scrub(engine)?;
     }
     engine.ledgers.forget_ids(now, u32::MAX)?;
     overdue::forget(engine);

@@ -105,11 +105,11 @@ pub enum RotationError {
 /// How it stands with rotations.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct RotationStatus {
-    /// The epoch that seals.
+    /// The epoch that wraps new keys.
     pub epoch: u32,
-    /// Whether a rotation has begun and is not over.
-    pub under_way: bool,
-    /// Whether it waits for a target that is out of reach: what was destroyed may still open there.
+    /// Whether a rotation has begun and has not ended.
+    pub in_progress: bool,
+    /// Whether it waits for a replica that is unreachable: destroyed keys may still open there.
     pub copies_pending: bool,
     /// Since when a rotation is due (RFC 3339, UTC).
     pub due_since: Option<String>,
@@ -117,7 +117,7 @@ pub struct RotationStatus {
     pub last_backup_at: Option<String>,
     /// When the last one ended.
     pub last_ended_at: Option<String>,
-    /// Rows that the rotation sealed anew; of one that is over or under way.
+    /// Rows that the rotation re-encrypted, in progress or ended.
     pub rows: Option<u64>,
     /// The copy targets.
     pub targets: Vec<TargetStatus>,
@@ -162,7 +162,7 @@ pub fn status(engine: &Engine) -> Result<RotationStatus, CopyError> {
             .last()
             .map_or(0, |last| last.number.0),
         copies_pending: under_way.is_some() && targets.iter().any(is_behind),
-        under_way: under_way.is_some(),
+        in_progress: under_way.is_some(),
         due_since: due_since(engine)?.map(time),
         last_backup_at: super::backup::last_made_at(engine)?.map(|at| at.to_string()),
         last_ended_at: last.map(|(_, last)| time(last.ended_at_ms)),

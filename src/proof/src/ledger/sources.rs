@@ -71,7 +71,6 @@ struct Source {
 }
 
 /// A source as it is listed.
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedSource {
     /// Its name.
@@ -109,8 +108,8 @@ pub struct SourcesSummary {
     pub sources: u64,
     /// Numbers that are missing.
     pub missing: u64,
-    /// Of these, how many may be those of texts that have gone.
-    pub may_have_gone: u64,
+    /// Of these, how many may be numbers of deleted events.
+    pub may_be_deleted: u64,
     /// Events with a number that another event of their source has.
     pub repeats: u64,
     /// How often a source began to count anew.
@@ -174,7 +173,7 @@ impl SourceBook {
             .fold(begin, |sum, source| SourcesSummary {
                 sources: sum.sources + 1,
                 missing: sum.missing.saturating_add(source.missing),
-                may_have_gone: sum.may_have_gone + source.may_have_gone,
+                may_be_deleted: sum.may_be_deleted + source.may_have_gone,
                 repeats: sum.repeats + source.repeats,
                 restarts: sum.restarts + source.restarts,
             })

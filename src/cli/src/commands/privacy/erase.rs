@@ -117,7 +117,7 @@ struct AskedArgs {
     #[command(flatten)]
     place: PlaceArgs,
     /// Print JSON: {"request","outcome","erased_events","kept":[{"class","events","until","ground","citation"}],
-    /// "live_destroyed_at","copies_dead_at","rotated"}; of a dry run {"held","counts","classes"}
+    /// "primary_destroyed_at","replicas_destroyed_at","rotated"}; of a dry run {"held","counts","classes"}
     #[arg(long)]
     json: bool,
 }
@@ -352,8 +352,8 @@ fn summary(certificate: &Value) -> Value {
         "outcome": certificate["outcome"],
         "erased_events": certificate["events"]["destroyed"],
         "kept": kept.collect::<Vec<_>>(),
-        "live_destroyed_at": certificate["destroyed"]["live_at"],
-        "copies_dead_at": certificate["destroyed"]["copies_dead_at"],
+        "primary_destroyed_at": certificate["destroyed"]["live_at"],
+        "replicas_destroyed_at": certificate["destroyed"]["copies_dead_at"],
         "rotated": is_rotated(certificate),
     })
 }

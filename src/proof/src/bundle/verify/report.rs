@@ -353,7 +353,7 @@ impl Report {
             "sources      {} number their events: {} numbers missing, {} of which may be of events that are not shown; {} repeated, {} restarts",
             sources.sources,
             sources.missing,
-            sources.may_have_gone,
+            sources.may_be_deleted,
             sources.repeats,
             sources.restarts
         )
