@@ -98,7 +98,7 @@ impl Bench {
         let engine = engine.await?;
         let tenant = engine.tenants().into_iter().next();
         Ok(Self {
-            tenant: tenant.context("the directory holds no ledger")?,
+            tenant: tenant.context("the directory has no ledger")?,
             engine,
             clock,
             source: Arc::new(Source {

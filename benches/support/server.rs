@@ -116,7 +116,7 @@ impl Server {
     /// The one tenant.
     pub(crate) fn tenant(&self) -> anyhow::Result<Tenant> {
         let tenant = self.engine.tenants().into_iter().next();
-        tenant.context("the directory holds no ledger")
+        tenant.context("the directory has no ledger")
     }
 
     /// Ends in order; the files are closed then.

@@ -72,7 +72,7 @@ impl Site {
         succeeded(
             &self
                 .directory
-                .run(&["vault-copy", "add", path.to_str().unwrap()]),
+                .run(&["vault-replica", "add", path.to_str().unwrap()]),
         );
     }
 
@@ -348,7 +348,7 @@ fn after_the_loss_of_the_directory_the_newest_vault_copy_loses_nothing() {
         let restored = site.restore(
             "ledger-only",
             "new",
-            &["--vault-copy", copy.to_str().unwrap()],
+            &["--vault-replica", copy.to_str().unwrap()],
         );
         let restored = answer(succeeded(&restored));
         assert_eq!(
@@ -380,7 +380,7 @@ fn a_vault_from_before_a_rotation_is_refused_and_an_older_one_too() {
     site.back_up("backup");
     let vault_copy = |name: &str| {
         [
-            "--vault-copy".to_owned(),
+            "--vault-replica".to_owned(),
             site.place(name).display().to_string(),
         ]
     };
@@ -480,7 +480,7 @@ fn an_older_ledger_is_closed_and_continued_and_never_signed_again() {
     let server = site.directory.serve();
     server.stop();
     let copy = site.place("copy");
-    let copy = ["--vault-copy", copy.to_str().unwrap()];
+    let copy = ["--vault-replica", copy.to_str().unwrap()];
 
     let refused = site.restore("backup", "new", &copy);
     assert_eq!(refused.status.code(), Some(1));
@@ -685,7 +685,7 @@ fn a_restored_ledger_brings_no_revoked_key_back() {
             .run(&["key", "revoke", revoked["id"].as_str().unwrap()]),
     );
     let copy = site.place("copy");
-    let newest = ["--vault-copy", copy.to_str().unwrap(), "--continue"];
+    let newest = ["--vault-replica", copy.to_str().unwrap(), "--continue"];
     succeeded(&site.restore("backup", "new", &newest));
     let listed = answer(succeeded(&site.run("new", &["key", "list", "--json"])));
     let is_revoked = |key: &Value| {
@@ -863,11 +863,13 @@ fn what_the_program_makes_is_its_owners_alone() {
         };
         run("init --dir data");
         run("tenant create acme --dir data");
-        run("vault-copy add copy --dir data");
+        run("vault-replica add copy --dir data");
         run("export --out all.zip --dir data");
         run("privacy erase --yes --subject nobody --out certificate.json --dir data");
         run("backup --out backup --dir data");
-        run("restore --from backup --vault-copy copy --to restored --root-key-file data/root.key");
+        run(
+            "restore --from backup --vault-replica copy --to restored --root-key-file data/root.key",
+        );
         let serve = format!("umask {umask}; exec {program} serve --dir data --listen 127.0.0.1:0");
         let mut server = std::process::Command::new("/bin/sh")
             .args(["-c", &serve])

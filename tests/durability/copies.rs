@@ -20,13 +20,17 @@ fn answer(output: &Output) -> Value {
 }
 
 fn add(directory: &Directory, path: &Path) -> String {
-    let output = directory.run(&["vault-copy", "add", "--json", path.to_str().unwrap()]);
+    let output = directory.run(&["vault-replica", "add", "--json", path.to_str().unwrap()]);
     let added = answer(succeeded(&output));
     added["id"].as_str().unwrap().to_owned()
 }
 
 fn targets(directory: &Directory) -> Vec<Value> {
-    let listed = answer(succeeded(&directory.run(&["vault-copy", "list", "--json"])));
+    let listed = answer(succeeded(&directory.run(&[
+        "vault-replica",
+        "list",
+        "--json",
+    ])));
     listed["targets"].as_array().unwrap().clone()
 }
 
@@ -130,7 +134,7 @@ fn a_copy_follows_new_keys_and_is_opened_by_check() {
         status(&directory, &server)["targets"][0]["is_current"] == true
     });
     server.stop();
-    succeeded(&directory.run(&["vault-copy", "--check"]));
+    succeeded(&directory.run(&["vault-replica", "--check"]));
     assert_all_readable(&directory, 6);
     // Each is an entry that names no path.
     let text = entry_of(&directory, "trailkeep.vault.copy-add");
@@ -141,12 +145,12 @@ fn a_copy_follows_new_keys_and_is_opened_by_check() {
     let mut bytes = std::fs::read(path.join("vault.db")).unwrap();
     bytes[8192..].fill(7);
     std::fs::write(path.join("vault.db"), bytes).unwrap();
-    let output = directory.run(&["vault-copy", "check", "--json"]);
+    let output = directory.run(&["vault-replica", "check", "--json"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(answer(&output)["targets"][0]["error"].is_string());
 
     // Removing destroys what is there.
-    succeeded(&directory.run(&["vault-copy", "remove", &id]));
+    succeeded(&directory.run(&["vault-replica", "remove", &id]));
     assert_eq!(files_of(&path), []);
     assert!(targets(&directory).is_empty());
 }
@@ -155,13 +159,13 @@ fn a_copy_follows_new_keys_and_is_opened_by_check() {
 fn places_that_are_none_are_refused() {
     let (directory, disk) = (Directory::new(), other_disk());
     let inside = directory.path.join("copy");
-    let output = directory.run(&["vault-copy", "add", inside.to_str().unwrap()]);
+    let output = directory.run(&["vault-replica", "add", inside.to_str().unwrap()]);
     assert!(
         said(&output).contains("inside of the data directory"),
         "{}",
         said(&output)
     );
-    let output = directory.run(&["vault-copy", "add", "/nowhere/at/all"]);
+    let output = directory.run(&["vault-replica", "add", "/nowhere/at/all"]);
     assert!(
         said(&output).contains("no such directory"),
         "{}",
@@ -169,7 +173,7 @@ fn places_that_are_none_are_refused() {
     );
     // Another ledger's directory, and another ledger's copy.
     let other = Directory::new();
-    let output = directory.run(&["vault-copy", "add", other.path.to_str().unwrap()]);
+    let output = directory.run(&["vault-replica", "add", other.path.to_str().unwrap()]);
     assert!(
         said(&output).contains("holds another vault"),
         "{}",
@@ -177,7 +181,7 @@ fn places_that_are_none_are_refused() {
     );
     let path = disk.path().join("copy");
     add(&other, &path);
-    let output = directory.run(&["vault-copy", "add", path.to_str().unwrap()]);
+    let output = directory.run(&["vault-replica", "add", path.to_str().unwrap()]);
     assert!(
         said(&output).contains("holds another vault"),
         "{}",
@@ -289,7 +293,7 @@ fn writers_go_on_during_rotations() {
     assert!(posted > 0);
     assert_all_readable(&directory, posted);
     assert!(epochs(&directory.path)[0].starts_with("epoch 6 "));
-    succeeded(&directory.run(&["vault-copy", "check"]));
+    succeeded(&directory.run(&["vault-replica", "check"]));
 }
 
 #[test]
@@ -341,8 +345,8 @@ fn a_target_that_is_given_up_does_not_hold_a_rotation_up() {
         directory.run(&["key", "rotate-vault"]).status.code(),
         Some(1)
     );
-    let output = directory.run(&["vault-copy", "remove", &id]);
-    assert!(said(succeeded(&output)).contains("Destroy the copy there by hand"));
+    let output = directory.run(&["vault-replica", "remove", &id]);
+    assert!(said(succeeded(&output)).contains("Destroy the replica there by hand"));
     let output = directory.run(&["key", "rotate-vault", "--json"]);
     let rotated = answer(succeeded(&output));
     assert_eq!(
@@ -359,13 +363,13 @@ fn a_command_keeps_a_copy_and_gives_it_back() {
         "f={}; case $TRAILKEEP_COPY in put) cat > $f.new && mv $f.new $f;; get) cat $f;; remove) rm $f;; esac",
         file.display()
     );
-    let output = directory.run(&["vault-copy", "add", "--json", "--command", &command]);
+    let output = directory.run(&["vault-replica", "add", "--json", "--command", &command]);
     let id = answer(succeeded(&output))["id"]
         .as_str()
         .unwrap()
         .to_owned();
     directory.append(&events(0, 5));
-    succeeded(&directory.run(&["vault-copy", "check"]));
+    succeeded(&directory.run(&["vault-replica", "check"]));
     succeeded(&directory.run(&["key", "rotate-vault"]));
     assert!(holds(disk.path(), 1).is_empty());
     let text = std::fs::read(&file).unwrap();
@@ -379,10 +383,10 @@ fn a_command_keeps_a_copy_and_gives_it_back() {
         .request("POST", "/v1/vault/copies", &[], body.as_bytes());
     assert_eq!(refused.unwrap().status, 404);
     server.stop();
-    succeeded(&directory.run(&["vault-copy", "remove", &id]));
+    succeeded(&directory.run(&["vault-replica", "remove", &id]));
     assert!(!file.exists());
     // One that keeps nothing is no target.
-    let output = directory.run(&["vault-copy", "add", "--command", "cat > /dev/null"]);
+    let output = directory.run(&["vault-replica", "add", "--command", "cat > /dev/null"]);
     assert_eq!(output.status.code(), Some(9));
     assert!(targets(&directory).is_empty());
 }
@@ -433,7 +437,7 @@ fn killed_at_each_step_of_a_rotation() {
                 folder.display()
             );
         }
-        succeeded(&directory.run(&["vault-copy", "check"]));
+        succeeded(&directory.run(&["vault-replica", "check"]));
     }
 }
 
@@ -485,7 +489,7 @@ fn links_in_a_replica_lead_nowhere() {
         std::fs::remove_file(path.join(name)).unwrap();
         succeeded(&directory.run(&["key", "rotate-vault"]));
     }
-    succeeded(&directory.run(&["vault-copy", "check"]));
+    succeeded(&directory.run(&["vault-replica", "check"]));
     assert_all_readable(&directory, 4);
 }
 
@@ -495,7 +499,7 @@ fn a_replica_takes_a_fresh_volume_and_no_directory_with_files() {
     let (full, fresh) = (disk.path().join("full"), disk.path().join("fresh"));
     std::fs::create_dir_all(&full).unwrap();
     std::fs::write(full.join("other-file"), "keep").unwrap();
-    let refused = directory.run(&["vault-copy", "add", full.to_str().unwrap()]);
+    let refused = directory.run(&["vault-replica", "add", full.to_str().unwrap()]);
     assert!(!refused.status.success());
     assert!(!said(&refused).contains("damaged"), "{refused:?}");
     assert!(
@@ -507,7 +511,7 @@ fn a_replica_takes_a_fresh_volume_and_no_directory_with_files() {
     for name in ["lost+found", ".snapshots", ".Trash-1000"] {
         std::fs::create_dir_all(fresh.join(name)).unwrap();
     }
-    let added = directory.run(&["vault-copy", "add", fresh.to_str().unwrap()]);
+    let added = directory.run(&["vault-replica", "add", fresh.to_str().unwrap()]);
     succeeded(&added);
     // The system's directory for temporary files holds both.
     assert!(said(&added).contains("on the same disk"), "{added:?}");

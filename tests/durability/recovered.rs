@@ -31,7 +31,7 @@ fn with_copies(time: &str) -> Clocked {
     let clocked = Clocked::at(time);
     let copies = beside(&clocked, "copies");
     std::fs::create_dir(&copies).unwrap();
-    succeeded(&clocked.output(&["vault-copy", "add", copies.to_str().unwrap()]));
+    succeeded(&clocked.output(&["vault-replica", "add", copies.to_str().unwrap()]));
     clocked
 }
 
@@ -55,7 +55,7 @@ fn lose_and_restore(clocked: &Clocked, backup: &str, more: &[&str]) -> Value {
         .arg(from)
         .arg("--to")
         .arg(data)
-        .arg("--vault-copy")
+        .arg("--vault-replica")
         .arg(copies)
         .arg("--root-key-file")
         .arg(data.join("root.key"))

@@ -87,7 +87,7 @@ fn operations() {
         )
         .before(
             "trailkeep backup --dir D",
-            "trailkeep vault-copy add --dir D $ROOT/mnt/other-disk/trailkeep-vault",
+            "trailkeep vault-replica add --dir D $ROOT/mnt/other-disk/trailkeep-vault",
         )
         .replacing("4f1c8a90b2d3e6f7", "$(copy_target)");
     with_a_witness(document).run();
@@ -112,7 +112,7 @@ rm -r D
     Document::new("docs/runbook.md")
         .needs(&["curl"])
         .after(PREPARED)
-        .after("trailkeep vault-copy add --dir D $ROOT/mnt/other-disk/trailkeep-vault")
+        .after("trailkeep vault-replica add --dir D $ROOT/mnt/other-disk/trailkeep-vault")
         .after("trailkeep serve --dir D --listen 127.0.0.1:$PORT")
         .before("trailkeep restore", lost)
         .replacing("--dir D ID", "--dir D $(copy_target)")

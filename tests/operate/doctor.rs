@@ -26,7 +26,7 @@ impl Healthy {
         };
         std::fs::rename(made.clocked.directory.path.join("root.key"), &made.key).unwrap();
         let copy = made.beside("copy");
-        succeeded(&made.command(&["vault-copy", "add", &copy]));
+        succeeded(&made.command(&["vault-replica", "add", &copy]));
         made.back_up();
         made
     }
@@ -108,16 +108,16 @@ fn each_fault_is_found() {
     let beside_the_data = data.join("root.key");
     std::fs::copy(&healthy.key, &beside_the_data).unwrap();
     let flag = ["--root-key-file", beside_the_data.to_str().unwrap()];
-    healthy.assert_finds(&flag, "root-key", "lies in the data directory");
+    healthy.assert_finds(&flag, "root-key", "is in the data directory");
     std::fs::remove_file(&beside_the_data).unwrap();
     healthy.assert_finds(&flag, "directory", "no root key");
 
     let free = ["--min-free-bytes", "4000000000000000000"];
     healthy.assert_finds(&free, "disk", "bytes are free");
 
-    // 49 hours later; a second run of the backup mends it.
+    // 49 hours later; a second run of the backup fixes it.
     healthy.clocked.set("2026-11-26T11:00:01Z");
-    healthy.assert_finds(&[], "backup", "the last backup is of 2026-11-24");
+    healthy.assert_finds(&[], "backup", "the last backup is from 2026-11-24");
     healthy.back_up();
     assert_eq!(healthy.found(&[]), []);
 
@@ -135,7 +135,7 @@ fn each_fault_is_found() {
     assert_ne!(text, overdue);
     std::fs::write(policies.join("soc2.toml"), overdue).unwrap();
     let flag = ["--policies", policies.to_str().unwrap()];
-    healthy.command(&["vault-copy", "check"]);
+    healthy.command(&["vault-replica", "check"]);
     let found = healthy.found(&flag);
     assert!(
         found
@@ -196,20 +196,20 @@ fn anchors_that_fail_or_were_never_reached_are_found() {
         format!("[[anchor]]\nname = \"nas\"\ndirectory = \"{heads}\"\nevery_seconds = 60\n");
     std::fs::write(&config, section).unwrap();
     let flag = ["--config", config.as_str()];
-    healthy.assert_finds(&flag, "anchor", "`nas` was never given a head");
+    healthy.assert_finds(&flag, "anchor", "`nas` never received a checkpoint");
     std::fs::create_dir(&heads).unwrap();
     let run = ["anchor", "run", "--config", config.as_str()];
     succeeded(&healthy.command(&run));
     assert_eq!(healthy.found(&flag), []);
     // The ledger grows, and nobody gives the head away.
     succeeded(&healthy.command(&["tenant", "create", "acme"]));
-    succeeded(&healthy.command(&["vault-copy", "check"]));
+    succeeded(&healthy.command(&["vault-replica", "check"]));
     assert_eq!(healthy.found(&flag), [], "it is not late yet");
     healthy.clocked.set("2026-11-24T10:13:00Z");
     healthy.assert_finds(
         &flag,
         "anchor",
-        "the newest head that the anchor `nas` has is of 2026-11-24T10:00",
+        "the newest checkpoint at the anchor `nas` is from 2026-11-24T10:00",
     );
     // A server that can't reach it says since when.
     std::fs::remove_dir_all(&heads).unwrap();
@@ -224,7 +224,7 @@ fn anchors_that_fail_or_were_never_reached_are_found() {
     while !healthy
         .found(&flag)
         .iter()
-        .any(|(_, problem)| problem.contains("fails since"))
+        .any(|(_, problem)| problem.contains("has failed since"))
     {
         assert!(begun.elapsed().as_secs() < 60, "{:?}", healthy.found(&flag));
         std::thread::sleep(std::time::Duration::from_millis(200));

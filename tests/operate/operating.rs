@@ -71,7 +71,7 @@ fn not_ready_while_a_rotation_waits_for_a_copy() {
     directory.append(r#"{"id":"e-1","action":"a.b","actor":{"id":"u"}}"#);
     let target = directory.path.with_file_name("copy");
     let target_text = target.to_str().unwrap();
-    succeeded(&directory.run(&["vault-copy", "add", target_text]));
+    succeeded(&directory.run(&["vault-replica", "add", target_text]));
     let server = directory.serve();
     assert_eq!(ready(&server).0, 200);
     std::fs::remove_dir_all(&target).unwrap();

@@ -1079,9 +1079,9 @@ fn odd_sets_of_regimes() {
         ),
         (
             vec!["hipaa", "unheard-of"],
-            "no policy is of the regime `unheard-of`",
+            "regime `unheard-of` is not known",
         ),
-        (vec!["HIPAA"], "no policy is of the regime `HIPAA`"),
+        (vec!["HIPAA"], "regime `HIPAA` is not known"),
         (vec![""], "no policy is of the regime ``"),
     ] {
         let output = run(&regimes);
@@ -1104,7 +1104,7 @@ fn what_is_asked_wrong_is_said() {
         (["--hold", "2026-01-01T00:00:00Z"], "write FROM..TO"),
         (
             ["--hold", "2026-01-02T00:00:00Z..2026-01-01T00:00:00Z"],
-            "it ends before it begins",
+            "the end is before the start",
         ),
         (["--at", "tomorrow"], "RFC 3339"),
         (["--policies", "/nowhere"], "can't read /nowhere"),

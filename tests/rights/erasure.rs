@@ -172,10 +172,10 @@ fn t6_two_holds_and_an_erasure() {
     );
     assert_eq!(counts(&clocked), [0, 0, 0, 1]);
     clocked.set("2026-10-20T10:00:00Z");
-    clocked.json(&["hold", "lift", &first, "--reason", "settled", "--json"]);
+    clocked.json(&["hold", "release", &first, "--reason", "settled", "--json"]);
     assert_eq!(clocked.run()["destroyed"], 0);
     clocked.set("2026-12-05T10:00:00Z");
-    clocked.json(&["hold", "lift", &second, "--reason", "settled", "--json"]);
+    clocked.json(&["hold", "release", &second, "--reason", "settled", "--json"]);
     assert_goes_at(&clocked, "2026-12-06T02:00:00Z", 1);
     let [intact, expired, erased, restricted] = counts(&clocked);
     assert_eq!((intact, expired + erased, restricted), (0, 1, 0));
@@ -389,7 +389,7 @@ fn t22_an_erasure_outlives_the_restore_of_an_older_ledger() {
         clocked.directory.path.clone(),
     );
     std::fs::create_dir(&copies).unwrap();
-    succeeded(&clocked.output(&["vault-copy", "add", copies.to_str().unwrap()]));
+    succeeded(&clocked.output(&["vault-replica", "add", copies.to_str().unwrap()]));
     let words = json!({"input": "words of anna-4711"});
     clocked.append(&event("anna", &["anna-4711"], &words));
     clocked.append(&event("bert", &["bert"], &json!({})));
@@ -413,7 +413,7 @@ fn t22_an_erasure_outlives_the_restore_of_an_older_ledger() {
             .output()
             .unwrap()
     };
-    let restored = restore(&["--vault-copy", copies.to_str().unwrap(), "--continue"]);
+    let restored = restore(&["--vault-replica", copies.to_str().unwrap(), "--continue"]);
     let restored: Value = serde_json::from_slice(&succeeded(&restored).stdout).unwrap();
     assert_eq!(restored["keys_missing"], 1, "{restored}");
     std::fs::copy(&key, data.join("root.key")).unwrap();
@@ -742,7 +742,7 @@ fn nothing_of_a_person_is_left_in_any_file_with_readers_going_on() {
     let clocked = Clocked::at("2026-11-24T10:00:00Z");
     let copies = place(&clocked, "copies");
     std::fs::create_dir(&copies).unwrap();
-    succeeded(&clocked.output(&["vault-copy", "add", copies.to_str().unwrap()]));
+    succeeded(&clocked.output(&["vault-replica", "add", copies.to_str().unwrap()]));
     let events: String = (0..300)
         .map(|n| {
             let person = if n % 3 == 0 { "anna-4711" } else { "bert-4712" };
@@ -874,7 +874,7 @@ fn a_rotation_follows_an_erasure_by_itself_within_a_day() {
     let clocked = Clocked::at("2026-11-24T10:00:00Z");
     let copies = place(&clocked, "copies");
     std::fs::create_dir(&copies).unwrap();
-    succeeded(&clocked.output(&["vault-copy", "add", copies.to_str().unwrap()]));
+    succeeded(&clocked.output(&["vault-replica", "add", copies.to_str().unwrap()]));
     clocked.append(&event("e", &["anna-4711"], &json!({})));
     clocked.append(&event("bert", &["bert"], &json!({})));
     let traces = Traces::of(&clocked, "anna-4711", &["secret of e"]);

@@ -68,7 +68,7 @@ impl World {
         let clocked = Clocked::at("2026-11-24T10:00:00Z");
         let copies = beside(&clocked, "copies");
         std::fs::create_dir(&copies).unwrap();
-        succeeded(&clocked.output(&["vault-copy", "add", copies.to_str().unwrap()]));
+        succeeded(&clocked.output(&["vault-replica", "add", copies.to_str().unwrap()]));
         Self {
             clocked,
             random: Random::new(seed),
@@ -208,7 +208,7 @@ impl World {
     fn lift_hold(&mut self) {
         if let Some((id, _)) = self.holds.pop() {
             self.clocked
-                .json(&["hold", "lift", &id, "--reason", "R", "--json"]);
+                .json(&["hold", "release", &id, "--reason", "R", "--json"]);
         }
     }
 

@@ -167,17 +167,17 @@ fn a_hold_keeps_what_is_due_until_it_is_lifted() {
     );
     // T6: two holds; one lifted is not enough.
     let id = placed["id"].as_str().unwrap();
-    succeeded(&clocked.output(&["hold", "lift", id, "--reason", "settled"]));
+    succeeded(&clocked.output(&["hold", "release", id, "--reason", "settled"]));
     assert_eq!(clocked.run()["destroyed"], 0);
     let id = late["id"].as_str().unwrap();
-    succeeded(&clocked.output(&["hold", "lift", id, "--reason", "settled"]));
+    succeeded(&clocked.output(&["hold", "release", id, "--reason", "settled"]));
     assert_eq!(clocked.verify()["ok"], true);
     let report = clocked.run();
     assert_eq!(report["destroyed"], 1, "{report}");
     let verified = clocked.verify();
     assert_eq!(verified["expired"], 2, "{verified}");
     // A hold that was lifted can't be lifted again.
-    let again = clocked.output(&["hold", "lift", id, "--reason", "settled"]);
+    let again = clocked.output(&["hold", "release", id, "--reason", "settled"]);
     assert_eq!(again.status.code(), Some(1));
 }
 
@@ -414,7 +414,7 @@ fn a_month_of_days_agrees_with_a_simple_model() {
         }
         if !holds.is_empty() && random.below(5) == 0 {
             let (id, _) = holds.swap_remove(random.below(holds.len() as u64) as usize);
-            succeeded(&clocked.output(&["hold", "lift", &id, "--reason", "r"]));
+            succeeded(&clocked.output(&["hold", "release", &id, "--reason", "r"]));
         }
         if day < 88 {
             continue;
@@ -592,6 +592,6 @@ fn a_hold_without_sense_is_told_so() {
     }
     let listed = clocked.json(&["hold", "list", "--json"]);
     assert_eq!(listed["holds"], json!([]));
-    let missing = clocked.output(&["hold", "lift", "none", "--reason", "r"]);
+    let missing = clocked.output(&["hold", "release", "none", "--reason", "r"]);
     assert!(said(&missing).contains("hold list"), "{}", said(&missing));
 }

@@ -50,7 +50,7 @@ pub fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
         ),
         (words("hold list"), Right::ManageHolds),
         (
-            words("hold lift 0000000000000000 --reason r"),
+            words("hold release 0000000000000000 --reason r"),
             Right::ManageHolds,
         ),
         (words("retention preview"), Right::SeeRetention),
@@ -108,13 +108,13 @@ pub fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
         (words("key rotate-vault"), Right::ManageVault),
         (words("vault bind"), Right::ManageVault),
         (
-            words(&format!("vault-copy add {}", file("copy"))),
+            words(&format!("vault-replica add {}", file("copy"))),
             Right::ManageVault,
         ),
-        (words("vault-copy list"), Right::ManageVault),
-        (words("vault-copy check"), Right::ManageVault),
+        (words("vault-replica list"), Right::ManageVault),
+        (words("vault-replica check"), Right::ManageVault),
         (
-            words(&format!("vault-copy remove {}", file("copy"))),
+            words(&format!("vault-replica remove {}", file("copy"))),
             Right::ManageVault,
         ),
         (words("sources"), Right::Verify),

@@ -44,9 +44,9 @@ table! {
     Ok = 0, "ok", "success", "";
     Failed = 1, "failed", "failed", "read the detail: it names what failed and the remedy";
     Usage = 2, "usage", "usage", "run the command with --help: it lists the arguments";
-    Tampered = 3, "tampering", "tampering found", "keep the file as evidence, and do not rely on what it says";
+    Tampered = 3, "tampering", "tampering found", "keep the file as evidence, and do not rely on its content";
     Refused = 4, "refused", "refused by policy or hold", "the detail names the policy or the hold that forbids it";
-    Damaged = 5, "damaged-in-transit", "damaged in transit, not verified", "get the file again, unchanged, from who sent it";
+    Damaged = 5, "damaged-in-transit", "damaged in transit, not verified", "get the file again, unchanged, from the sender";
     NotAllowed = 6, "not-allowed", "not authenticated or not allowed", "use a valid API token of a role that may do this (--token); docs/access.md lists the roles";
     NotFound = 7, "not-found", "not found", "check the name and the tenant";
     Gone = 8, "gone", "no longer available", "the payload was deleted lawfully: its entry and proofs remain";

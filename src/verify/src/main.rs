@@ -25,9 +25,9 @@ Examples:
   trailkeep-verify receipt.tlog-proof --key audit-key.pem
   trailkeep-verify certificate.json --key audit-key.pem
 
-Get the key from somebody else than the one whose ledger you check, or compare its fingerprint with them.
-`trailkeep certificate verify --subject S` says too whether a certificate is about that person.
-An encrypted bundle is opened first with `age -d -i KEY_FILE`.
+Get the key from someone other than the ledger's operator, or compare its fingerprint with theirs.
+`trailkeep certificate verify --subject S` also tells whether a certificate is about that data subject.
+Decrypt an encrypted bundle first with `age -d -i KEY_FILE`.
 {}", Exit::help())
 )]
 struct Args {

@@ -53,7 +53,7 @@ const READING: &[&str] = &[
     "show",
     "sources",
     "tenant list",
-    "vault-copy list",
+    "vault-replica list",
     "verify",
 ];
 

@@ -45,7 +45,7 @@ pub(super) fn lived() -> Lived {
     directory.append(&events.join("\n"));
     let target = tempfile::tempdir().unwrap();
     let place = target.path().join("copy");
-    succeeded(&run(&["vault-copy", "add", place.to_str().unwrap()]));
+    succeeded(&run(&["vault-replica", "add", place.to_str().unwrap()]));
     succeeded(&run(&["tenant", "create", "acme"]));
     succeeded(&run(&["tenant", "set", "default", "--strict", "on"]));
     let key = id_of(&run(&["key", "create", "--role", "admin", "--json"]));
@@ -72,7 +72,7 @@ pub(super) fn lived() -> Lived {
     let older = scratch_directory();
     copy_to(&directory.path, older.path());
     succeeded(&run(&["key", "revoke", &key]));
-    succeeded(&run(&["hold", "lift", &hold, "--reason", "over"]));
+    succeeded(&run(&["hold", "release", &hold, "--reason", "over"]));
     succeeded(&run(&[
         "privacy",
         "identity",
@@ -322,12 +322,12 @@ fn a_kill_between_the_ledger_and_the_vault_leaves_both_or_neither() {
             &["key", "create", "--role", "admin"],
             &["key", "revoke", &key],
             &["hold", "place", "--matter", "m", "--reason", "r"],
-            &["hold", "lift", &hold, "--reason", "over"],
+            &["hold", "release", &hold, "--reason", "over"],
             &["privacy", "file", "--subject", "q"],
             &["privacy", "identity", &filed, "--verified-by", "x"],
             &["privacy", "erase", "--subject", "r", "--yes"],
             &["tenant", "set", "default", "--strict", "on"],
-            &["vault-copy", "add", place.to_str().unwrap()],
+            &["vault-replica", "add", place.to_str().unwrap()],
         ];
         let listed =
             |what: &[&str]| String::from_utf8_lossy(&directory.run(what).stdout).into_owned();

@@ -42,7 +42,7 @@ trailkeep() {
   esac
 }
 take_token() { TOKEN=$(grep -o 'trailkeep_[a-z]*_[A-Za-z0-9_-]*' printed | head -n 1); export TOKEN; }
-copy_target() { command trailkeep vault-copy list --dir D --json | grep -o '"id":"[0-9a-f]*"' | head -n 1 | cut -d '"' -f 4; }
+copy_target() { command trailkeep vault-replica list --dir D --json | grep -o '"id":"[0-9a-f]*"' | head -n 1 | cut -d '"' -f 4; }
 "#;
 
 /// A document, and what must be there before it.

@@ -32,7 +32,7 @@ fn a_preview_shows_what_a_lifted_hold_lets_a_request_destroy() {
     let preview = || clocked.json(&["retention", "preview", "--json"]);
     assert_eq!(preview()["destroyed"], 0);
     let id = hold["id"].as_str().unwrap();
-    succeeded(&clocked.output(&["hold", "lift", id, "--reason", "over"]));
+    succeeded(&clocked.output(&["hold", "release", id, "--reason", "over"]));
     let shown = preview();
     assert_eq!(
         (&shown["destroyed"], &shown["requested"]),

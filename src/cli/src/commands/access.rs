@@ -18,7 +18,7 @@ Examples:
   trailkeep access list --dir D
   trailkeep access list --dir D --from 2026-11-01T00:00:00Z --json
 
-Times are when it was recorded; --from is inclusive, --to exclusive. Oldest first.")]
+Times are those of recording. --from is inclusive, --to exclusive. Oldest first.")]
     List {
         #[command(flatten)]
         target: TargetArgs,

@@ -14,50 +14,50 @@ use trailkeep_verify::exit::Exit;
 
 #[derive(Subcommand)]
 pub(super) enum AnchorCommand {
-    /// Give the newest head to all targets now
+    /// Send the newest checkpoint to all targets now
     #[command(after_help = "\
 Example:  trailkeep anchor run --dir D --config /etc/trailkeep/trailkeep.toml
 
-The targets are those of the settings, sections [[anchor]]; a server gives them its heads by itself. Exit code 1: a
-target has not the head.")]
+The targets are the sections [[anchor]] of the settings. A running server sends checkpoints automatically. Exit code 1: a
+target did not take the checkpoint.")]
     Run {
         #[command(flatten)]
         plain: Plain,
-        /// File with the settings, where no server has the directory
+        /// Settings file, needed where no server runs
         #[arg(long, env = "TRAILKEEP_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// List the targets, and the head that each has
+    /// List the targets and the newest checkpoint of each
     #[command(after_help = "Example:  trailkeep anchor list --dir D")]
     List(Plain),
-    /// Show which heads were given to whom, or one of them with its cosignatures
+    /// Show which checkpoints were sent where, or one of them with its cosignatures
     #[command(after_help = "\
 Examples:
   trailkeep anchor show --dir D
   trailkeep anchor show --dir D --checkpoint > witnessed-checkpoint.txt
   trailkeep anchor show --dir D --size 1200 > checkpoint-1200.txt
 
-Whoever keeps such a checkpoint can hold the ledger to it: `verify --against`, `bundle verify --against`.")]
+A checkpoint that you keep proves later that the ledger still begins with it: `verify --against`, `bundle verify --against`.")]
     Show {
         #[command(flatten)]
         plain: Plain,
-        /// Print the newest head that a witness cosigned, else the newest that was given away
+        /// Print the newest checkpoint that a witness cosigned, else the newest that was sent
         #[arg(long, conflicts_with = "json")]
         checkpoint: bool,
-        /// Print the head of this size
+        /// Print the checkpoint of this size
         #[arg(long, value_name = "ENTRIES", conflicts_with = "json")]
         size: Option<u64>,
     },
-    /// Let a ledger go on that was stopped because a target had seen more of it: somebody looked, and the target errs
+    /// Resume a ledger that stopped because a target holds a later checkpoint, after you found the target wrong
     #[command(after_help = "\
 Example:  trailkeep anchor resume --dir D --tenant default --reviewed-history
 
-Take the target out of the settings first. Where entries are really missing, put the newest files back instead;
-docs/operations.md, \"Rolled back\". It is recorded.")]
+Remove the target from the settings first. If entries are really missing, restore the newest files instead:
+docs/operations.md, \"Rolled back\". The command is recorded.")]
     Resume {
         #[command(flatten)]
         target: TargetArgs,
-        /// Say that somebody looked whether entries are missing
+        /// Confirm that you checked whether entries are missing
         #[arg(long, required = true)]
         reviewed_history: bool,
     },
@@ -110,7 +110,7 @@ async fn run_now(plain: &Plain, config: Option<&Path>) -> anyhow::Result<ExitCod
         print_json(&ran)?;
     } else if outcomes.is_empty() {
         print_line(
-            "no target: the ledger's own key alone vouches for its heads. docs/operations.md, \"Witnesses and anchors\"",
+            "no target: only the ledger's own key signs its checkpoints; see docs/operations.md, \"Witnesses and anchors\"",
         )?;
     } else {
         let columns = ["target", "kind", "size", "cosigned_at", "error"];
@@ -132,7 +132,7 @@ async fn list(plain: &Plain) -> anyhow::Result<ExitCode> {
     }
     let size = |name: &str| status[name].as_u64();
     let witnessed = size("witnessed_size").map_or_else(
-        || "no head was cosigned by a witness".to_owned(),
+        || "no checkpoint was cosigned by a witness".to_owned(),
         |size| format!("witnessed up to {size}"),
     );
     let entries = size("size").unwrap_or_default();
@@ -166,7 +166,7 @@ async fn resume(target: &TargetArgs) -> anyhow::Result<ExitCode> {
     };
     let resumed: Value = ask(&operator, "POST", "/v1/anchors/resume", Some(&asked)).await?;
     print_line(if resumed["was_stopped"] == true {
-        "the ledger takes entries again; this was recorded"
+        "the ledger accepts entries again; this was recorded"
     } else {
         "the ledger was not stopped"
     })?;

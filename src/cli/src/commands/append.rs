@@ -27,8 +27,8 @@ Examples:
   echo '{\"action\":\"chat.completion\",\"actor\":{\"id\":\"app\"}}' | trailkeep append --dir D -
   trailkeep append --url http://127.0.0.1:8787 --token T events.ndjson --json
 
-An object a line (NDJSON), one object, or an array. Many events go in requests of 1,000, each all or
-nothing; running the same file again adds nothing, if its events have ids.")]
+The input is one object per line (NDJSON), one object, or an array. Events are sent in requests of 1,000; each request
+is all or nothing. Appending the same file again adds nothing if its events have ids.")]
 pub(super) struct AppendArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -64,7 +64,7 @@ pub(super) async fn run(args: AppendArgs) -> anyhow::Result<ExitCode> {
     while first_line.trim_ascii().is_empty() {
         first_line.clear();
         if input.read_until(b'\n', &mut first_line)? == 0 {
-            bail!("the input holds no event");
+            bail!("the input has no event");
         }
     }
     let client = Client::to(&args.target)?;

@@ -19,8 +19,8 @@ Examples:
   trailkeep verify --dir /mnt/backup/trailkeep --root-key-file D/root.key
   trailkeep restore --from /mnt/backup/trailkeep --to NEW
 
-It runs beside a server, which goes on. Nothing is destroyed while it runs, and what was destroyed before is gone
-from the backup when it ends. The root key is not in it.")]
+It runs while the server runs. Nothing is deleted while it runs. Payloads that were deleted before are removed from
+the backup, too. The root key is not in the backup.")]
 pub(super) struct BackupArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -35,11 +35,11 @@ pub(super) struct BackupArgs {
 pub(super) async fn run(args: BackupArgs) -> anyhow::Result<ExitCode> {
     if args.target.url.is_some() {
         return Err(Failure::usage(
-            "a backup is made on the server's machine: give --dir there, not --url",
+            "a backup runs on the server's machine: use --dir there, not --url",
         )
         .into());
     }
-    refuse_standard_output(&args.out, "a backup is a directory; name one")?;
+    refuse_standard_output(&args.out, "a backup is a directory: name one")?;
     let asked = json!({"out": std::path::absolute(&args.out)?});
     let made = follow(&args.target, "/v1/backup", Some(&asked), "backing up").await?;
     if args.json {
@@ -51,11 +51,11 @@ pub(super) async fn run(args: BackupArgs) -> anyhow::Result<ExitCode> {
         print_line(&format!("{origin}  {} entries", ledger["size"]))?;
     }
     print_line(&format!(
-        "{}: {} new entries, {} payloads gone since",
+        "{}: {} new entries, {} payloads deleted since",
         made["out"].as_str().unwrap_or_default(),
         made["new_entries"],
         made["gone_payloads"]
     ))?;
-    note("The root key is not in it. Without it nothing of this can be read again.");
+    note("The root key is not in the backup. Without the root key the backup cannot be read.");
     Ok(ExitCode::SUCCESS)
 }

@@ -17,7 +17,7 @@ use trailkeep_verify::offline::{Checked, FileQuestion, FileSource, check_file};
 
 #[derive(Subcommand)]
 pub(super) enum BundleCommand {
-    /// Verify a bundle with a public key that you got elsewhere
+    /// Verify a bundle with a public key from a trusted source
     #[command(after_help = "\
 Examples:
   trailkeep bundle verify B.zip --key audit-key.pem
@@ -25,7 +25,7 @@ Examples:
   trailkeep bundle verify B.zip --key audit-key.pem --witness witness.example.com/1+4e4ba1e0+BK...
 
 Exit codes: 0 authentic, 1 a file could not be read, 2 no key was given, 3 not authentic.
-`trailkeep-verify` does the same and is all that an auditor needs.")]
+The separate program `trailkeep-verify` does the same; an auditor needs nothing else.")]
     Verify {
         /// The bundle
         #[arg(value_name = "B.zip")]
@@ -36,14 +36,14 @@ Exit codes: 0 authentic, 1 a file could not be read, 2 no key was given, 3 not a
         /// A checkpoint that you kept earlier
         #[arg(long, value_name = "OLD_CHECKPOINT_FILE")]
         against: Option<PathBuf>,
-        /// A witness that you trust, by its C2SP verifier key: it must have cosigned the head. Repeatable
+        /// A witness that you trust, by its C2SP verifier key: it must have cosigned the checkpoint. Repeatable
         #[arg(long = "witness", value_name = "VKEY", value_parser = WitnessKey::parse)]
         witnesses: Vec<WitnessKey>,
         /// Print JSON: {"authentic","complete","counts","signed_only","findings",...}
         #[arg(long)]
         json: bool,
     },
-    /// Show what a bundle says of itself, or one of its files; nothing is verified
+    /// Show a bundle's manifest or one of its files, without verifying
     #[command(after_help = "\
 Examples:
   trailkeep bundle show B.zip
@@ -52,7 +52,7 @@ Examples:
         /// The bundle
         #[arg(value_name = "B.zip")]
         file: PathBuf,
-        /// Print this file of it as it is
+        /// Print this file of the bundle unchanged
         #[arg(long, value_name = "NAME", conflicts_with = "json")]
         member: Option<String>,
         /// Print JSON: {"manifest","members":[{"name","bytes"}]}
@@ -85,7 +85,7 @@ fn verify(file: &Path, question: &FileQuestion<'_>, json: bool) -> anyhow::Resul
     let checked = check_file(file, question)?;
     if !matches!(checked, Checked::Bundle(_)) {
         return Err(Failure::usage(format!(
-            "{} is no bundle: `trailkeep receipt verify` takes receipts and checkpoints, `trailkeep certificate verify` certificates",
+            "{} is not a bundle: use `trailkeep receipt verify` for receipts and checkpoints, `trailkeep certificate verify` for certificates",
             file.display()
         ))
         .into());
@@ -107,7 +107,7 @@ fn show(file: &Path, name: Option<&str>, json: bool) -> anyhow::Result<ExitCode>
     if let Some(name) = name {
         let mut reader = archive
             .reader(name)
-            .with_context(|| format!("{} holds no {name}", file.display()))?;
+            .with_context(|| format!("{} has no {name}", file.display()))?;
         let mut buffer = vec![0; 64 << 10];
         loop {
             match std::io::Read::read(&mut reader, &mut buffer)? {
@@ -116,9 +116,12 @@ fn show(file: &Path, name: Option<&str>, json: bool) -> anyhow::Result<ExitCode>
             }
         }
     }
-    let text = archive
-        .read_small(member::MANIFEST)
-        .with_context(|| format!("{} holds no manifest.json: it is no bundle", file.display()))??;
+    let text = archive.read_small(member::MANIFEST).with_context(|| {
+        format!(
+            "{} has no manifest.json: it is not a bundle",
+            file.display()
+        )
+    })??;
     let text = String::from_utf8(text).context("manifest.json is not UTF-8")?;
     let manifest = Manifest::parse(&text)
         .map_err(anyhow::Error::msg)
@@ -138,6 +141,6 @@ fn show(file: &Path, name: Option<&str>, json: bool) -> anyhow::Result<ExitCode>
     }
     print_line(&serde_json::to_string_pretty(&manifest)?)?;
     print_line(&table.to_string())?;
-    print_line("Nothing of this was verified: `trailkeep bundle verify` does, with a key.")?;
+    print_line("Not verified: use `trailkeep bundle verify` with the ledger's key.")?;
     Ok(ExitCode::SUCCESS)
 }

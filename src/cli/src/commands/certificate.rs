@@ -11,15 +11,15 @@ use trailkeep_verify::offline::{CertificateQuestion, Checked, check_certificate}
 
 #[derive(Subcommand)]
 pub(super) enum CertificateCommand {
-    /// Verify a certificate with a public key that you got elsewhere
+    /// Verify a certificate with a public key from a trusted source
     #[command(after_help = "\
 Examples:
   trailkeep certificate verify C.json --key audit-key.pem
   trailkeep certificate verify C.json --key audit-key.pem --subject customer-17 --namespace crm
   openssl pkeyutl -verify -rawin -pubin -inkey audit-key.pem -in C.json -sigfile C.json.sig
 
-The signature is read from C.json.sig. --subject says whether the certificate is about that person: only who has
-the certificate can tell. Exit codes: 0 verified, 1 a file could not be read, 2 no key was given or no certificate, 3 not verified,
+The signature is read from C.json.sig. --subject tells whether the certificate is about that data subject; this needs
+the certificate itself. Exit codes: 0 verified, 1 a file could not be read, 2 no key or no certificate was given, 3 not verified,
 5 damaged in transit.")]
     Verify {
         /// The certificate
@@ -31,10 +31,10 @@ the certificate can tell. Exit codes: 0 verified, 1 a file could not be read, 2 
         /// The signature [default: C.json.sig]
         #[arg(long, value_name = "FILE")]
         signature: Option<PathBuf>,
-        /// Person whom it is to be about
+        /// Data subject to compare with
         #[arg(long, value_name = "S")]
         subject: Option<String>,
-        /// Namespace of the person's identifier
+        /// Namespace of the data subject's identifier
         #[arg(
             long,
             value_name = "N",
@@ -60,7 +60,7 @@ pub(super) fn run(command: &CertificateCommand) -> anyhow::Result<ExitCode> {
     } = command;
     let Some(key) = key else {
         note(
-            "trailkeep: NOT VERIFIED: give the ledger's public key with --key; get it from somebody else than who made the certificate",
+            "trailkeep: NOT VERIFIED: give the ledger's public key with --key; get it from someone other than the certificate's issuer",
         );
         return Ok(Exit::Usage.into());
     };

@@ -208,9 +208,9 @@ impl Client {
             match ended.await? {
                 Ok(targets) => targets.iter().for_each(|target| {
                     let (id, error) = (&target.id, target.error.as_deref().unwrap_or_default());
-                    note(&format!("the copy of the vault {id} is behind: {error}"));
+                    note(&format!("vault replica {id} is behind: {error}"));
                 }),
-                Err(error) => note(&format!("the vault was not copied: {error}")),
+                Err(error) => note(&format!("the vault was not replicated: {error}")),
             }
         }
         Ok(())

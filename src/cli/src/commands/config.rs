@@ -12,9 +12,9 @@ use trailkeep_verify::exit::Exit;
 
 #[derive(Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Say each fault of a settings' file, and how to mend it
+    /// Check a settings file: list each fault and its remedy
     Check(CheckArgs),
-    /// Show the settings in force: file, environment and defaults together, and where each comes from
+    /// Show the settings in force (file, environment and defaults) and the source of each
     Show(ShowArgs),
 }
 
@@ -22,11 +22,11 @@ pub(super) enum ConfigCommand {
 #[command(after_help = "\
 Example:  trailkeep config check /etc/trailkeep/trailkeep.toml
 
-The environment is looked at, too. Exit codes: 0 fine, 1 faults.")]
+The environment is checked, too. Exit codes: 0 no fault, 1 faults.")]
 pub(super) struct CheckArgs {
     /// The settings' file
     file: PathBuf,
-    /// Check the form alone: the files that it names may be on another machine
+    /// Check the form only, not the files that the settings name
     #[arg(long)]
     form_only: bool,
     /// Print JSON: {"ok","faults":[{"place","key","problem","remedy"}]}
@@ -37,7 +37,7 @@ pub(super) struct CheckArgs {
 #[derive(Args)]
 #[command(after_help = "Example:  trailkeep config show --config /etc/trailkeep/trailkeep.toml")]
 pub(super) struct ShowArgs {
-    /// The settings' file; without it, the environment and the defaults
+    /// Settings file [default: the environment and the defaults only]
     #[arg(long, env = "TRAILKEEP_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print JSON: [{"key","value","from"}]

@@ -10,7 +10,7 @@ pub(super) fn check_can_ask(is_confirmed: bool, what: &str) -> anyhow::Result<()
         return Ok(());
     }
     Err(Failure::refused(format!(
-        "{what} can't be undone, and nobody is at a terminal to confirm it; nothing was destroyed: look at --dry-run, then give --yes"
+        "{what} cannot be undone, and there is no terminal to confirm it; nothing was destroyed: check --dry-run, then add --yes"
     ))
     .into())
 }
@@ -20,7 +20,7 @@ pub(super) fn confirm(what: &str, word: &str) -> anyhow::Result<()> {
     let mut error = io::stderr();
     write!(
         error,
-        "{what} can't be brought back. Type {word} to go on: "
+        "{what} cannot be restored. Type {word} to continue: "
     )?;
     error.flush()?;
     let mut typed = String::new();

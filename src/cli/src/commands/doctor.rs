@@ -39,9 +39,9 @@ Examples:
   trailkeep doctor --dir D
   trailkeep doctor --config /etc/trailkeep/trailkeep.toml --json
 
-It works beside a running server. Exit codes: 0 nothing found, 1 something to mend.")]
+It works while a server runs. Exit codes: 0 nothing found, 1 something to fix.")]
 pub(super) struct DoctorArgs {
-    /// File with the settings of `serve`
+    /// Settings file of `serve`
     #[arg(long, env = "TRAILKEEP_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -93,8 +93,8 @@ pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
         }
         Err(error) => findings.add(
             "directory",
-            format!("the data directory can't be used: {error:#}"),
-            "mend that first: no copy, backup or clock could be looked at",
+            format!("the data directory cannot be used: {error:#}"),
+            "fix that first: replicas, backups and the clock could not be checked",
         ),
     }
     let found = findings.0;
@@ -199,8 +199,8 @@ impl Findings {
                 let path = path.display();
                 self.add(
                     "upgrade-copy",
-                    format!("{path} is a file as it was before an upgrade"),
-                    format!("once the new version has proven itself, shred -u {path}"),
+                    format!("{path} is a file from before an upgrade"),
+                    format!("once the new version works, run shred -u {path}"),
                 );
             }
             let mode = metadata.permissions().mode() & 0o777;
@@ -209,7 +209,7 @@ impl Findings {
                 let path = path.display();
                 self.add(
                     "file-mode",
-                    format!("{path} has mode {mode:04o}: others than its owner can reach it"),
+                    format!("{path} has mode {mode:04o}: users other than its owner can access it"),
                     format!("chmod {wanted} {path}"),
                 );
             }
@@ -229,11 +229,11 @@ impl Findings {
             self.add(
                 "overdue",
                 format!(
-                    "{} events of the tenant {tenant} are beyond their maximum and still here, the oldest since {}",
+                    "{} events of the tenant {tenant} are past their maximum and not deleted, the oldest since {}",
                     overdue["events"],
                     since.to_short_rfc3339()
                 ),
-                "let `serve` run at its --retention-hour, or `trailkeep retention run`: it says what keeps it",
+                "let `serve` run at its --retention-hour, or run `trailkeep retention run`: its error names the cause",
             );
         }
     }
@@ -251,9 +251,9 @@ impl Findings {
         if key.starts_with(data) {
             self.add(
                 "root-key",
-                "the root key lies in the data directory: who takes the disk has both",
+                "the root key is in the data directory: a stolen disk gives away both",
                 "move it to another disk or into a KMS and name it with `root_key_file` or `root_key_command`; keep a \
-                 second copy of it elsewhere",
+                 second copy elsewhere",
             );
         }
     }
@@ -296,7 +296,7 @@ impl Findings {
             self.add(
                 "disk",
                 format!("{free} bytes are free; appends stop below {reserve}"),
-                "make room or enlarge the disk; expiry gives space back",
+                "free space or enlarge the disk; expiry frees space, too",
             );
         }
     }
@@ -323,23 +323,27 @@ impl Findings {
                 .map_or_else(String::new, |by| by.to_string());
             self.add(
                 "policy-review",
-                format!("the policy `{}` was to be reviewed by {by}", policy.id),
-                "compare it with the law as it is now; then raise `version` and `review_by` in a copy of the file in \
-                 the directory of policies, or take a newer release",
+                format!("the review of the policy `{}` was due on {by}", policy.id),
+                "compare it with the current law; then raise `version` and `review_by` in a copy of the file in \
+                 the directory of policies, or install a newer release",
             );
         }
     }
 
     fn certificate(&mut self, files: &TlsFiles, now: UnixMillis) {
         match files.load() {
-            Err(error) => self.add("tls", error.to_string(), "put the right pair in its place"),
+            Err(error) => self.add(
+                "tls",
+                error.to_string(),
+                "install a matching pair of certificate and key",
+            ),
             Ok(pair) if pair.expires_at.get() < now.get() + CERTIFICATE_LEFT_MIN_MS => {
                 let end = pair.expires_at;
                 let ends = if end <= now { "ended" } else { "ends" };
                 self.add(
                     "tls",
                     format!("the certificate {ends} at {end}"),
-                    "renew it and put the new pair in its place: it is used without a restart",
+                    "renew it and replace the files: they are loaded without a restart",
                 );
             }
             Ok(_) => {}
@@ -352,7 +356,7 @@ impl Findings {
             let key = files.key.display();
             self.add(
                 "tls",
-                format!("everybody on the machine can read {key}"),
+                format!("every user of the machine can read {key}"),
                 format!("chmod 600 {key}"),
             );
         }
@@ -368,8 +372,8 @@ impl Findings {
                 let since = target["failed_at"].as_str().unwrap_or_default();
                 self.add(
                     "anchor",
-                    format!("the anchor `{name}` fails since {since}: {error}"),
-                    "bring it back: heads go there again by themselves; or take its section out of the settings",
+                    format!("the anchor `{name}` has failed since {since}: {error}"),
+                    "restore it: checkpoints are sent again automatically; or remove its section from the settings",
                 );
                 continue;
             }
@@ -381,13 +385,13 @@ impl Findings {
                 continue;
             }
             let has = match target["at"].as_str() {
-                Some(at) => format!("the newest head that the anchor `{name}` has is of {at}"),
-                None => format!("the anchor `{name}` was never given a head"),
+                Some(at) => format!("the newest checkpoint at the anchor `{name}` is from {at}"),
+                None => format!("the anchor `{name}` never received a checkpoint"),
             };
             self.add(
                 "anchor",
                 has,
-                "a server with these settings gives heads there by itself: is it running? At once: `trailkeep anchor run --config FILE`",
+                "check that the server runs with these settings: it sends checkpoints automatically; to send now, run `trailkeep anchor run --config FILE`",
             );
         }
     }
@@ -399,7 +403,7 @@ impl Findings {
             for gap in gaps.filter(|gap| gap["what"] == "missing regimes") {
                 self.add(
                     "regimes",
-                    format!("{} events of telemetry of {tenant} name a regime that no policy is of, and {} applies in its place; the last is {}", gap["events"], gap["policy"], gap["last_seq"]),
+                    format!("{} telemetry events of {tenant} name a regime without a policy, and {} applies instead; the last is {}", gap["events"], gap["policy"], gap["last_seq"]),
                     "`trailkeep query --target \"missing regimes\" --target-type flag` shows them; correct `trailkeep.regimes` where it is set",
                 );
             }
@@ -411,8 +415,8 @@ impl Findings {
         if targets.is_none_or(Vec::is_empty) {
             self.add(
                 "vault-copy",
-                "no copy target is registered: the vault stands once, and every text with it",
-                "trailkeep vault-copy add DIR, on another disk or host",
+                "no vault replica is registered: there is one copy of the key vault; losing it loses every payload",
+                "run `trailkeep vault-replica add DIR`, on another disk or host",
             );
         }
         for target in targets.into_iter().flatten() {
@@ -420,8 +424,8 @@ impl Findings {
             if target["same_disk"] == true {
                 self.add(
                     "vault-copy",
-                    format!("{place} is on the same disk as the data directory: one fault of it takes both"),
-                    "register a replica on another disk or host, then `trailkeep vault-copy remove` this one",
+                    format!("{place} is on the same disk as the data directory: one disk failure loses both"),
+                    "register a replica on another disk or host, then remove this one with `trailkeep vault-replica remove`",
                 );
             }
             let is_directory = target["kind"] == "directory";
@@ -435,18 +439,18 @@ impl Findings {
             if let Some(error) = target["error"].as_str() {
                 self.add(
                     "vault-copy",
-                    format!("the copy at {place} fails: {error}"),
-                    "bring it back, or `trailkeep vault-copy remove` it and add another",
+                    format!("the vault replica at {place} fails: {error}"),
+                    "restore it, or remove it with `trailkeep vault-replica remove` and add another",
                 );
             }
         }
-        let remedy = "run `trailkeep backup --dir D --out DIR` daily, onto another disk";
+        let remedy = "run `trailkeep backup --dir D --out DIR` daily, to another disk";
         match vault["last_backup_at"].as_str() {
             None => self.add("backup", "no backup was ever made", remedy),
             Some(text) => {
                 let made = UnixMillis::parse_rfc3339(text).map_or(0, UnixMillis::get);
                 if now.get().saturating_sub(made) > BACKUP_AGE_MAX_MS {
-                    self.add("backup", format!("the last backup is of {text}"), remedy);
+                    self.add("backup", format!("the last backup is from {text}"), remedy);
                 }
             }
         }
@@ -454,7 +458,7 @@ impl Findings {
             let text = reason.as_str().unwrap_or_default();
             // What the disk has left was looked at above.
             if !text.starts_with("disk:") {
-                let remedy = "docs/operations.md, \"Watching\", says what it means";
+                let remedy = "see docs/operations.md, \"Watching\"";
                 self.add("readiness", text, remedy);
             }
         }

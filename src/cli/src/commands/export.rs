@@ -25,13 +25,13 @@ Examples:
   trailkeep export --dir D --out some.zip --seq 17..42 --redact input,output
   trailkeep export --dir D --out chats.zip --action chat.completion --recipient age1...
 
-A bundle proves itself offline: `trailkeep bundle verify B.zip --key PUBLIC.pem`. Without --action it is a
-range: nothing between its ends can be left out. With --action it is a selection. --from is inclusive, --to
-exclusive, both ends of --seq are inclusive. The export is recorded in the ledger.")]
+A bundle is verified offline: `trailkeep bundle verify B.zip --key PUBLIC.pem`. Without --action it is a range: it
+proves that nothing between its ends is left out. With --action it is a selection. --from is inclusive, --to
+exclusive; both ends of --seq are inclusive. The export is recorded in the ledger.")]
 pub(super) struct ExportArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// File to write; it appears when it is complete. `-` is standard output
+    /// File to write; it appears when complete. `-` is standard output
     #[arg(long, value_name = "B.zip")]
     out: PathBuf,
     #[command(flatten)]
@@ -42,7 +42,7 @@ pub(super) struct ExportArgs {
     /// Recorded before this moment (RFC 3339)
     #[arg(long, value_name = "T")]
     to: Option<String>,
-    /// From one entry to another, both included
+    /// Entries from one seq to another, both included
     #[arg(long, value_name = "A..B", conflicts_with_all = ["from", "to"])]
     seq: Option<String>,
     /// Only the events with this action
@@ -51,10 +51,10 @@ pub(super) struct ExportArgs {
     /// Sections to replace by their digests, such as input,output
     #[arg(long, value_name = "SECTIONS", value_delimiter = ',')]
     redact: Vec<String>,
-    /// Encrypt for this age recipient; may be given several times
+    /// Encrypt for this age recipient. Repeatable
     #[arg(long, value_name = "age1...")]
     recipient: Vec<String>,
-    /// Include the proof that the ledger still begins with what this checkpoint signs
+    /// Include the proof that the ledger still begins with this checkpoint
     #[arg(long, value_name = "OLD_CHECKPOINT_FILE")]
     against: Vec<PathBuf>,
     /// Print JSON: {"file","proof","range","recorded","counts","export_seq","size","bytes","sha256","encrypted"}
@@ -108,7 +108,7 @@ pub(super) async fn export_to(
         .await?;
     let id = job["id"]
         .as_str()
-        .context("the server named no export")?
+        .context("the server's answer names no export")?
         .to_owned();
     let bar = progress_bar(0, "exporting");
     while job["state"] == "running" {
@@ -126,7 +126,7 @@ pub(super) async fn export_to(
     if job["state"] != "done" {
         bail!(
             "the export failed: {}",
-            job["error"].as_str().unwrap_or("no reason was given")
+            job["error"].as_str().unwrap_or("the server gave no reason")
         );
     }
     let answer = client
@@ -134,7 +134,7 @@ pub(super) async fn export_to(
         .await?;
     let bytes = answer.write_to(&mut file).await?;
     if job["bytes"].as_u64() != Some(bytes) {
-        bail!("the bundle came incomplete: {bytes} bytes");
+        bail!("the bundle is incomplete: {bytes} bytes arrived; run the export again");
     }
     file.keep()?;
     client
@@ -163,7 +163,7 @@ fn describe(summary: &Value, out: &Path) -> String {
         count("statements").saturating_sub(inside),
     );
     let sealed = if summary["encrypted"] == true {
-        "\nencrypted    with age: `age -d -i KEY_FILE` opens it"
+        "\nencrypted    with age: decrypt with `age -d -i KEY_FILE`"
     } else {
         ""
     };

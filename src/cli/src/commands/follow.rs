@@ -42,5 +42,5 @@ pub(super) async fn follow(
     bar.finish_and_clear();
     client.close().await?;
     outcome?;
-    result.context("the server ended before the work did")
+    result.context("the server stopped before the work was complete; run the command again")
 }

@@ -2,43 +2,44 @@
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::TargetArgs;
 use super::client::{ask, segment};
-use super::output::{Table, note, print_json, print_line};
+use super::output::{Table, note, print_json, print_line, renamed};
 
 #[derive(Subcommand)]
 pub(super) enum HoldCommand {
-    /// Place a legal hold: nothing that it covers is destroyed until it is lifted
+    /// Place a legal hold: no event that it covers is deleted until the hold is released
     #[command(after_help = "\
 Examples:
   trailkeep hold place --dir D --matter 'Doe v. Acme' --reason 'litigation is anticipated'
   trailkeep hold place --dir D --matter M-17 --reason 'regulator asked' --subject customer-17
   trailkeep hold place --dir D --matter M-18 --reason audit --regime hipaa --from 2026-01-01T00:00:00Z
 
-It covers the events that every given part fits, those too that come later. There is no way past it. What was
-destroyed before is told with the statement that covers it. Matter, reason and person stand in the vault alone.")]
+A hold covers the events that match all given filters, later ones too. Nothing overrides it. The answer lists the
+statements by which events were deleted that it may have covered. Matter, reason and data subject are kept in the vault
+only.")]
     Place {
         #[command(flatten)]
         target: TargetArgs,
-        /// Why it is needed
+        /// Reason for the hold
         #[arg(long, value_name = "R")]
         reason: String,
-        /// The case that it is for
+        /// Matter or case that it belongs to
         #[arg(long, value_name = "M")]
         matter: String,
-        /// Events about this person
+        /// Events about this data subject
         #[arg(long, value_name = "S")]
         subject: Option<String>,
-        /// Which system the person's id belongs to
+        /// Namespace of the data subject's id
         #[arg(long, value_name = "N", requires = "subject")]
         namespace: Option<String>,
         /// Events under this regime
         #[arg(long, value_name = "X")]
         regime: Option<String>,
-        /// Events of this action; `*` stands for any text
+        /// Events with this action; `*` matches any characters
         #[arg(long, value_name = "A")]
         action: Option<String>,
         /// Recorded at this moment (RFC 3339) or later
@@ -47,17 +48,17 @@ destroyed before is told with the statement that covers it. Matter, reason and p
         /// Recorded before this moment (RFC 3339)
         #[arg(long, value_name = "T")]
         to: Option<String>,
-        /// After this somebody must look whether it is still needed
+        /// Period after which the hold is due for review
         #[arg(long, value_name = "PERIOD", default_value = trailkeep_core::hold::REVIEW_EVERY)]
         review: String,
-        /// Refuse a hold that covers no event now (exit code 4): a misspelt scope keeps nothing
+        /// Refuse a hold that covers no event now (exit code 4), such as one with a misspelt scope
         #[arg(long)]
         require_match: bool,
         /// Print JSON: {"id","seq","review_at","covers_events","late","already_deleted":[{"statement","class","recorded_before"}]}
         #[arg(long)]
         json: bool,
     },
-    /// List the holds, and those that were lifted in the last 30 days
+    /// List the holds, with those released in the last 30 days
     List {
         #[command(flatten)]
         target: TargetArgs,
@@ -65,19 +66,25 @@ destroyed before is told with the statement that covers it. Matter, reason and p
         #[arg(long)]
         json: bool,
     },
-    /// Lift a hold: what it kept beyond its time goes with the next run
-    Lift {
-        #[command(flatten)]
-        target: TargetArgs,
-        /// The hold's id
-        id: String,
-        /// Why it is no longer needed
-        #[arg(long, value_name = "R")]
-        reason: String,
-        /// Print JSON: the hold as `hold list` shows it
-        #[arg(long)]
-        json: bool,
-    },
+    /// Release a hold: expired events that it kept are deleted with the next run
+    Release(ReleaseArgs),
+    /// The old name of `hold release`
+    #[command(hide = true)]
+    Lift(ReleaseArgs),
+}
+
+#[derive(Args)]
+pub(super) struct ReleaseArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The hold's id
+    id: String,
+    /// Why it is no longer needed
+    #[arg(long, value_name = "R")]
+    reason: String,
+    /// Print JSON: the hold as `hold list` shows it
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn run(command: HoldCommand) -> anyhow::Result<ExitCode> {
@@ -106,26 +113,27 @@ pub(super) async fn run(command: HoldCommand) -> anyhow::Result<ExitCode> {
             place(&target, &asked, json).await
         }
         HoldCommand::List { target, json } => list(&target, json).await,
-        HoldCommand::Lift {
-            target,
-            id,
-            reason,
-            json,
-        } => {
-            let path = format!("/v1/holds/{}/lift", segment(&id));
-            let asked = json!({ "reason": reason });
-            let hold: Value = ask(&target, "POST", &path, Some(&asked)).await?;
-            if json {
-                print_json(&hold)?;
-            } else {
-                print_line(&format!("the hold {id} is lifted"))?;
-                note(
-                    "What it kept beyond its time goes with the next run: `trailkeep retention preview` shows it.",
-                );
-            }
-            Ok(ExitCode::SUCCESS)
+        HoldCommand::Release(args) => release(args).await,
+        HoldCommand::Lift(args) => {
+            renamed("hold lift", "hold release");
+            release(args).await
         }
     }
+}
+
+async fn release(args: ReleaseArgs) -> anyhow::Result<ExitCode> {
+    let path = format!("/v1/holds/{}/lift", segment(&args.id));
+    let asked = json!({ "reason": args.reason });
+    let hold: Value = ask(&args.target, "POST", &path, Some(&asked)).await?;
+    if args.json {
+        print_json(&hold)?;
+    } else {
+        print_line(&format!("released hold {}", args.id))?;
+        note(
+            "Expired events that it kept are deleted with the next run: `trailkeep retention preview` lists them.",
+        );
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn place(target: &TargetArgs, asked: &Value, json: bool) -> anyhow::Result<ExitCode> {
@@ -143,7 +151,7 @@ async fn place(target: &TargetArgs, asked: &Value, json: bool) -> anyhow::Result
     ))?;
     if placed["covers_events"] == 0 {
         note(
-            "No event fits its scope now. It is in force, and covers what comes later and fits. `--require-match` refuses such a hold.",
+            "No event matches its scope now. The hold is in force and covers later events that match. `--require-match` refuses such a hold.",
         );
     }
     if placed["other_namespaces"]
@@ -151,7 +159,7 @@ async fn place(target: &TargetArgs, asked: &Value, json: bool) -> anyhow::Result
         .is_some_and(|near| near > 0)
     {
         note(&format!(
-            "{} about the same id in another namespace: name it with `--namespace`.",
+            "{} about the same id in another namespace: add `--namespace`.",
             match placed["other_namespaces"].as_u64() {
                 Some(1) => "1 event is".to_owned(),
                 _ => format!("{} events are", placed["other_namespaces"]),
@@ -160,13 +168,13 @@ async fn place(target: &TargetArgs, asked: &Value, json: bool) -> anyhow::Result
     }
     if placed["late"].as_u64().is_some_and(|late| late > 0) {
         note(&format!(
-            "It came late for {} events: their time was over, and they are kept now.",
+            "{} events were due for deletion; the hold keeps them now.",
             placed["late"]
         ));
     }
     for before in placed["already_deleted"].as_array().into_iter().flatten() {
         note(&format!(
-            "It came too late for events of class {} recorded before {}: entry {} says that they went.",
+            "Events of class {} recorded before {} are already deleted, by the statement in entry {}.",
             before["class"],
             before["recorded_before"].as_str().unwrap_or_default(),
             before["statement"]
@@ -182,7 +190,7 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new([
-        "id", "matter", "reason", "scope", "covers", "placed", "review", "lifted",
+        "id", "matter", "reason", "scope", "covers", "placed", "review", "released",
     ]);
     for hold in holds["holds"].as_array().into_iter().flatten() {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -10,7 +10,7 @@ use trailkeep_core::rebuild_index::rebuild_index;
 
 #[derive(Subcommand)]
 pub(super) enum IndexCommand {
-    /// Derive the look-up index again from the payloads, after index.db was lost or damaged
+    /// Rebuild the look-up index from the payloads, after index.db was lost or damaged
     Rebuild {
         #[command(flatten)]
         directory: DirectoryArgs,

@@ -18,7 +18,7 @@ Examples:
 pub(super) struct InitArgs {
     #[command(flatten)]
     directory: DirectoryArgs,
-    /// Name of the log for the world: a host name that is yours; it can't be changed later
+    /// Public name of the log: a host name that you own; it cannot be changed later
     #[arg(long, default_value = "localhost", value_name = "NAME")]
     name: String,
     /// Print JSON: {"dir","origin","token","public_key"}
@@ -46,18 +46,16 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     print_line(&format!(
-        "Made {dir}\n\n  origin      {}\n  public key  {}\n  API token   {}\n",
+        "Created {dir}\n\n  origin      {}\n  public key  {}\n  API token   {}\n",
         made.origin, made.verifier, *made.token
     ))?;
-    note("Keep the token now: it is shown this once and is in no file.");
-    note(
-        "Without a copy target the vault stands once, and no payload can be read again if it is lost:",
-    );
+    note("Store the token now: it is shown only once and is not in any file.");
+    note("There is one copy of the key vault; losing it loses every payload. Add a replica:");
     note(&format!(
-        "  trailkeep vault-copy add --dir {dir} DIRECTORY-ON-ANOTHER-DISK"
+        "  trailkeep vault-replica add --dir {dir} DIRECTORY-ON-ANOTHER-DISK"
     ));
     note(
-        "The root key stands beside it: before production keep it elsewhere (docs/operations.md).",
+        "The root key is in the data directory: move it elsewhere before production (docs/operations.md).",
     );
     note(&format!("\nNext:  trailkeep serve --dir {dir}"));
     Ok(ExitCode::SUCCESS)

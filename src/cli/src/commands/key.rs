@@ -13,28 +13,28 @@ use trailkeep_core::access::Role;
 
 #[derive(Subcommand)]
 pub(super) enum KeyCommand {
-    /// Print the ledger's public key, which auditors need from you
+    /// Print the ledger's public key, for auditors
     Public {
         #[command(flatten)]
         target: TargetArgs,
-        /// PEM for openssl, vkey for the tools of transparency logs
+        /// PEM for openssl, vkey for transparency-log tools
         #[arg(long, value_enum, default_value = "pem")]
         format: KeyFormat,
     },
-    /// Make an API key; its token is shown this once
+    /// Create an API key; its token is shown only once
     #[command(after_help = "\
 Examples:
   trailkeep key create --dir D --role writer
   trailkeep key create --dir D --role auditor --expires P90D --json | jq -r .token
 
-docs/access.md says what each role may do.")]
+docs/access.md lists what each role may do.")]
     Create {
         #[command(flatten)]
         target: TargetArgs,
         /// writer, reader, auditor, privacy or admin
         #[arg(long)]
         role: Role,
-        /// It ends after this calendar period, such as P90D or P1Y [default: it does not end by itself]
+        /// Calendar period after which it expires, such as P90D or P1Y [default: never]
         #[arg(long, value_name = "PERIOD")]
         expires: Option<String>,
         /// Print JSON: {"id","token","role","tenant","expires_at"}
@@ -49,13 +49,13 @@ docs/access.md says what each role may do.")]
         #[arg(long)]
         json: bool,
     },
-    /// Seal the vault anew under a new epoch key, copy it, and destroy the old one
+    /// Re-encrypt the vault under a new epoch key, update the replicas, and destroy the old key
     #[command(after_help = "\
 Example:  trailkeep key rotate-vault --dir D
 
-From then on no older copy of the vault opens for anybody, and with it nothing that was destroyed since. It comes
-by itself within a day of a destruction. With a copy target out of reach it stops before the old key is destroyed
-(exit code 1) and goes on by itself, or with this command. Writers go on meanwhile.")]
+Afterwards no older copy of the vault can be opened, so deleted keys cannot be recovered from one. A rotation runs
+automatically within a day of a deletion. If a replica is unreachable, it stops before the old key is destroyed
+(exit code 1) and continues automatically, or with this command. Writers are not blocked.")]
     RotateVault {
         #[command(flatten)]
         target: TargetArgs,
@@ -63,7 +63,7 @@ by itself within a day of a destruction. With a copy target out of reach it stop
         #[arg(long)]
         json: bool,
     },
-    /// Revoke an API key; it works at once
+    /// Revoke an API key, effective immediately
     #[command(after_help = "Example:  trailkeep key revoke --dir D 4f1c8a90b2d3e6f7")]
     Revoke {
         #[command(flatten)]
@@ -124,16 +124,14 @@ async fn create(
         return Ok(ExitCode::SUCCESS);
     }
     let text = |name: &str| made[name].as_str().unwrap_or_default();
-    let end = made["expires_at"]
-        .as_str()
-        .unwrap_or("it does not end by itself");
+    let end = made["expires_at"].as_str().unwrap_or("never");
     print_line(&format!(
-        "id        {}\nrole      {role}\ntenant    {}\nends      {end}\ntoken     {}",
+        "id        {}\nrole      {role}\ntenant    {}\nexpires   {end}\ntoken     {}",
         text("id"),
         text("tenant"),
         text("token")
     ))?;
-    note("Keep the token now: it is shown this once and is in no file.");
+    note("Store the token now: it is shown only once and is not in any file.");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -143,7 +141,7 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         print_json(&keys)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(["id", "role", "made", "ends", "revoked"]);
+    let mut table = Table::new(["id", "role", "created", "expires", "revoked"]);
     for key in keys["keys"].as_array().into_iter().flatten() {
         let cell = |name: &str| key[name].as_str().unwrap_or("-").to_owned();
         table.add_row(["id", "role", "created_at", "expires_at", "revoked_at"].map(cell));

@@ -53,7 +53,7 @@ use trailkeep_verify::exit::Exit;
 /// How long work in the background may go on after a command has ended.
 const READERS_END_WITHIN: Duration = Duration::from_secs(1);
 
-/// An append-only, hash-chained, encrypted audit trail that proves what it kept.
+/// Append-only, hash-chained, encrypted audit trail with retention and verifiable deletion.
 #[derive(Parser)]
 #[command(
     name = "trailkeep",
@@ -72,11 +72,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a data directory, its first ledger and its first API token
+    /// Create a data directory, its first ledger and its first API token
     Init(init::InitArgs),
     /// Serve the HTTP API
     Serve(serve::ServeArgs),
-    /// The settings of `serve`: check a file, show what is in force
+    /// Settings of `serve`: check a file, show the settings in force
     #[command(subcommand)]
     Config(config::ConfigCommand),
     /// Append events from a file or standard input
@@ -85,62 +85,65 @@ enum Command {
     Show(read::ShowArgs),
     /// List events
     Query(Box<query::QueryArgs>),
-    /// Print the signed head of the ledger
+    /// Print the ledger's signed checkpoint
     Checkpoint(read::CheckpointArgs),
-    /// The ledger's public key, and API keys
+    /// Public key of the ledger, API keys, vault rotation
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// Retention policies: check, list, show, and explain what they say of an event
+    /// Retention policies: check, list, show, explain
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// Legal holds: nothing that one covers is destroyed
+    /// Legal holds: place, list, release
     #[command(subcommand)]
     Hold(hold::HoldCommand),
-    /// What is kept, until when, and what goes
+    /// Retention: preview, run and explain deletions
     #[command(subcommand)]
     Retention(retention::RetentionCommand),
-    /// Who read, exported and managed what
+    /// Read audit: who read, exported and managed what
     #[command(subcommand)]
     Access(access::AccessCommand),
-    /// Tenants: each with a ledger and keys of its own
+    /// Tenants: each has its own ledger and keys
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
-    /// Back up the ledgers and the vault, beside a running server; again: only what is new
+    /// Back up ledgers and vault while the server runs; incremental when repeated
     Backup(backup::BackupArgs),
-    /// Make a data directory again from a backup and the newest copy of the vault
+    /// Restore a data directory from a backup and the newest vault replica
     Restore(restore::RestoreArgs),
-    /// The vault's rows: state those that no statement commits to
+    /// Vault rows: commit to rows that no statement covers
     #[command(subcommand)]
     Vault(vault::VaultCommand),
-    /// Copies of the vault on other disks or hosts: without one, every text stands and falls with one file
-    VaultCopy(vault_copy::VaultCopyArgs),
-    /// Heads of the ledger that are kept outside, and witnesses that cosigned them
+    /// Vault replicas on other disks or hosts; without one, losing the vault loses every payload
+    VaultReplica(vault_copy::VaultReplicaArgs),
+    /// The old name of `vault-replica`
+    #[command(hide = true)]
+    VaultCopy(vault_copy::VaultReplicaArgs),
+    /// Anchors and witnesses: checkpoints kept and cosigned elsewhere
     #[command(subcommand)]
     Anchor(anchor::AnchorCommand),
-    /// Requests of persons: a copy of what is held, what an erasure would do, due dates
+    /// Data subject requests: access, portability, erasure, restriction, due dates
     #[command(subcommand)]
     Privacy(privacy::PrivacyCommand),
-    /// Check what a person was answered with
+    /// Verify certificates of answered data subject requests
     #[command(subcommand)]
     Certificate(certificate::CertificateCommand),
-    /// Prove that an event is in the ledger, and check such proofs
+    /// Receipts: prove that an event is in the ledger, verify such proofs
     #[command(subcommand)]
     Receipt(offline::ReceiptCommand),
-    /// Export a signed bundle that proves itself offline
+    /// Export a signed bundle that can be verified offline
     Export(export::ExportArgs),
-    /// Verify a bundle, or look at it
+    /// Verify or show a bundle
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
     /// Verify the whole ledger: chain, tree, signatures, every payload, every index row
     Verify(verify::VerifyArgs),
-    /// Whether what producers numbered is all there
+    /// Detect gaps in producer sequence numbers
     Sources(sources::SourcesArgs),
-    /// The look-up index
+    /// Look-up index: rebuild
     #[command(subcommand)]
     Index(index::IndexCommand),
-    /// Look for what an operator should mend: keys, copies, backup, clock, disk, policies, certificate
+    /// Find what an operator should fix: keys, replicas, backup, clock, disk, policies, certificate
     Doctor(doctor::DoctorArgs),
-    /// Run the main job once, on made-up events, and show what it proves
+    /// Demonstrate the product on generated events
     Demo(demo::DemoArgs),
     /// Print a completion script for a shell
     #[command(
@@ -166,7 +169,7 @@ struct DirectoryArgs {
     /// File with the root key [default: DIR/root.key]
     #[arg(long, env = "TRAILKEEP_ROOT_KEY_FILE", value_name = "FILE")]
     root_key_file: Option<PathBuf>,
-    /// Command that prints the root key, such as a KMS's client
+    /// Command that prints the root key, such as a KMS client
     #[arg(
         long,
         env = "TRAILKEEP_ROOT_KEY_COMMAND",
@@ -200,10 +203,10 @@ impl DirectoryArgs {
 struct TargetArgs {
     #[command(flatten)]
     directory: DirectoryArgs,
-    /// Server to talk to instead of a data directory
+    /// Server to use instead of a data directory
     #[arg(long, env = "TRAILKEEP_URL", value_name = "URL")]
     url: Option<String>,
-    /// Tenant to act for, with --dir; with --url the token says it
+    /// Tenant to act for, with --dir; with --url the token determines it
     #[arg(
         long,
         env = "TRAILKEEP_TENANT",
@@ -211,10 +214,10 @@ struct TargetArgs {
         default_value = trailkeep_core::DEFAULT_TENANT
     )]
     tenant: String,
-    /// Read a ledger that a recovery superseded, by name (`trailkeep tenant list --json`) [default: the active one]
+    /// Read a superseded ledger, by name (`trailkeep tenant list --json`) [default: the active one]
     #[arg(long, value_name = "NAME")]
     ledger: Option<String>,
-    /// Why you read: it is recorded with the read
+    /// Purpose of the read; it is recorded in the read audit
     #[arg(long, env = "TRAILKEEP_PURPOSE", value_name = "TEXT")]
     purpose: Option<String>,
     /// API token for the server
@@ -274,7 +277,11 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(args).await,
         Command::Vault(command) => vault::run(command).await,
-        Command::VaultCopy(args) => vault_copy::run(args).await,
+        Command::VaultReplica(args) => vault_copy::run(args).await,
+        Command::VaultCopy(args) => {
+            output::renamed("vault-copy", "vault-replica");
+            vault_copy::run(args).await
+        }
         Command::Anchor(command) => anchor::run(command).await,
         Command::Privacy(command) => privacy::run(command).await,
         Command::Certificate(command) => certificate::run(&command),

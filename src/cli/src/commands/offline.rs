@@ -16,7 +16,7 @@ use trailkeep_verify::offline::{Checked, check_note, read_text};
 
 #[derive(Subcommand)]
 pub(super) enum ReceiptCommand {
-    /// Print the receipt of an event: the proof that it is in the ledger
+    /// Print an event's receipt: the proof that it is in the ledger
     #[command(
         after_help = "Example:  trailkeep receipt get --dir D order-4711 > order-4711.tlog-proof"
     )]
@@ -40,7 +40,7 @@ pub(super) enum ReceiptCommand {
         /// A checkpoint that you kept earlier
         #[arg(long, value_name = "OLD_CHECKPOINT_FILE")]
         against: Option<PathBuf>,
-        /// A witness that you trust, by its C2SP verifier key: it must have cosigned the head. Repeatable
+        /// A witness that you trust, by its C2SP verifier key: it must have cosigned the checkpoint. Repeatable
         #[arg(long = "witness", value_name = "VKEY", value_parser = WitnessKey::parse)]
         witnesses: Vec<WitnessKey>,
         /// Print JSON

@@ -13,7 +13,7 @@ use trailkeep_files::{Folder, NewFile, NotOurs, folder_of};
 /// What may be replaced.
 #[derive(Args, Clone, Copy, Default)]
 pub(super) struct Replacing {
-    /// Replace a file that is there already; what is not a regular file is never replaced
+    /// Replace an existing regular file; anything else is never replaced
     #[arg(long)]
     force: bool,
 }
@@ -50,7 +50,7 @@ pub(super) fn refuse_standard_output(out: &Path, why: &str) -> anyhow::Result<()
 /// The same under `--json`, whose answer goes there.
 pub(super) fn refuse_json_beside(out: &Path, json: bool) -> anyhow::Result<()> {
     if json {
-        refuse_standard_output(out, "--json prints its answer there; name a file")?;
+        refuse_standard_output(out, "--json prints its answer there: name a file")?;
     }
     Ok(())
 }
@@ -154,7 +154,7 @@ fn check(folder: &Folder, name: &OsStr, out: &Path, replacing: Replacing) -> any
 
 fn exists(out: &Path) -> anyhow::Result<()> {
     bail!(
-        "{} exists already: nothing was written; choose another name, or replace the file with --force",
+        "{} already exists: nothing was written; choose another name, or replace the file with --force",
         out.display()
     )
 }

@@ -46,6 +46,13 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{}", text::block(text));
 }
 
+/// Says that a command was given by its old name.
+pub(super) fn renamed(old: &str, new: &str) {
+    note(&format!(
+        "`trailkeep {old}` is now `trailkeep {new}`; the old name still works"
+    ));
+}
+
 /// A table for people: no cell holds a line end or anything else that steers a screen.
 pub(super) struct Table(comfy_table::Table);
 

@@ -43,28 +43,28 @@ pub(super) enum Close {
 pub(super) struct SubjectArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// The person's identifier, as it stands in `subjects` of the events
+    /// The data subject's identifier, as in `subjects` of the events
     #[arg(long, value_name = "S")]
     subject: String,
     /// Namespace of the identifier, as in the events
     #[arg(long, value_name = "N")]
     namespace: Option<String>,
-    /// Your own name for the request, such as a ticket; forgotten with whom it is about
+    /// Your own reference for the request, such as a ticket; deleted together with the identifier
     #[arg(long, value_name = "R")]
     reference: Option<String>,
-    /// Law under which it is made
+    /// Law that the request is based on
     #[arg(long, value_enum, value_name = "LAW", default_value = "gdpr")]
     regime: Law,
-    /// Day on which it came in, or a time on it [default: today]
+    /// Day or time at which it was received [default: today]
     #[arg(long, value_name = "DAY")]
     received_at: Option<String>,
-    /// Also the events in which the person only acted
+    /// Include events in which the data subject is only the actor
     #[arg(long)]
     include_acted: bool,
-    /// Say what it would do, and do nothing
+    /// Show what it would do, without doing it
     #[arg(long)]
     dry_run: bool,
-    /// Say why data subjects with a near identifier are other people, where nothing is held under exactly this one
+    /// Reason why data subjects with a similar identifier are other people, if nothing is held under this one
     #[arg(long, value_name = "REASON")]
     not_the_same_person: Option<String>,
 }
@@ -72,52 +72,52 @@ pub(super) struct SubjectArgs {
 /// Who established who asks.
 #[derive(Args)]
 struct IdentityArgs {
-    /// By what it was established who asks; without it `not checked` is recorded
+    /// How the requester's identity was verified [default: `not checked` is recorded]
     #[arg(long, value_name = "TEXT", default_value = trailkeep_core::privacy::NOT_CHECKED)]
     identity_verified_by: String,
 }
 
 #[derive(Subcommand)]
 pub(super) enum PrivacyCommand {
-    /// A person's copy of all that is held about them
+    /// Answer an access or portability request: a copy of all data held about a data subject
     Access(Box<access::AccessArgs>),
-    /// Destroy all that is held about a person and that no law makes you keep; the rest is restricted
+    /// Answer an erasure request: delete what no law or hold requires you to keep, restrict the rest
     Erase(Box<erase::EraseArgs>),
-    /// Show a person's events to nobody, until the restriction is lifted
+    /// Restrict a data subject's events (GDPR Art. 18)
     #[command(after_help = "\
 Examples:
   trailkeep privacy restrict --dir D --subject customer-17 --reference T-2042
-  trailkeep privacy close --dir D ID --decision lifted    (tell the person first: GDPR Art. 18(3))")]
+  trailkeep privacy close --dir D ID --decision lifted    (inform the data subject first: GDPR Art. 18(3))")]
     Restrict(Box<erase::RestrictArgs>),
-    /// File a request whose person is not identified yet: nothing is disclosed or destroyed before that
+    /// File a request whose requester is not identified yet; nothing is disclosed or deleted before that
     #[command(after_help = "\
 Example:  trailkeep privacy file --dir D --type access --subject customer-17 --reference T-2041")]
     File {
         #[command(flatten)]
         subject: SubjectArgs,
-        /// What is asked for: access, portability, erasure or restriction
+        /// Type of request: access, portability, erasure or restriction
         #[arg(long = "type", value_name = "TYPE", default_value = "access")]
         kind: String,
         /// Print JSON: the request
         #[arg(long)]
         json: bool,
     },
-    /// Record by what it was established who asks; it destroys and restricts nothing (`privacy execute` does)
+    /// Record how the requester's identity was verified; `privacy execute` then carries the request out
     Identity {
         #[command(flatten)]
         target: TargetArgs,
         /// The request
         id: String,
-        /// By what
+        /// How it was verified
         #[arg(long, value_name = "TEXT")]
         verified_by: String,
         /// Print JSON: the request
         #[arg(long)]
         json: bool,
     },
-    /// Carry out a filed erasure or restriction; of an erasure, what no law makes you keep is destroyed
+    /// Carry out a filed erasure or restriction
     Execute(Box<erase::ExecuteArgs>),
-    /// Take more time: once, within the first period, with a reason that the person is told
+    /// Extend the due date: once, within the first period, with a reason for the data subject
     #[command(after_help = "\
 Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search, two of them archives'")]
     Extend {
@@ -125,14 +125,14 @@ Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search,
         target: TargetArgs,
         /// The request
         id: String,
-        /// Why
+        /// Reason
         #[arg(long, value_name = "WHY")]
         reason: String,
         /// Print JSON: the request
         #[arg(long)]
         json: bool,
     },
-    /// Fetch the copy of a request
+    /// Download the copy made for a request
     Bundle {
         #[command(flatten)]
         target: TargetArgs,
@@ -144,23 +144,23 @@ Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search,
         #[command(flatten)]
         replacing: Replacing,
     },
-    /// Close a request: answered, which makes its certificate, ended without, or a restriction lifted
+    /// Close a request: answered (issues its certificate), withdrawn, or a restriction lifted
     Close {
         #[command(flatten)]
         target: TargetArgs,
         /// The request
         id: String,
-        /// How it ends
+        /// Decision
         #[arg(long, value_enum, value_name = "HOW")]
         decision: Close,
-        /// Of an answer with nothing held: why data subjects with a near identifier are other people
+        /// If nothing is held: reason why data subjects with a similar identifier are other people
         #[arg(long, value_name = "REASON")]
         not_the_same_person: Option<String>,
         /// Print JSON: the request
         #[arg(long)]
         json: bool,
     },
-    /// Write the certificate of an answered request, and its signature beside it
+    /// Write the certificate of an answered request, and its signature
     Certificate {
         #[command(flatten)]
         target: TargetArgs,
@@ -172,7 +172,7 @@ Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search,
         #[command(flatten)]
         replacing: Replacing,
     },
-    /// List the requests, those due first
+    /// List the requests by due date
     List {
         #[command(flatten)]
         target: TargetArgs,
@@ -180,7 +180,7 @@ Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search,
         #[arg(long)]
         json: bool,
     },
-    /// Show one request with whom it is about, which is recorded
+    /// Show one request with its data subject; the read is recorded
     Show {
         #[command(flatten)]
         target: TargetArgs,
@@ -375,8 +375,7 @@ fn check_certificate_place(out: &Path, replacing: Replacing) -> anyhow::Result<(
 }
 
 fn certificate_files(out: &Path, replacing: Replacing) -> anyhow::Result<(OutFile, OutFile)> {
-    let why =
-        "a certificate and its signature are two files; name one, and the signature goes beside it";
+    let why = "a certificate and its signature are two files: name the certificate's file, and the signature is written next to it";
     refuse_standard_output(out, why)?;
     let mut beside = out.as_os_str().to_owned();
     beside.push(".sig");

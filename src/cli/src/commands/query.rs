@@ -62,22 +62,22 @@ Examples:
   echo '{\"subject\":{\"id\":\"p-7\"}}' | trailkeep query --dir D --question -
 
 All filters must match. Times are when an event was recorded; --from is inclusive, --to exclusive.
-What --subject says stands in your shell's history: --question - reads it from standard input.")]
+Your shell's history keeps what --subject says: --question - reads it from standard input.")]
 pub(super) struct QueryArgs {
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
     filters: FilterArgs,
-    /// Which come first [default: oldest]
+    /// Order [default: oldest first]
     #[arg(long, value_enum)]
     order: Option<Order>,
-    /// At most so many events
+    /// Maximum number of events
     #[arg(long, value_name = "N", default_value = "100", value_parser = at_least_one())]
     limit: usize,
-    /// Go on where `next_cursor` of the last answer says
+    /// Continue at `next_cursor` of the previous answer
     #[arg(long, value_name = "C")]
     cursor: Option<String>,
-    /// A question as POST /v1/events/query takes it, from a file or - for standard input; what is given beside it is added
+    /// Query as for POST /v1/events/query, from a file or - for standard input; other filters are added to it
     #[arg(long, value_name = "FILE")]
     question: Option<String>,
     /// Columns: seq, recorded_at, id, leaf_hash, action, outcome, actor_id, subjects, ... or JSON pointers into the event
@@ -86,7 +86,7 @@ pub(super) struct QueryArgs {
     /// Print CSV for spreadsheets
     #[arg(long, conflicts_with = "json")]
     csv: bool,
-    /// Print JSON: {"events","next_cursor","restricted"}; with --columns each event has these alone
+    /// Print JSON: {"events","next_cursor","restricted"}; with --columns each event has only these
     #[arg(long)]
     json: bool,
 }
@@ -112,7 +112,7 @@ struct FilterArgs {
     /// In this trace
     #[arg(long, value_name = "ID")]
     trace: Option<String>,
-    /// Of this model, as asked for or as answering
+    /// Of this model, requested or answering
     #[arg(long, value_name = "M")]
     model: Option<String>,
     /// Made with this prompt template
@@ -121,30 +121,30 @@ struct FilterArgs {
     /// Made with this version of a prompt template
     #[arg(long, value_name = "V")]
     prompt_version: Option<String>,
-    /// Whose retention follows this regime
+    /// Under this retention regime
     #[arg(long, value_name = "R")]
     regime: Option<String>,
     /// Done by this actor
     #[arg(long, value_name = "ID")]
     #[serde(skip)]
     actor: Option<String>,
-    /// The system that the actor's id belongs to
+    /// Namespace of the actor's id
     #[arg(long, value_name = "NS", requires = "actor")]
     #[serde(skip)]
     actor_namespace: Option<String>,
-    /// About this person
+    /// About this data subject
     #[arg(long, value_name = "ID")]
     #[serde(skip)]
     subject: Option<String>,
-    /// The system that the person's id belongs to
+    /// Namespace of the data subject's id
     #[arg(long, value_name = "NS", requires = "subject")]
     #[serde(skip)]
     subject_namespace: Option<String>,
-    /// Touching this
+    /// With this target
     #[arg(long, value_name = "ID")]
     #[serde(skip)]
     target: Option<String>,
-    /// The type of what was touched
+    /// Type of the target
     #[arg(long, value_name = "TYPE", requires = "target")]
     #[serde(skip)]
     target_type: Option<String>,
@@ -221,7 +221,7 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
         ))?;
         if page.restricted > 0 {
             note(&format!(
-                "{} more are restricted: they are shown where --purpose says for what the law allows it",
+                "{} more are restricted: state a lawful --purpose to see them",
                 page.restricted
             ));
         }
@@ -242,7 +242,7 @@ fn read_column(text: &str) -> Result<String, String> {
     }
     let names = names.join(", ");
     Err(format!(
-        "unknown column; columns are: {names}, and JSON pointers such as /llm/usage"
+        "unknown column `{text}`; columns are: {names}, and JSON pointers such as /llm/usage"
     ))
 }
 
@@ -304,8 +304,8 @@ fn read_question(args: &QueryArgs) -> anyhow::Result<Map<String, Value>> {
                     std::fs::File::open(file).and_then(|mut file| file.read_to_string(&mut text))
                 }
             }
-            .with_context(|| format!("can't read the question from {name}"))?;
-            serde_json::from_str(&text).context("the question must be a JSON object")?
+            .with_context(|| format!("can't read the query from {name}"))?;
+            serde_json::from_str(&text).context("the query must be a JSON object")?
         }
     };
     args.filters.add_to(&mut question)?;

@@ -22,7 +22,7 @@ pub(super) struct ShowArgs {
     /// The entry's seq, or the event's id
     #[arg(value_name = "SEQ|ID")]
     name: String,
-    /// Take it as an id even if it is a number
+    /// Read it as an id even if it is a number
     #[arg(long)]
     id: bool,
     /// Print JSON: {"id","seq","recorded_at","leaf_hash","event"}

@@ -15,29 +15,29 @@ use trailkeep_store_sqlite::directory::DataDirectory;
 #[command(after_help = "\
 Examples:
   trailkeep restore --from /mnt/backup/trailkeep --to D --root-key-file /safe/root.key
-  trailkeep restore --from /mnt/backup/trailkeep --vault-copy /mnt/other-disk/trailkeep-vault --to D
-  trailkeep restore --from OLD --vault-copy NEWEST --to D --continue
+  trailkeep restore --from /mnt/backup/trailkeep --vault-replica /mnt/other-disk/trailkeep-vault --to D
+  trailkeep restore --from OLD --vault-replica NEWEST --to D --continue
 
-Take the newest copy of the vault: it has every key, no revoked API key and the holds. Where it saw more of a ledger
-than the backup has, the ledger is older: with --continue it is closed where the backup ends, and the next one
-(origin NAME/TENANT.2) goes on. Nothing is destroyed afterwards until `trailkeep retention resume --reviewed-holds`.")]
+Use the newest vault replica: it has every key, no revoked API key and all holds. If it knows later entries than the
+backup, the backup's ledger is outdated: --continue supersedes it at the backup's last entry and creates its successor
+(origin NAME/TENANT.2). Nothing is deleted afterwards until `trailkeep retention resume --reviewed-holds`.")]
 pub(super) struct RestoreArgs {
     /// The backup
     #[arg(long, value_name = "DIR")]
     from: PathBuf,
-    /// The data directory that is made: absent, or empty but for root.key
+    /// Data directory to create: absent, or empty except for root.key
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// A copy of the vault: a copy target's directory, or a file that a command was given [default: the backup's own]
-    #[arg(long, value_name = "DIR|FILE")]
-    vault_copy: Option<PathBuf>,
-    /// Close each ledger where the backup ends, and begin the next one
+    /// Vault replica: a target's directory, or the file that a command received [default: the backup's own]
+    #[arg(long, alias = "vault-copy", value_name = "DIR|FILE")]
+    vault_replica: Option<PathBuf>,
+    /// Supersede each ledger where the backup ends, and create its successor
     #[arg(long = "continue")]
     continue_older: bool,
-    /// File with the root key [default: root.key in the directory that is made]
+    /// File with the root key [default: root.key in the created directory]
     #[arg(long, env = "TRAILKEEP_ROOT_KEY_FILE", value_name = "FILE")]
     root_key_file: Option<PathBuf>,
-    /// Command that prints the root key, such as a KMS's client
+    /// Command that prints the root key, such as a KMS client
     #[arg(
         long,
         env = "TRAILKEEP_ROOT_KEY_COMMAND",
@@ -59,7 +59,7 @@ pub(super) async fn run(args: RestoreArgs) -> anyhow::Result<ExitCode> {
     let request = RestoreRequest {
         from: DataDirectory::new(args.from),
         to: directory.directory(),
-        vault_copy: args.vault_copy,
+        vault_copy: args.vault_replica,
         root_key: directory.root_key(),
         continue_older: args.continue_older,
     };
@@ -91,24 +91,24 @@ fn describe(restored: &Restored) -> String {
         lines.push(match &ledger.continued_by {
             None => format!("{}  {} entries", ledger.origin, ledger.size),
             Some(next) => format!(
-                "{}  {} entries, closed; {} that the vault saw are lost; {next} goes on",
+                "{}  {} entries, superseded; {} entries that the vault knows are lost; {next} continues",
                 ledger.origin, ledger.size, ledger.lost
             ),
         });
     }
-    lines.push(format!("{} events can be read", restored.events));
+    lines.push(format!("{} events are readable", restored.events));
     if restored.keys_missing > 0 {
         lines.push(format!(
-            "{} events can't: their keys are in no copy that was given; `verify` lists them as key-missing",
+            "{} events are not readable: no given replica has their keys; `verify` lists them as key-missing",
             restored.keys_missing
         ));
     }
     for lacked in &restored.vault_lacked {
         let (origin, seq, action) = (&lacked.origin, lacked.seq, &lacked.action);
         let what = if lacked.taken_over {
-            "taken over from its statement"
+            "restored from its statement"
         } else {
-            "lost: review what it was about, and do it again"
+            "lost: find out what it was about, and repeat it"
         };
         lines.push(format!("{origin}  seq {seq} {action}: {what}"));
     }
@@ -117,17 +117,19 @@ fn describe(restored: &Restored) -> String {
 
 fn say_what_is_next(restored: &Restored, continued: bool) {
     if let Some(error) = &restored.not_recorded {
-        note(&format!("The restore is no entry of the ledger: {error}"));
+        note(&format!(
+            "The restore is not recorded in the ledger: {error}"
+        ));
     }
     if !continued {
         note(
-            "If anything was recorded after the backup, somebody may hold a later receipt or checkpoint: then remove this",
+            "If anything was recorded after the backup, someone may have a later receipt or checkpoint. Then remove this",
         );
         note(
-            "directory and restore with --continue, so that the ledger never says two things about one entry.",
+            "directory and restore with --continue, so that no ledger has two versions of one entry.",
         );
     }
     note(
-        "Nothing is destroyed until the holds were reviewed: trailkeep retention resume --reviewed-holds",
+        "Nothing is deleted until you have reviewed the holds: trailkeep retention resume --reviewed-holds",
     );
 }

@@ -11,7 +11,7 @@ use super::output::{Table, note, print_json, print_line};
 
 #[derive(Subcommand)]
 pub(super) enum RetentionCommand {
-    /// Show what a run would destroy, by class and month; nothing changes
+    /// Preview what a run would delete, by class and month; nothing changes
     #[command(after_help = "\
 Examples:
   trailkeep retention preview --dir D
@@ -19,87 +19,87 @@ Examples:
     Preview {
         #[command(flatten)]
         target: TargetArgs,
-        /// Judge at this moment (RFC 3339) [default: now]
+        /// Evaluate at this time (RFC 3339) [default: now]
         #[arg(long, value_name = "T")]
         as_of: Option<String>,
         /// Print JSON: {"as_of","destroyed","requested","held","overdue","classes":[...],"awaiting_trigger":[...]}
         #[arg(long)]
         json: bool,
     },
-    /// Destroy what is due, unless a hold keeps it; the server does this daily
+    /// Delete events that are due and not under a hold; the server does this daily
     #[command(after_help = "\
 Example:  trailkeep retention run --dir D
 
-What goes is stated in the ledger first. A run that is cut off is taken up at the next start, and a second run
-changes nothing.")]
+A tombstone is recorded in the ledger before anything is deleted. An interrupted run continues at the next start.
+Running it again changes nothing.")]
     Run {
         #[command(flatten)]
         target: TargetArgs,
-        /// Say that the clock is right after more than 31 days of rest; it is recorded. With --dir alone
+        /// Confirm that the clock is right after more than 31 days without activity; recorded. Only with --dir
         #[arg(long)]
         confirm_clock: bool,
         /// Print JSON: {"tenant","destroyed","held","statements":[seq],"purge_pending"}
         #[arg(long)]
         json: bool,
     },
-    /// Say why an event is kept, until when and by which citation, or what became of it
+    /// Explain why an event is kept, until when and by which citation, or why it was deleted
     #[command(after_help = "\
 Examples:
   trailkeep retention explain --dir D 4711
   trailkeep retention explain --dir D order-4711 --json
 
-A number is a seq, anything else an event's id.")]
+A number is a seq; anything else is an event's id.")]
     Explain {
         #[command(flatten)]
         target: TargetArgs,
         /// Seq or id of the event
         #[arg(value_name = "SEQ|ID")]
         event: String,
-        /// Judge at this moment (RFC 3339) [default: now]
+        /// Evaluate at this time (RFC 3339) [default: now]
         #[arg(long, value_name = "T")]
         at: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Say what happened to a record, and so start the clock of all its events
+    /// Fire a retention trigger for a record
     #[command(after_help = "\
 Example:  trailkeep retention trigger audit_concluded --dir D --record audit-2026 --at 2027-03-15T00:00:00Z
 
-Events name their record in `retention.record`. The events of a record that nothing happened to are kept:
-`retention preview` lists them.")]
+Events name their record in `retention.record`. A trigger starts the retention clock of all events of its record. Until
+it fires they are kept; `retention preview` lists them.")]
     Trigger {
         #[command(flatten)]
         target: TargetArgs,
-        /// What happened, as the policies name it
+        /// Name of the trigger, as in the policies
         name: String,
         /// The record
         #[arg(long, value_name = "R")]
         record: String,
-        /// When it happened (RFC 3339)
+        /// Time of the trigger (RFC 3339)
         #[arg(long, value_name = "T")]
         at: String,
         /// Print JSON: {"name","record","at","fired_at","by","seq"}
         #[arg(long)]
         json: bool,
     },
-    /// Let destruction go on after a restore, once the holds were reviewed; it is recorded
+    /// Resume deletions after a restore, once you have reviewed the holds; it is recorded
     #[command(after_help = "\
 Example:  trailkeep retention resume --dir D --reviewed-holds
 
-After a restore nothing expires and nothing is erased: holds that were placed after the copy of the vault was made
-are not in it. Place them again first.")]
+After a restore nothing expires and nothing is erased, because holds that were placed after the vault replica was written
+are missing. Place them again first.")]
     Resume {
         #[command(flatten)]
         target: TargetArgs,
-        /// You have looked at the holds, and they are those that should be in force
+        /// Confirm that you reviewed the holds and none is missing
         #[arg(long, required = true)]
         reviewed_holds: bool,
         /// Print JSON: {"was_paused"}
         #[arg(long)]
         json: bool,
     },
-    /// List what happened to which record
+    /// List the fired triggers
     Triggers {
         #[command(flatten)]
         target: TargetArgs,
@@ -162,9 +162,9 @@ async fn resume(target: &TargetArgs, reviewed_holds: bool, json: bool) -> anyhow
     if json {
         print_json(&answer)?;
     } else if answer["was_paused"] == true {
-        print_line("destruction goes on: recorded")?;
+        print_line("deletions resumed; this was recorded")?;
     } else {
-        print_line("destruction was not paused: nothing was changed")?;
+        print_line("deletions were not paused; nothing was changed")?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -183,7 +183,7 @@ async fn preview(target: &TargetArgs, as_of: Option<&str>, json: bool) -> anyhow
         print_json(&preview)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(["class", "policies", "month", "go", "held"]);
+    let mut table = Table::new(["class", "policies", "month", "deleted", "held"]);
     for class in preview["classes"].as_array().into_iter().flatten() {
         let policies = words(&class["policies"]);
         let number = class["class"].to_string();
@@ -193,11 +193,11 @@ async fn preview(target: &TargetArgs, as_of: Option<&str>, json: bool) -> anyhow
         }
         if class["requested"] != 0 {
             let requested = class["requested"].to_string();
-            table.add_row([&number, &policies, "was asked for", &requested, ""].map(str::to_owned));
+            table.add_row([&number, &policies, "requested", &requested, ""].map(str::to_owned));
         }
         if class["released"] != 0 {
             let released = class["released"].to_string();
-            table.add_row([&number, &policies, "was held", &released, ""].map(str::to_owned));
+            table.add_row([&number, &policies, "released", &released, ""].map(str::to_owned));
         }
         if class["held"] != 0 {
             let held = class["held"].to_string();
@@ -206,14 +206,14 @@ async fn preview(target: &TargetArgs, as_of: Option<&str>, json: bool) -> anyhow
     }
     print_line(&table.to_string())?;
     print_line(&format!(
-        "as of {}: {} events would go, {} are held",
+        "as of {}: {} events would be deleted, {} are held",
         preview["as_of"].as_str().unwrap_or_default(),
         preview["destroyed"],
         preview["held"]
     ))?;
     if let Some(since) = preview["overdue"]["since"].as_str() {
         print_line(&format!(
-            "{} events should be gone already, the oldest since {since}: `trailkeep retention run` destroys them",
+            "{} events are overdue for deletion, the oldest since {since}: `trailkeep retention run` deletes them",
             preview["overdue"]["events"]
         ))?;
     }
@@ -224,7 +224,7 @@ async fn preview(target: &TargetArgs, as_of: Option<&str>, json: bool) -> anyhow
             ""
         };
         print_line(&format!(
-            "{} events of {} wait for something to happen to their records, or for the time after it; the oldest since {}{review}",
+            "{} events of {} wait for a trigger of their record, or for the period after it; the oldest since {}{review}",
             waits["events"],
             words(&waits["policies"]),
             waits["oldest_recorded_at"].as_str().unwrap_or_default()
@@ -261,7 +261,7 @@ async fn destroy(target: &TargetArgs, confirm_clock: bool, json: bool) -> anyhow
         return Ok(ExitCode::SUCCESS);
     }
     print_line(&format!(
-        "{} events destroyed, {} held",
+        "{} events deleted, {} held",
         report["destroyed"], report["held"]
     ))?;
     for statement in report["statements"].as_array().into_iter().flatten() {
@@ -269,7 +269,7 @@ async fn destroy(target: &TargetArgs, confirm_clock: bool, json: bool) -> anyhow
     }
     if report["purge_pending"] == true {
         note(
-            "Old pages may still stand in a file's log, since somebody outside of this process reads it. It is tried again.",
+            "Old pages may remain in a database's WAL, because another process reads it. The purge is retried.",
         );
     }
     Ok(ExitCode::SUCCESS)
@@ -318,7 +318,7 @@ async fn triggers(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         print_json(&triggers)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(["record", "what happened", "when", "entry"]);
+    let mut table = Table::new(["record", "trigger", "time", "entry"]);
     for trigger in triggers["triggers"].as_array().into_iter().flatten() {
         let text = |name: &str| trigger[name].as_str().unwrap_or_default().to_owned();
         table.add_row([

@@ -31,15 +31,15 @@ Examples:
   trailkeep serve --config /etc/trailkeep/trailkeep.toml
   trailkeep serve --dir D --listen 127.0.0.1:0      (a free port; it is printed)
 
-Flags stand above environment variables, those above the file: docs/operations.md, \"Settings\".
-SIGTERM and SIGINT end it in order: requests under way are answered first.")]
+Flags override environment variables, and those override the file: docs/operations.md, \"Settings\".
+SIGTERM and SIGINT stop it gracefully: in-flight requests are answered first.")]
 pub(super) struct ServeArgs {
-    /// File with the settings (TOML); deploy/trailkeep.toml is a sample
+    /// Settings file (TOML); deploy/trailkeep.toml is a sample
     #[arg(long, env = "TRAILKEEP_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
     flags: Flags,
-    /// Say that the clock is right after a jump, or after more than 31 days of rest; it is recorded
+    /// Confirm that the clock is right after a jump, or after more than 31 days without activity; recorded
     #[arg(long)]
     confirm_clock: bool,
 }
@@ -65,7 +65,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     at_start(&engine).await;
     let listener = TcpListener::bind(settings.listen).await.with_context(|| {
         format!(
-            "can't listen on {}: is another server there? choose another with --listen",
+            "can't listen on {}: another process may use it; choose another address with --listen",
             settings.listen
         )
     })?;
@@ -130,6 +130,6 @@ fn forbid_core_dumps() {
         maximum: Some(0),
     };
     if let Err(error) = setrlimit(Resource::Core, none) {
-        tracing::warn!(%error, "core dumps could not be forbidden: a crash may write keys to disk");
+        tracing::warn!(%error, "core dumps could not be disabled: a crash may write keys to disk");
     }
 }

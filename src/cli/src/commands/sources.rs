@@ -13,9 +13,9 @@ use super::output::{Table, print_json, print_line};
 #[command(after_help = "\
 Example:  trailkeep sources --dir D
 
-Events name their producer and its own numbering in `source` {name, seq}. A number between the first and the last that
-no event has is missing: the event was never recorded, or its text has gone since, by expiry or erasure. `lost` are
-those that no text that has gone can explain.")]
+Events name their producer and its sequence number in `source` {name, seq}. A number between the first and the last that
+no event has is missing: the event was never recorded, or it was deleted since (expired or erased). `lost` counts the
+missing numbers that no deleted event can explain.")]
 pub(super) struct SourcesArgs {
     #[command(flatten)]
     target: TargetArgs,

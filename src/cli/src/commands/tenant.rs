@@ -22,12 +22,11 @@ pub(super) enum Switch {
 
 #[derive(Subcommand)]
 pub(super) enum TenantCommand {
-    /// Make a tenant with a ledger, keys and a first API key of its own
+    /// Create a tenant with its own ledger, keys and first API key
     #[command(after_help = "\
 Example:  trailkeep tenant create --dir D acme --json | jq -r .token
 
-A name is never given twice. Other commands act for a tenant with --tenant acme, or over the network with
-one of its tokens.")]
+A name is never reused. Other commands act for a tenant with --tenant acme, or over the network with one of its tokens.")]
     Create {
         #[command(flatten)]
         target: TargetArgs,
@@ -37,7 +36,7 @@ one of its tokens.")]
         #[arg(long)]
         json: bool,
     },
-    /// Set what holds for one tenant; the tenant's ledger records it
+    /// Change a tenant's settings; the tenant's ledger records it
     #[command(after_help = "\
 Examples:
   trailkeep tenant set --dir D acme --public-log on
@@ -45,45 +44,45 @@ Examples:
   trailkeep tenant set --dir D acme --default-regime soc2 --default-regime gdpr --strict on
   trailkeep tenant set --dir D acme --unknown-regime hipaa
 
-A public log answers its checkpoint and tiles (times, sizes and hashes, no text) to everybody who asks for
-/v1/log/acme/... Switching the read audit off ends invariant 7 for this tenant: who reads is no longer seen.")]
+A public log serves its checkpoint and tiles (times, sizes and hashes, no payload) to anyone at /v1/log/acme/...
+Without the read audit, reads of this tenant's events are no longer recorded (invariant 7).")]
     Set {
         #[command(flatten)]
         target: TargetArgs,
         /// The tenant
         name: String,
-        /// Whether checkpoints and tiles are answered to everybody [default of a new tenant: off]
+        /// Serve checkpoints and tiles to anyone [default of a new tenant: off]
         #[arg(long, value_enum, required_unless_present_any = ["read_audit", "strict", "default_regime", "unknown_regime"])]
         public_log: Option<Switch>,
-        /// Whether reads of events are recorded [default of a new tenant: on]
+        /// Record reads of events [default of a new tenant: on]
         #[arg(long, value_enum)]
         read_audit: Option<Switch>,
-        /// Whether events are refused that lack a field which their policies ask for, or whose occurred_at is
-        /// odd [default of a new tenant: off, they are taken and flagged]
+        /// Refuse events that lack a field which their policies require, or whose occurred_at is
+        /// implausible [default of a new tenant: off, they are accepted and flagged]
         #[arg(long, value_enum)]
         strict: Option<Switch>,
-        /// Regime of events that name none; may be given several times; none: back to default-90d
+        /// Regime of events that name none. Repeatable; none: back to default-90d
         #[arg(long, value_name = "R")]
         default_regime: Vec<String>,
-        /// Regime of telemetry whose `trailkeep.regimes` names one that no policy is of; none: the default ones
+        /// Regime of telemetry whose `trailkeep.regimes` names one without a policy; none: the default ones
         #[arg(long, value_name = "R")]
         unknown_regime: Option<String>,
         /// Print JSON: the tenant as `tenant list` shows it
         #[arg(long)]
         json: bool,
     },
-    /// Close a tenant: it takes no more events, and what it has goes as its minimums end
+    /// Close a tenant: it accepts no more events, and its events are deleted as their minimums end
     #[command(after_help = "\
 Example:  trailkeep tenant close --dir D acme --out acme-final.zip
 
-The ledger is closed first and exported then, so that the bundle is complete to the last event. Closing is
-for good; the command may be repeated to export again. Reading, exporting and erasing go on.")]
+The ledger is closed first and then exported, so that the bundle has the last event. Closing is permanent. Repeat the
+command to export again. Reading, exporting and erasing remain possible.")]
     Close {
         #[command(flatten)]
         target: TargetArgs,
         /// The tenant
         name: String,
-        /// Bundle of all that the ledger holds
+        /// Bundle of the whole ledger
         #[arg(long, value_name = "B.zip", required_unless_present = "without_export")]
         out: Option<PathBuf>,
         #[command(flatten)]
@@ -200,7 +199,7 @@ async fn close(
 ) -> anyhow::Result<ExitCode> {
     // Closing is for good: a place that can't be written to is found first.
     if let Some(out) = out {
-        refuse_standard_output(out, "what was closed is printed there; name a file")?;
+        refuse_standard_output(out, "the result is printed there: name a file")?;
         drop(OutFile::at(out, replacing)?);
     }
     let path = format!("/v1/tenants/{}/close", segment(name));
@@ -226,10 +225,10 @@ async fn close(
     }
     let at = closed["closed_at"].as_str().unwrap_or_default();
     print_line(&format!(
-        "{name} is closed since {at}: it takes no more events"
+        "{name} is closed since {at}: it accepts no more events"
     ))?;
     if let Some(out) = out {
-        print_line(&format!("all that it holds: {}", out.display()))?;
+        print_line(&format!("bundle of the whole ledger: {}", out.display()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,12 +11,12 @@ use super::output::{print_json, print_line};
 
 #[derive(Subcommand)]
 pub(super) enum VaultCommand {
-    /// State the rows of the vault that no statement commits to, of all tenants
+    /// Record statements that commit to vault rows without one, for all tenants
     #[command(after_help = "\
 Example:  trailkeep vault bind --dir D
 
-`trailkeep verify` counts such rows as `unbound`: an earlier version wrote them, or a restore took them over. Look at the
-holds, API keys and requests first: from then on `verify` takes them for what they should be.")]
+`trailkeep verify` counts such rows as `unbound`: an earlier version or a restore wrote them. Review the holds, API keys
+and requests first: from then on `verify` treats them as correct.")]
     Bind {
         #[command(flatten)]
         target: TargetArgs,
@@ -36,14 +36,14 @@ pub(super) async fn run(command: VaultCommand) -> anyhow::Result<ExitCode> {
     let bound = answer["bound"].as_array();
     let bound = bound.map(Vec::as_slice).unwrap_or_default();
     if bound.is_empty() {
-        print_line("Every row of the vault is stated already.")?;
+        print_line("Every row of the vault has a statement already.")?;
     }
     for tenant in bound {
         let (name, rows) = (
             tenant["tenant"].as_str().unwrap_or_default(),
             &tenant["rows"],
         );
-        print_line(&format!("{name}: {rows} rows are stated"))?;
+        print_line(&format!("{name}: {rows} rows committed"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! `trailkeep vault-copy`, and `trailkeep key rotate-vault`.
+//! `trailkeep vault-replica`, and `trailkeep key rotate-vault`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,44 +16,44 @@ use trailkeep_verify::exit::Exit;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub(super) struct VaultCopyArgs {
+pub(super) struct VaultReplicaArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// Read every copy back and open each secret in it (as `vault-copy check`)
+    /// Read every replica back and decrypt each key in it (as `vault-replica check`)
     #[arg(long)]
     check: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(subcommand)]
-    command: Option<VaultCopyCommand>,
+    command: Option<VaultReplicaCommand>,
 }
 
 #[derive(Subcommand)]
-enum VaultCopyCommand {
-    /// Register a target: a directory on another disk or host, or a command
+enum VaultReplicaCommand {
+    /// Register a replica: a directory on another disk or host, or a command
     #[command(after_help = "\
 Examples:
-  trailkeep vault-copy add --dir D /mnt/other-disk/trailkeep-vault
-  trailkeep vault-copy add --dir D --command '/usr/local/bin/keep-vault-copy'
+  trailkeep vault-replica add --dir D /mnt/other-disk/trailkeep-vault
+  trailkeep vault-replica add --dir D --command '/usr/local/bin/keep-vault-copy'
 
-The vault is copied there now, at most a minute after new keys, and at every rotation. A command is run by
-/bin/sh with TRAILKEEP_COPY=put (the copy comes on its standard input), get (it prints the copy) or remove;
+The vault is written there now, at most a minute after new keys, and at every rotation. A command is run by
+/bin/sh with TRAILKEEP_COPY=put (it gets the replica on standard input), get (it prints the replica) or remove;
 docs/operations.md has the form and an example.")]
     Add {
         #[command(flatten)]
         target: TargetArgs,
-        /// An empty directory; it is made if its parent is there
+        /// An empty directory; it is created if its parent exists
         #[arg(value_name = "DIRECTORY", required_unless_present = "command")]
         directory: Option<PathBuf>,
         /// A shell command instead of a directory
         #[arg(long, value_name = "COMMAND", conflicts_with = "directory")]
         command: Option<String>,
-        /// Print JSON: the target as `list` shows it
+        /// Print JSON: the replica as `list` shows it
         #[arg(long)]
         json: bool,
     },
-    /// List the targets, and whether each has all that the vault has
+    /// List the replicas, and whether each is current
     List {
         #[command(flatten)]
         target: TargetArgs,
@@ -61,15 +61,15 @@ docs/operations.md has the form and an example.")]
         #[arg(long)]
         json: bool,
     },
-    /// Take a target out; the copy there is overwritten and removed, if it is in reach
-    #[command(after_help = "Example:  trailkeep vault-copy remove --dir D 4f1c8a90b2d3e6f7")]
+    /// Remove a replica; its file is overwritten and deleted if it is reachable
+    #[command(after_help = "Example:  trailkeep vault-replica remove --dir D 4f1c8a90b2d3e6f7")]
     Remove {
         #[command(flatten)]
         target: TargetArgs,
-        /// The target's id, as `list` shows it
+        /// The replica's id, as `list` shows it
         id: String,
     },
-    /// Read every copy back and open each secret in it
+    /// Read every replica back and decrypt each key in it
     Check {
         #[command(flatten)]
         target: TargetArgs,
@@ -79,20 +79,20 @@ docs/operations.md has the form and an example.")]
     },
 }
 
-pub(super) async fn run(args: VaultCopyArgs) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: VaultReplicaArgs) -> anyhow::Result<ExitCode> {
     match args.command {
-        Some(VaultCopyCommand::Add {
+        Some(VaultReplicaCommand::Add {
             target,
             directory,
             command,
             json,
         }) => add(&target, directory, command, json).await,
-        Some(VaultCopyCommand::List { target, json }) => list(&target, json).await,
-        Some(VaultCopyCommand::Remove { target, id }) => remove(&target, &id).await,
-        Some(VaultCopyCommand::Check { target, json }) => check(&target, json).await,
+        Some(VaultReplicaCommand::List { target, json }) => list(&target, json).await,
+        Some(VaultReplicaCommand::Remove { target, id }) => remove(&target, &id).await,
+        Some(VaultReplicaCommand::Check { target, json }) => check(&target, json).await,
         None if args.check => check(&args.target, args.json).await,
         None => Err(Failure::usage(
-            "say what to do: add, list, remove or check (`trailkeep vault-copy --help`)",
+            "no subcommand; use add, list, remove or check (`trailkeep vault-replica --help`)",
         )
         .into()),
     }
@@ -123,13 +123,15 @@ async fn add(
         return Ok(ExitCode::SUCCESS);
     }
     let id = added["id"].as_str().unwrap_or_default();
-    print_line(&format!("added {id}: the copy was read back and opens"))?;
+    print_line(&format!(
+        "added {id}: the replica was read back and can be opened"
+    ))?;
     if added["same_disk"] == true {
         note(
-            "It is on the same disk as the data directory: one fault of that disk takes both. Add one on another disk.",
+            "It is on the same disk as the data directory: one disk failure loses both. Add one on another disk.",
         );
     }
-    note("The root key opens it: keep that somewhere else again.");
+    note("The root key opens it: keep the root key somewhere else.");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -139,7 +141,7 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         print_json(&listed)?;
     } else if listed["targets"].as_array().is_some_and(Vec::is_empty) {
         print_line(
-            "no target: the vault stands once, and every text with it. `trailkeep vault-copy add`",
+            "no replica: there is one copy of the key vault; losing it loses every payload. Add one with `trailkeep vault-replica add`",
         )?;
     } else {
         print_line(&table(&listed["targets"]))?;
@@ -157,7 +159,7 @@ async fn check(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         print_line(&table(&checked["targets"]))?;
     }
     if targets.is_some_and(Vec::is_empty) {
-        bail!("there is no target: the vault stands once. `trailkeep vault-copy add`");
+        bail!("no replica is registered. Add one with `trailkeep vault-replica add`");
     }
     Ok(if all_open {
         ExitCode::SUCCESS
@@ -171,14 +173,14 @@ async fn remove(target: &TargetArgs, id: &str) -> anyhow::Result<ExitCode> {
     let removed: Value = ask(target, "DELETE", &path, None).await?;
     if let Some(error) = removed["error"].as_str() {
         print_line(&format!(
-            "removed {id}; its copy was not destroyed: {error}"
+            "removed {id}; its replica was not destroyed: {error}"
         ))?;
         note(
-            "Destroy the copy there by hand: it opens with the root key, whatever is destroyed here later.",
+            "Destroy the replica there by hand: it opens with the root key, whatever is deleted here later.",
         );
     } else {
         print_line(&format!(
-            "removed {id}; the copy there was overwritten and removed"
+            "removed {id}; the replica there was overwritten and deleted"
         ))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -186,19 +188,19 @@ async fn remove(target: &TargetArgs, id: &str) -> anyhow::Result<ExitCode> {
 
 /// `trailkeep key rotate-vault`.
 pub(super) async fn rotate(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let status = follow(target, "/v1/vault/rotate", None, "sealing anew").await?;
+    let status = follow(target, "/v1/vault/rotate", None, "re-encrypting").await?;
     let pending = status["copies_pending"].as_bool().unwrap_or_default();
     if json {
         print_json(&status)?;
     } else if pending {
         print_line(&table(&status["targets"]))?;
         note(
-            "The vault is sealed anew, but a target is out of reach: the old epoch key is not destroyed before every \
-             target has the new copy. Bring it back, or remove it with `trailkeep vault-copy remove`; then this goes on.",
+            "The vault is re-encrypted, but a replica is unreachable: the old epoch key is destroyed only when every replica \
+             is current. Restore it, or remove it with `trailkeep vault-replica remove`; then the rotation continues.",
         );
     } else {
         print_line(&format!(
-            "rotated: epoch {}, {} secrets sealed anew, the old epoch key is destroyed here and at {} target(s)",
+            "rotated: epoch {}, {} keys re-encrypted, the old epoch key is destroyed here and at {} replica(s)",
             status["epoch"],
             status["rows"],
             status["targets"].as_array().map_or(0, Vec::len)

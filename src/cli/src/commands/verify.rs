@@ -26,13 +26,13 @@ Examples:
   trailkeep verify --dir D --against checkpoint-of-last-month.txt --json
   trailkeep verify --dir D --witness witness.example.com/1+4e4ba1e0+BK...
 
-Everything is derived again from the stored bytes. It runs beside a server too. Exit code 3: something
-is not as it was recorded; each finding names the entry and the rule. Exit code 1: all is as recorded, but keys are
-missing (an older vault was restored).")]
+Everything is recomputed from the stored bytes. It works while a server runs. Exit code 3: tampering or damage found;
+each finding names the entry and the rule. Exit code 1: nothing was changed, but keys are missing (an older vault was
+restored).")]
 pub(super) struct VerifyArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// A checkpoint that somebody kept: the ledger must begin with what it signs
+    /// A checkpoint that you kept earlier: the ledger must still begin with it
     #[arg(long, value_name = "OLD_CHECKPOINT_FILE")]
     against: Option<PathBuf>,
     /// A witness that you trust, by its C2SP verifier key: its cosignatures are checked. Repeatable; a server knows those
@@ -143,7 +143,7 @@ fn verify_open(
     let of_tenant = Tenant::of(ledgers.into_iter().filter(is_theirs).collect());
     let Some(Ok(scope)) = of_tenant.map(|tenant| tenant.read_scope(name)) else {
         return Err(Failure::not_found(format!(
-            "the directory holds no such ledger of the tenant `{tenant}`"
+            "the tenant `{tenant}` has no such ledger in this directory"
         ))
         .into());
     };
@@ -186,7 +186,7 @@ async fn ask(args: &VerifyArgs, against: Option<String>) -> anyhow::Result<Value
         .await?;
     bar.finish_and_clear();
     client.close().await?;
-    report.context("the server ended before the verification did")
+    report.context("the server stopped before the verification was complete; run it again")
 }
 
 fn describe(report: &Value) -> String {
@@ -252,13 +252,13 @@ fn describe(report: &Value) -> String {
     let keys_missing = matches!(verdict(report), Verdict::KeysMissing);
     lines.push(if total > 0 && keys_missing {
         format!(
-            "verdict   INCOMPLETE: nothing was changed, and {total} event(s) can't be opened: their keys are in this vault \
-             no more; restore with the newest copy of the vault"
+            "verdict   INCOMPLETE: nothing was changed, and {total} event(s) cannot be decrypted: their keys are missing from \
+             this vault; restore with the newest vault replica"
         )
     } else if total == 0 {
         "verdict   OK: chain, tree, checkpoint, every payload and every index row are as recorded".to_owned()
     } else {
-        format!("verdict   NOT OK: {total} finding(s); keep a copy of this directory before anything else")
+        format!("verdict   NOT OK: {total} finding(s); copy this directory before you do anything else")
     });
     lines.join("\n")
 }
@@ -285,7 +285,7 @@ fn attested(report: &Value) -> Vec<String> {
             text(there, "at"),
         );
         lines.push(format!(
-            "the first {} entries anchored at {at} with the {kind} `{target}` (the operator's word; --against proves it)",
+            "the first {} entries anchored at {at} with the {kind} `{target}` (as the operator states; --against proves it)",
             there["size"]
         ));
     }
@@ -305,7 +305,7 @@ fn attested(report: &Value) -> Vec<String> {
         .unwrap_or_default();
     if reached < size {
         lines.push(format!(
-            "the last {} entries self-attested: the ledger's own key alone vouches for them",
+            "the last {} entries self-attested: only the ledger's own key signs them",
             size - reached
         ));
     }

@@ -139,7 +139,7 @@ pub fn check_note(path: &Path, question: &Question<'_>) -> Result<NoteReport, Fi
     match kind_of(&text) {
         TextKind::Note => Ok(check(&text, question)),
         TextKind::Certificate => {
-            let what = "a certificate: `trailkeep certificate verify` takes it";
+            let what = "a certificate: use `trailkeep certificate verify`";
             Err(FileError::Other(path.to_owned(), what))
         }
         TextKind::Other(what) => Err(FileError::Other(path.to_owned(), what)),

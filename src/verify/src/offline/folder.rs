@@ -31,7 +31,7 @@ impl FolderSource {
                 names.push(name);
             }
             if names.len() > FILES_MAX {
-                return Err(refuse("it holds far more files than a bundle".to_owned()));
+                return Err(refuse("it has far more files than a bundle".to_owned()));
             }
         }
         names.sort_unstable();

@@ -50,7 +50,7 @@ pub(super) fn kind_of(text: &str) -> TextKind {
     } else if begins("<!doctype html") || begins("<html") {
         TextKind::Other("an HTML page")
     } else if begins("{") || begins("[") {
-        TextKind::Other("JSON, and not a certificate")
+        TextKind::Other("JSON, but not a certificate")
     } else if begins("<") {
         TextKind::Other("XML or HTML")
     } else {

@@ -206,12 +206,13 @@ fn compare(checkpoint: &Checkpoint, old: &str, verifier: &VerifierKey, report: &
             report.against = Some("not comparable without a consistency proof");
         }
         Ok(old) if old.root == checkpoint.root => {
-            report.against = Some("the same head");
+            report.against = Some("the same checkpoint");
             report.attestation.anchor();
         }
         Ok(_) => report.findings.push(Finding {
             rule: "against",
-            detail: "two heads of one size have different roots: the ledger was forked".to_owned(),
+            detail: "two checkpoints of one size have different roots: the ledger was forked"
+                .to_owned(),
         }),
     }
 }
@@ -248,7 +249,7 @@ impl fmt::Display for Report {
             }
         }
         if let Some(against) = self.against {
-            writeln!(formatter, "{:<12} {against}", "older head")?;
+            writeln!(formatter, "{:<12} {against}", "older checkpoint")?;
         }
         if self.verified {
             writeln!(formatter, "{:<12} {}", "attested", self.attestation)?;
@@ -265,8 +266,8 @@ impl fmt::Display for Report {
             (false, _) => write!(formatter, "verdict      NOT VERIFIED"),
             (true, FileKind::Receipt) => write!(
                 formatter,
-                "proven       the entry is in the ledger at this seq, under this signed head\n\
-                 not proven   what the entry says (its text stays with the ledger), and that the server's clock was right\n\
+                "proven       the entry is in the ledger at this seq, under this signed checkpoint\n\
+                 not proven   the content of the entry (its payload stays with the ledger), and that the server's clock was right\n\
                  verdict      VERIFIED"
             ),
             (true, FileKind::Checkpoint) => write!(

@@ -48,7 +48,7 @@ pub(super) async fn show_bundles(target: &TargetArgs, path: &Path) -> anyhow::Re
     let changed = path.join("bundle-changed.zip");
     change_one_byte(&whole, &changed)?;
     print_line(&format!(
-        "\n8  Tamper again  one byte of a text changed in a copy of the bundle\n                 {}",
+        "\n8  Tamper again  one byte of a payload changed in a copy of the bundle\n                 {}",
         verdict(&changed, &key, false)?,
     ))?;
     std::fs::remove_file(&changed)?;
@@ -64,7 +64,7 @@ fn verdict(bundle: &Path, key: &Path, expected: bool) -> anyhow::Result<String> 
     let checked = check_file(bundle, &question)?;
     let Checked::Bundle(report) = checked else {
         anyhow::bail!(
-            "{} is no bundle: this is a fault of trailkeep",
+            "{} is not a bundle: this is a fault of trailkeep",
             bundle.display()
         );
     };
@@ -96,7 +96,7 @@ fn verdict(bundle: &Path, key: &Path, expected: bool) -> anyhow::Result<String> 
 fn change_one_byte(bundle: &Path, copy: &Path) -> anyhow::Result<()> {
     let source = FileSource::open(bundle)?;
     let place = Archive::open(&source)?.middle_of(member::EVENTS);
-    let place = place.context("the bundle holds no events: this is a fault of trailkeep")?;
+    let place = place.context("the bundle has no events: this is a fault of trailkeep")?;
     let mut bytes = std::fs::read(bundle)?;
     let byte = usize::try_from(place)
         .ok()

@@ -48,9 +48,9 @@ const HOUR_MS: u64 = 3_600_000;
 #[command(after_help = "\
 Example:  trailkeep demo
 
-It makes a new directory, starts a real server on a free port, and leaves the directory for you to try.")]
+It creates a directory, starts a server on a free port, and keeps the directory for you to try.")]
 pub(super) struct DemoArgs {
-    /// Directory to make [default: a new ./trailkeep-demo-N]
+    /// Directory to create [default: a new ./trailkeep-demo-N]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -194,7 +194,7 @@ fn show_receipt(path: &Path, answer: &Value, made: &Initialised) -> anyhow::Resu
     fs_write(&path.join("demo-000001.tlog-proof"), receipt)?;
     fs_write(&path.join("public-key.pem"), &made.public_key_pem)?;
     print_line(&format!(
-        "\n3  A receipt     of {} (seq {}): proof that it is in the ledger, for anybody with the public key\n",
+        "\n3  A receipt     of {} (seq {}): proof that it is in the ledger, for anyone with the public key\n",
         text("id"),
         answer
             .get("seq")
@@ -256,7 +256,7 @@ fn show_tampering(path: &Path, answer: &Value, root_key: &RootKeySource) -> anyh
 fn verify_directory(directory: &DataDirectory, root_key: &RootKeySource) -> anyhow::Result<Report> {
     let files = Files::open(directory.clone(), root_key)?;
     let ledgers = files.ledgers.ledgers()?;
-    let record = ledgers.first().context("the directory holds no ledger")?;
+    let record = ledgers.first().context("the directory has no ledger")?;
     Ok(verify(
         Subject::from(&files),
         record,

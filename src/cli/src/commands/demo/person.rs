@@ -29,7 +29,7 @@ async fn answer_and_erase(client: &Client, path: &Path) -> anyhow::Result<()> {
     let close = format!("/v1/privacy/requests/{id}/close");
     post(client, &close, &json!({"decision": "answered"})).await?;
     print_line(&format!(
-        "\n9  A person      {} asks what is held: {} events, as person.html in {} ({} KiB)",
+        "\n9  Access        data subject {} asks for a copy: {} events, as person.html in {} ({} KiB)",
         person["id"].as_str().unwrap_or_default(),
         request["held"]["as_subject"],
         copy.display(),
@@ -46,7 +46,7 @@ async fn answer_and_erase(client: &Client, path: &Path) -> anyhow::Result<()> {
         .await?;
     let said: Value = serde_json::from_slice(&std::fs::read(&certificate)?)?;
     print_line(&format!(
-        "\n10 Forgotten     asks for erasure: {} events destroyed with their keys, {} kept for the law's minimum; the certificate is {}",
+        "\n10 Erasure       {} events destroyed with their keys, {} kept for the minimum of a law; the certificate is {}",
         said["events"]["destroyed"],
         said["events"]["kept"],
         certificate.display(),
@@ -68,7 +68,7 @@ async fn person_of(client: &Client) -> anyhow::Result<Value> {
     let other = persons.find(|person| **person != first["event"]["subjects"][0]);
     other
         .cloned()
-        .context("the demo's events are all about one person: this is a fault of trailkeep")
+        .context("the demo's events are all about one data subject: this is a fault of trailkeep")
 }
 
 fn ask(kind: &str, person: &Value) -> Value {

@@ -23,39 +23,38 @@ use trailkeep_proof::time::UnixMillis;
 pub(in crate::commands) struct ExplainArgs {
     #[command(flatten)]
     policies: PolicyArgs,
-    /// Regime of the event; may be given several times [default: the policy default-90d]
+    /// Regime of the event. Repeatable [default: the policy default-90d]
     #[arg(long, value_name = "R")]
     regime: Vec<String>,
     /// When the server received it (RFC 3339)
     #[arg(long, value_name = "T")]
     recorded_at: String,
-    /// When it happened by its producer's clock: says whether it is recorded at all. What is recorded counts from its
-    /// receipt
+    /// When it happened by the producer's clock: decides whether it is accepted. Periods count from receipt
     #[arg(long, value_name = "T")]
     occurred_at: Option<String>,
-    /// Its action, for policies with special cases
+    /// Action of the event, for policies with special cases
     #[arg(long, value_name = "A", default_value = "")]
     action: String,
-    /// When its erasure was asked for
+    /// When its erasure was requested
     #[arg(long, value_name = "T")]
     erasure_requested_at: Option<String>,
-    /// A legal hold from one moment to another; `FROM..` while it is not lifted. May be given several times
+    /// A legal hold, FROM..TO, or `FROM..` if it is not released. Repeatable
     #[arg(long, value_name = "FROM..TO")]
     hold: Vec<String>,
-    /// Something that happened to its record; may be given several times
+    /// Retention trigger of its record, NAME=TIME. Repeatable
     #[arg(long, value_name = "NAME=T")]
     trigger: Vec<String>,
-    /// The moment to judge at [default: the request, else now]
+    /// Evaluate at this time (RFC 3339) [default: the request, else now]
     #[arg(long, value_name = "T")]
     at: Option<String>,
-    /// Print JSON: {"keep_until","expires_at","destroy_at","decision","erasure","reasons","conflicts"}; null is open
+    /// Print JSON: {"keep_until","expires_at","destroy_at","decision","erasure","reasons","conflicts"}; null: not known yet
     #[arg(long)]
     json: bool,
 }
 
 /// What becomes of an event that is older than its policies let it become.
 const NOT_TAKEN: &str =
-    "such an event is not recorded (already_past_maximum): by its `occurred_at` its time is over";
+    "such an event is refused (already_past_maximum): by its `occurred_at` its maximum is over";
 
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let set = load(args.policies.policies.as_deref())?;
@@ -111,7 +110,7 @@ fn moment(name: &str, text: &str) -> Result<UnixMillis, Failure> {
 fn hold_span(text: &str) -> anyhow::Result<HoldSpan> {
     let Some((from, to)) = text.split_once("..") else {
         return Err(Failure::usage(format!(
-            "--hold {text}: write FROM..TO, or FROM.. while it is not lifted"
+            "--hold {text}: write FROM..TO, or FROM.. if it is not released"
         ))
         .into());
     };
@@ -122,7 +121,7 @@ fn hold_span(text: &str) -> anyhow::Result<HoldSpan> {
     };
     let from = moment("--hold", from)?;
     if to.is_some_and(|to| to <= from) {
-        return Err(Failure::usage(format!("--hold {text}: it ends before it begins")).into());
+        return Err(Failure::usage(format!("--hold {text}: the end is before the start")).into());
     }
     Ok(HoldSpan { from, to })
 }
@@ -147,7 +146,7 @@ fn triggers(
                 known.join(", ")
             };
             return Err(Failure::usage(format!(
-                "--trigger {name}: no policy of this event waits for it; they wait for: {names}"
+                "--trigger {name}: no policy of this event has this trigger; its triggers are: {names}"
             ))
             .into());
         }

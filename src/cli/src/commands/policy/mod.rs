@@ -24,18 +24,18 @@ use trailkeep_verify::exit::Exit;
 /// Where policies are beside the shipped ones.
 #[derive(Args)]
 pub(super) struct PolicyArgs {
-    /// Directory with policies (*.toml) in the place of shipped ones or beside them
+    /// Directory with policies (*.toml) that replace shipped ones or add to them
     #[arg(long, env = "TRAILKEEP_POLICIES", value_name = "DIR")]
     policies: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 pub(super) enum PolicyCommand {
-    /// Check policy files: form, sense, and that no law is lowered
+    /// Check policy files: form, consistency, and that no statutory period is weakened
     #[command(after_help = "\
 Example:  trailkeep policy check policies/*.toml
 
-Each finding has its line and a remedy. Exit code 0: nothing found; 1: findings.")]
+Each finding has its line and a remedy. Exit codes: 0 no finding, 1 findings.")]
     Check {
         /// The files
         #[arg(required = true, value_name = "FILE")]
@@ -60,24 +60,24 @@ Each finding has its line and a remedy. Exit code 0: nothing found; 1: findings.
         /// The policy's id, or one of its regimes
         id: String,
     },
-    /// Say until when an event of some regimes is kept, when it goes, and why; no data directory is needed
+    /// Explain until when an event of given regimes is kept, when it is deleted, and why; needs no data directory
     #[command(after_help = "\
 Examples:
   trailkeep policy explain --regime hipaa --regime gdpr-minimal --recorded-at 2024-11-24T10:00:00Z
   trailkeep policy explain --regime hipaa --recorded-at 2024-11-24T10:00:00Z --erasure-requested-at 2026-11-24T00:00:00Z
   trailkeep policy explain --regime sox --recorded-at 2026-06-30T00:00:00Z --trigger audit_concluded=2027-03-15T00:00:00Z
 
-Dates are UTC; open means that something must happen first, or that it never comes. Exit code 4: no policy is
-of a regime, or there are more regimes than an event may have; such an event would be refused.")]
+Dates are UTC. `open` means that a trigger must fire first, or that there is no such date. Exit code 4: a regime has no
+policy, or there are more regimes than an event may have; such an event would be refused.")]
     Explain(explain::ExplainArgs),
-    /// List what recorded events lacked of the fields that their policies ask for
+    /// List fields that policies require and recorded events lack
     #[command(after_help = "\
 Examples:
   trailkeep policy gaps --dir D
   trailkeep policy gaps --url https://audit.example.com --json
 
 An event that lacks a field is accepted and flagged in its section `received`, unless the tenant is strict
-(`trailkeep tenant set T --strict on`). The numbers are of all events ever recorded.")]
+(`trailkeep tenant set T --strict on`). The numbers count all events ever recorded.")]
     Gaps {
         #[command(flatten)]
         target: TargetArgs,
@@ -105,7 +105,7 @@ fn named<'a>(set: &'a PolicySet, regime: &str) -> Result<&'a Arc<Policy>, Failur
     set.of_regime(regime).ok_or_else(|| {
         let known = set.regimes().join(", ");
         Failure::not_found(format!(
-            "no policy is of the regime `{regime}`; there are: {known}"
+            "regime `{regime}` is not known; regimes are: {known}"
         ))
     })
 }
@@ -167,7 +167,7 @@ fn list(set: &PolicySet, json: bool) -> anyhow::Result<ExitCode> {
         "version",
         "keep at least",
         "force",
-        "goes after",
+        "delete after",
         "from",
         "on request",
         "review by",

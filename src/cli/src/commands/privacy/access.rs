@@ -22,10 +22,10 @@ Examples:
   trailkeep privacy access --dir D --subject customer-17 --namespace crm --portable --out person.json
   trailkeep privacy access --dir D --subject customer-17 --dry-run
 
-The file is a bundle that proves itself (person.html in it is for the person); with --portable it is JSON alone.
-The request is filed, the copy made, and the request closed as answered, each an entry of the ledger; --keep-open
-leaves the closing to you (`privacy close`). What may be about other persons in the same events, and who of
-your staff acted, is withheld unless you say otherwise.")]
+The file is a bundle with proofs; its person.html is the page for the data subject. With --portable it is JSON only.
+The command files the request, makes the copy and closes the request as answered; each step is an entry of the ledger.
+With --keep-open you close it yourself (`privacy close`). Data about other people in the same events and the names of
+your staff are withheld unless you say otherwise.")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a switch of the command line"
@@ -33,23 +33,23 @@ your staff acted, is withheld unless you say otherwise.")]
 pub(in crate::commands) struct AccessArgs {
     #[command(flatten)]
     subject: SubjectArgs,
-    /// File to write; it appears when it is complete. `-` is standard output
+    /// File to write; it appears when complete. `-` is standard output
     #[arg(long, value_name = "person.zip", required_unless_present = "dry_run")]
     out: Option<PathBuf>,
     #[command(flatten)]
     replacing: Replacing,
-    /// JSON alone, for machines (GDPR Art. 20)
+    /// JSON only, for machines (GDPR Art. 20)
     #[arg(long)]
     portable: bool,
     #[command(flatten)]
     identity: IdentityArgs,
-    /// Show other persons in the same events, and say why: it is kept with the request
+    /// Include other people in the same events; the reason is stored with the request
     #[arg(long, value_name = "WHY")]
     include_others: Option<String>,
-    /// Show who of your staff acted
+    /// Include which members of your staff acted
     #[arg(long)]
     include_staff: bool,
-    /// Write the certificate of the answer too, and its signature beside it
+    /// Also write the certificate of the answer and its signature
     #[arg(long, value_name = "C.json", conflicts_with = "keep_open")]
     certificate: Option<PathBuf>,
     /// Do not close the request
@@ -93,7 +93,9 @@ pub(super) async fn access(args: &AccessArgs) -> anyhow::Result<()> {
     }
     if is_standard_output(out) {
         let id = request["id"].as_str().unwrap_or_default();
-        note(&format!("request {id}: the copy went to standard output"));
+        note(&format!(
+            "request {id}: the copy was written to standard output"
+        ));
         return Ok(());
     }
     show::print_request(&request, false)?;
@@ -101,18 +103,18 @@ pub(super) async fn access(args: &AccessArgs) -> anyhow::Result<()> {
     for (name, file) in request["closed_files"].as_object().into_iter().flatten() {
         let file = file.as_str().unwrap_or_default();
         print_line(&format!(
-            "{:<14} {file} (of the ledger {name}, which a restore closed)",
+            "{:<14} {file} (of the superseded ledger {name})",
             "file"
         ))?;
     }
     let held = &request["held"];
     if held["as_subject"] == 0 && !args.subject.include_acted {
-        print_line("Nothing is held about this person as a subject; the file says so.")?;
+        print_line("No event names this data subject; the file says so.")?;
     }
     let acted = held["as_actor"].as_u64().unwrap_or_default();
     if acted > 0 && !args.subject.include_acted {
         note(&format!(
-            "In {acted} more events the person only acted; --include-acted adds them."
+            "The data subject is only the actor in {acted} more events; --include-acted adds them."
         ));
     }
     Ok(())
@@ -134,7 +136,7 @@ async fn answer(
         .await?;
     let id = filed["id"]
         .as_str()
-        .context("the server named no request")?;
+        .context("the server's answer names no request")?;
     if !args.keep_open {
         let is_said = args.subject.not_the_same_person.is_some();
         show::check_near(&filed, (is_said, args.subject.include_acted))?;
@@ -143,8 +145,7 @@ async fn answer(
         || format!("the request {id} is filed and open: `trailkeep privacy bundle {id}`");
     let superseded = filed["closed_ledgers"].as_array();
     if superseded.is_some_and(|names| !names.is_empty()) {
-        let why =
-            "this tenant has more than one ledger, and each gives a file; name one with --out";
+        let why = "this tenant has more than one ledger, and each has its own file: name a file with --out";
         refuse_standard_output(out, why).with_context(left_open)?;
     }
     let copy = save_copy(client, (id, None), (out, args.replacing)).await;

@@ -29,12 +29,13 @@ Examples:
   trailkeep privacy erase --dir D --subject customer-17 --reference T-2041 --now --out certificate.json
   trailkeep privacy erase --dir D --subject customer-17 --reference T-2041 --yes    (in a script)
 
-At a terminal it shows what would be destroyed and asks you to type `erase`; nothing is filed before. Without a terminal it
-needs --yes. What a legal hold or a law's minimum keeps is restricted: shown to nobody who does not state a lawful purpose, and
-destroyed by itself at the earliest lawful moment. The certificate says what went, what stays, until when and why.
-With --now the exit code is not 0 if the vault could not be rotated.
-Without it the vault is rotated within 24 hours, and what went opens in no registered copy from then on: fetch the
-certificate again (`privacy certificate`) for that time.")]
+At a terminal it shows what would be deleted and asks you to type `erase`; nothing is filed before. Without a terminal it
+needs --yes. Events that a legal hold or a statutory minimum keeps are restricted: only readers who state a lawful purpose
+see them, and they are deleted automatically at the earliest lawful time. The certificate says what was deleted, what is
+kept, until when and why.
+With --now the vault is rotated at once, and the exit code is not 0 if that fails. Without --now it is rotated within
+24 hours. From then on no registered replica opens the deleted payloads: fetch the certificate again
+(`privacy certificate`) to have that time in it.")]
 pub(in crate::commands) struct EraseArgs {
     #[command(flatten)]
     asked: AskedArgs,
@@ -50,19 +51,19 @@ Examples:
   trailkeep privacy execute --dir D ID --now --out certificate.json
   trailkeep privacy execute --dir D ID --yes    (in a script)
 
-Of an erasure it shows, at a terminal, what would be destroyed and asks you to type `erase`; without a terminal it needs --yes.
-A restriction destroys nothing and is not asked about.")]
+For an erasure it shows, at a terminal, what would be deleted and asks you to type `erase`; without a terminal it needs
+--yes. A restriction deletes nothing and needs no confirmation.")]
 pub(in crate::commands) struct ExecuteArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// The request
     id: String,
-    /// Say what it would do, and do nothing
+    /// Show what it would do, without doing it
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
     confirmed: ConfirmArgs,
-    /// Say why data subjects with a near identifier are other people, where nothing is held under exactly this one
+    /// Reason why data subjects with a similar identifier are other people, if nothing is held under this one
     #[arg(long, value_name = "REASON")]
     not_the_same_person: Option<String>,
     #[command(flatten)]
@@ -75,7 +76,7 @@ pub(in crate::commands) struct ExecuteArgs {
 /// Where the certificate goes.
 #[derive(Args)]
 struct PlaceArgs {
-    /// Write the certificate, and its signature beside it
+    /// Write the certificate and its signature
     #[arg(long, value_name = "C.json", conflicts_with = "dry_run")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -93,10 +94,10 @@ impl PlaceArgs {
 /// How something is destroyed.
 #[derive(Args)]
 struct ConfirmArgs {
-    /// Destroy without asking, as scripts need it
+    /// Delete without asking, for scripts
     #[arg(long)]
     yes: bool,
-    /// Rotate the vault at once, so that the replicas of the keys open nothing either
+    /// Rotate the vault at once, so that no replica opens the deleted payloads
     #[arg(long, conflicts_with = "dry_run")]
     now: bool,
 }
@@ -202,8 +203,8 @@ fn is_rotated(certificate: &Value) -> bool {
 fn check_rotated(is_late: bool) -> anyhow::Result<()> {
     if is_late {
         bail!(
-            "the events are destroyed, and --now was not carried out: the vault could not be rotated yet, so replicas of \
-             it may still open them. It is tried again by itself; /readyz and `trailkeep vault-copy list` say what it waits for"
+            "the events are deleted, but the vault could not be rotated at once (--now), so vault replicas may still open \
+             them. The rotation is retried automatically; see /readyz and `trailkeep vault-replica list` for the cause"
         );
     }
     Ok(())
@@ -222,7 +223,7 @@ async fn waited_for(client: &Client) -> Option<String> {
 /// Shows what would be destroyed, and asks.
 fn ask_for_it(preview: &Value) -> anyhow::Result<()> {
     note(&show::dry_run_text(preview));
-    confirm("What is destroyed", WORD)
+    confirm("Deleted data", WORD)
 }
 
 async fn post(client: &Client, path: &str, body: &Value) -> anyhow::Result<Value> {
@@ -272,16 +273,14 @@ async fn execute_and_wait(
         let is_here = matches!(client, Client::Here { .. });
         if is_here && begun.elapsed() > GOES_ON_FOR && waited_for(client).await.is_some() {
             bail!(
-                "it is stated and not over: another program reads the files. End that program, then run `trailkeep \
-                 retention run` or `trailkeep serve`, which finish it"
+                "erasure incomplete: another program reads the files. Stop that program, then run `trailkeep \
+                 retention run` or `trailkeep serve` to finish it"
             );
         }
         let listed: Value = client.get("/v1/privacy/requests").await?;
         let requests = listed["requests"].as_array();
         let found = requests.and_then(|all| all.iter().find(|one| one["id"] == id));
-        request = found
-            .cloned()
-            .context("the request is not listed any more")?;
+        request = found.cloned().context("the request is no longer listed")?;
     }
     bar.finish_and_clear();
     if request["certificate"] != true {
@@ -309,7 +308,7 @@ impl AskedArgs {
         print(done, self.place.out.as_ref(), self.json)?;
         if !self.json && acted > 0 && !self.subject.include_acted {
             note(&format!(
-                "In {acted} more events the person only acted; --include-acted reaches them too."
+                "The data subject is only the actor in {acted} more events; --include-acted adds them."
             ));
         }
         Ok(())

@@ -34,7 +34,7 @@ pub(super) fn print_request(request: &Value, json: bool) -> anyhow::Result<()> {
         String::new()
     } else {
         format!(
-            "{} about the person, {} in which they only acted",
+            "{} about the data subject, {} in which they are only the actor",
             held["as_subject"], held["as_actor"]
         )
     };
@@ -81,11 +81,11 @@ fn near_lines(near: &Value) -> Vec<String> {
                 namespace => format!("in the namespace {namespace}"),
             };
             let (id, events) = (text(&one["masked_id"]), &one["events"]);
-            format!("{id} {namespace}: {events} events, not in the scope of this request")
+            format!("{id} {namespace}: {events} events, outside the scope of this request")
         })
         .collect();
     if near["complete"] == false {
-        lines.push("not all identifiers are compared yet: ask again later".to_owned());
+        lines.push("not all identifiers are compared yet: retry later".to_owned());
     }
     lines
 }
@@ -101,7 +101,7 @@ pub(super) fn check_near(request: &Value, (is_said, is_acted): (bool, bool)) -> 
         return Ok(());
     }
     let refused = format!(
-        "nothing is held under exactly this identifier and namespace, but under near ones:\n  {}\nthe request {} is filed and open: file for the right identifier and close this one as withdrawn, or `trailkeep privacy close {1} --decision answered --not-the-same-person REASON` after `trailkeep privacy bundle`",
+        "nothing is held under this identifier and namespace, but under similar ones:\n  {}\nthe request {} is filed and open: file a request for the right identifier and close this one as withdrawn, or `trailkeep privacy close {1} --decision answered --not-the-same-person REASON` after `trailkeep privacy bundle`",
         near_lines(near).join("\n  "),
         text(&request["id"]),
     );
@@ -117,14 +117,15 @@ pub(super) fn print_certificate(certificate: &Value) -> anyhow::Result<()> {
         ("kept", format!("{} events", events["kept"])),
     ];
     if !destroyed.is_null() {
-        rows.push(("gone here at", text(&destroyed["live_at"])));
+        rows.push(("deleted at", text(&destroyed["live_at"])));
         let copies = match text(&destroyed["copies_dead_at"]) {
             pending if pending.is_empty() => {
-                "with the next rotation of the vault, within 24 hours (`trailkeep key rotate-vault`)".to_owned()
+                "with the next vault rotation, within 24 hours (`trailkeep key rotate-vault`)"
+                    .to_owned()
             }
             at => at,
         };
-        rows.push(("copies dead", copies));
+        rows.push(("replicas", copies));
     }
     for (name, value) in rows {
         print_line(&format!("{name:<14} {value}"))?;
@@ -204,7 +205,7 @@ pub(super) fn print_dry_run(said: &Value, json: bool) -> anyhow::Result<()> {
 pub(super) fn dry_run_text(said: &Value) -> String {
     let held = &said["held"];
     let mut lines = format!(
-        "Held: {} events about the person, {} in which they only acted.",
+        "Held: {} events about the data subject, {} in which they are only the actor.",
         held["as_subject"], held["as_actor"]
     );
     let rows = said["classes"]

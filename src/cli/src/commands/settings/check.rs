@@ -21,8 +21,8 @@ impl Layers {
     fn follow(&mut self, settings: &Settings) {
         let directory = settings.directory.path();
         if !directory.is_dir() {
-            let problem = format!("there is no directory {}", directory.display());
-            let remedy = "make it with `trailkeep init --dir DIR`, or name the right one";
+            let problem = format!("directory {} does not exist", directory.display());
+            let remedy = "create it with `trailkeep init --dir DIR`, or name the right one";
             self.found_wrong(&keys::DIR, problem, remedy);
         }
         // A command may ask somebody, or leave a trace: it is not run here.
@@ -30,7 +30,7 @@ impl Layers {
             && (directory.is_dir() || *path != settings.directory.root_key())
             && let Err(error) = settings.root_key.load()
         {
-            let remedy = "docs/operations.md, \"Keys\", says where it may be";
+            let remedy = "see docs/operations.md, \"Keys\", for where it may be";
             self.found_wrong(&keys::ROOT_KEY_FILE, error.to_string(), remedy);
         }
         if let Err(Faulty(faults)) = settings.anchors() {
@@ -46,7 +46,8 @@ impl Layers {
     fn follow_tls(&mut self, settings: &Settings) {
         let Some(files) = &settings.tls else { return };
         if let Err(error) = files.load() {
-            let remedy = "name the pair that belongs together; docs/operations.md, \"TLS\"";
+            let remedy =
+                "name a matching pair of certificate and key; see docs/operations.md, \"TLS\"";
             self.found_wrong(&keys::TLS_CERTIFICATE_FILE, error.to_string(), remedy);
         }
     }

@@ -36,7 +36,7 @@ impl SettingsFile {
                     key: String::new(),
                     problem: format!("the file can't be read: {error}"),
                     remedy:
-                        "name the settings' file with --config; deploy/trailkeep.toml is a sample"
+                        "name the settings file with --config; deploy/trailkeep.toml is a sample"
                             .to_owned(),
                 });
                 Self::default()
@@ -60,7 +60,7 @@ impl SettingsFile {
                 offset,
                 "",
                 problem,
-                "write `key = value`, texts in \"quotes\"",
+                "write `key = value`, strings in \"quotes\"",
             );
         }
         reader.table("", root.get_ref());
@@ -102,12 +102,12 @@ impl Reader<'_> {
                 (None, DeValue::Table(inner)) if is_section => self.table(&section, inner),
                 (None, _) if is_section => {
                     let problem = format!("`{path}` is a section");
-                    let remedy = format!("write `[{path}]` on a line of its own, its keys below");
+                    let remedy = format!("write `[{path}]` on its own line, and its keys below");
                     self.fault(key_at, &path, problem, &remedy);
                 }
                 (None, _) => {
-                    let remedy = format!("the keys here are {}", known_in(prefix));
-                    self.fault(key_at, &path, format!("there is no key `{path}`"), &remedy);
+                    let remedy = format!("keys are: {}", known_in(prefix));
+                    self.fault(key_at, &path, format!("unknown key `{path}`"), &remedy);
                 }
             }
         }
@@ -121,8 +121,8 @@ impl Reader<'_> {
             DeValue::Float(number) => number.as_str().to_owned(),
             DeValue::Datetime(time) => time.to_string(),
             DeValue::Array(_) | DeValue::Table(_) => {
-                let problem = format!("`{}` is one value, not several", key.name);
-                self.fault(offset, key.name, problem, "write one text or number");
+                let problem = format!("`{}` takes one value, not several", key.name);
+                self.fault(offset, key.name, problem, "write one string or number");
                 return;
             }
         };

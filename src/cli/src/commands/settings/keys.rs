@@ -57,13 +57,13 @@ pub(super) const ROOT_KEY_FILE: Key = key(
     "root_key_file",
     "FILE",
     None,
-    "File with the root key; else DIR/root.key",
+    "File with the root key; without it DIR/root.key",
 );
 pub(super) const ROOT_KEY_COMMAND: Key = key(
     "root_key_command",
     "COMMAND",
     None,
-    "Command that prints the root key, such as a KMS's client",
+    "Command that prints the root key, such as a KMS client",
 );
 pub(super) const LISTEN: Key = key(
     "listen",
@@ -75,43 +75,43 @@ pub(super) const STOP_WAIT_S: Key = key(
     "stop_wait_s",
     "SECONDS",
     Some("20"),
-    "Seconds that requests under way have to end after SIGTERM",
+    "Seconds for in-flight requests to finish after SIGTERM",
 );
 pub(super) const IDLE_S: Key = key(
     "idle_s",
     "SECONDS",
     Some("120"),
-    "Seconds that a connection may rest between requests: more than what stands in front keeps its own",
+    "Seconds that a connection may be idle between requests; set it higher than the proxy's own idle timeout",
 );
 pub(super) const HEAD_S: Key = key(
     "head_s",
     "SECONDS",
     Some("20"),
-    "Seconds that a connection may take to its first byte, and from there to the end of its request's head, TLS included",
+    "Seconds until a connection's first byte, and from there to the end of its request headers, TLS included",
 );
 pub(super) const MIN_FREE_BYTES: Key = key(
     "min_free_bytes",
     "BYTES",
     Some("268435456"),
-    "Free bytes of the disk below which nothing is appended",
+    "Free disk bytes below which appends are refused",
 );
 pub(super) const POLICIES: Key = key(
     "policies",
     "DIR",
     None,
-    "Directory with policies in the place of shipped ones or beside them; else DIR/policies",
+    "Directory with policies that replace shipped ones or add to them; without it DIR/policies",
 );
 pub(super) const RETENTION_HOUR: Key = key(
     "retention_hour",
     "HOUR",
     Some("2"),
-    "Hour of the day (UTC) at which what is due is destroyed; `none`: only `trailkeep retention run` does it",
+    "Hour of the day (UTC) of the daily retention run; `none`: only `trailkeep retention run` deletes",
 );
 pub(super) const TLS_CERTIFICATE_FILE: Key = key(
     "tls.certificate_file",
     "FILE",
     None,
-    "PEM file with the server's certificate, then those of its issuers; read anew when it changes",
+    "PEM file with the server's certificate, then those of its issuers; reloaded when it changes",
 );
 pub(super) const TLS_KEY_FILE: Key = key(
     "tls.key_file",
@@ -123,75 +123,75 @@ pub(super) const LOG_FORMAT: Key = key(
     "log.format",
     "text|json",
     Some("text"),
-    "Form of the log's lines on standard error",
+    "Format of log lines on standard error",
 );
 pub(super) const LOG_LEVEL: Key = key(
     "log.level",
     "error|warn|info|debug",
     Some("info"),
-    "What is logged; `debug` has a line for each request, without its texts and ids",
+    "Log level; `debug` logs each request, without payloads and ids",
 );
 pub(super) const OTLP_QUIET_MS: Key = key(
     "otlp.quiet_ms",
     "MS",
     Some("5000"),
-    "Milliseconds that a trace waits for content and users after its local root has come",
+    "Milliseconds that a trace waits for content and users after its local root arrived",
 );
 pub(super) const OTLP_WAIT_MAX_MS: Key = key(
     "otlp.wait_max_ms",
     "MS",
     Some("600000"),
-    "Milliseconds after its first part at which a trace becomes events at the latest",
+    "Milliseconds after its first part by which a trace becomes events at the latest",
 );
 pub(super) const OTLP_KEEP: Key = key(
     "otlp.keep",
     "calls|agents|all",
     Some("calls"),
-    "Which spans become events: calls of models and tools, agents and workflows too, or all",
+    "Spans that become events: model and tool calls, also agents and workflows, or all",
 );
 
 pub(super) const LIMITS_BODY_MEMORY_BYTES: Key = key(
     "limits.body_memory_bytes",
     "BYTES",
     Some("268435456"),
-    "Bytes that the bodies of all requests may hold together, as sent and as decoded; beyond it the largest unfinished one gets 503",
+    "Memory in bytes for all request bodies, as sent and as decoded; beyond it the largest unfinished request gets 503",
 );
 pub(super) const LIMITS_BODY_BYTES_PER_S: Key = key(
     "limits.body_bytes_per_s",
     "BYTES",
     Some("1024"),
-    "Bytes a second that a body comes with at least, after its first 30 seconds",
+    "Minimum bytes per second of a request body, after its first 30 seconds",
 );
 pub(super) const LIMITS_CONNECTIONS: Key = key(
     "limits.connections",
     "NUMBER",
     None,
-    "Connections at once; else three quarters of the limit of open files, up to 8192",
+    "Maximum connections; without it three quarters of the open-file limit, up to 8192",
 );
 pub(super) const LIMITS_UNAUTHENTICATED_CONNECTIONS: Key = key(
     "limits.unauthenticated_connections",
     "NUMBER",
     None,
-    "Connections at once on which no request was authenticated; else half of all. Beyond it the oldest silent one is closed",
+    "Maximum connections without an authenticated request; without it half of all. Beyond it the oldest idle one is closed",
 );
 pub(super) const LIMITS_CONNECTIONS_PER_ADDRESS: Key = key(
     "limits.connections_per_address",
     "NUMBER|none",
     Some("none"),
-    "Connections at once of one address; leave it at `none` behind a proxy or a NAT",
+    "Maximum connections per address; leave it at `none` behind a proxy or a NAT",
 );
 
 pub(super) const LIMITS_REQUESTS_PER_KEY_S: Key = key(
     "limits.requests_per_key_s",
     "NUMBER|none",
     Some("none"),
-    "Requests a second of one API key; beyond it 429, which is loss where an application does not send again",
+    "Requests per second of one API key; beyond it 429, and events are lost if the application does not retry",
 );
 pub(super) const LIMITS_EXPORT_BYTES: Key = key(
     "limits.export_bytes",
     "BYTES",
     Some("34359738368"),
-    "Bytes that exports which are made or wait to be fetched may have on disk together",
+    "Disk bytes for all exports that are being written or wait for download",
 );
 
 /// All settings, in the order of the documentation.

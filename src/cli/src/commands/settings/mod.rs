@@ -199,7 +199,7 @@ impl Layers {
         match parse(&found.text) {
             Ok(value) => Some(value),
             Err(remedy) => {
-                let problem = format!("`{}` is no value of `{}`", found.text, key.name);
+                let problem = format!("`{}` is not a value of `{}`", found.text, key.name);
                 self.fault(key, &found.origin, problem, &remedy);
                 None
             }
