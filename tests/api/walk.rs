@@ -360,9 +360,9 @@ fn was_heard(output: &Output) -> bool {
     let text = said(output);
     let told = [
         "there is no ",
-        "The name is taken",
+        "Name already in use",
         "nothing is paused",
-        "It can't be done as asked",
+        "Unprocessable request",
         "Not found",
         "Refused",
     ];

@@ -96,7 +96,7 @@ fn not_ready_when_the_vault_cannot_be_read() {
     vault.execute_batch("DROP TABLE sealed_record").unwrap();
     assert_not_ready(&server, "vault: ");
     let log = server.kill();
-    assert!(log.contains("the vault can't be read"), "{log}");
+    assert!(log.contains("the vault cannot be read"), "{log}");
 }
 
 /// A file that can't grow is no full disk: SQLite gives another error, and nobody knows what is on disk.

@@ -53,7 +53,7 @@ pub(super) async fn list(
     asked: Result<Query<Asked>, Problem>,
 ) -> Result<Json<AccessPage>, Problem> {
     let Query(asked) = asked.map_err(|_| {
-        Problem::bad_request("from, to, start and limit are the parameters, each once")
+        Problem::bad_request("unknown or repeated parameter; parameters are from, to, start and limit, each once")
     })?;
     let time = (
         moment("from", asked.from.as_deref())?,
@@ -67,7 +67,7 @@ pub(super) async fn list(
     let start = asked.start.map(Seq::new);
     if start.is_some_and(|start| start > Seq::MAX) {
         return Err(Problem::bad_request(
-            "`start` must be the `next_start` of the page before",
+            "`start` must be the `next_start` of the previous page",
         ));
     }
     let page =

@@ -61,14 +61,14 @@ pub(super) async fn list(
     get,
     path = "/v1/anchors/history",
     params(Asked),
-    responses((status = 200, description = "What was given.", body = AnchorHistory)),
+    responses((status = 200, description = "The checkpoints that were sent.", body = AnchorHistory)),
 )]
 pub(super) async fn history(
     caller: Caller<may::Prove, ReadScope>,
     asked: Result<Query<Asked>, Problem>,
 ) -> Result<Json<AnchorHistory>, Problem> {
     let Query(asked) =
-        asked.map_err(|_| Problem::bad_request("up_to and limit are the parameters, each once"))?;
+        asked.map_err(|_| Problem::bad_request("unknown or repeated parameter; parameters are up_to and limit, each once"))?;
     let limit = asked.limit.unwrap_or(ROWS_DEFAULT);
     if !(1..=ROWS_MAX).contains(&limit) {
         let detail = format!("`limit` must be a number from 1 to {ROWS_MAX}");
@@ -103,12 +103,12 @@ pub(super) async fn checkpoint(
     wanted: Result<Query<Wanted>, Problem>,
 ) -> Result<Response, Problem> {
     let Query(wanted) =
-        wanted.map_err(|_| Problem::bad_request("size is the only parameter, a number"))?;
+        wanted.map_err(|_| Problem::bad_request("unknown parameter; the only parameter is size, a number"))?;
     let size = size_of(wanted.size)?;
     let note = blocking(move || status::anchored_note(&caller.engine, caller.on.ledger(), size));
     let note = note
         .await?
-        .ok_or_else(|| Problem::not_found("no such head was given to anybody"))?;
+        .ok_or_else(|| Problem::not_found("no checkpoint of this size was sent to a target"))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response())
 }
 
@@ -122,7 +122,7 @@ pub(super) struct AnchorRun {
 #[utoipa::path(
     post,
     path = "/v1/anchors/run",
-    responses((status = 200, description = "What became of each target.", body = AnchorRun)),
+    responses((status = 200, description = "The result of each target.", body = AnchorRun)),
 )]
 pub(super) async fn run(caller: Caller<may::Verify, Tenant>) -> Result<Json<AnchorRun>, Problem> {
     let ran = blocking(move || anchor::run(&caller.engine, &caller.on, Which::All));
@@ -152,7 +152,7 @@ pub(super) struct LedgerResumed {
     post,
     path = "/v1/anchors/resume",
     request_body(content = HistoryReviewed, example = json!({"tenant": "default", "reviewed_history": true})),
-    responses((status = 200, description = "It goes on.", body = LedgerResumed)),
+    responses((status = 200, description = "The ledger accepts entries again.", body = LedgerResumed)),
     extensions(("x-trailkeep-problems" = json!(["not-found", "not-ready", "too-large", "unprocessable"]))),
 )]
 pub(super) async fn resume(
@@ -163,7 +163,7 @@ pub(super) async fn resume(
     let asked: HistoryReviewed = read_json(body, form).await?;
     if !asked.reviewed_history {
         return Err(Problem::unprocessable(format!(
-            "the body must be {form}: look first whether entries are missing; what the target has seen is proof of them"
+            "the body must be {form}: check first whether entries are missing; the target's checkpoint is the proof"
         )));
     }
     let tenant = TenantName::new(&asked.tenant).ok();
@@ -177,7 +177,7 @@ pub(super) async fn resume(
 fn size_of(size: Option<u64>) -> Result<Option<u64>, Problem> {
     match size {
         Some(size) if size > Seq::MAX.get() => {
-            Err(Problem::bad_request("a size is a number of entries"))
+            Err(Problem::bad_request("`size` must be a number of entries"))
         }
         size => Ok(size),
     }
@@ -185,7 +185,7 @@ fn size_of(size: Option<u64>) -> Result<Option<u64>, Problem> {
 
 impl From<AnchorError> for Problem {
     fn from(error: AnchorError) -> Self {
-        tracing::error!(%error, "what is anchored could not be read or kept");
+        tracing::error!(%error, "anchored checkpoints could not be read or stored");
         Self::damaged(error.to_string())
     }
 }

@@ -269,7 +269,7 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
         .ok_or_else(Problem::unauthorized)?;
     let now = app.engine.clock.wall();
     let found = authenticate(&app.engine.keyring, token, now).map_err(|error| {
-        tracing::error!(%error, "a token could not be checked");
+        tracing::error!(%error, "an API token could not be checked");
         Problem::internal()
     })?;
     let Some(found) = found else {
@@ -288,7 +288,7 @@ fn local_principal(parts: &Parts) -> Result<Principal, Problem> {
     let named = parts.headers.get(TENANT_HEADER);
     let named = named.map_or(Ok(DEFAULT_TENANT), |value| value.to_str());
     let tenant = named.ok().and_then(|name| TenantName::new(name).ok());
-    let tenant = tenant.ok_or_else(|| Problem::not_found("there is no such tenant"))?;
+    let tenant = tenant.ok_or_else(|| Problem::not_found("tenant not found"))?;
     Ok(Principal {
         key_id: "local".to_owned(),
         tenant,

@@ -40,7 +40,7 @@ pub(super) async fn make(
 ) -> Result<Response, Problem> {
     if caller.entrance == Entrance::Network {
         return Err(Problem::not_found(
-            "a backup is written to the server's disk: make it there, with `trailkeep backup --dir D --out DIR`",
+            "a backup is written to the server's disk: run `trailkeep backup --dir D --out DIR` there",
         ));
     }
     let asked: NewBackup = read_json(body, "{\"out\":\"/mnt/backup\"}").await?;

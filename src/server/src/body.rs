@@ -47,27 +47,27 @@ pub(super) enum BodyFault {
     #[error("`Content-Encoding` may be gzip, zstd or identity")]
     UnknownCoding,
     #[error(
-        "`Content-Encoding` may name one compression, not several: send the body compressed once"
+        "`Content-Encoding` names several compressions: send the body compressed once"
     )]
     CodedTwice,
     #[error("{0}")]
     Undecodable(String),
     #[error(
-        "a body may have {BODY_BYTES_MAX} bytes, as sent and as decoded: send it in several requests"
+        "the body is larger than {BODY_BYTES_MAX} bytes, as sent or as decoded: split it into several requests"
     )]
     TooLarge,
     #[error(
-        "all bodies together may hold {0} bytes here: send it in several requests, or raise `limits.body_memory_bytes`"
+        "the body is larger than the memory for all bodies, {0} bytes: split it into several requests, or raise `limits.body_memory_bytes`"
     )]
     LargerThanAll(u64),
     #[error(
-        "the body came too slowly: it may not pause for 30 s, and after the first 30 s it comes with at least {0} bytes a second; nothing was recorded"
+        "the body arrived too slowly: after the first 30 s it needs at least {0} bytes a second, and no pause may reach 30 s; nothing was recorded"
     )]
     TooSlow(u64),
-    #[error("the body broke off; nothing was recorded")]
+    #[error("the body ended early; nothing was recorded")]
     BrokenOff,
     #[error(
-        "the bodies of the requests at the moment take all the memory that there is for them; nothing of this one was recorded: send it again"
+        "the bodies of current requests use all memory for bodies; nothing of this request was recorded: retry"
     )]
     NoRoom,
 }
@@ -90,7 +90,7 @@ impl From<BodyFault> for Problem {
                 Self::unsupported_media_type(detail)
             }
             BodyFault::Undecodable(_) => Self::bad_request(format!(
-                "{detail}; nothing was recorded: send it again, whole"
+                "{detail}; nothing was recorded: resend the whole body"
             )),
             BodyFault::TooLarge | BodyFault::LargerThanAll(_) => Self::too_large(detail),
             BodyFault::TooSlow(_) => Self::too_slow(detail),
@@ -122,7 +122,7 @@ pub(super) fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
         "application/json" => Ok(Format::Json),
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Format::Ndjson),
         _ => Err(Problem::unsupported_media_type(
-            "send `Content-Type: application/json` (an object or an array) or `application/x-ndjson` (an object a line)",
+            "send `Content-Type: application/json` (an object or an array) or `application/x-ndjson` (one object per line)",
         )),
     }
 }
@@ -197,12 +197,12 @@ pub(super) fn parse(
         return Err(Problem::invalid_events(vec![LineFault {
             line: 1,
             pointer: String::new(),
-            detail: "the body holds no event: send at least one".to_owned(),
+            detail: "the body has no event: send at least one".to_owned(),
         }]));
     }
     if texts.len() > EVENTS_MAX {
         return Err(Problem::too_large(format!(
-            "a request may hold {EVENTS_MAX} events: send them in several requests"
+            "the request has more than {EVENTS_MAX} events: split them into several requests"
         )));
     }
     let (mut events, mut errors) = (Vec::with_capacity(texts.len()), Vec::new());

@@ -143,8 +143,8 @@ impl Connection {
         };
         match secured {
             Some(Ok(stream)) => self.serve_plain(stream).await,
-            Some(Err(error)) => tracing::debug!(%error, "a connection could not be secured"),
-            None => tracing::debug!("a connection was not secured in time"),
+            Some(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            None => tracing::debug!("a TLS handshake timed out"),
         }
     }
 
@@ -188,9 +188,9 @@ impl Connection {
         };
         match ended {
             Some(Ok(())) => (),
-            Some(Err(error)) => tracing::debug!(%error, "a connection broke off"),
+            Some(Err(error)) => tracing::debug!(%error, "a connection failed"),
             None => {
-                tracing::debug!("a connection is closed: it said nothing for too long");
+                tracing::debug!("a connection was closed: it was idle for too long");
                 connection.as_mut().graceful_shutdown();
                 let _ = tokio::time::timeout(ENDED_WITHIN, connection).await;
             }

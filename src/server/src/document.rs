@@ -152,7 +152,7 @@ pub(super) fn begun() -> OpenApi {
         .title("Trailkeep")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "An append-only, hash-chained, encrypted audit trail that proves what it kept. Errors are RFC 9457 \
+            "Append-only, hash-chained, encrypted audit trail with retention and verifiable deletion. Errors are RFC 9457 \
              problem details with a stable `type`. `x-trailkeep-right` names the right that a route needs, \
              `x-trailkeep-roles` the roles of API keys that have it.",
         ));
@@ -338,13 +338,13 @@ fn complete_operation(path: &str, operation: &mut Value) -> Vec<Kind> {
         None => {}
     }
     if is_tagged {
-        let known = "The `ETag` of what is known: the answer is 304 if it is still so.";
+        let known = "The `ETag` of a cached answer: 304 if it is still current.";
         let parameter = json!({
             "name": "If-None-Match", "in": "header", "required": false, "description": known,
             "schema": {"type": "string"},
         });
         add_parameter(operation, parameter);
-        operation["responses"]["304"] = json!({"description": "It is as known."});
+        operation["responses"]["304"] = json!({"description": "The cached answer is current."});
         operation["responses"]["200"]["headers"]["ETag"] = json!({"schema": {"type": "string"}});
     }
     // Every body comes in one way (body/intake.rs), every request names a host.
@@ -390,7 +390,7 @@ fn purpose() -> Value {
         "name": PURPOSE_HEADER,
         "in": "header",
         "required": false,
-        "description": "Why the caller reads, in their words: it is recorded with the read.",
+        "description": "Purpose of the read, as the caller states it; it is recorded in the read audit.",
         "schema": {"type": "string", "maxLength": 256, "pattern": "^[ -~]*$"},
         "example": "case 17",
     })
@@ -416,7 +416,7 @@ fn problem_response(kinds: &[Kind]) -> Value {
             "type": kind.to_type(),
             "title": kind.title(),
             "status": kind.status().as_u16(),
-            "detail": "what was wrong, and how to mend it",
+            "detail": "what is wrong, and the remedy",
         });
         (kind.name().to_owned(), json!({ "value": example }))
     });
@@ -429,7 +429,7 @@ fn problem_response(kinds: &[Kind]) -> Value {
     });
     if kinds.iter().any(|kind| kind.is_for_later()) {
         response["headers"] = json!({"Retry-After": {
-            "description": "Seconds after which to try again.",
+            "description": "Seconds after which to retry.",
             "schema": {"type": "integer", "minimum": 0},
         }});
     }

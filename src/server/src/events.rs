@@ -149,14 +149,14 @@ enum AppendAnswer {
 #[utoipa::path(
     post,
     path = "/v1/events",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Stands for the `id` of events that have none: of one event it is the id, of several the id is the key, `:` and the place from 1.", min_length = 1, max_length = 200, pattern = "^[!#-~]([ !#-~]*[!#-~])?$")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Default `id` of events that have none: for one event the key itself, for several the key, `:` and the position from 1.", min_length = 1, max_length = 200, pattern = "^[!#-~]([ !#-~]*[!#-~])?$")),
     request_body(content(
-        (Submission = "application/json", example = json!({"id": "order-17", "action": "chat.completion", "outcome": "success", "actor": {"id": "u-1042"}, "subjects": [{"id": "p-7"}], "input": "When will it arrive?", "output": "Tomorrow."})),
+        (Submission = "application/json", example = json!({"id": "order-17", "action": "chat.completion", "outcome": "success", "actor": {"id": "u-1042"}, "subjects": [{"id": "p-7"}], "input": "When does it arrive?", "output": "Tomorrow."})),
         (String = "application/x-ndjson", example = json!("{\"action\":\"chat.completion\",\"actor\":{\"id\":\"u-1042\"}}\n")),
     )),
     responses(
-        (status = 201, description = "Recorded, durably.", body = AppendAnswer),
-        (status = 200, description = "All of it was recorded before.", body = AppendAnswer),
+        (status = 201, description = "Recorded durably.", body = AppendAnswer),
+        (status = 200, description = "All events were already recorded.", body = AppendAnswer),
     ),
     extensions(("x-trailkeep-problems" = json!([
         "id-conflict", "tenant-closed", "too-large", "media-type", "invalid-event", "policy"
@@ -385,7 +385,7 @@ pub(super) fn parse_seq(text: &str) -> Result<Seq, Problem> {
         .ok()
         .map(Seq::new)
         .filter(|seq| *seq <= Seq::MAX);
-    seq.ok_or_else(|| Problem::bad_request("a seq is a number from 0"))
+    seq.ok_or_else(|| Problem::bad_request("a seq must be a number from 0"))
 }
 
 /// An event as it is shown.

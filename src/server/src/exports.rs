@@ -127,8 +127,8 @@ struct ShownProgress {
     post,
     path = "/v1/exports",
     request_body(content = Question, example = json!({"action": "chat.completion", "redact": ["input"]})),
-    responses((status = 202, description = "It is being made.", body = Shown, headers(
-        ("Location" = String, description = "Where to ask how far it is.")
+    responses((status = 202, description = "The export is being written.", body = Shown, headers(
+        ("Location" = String, description = "Where to get its state.")
     ))),
     extensions(("x-trailkeep-problems" = json!(["too-large", "too-many", "unprocessable"]))),
 )]
@@ -173,7 +173,7 @@ pub(super) async fn show(
     delete,
     path = "/v1/exports/{id}",
     params(("id" = String, Path, description = "The export's id.", example = "0123456789abcdef0123456789abcdef")),
-    responses((status = 204, description = "It is gone.")),
+    responses((status = 204, description = "The export is deleted.")),
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn remove(
@@ -193,8 +193,8 @@ pub(super) async fn remove(
     path = "/v1/exports/{id}/file",
     params(
         ("id" = String, Path, description = "The export's id.", example = "0123456789abcdef0123456789abcdef"),
-        ("Range" = Option<String>, Header, description = "One range of bytes; another is answered with the whole."),
-        ("If-Range" = Option<String>, Header, description = "The `ETag` of the file that the range is of."),
+        ("Range" = Option<String>, Header, description = "One range of bytes; any other form is answered with the whole file."),
+        ("If-Range" = Option<String>, Header, description = "The `ETag` of the file that the range belongs to."),
     ),
     responses(
         (status = 200, description = "The file.", headers(("ETag" = String, description = "SHA-256 of the file.")),
@@ -215,7 +215,7 @@ pub(super) async fn file(
     }
     let Some((file, summary)) = job.file() else {
         return Err(Problem::conflict_state(
-            "the export is not ready: look at /v1/exports/{id} until its state is `done`",
+            "the export is not ready: poll /v1/exports/{id} until its state is `done`",
         ));
     };
     let tag = format!("\"{}\"", summary.sha256);
@@ -323,7 +323,7 @@ fn find(caller: &Identified<ReadScope>, id: &str) -> Result<Arc<Job>, Problem> {
 
 fn no_such_export() -> Problem {
     Problem::not_found(
-        "there is no such export: it was deleted or waited for over an hour, or the server was restarted; ask for it again",
+        "export not found: it was deleted, it waited for over an hour, or the server was restarted; request it again",
     )
 }
 
@@ -367,7 +367,7 @@ fn read_question(
         },
         Some(_) if question.from.is_some() || question.to.is_some() => {
             return Err(Problem::unprocessable(
-                "name a time or a range of seqs, not both",
+                "give a time range or a range of seqs, not both",
             ));
         }
         Some(text) => {
@@ -412,7 +412,7 @@ impl From<StartError> for Problem {
                 Self::disk_full(detail)
             }
             StartError::Export(_) | StartError::Random(_) => {
-                tracing::error!(%error, "an export could not be begun");
+                tracing::error!(%error, "an export could not be started");
                 Self::damaged(detail)
             }
         }

@@ -18,7 +18,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
         let read = AxumPath::<T>::from_request_parts(parts, app).await;
         read.map(|AxumPath(read)| Self(read)).map_err(|_| {
             Problem::bad_request(
-                "a part of the path can't be read: write it in UTF-8, percent-encoded",
+                "a path segment is not valid: write it in UTF-8, percent-encoded",
             )
         })
     }
@@ -33,7 +33,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let unreadable = || {
             Problem::bad_request(
-                "the parameters can't be read: /openapi.json lists those of the route, in UTF-8, percent-encoded",
+                "the query parameters are not valid: /openapi.json lists those of the route; write them in UTF-8, percent-encoded",
             )
         };
         // Axum would put U+FFFD for such bytes, and the answer would be about a value that nobody asked for.

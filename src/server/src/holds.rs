@@ -94,14 +94,14 @@ pub(super) struct HoldList {
     post,
     path = "/v1/holds",
     request_body(content = NewHoldForm, example = json!({"matter": "Doe v. Acme", "reason": "litigation is anticipated", "subject": {"id": "p-7"}})),
-    responses((status = 201, description = "The hold, and what it came too late for.", body = PlacedHold)),
+    responses((status = 201, description = "The hold, and which events were already deleted.", body = PlacedHold)),
     extensions(("x-trailkeep-problems" = json!(["refused", "unprocessable", "too-large"]))),
 )]
 pub(super) async fn place(
     caller: Caller<may::ManageHolds, Tenant>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let form = "{\"matter\",\"reason\",\"subject\":{\"id\",\"namespace\"},\"regime\",\"action\",\"from\",\"to\",\"review\",\"require_match\"}, of which matter and reason must be there";
+    let form = "{\"matter\",\"reason\",\"subject\":{\"id\",\"namespace\"},\"regime\",\"action\",\"from\",\"to\",\"review\",\"require_match\"}, of which matter and reason are required";
     let asked: NewHoldForm = read_json(body, form).await?;
     let new = NewHold {
         matter: asked.matter,

@@ -51,14 +51,14 @@ struct KeyList {
     post,
     path = "/v1/keys",
     request_body(content = NewKey, example = json!({"role": "reader", "expires": "P90D"})),
-    responses((status = 201, description = "The key, and its token this once.", body = MadeKey)),
+    responses((status = 201, description = "The key, and its token, which is shown only once.", body = MadeKey)),
     extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
 pub(super) async fn create(
     caller: Caller<may::ManageKeys, Tenant>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let form = "{\"role\":\"reader\",\"expires\":\"P90D\"}; expires may be absent";
+    let form = "{\"role\":\"reader\",\"expires\":\"P90D\"}; expires is optional";
     let asked: NewKey = read_json(body, form).await?;
     let role: Role = asked
         .role
@@ -92,7 +92,7 @@ pub(super) async fn create(
 #[utoipa::path(
     get,
     path = "/v1/keys",
-    responses((status = 200, description = "The keys, the oldest first.", body = KeyList)),
+    responses((status = 200, description = "The keys, oldest first.", body = KeyList)),
 )]
 pub(super) async fn list(caller: Caller<may::ManageKeys, ReadScope>) -> Result<Response, Problem> {
     let keys = blocking(move || api_key::list(&caller.engine, caller.on.tenant())).await;
@@ -105,7 +105,7 @@ pub(super) async fn list(caller: Caller<may::ManageKeys, ReadScope>) -> Result<R
     delete,
     path = "/v1/keys/{id}",
     params(("id" = String, Path, description = "The key's id.", example = "4f1c8a90b2d3e6f7")),
-    responses((status = 204, description = "It opens nothing any more.")),
+    responses((status = 204, description = "The key is revoked.")),
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn revoke(
@@ -124,7 +124,7 @@ impl From<ManageError> for Problem {
             ManageError::Expiry => Self::unprocessable(error.to_string()),
             ManageError::Record(error) => (*error).into(),
             ManageError::Key(error) => {
-                tracing::error!(%error, "an API key could not be made, listed or revoked");
+                tracing::error!(%error, "an API key could not be created, listed or revoked");
                 Self::damaged(error.to_string())
             }
         }

@@ -43,7 +43,7 @@ pub(super) fn remove_socket(path: &Path) -> io::Result<()> {
         return Ok(());
     };
     if FileType::from_raw_mode(found.st_mode) != FileType::Socket {
-        let what = "something that is no socket has this name: it was left alone; remove it";
+        let what = "a file that is not a socket has this name; it was not changed: remove it";
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
     }
     folder.remove(name)

@@ -58,7 +58,7 @@ fn checkpoint_of(ledger: &Ledger, headers: &HeaderMap) -> Response {
     path = "/v1/log/{tenant}/tile/{*path}",
     params(
         ("tenant" = String, Path, description = "The tenant.", example = "default"),
-        ("path" = String, Path, description = "`<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]`; its slashes may stand as they are.", example = "0/000.p/1"),
+        ("path" = String, Path, description = "`<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]`; its slashes need no escaping.", example = "0/000.p/1"),
     ),
     responses((status = 200, description = "The tile.", body = inline(Bytes), content_type = "application/octet-stream")),
     extensions(("x-trailkeep-problems" = json!(["not-found"])), ("x-trailkeep-tagged" = json!(true))),
@@ -69,7 +69,7 @@ pub(super) async fn tile(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let path = TilePath::parse(&path)
-        .ok_or_else(|| Problem::not_found("there is no such tile path; see C2SP tlog-tiles"))?;
+        .ok_or_else(|| Problem::not_found("tile path not found; see C2SP tlog-tiles"))?;
     let bytes = blocking(move || read_tile(&log, path)).await?;
     let cache_control = "private, max-age=31536000, immutable";
     let kind = "application/octet-stream";

@@ -16,8 +16,8 @@ use super::problem::Problem;
 /// Answers a path that is no route's: it names the route that was probably meant, in a form that exporters log.
 pub(super) async fn no_route(headers: HeaderMap, uri: Uri) -> Response {
     let detail = match meant(uri.path()) {
-        Some(route) => format!("there is no such route: use {route}"),
-        None => "there is no such route: OpenTelemetry is taken at /v1/traces and /v1/logs, events at /v1/events; \
+        Some(route) => format!("route not found: use {route}"),
+        None => "route not found: OpenTelemetry goes to /v1/traces and /v1/logs, events to /v1/events; \
                  docs/api.md lists the routes"
             .to_owned(),
     };
@@ -72,9 +72,9 @@ fn host_of(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), &'sta
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() {
-        return Err("there are several headers `Host`: send one");
+        return Err("the request has several `Host` headers: send one");
     }
-    let invalid = "the header `Host` must be a host, and a port where it is not the usual one";
+    let invalid = "the `Host` header must be a host, with a port if it is not the default";
     let host = match host {
         None => None,
         Some(value) => {
@@ -88,15 +88,15 @@ fn host_of(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), &'sta
     };
     let is_second = version == Version::HTTP_2;
     match (uri.authority(), host) {
-        (Some(named), _) if !is_host(named) => Err("the address names a user, which is not taken"),
+        (Some(named), _) if !is_host(named) => Err("the address has user information: remove it"),
         (Some(named), Some(host)) if is_second && named.as_str() != host.as_str() => {
-            Err("`:authority` and `Host` name two hosts: send one of them")
+            Err("`:authority` and `Host` differ: send one of them")
         }
         (None, None) if version != Version::HTTP_10 && version != Version::HTTP_09 => {
-            Err("the request names no host: send the header `Host` (`:authority` in HTTP/2)")
+            Err("the request has no host: send the `Host` header (`:authority` in HTTP/2)")
         }
         (Some(_), None) if version == Version::HTTP_11 => {
-            Err("the request has no header `Host`: send one")
+            Err("the request has no `Host` header: send one")
         }
         _ => Ok(()),
     }

@@ -39,52 +39,52 @@ fn process_figures(
     let (events, bytes) = engine.writer.queue_depth();
     gauge(
         "queue_events",
-        "Events that wait for the writer",
+        "Events in the write queue",
         events as u64,
     );
     gauge(
         "queue_bytes",
-        "Bytes of their encrypted texts",
+        "Bytes of the encrypted payloads in the write queue",
         bytes as u64,
     );
     let ready = u64::from(readiness(engine).ready);
-    gauge("ready", "Whether /readyz says yes", ready);
+    gauge("ready", "Whether /readyz answers ready", ready);
     let free = free_bytes(engine.directory.path()).unwrap_or(0);
     gauge(
         "disk_free_bytes",
         "Free bytes of the data directory's disk",
         free,
     );
-    let help = "Free bytes below which nothing is appended";
+    let help = "Free bytes below which appends are refused";
     gauge("disk_reserve_bytes", help, engine.min_free_bytes);
     let status = rotation::status(engine).map_err(|error| {
-        tracing::error!(%error, "the vault can't be read");
+        tracing::error!(%error, "the vault cannot be read");
         Problem::internal()
     })?;
     let behind = status.targets.iter().filter(|target| !target.is_current);
     gauge(
         "vault_copies",
-        "Registered copy targets of the vault",
+        "Registered vault replicas",
         status.targets.len() as u64,
     );
-    let help = "Copy targets that have not all that the vault has";
+    let help = "Vault replicas that are behind the vault";
     gauge("vault_copies_behind", help, behind.count() as u64);
     let due = u64::from(status.due_since.is_some());
     gauge(
         "rotation_due",
-        "Whether a rotation of the vault is due",
+        "Whether a vault rotation is due",
         due,
     );
-    let help = "Whether a rotation waits for a copy target out of reach";
+    let help = "Whether a vault rotation waits for an unreachable replica";
     gauge("copies_pending", help, u64::from(status.copies_pending));
     if let Some(tls) = tls {
-        let help = "End of the certificate's time, in seconds since 1970";
+        let help = "Time at which the TLS certificate expires, in seconds since 1970";
         gauge(
             "tls_certificate_expires_timestamp_seconds",
             help,
             tls.expires_at().get() / 1_000,
         );
-        let help = "Whether the certificate's files can't be used, and the one before stays";
+        let help = "Whether the TLS certificate's files are unusable, so that the previous certificate stays in use";
         gauge(
             "tls_reload_failed",
             help,
@@ -106,20 +106,20 @@ fn register_counters(app: &App, engine: &Engine, registry: &mut Registry) {
         register(format!("telemetry_{name}"), help, count);
     }
     if let Some(taken) = app.places.as_ref().map(|places| places.taken()) {
-        let help = "Connections that were closed to make room for others";
+        let help = "Connections closed to make room for others";
         register("connections_closed".to_owned(), help, taken.closed);
-        let help = "Connections that were refused, since their address had all that it may have";
+        let help = "Connections refused because their address had reached its limit";
         register("connections_refused".to_owned(), help, taken.refused);
     }
 }
 
 /// What clients hold of what the limits allow them.
 fn client_figures(app: &App, gauge: &mut impl FnMut(&str, &str, u64)) {
-    let help = "Bytes that the bodies of requests hold now";
+    let help = "Bytes that request bodies use now";
     gauge("body_memory_bytes", help, app.intake.memory.used());
     if let Some(taken) = app.places.as_ref().map(|places| places.taken()) {
-        gauge("connections", "Connections at the moment", taken.all as u64);
-        let help = "Connections on which no request was authenticated";
+        gauge("connections", "Open connections", taken.all as u64);
+        let help = "Open connections without an authenticated request";
         gauge("connections_unauthenticated", help, taken.unproven as u64);
     }
 }
@@ -133,7 +133,7 @@ fn request_figures(
     let (open, overdue) = privacy::counts(engine, tenant)?;
     let help = "Requests of persons that are not closed, those of whom something waits for the law included";
     gauge("requests_open", help, open);
-    let help = "Requests of persons whose day to answer by is over";
+    let help = "Data subject requests past their due date";
     gauge("requests_overdue", help, overdue);
     Ok(())
 }
@@ -147,7 +147,7 @@ fn overdue_figures(
     let overdue = retention::recently_overdue(engine, tenant)?;
     let help = "Events whose maximum is over, that no hold keeps and that no run has destroyed yet";
     gauge("overdue_events", help, overdue.events);
-    let help = "Since when the oldest of them should be gone, in seconds since 1970; 0 where there is none";
+    let help = "Time at which the oldest overdue event should have been deleted, in seconds since 1970; 0 if there is none";
     let since = overdue.since.map_or(0, |moment| moment.get() / 1_000);
     gauge("overdue_events_oldest_timestamp_seconds", help, since);
     Ok(())
@@ -190,7 +190,7 @@ fn figures(caller: &Identified<ReadScope>, app: &App) -> Result<String, Problem>
     }
     gauge(
         "open_destroying_jobs",
-        "Statements of destruction that are not carried out to the end",
+        "Deletion jobs that are not complete",
         jobs,
     );
     let now = engine.clock.wall();
@@ -202,7 +202,7 @@ fn figures(caller: &Identified<ReadScope>, app: &App) -> Result<String, Problem>
     gauge("holds", "Legal holds in force", holds.iter().count() as u64);
     gauge(
         "holds_review_due",
-        "Legal holds whose date of review has come",
+        "Legal holds due for review",
         due.count() as u64,
     );
     request_figures(engine, tenant, &mut gauge)?;
@@ -211,7 +211,7 @@ fn figures(caller: &Identified<ReadScope>, app: &App) -> Result<String, Problem>
     let age_ms = now.get().saturating_sub(last.get());
     gauge(
         "checkpoint_age_seconds",
-        "Since the last entry, and so since the signed head, of the ledger",
+        "Seconds since the last entry, and so since the checkpoint, of the ledger",
         age_ms / 1_000,
     );
     if tenant.name().as_str() == DEFAULT_TENANT {
@@ -237,13 +237,13 @@ fn figures(caller: &Identified<ReadScope>, app: &App) -> Result<String, Problem>
     }
     registry.register(
         "policy_gap_events",
-        "Events that lacked what a policy asks for, of all that were ever recorded",
+        "Recorded events that lack a field which a policy requires, since the ledger was created",
         gaps,
     );
     anchors::register(&mut registry, engine, ledger)?;
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|error| {
-        tracing::error!(%error, "the figures could not be written");
+        tracing::error!(%error, "the metrics could not be written");
         Problem::internal()
     })?;
     Ok(text)

@@ -40,8 +40,8 @@ pub(super) async fn healthz(_: Anyone) -> &'static str {
     get,
     path = "/readyz",
     responses(
-        (status = 200, description = "It is ready; the notes should be looked at.", body = Readiness),
-        (status = 503, description = "It is not ready, for these reasons.", body = Readiness),
+        (status = 200, description = "Ready. The notes name what an operator should check.", body = Readiness),
+        (status = 503, description = "Not ready, for these reasons.", body = Readiness),
     ),
 )]
 pub(super) async fn readyz(_: Anyone, State(app): State<App>) -> Response {
@@ -49,7 +49,7 @@ pub(super) async fn readyz(_: Anyone, State(app): State<App>) -> Response {
     let mut readiness = blocking(move || readiness(&app.engine)).await;
     if tls.is_some() {
         readiness.notes.push(
-            "tls: the certificate's files changed and can't be used, so the one before stays: the log says why"
+            "tls: the changed certificate files are unusable, so the previous certificate stays in use: see the log for the cause"
                 .to_owned(),
         );
     }
@@ -68,7 +68,7 @@ pub(super) async fn readyz(_: Anyone, State(app): State<App>) -> Response {
 #[utoipa::path(
     post,
     path = "/v1/verify",
-    params(("witness" = Option<Vec<String>>, Query, description = "Verifier keys of witnesses whose cosignatures are checked, besides those of the settings.")),
+    params(("witness" = Option<Vec<String>>, Query, description = "Verifier keys of witnesses whose cosignatures are checked, in addition to those of the settings.")),
     request_body(content = Option<String>, content_type = "text/plain", description = "An older checkpoint, or nothing."),
     responses((status = 200, description = "Lines of JSON.", body = String, content_type = "application/x-ndjson")),
     extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
@@ -123,7 +123,7 @@ fn named_witnesses(uri: &Uri) -> Result<Vec<WitnessKey>, Problem> {
     let parts = parts.filter(|part| !part.is_empty());
     let named = parts.map(|part| {
         let text = part.strip_prefix("witness=");
-        let text = text.ok_or_else(|| Problem::bad_request("`witness` is the only parameter"))?;
+        let text = text.ok_or_else(|| Problem::bad_request("unknown parameter; the only parameter is `witness`"))?;
         let text = percent_decode_str(text).decode_utf8_lossy();
         WitnessKey::parse(&text)
             .map_err(|error| Problem::unprocessable(format!("`witness`: {error}")))

@@ -28,7 +28,7 @@ const RETRY_AFTER_SECONDS: u32 = 5;
         (Object = "application/json", example = json!({"resourceSpans": []})),
         (Bytes = "application/x-protobuf"),
     )),
-    responses((status = 200, description = "Taken; `partialSuccess` says what was not.", content(
+    responses((status = 200, description = "Accepted. `partialSuccess` lists what was rejected.", content(
         (Object = "application/json"),
         (Bytes = "application/x-protobuf"),
     ))),
@@ -56,7 +56,7 @@ pub(super) async fn traces(
         (Object = "application/json", example = json!({"resourceLogs": []})),
         (Bytes = "application/x-protobuf"),
     )),
-    responses((status = 200, description = "Taken; `partialSuccess` says what was not.", content(
+    responses((status = 200, description = "Accepted. `partialSuccess` lists what was rejected.", content(
         (Object = "application/json"),
         (Bytes = "application/x-protobuf"),
     ))),
@@ -183,9 +183,9 @@ impl From<StagingError> for Problem {
             StagingError::Full => Self::disk_full(detail),
             StagingError::Busy => Self::unavailable(detail, 10),
             error => {
-                tracing::error!(%error, "telemetry could not be taken");
+                tracing::error!(%error, "telemetry could not be stored");
                 Self::unavailable(
-                    "telemetry could not be taken: send it again later",
+                    "telemetry could not be stored: retry later",
                     RETRY_AFTER_SECONDS,
                 )
             }

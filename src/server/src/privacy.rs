@@ -120,8 +120,8 @@ enum ClosingDecision {
     path = "/v1/privacy/requests",
     request_body(content = Asked, example = json!({"type": "access", "subject": {"id": "u-1"}, "reference": "T-2041"})),
     responses(
-        (status = 201, description = "It is filed.", body = ShownRequest, headers(("Location" = String, description = "The request."))),
-        (status = 200, description = "What it would do.", body = DryRun)
+        (status = 201, description = "The request is filed.", body = ShownRequest, headers(("Location" = String, description = "The request."))),
+        (status = 200, description = "What the request would do.", body = DryRun)
     ),
     extensions(("x-trailkeep-problems" = json!(["too-large", "too-many", "unprocessable"]))),
 )]
@@ -233,7 +233,7 @@ pub(super) async fn identify(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<ShownRequest>, Problem> {
-    let said: Identity = read_json(body, "{\"verified_by\":\"by what\"}").await?;
+    let said: Identity = read_json(body, "{\"verified_by\":\"how\"}").await?;
     let caller = caller.identified();
     blocking(move || {
         let (engine, tenant) = (&caller.engine, &caller.on);

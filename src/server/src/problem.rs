@@ -91,7 +91,7 @@ impl Problem {
     pub fn forbidden(role: Role, right: Right) -> Self {
         let what = right.as_words();
         let detail = format!(
-            "a key of the role {role} may not {what}: use a key of another role; docs/access.md has the matrix"
+            "role {role} may not {what}: use a key of another role; docs/access.md has the matrix"
         );
         Self::new(Kind::Forbidden, detail)
     }
@@ -99,7 +99,7 @@ impl Problem {
     /// 403: the key is of another tenant than the operator's.
     pub fn not_the_operator() -> Self {
         let detail = format!(
-            "only admins of the operator's own tenant, `{DEFAULT_TENANT}`, may manage tenants: use a key of that one"
+            "only admins of the operator's tenant, `{DEFAULT_TENANT}`, may manage tenants: use a key of that tenant"
         );
         Self::new(Kind::Forbidden, detail)
     }
@@ -111,7 +111,7 @@ impl Problem {
 
     /// 405.
     pub fn method_not_allowed() -> Self {
-        let detail = "this route does not take this method; docs/api.md lists the routes";
+        let detail = "this route does not support this method; docs/api.md lists the routes";
         Self::new(Kind::MethodNotAllowed, detail)
     }
 
@@ -126,7 +126,7 @@ impl Problem {
         problem.errors.push(LineFault {
             line,
             pointer: "/id".to_owned(),
-            detail: "this id is recorded with other content: give the event an id of its own"
+            detail: "this id is already recorded with other content: use another id"
                 .to_owned(),
         });
         problem
@@ -181,14 +181,14 @@ impl Problem {
 
     /// 416: no byte of the file is in the range that was asked for.
     pub fn range_not_satisfiable(size: u64) -> Self {
-        let detail = format!("the file has {size} bytes: ask for a range within them");
+        let detail = format!("the file has {size} bytes: request a range within them");
         Self::new(Kind::RangeNotSatisfiable, detail)
     }
 
     /// 422: events that break the rules. All bad lines are named; nothing was recorded.
     pub fn invalid_events(errors: Vec<LineFault>) -> Self {
         let detail =
-            "nothing of this request was recorded; mend the places named and send it again";
+            "nothing of this request was recorded; fix the fields listed and resend";
         let mut problem = Self::new(Kind::InvalidEvent, detail);
         problem.errors = errors;
         problem
@@ -223,7 +223,7 @@ impl Problem {
 
     /// 500: a fault of this program.
     pub fn internal() -> Self {
-        let detail = "a fault of trailkeep; the server's log has more";
+        let detail = "a fault of trailkeep; see the server's log";
         Self::new(Kind::Internal, detail)
     }
 
@@ -303,7 +303,7 @@ impl From<AppendError> for Problem {
                     position + 1,
                 ),
                 None => Self::conflict(
-                    "one id stands twice in this request with other content",
+                    "this request has one id twice, with different content",
                     position + 1,
                 ),
             },
@@ -337,9 +337,9 @@ impl From<AppendError> for Problem {
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::NotFound => Self::not_found("there is no such event in this ledger"),
+            ReadError::NotFound => Self::not_found("no event with this id or seq in this ledger"),
             ReadError::Gone { .. } => {
-                Self::gone(format!("{error}; its entry, and every proof over it, stay"))
+                Self::gone(format!("{error}; its entry and proofs remain"))
             }
             ReadError::Restricted { .. } => Self::new(Kind::Restricted, error.to_string()),
             error => {

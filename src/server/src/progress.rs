@@ -26,7 +26,7 @@ pub(super) fn follow<T: Serialize, E: std::fmt::Display>(
         let last = match work(&mut progress) {
             Ok(result) => json!({ "result": result }),
             Err(error) => {
-                tracing::error!(%error, "long work failed");
+                tracing::error!(%error, "a long-running operation failed");
                 json!({"error": error.to_string()})
             }
         };

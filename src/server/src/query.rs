@@ -88,7 +88,7 @@ pub(super) struct Question {
 /// `7.0` is an integer in JSON Schema.
 fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let number = Option::<f64>::deserialize(deserializer)?;
-    let wrong = |_| serde::de::Error::custom("it must be a whole number");
+    let wrong = |_| serde::de::Error::custom("it must be an integer");
     // A whole number is written without a point.
     let read = number.map(|number| number.to_string().parse().map_err(wrong));
     read.transpose()
@@ -216,7 +216,7 @@ fn read_parameters(pairs: Vec<(String, String)>) -> Result<Question, Problem> {
     for (name, value) in pairs {
         if PRIVATE.contains(&name.as_str()) {
             return Err(Problem::bad_request(
-                "a subject, an actor or a target may be a person, and an address stands in logs: ask with POST /v1/events/query",
+                "a subject, actor or target may identify a person, and URLs are logged: use POST /v1/events/query",
             ));
         }
         let value = match value.parse::<u64>() {
@@ -229,7 +229,7 @@ fn read_parameters(pairs: Vec<(String, String)>) -> Result<Question, Problem> {
     }
     serde_json::from_value(Value::Object(object)).map_err(|_| {
         Problem::bad_request(
-            "the parameters are from, to, action, outcome, conversation, trace, model, prompt, prompt_version, regime, \
+            "unknown or repeated parameter; parameters are from, to, action, outcome, conversation, trace, model, prompt, prompt_version, regime, \
              order (oldest or newest), limit (a number) and cursor, each once",
         )
     })
@@ -253,7 +253,7 @@ impl Question {
             return Err(Problem::bad_request(detail));
         }
         let cursor = self.cursor.as_deref().map(|text| {
-            let wrong = "`cursor` must be the `next_cursor` of the page before";
+            let wrong = "`cursor` must be the `next_cursor` of the previous page";
             Cursor::parse(text).ok_or_else(|| Problem::bad_request(wrong))
         });
         let person = |asked: PersonAsked| Person::asked(&asked.id, &asked.namespace);

@@ -51,7 +51,7 @@ impl Rates {
             return Err(Problem::too_many(
                 format!(
                     "this key may send {per_second} requests a second (`limits.requests_per_key_s`); nothing was \
-                     recorded: send it again later"
+                     recorded: retry later"
                 ),
                 1,
             ));

@@ -56,7 +56,7 @@ pub(super) struct TriggerList {
     post,
     path = "/v1/triggers",
     request_body(content = TriggerForm, example = json!({"name": "audit_concluded", "record": "audit-2026", "at": "2026-11-01T00:00:00Z"})),
-    responses((status = 200, description = "It is kept.", body = ListedTrigger)),
+    responses((status = 200, description = "The trigger is recorded.", body = ListedTrigger)),
     extensions(("x-trailkeep-problems" = json!(["refused", "unprocessable", "too-large"]))),
 )]
 pub(super) async fn fire(
@@ -120,7 +120,7 @@ pub(super) struct AtForm {
     get,
     path = "/v1/retention/preview",
     params(AtForm),
-    responses((status = 200, description = "What would go, and what waits.", body = Preview)),
+    responses((status = 200, description = "What would be deleted, and what waits.", body = Preview)),
 )]
 pub(super) async fn preview(
     caller: Caller<may::SeeRetention, ReadScope>,
@@ -140,7 +140,7 @@ pub(super) async fn preview(
 #[utoipa::path(
     post,
     path = "/v1/retention/run",
-    responses((status = 200, description = "What was destroyed, and which entries say so.", body = RunReport)),
+    responses((status = 200, description = "What was deleted, and the tombstones.", body = RunReport)),
 )]
 pub(super) async fn run(
     caller: Caller<may::RunRetention, Tenant>,
@@ -161,7 +161,7 @@ pub(super) async fn run(
         ("seq" = u64, Path, description = "Place in the ledger, from 0.", maximum = 1_099_511_627_775_u64, example = 3),
         AtForm,
     ),
-    responses((status = 200, description = "The verdict of the policies.", body = Value)),
+    responses((status = 200, description = "The decision of the policies.", body = Value)),
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn explain_entry(
@@ -178,7 +178,7 @@ pub(super) async fn explain_entry(
     get,
     path = "/v1/events/{id}/retention",
     params(("id" = String, Path, description = "The event's id.", example = "order-17"), AtForm),
-    responses((status = 200, description = "The verdict of the policies.", body = Value)),
+    responses((status = 200, description = "The decision of the policies.", body = Value)),
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn explain_event(
@@ -205,7 +205,7 @@ async fn explain(
 }
 
 fn at_of(asked: Result<Query<AtForm>, Problem>) -> Result<Option<UnixMillis>, Problem> {
-    let Query(asked) = asked.map_err(|_| Problem::bad_request("`at` is the only parameter"))?;
+    let Query(asked) = asked.map_err(|_| Problem::bad_request("unknown parameter; the only parameter is `at`"))?;
     moment("at", asked.at.as_deref())
 }
 
@@ -228,7 +228,7 @@ impl From<RetentionError> for Problem {
             RetentionError::Clock(_) => Self::unavailable(error.to_string(), 60),
             RetentionError::Paused(..) => Self::refused(error.to_string()),
             error => {
-                tracing::error!(%error, "expiry failed");
+                tracing::error!(%error, "a retention run failed");
                 Self::damaged(error.to_string())
             }
         }

@@ -39,13 +39,13 @@ const ASSEMBLED_AGAIN_AFTER: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The local socket can't be made.
-    #[error("can't make the socket {path}: {error}", path = .0.display(), error = .1)]
+    #[error("can't create the socket {path}: {error}", path = .0.display(), error = .1)]
     Socket(std::path::PathBuf, std::io::Error),
     /// The certificate can't be used.
-    #[error("TLS can't be served: {0}")]
+    #[error("TLS can't be started: {0}")]
     Tls(rustls::Error),
     /// The writer failed: what was acknowledged is on disk, and the process must start again.
-    #[error("the writer failed: {0}; all that was acknowledged is on disk: start again")]
+    #[error("the writer failed: {0}; everything acknowledged is on disk: restart the server")]
     Writer(String),
     /// The thread that keeps the vault's copies can't be started.
     #[error("no thread could be started: {0}")]
@@ -174,7 +174,7 @@ async fn serve_both(
         keeper.stop(&ending);
         // The last entries come before the head that goes outside.
         if let Err(error) = flush_repeats(&ending, true) {
-            tracing::warn!(%error, "repetitions of reads could not be recorded");
+            tracing::warn!(%error, "repeated reads could not be recorded");
         }
     })
     .await;
@@ -197,7 +197,7 @@ async fn end_connections(
     stopping.send_replace(Phase::Stopping);
     let mut ended = std::pin::pin!(futures_util::future::join_all(listeners));
     if tokio::time::timeout(wait, &mut ended).await.is_err() {
-        tracing::warn!("requests were cut off: they had not ended within the time for stopping");
+        tracing::warn!("in-flight requests were aborted: they did not finish within `stop_wait_s`");
         stopping.send_replace(Phase::Cut);
         ended.await;
     }
@@ -211,7 +211,7 @@ async fn record_repeats(engine: Arc<Engine>) {
         let engine = Arc::clone(&engine);
         let flushed = trailkeep_core::blocking(move || flush_repeats(&engine, false)).await;
         if let Err(error) = flushed {
-            tracing::warn!(%error, "repetitions of reads could not be recorded");
+            tracing::warn!(%error, "repeated reads could not be recorded");
         }
     }
 }
@@ -235,7 +235,7 @@ async fn run_daily(engine: Arc<Engine>, hour: u8) {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "the daily expiry failed; it is tried again");
+                tracing::error!(%error, "the daily retention run failed; it is retried");
                 wait = TRIED_AGAIN_AFTER;
             }
         }
@@ -251,7 +251,7 @@ async fn finish_deletions(engine: Arc<Engine>) {
         let finished = trailkeep_core::blocking(move || finish_open(&engine)).await;
         pause = DAILY_RUN_LOOKED_FOR_EVERY;
         if let Err(error) = finished {
-            tracing::error!(%error, "a deletion could not be finished; it is tried again");
+            tracing::error!(%error, "a deletion job failed; it is retried");
             pause *= TRIED_AGAIN_AFTER;
         }
     }
@@ -268,7 +268,7 @@ async fn assemble_telemetry(engine: Arc<Engine>) {
             Ok(true) => Duration::ZERO,
             Ok(false) => engine.staging.look_every(),
             Err(error) => {
-                tracing::warn!(%error, "telemetry waits: it could not be assembled, and is tried again");
+                tracing::warn!(%error, "staged telemetry could not be assembled; it is retried");
                 ASSEMBLED_AGAIN_AFTER
             }
         };

@@ -125,7 +125,7 @@ pub(super) async fn change(
     post,
     path = "/v1/tenants/{name}/close",
     params(("name" = String, Path, description = "The tenant.", example = "acme")),
-    responses((status = 200, description = "It is closed.", body = ClosedTenant)),
+    responses((status = 200, description = "The tenant is closed.", body = ClosedTenant)),
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn close(
@@ -133,7 +133,7 @@ pub(super) async fn close(
     Path(name): Path<String>,
 ) -> Result<Json<ClosedTenant>, Problem> {
     if name == DEFAULT_TENANT {
-        let detail = "the operator's own tenant can't be closed: its ledger records what is done with the others";
+        let detail = "the operator's tenant cannot be closed: its ledger records what is done with other tenants";
         return Err(Problem::bad_request(detail));
     }
     let tenant = named(&caller, &name)?;
@@ -172,7 +172,7 @@ impl From<TenantError> for Problem {
             TenantError::Exists(_) => Self::name_taken(error.to_string()),
             TenantError::Record(error) => (*error).into(),
             error => {
-                tracing::error!(%error, "a tenant could not be made");
+                tracing::error!(%error, "a tenant could not be created");
                 Self::damaged(error.to_string())
             }
         }

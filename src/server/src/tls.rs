@@ -35,14 +35,14 @@ pub enum TlsError {
     #[error("can't read {path}: {error}", path = .0.display(), error = .1)]
     Read(PathBuf, std::io::Error),
     /// No certificate.
-    #[error("{path} holds no certificate in PEM (`-----BEGIN CERTIFICATE-----`)", path = .0.display())]
+    #[error("{path} has no certificate in PEM (`-----BEGIN CERTIFICATE-----`)", path = .0.display())]
     NoCertificate(PathBuf),
     /// No key.
-    #[error("{path} holds no private key in PEM, or an encrypted one", path = .0.display())]
+    #[error("{path} has no private key in PEM, or an encrypted one", path = .0.display())]
     NoKey(PathBuf),
     /// The two do not belong together, or the algorithm is not known.
     #[error(
-        "the key in {key} is not that of the certificate in {certificate}, or of an unknown kind: {error}",
+        "the key in {key} does not match the certificate in {certificate}, or its type is unknown: {error}",
         key = .files.key.display(), certificate = .files.certificate.display()
     )]
     NoPair {
@@ -171,7 +171,7 @@ impl Certificates {
                 let failure = error.to_string();
                 // A file that is gone is said once, not at each look.
                 if looked.failure.as_ref() != Some(&failure) {
-                    tracing::error!(%error, "the new certificate can't be used; the one before stays");
+                    tracing::error!(%error, "the new certificate is unusable; the previous one stays in use");
                 }
                 looked.failure = Some(failure);
             }

@@ -44,7 +44,7 @@ pub(super) struct TargetList {
 #[utoipa::path(
     get,
     path = "/v1/vault",
-    responses((status = 200, description = "How it stands.", body = RotationStatus)),
+    responses((status = 200, description = "State of the vault.", body = RotationStatus)),
 )]
 pub(super) async fn show(
     caller: Caller<may::ManageVault, ReadScope>,
@@ -84,7 +84,7 @@ pub(super) struct BoundRows {
 #[utoipa::path(
     post,
     path = "/v1/vault/bind",
-    responses((status = 200, description = "They are stated.", body = BoundRows)),
+    responses((status = 200, description = "The rows have statements.", body = BoundRows)),
 )]
 pub(super) async fn bind(
     caller: Caller<may::ManageVault, Tenant>,
@@ -108,7 +108,7 @@ impl From<BindError> for Problem {
     post,
     path = "/v1/vault/copies",
     request_body(content = NewTarget, example = json!({"directory": "/nowhere/at/all"})),
-    responses((status = 201, description = "The target; the copy there was read back and opens.", body = TargetStatus)),
+    responses((status = 201, description = "The replica; it was read back and can be opened.", body = TargetStatus)),
     extensions(("x-trailkeep-problems" = json!(["name-taken", "not-found", "too-large", "unavailable", "unprocessable"]))),
 )]
 pub(super) async fn add(
@@ -127,7 +127,7 @@ pub(super) async fn add(
         } => {
             if caller.entrance == Entrance::Network {
                 return Err(Problem::not_found(
-                    "a command is run on the server's machine: register it there, with `trailkeep vault-copy add --dir D --command C`",
+                    "a command runs on the server's machine: register it there, with `trailkeep vault-replica add --dir D --command C`",
                 ));
             }
             Place::Command(text)
@@ -144,7 +144,7 @@ pub(super) async fn add(
 #[utoipa::path(
     get,
     path = "/v1/vault/copies",
-    responses((status = 200, description = "The targets.", body = TargetList)),
+    responses((status = 200, description = "The replicas.", body = TargetList)),
 )]
 pub(super) async fn list(
     caller: Caller<may::ManageVault, ReadScope>,
@@ -157,8 +157,8 @@ pub(super) async fn list(
 #[utoipa::path(
     delete,
     path = "/v1/vault/copies/{id}",
-    params(("id" = String, Path, description = "The target.", example = "0123456789abcdef")),
-    responses((status = 200, description = "It is out.", body = Removed)),
+    params(("id" = String, Path, description = "The replica's id.", example = "0123456789abcdef")),
+    responses((status = 200, description = "The replica is removed.", body = Removed)),
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn remove(
@@ -173,7 +173,7 @@ pub(super) async fn remove(
 #[utoipa::path(
     post,
     path = "/v1/vault/copies/check",
-    responses((status = 200, description = "The targets, with what is wrong.", body = TargetList)),
+    responses((status = 200, description = "The replicas, with their errors.", body = TargetList)),
 )]
 pub(super) async fn check(
     caller: Caller<may::ManageVault, Tenant>,
@@ -202,7 +202,7 @@ pub(super) struct Resumed {
     post,
     path = "/v1/retention/resume",
     request_body(content = Reviewed, example = json!({"reviewed_holds": true})),
-    responses((status = 200, description = "It goes on.", body = Resumed)),
+    responses((status = 200, description = "Deletions are resumed.", body = Resumed)),
     extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
 pub(super) async fn resume_destruction(
@@ -212,7 +212,7 @@ pub(super) async fn resume_destruction(
     let asked: Reviewed = read_json(body, "{\"reviewed_holds\":true}").await?;
     if !asked.reviewed_holds {
         return Err(Problem::unprocessable(
-            "the body must be {\"reviewed_holds\":true}: look at the holds first, since those placed after the backup may be missing",
+            "the body must be {\"reviewed_holds\":true}: review the holds first, because those placed after the backup may be missing",
         ));
     }
     let was_paused = blocking(move || restore::resume(&caller.engine, &caller.key_id)).await?;
@@ -257,7 +257,7 @@ impl From<CopyError> for Problem {
                 Self::unavailable(detail, 60)
             }
             error => {
-                tracing::error!(%error, "the vault could not be copied");
+                tracing::error!(%error, "the vault could not be replicated");
                 Self::damaged(detail)
             }
         }

@@ -85,7 +85,7 @@ impl Read for Input {
 impl Decoder {
     pub(super) fn new(coding: Coding, body: Pieces) -> Result<Self, BodyFault> {
         if body.is_empty() {
-            let said = "the body is empty, and `Content-Encoding` says that it is compressed";
+            let said = "the body is empty, but `Content-Encoding` says that it is compressed";
             return Err(BodyFault::Undecodable(said.to_owned()));
         }
         let size = body.len();
@@ -169,8 +169,8 @@ impl Decoder {
             return Ok(());
         }
         Err(BodyFault::Undecodable(match self.parts {
-            0 => "the body is not gzip, which `Content-Encoding` names".to_owned(),
-            last => format!("behind its gzip member {last} stand bytes that are not a gzip member"),
+            0 => "the body is not gzip, but `Content-Encoding` says so".to_owned(),
+            last => format!("after gzip member {last} the body has bytes that are not a gzip member"),
         }))
     }
 
@@ -179,7 +179,7 @@ impl Decoder {
         let said = if error.kind() == ErrorKind::UnexpectedEof {
             format!("the body ends inside its gzip member {part}, after {size} bytes")
         } else if member.header().is_none() {
-            format!("gzip member {part} of the body has a header that can't be read")
+            format!("gzip member {part} of the body has an unreadable header")
         } else {
             format!("gzip member {part} of the body is damaged: its data or its checksum is wrong")
         };
@@ -193,7 +193,7 @@ fn check_zstd_end(frames: ZstdDecoder) -> Result<(), BodyFault> {
         return Ok(());
     }
     Err(BodyFault::Undecodable(
-        "behind its zstd frames stand bytes that are not a zstd frame".to_owned(),
+        "after its zstd frames the body has bytes that are not a zstd frame".to_owned(),
     ))
 }
 
@@ -210,7 +210,7 @@ fn zstd_fault(error: &io::Error) -> BodyFault {
         "the body ends inside a zstd frame".to_owned()
     } else {
         // The library's words are fixed ones: no byte of the body is among them.
-        format!("the body can't be decoded as zstd: {error}")
+        format!("the body is not valid zstd: {error}")
     };
     BodyFault::Undecodable(said)
 }
@@ -311,7 +311,7 @@ mod tests {
                 &[&good[..], b"\x1f"].concat(),
                 "ends inside its gzip member 2",
             ),
-            (&reserved, "has a header that can't be read"),
+            (&reserved, "has an unreadable header"),
         ];
         for (body, words) in cases {
             let said = decode(Coding::Gzip, body).unwrap_err();

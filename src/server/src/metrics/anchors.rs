@@ -23,14 +23,14 @@ pub(super) fn register(
     stopped.set(i64::from(status.rolled_back.is_some()));
     registry.register(
         "rolled_back",
-        "1 where a target has seen more of the ledger than there is: it takes no entry",
+        "1 if rollback is detected: a target holds a later checkpoint, and the ledger refuses entries",
         stopped,
     );
     let witnessed = Gauge::<i64>::default();
     witnessed.set(number(status.witnessed_size.unwrap_or_default()));
     registry.register(
         "witnessed_entries",
-        "Entries of the newest head that a witness cosigned",
+        "Entries of the newest checkpoint that a witness cosigned",
         witnessed,
     );
     let [entries, times, failing] = [(); 3].map(|()| Family::<Labels, Gauge>::default());
@@ -49,17 +49,17 @@ pub(super) fn register(
     }
     registry.register(
         "anchored_entries",
-        "Entries of the newest head that a target has",
+        "Entries of the newest checkpoint that a target has",
         entries,
     );
     registry.register(
         "anchored_timestamp_seconds",
-        "When a target was given its newest head, in seconds since 1970",
+        "Time at which a target got its newest checkpoint, in seconds since 1970",
         times,
     );
     registry.register(
         "anchor_failing",
-        "1 where a target could not be given the newest head",
+        "1 if the newest checkpoint could not be sent to the target",
         failing,
     );
     Ok(())

@@ -11,12 +11,12 @@ pub(super) fn register(registry: &mut Registry, engine: &Engine) {
     let counters = engine.staging.counters();
     registry.register(
         "telemetry_rejected_items",
-        "Spans and log records that were not taken, by reason",
+        "Rejected spans and log records, by reason",
         family("reason", counters.rejected_by.all()),
     );
     registry.register(
         "telemetry_altered_fields",
-        "Fields of telemetry that differ from what was sent, by what was done to them",
+        "Telemetry fields that were changed, by kind of change",
         family("reason", counters.altered.all()),
     );
 }

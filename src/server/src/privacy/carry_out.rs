@@ -36,7 +36,7 @@ pub(crate) struct Execution {
     get,
     path = "/v1/privacy/requests/{id}/preview",
     params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
-    responses((status = 200, description = "What it would do.", body = DryRun)),
+    responses((status = 200, description = "What the request would do.", body = DryRun)),
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(crate) async fn preview(
@@ -105,7 +105,7 @@ async fn carry_out(
     match tokio::time::timeout(WAITED_FOR, work).await {
         Ok(Ok(Ok(request))) => Ok(request),
         Ok(Ok(Err(error))) => {
-            Err(Problem::from(error).after(&format!("the request {id} is ordered; ")))
+            Err(Problem::from(error).after(&format!("request {id} is accepted; ")))
         }
         Ok(Err(_panicked)) => Err(Problem::internal()),
         // It is under way; the list of requests says when it is over.

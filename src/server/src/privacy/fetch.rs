@@ -40,9 +40,9 @@ struct CopyCounts {
     path = "/v1/privacy/requests/{id}/bundle",
     params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
     responses(
-        (status = 200, description = "A bundle; of portability JSON alone.",
+        (status = 200, description = "A bundle; for portability JSON only.",
             content((inline(FileBytes) = "application/zip"), (inline(FileBytes) = "application/json"))),
-        (status = 202, description = "It is being made.", body = CopyProgress)
+        (status = 202, description = "The copy is being written.", body = CopyProgress)
     ),
     extensions(("x-trailkeep-problems" = json!(["gone", "not-found", "request-state", "too-many"]))),
 )]
@@ -64,9 +64,9 @@ pub(crate) async fn bundle(
         }
         CopyState::Dropped => Err(Problem::gone(DROPPED)),
         CopyState::Failed(error) => {
-            tracing::warn!(%error, "a person's copy failed");
+            tracing::warn!(%error, "a data subject's copy failed");
             Err(Problem::damaged(format!(
-                "the copy failed: {error}; ask again"
+                "the copy failed: {error}; request it again"
             )))
         }
         CopyState::Ready {
@@ -101,7 +101,7 @@ pub(crate) async fn bundle(
     get,
     path = "/v1/privacy/requests/{id}/certificate",
     params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
-    responses((status = 200, description = "schema/certificate.schema.json has its form.", body = Object)),
+    responses((status = 200, description = "Its form is schema/certificate.schema.json.", body = Object)),
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(crate) async fn certificate(

@@ -21,7 +21,7 @@ impl From<PrivacyError> for Problem {
             | PrivacyError::NotRestricted
             | PrivacyError::NotDecided => Self::request_state(detail),
             PrivacyError::ScrubPending | PrivacyError::Rotation(_) => {
-                tracing::warn!(%error, "an erasure is not over");
+                tracing::warn!(%error, "erasure incomplete");
                 Self::unavailable(detail, 60)
             }
             PrivacyError::Telemetry(error) => (*error).into(),
@@ -32,7 +32,7 @@ impl From<PrivacyError> for Problem {
             PrivacyError::Read(error) => error.into(),
             PrivacyError::Retention(error) => error.into(),
             PrivacyError::Random(_) => {
-                tracing::error!(%error, "a request could not be worked on");
+                tracing::error!(%error, "a data subject request failed");
                 Self::damaged(detail)
             }
         }

@@ -46,7 +46,7 @@ kinds! {
     /// The request is not of the form that the route takes.
     BadRequest = BAD_REQUEST, "bad-request", "Malformed request";
     /// No token, or a wrong one.
-    Unauthorized = UNAUTHORIZED, "unauthorized", "No valid token";
+    Unauthorized = UNAUTHORIZED, "unauthorized", "Not authenticated";
     /// The key's role has not the right.
     Forbidden = FORBIDDEN, "forbidden", "Not allowed";
     /// The event is shown only for a purpose that is stated.
@@ -55,16 +55,16 @@ kinds! {
     NotFound = NOT_FOUND, "not-found", "Not found";
     /// The route does not take this method.
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed";
-    /// The body came too slowly, or paused for too long.
-    TooSlow = REQUEST_TIMEOUT, "too-slow", "The body came too slowly";
+    /// Request body too slow, or paused for too long.
+    TooSlow = REQUEST_TIMEOUT, "too-slow", "Request body too slow";
     /// An id stands for something else already.
-    IdConflict = CONFLICT, "id-conflict", "The id is taken";
+    IdConflict = CONFLICT, "id-conflict", "Id already in use";
     /// A name that is given once only was given.
-    NameTaken = CONFLICT, "name-taken", "The name is taken";
+    NameTaken = CONFLICT, "name-taken", "Name already in use";
     /// What is asked for is not in the state that it needs.
     NotReady = CONFLICT, "not-ready", "Not ready";
     /// A request of a person is in a state that does not allow it.
-    RequestState = CONFLICT, "request-state", "The request's state does not allow it";
+    RequestState = CONFLICT, "request-state", "Not possible in the request's state";
     /// The tenant takes no more events.
     TenantClosed = CONFLICT, "tenant-closed", "The tenant is closed";
     /// A write names a ledger that a recovery superseded.
@@ -72,29 +72,29 @@ kinds! {
     /// A policy or a hold forbids it.
     Refused = CONFLICT, "refused", "Refused by policy or hold";
     /// The text went lawfully: it expired, or a person's request reached it.
-    Gone = GONE, "gone", "The text has gone";
+    Gone = GONE, "gone", "Payload no longer available";
     /// An event, a body or a batch is too large.
     TooLarge = PAYLOAD_TOO_LARGE, "too-large", "Too large";
     /// A media type or encoding that the route does not take.
     MediaType = UNSUPPORTED_MEDIA_TYPE, "media-type", "Unsupported media type";
     /// No byte of the file is in the range that was asked for.
-    RangeNotSatisfiable = RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "No such range";
+    RangeNotSatisfiable = RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "Range not satisfiable";
     /// The request has the form, and asks for what can't be.
-    Unprocessable = UNPROCESSABLE_ENTITY, "unprocessable", "It can't be done as asked";
+    Unprocessable = UNPROCESSABLE_ENTITY, "unprocessable", "Unprocessable request";
     /// Events that break the rules.
     InvalidEvent = UNPROCESSABLE_ENTITY, "invalid-event", "Invalid event";
     /// A policy refuses events, or is not there.
     Policy = UNPROCESSABLE_ENTITY, "policy", "Refused by policy";
     /// As many as may be at once are under way, or wait to be fetched.
-    TooMany = TOO_MANY_REQUESTS, "too-many", "Too many at once";
+    TooMany = TOO_MANY_REQUESTS, "too-many", "Too many requests";
     /// A fault of this program.
     Internal = INTERNAL_SERVER_ERROR, "internal", "Internal error";
     /// What is stored is not what was written.
-    Damaged = INTERNAL_SERVER_ERROR, "damaged", "Stored data is damaged";
-    /// Not now.
-    Unavailable = SERVICE_UNAVAILABLE, "unavailable", "Not now";
+    Damaged = INTERNAL_SERVER_ERROR, "damaged", "Stored data damaged";
+    /// Temporarily unavailable.
+    Unavailable = SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable";
     /// There is no room on the disk.
-    DiskFull = INSUFFICIENT_STORAGE, "disk-full", "The disk is full";
+    DiskFull = INSUFFICIENT_STORAGE, "disk-full", "Disk full";
 }
 
 impl Kind {
