@@ -222,7 +222,7 @@ fn two_tenants_never_meet() {
     }
     let unknown = directory.run(&["query", "--tenant", "nobody"]);
     assert!(
-        said(&unknown).contains("no such tenant"),
+        said(&unknown).contains("tenant not found"),
         "{}",
         said(&unknown)
     );
@@ -382,17 +382,17 @@ fn a_closed_tenant_takes_nothing_new_and_shows_what_it_has() {
     server.stop();
     let refused = directory.run(&["append", "--tenant", "acme", "-"]);
     assert!(!refused.status.success());
-    // Closing again exports again; the operator's own can't be closed.
+    // Closing again exports again; the operator's own cannot be closed.
     let repeated = directory.run(&["tenant", "close", "acme", "--force", "--out", out, "--json"]);
     let repeated: Value = serde_json::from_slice(&succeeded(&repeated).stdout).unwrap();
     assert_eq!(repeated["closed_at"], closed["closed_at"]);
     assert!(
         said(&directory.run(&["tenant", "close", "default", "--without-export"]))
-            .contains("can't be closed")
+            .contains("cannot be closed")
     );
     assert!(
         said(&directory.run(&["tenant", "close", "nobody", "--without-export"]))
-            .contains("no such tenant")
+            .contains("tenant not found")
     );
     let listed = directory.run(&["tenant", "list", "--json"]);
     let listed: Value = serde_json::from_slice(&succeeded(&listed).stdout).unwrap();
@@ -607,7 +607,7 @@ fn no_header_does_harm() {
 fn wrong_questions_about_keys_are_told_so() {
     let directory = Directory::new();
     for (arguments, expected) in [
-        (&["key", "create", "--role", "king"][..], "is not a role"),
+        (&["key", "create", "--role", "king"][..], "unknown role"),
         (
             &["key", "create", "--role", "reader", "--expires", "90 days"],
             "is not a calendar period",
@@ -616,10 +616,7 @@ fn wrong_questions_about_keys_are_told_so() {
             &["key", "create", "--role", "reader", "--expires", "P9999Y"],
             "after the year 9999",
         ),
-        (
-            &["key", "revoke", "0000000000000000"],
-            "there is no such key",
-        ),
+        (&["key", "revoke", "0000000000000000"], "API key not found"),
     ] {
         let output = directory.run(arguments);
         assert!(!output.status.success());

@@ -359,7 +359,7 @@ fn over_the_network(server: &Server, command: &[String], token: Option<&str>) ->
 fn was_heard(output: &Output) -> bool {
     let text = said(output);
     let told = [
-        "there is no ",
+        "not found",
         "Name already in use",
         "nothing is paused",
         "Unprocessable request",

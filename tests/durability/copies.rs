@@ -161,13 +161,13 @@ fn places_that_are_none_are_refused() {
     let inside = directory.path.join("copy");
     let output = directory.run(&["vault-replica", "add", inside.to_str().unwrap()]);
     assert!(
-        said(&output).contains("inside of the data directory"),
+        said(&output).contains("inside the data directory"),
         "{}",
         said(&output)
     );
     let output = directory.run(&["vault-replica", "add", "/nowhere/at/all"]);
     assert!(
-        said(&output).contains("no such directory"),
+        said(&output).contains("neither the directory nor its parent exists"),
         "{}",
         said(&output)
     );
@@ -175,7 +175,7 @@ fn places_that_are_none_are_refused() {
     let other = Directory::new();
     let output = directory.run(&["vault-replica", "add", other.path.to_str().unwrap()]);
     assert!(
-        said(&output).contains("holds another vault"),
+        said(&output).contains("has another vault"),
         "{}",
         said(&output)
     );
@@ -183,7 +183,7 @@ fn places_that_are_none_are_refused() {
     add(&other, &path);
     let output = directory.run(&["vault-replica", "add", path.to_str().unwrap()]);
     assert!(
-        said(&output).contains("holds another vault"),
+        said(&output).contains("has another vault"),
         "{}",
         said(&output)
     );
@@ -196,7 +196,7 @@ fn places_that_are_none_are_refused() {
     std::fs::create_dir(&mount).unwrap();
     let output = directory.run(&["key", "create", "--role", "reader"]);
     assert!(
-        said(&output).contains("is its disk mounted?"),
+        said(&output).contains("check that its disk is mounted"),
         "{}",
         said(&output)
     );

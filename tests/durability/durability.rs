@@ -277,7 +277,7 @@ fn an_older_ledger_is_refused() {
         let output = directory.run(command);
         assert_eq!(output.status.code(), Some(1));
         assert!(
-            said(&output).contains("was rolled back"),
+            said(&output).contains("rollback detected"),
             "{}",
             said(&output)
         );
@@ -309,7 +309,7 @@ fn a_second_init_changes_nothing() {
     let output = directory.run(&["init"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        said(&output).contains("holds a ledger already"),
+        said(&output).contains("already has a ledger"),
         "{}",
         said(&output)
     );

@@ -405,17 +405,23 @@ fn wrong_questions_are_told_so() {
     let cases: [(&[&str], &str); 8] = [
         (
             &["--from", "2100-01-01T00:00:00Z"],
-            "nothing was recorded in this time",
+            "no entry is from this time",
         ),
-        (&["--seq", "5..99"], "the ledger has the entries 0 to"),
-        (&["--seq", "5..3"], "the ledger has the entries 0 to"),
+        (
+            &["--seq", "5..99"],
+            "the range is not in the ledger, which has the entries 0 to",
+        ),
+        (
+            &["--seq", "5..3"],
+            "the range is not in the ledger, which has the entries 0 to",
+        ),
         (&["--seq", "5"], "`seq` must be two numbers"),
         (&["--redact", "id"], "counts as withheld"),
-        (&["--redact", "inptu"], "no such section"),
+        (&["--redact", "inptu"], "unknown section"),
         (&["--recipient", "age1nonsense"], "not an age recipient"),
         (
             &["--against", old.to_str().unwrap()],
-            "not one of this ledger",
+            "not from this ledger",
         ),
     ];
     for (arguments, expected) in cases {

@@ -125,7 +125,7 @@ fn a_copy_shows_the_person_all_that_is_theirs_and_nothing_of_others() {
         "for complaint handling",
         "complaint 4711",
         "An event was opened",
-        "What may be about another person",
+        "Data that may be about another person",
         "6 years",
         request["receipt"].as_str().unwrap(),
     ] {
@@ -522,7 +522,7 @@ fn a_dry_run_says_per_class_what_an_erasure_would_do_and_does_nothing() {
     );
     let page = member(&file, "person.html");
     assert!(
-        page.contains("Your data was looked through for a request of yours"),
+        page.contains("Your data was searched for a request of yours"),
         "{page}"
     );
 }

@@ -103,7 +103,7 @@ impl fmt::Display for Role {
 
 /// Not a role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a role: writer, reader, auditor, privacy and admin are")]
+#[error("unknown role `{0}`; use writer, reader, auditor, privacy or admin")]
 pub struct RoleError(pub String);
 
 impl FromStr for Role {
@@ -145,15 +145,15 @@ impl Right {
             Self::Read => "read events",
             Self::Prove => "read checkpoints, keys, tiles and proofs",
             Self::Export => "export bundles",
-            Self::Verify => "have the ledger verified",
-            Self::SeeAccess => "see who read what kind of thing",
-            Self::AnswerRequests => "answer requests of persons",
+            Self::Verify => "verify the ledger",
+            Self::SeeAccess => "read the read audit",
+            Self::AnswerRequests => "answer data subject requests",
             Self::ManageKeys => "manage API keys",
-            Self::SeeRetention => "see what is kept, until when and why",
-            Self::RunRetention => "run expiry, and fire triggers of records",
-            Self::ManageHolds => "place and lift legal holds",
+            Self::SeeRetention => "see retention: what is kept, until when and why",
+            Self::RunRetention => "run retention, and fire retention triggers",
+            Self::ManageHolds => "place and release legal holds",
             Self::ManageTenants => "manage tenants",
-            Self::ManageVault => "manage the vault, its copies and backups",
+            Self::ManageVault => "manage the vault, its replicas and backups",
         }
     }
 }

@@ -83,13 +83,13 @@ pub struct CreatedKey {
 #[derive(Debug, thiserror::Error)]
 pub enum ManageError {
     /// The tenant has no such key.
-    #[error("there is no such key: `trailkeep key list` shows their ids")]
+    #[error("API key not found: `trailkeep key list` shows the ids")]
     NoSuchKey,
     /// A period that leads beyond the calendar.
-    #[error("a key can't expire after the year 9999")]
+    #[error("an API key cannot expire after the year 9999")]
     Expiry,
     /// It could not be recorded, so it was not done.
-    #[error("it could not be recorded, so it was not done: {0}")]
+    #[error("nothing was changed, because the ledger could not record it: {0}")]
     Record(#[from] Box<AppendError>),
     /// The vault failed.
     #[error(transparent)]

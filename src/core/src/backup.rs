@@ -129,17 +129,17 @@ pub enum BackupError {
     BadPlace(PathBuf, &'static str),
     /// The directory has other files.
     #[error(
-        "{path} is neither empty nor a backup: it holds {found}; choose an empty directory",
+        "{path} is neither empty nor a backup: it has {found}; choose an empty directory",
         path = .0.display(), found = .1.display()
     )]
     NotEmpty(PathBuf, PathBuf),
     /// The backup has another history.
     #[error(
-        "the backup's ledger {0} is no beginning of the one here: it is of another history; keep it, and choose an empty directory"
+        "the backup's ledger {0} is not a prefix of this one: it has another history; keep it, and choose an empty directory"
     )]
     AnotherHistory(String),
     /// It could not be recorded, so it was not done.
-    #[error("it could not be recorded, so it was not done: {0}")]
+    #[error("nothing was changed, because the ledger could not record it: {0}")]
     Record(Box<AppendError>),
     /// The vault could not be copied.
     #[error(transparent)]
@@ -255,15 +255,13 @@ fn prepare(engine: &Engine, out: &Path) -> Result<(DataDirectory, String), Backu
     }
     // A parent that is missing is a disk that is not mounted: it is not made up on the disk that is.
     let Some(parent) = out.parent().and_then(|parent| parent.canonicalize().ok()) else {
-        return bad(
-            "the directory that it should be made in is not there: mount the disk, or make it",
-        );
+        return bad("its parent directory does not exist: mount the disk, or create it");
     };
     let own = engine.directory.path().canonicalize();
     if own.is_ok_and(|own| {
         parent.starts_with(&own) || out.canonicalize().is_ok_and(|out| out.starts_with(&own))
     }) {
-        return bad("a backup inside of the data directory is lost with it: choose another disk");
+        return bad("a backup inside the data directory is lost with it: choose another disk");
     }
     let directory = DataDirectory::new(out);
     directory.create()?;
@@ -272,7 +270,7 @@ fn prepare(engine: &Engine, out: &Path) -> Result<(DataDirectory, String), Backu
         match read_note(&directory) {
             Some(note) if note.directory == id => note,
             Some(_) => return bad("it is the backup of another data directory"),
-            None => return bad("its backup.json can't be read: choose an empty directory"),
+            None => return bad("its backup.json is not readable: choose an empty directory"),
         }
     } else {
         if let Some(found) = foreign_name(out, &[])? {

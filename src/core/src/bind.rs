@@ -34,7 +34,7 @@ pub struct Bound {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// It could not be recorded, so it was not done.
-    #[error("it could not be recorded, so it was not done: {0}")]
+    #[error("nothing was changed, because the ledger could not record it: {0}")]
     Record(Box<AppendError>),
     /// A statement can't be read.
     #[error(transparent)]

@@ -74,16 +74,14 @@ pub struct LastStated {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClassError {
     /// A regime that no policy is of.
-    #[error(
-        "no policy is of the regime `{0}`: `trailkeep policy list` shows the regimes there are"
-    )]
+    #[error("regime `{0}` is not known: `trailkeep policy list` shows the regimes")]
     UnknownRegime(String),
     /// More regimes than an event may name.
-    #[error("an event has at most {REGIMES_MAX} regimes, and here are {0}")]
+    #[error("the event has {0} regimes; the maximum is {REGIMES_MAX}")]
     TooManyRegimes(usize),
     /// The ledger has as many classes as it may.
     #[error(
-        "the ledger has {CLASSES_MAX} retention classes, and these regimes would make another: use sets of regimes that are in use"
+        "the ledger has {CLASSES_MAX} retention classes, the maximum: use a set of regimes that is in use"
     )]
     TooMany,
 }

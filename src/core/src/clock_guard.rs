@@ -60,7 +60,7 @@ pub(super) struct ClockGuard {
 /// The clock can't be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the clock jumped from about {expected} to {found}{reason}: nothing is recorded or destroyed until it is right; if it is, start once with \
+    "the clock jumped from about {expected} to {found}{reason}: nothing is recorded or destroyed until it is right; if it is right, start once with \
      `trailkeep serve --confirm-clock`",
     reason = Unproven(*left_ms)
 )]
@@ -79,7 +79,7 @@ impl std::fmt::Display for Unproven {
         let (max, left) = (UNPROVEN_MAX_MS / DAY_MS, left_ms / DAY_MS);
         write!(
             text,
-            " while nothing shows that so much time passed (such gaps may add up to {max} days, of which {left} are left)"
+            " without proof that this time passed (unproven gaps may add up to {max} days, of which {left} are left)"
         )
     }
 }
@@ -223,7 +223,7 @@ pub(super) fn remember(memory: Option<ClockMemory>, keyring: &Keyring) -> Result
     match records::put_own_note(keyring, ID, &memory) {
         Err(KeyError::Store(error)) if !error.is_full() => Err(error),
         Err(error) => {
-            tracing::warn!(%error, "what the clock should show could not be noted; it is tried again");
+            tracing::warn!(%error, "the expected time could not be stored; it is retried");
             Ok(())
         }
         Ok(()) => Ok(()),

@@ -57,8 +57,8 @@ enum State {
 }
 
 /// What is said of a file that was dropped.
-pub const DROPPED: &str = "payloads of the time that the file covers were deleted since it was made (they expired, or a request \
-                           reached them), so the file is no longer available: ask for it again";
+pub const DROPPED: &str = "payloads that the file contains were deleted since it was written (expired or erased), so the file \
+                           is no longer available: export again";
 
 /// What is to be said of an export.
 pub enum Status {
@@ -82,7 +82,7 @@ pub enum Status {
 pub enum StartError {
     /// Too many at once.
     #[error(
-        "{RUNNING_MAX} exports are being made, or {KEPT_MAX} wait to be fetched: fetch or delete them, or try again later"
+        "{RUNNING_MAX} exports are running, or {KEPT_MAX} wait for download: fetch or delete them, or retry later"
     )]
     Busy,
     /// The question can't be answered, or answering failed.

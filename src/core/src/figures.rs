@@ -15,7 +15,7 @@ pub type Labels = Vec<(String, String)>;
 pub struct Figures {
     /// Events that were acknowledged; entries of the ledger's own are not among them.
     pub events: Counter,
-    /// Bytes of their encrypted texts.
+    /// Bytes of their encrypted payloads.
     pub bytes: Counter,
     /// Entries of each batch.
     pub batch_entries: Histogram,
@@ -69,49 +69,53 @@ impl Figures {
                 "Events acknowledged since the start",
                 &self.events,
             ),
-            ("event_bytes", "Bytes of their encrypted texts", &self.bytes),
+            (
+                "event_bytes",
+                "Bytes of their encrypted payloads",
+                &self.bytes,
+            ),
             (
                 "expired_events",
-                "Texts that expiry destroyed since the start",
+                "Payloads deleted by expiry since the start",
                 &self.expired,
             ),
             (
                 "erased_events",
-                "Texts that requests of persons destroyed since the start",
+                "Payloads deleted by erasure since the start",
                 &self.erased,
             ),
         ];
         for (name, help, counter) in counters {
             registry.register(name, help, counter.clone());
         }
-        let help = "Entries of a batch, which is one commit";
+        let help = "Entries per batch; a batch is one commit";
         registry.register("batch_entries", help, self.batch_entries.clone());
         let times = [
             (
                 "append",
-                "From the queue to the acknowledgement",
+                "Seconds from the write queue to the acknowledgement",
                 &self.append,
             ),
             (
                 "vault_commit",
-                "New keys of a batch, made durable",
+                "Seconds to make a batch's new keys durable",
                 &self.vault_commit,
             ),
             (
                 "ledger_commit",
-                "Rows of a batch, made durable",
+                "Seconds to write a batch's rows",
                 &self.ledger_commit,
             ),
             (
                 "sync",
-                "The commit statement of a batch: the log is written and synced",
+                "Seconds of a batch's commit: the WAL is written and synced",
                 &self.sync,
             ),
         ];
         for (name, help, histogram) in times {
             registry.register_with_unit(name, help, Unit::Seconds, histogram.clone());
         }
-        let help = "Requests that were answered with a problem, by its type";
+        let help = "Requests answered with a problem, by type";
         registry.register("problems", help, self.problems.clone());
     }
 }

@@ -118,16 +118,16 @@ pub enum HoldError {
     #[error("{0}")]
     Wrong(String),
     /// There is none with this id.
-    #[error("there is no hold with this id: `trailkeep hold list` shows them")]
+    #[error("hold not found: `trailkeep hold list` shows the holds")]
     NotFound,
     /// It was to cover something; how to go on.
-    #[error("the hold would cover no event, and a match is required, so it was not placed: {0}")]
+    #[error("the hold was not placed, because it covers no event and a match is required: {0}")]
     CoversNothing(String),
     /// It was lifted.
-    #[error("the hold was lifted at {0}: place another one")]
+    #[error("the hold was released at {0}: place another one")]
     Lifted(UnixMillis),
     /// It could not be recorded, so it was not done.
-    #[error("it could not be recorded, so it was not done: {0}")]
+    #[error("nothing was changed, because the ledger could not record it: {0}")]
     Record(Box<AppendError>),
     /// The vault failed.
     #[error(transparent)]
@@ -380,12 +380,13 @@ fn checked(engine: &Engine, mut new: NewHold) -> Result<NewHold, HoldError> {
     let action = new.scope.action.as_deref();
     if action.is_some_and(|pattern| ActionPattern::new(pattern).is_none()) {
         return Err(HoldError::Wrong(
-            "`action` must be an action such as `chat.completion`, in which `*` stands for any text".to_owned(),
+            "`action` must be an action such as `chat.completion`; `*` matches any characters"
+                .to_owned(),
         ));
     }
     if CalendarPeriod::parse(&new.review_every).map_or(true, CalendarPeriod::is_none) {
         return Err(HoldError::Wrong(format!(
-            "the review period `{}` is none: write it such as P6M; a hold without a review is for ever",
+            "the review period `{}` is not valid: write one such as P6M",
             new.review_every
         )));
     }
@@ -394,7 +395,7 @@ fn checked(engine: &Engine, mut new: NewHold) -> Result<NewHold, HoldError> {
         let policy = engine.policies.of_regime(regime);
         let policy = policy.ok_or_else(|| {
             HoldError::Wrong(format!(
-                "no policy is of the regime `{regime}`: `trailkeep policy list` shows the regimes there are"
+                "regime `{regime}` is not known: `trailkeep policy list` shows the regimes"
             ))
         })?;
         regime.clone_from(&policy.id);
@@ -426,7 +427,7 @@ fn text(name: &str, value: &str) -> Result<String, HoldError> {
         return Ok(value.trim().to_owned());
     }
     Err(HoldError::Wrong(format!(
-        "the {name} must have 1 to {TEXT_CHARACTERS_MAX} characters: whoever reviews the hold needs it"
+        "the {name} must have 1 to {TEXT_CHARACTERS_MAX} characters: the review of the hold needs it"
     )))
 }
 

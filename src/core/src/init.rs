@@ -41,7 +41,7 @@ pub struct Initialised {
 pub enum InitError {
     /// There is a ledger already.
     #[error(
-        "{0} holds a ledger already; nothing was changed: use it as it is (`trailkeep key create` makes a token), or choose another directory"
+        "{0} already has a ledger; nothing was changed: use it (`trailkeep key create` creates a token), or choose another directory"
     )]
     Exists(String),
     /// The name is no log name.

@@ -32,7 +32,7 @@ pub enum KeyError {
     #[error("the vault has no key {0:016x}")]
     Missing(u64),
     /// The vault's row does not open under its epoch: damaged, or moved from another place.
-    #[error("the vault's row of {0} does not open: it was changed, or belongs elsewhere")]
+    #[error("the vault's row of {0} cannot be decrypted: it was changed, or moved from elsewhere")]
     DoesNotOpen(&'static str),
     /// The vault could not be read.
     #[error(transparent)]

@@ -229,7 +229,7 @@ impl Engine {
     pub fn close(&self) -> Result<(), append::StoppedBadly> {
         self.exports.cancel_all();
         if let Err(error) = access_log::flush_repeats(self, true) {
-            tracing::warn!(%error, "repetitions of reads could not be recorded");
+            tracing::warn!(%error, "repeated reads could not be recorded");
         }
         self.merger.stop();
         self.writer.stop()?;

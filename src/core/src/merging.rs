@@ -34,7 +34,7 @@ impl MergeThread {
                     Ok(MergeStep::Idle) => LOOK_EVERY,
                     Ok(MergeStep::Wrote(..) | MergeStep::Merged) => Duration::ZERO,
                     Err(error) => {
-                        tracing::warn!(%error, "the index could not be merged; it is tried again");
+                        tracing::warn!(%error, "the index could not be compacted; it is retried");
                         WAIT_AFTER_ERROR
                     }
                 };

@@ -43,8 +43,8 @@ impl OutsideReaders {
             tracing::warn!(
                 file,
                 seconds,
-                "a deletion waits: another program keeps a read transaction on this file, so its write-ahead log can't be \
-                 emptied; end that program (a database browser, a replicator), and the deletion goes on by itself"
+                "a deletion waits: another program has a read transaction on this file, so its write-ahead log cannot be \
+                 purged; stop that program (a database browser, a replicator), and the deletion continues automatically"
             );
         }
     }

@@ -40,7 +40,7 @@ pub enum PoliciesError {
     Set(#[from] PolicySetError),
     /// A changed file with an old version.
     #[error(
-        "the policy `{id}` was changed and its version is {version}, but {stated} is stated in the ledger {origin}: raise `version` above it"
+        "policy `{id}` was changed, and its version {version} is not above {stated}, which the ledger {origin} states: raise `version`"
     )]
     Version {
         /// The policy.

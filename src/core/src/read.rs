@@ -15,11 +15,11 @@ use trailkeep_store_sqlite::{EventRow, LedgerRecord, Ledgers, StoreError};
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// There is no such event.
-    #[error("there is no such event")]
+    #[error("event not found")]
     NotFound,
     /// Its text went lawfully.
     #[error(
-        "the text of entry {seq} is {departure}: entry {by}{of} says so",
+        "the payload of entry {seq} is {departure} (entry {by}{of})",
         departure = .departure.as_str(),
         of = .stands_in.as_ref().map_or(String::new(), |origin| format!(" of {origin}"))
     )]
@@ -35,7 +35,7 @@ pub enum ReadError {
     },
     /// It is shown to nobody who does not say for what purpose.
     #[error(
-        "entry {seq} is restricted (entry {by} says so): it is shown only for a purpose that the law allows; say which (--purpose, Trailkeep-Purpose), and it is recorded"
+        "entry {seq} is restricted (entry {by}): state a lawful purpose to read it (--purpose, Trailkeep-Purpose); the read is recorded"
     )]
     Restricted {
         /// Which.
@@ -44,7 +44,7 @@ pub enum ReadError {
         by: Seq,
     },
     /// Its payload is gone, and nothing says why.
-    #[error("entry {0} is there and its payload is not: run `trailkeep verify`")]
+    #[error("the payload of entry {0} is missing: run `trailkeep verify`")]
     PayloadMissing(Seq),
     /// Its entry is not an entry.
     #[error("entry {seq} is damaged ({error}): run `trailkeep verify`")]
@@ -55,7 +55,7 @@ pub enum ReadError {
         error: EntryError,
     },
     /// Its payload is not what was written.
-    #[error("entry {seq} is not what was written ({error}): run `trailkeep verify`")]
+    #[error("entry {seq} was changed ({error}): run `trailkeep verify`")]
     Payload {
         /// Which.
         seq: Seq,
@@ -63,7 +63,7 @@ pub enum ReadError {
         error: OpenError,
     },
     /// Its key is not there.
-    #[error("entry {seq} can't be opened: {error}")]
+    #[error("entry {seq} cannot be decrypted: {error}")]
     Key {
         /// Which.
         seq: Seq,

@@ -26,11 +26,11 @@ pub fn readiness(engine: &Engine) -> Readiness {
     if free_bytes(engine.directory.path()).is_some_and(|free| free < engine.min_free_bytes) {
         let reserve = engine.min_free_bytes;
         reasons.push(format!(
-            "disk: less than the reserve of {reserve} bytes is free, so nothing is appended: make room"
+            "disk: less than the reserve of {reserve} bytes is free, so appends are refused: free space"
         ));
     }
     if engine.writer.failure().is_some() {
-        reasons.push("writer: it has failed, and the process ends: start it again".to_owned());
+        reasons.push("writer: it failed, and the process ends: restart the server".to_owned());
     }
     if let Err(jump) = engine.believed_now() {
         reasons.push(format!("clock: {jump}"));
@@ -38,16 +38,16 @@ pub fn readiness(engine: &Engine) -> Readiness {
     let mut notes = Vec::new();
     if let Some(file) = engine.outside.file() {
         notes.push(format!(
-            "{WAITING}: a deletion is not over, since another program keeps a read transaction on {file}: end that \
-             program (a database browser, a replicator), and it goes on by itself"
+            "{WAITING}: a deletion is incomplete, because another program has a read transaction on {file}: stop that \
+             program (a database browser, a replicator), and the deletion continues automatically"
         ));
     }
     match anchor::status::stopped(engine) {
         (0, _) => {}
         (stopped, all) => {
             let what = format!(
-                "rolled_back: somebody outside has seen more of {stopped} of {all} ledgers than there is, and they take no \
-                 entry: `trailkeep anchor list` says who, docs/operations.md, \"Rolled back\", what to do"
+                "rolled_back: rollback detected in {stopped} of {all} ledgers, which refuse entries: `trailkeep anchor list` \
+                 shows the cause, docs/operations.md, \"Rolled back\", the remedy"
             );
             // The others go on.
             let list = if stopped == all {
@@ -60,16 +60,16 @@ pub fn readiness(engine: &Engine) -> Readiness {
     }
     match rotation::status(engine) {
         Err(error) => {
-            tracing::error!(%error, "the vault can't be read");
-            reasons.push("vault: it can't be read: the log says why".to_owned());
+            tracing::error!(%error, "the vault cannot be read");
+            reasons.push("vault: it cannot be read: see the log for the cause".to_owned());
         }
         Ok(status) if status.copies_pending => reasons.push(
-            "copies_pending: a rotation waits for a copy target that is out of reach, so what was destroyed may still \
-             open there: bring it back, or `trailkeep vault-copy remove` it"
+            "copies_pending: a rotation waits for an unreachable vault replica, which may still open deleted payloads: \
+             restore it, or remove it with `trailkeep vault-replica remove`"
                 .to_owned(),
         ),
         Ok(status) if status.targets.iter().any(|target| target.error.is_some()) => notes.push(
-            "copies: a copy target is out of reach, so new keys stand once: `trailkeep vault-copy list` says why"
+            "copies: a vault replica is unreachable, so there is one copy of new keys: `trailkeep vault-replica list` shows the cause"
                 .to_owned(),
         ),
         Ok(_) => {}

@@ -78,7 +78,7 @@ pub enum SettingsError {
     #[error(transparent)]
     Regime(#[from] ClassError),
     /// It could not be recorded, so it was not done.
-    #[error("it could not be recorded, so it was not done: {0}")]
+    #[error("nothing was changed, because the ledger could not record it: {0}")]
     Record(Box<AppendError>),
     /// The vault failed.
     #[error(transparent)]

@@ -60,10 +60,10 @@ pub struct ListedTenant {
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
     /// It is there, or was.
-    #[error("there is or was a tenant `{0}`: a name is never given twice")]
+    #[error("tenant name `{0}` is or was in use: a name is never reused")]
     Exists(TenantName),
     /// It could not be recorded, so it was not done.
-    #[error("it could not be recorded, so it was not done: {0}")]
+    #[error("nothing was changed, because the ledger could not record it: {0}")]
     Record(Box<AppendError>),
     /// Its ledger can't be begun.
     #[error(transparent)]

@@ -54,11 +54,11 @@ pub enum TriggerError {
     Wrong(String),
     /// It fired for this record with a later date.
     #[error(
-        "this trigger is recorded for the record at {0}: an earlier date would shorten what is kept, and is refused"
+        "this trigger is already recorded for the record at {0}: an earlier date would shorten retention, and is refused"
     )]
     Earlier(UnixMillis),
     /// It could not be recorded, so it was not done.
-    #[error("it could not be recorded, so it was not done: {0}")]
+    #[error("nothing was changed, because the ledger could not record it: {0}")]
     Record(Box<AppendError>),
     /// The vault failed.
     #[error(transparent)]
@@ -172,13 +172,13 @@ fn check(engine: &Engine, name: &str, record: &str, at: UnixMillis) -> Result<()
     if !is_trigger_name(name) || !known.contains(name) {
         let known: Vec<&str> = known.into_iter().collect();
         return Err(TriggerError::Wrong(format!(
-            "no policy waits for this trigger; those that are: {}",
+            "unknown trigger; triggers are: {}",
             known.join(", ")
         )));
     }
     if at.get() > engine.clock.wall().get().saturating_add(SKEW_MAX_MS) {
         return Err(TriggerError::Wrong(
-            "the date lies in the future: a trigger says what has happened".to_owned(),
+            "the date is in the future: a trigger fires for something that has happened".to_owned(),
         ));
     }
     Ok(())

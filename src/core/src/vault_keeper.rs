@@ -57,7 +57,7 @@ impl VaultKeeper {
         self.stop.1.notify_all();
         let _ = self.thread.join();
         if let Err(error) = vault_copy::keep_up(engine) {
-            tracing::warn!(%error, "the vault could not be copied at the end");
+            tracing::warn!(%error, "the vault replicas could not be updated at the end");
         }
     }
 }
@@ -88,7 +88,7 @@ impl Looks {
             Ok(true) => {}
             Ok(false) => self.rest_until = Some(now + retry_after()),
             Err(error) => {
-                tracing::warn!(%error, "the vault could not be copied or rotated; it is tried again");
+                tracing::warn!(%error, "the vault could not be replicated or rotated; it is retried");
                 self.rest_until = Some(now + retry_after());
             }
         }
@@ -117,7 +117,7 @@ fn fold_some(engine: &Engine) -> bool {
         match privacy::fold_persons(engine, &ledger, until) {
             Ok(is_done) => is_over &= is_done,
             Err(error) => {
-                tracing::warn!(%error, "near identifiers could not be prepared; the next start goes on with it");
+                tracing::warn!(%error, "similar identifiers could not be prepared; the next start continues");
             }
         }
     }

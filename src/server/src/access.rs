@@ -53,7 +53,9 @@ pub(super) async fn list(
     asked: Result<Query<Asked>, Problem>,
 ) -> Result<Json<AccessPage>, Problem> {
     let Query(asked) = asked.map_err(|_| {
-        Problem::bad_request("unknown or repeated parameter; parameters are from, to, start and limit, each once")
+        Problem::bad_request(
+            "unknown or repeated parameter; parameters are from, to, start and limit, each once",
+        )
     })?;
     let time = (
         moment("from", asked.from.as_deref())?,

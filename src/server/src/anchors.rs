@@ -67,8 +67,11 @@ pub(super) async fn history(
     caller: Caller<may::Prove, ReadScope>,
     asked: Result<Query<Asked>, Problem>,
 ) -> Result<Json<AnchorHistory>, Problem> {
-    let Query(asked) =
-        asked.map_err(|_| Problem::bad_request("unknown or repeated parameter; parameters are up_to and limit, each once"))?;
+    let Query(asked) = asked.map_err(|_| {
+        Problem::bad_request(
+            "unknown or repeated parameter; parameters are up_to and limit, each once",
+        )
+    })?;
     let limit = asked.limit.unwrap_or(ROWS_DEFAULT);
     if !(1..=ROWS_MAX).contains(&limit) {
         let detail = format!("`limit` must be a number from 1 to {ROWS_MAX}");
@@ -102,8 +105,9 @@ pub(super) async fn checkpoint(
     caller: Caller<may::Prove, ReadScope>,
     wanted: Result<Query<Wanted>, Problem>,
 ) -> Result<Response, Problem> {
-    let Query(wanted) =
-        wanted.map_err(|_| Problem::bad_request("unknown parameter; the only parameter is size, a number"))?;
+    let Query(wanted) = wanted.map_err(|_| {
+        Problem::bad_request("unknown parameter; the only parameter is size, a number")
+    })?;
     let size = size_of(wanted.size)?;
     let note = blocking(move || status::anchored_note(&caller.engine, caller.on.ledger(), size));
     let note = note

@@ -46,9 +46,7 @@ pub(super) enum Format {
 pub(super) enum BodyFault {
     #[error("`Content-Encoding` may be gzip, zstd or identity")]
     UnknownCoding,
-    #[error(
-        "`Content-Encoding` names several compressions: send the body compressed once"
-    )]
+    #[error("`Content-Encoding` names several compressions: send the body compressed once")]
     CodedTwice,
     #[error("{0}")]
     Undecodable(String),

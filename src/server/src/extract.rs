@@ -17,9 +17,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let read = AxumPath::<T>::from_request_parts(parts, app).await;
         read.map(|AxumPath(read)| Self(read)).map_err(|_| {
-            Problem::bad_request(
-                "a path segment is not valid: write it in UTF-8, percent-encoded",
-            )
+            Problem::bad_request("a path segment is not valid: write it in UTF-8, percent-encoded")
         })
     }
 }

@@ -17,9 +17,11 @@ use super::problem::Problem;
 pub(super) async fn no_route(headers: HeaderMap, uri: Uri) -> Response {
     let detail = match meant(uri.path()) {
         Some(route) => format!("route not found: use {route}"),
-        None => "route not found: OpenTelemetry goes to /v1/traces and /v1/logs, events to /v1/events; \
+        None => {
+            "route not found: OpenTelemetry goes to /v1/traces and /v1/logs, events to /v1/events; \
                  docs/api.md lists the routes"
-            .to_owned(),
+                .to_owned()
+        }
     };
     let problem = Problem::not_found(detail);
     match otlp::encoding_of(&headers) {

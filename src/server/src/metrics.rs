@@ -37,11 +37,7 @@ fn process_figures(
     gauge: &mut impl FnMut(&str, &str, u64),
 ) -> Result<(), Problem> {
     let (events, bytes) = engine.writer.queue_depth();
-    gauge(
-        "queue_events",
-        "Events in the write queue",
-        events as u64,
-    );
+    gauge("queue_events", "Events in the write queue", events as u64);
     gauge(
         "queue_bytes",
         "Bytes of the encrypted payloads in the write queue",
@@ -70,11 +66,7 @@ fn process_figures(
     let help = "Vault replicas that are behind the vault";
     gauge("vault_copies_behind", help, behind.count() as u64);
     let due = u64::from(status.due_since.is_some());
-    gauge(
-        "rotation_due",
-        "Whether a vault rotation is due",
-        due,
-    );
+    gauge("rotation_due", "Whether a vault rotation is due", due);
     let help = "Whether a vault rotation waits for an unreachable replica";
     gauge("copies_pending", help, u64::from(status.copies_pending));
     if let Some(tls) = tls {

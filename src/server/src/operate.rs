@@ -123,7 +123,9 @@ fn named_witnesses(uri: &Uri) -> Result<Vec<WitnessKey>, Problem> {
     let parts = parts.filter(|part| !part.is_empty());
     let named = parts.map(|part| {
         let text = part.strip_prefix("witness=");
-        let text = text.ok_or_else(|| Problem::bad_request("unknown parameter; the only parameter is `witness`"))?;
+        let text = text.ok_or_else(|| {
+            Problem::bad_request("unknown parameter; the only parameter is `witness`")
+        })?;
         let text = percent_decode_str(text).decode_utf8_lossy();
         WitnessKey::parse(&text)
             .map_err(|error| Problem::unprocessable(format!("`witness`: {error}")))

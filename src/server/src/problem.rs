@@ -126,8 +126,7 @@ impl Problem {
         problem.errors.push(LineFault {
             line,
             pointer: "/id".to_owned(),
-            detail: "this id is already recorded with other content: use another id"
-                .to_owned(),
+            detail: "this id is already recorded with other content: use another id".to_owned(),
         });
         problem
     }
@@ -187,8 +186,7 @@ impl Problem {
 
     /// 422: events that break the rules. All bad lines are named; nothing was recorded.
     pub fn invalid_events(errors: Vec<LineFault>) -> Self {
-        let detail =
-            "nothing of this request was recorded; fix the fields listed and resend";
+        let detail = "nothing of this request was recorded; fix the fields listed and resend";
         let mut problem = Self::new(Kind::InvalidEvent, detail);
         problem.errors = errors;
         problem
@@ -338,9 +336,7 @@ impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::NotFound => Self::not_found("no event with this id or seq in this ledger"),
-            ReadError::Gone { .. } => {
-                Self::gone(format!("{error}; its entry and proofs remain"))
-            }
+            ReadError::Gone { .. } => Self::gone(format!("{error}; its entry and proofs remain")),
             ReadError::Restricted { .. } => Self::new(Kind::Restricted, error.to_string()),
             error => {
                 tracing::error!(%error, "a read failed");

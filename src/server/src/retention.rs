@@ -205,7 +205,8 @@ async fn explain(
 }
 
 fn at_of(asked: Result<Query<AtForm>, Problem>) -> Result<Option<UnixMillis>, Problem> {
-    let Query(asked) = asked.map_err(|_| Problem::bad_request("unknown parameter; the only parameter is `at`"))?;
+    let Query(asked) =
+        asked.map_err(|_| Problem::bad_request("unknown parameter; the only parameter is `at`"))?;
     moment("at", asked.at.as_deref())
 }
 

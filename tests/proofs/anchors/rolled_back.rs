@@ -21,13 +21,17 @@ fn assert_stops(directory: &Directory, sections: &str, what: &str) {
     let outcomes = anchor(directory, sections);
     let error = outcomes[0].error.clone().unwrap();
     assert!(
-        error.contains(what) && error.contains("rolled back"),
+        error.contains(what) && error.contains("rollback detected"),
         "{error}"
     );
     // The vault remembers it: other processes, with no target at all, refuse too.
     let refused = directory.run(&["key", "create", "--role", "reader"]);
     assert_eq!(refused.status.code(), Some(9));
-    assert!(said(&refused).contains("rolled back"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("rollback detected"),
+        "{}",
+        said(&refused)
+    );
     let listed = directory.run(&["anchor", "list", "--json"]);
     let listed: Value = serde_json::from_slice(&succeeded(&listed).stdout).unwrap();
     let why = listed["rolled_back"].as_str().unwrap();
@@ -68,7 +72,7 @@ fn a_directory_that_has_more_stops_the_ledger_and_is_not_written_over() {
     let (directory, sections) = rolled_back(|_| section.clone());
     let newest = place.path().join(ORIGIN).join("checkpoint");
     let before = std::fs::read(&newest).unwrap();
-    assert_stops(&directory, &sections, "entries, there are");
+    assert_stops(&directory, &sections, "entries, but the ledger has");
     assert_eq!(std::fs::read(&newest).unwrap(), before);
 }
 
@@ -147,7 +151,7 @@ fn what_is_lost_is_closed_and_continued() {
     let outcomes = run(&engine, &default_tenant(&engine), Which::All).unwrap();
     let error = outcomes[0].error.clone().unwrap();
     assert!(
-        error.contains("does not take heads of this ledger"),
+        error.contains("refuses checkpoints of this ledger"),
         "{error}"
     );
     assert!(default_tenant(&engine).active().rolled_back().is_none());
@@ -172,7 +176,7 @@ fn a_target_that_errs_is_taken_out_and_the_operator_says_so() {
     let tenant = default_tenant(&engine);
     let stays = trailkeep_core::anchor::resume(&engine, &tenant, "local").unwrap_err();
     assert!(
-        stays.to_string().contains("stands in the settings still"),
+        stays.to_string().contains("is still in the settings"),
         "{stays}"
     );
     engine.close().unwrap();

@@ -137,7 +137,11 @@ fn a_server_of_a_ledger_that_was_rolled_back_says_so_and_takes_nothing() {
     let event = br#"{"action":"chat.completion","actor":{"id":"bot"}}"#;
     let answer = client.post("application/json", event).unwrap();
     assert_eq!(answer.status, 503, "{}", answer.text());
-    assert!(answer.text().contains("rolled back"), "{}", answer.text());
+    assert!(
+        answer.text().contains("rollback detected"),
+        "{}",
+        answer.text()
+    );
     // It is told to whoever asks whether the server is fit, and names nobody.
     let ready = client.get("/readyz").unwrap();
     assert_eq!(ready.status, 200, "{}", ready.text());
@@ -152,7 +156,7 @@ fn a_server_of_a_ledger_that_was_rolled_back_says_so_and_takes_nothing() {
     succeeded(&key);
     let log = server.stop();
     assert!(
-        log.contains("has seen") && log.contains("appends are refused"),
+        log.contains("has a checkpoint of") && log.contains("appends are refused"),
         "{log}"
     );
     // At the next start without the witness it is known still.

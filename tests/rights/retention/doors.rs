@@ -224,7 +224,7 @@ fn a_hold_says_what_it_covers() {
     let refused = clocked.command(&words, &["--require-match"]);
     assert_eq!(refused.status.code(), Some(4), "{}", said(&refused));
     assert!(
-        said(&refused).contains("would cover no event"),
+        said(&refused).contains("it covers no event"),
         "{}",
         said(&refused)
     );

@@ -29,12 +29,12 @@ pub(super) fn put(
 ) -> Result<(), AnchorError> {
     let bad = |what| Err(AnchorError::Directory(base.to_owned(), what));
     let Ok(there) = base.canonicalize() else {
-        return bad("there is no such directory: is its disk mounted?");
+        return bad("the directory does not exist: check that its disk is mounted");
     };
     let own = engine.directory.path().canonicalize();
     if own.is_ok_and(|own| there.starts_with(own)) {
         return bad(
-            "a head inside of the data directory is kept by nobody else: choose another disk or host",
+            "the directory is inside the data directory, so the checkpoint is not kept elsewhere: choose another disk or host",
         );
     }
     let origin = Path::new(ledger.record.origin.as_str());
@@ -43,7 +43,7 @@ pub(super) fn put(
         Some(note) => compare(engine, ledger, published, target, (&newest, &note))?,
         None if last.is_some() => {
             return bad(
-                "the heads that were put here have gone: is its disk mounted? a new place gets a new name in the settings",
+                "the checkpoints that were written here are missing: check that its disk is mounted; give a new place a new name in the settings",
             );
         }
         None => {}
@@ -91,7 +91,8 @@ fn compare(
     (path, note): (&Path, &str),
 ) -> Result<(), AnchorError> {
     let foreign = |_| {
-        let what = "it holds a head that this ledger's key did not sign: choose another directory";
+        let what =
+            "it has a checkpoint that this ledger's key did not sign: choose another directory";
         AnchorError::Directory(path.to_owned(), what)
     };
     let kept = Checkpoint::open(note, &ledger.verifier).map_err(foreign)?;

@@ -13,7 +13,7 @@ use trailkeep_store_sqlite::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum AnchorError {
     /// Nobody answered, or somebody who can't now; it is tried again.
-    #[error("it can't be reached, and is tried again: {0}")]
+    #[error("it is unreachable: {0}; it is retried")]
     Unreachable(String),
     /// The answer is no.
     #[error("it answered {status}{}{said}", if .said.is_empty() { "" } else { ": " })]
@@ -25,19 +25,17 @@ pub enum AnchorError {
     },
     /// The witness does not know this ledger.
     #[error(
-        "the witness does not take heads of this ledger (it answered {status}): its operator must add the origin and the verifier key, which `trailkeep key public --format vkey` prints"
+        "the witness refuses checkpoints of this ledger (it answered {status}): ask its operator to add the origin and the verifier key, which `trailkeep key public --format vkey` prints"
     )]
     UnknownToWitness {
         /// The HTTP status.
         status: u16,
     },
     /// What came back is no cosignature by the witness's key.
-    #[error("its answer was refused: {0}")]
+    #[error("its answer is not valid: {0}")]
     Cosignature(#[from] CosignatureError),
     /// The witness has seen sizes that do not fit each other.
-    #[error(
-        "the witness says that it has seen {first} entries, and then {second}; it is tried again"
-    )]
+    #[error("the witness first reports {first} entries, and then {second}; it is retried")]
     Undecided {
         /// First.
         first: u64,

@@ -219,7 +219,7 @@ fn note_answer(
             let now = engine.clock.wall();
             engine.anchors.states.failed(ledger, target, &error, now);
             let origin = &ledger.record.origin;
-            tracing::warn!(%origin, target = target.name, %error, "a head could not be anchored");
+            tracing::warn!(%origin, target = target.name, %error, "a checkpoint could not be anchored");
             outcome.error = Some(error.to_string());
             if let AnchorError::RolledBack(found) = error {
                 rolled_back::found(engine, ledger, *found)?;

@@ -25,7 +25,7 @@ const ROW_ID: &str = "anchor";
 /// What a target has seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error(
-    "`{target}` {what}: the ledger was rolled back, and takes no entry. Put the newest files back; docs/operations.md, \"Rolled back\", has the other ways",
+    "rollback detected: `{target}` {what}, and the ledger refuses entries. Restore the newest files; docs/operations.md, \"Rolled back\", has the other ways",
     what = describe(*.seen, *.here, *.is_other_history)
 )]
 pub struct RolledBack {
@@ -62,9 +62,9 @@ impl RolledBack {
 
 fn describe(seen: u64, here: u64, is_other_history: bool) -> String {
     if is_other_history {
-        format!("has seen another history of it at size {seen}")
+        format!("has another history of it at size {seen}")
     } else {
-        format!("has seen {seen} entries, there are {here}")
+        format!("has a checkpoint of {seen} entries, but the ledger has {here}")
     }
 }
 
@@ -100,10 +100,10 @@ pub(super) fn agreed(engine: &Engine, ledger: &Ledger, target: &str) -> Result<(
     let known = ledger.rolled_back();
     if known.is_some_and(|known| known.target == target) {
         let origin = &ledger.record.origin;
-        tracing::info!(%origin, target, "what had been rolled back is there again: appends are taken");
+        tracing::info!(%origin, target, "the missing entries are back: appends are accepted");
         forget(engine, ledger)?;
         if let Err(error) = state_changes_in(engine, ledger) {
-            tracing::error!(%origin, %error, "a change of the policies could not be recorded: start again");
+            tracing::error!(%origin, %error, "a change of the policies could not be recorded: restart the server");
         }
     }
     Ok(())
@@ -121,7 +121,7 @@ fn forget(engine: &Engine, ledger: &Ledger) -> Result<(), KeyError> {
 pub enum ResumeError {
     /// The target would say it again.
     #[error(
-        "`{0}` stands in the settings still and would say it again: take it out and start the server first"
+        "`{0}` is still in the settings and would stop the ledger again: remove it and restart the server first"
     )]
     TargetStays(String),
     /// It could not be recorded.

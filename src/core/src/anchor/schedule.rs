@@ -29,7 +29,7 @@ async fn run_all_within_reason(engine: &Arc<Engine>, which: Which, when: &str) {
     let all = blocking(move || run_all(&running, which));
     if tokio::time::timeout(WAIT_MAX, all).await.is_err() {
         tracing::warn!(
-            "{when}: targets of anchors did not answer in time; it goes on without them"
+            "{when}: anchor targets did not answer in time; the server continues without them"
         );
     }
 }

@@ -129,16 +129,16 @@ pub enum AnchorFault {
     #[error("give one of `directory`, `webhook` and `witness`")]
     Place,
     /// A member that does not go with the others.
-    #[error("`{0}` does not go with it")]
+    #[error("`{0}` does not apply to this kind of target")]
     Stray(&'static str),
     /// Not absolute.
     #[error("`directory` must be absolute")]
     Relative,
     /// Not an address.
-    #[error("`{0}` must be an address that begins with https:// or http://")]
+    #[error("`{0}` must be a URL that begins with https:// or http://")]
     Address(&'static str),
     /// A token would go over the network as it is.
-    #[error("a bearer token must not go over http:// to another machine: use https://")]
+    #[error("a bearer token must not be sent over http:// to another machine: use https://")]
     Plain,
     /// Both kinds of proof.
     #[error("give one of `bearer_file` and `secret_file`")]
@@ -147,7 +147,9 @@ pub enum AnchorFault {
     #[error("`key` must be the witness's verifier key: {0}")]
     Key(NoteError),
     /// The key is missing.
-    #[error("a witness needs `key`, its verifier key: without it nobody can check what it signs")]
+    #[error(
+        "a witness needs `key`, its verifier key: without it its cosignatures cannot be checked"
+    )]
     KeyMissing,
     /// A file can't be read.
     #[error("{path}: {error}", path = .path.display())]
@@ -169,7 +171,7 @@ pub enum AnchorFault {
     #[error("`every_seconds` must be 1 at least")]
     Every,
     /// Not a tenant.
-    #[error("`tenants`: `{0}` is no name of a tenant")]
+    #[error("`tenants`: `{0}` is not a valid tenant name")]
     Tenant(String),
 }
 
@@ -316,7 +318,7 @@ impl WebhookKey {
             _ if secrets == Secrets::LeaveOut => Ok(Self::None),
             (Some(path), None) => {
                 let token = read_line(path)?;
-                let what = "it must hold one token of printable ASCII characters";
+                let what = "it must have one token of printable ASCII characters";
                 let is_token =
                     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
                 let path = path.clone();
@@ -326,7 +328,7 @@ impl WebhookKey {
             }
             (None, Some(path)) => {
                 let text = read_line(path)?;
-                let what = "it must hold `whsec_` and 24 to 64 bytes in base64";
+                let what = "it must have `whsec_` and 24 to 64 bytes in base64";
                 let bytes = text
                     .strip_prefix(SECRET_PREFIX)
                     .and_then(|text| BASE64.decode(text).ok())

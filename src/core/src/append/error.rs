@@ -57,32 +57,28 @@ pub enum AppendError {
     #[error("the event is larger than a payload can hold")]
     Unsealable,
     /// The queue is full.
-    #[error("more events wait than the disk takes; try again shortly")]
+    #[error("write queue is full; retry after 1 s")]
     Busy,
     /// The disk is full.
-    #[error(
-        "the disk is full or below its reserve; nothing was written: make room and send it again"
-    )]
+    #[error("the disk is full or below its reserve; nothing was written: free space and retry")]
     Full,
     /// The clock jumped.
     #[error(transparent)]
     Clock(ClockJump),
     /// The tenant takes no more events.
-    #[error("the tenant was closed and takes no more events: nothing was written")]
+    #[error("the tenant is closed and accepts no more events; nothing was written")]
     TenantClosed,
     /// Somebody outside has seen more of the ledger.
     #[error(
-        "somebody outside has seen more of this ledger than there is, or another history of it: it was rolled back, and nothing is recorded; `trailkeep anchor list` says who saw what"
+        "rollback detected: an anchor or witness holds a later checkpoint of this ledger, or another history; nothing was recorded; `trailkeep anchor list` shows which"
     )]
     RolledBack,
     /// The writer has stopped.
-    #[error(
-        "the server is stopping or its writer has failed; nothing was written: send it again later"
-    )]
+    #[error("the server is stopping or its writer failed; nothing was written: retry later")]
     Stopped,
     /// A write failed half-way.
     #[error(
-        "the write failed half-way and its outcome is unknown: send it again with the same id, which can't double it"
+        "the write failed and its outcome is unknown: retry with the same id, which cannot record it twice"
     )]
     OutcomeUnknown,
     /// A key could not be found or made.

@@ -96,7 +96,7 @@ impl WriterThread {
 
 /// The writer had failed before it was stopped.
 #[derive(Debug, thiserror::Error)]
-#[error("the writer failed: {0}; all that was acknowledged is on disk: start again")]
+#[error("the writer failed: {0}; everything acknowledged is on disk: restart the server")]
 pub struct StoppedBadly(String);
 
 impl From<StoreError> for StoppedBadly {

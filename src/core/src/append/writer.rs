@@ -409,7 +409,7 @@ fn give_up(batch: Vec<Waiting>, error: KeyError) -> Result<(), StoreError> {
             Ok(())
         }
         error => {
-            tracing::error!(%error, "the keys of a batch could not be sealed");
+            tracing::error!(%error, "the keys of a batch could not be wrapped");
             refuse(batch, || Refusal::Busy);
             Ok(())
         }

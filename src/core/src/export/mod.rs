@@ -149,7 +149,7 @@ fn check_going_on(engine: &Engine, cancelled: &AtomicBool) -> Result<(), ExportE
 pub enum ExportError {
     /// The scope holds no entry.
     #[error(
-        "nothing was recorded in this time; the ledger has entries from {first} to {last}. To prove that nothing was, export the entries around it with --seq"
+        "no entry is from this time; the ledger has entries from {first} to {last}. To prove that nothing was recorded then, export the entries around it with --seq"
     )]
     NothingRecorded {
         /// When the first entry was recorded.
@@ -158,23 +158,25 @@ pub enum ExportError {
         last: UnixMillis,
     },
     /// The seqs are not those of a range in the ledger.
-    #[error("the ledger has the entries 0 to {last}: name two of them, the smaller first")]
+    #[error(
+        "the range is not in the ledger, which has the entries 0 to {last}: give two of them, the smaller first"
+    )]
     NoSuchRange {
         /// The last entry.
         last: u64,
     },
     /// A section that must stay, or that does not exist.
-    #[error("the section `{0}` can't be redacted: {1}")]
+    #[error("section `{0}` cannot be redacted: {1}")]
     NotRedactable(String, &'static str),
     /// Not an age recipient.
     #[error("`{0}` is not an age recipient: it must begin with `age1`, as `age-keygen` prints it")]
     Recipient(String),
     /// An older head that was given is none of this ledger.
-    #[error("the older checkpoint is not one of this ledger: {0}")]
+    #[error("the older checkpoint is not from this ledger: {0}")]
     Against(CheckpointError),
     /// An older head is larger than the ledger.
     #[error(
-        "the older checkpoint has {older} entries, this ledger only {size}: it was rolled back, or it is another one"
+        "the older checkpoint has {older} entries, but this ledger has {size}: it was rolled back, or it is another ledger"
     )]
     LargerThanLedger {
         /// Its size.
@@ -184,21 +186,21 @@ pub enum ExportError {
     },
     /// The disk, or what exports may have of it, has too little room.
     #[error(
-        "there is no room for the export: those that wait have all the bytes that they may have together, or the disk has less free than \
-         exports leave to events. Fetch or delete exports that wait, make room, or ask for a smaller range"
+        "no space for the export: waiting exports use the limit for all exports, or the disk has less free space than exports \
+         leave to events. Fetch or delete waiting exports, free space, or export a smaller range"
     )]
     Full,
     /// Events of a selection went while it was written.
-    #[error("events of this selection went while it was written: ask again")]
+    #[error("events of this selection were deleted while it was written: export again")]
     Changed,
     /// What witnesses said of the head could not be kept.
-    #[error("what witnesses said of the head could not be kept: {0}")]
+    #[error("the cosignatures of the checkpoint could not be stored: {0}")]
     Anchor(#[from] crate::anchor::AnchorError),
     /// Somebody stopped it.
     #[error("the export was cancelled")]
     Cancelled,
     /// The export could not be recorded.
-    #[error("the export could not be recorded, so it was not made: {0}")]
+    #[error("no export was made, because the ledger could not record it: {0}")]
     Append(#[from] Box<AppendError>),
     /// An entry or payload could not be read.
     #[error(transparent)]

@@ -189,7 +189,7 @@ fn check_redaction(names: &[String]) -> Result<(), ExportError> {
             return Err(ExportError::NotRedactable(name.clone(), why));
         }
         if !known(name) {
-            let why = "there is no such section; schema/event.schema.json lists them";
+            let why = "unknown section; schema/event.schema.json lists the sections";
             return Err(ExportError::NotRedactable(name.clone(), why));
         }
     }

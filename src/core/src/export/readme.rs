@@ -11,12 +11,12 @@ pub(super) fn text(ledger: &Ledger, plan: &Plan) -> String {
     let (by, at) = (&plan.request.asked_by, plan.exported_at);
     let kind = match &plan.seqs {
         Seqs::Range(first, last) => format!(
-            "Proof \"range\": every entry of the ledger from seq {first} to seq {last}. Nothing between them can\n\
-             have been changed, added, dropped or left out without the verification saying so."
+            "Proof \"range\": every entry of the ledger from seq {first} to seq {last}. The verification\n\
+             fails if anything between them was changed, added, dropped or left out."
         ),
         Seqs::Selection(seqs) => format!(
-            "Proof \"selection\": {} events that answer the question. Each is genuine; nothing is said about\n\
-             what was left out.",
+            "Proof \"selection\": {} events that match the query. Each is genuine. A selection does not\n\
+             prove that nothing was left out.",
             seqs.len()
         ),
     };
@@ -25,17 +25,17 @@ pub(super) fn text(ledger: &Ledger, plan: &Plan) -> String {
         "TRAILKEEP AUDIT BUNDLE
 
 Ledger       {origin}
-Asked by     {by}
-Asked at     {at}
-Question     {question} (empty: everything)
+Exported by  {by}
+Exported at  {at}
+Query        {question} (empty: everything)
 Export       recorded in the ledger as seq {export_seq}
 
 {kind}
 
 Verify it before you rely on any of it.
 
-1. Get the ledger's public key from somebody else than who gave you this bundle, or compare
-   its fingerprint with them by another way. It must be
+1. Get the ledger's public key from someone other than the sender of this bundle, or compare
+   its fingerprint with theirs over another channel. It must be
 
      {digits}
 
@@ -53,29 +53,29 @@ Verify it before you rely on any of it.
      openssl pkeyutl -verify -rawin -pubin -inkey PUBLIC.pem -in SHA256SUMS -sigfile SHA256SUMS.sig
      sha256sum -c SHA256SUMS
 
-   That checks the signature. That the entries are one chain in the tree that the checkpoint signs, and the
-   texts those of the entries, takes a page of Python: docs/verify-without-trailkeep.md of the project.
+   This checks the signature. docs/verify-without-trailkeep.md of the project has a page of Python that checks the
+   rest: the entries are one chain in the signed tree, and the payloads are those of the entries.
 
 What is in it
 
-  entries.bin              the public entries: 84 bytes each, no text
-  events.jsonl             the texts of the events, with the salts that prove them
-  statements.jsonl         what the ledger says of itself: keys, policies, classes, exports
+  entries.bin              the public entries: 84 bytes each, no payload
+  events.jsonl             the payloads of the events, with the salts that prove them
+  statements.jsonl         the ledger's own statements: keys, policies, classes, exports
   statements-entries.bin   the entries of these
-  dispositions.jsonl       the events that are not shown, and the statement that says why
+  dispositions.jsonl       the events that are not disclosed, and the statement with the reason
   boundary.bin             the entries before and after the range
   proofs.json              paths in the tree
-  checkpoint               the signed head of the ledger
+  checkpoint               the ledger's signed checkpoint
   keys.txt                 changes of the ledger's key
-  public-key.pem, .vkey    the key, for comparing only: a forger would put in his own
+  public-key.pem, .vkey    the key, for comparison only: a forger would include another one
   events.csv               the events for a spreadsheet. Signed, not proven by itself.
-                           Its cells hold what applications wrote: open it in a
-                           spreadsheet, since raw control characters steer a terminal
+                           Its cells have what applications wrote: open it in a
+                           spreadsheet, not in a terminal
   report.html              a summary for reading. Signed, not proven
   SHA256SUMS, .sig         digests of all of these, and the signature over them
 
-It holds personal data and leaves the reach of an erasure in the ledger: keep it as such, and delete it
-when it has served.
+It contains personal data, and an erasure in the ledger does not reach it: store it accordingly, and delete it
+when it is no longer needed.
 ",
         export_seq = plan.export_seq,
     )

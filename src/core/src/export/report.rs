@@ -40,8 +40,8 @@ pub(super) fn render(
          <header>\n<p class=\"kind\">Trailkeep audit bundle</p>\n<h1>{origin}</h1>\n\
          <p>Exported {at} by <code>{by}</code></p>\n</header>\n\
          <p class=\"note\"><strong>A summary for reading, not a proof.</strong> This page is signed together with \
-         the bundle, but nothing proves it. Verify the bundle with <code>trailkeep-verify BUNDLE.zip --key \
-         PUBLIC.pem</code>, with a key that you got by another way than this bundle.</p>",
+         the bundle, but not verified. Verify the bundle with <code>trailkeep-verify BUNDLE.zip --key \
+         PUBLIC.pem</code>, with a key from another source than this bundle.</p>",
         at = plan.exported_at,
         by = escape(&plan.request.asked_by),
     )?;
@@ -57,7 +57,7 @@ pub(super) fn render(
     write_proof(ledger, published, out)?;
     writeln!(
         out,
-        "<footer>Written by trailkeep {}. It holds personal data: keep it as such.</footer>\n</main>\n</body>\n</html>",
+        "<footer>Written by trailkeep {}. It contains personal data: store it accordingly.</footer>\n</main>\n</body>\n</html>",
         env!("CARGO_PKG_VERSION")
     )
 }
@@ -96,7 +96,7 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 fn write_question(plan: &Plan, counts: &Counts, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "<h2>What was asked</h2>\n<dl>")?;
+    writeln!(out, "<h2>Query</h2>\n<dl>")?;
     let question = question(&plan.request);
     let asked = question.as_object().filter(|asked| !asked.is_empty());
     for (name, value) in asked.into_iter().flatten() {
@@ -109,8 +109,8 @@ fn write_question(plan: &Plan, counts: &Counts, out: &mut impl Write) -> io::Res
             "seq" => "Entries",
             "action" => "Action",
             "subject" => "Person",
-            "request" => "Request of the person",
-            "include_acted" => "With events in which they only acted",
+            "request" => "Data subject request",
+            "include_acted" => "With events in which they are only the actor",
             "withholds" => "Withheld",
             _ => "Redacted",
         };
@@ -123,14 +123,14 @@ fn write_question(plan: &Plan, counts: &Counts, out: &mut impl Write) -> io::Res
     match plan.seqs.range() {
         Some(range) => writeln!(
             out,
-            "<p>Proof <strong>range</strong>: every entry from seq {} to seq {} is in this bundle. None of them can have \
-             been changed, dropped or left out without the verification saying so.</p>",
+            "<p>Proof <strong>range</strong>: every entry from seq {} to seq {} is in this bundle. The verification \
+             fails if any of them was changed, dropped or left out.</p>",
             range.first, range.last
         )?,
         None => writeln!(
             out,
-            "<p>Proof <strong>selection</strong>: each of the {} events is genuine. A selection says nothing about what was \
-             left out.</p>",
+            "<p>Proof <strong>selection</strong>: each of the {} events is genuine. A selection does not prove that nothing \
+             was left out.</p>",
             grouped(counts.disclosed)
         )?,
     }
@@ -138,7 +138,7 @@ fn write_question(plan: &Plan, counts: &Counts, out: &mut impl Write) -> io::Res
         let names = plan.request.redact.join(", ");
         writeln!(
             out,
-            "<p>Redacted: <strong>{}</strong>. What is redacted is replaced by its digest; the events still prove.</p>",
+            "<p>Redacted: <strong>{}</strong>. Redacted sections are replaced by their digests; the events are still proven.</p>",
             escape(&names)
         )?;
     }
@@ -146,7 +146,7 @@ fn write_question(plan: &Plan, counts: &Counts, out: &mut impl Write) -> io::Res
 }
 
 fn write_numbers(plan: &Plan, counts: &Counts, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "<h2>What is in it</h2>\n<ul class=\"tiles\">")?;
+    writeln!(out, "<h2>Contents</h2>\n<ul class=\"tiles\">")?;
     let tiles = [
         ("entries", counts.entries),
         ("events disclosed", counts.disclosed),
@@ -247,10 +247,10 @@ fn write_sources(listed: &[ListedSource], out: &mut impl Write) -> io::Result<()
     shown.sort_by_key(|source| std::cmp::Reverse(source.missing));
     writeln!(
         out,
-        "<h2>Completeness by producer</h2>\n<p>{} number their events. What is missing was never recorded, but for what may be the \
-         number of an event that is not shown.</p>\n<div class=\"wide\"><table><thead><tr><th scope=\"col\">Producer</th>\
+        "<h2>Completeness by producer</h2>\n<p>{} producers number their events. A missing number was never recorded, unless it \
+         belongs to an event that is not disclosed.</p>\n<div class=\"wide\"><table><thead><tr><th scope=\"col\">Producer</th>\
          <th scope=\"col\" class=\"n\">Events</th><th scope=\"col\" class=\"n\">Missing</th>\
-         <th scope=\"col\" class=\"n\">may be not shown</th><th scope=\"col\" class=\"n\">Repeated</th>\
+         <th scope=\"col\" class=\"n\">may be not disclosed</th><th scope=\"col\" class=\"n\">Repeated</th>\
          <th scope=\"col\" class=\"n\">Restarts</th></tr></thead><tbody>",
         grouped(listed.len() as u64)
     )?;
@@ -277,7 +277,7 @@ fn write_classes(explaining: &Explaining, out: &mut impl Write) -> io::Result<()
     writeln!(
         out,
         "<h2>Retention</h2>\n<div class=\"wide\"><table><thead><tr><th scope=\"col\">Class</th><th scope=\"col\">Policies</th>\
-         <th scope=\"col\">Kept at least</th><th scope=\"col\">Goes after</th></tr></thead><tbody>"
+         <th scope=\"col\">Kept at least</th><th scope=\"col\">Deleted after</th></tr></thead><tbody>"
     )?;
     for (class, (minimum, after)) in explaining.classes.iter().zip(&explaining.periods) {
         let policies = class
@@ -303,12 +303,12 @@ fn write_events(rows: &[EventRow], disclosed: u64, out: &mut impl Write) -> io::
     let shown = rows.len() as u64;
     let note = if shown < disclosed {
         format!(
-            "The first {} of {} events; events.csv and events.jsonl hold all of them.",
+            "The first {} of {} events; events.csv and events.jsonl have all of them.",
             grouped(shown),
             grouped(disclosed)
         )
     } else {
-        "All events, in short; events.jsonl holds them whole.".to_owned()
+        "All events, shortened; events.jsonl has them in full.".to_owned()
     };
     writeln!(
         out,
@@ -357,8 +357,8 @@ fn write_cell(line: &mut String, cell: &Cell) {
 fn write_proof(ledger: &Ledger, published: &Published, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "<h2>Checkpoint and key</h2>\n<p>The checkpoint is the signed head that holds all of it. Compare it with one that \
-         somebody else keeps, and the fingerprint with the operator by another way than this bundle.</p>\n\
+        "<h2>Checkpoint and key</h2>\n<p>The signed checkpoint covers all of it. Compare it with one that someone else \
+         keeps, and compare the fingerprint with the operator over another channel.</p>\n\
          <dl><dt>Entries under it</dt><dd>{}</dd><dt>Root</dt><dd><code>{}</code></dd><dt>Key</dt><dd><code>{}</code></dd>\
          <dt>Fingerprint (SHA-256)</dt><dd><code>{}</code></dd></dl>\n<pre>{}</pre>",
         grouped(published.head.size),

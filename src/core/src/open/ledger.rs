@@ -31,8 +31,8 @@ pub(super) fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<Ledger
         .checkpoint(record.number)?
         .ok_or_else(|| damaged("it has no checkpoint".to_owned()))?;
     let watermark = files.keyring.vault().watermark(record.number)?;
-    let mark =
-        watermark.ok_or_else(|| damaged("the vault does not remember its head".to_owned()))?;
+    let mark = watermark
+        .ok_or_else(|| damaged("the vault has no record of its newest checkpoint".to_owned()))?;
     if mark.size > head.size {
         let seen = mark.size;
         return Err(OpenError::RolledBack {
@@ -94,7 +94,7 @@ pub enum HeadError {
     #[error("its checkpoint: {0}")]
     Checkpoint(#[from] CheckpointError),
     /// The signed text says something else than the row.
-    #[error("its checkpoint says {0} entries, its row {1}, or they name different roots")]
+    #[error("its checkpoint has {0} entries, its row {1}, or their roots differ")]
     Disagree(u64, u64),
     /// Its last entry.
     #[error("its last entry: {0}")]

@@ -75,9 +75,9 @@ pub enum OpenError {
     Statement(#[from] ReadError),
     /// The ledger is older than what the vault saw.
     #[error(
-        "the ledger {origin} was rolled back: ledger.db has {found} entries, the vault saw {seen}; put the newest ledger.db back. \
-         Nothing that was acknowledged may be forgotten, so the server does not go on from an older state; if there is no \
-         newer one, `trailkeep restore --continue` closes this ledger and begins the next"
+        "rollback detected: ledger.db has {found} entries of the ledger {origin}, the vault knows {seen}; restore the newest ledger.db. \
+         Acknowledged entries must not be lost, so the server does not start from an older state; if there is no \
+         newer one, `trailkeep restore --continue` supersedes this ledger and creates its successor"
     )]
     RolledBack {
         /// Which ledger.
@@ -89,7 +89,7 @@ pub enum OpenError {
     },
     /// The ledger is another one than the vault saw.
     #[error(
-        "the ledger {origin} is not the one that the vault saw: at size {size} it has another root; put the right ledger.db back, and keep this one for an investigation"
+        "the ledger {origin} is not the one that the vault knows: at size {size} it has another root; restore the right ledger.db, and keep this one for an investigation"
     )]
     AnotherHistory {
         /// Which ledger.
@@ -109,16 +109,16 @@ pub enum OpenError {
     },
     /// Rows of the vault were changed outside of the program.
     #[error(
-        "vault.db was changed outside of the program, in {}: it is not served, since a hold, a revoked key or a request may be \
-         missing; run `trailkeep verify` for the rows, and put back the newest copy of vault.db, with its epoch.key",
+        "vault.db was changed by another program, in {}: the server does not start, because a hold, a revoked key or a request \
+         may be missing; run `trailkeep verify` for the rows, and restore the newest vault.db with its epoch.key",
         self::vault::describe(.0)
     )]
     VaultChanged(Vec<ChangedPart>),
     /// The vault is from before statements of the ledger.
     #[error(
-        "vault.db is older than the ledger {origin}: it lacks what {total} statements changed in it ({}). It would bring back what \
-         was revoked, lifted or destroyed since; put back the newest vault.db, with its epoch.key. If there is none, \
-         `trailkeep restore` from a backup with the newest copy of the vault takes over what the statements say",
+        "vault.db is older than the ledger {origin}: it lacks the changes of {total} statements ({}). It would bring back what \
+         was revoked, released or destroyed since; restore the newest vault.db with its epoch.key. If there is none, \
+         `trailkeep restore` from a backup with the newest vault replica applies the statements",
         self::vault::describe_lacking(.lacking, *.total)
     )]
     OlderVault {
@@ -131,7 +131,7 @@ pub enum OpenError {
     },
     /// The directory is a backup.
     #[error(
-        "{path} is a backup: it is verified (`trailkeep verify --dir`) and restored (`trailkeep restore --from`), nothing else",
+        "{path} is a backup: it can only be verified (`trailkeep verify --dir`) and restored (`trailkeep restore --from`)",
         path = .0.display()
     )]
     Backup(PathBuf),
@@ -379,7 +379,7 @@ impl Files {
             let active = active.filter(|active| states.contains_key(&active.record.number));
             let active = active.ok_or_else(|| OpenError::Damaged {
                 origin: ledger.record.origin.to_string(),
-                what: "it was closed, and no ledger continues it".to_owned(),
+                what: "it is superseded, and it has no successor".to_owned(),
             })?;
             let succession = Succession::of(&self.keyring, &ledger.record)?;
             ledger.supersede(Arc::clone(active), succession);
@@ -411,7 +411,7 @@ fn finish_jobs(engine: &Engine) {
         }
     }
     if let Err(error) = finish_open(engine) {
-        tracing::error!(%error, "a destroying job could not be finished; it is tried again");
+        tracing::error!(%error, "a deletion job failed; it is retried");
     }
 }
 

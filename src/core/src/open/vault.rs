@@ -80,7 +80,7 @@ pub(super) fn newest(
         Newest::Known(newest) => Ok(newest),
         Newest::Forged => Err(OpenError::Damaged {
             origin: record.origin.to_string(),
-            what: "what stands beside its checkpoint was not written by this program".to_owned(),
+            what: "the data stored with its checkpoint was not written by this program".to_owned(),
         }),
         Newest::Unknown => {
             let mut newest = None;

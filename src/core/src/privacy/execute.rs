@@ -296,7 +296,7 @@ fn decide_one(
     if !states {
         if let Err(error) = near::check(engine, tenant, &about) {
             // Somebody was recorded since it was ordered: a person looks again.
-            tracing::warn!(%error, "a request is not answered yet");
+            tracing::warn!(%error, "a data subject request is not answered yet");
             return Ok(false);
         }
         first_answer(engine, tenant, &mut filed, &[])?;

@@ -79,13 +79,13 @@ impl PrivacyDesk {
 #[derive(Debug, thiserror::Error)]
 pub enum PrivacyError {
     /// There is no such request in this ledger.
-    #[error("there is no such request: `trailkeep privacy list`")]
+    #[error("request not found: `trailkeep privacy list` shows the requests")]
     NotFound,
     /// What was sent can't be a request.
     #[error("{0}")]
     Malformed(&'static str),
     /// The day of receipt has not come yet.
-    #[error("`received_at` lies in the future")]
+    #[error("`received_at` is in the future")]
     Future,
     /// Its state does not allow it.
     #[error(transparent)]
@@ -94,24 +94,24 @@ pub enum PrivacyError {
     #[error(transparent)]
     Extend(#[from] ExtendError),
     /// It asks for no copy.
-    #[error("the request asks for no copy: only access and portability do")]
+    #[error("the request has no copy: only access and portability requests have one")]
     NoCopy,
     /// It is answered with a copy, and nothing is carried out.
-    #[error("the request asks for a copy: only an erasure or a restriction is carried out")]
+    #[error("the request is for a copy: only an erasure or a restriction is carried out")]
     NothingToCarryOut,
     /// There is no copy to answer with.
     #[error(
-        "the copy was not fetched yet: fetch it (`trailkeep privacy bundle`; with --ledger that of each of its closed ledgers, too), give it to the person, then close the request as answered"
+        "the copy was not fetched yet: fetch it (`trailkeep privacy bundle`; with --ledger also that of each superseded ledger), give it to the data subject, then close the request as answered"
     )]
     NotFetched,
     /// Who it is about is not known any more.
     #[error(
-        "the request was closed, and who it was about has been forgotten since: the person has the certificate"
+        "the request is closed, and its identifier was deleted since: the data subject has the certificate"
     )]
     Forgotten,
     /// Nothing is held under exactly this identifier, and something under a near one.
     #[error(
-        "nothing is held under exactly this identifier and namespace, but {events} events of {persons} near identifiers (another spelling or another namespace) are: `trailkeep privacy show` names them, masked; file a request for the right one, or say why it is somebody else (--not-the-same-person, `not_the_same_person`)"
+        "nothing is held under this identifier and namespace, but {events} events are held under {persons} similar identifiers (another spelling or namespace): `trailkeep privacy show` lists them, masked; file a request for the right one, or say why it is someone else (--not-the-same-person, `not_the_same_person`)"
     )]
     NearMatches {
         /// How many.
@@ -120,27 +120,27 @@ pub enum PrivacyError {
         events: u64,
     },
     /// It has no certificate.
-    #[error("the request has no certificate: it was not answered")]
+    #[error("the request has no certificate, because it was not answered")]
     NoCertificate,
     /// There is nothing to lift.
-    #[error("the request restricts nothing: only a restriction that a person asked for is lifted")]
+    #[error("the request is not a restriction: only a restriction can be lifted")]
     NotRestricted,
     /// It has no decision.
-    #[error("nothing was decided on the request yet")]
+    #[error("the request has no decision yet")]
     NotDecided,
     /// Somebody keeps an old page.
     #[error(
-        "what was asked for is destroyed; another program reads the files, so that old pages may still be in their logs: end it; it is tried again by itself, and answered then"
+        "the events are deleted, but old pages may still be in the write-ahead logs, because another program reads the files: stop it; the purge is retried automatically, and the request is answered then"
     )]
     ScrubPending,
     /// The vault could not be rotated.
-    #[error("what was asked for is destroyed; the vault could not be rotated yet: {0}")]
+    #[error("the events are deleted; the vault could not be rotated yet: {0}")]
     Rotation(Box<RotationError>),
     /// What waits to become events could not be put together.
-    #[error("telemetry that waits could not be put together, and may be the person's: {0}")]
+    #[error("staged telemetry could not be assembled, and may be about the data subject: {0}")]
     Telemetry(Box<StagingError>),
     /// It could not be recorded, so it was not done.
-    #[error("it could not be recorded, so it was not done: {0}")]
+    #[error("nothing was changed, because the ledger could not record it: {0}")]
     Record(Box<AppendError>),
     /// The vault failed.
     #[error(transparent)]

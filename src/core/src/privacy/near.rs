@@ -207,7 +207,7 @@ pub(super) fn distinguish(
 pub(super) fn check_reason(reason: &str) -> Result<(), PrivacyError> {
     if reason.trim().is_empty() || reason.len() > TEXT_BYTES_MAX {
         return Err(PrivacyError::Malformed(
-            "`not_the_same_person` must say why the near matches are other people, in 1 to 1,024 bytes",
+            "`not_the_same_person` must say why the similar identifiers are other people, in 1 to 1,024 bytes",
         ));
     }
     Ok(())

@@ -213,7 +213,7 @@ pub fn identify(
 ) -> Result<ShownRequest, PrivacyError> {
     if verified_by.trim().is_empty() || verified_by.len() > TEXT_BYTES_MAX {
         return Err(PrivacyError::Malformed(
-            "`verified_by` must say by what, in 1 to 1,024 bytes",
+            "`verified_by` must say how the identity was verified, in 1 to 1,024 bytes",
         ));
     }
     let one = engine.privacy.change();
@@ -243,7 +243,7 @@ pub fn extend(
 ) -> Result<ShownRequest, PrivacyError> {
     if reason.trim().is_empty() || reason.len() > TEXT_BYTES_MAX {
         return Err(PrivacyError::Malformed(
-            "`reason` must say why more time is needed, in 1 to 1,024 bytes: the person is told it (GDPR Art. 12(3))",
+            "`reason` must say why more time is needed, in 1 to 1,024 bytes: the data subject is told it (GDPR Art. 12(3))",
         ));
     }
     let _one = engine.privacy.change();

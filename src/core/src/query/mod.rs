@@ -74,7 +74,7 @@ pub struct Filters {
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// A regime that is of no policy, and that nothing was recorded under.
-    #[error("no policy is of this regime: `trailkeep policy list` shows the regimes there are")]
+    #[error("the regime is not known: `trailkeep policy list` shows the regimes")]
     UnknownRegime,
     /// An event can't be shown.
     #[error(transparent)]

@@ -77,27 +77,27 @@ pub enum RestoreError {
     BadPlace(PathBuf, &'static str),
     /// The target has other files.
     #[error(
-        "{path} is not empty: it holds {found}; nothing was changed; choose an empty directory",
+        "{path} is not empty: it has {found}; nothing was changed; choose an empty directory",
         path = .0.display(), found = .1.display()
     )]
     NotEmpty(PathBuf, PathBuf),
     /// The source has no ledger.
-    #[error("{path} is no backup: it has no ledger.db", path = .0.display())]
+    #[error("{path} is not a backup: it has no ledger.db", path = .0.display())]
     NoBackup(PathBuf),
     /// The vault belongs to another data directory.
-    #[error("the copy of the vault and the backup are of different data directories")]
+    #[error("the vault replica and the backup are from different data directories")]
     Foreign,
     /// There is a newer vault.
     #[error(
-        "{path} holds a newer vault: an older one brings back what was destroyed or revoked since and lacks newer keys. \
-         Give --vault-copy {path}",
+        "{path} has a newer vault: an older one brings back what was destroyed or revoked since, and lacks newer keys. \
+         Use --vault-replica {path}",
         path = .0.display()
     )]
     NewerVault(PathBuf),
     /// The vault is from before a rotation that the ledger recorded.
     #[error(
-        "the copy of the vault is from before a rotation: the ledger records the epoch {recorded} (seq {seq} of {origin}), \
-         and the copy is of epoch {found}. It would bring back what was destroyed then; give a newer copy with --vault-copy"
+        "the vault replica is from before a rotation: the ledger records epoch {recorded} (seq {seq} of {origin}), \
+         and the replica has epoch {found}. It would bring back what was destroyed then; give a newer one with --vault-replica"
     )]
     BeforeRotation {
         /// Which ledger says so.
@@ -111,13 +111,13 @@ pub enum RestoreError {
     },
     /// The backup is older than what the vault saw.
     #[error(
-        "the backup is older than what the vault saw:\n{}\nRestore a newer backup; if there is none, --continue closes these \
-         ledgers where the backup ends, and begins the next ones. What was recorded between is lost, and the ledgers say so",
+        "the backup is older than the vault:\n{}\nRestore a newer backup; if there is none, --continue supersedes these \
+         ledgers where the backup ends, and creates their successors. The entries between are lost, and the ledgers record it",
         describe(.0)
     )]
     Older(Vec<LedgerOutcome>),
     /// The ledger is another one than the vault saw.
-    #[error("the ledger {0} is not the one that the vault saw: keep both for an investigation")]
+    #[error("the ledger {0} is not the one that the vault knows: keep both for an investigation")]
     AnotherHistory(String),
     /// The vault can't be used.
     #[error(transparent)]
@@ -143,7 +143,7 @@ fn describe(ledgers: &[LedgerOutcome]) -> String {
     let lines = ledgers.iter().map(|ledger| {
         let (origin, size, seen) = (&ledger.origin, ledger.size, ledger.seen);
         format!(
-            "  {origin}: the backup has {size} entries, the vault saw {seen}: {} are lost",
+            "  {origin}: the backup has {size} entries, the vault knows {seen}: {} are lost",
             seen - size
         )
     });
@@ -174,7 +174,7 @@ pub fn is_destruction_paused(engine: &Engine) -> Result<Option<DestructionPaused
 #[derive(Debug, thiserror::Error)]
 pub enum ResumeError {
     /// It could not be recorded, so it was not done.
-    #[error("it could not be recorded, so it was not done: {0}")]
+    #[error("nothing was changed, because the ledger could not record it: {0}")]
     Record(Box<AppendError>),
     /// The vault failed.
     #[error(transparent)]

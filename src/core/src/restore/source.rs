@@ -128,7 +128,7 @@ fn io(path: &Path, error: std::io::Error) -> RestoreError {
 }
 
 fn missing(path: &Path) -> RestoreError {
-    let hint = "a copy of the vault is a directory with vault.db and epoch.key, or a file that a command was given";
+    let hint = "a vault replica is a directory with vault.db and epoch.key, or a file that a command received";
     let path = path.to_owned();
     StoreError::Missing { path, hint }.into()
 }

@@ -306,7 +306,7 @@ pub(super) fn is_held(
         Ok(covering) => Ok(!covering.is_empty()),
         Err(ReadError::Store(error)) => Err(error.into()),
         Err(error) => {
-            tracing::error!(%error, "an event could not be tested against holds; it is kept");
+            tracing::error!(%error, "an event could not be matched against holds; it is kept");
             Ok(true)
         }
     }

@@ -35,7 +35,7 @@ pub fn explain_event(
     });
     let Some(class) = ledger.classes.class(entry.class) else {
         said["state"] = json!("kept");
-        said["note"] = json!("an entry of the ledger itself: it is never destroyed");
+        said["note"] = json!("an entry of the ledger itself: it is never deleted");
         return Ok(said);
     };
     if let Some(gone) = ledger.covers.gone(&entry, row.mark) {
@@ -96,15 +96,15 @@ fn note(verdict: &Value, names_a_record: bool) -> Option<String> {
         .filter_map(Value::as_str)
         .collect();
     Some(if names.is_empty() {
-        "expires never: its policies set no maximum".to_owned()
+        "never expires: its policies set no maximum".to_owned()
     } else if names_a_record {
         format!(
-            "expires never before its record's trigger fires: `trailkeep retention trigger {} --record RECORD --at T`",
+            "does not expire before its record's trigger fires: `trailkeep retention trigger {} --record RECORD --at T`",
             names.join("|")
         )
     } else {
         format!(
-            "expires never: its clock starts with the trigger {} of a record, and the event names none in `retention.record`",
+            "never expires: its clock starts with the trigger {} of a record, and the event has no `retention.record`",
             names.join(" or ")
         )
     })

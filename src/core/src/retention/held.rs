@@ -93,8 +93,10 @@ pub fn place_hold(
 fn how_to_go_on(other_namespaces: Option<u64>) -> String {
     match other_namespaces.unwrap_or(0) {
         0 => "check its scope".to_owned(),
-        1 => "1 event is about the same id in another namespace, so name that".to_owned(),
-        near => format!("{near} events are about the same id in other namespaces, so name one"),
+        1 => "1 event is about the same id in another namespace: give that namespace".to_owned(),
+        near => {
+            format!("{near} events are about the same id in other namespaces: give one of them")
+        }
     }
 }
 
@@ -222,7 +224,7 @@ pub enum RetentionOrHoldError {
     #[error(transparent)]
     Hold(#[from] HoldError),
     /// It is placed; what it came too late for can't be told.
-    #[error("the hold is placed; what it came too late for can't be told: {0}")]
+    #[error("the hold is placed; which events were already deleted is unknown: {0}")]
     Retention(#[from] RetentionError),
 }
 

@@ -51,24 +51,24 @@ pub use preview::{Preview, preview};
 #[derive(Debug, thiserror::Error)]
 pub enum RetentionError {
     /// It could not be recorded, so it was not done.
-    #[error("it could not be recorded, so nothing was destroyed: {0}")]
+    #[error("nothing was deleted, because the ledger could not record it: {0}")]
     Record(Box<AppendError>),
     /// The clock can't be believed, so nothing can be said to be due.
     #[error("nothing was destroyed: {0}")]
     Clock(#[from] ClockJump),
     /// A class is stated in a way that this program can't follow.
     #[error(
-        "retention class {0} names policies that the ledger does not state: run `trailkeep verify`"
+        "retention class {0} names policies that are not in the ledger: run `trailkeep verify`"
     )]
     Class(u16),
     /// The directory was restored, and nobody has reviewed the holds.
     #[error(
-        "nothing is destroyed since {0}: {1}. Review the holds, then `trailkeep retention resume --reviewed-holds`"
+        "deletions are paused since {0}: {1}. Review the holds, then run `trailkeep retention resume --reviewed-holds`"
     )]
     Paused(UnixMillis, String),
     /// A key that was to go is needed by a text that stays: nothing was destroyed.
     #[error(
-        "entry {0} still needs a key that an erasure was to destroy: the key stays; run `trailkeep verify`"
+        "entry {0} still needs a key that an erasure should destroy: the key is kept; run `trailkeep verify`"
     )]
     KeyNeeded(Seq),
     /// A person's request could not be carried out.

@@ -125,7 +125,7 @@ pub(super) fn destroy_index_rows(
                     ..
                 }) if departure == Departure::Erased => going.push(*seq),
                 Err(error) => {
-                    tracing::warn!(%error, "a text that goes does not open; its index rows are searched for");
+                    tracing::warn!(%error, "a payload to be deleted cannot be decrypted; its index rows are searched");
                     unreadable.insert(*seq);
                 }
             }

@@ -76,11 +76,11 @@ impl Record for Last {
 pub enum RotationError {
     /// Somebody else reads the vault's file.
     #[error(
-        "another program reads vault.db, so its write-ahead log can't be emptied: end that program, and run this again"
+        "another program reads vault.db, so its write-ahead log cannot be purged: stop that program, and run this again"
     )]
     Busy,
     /// It could not be recorded.
-    #[error("the rotation is done but for its entry in the ledger: {0}")]
+    #[error("the rotation is complete, but the ledger could not record it: {0}")]
     Record(Box<AppendError>),
     /// The clock can't be believed, and a rotation says when it was.
     #[error(transparent)]

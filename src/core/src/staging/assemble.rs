@@ -193,7 +193,7 @@ impl Waiting {
                 self.rows.push(row);
             } else {
                 tracing::error!(
-                    "a part of staging.db does not open: its key is gone, or it was changed"
+                    "a part of staging.db cannot be decrypted: its key is missing, or it was changed"
                 );
                 self.unreadable.push(row.id);
             }

@@ -112,10 +112,10 @@ impl Check<'_> {
             return Ok(text.to_vec());
         }
         if self.keys.values().any(|key| opens(key).is_some()) {
-            return Err(Wrong::Is("it is sealed under the key of another day"));
+            return Err(Wrong::Is("it is encrypted under the key of another day"));
         }
         Err(match of_day {
-            Some(_) => Wrong::Is("its text does not open in its place"),
+            Some(_) => Wrong::Is("its payload cannot be decrypted in its place"),
             None => Wrong::KeyMissing,
         })
     }
@@ -123,14 +123,14 @@ impl Check<'_> {
     fn part(&self, row: &PartRow) -> Result<(), Wrong> {
         let [tag, trace, span, answer] = &row.tags;
         let tag = tag.as_deref().and_then(Tag::from_slice);
-        let tag = tag.ok_or(Wrong::Is("its tag is none"))?;
+        let tag = tag.ok_or(Wrong::Is("its tag is not valid"))?;
         let day_ms = DAY_MS.cast_signed();
         if row.arrived_at_ms.div_euclid(day_ms) != row.text.day {
-            return Err(Wrong::Is("it did not come on the day of its key"));
+            return Err(Wrong::Is("it did not arrive on the day of its key"));
         }
         let text = self.open(&row.text, &place_of_part(self.ledger, tag))?;
         let part = serde_json::from_slice::<Part>(&text);
-        let part = part.map_err(|_| Wrong::Is("its text is no telemetry"))?;
+        let part = part.map_err(|_| Wrong::Is("its payload is not telemetry"))?;
         let tags = PartTags::of(self.index_key, &part, &text);
         let is = |stored: &Option<Vec<u8>>, tag: Option<Tag>| {
             stored.as_deref() == tag.as_ref().map(|tag| &tag.as_bytes()[..])
@@ -140,24 +140,22 @@ impl Check<'_> {
             && is(span, Some(tags.span))
             && is(answer, tags.answer);
         if !fits {
-            return Err(Wrong::Is("its tags are not those of its text"));
+            return Err(Wrong::Is("its tags do not match its payload"));
         }
         if row.is_root != i64::from(part.is_local_root()) {
             return Err(Wrong::Is(
-                "whether its trace ends with it is not what its text says",
+                "its end-of-trace mark does not match its payload",
             ));
         }
         match row.state {
             0 => Ok(()),
             // Which spans become events is a setting: with the one that makes the fewest, the most are kept.
             1 if is_about_a_person(&part, Keep::Calls) => Ok(()),
-            1 => Err(Wrong::Is(
-                "it is kept for later calls, and it says of nobody who the user was",
-            )),
+            1 => Err(Wrong::Is("it is kept for later calls, but names no user")),
             2 => Err(Wrong::Is(
-                "it is set aside as one that does not open, and it opens",
+                "it is marked as not decryptable, but it can be decrypted",
             )),
-            _ => Err(Wrong::Is("its state is none")),
+            _ => Err(Wrong::Is("its state is not valid")),
         }
     }
 
@@ -165,7 +163,7 @@ impl Check<'_> {
         let text = self.open(row, &place_of_event(self.ledger))?;
         match serde_json::from_slice::<serde_json::Value>(&text) {
             Ok(serde_json::Value::Object(_)) => Ok(()),
-            _ => Err(Wrong::Is("its text is no event")),
+            _ => Err(Wrong::Is("its payload is not an event")),
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn flush(
             } else {
                 count(&staging.counters.unreadable, 1);
                 tracing::error!(
-                    "an assembled event of staging.db does not open: its key is gone, or it was changed"
+                    "an assembled event of staging.db cannot be decrypted: its key is missing, or it was changed"
                 );
             }
             numbers.push(number);

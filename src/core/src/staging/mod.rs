@@ -86,18 +86,18 @@ pub struct Staging {
 #[derive(Debug, thiserror::Error)]
 pub enum StagingError {
     /// The tenant takes no more events.
-    #[error("the tenant was closed and takes no more events: nothing was written")]
+    #[error("the tenant is closed and accepts no more events; nothing was written")]
     TenantClosed,
     /// The disk is full.
-    #[error("the disk is full or below its reserve; nothing was written: send it again later")]
+    #[error("the disk is full or below its reserve; nothing was written: retry later")]
     Full,
     /// Too many parts, or too large with the resource that they share.
     #[error(
-        "a request may have 50,000 spans or log records, and 256 MiB with the resource of each: send smaller batches; nothing was written"
+        "the request has more than 50,000 spans or log records, or more than 256 MiB with the resource of each: send smaller batches; nothing was written"
     )]
     TooLarge,
     /// Too much waits.
-    #[error("more telemetry waits than is assembled; nothing was written: send it again later")]
+    #[error("the telemetry inbox is full; nothing was written: retry later")]
     Busy,
     /// The file failed.
     #[error(transparent)]
@@ -109,7 +109,7 @@ pub enum StagingError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// Events could not be appended.
-    #[error("what was assembled could not be appended yet: {0}")]
+    #[error("assembled events could not be appended yet: {0}")]
     Append(Box<AppendError>),
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn check_copy(
     let epochs = epoch::decode(root, directory, &String::from_utf8_lossy(epoch_key))?;
     let (first, last) = match (epochs.first(), epochs.last()) {
         (Some(first), Some(last)) => (first.number.0, last.number.0),
-        _ => return Err(CopyError::Damaged("its epoch.key holds no key")),
+        _ => return Err(CopyError::Damaged("its epoch.key has no key")),
     };
     if look.lowest_epoch < first || look.highest_epoch > last {
         return Err(CopyError::OtherEpoch {

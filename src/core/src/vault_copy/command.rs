@@ -47,7 +47,7 @@ pub(super) fn put(command: &str, target: &str, copy: &Snapshot) -> Result<(), Co
     match writing.join() {
         Ok(Ok(())) => Ok(()),
         _ => Err(CopyError::Command(
-            "it ended well, but did not read all of the copy".to_owned(),
+            "it exited with success, but did not read the whole replica".to_owned(),
         )),
     }
 }

@@ -41,7 +41,8 @@ pub(super) fn write(
 /// Reads a copy: its vault goes into a new private file. Gives the text of `epoch.key`.
 pub(crate) fn read(input: &mut dyn BufRead, vault: &Path) -> Result<Vec<u8>, CopyError> {
     let failed = |error: io::Error| CopyError::Container(error.to_string());
-    let malformed = || CopyError::Container("it is no copy of a vault, or cut off".to_owned());
+    let malformed =
+        || CopyError::Container("it is not a vault replica, or it is truncated".to_owned());
     let mut line = || -> Result<String, CopyError> {
         let mut line = String::new();
         (&mut *input)

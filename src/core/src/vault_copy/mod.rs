@@ -100,19 +100,19 @@ pub struct Removed {
 pub enum CopyError {
     /// The directory is not the one that was registered.
     #[error(
-        "{path} is not the directory that was registered: is its disk mounted?",
+        "{path} is not the directory that was registered: check that its disk is mounted",
         path = .0.display()
     )]
     NotThere(PathBuf),
     /// The directory has other things in it.
     #[error(
-        "{path} holds another vault or a data directory: choose an empty directory",
+        "{path} has another vault or a data directory: choose an empty directory",
         path = .0.display()
     )]
     TakenDirectory(PathBuf),
     /// The directory has other files.
     #[error(
-        "{path} is not empty: it holds {found}; choose an empty directory",
+        "{path} is not empty: it has {found}; choose an empty directory",
         path = .0.display(), found = .1.display()
     )]
     NotEmpty(PathBuf, PathBuf),
@@ -120,24 +120,24 @@ pub enum CopyError {
     #[error("{path}: {what}", path = .0.display(), what = .1)]
     BadPlace(PathBuf, &'static str),
     /// The same target again.
-    #[error("this is the target {0} already")]
+    #[error("already registered as {0}")]
     Known(String),
     /// No such target.
-    #[error("there is no such target: `trailkeep vault-copy list` shows them")]
+    #[error("vault replica not found: `trailkeep vault-replica list` shows the replicas")]
     NoSuchTarget,
     /// The command failed.
     #[error("the command failed: {0}")]
     Command(String),
     /// What a command gave back is no copy.
-    #[error("what was given back can't be read: {0}")]
+    #[error("the command's output is not readable: {0}")]
     Container(String),
     /// The copy is not what was written.
-    #[error("the copy is damaged: {0}")]
+    #[error("the replica is damaged: {0}")]
     Damaged(&'static str),
     /// Rows and keys do not go together.
     #[error(
-        "the copy is from before a rotation: its rows are sealed under the epochs {first} to {last}, and epoch.key \
-         holds {keys_first} to {keys_last}. The rotation destroyed the key of the others for good; use a newer copy",
+        "the replica is from before a rotation: its rows are encrypted under the epochs {first} to {last}, and epoch.key \
+         has {keys_first} to {keys_last}. The rotation destroyed the other keys; use a newer replica",
         first = .rows.0, last = .rows.1, keys_first = .keys.0, keys_last = .keys.1
     )]
     OtherEpoch {
@@ -147,7 +147,7 @@ pub enum CopyError {
         keys: (u32, u32),
     },
     /// It could not be recorded, so it was not done.
-    #[error("it could not be recorded, so it was not done: {0}")]
+    #[error("nothing was changed, because the ledger could not record it: {0}")]
     Record(Box<AppendError>),
     /// The epoch keys do not open.
     #[error(transparent)]
@@ -209,10 +209,10 @@ fn check_directory(engine: &Engine, path: &Path) -> Result<(), CopyError> {
     let own = engine.directory.path().canonicalize();
     let parent = path.parent().unwrap_or(path);
     let (Ok(own), Ok(there)) = (own, path.canonicalize().or_else(|_| parent.canonicalize())) else {
-        return bad("there is no such directory, and none that it could be made in");
+        return bad("neither the directory nor its parent exists");
     };
     if there.starts_with(own) {
-        return bad("a copy inside of the data directory is lost with it: choose another disk");
+        return bad("a replica inside the data directory is lost with it: choose another disk");
     }
     Ok(())
 }
@@ -335,7 +335,7 @@ pub(super) fn keep_state(
             error: None,
         },
         Err(error) => {
-            tracing::warn!(target_id = id, %error, "the vault could not be copied to a target");
+            tracing::warn!(target_id = id, %error, "a vault replica could not be updated");
             let before = vault.copy_state(id)?;
             CopyState {
                 failed_at: before.failed_at.or(Some(now)),

@@ -62,7 +62,7 @@ impl Snapshot {
 impl Drop for Snapshot {
     fn drop(&mut self) {
         if let Err(error) = destroy_file(&self.path) {
-            tracing::warn!(%error, "a copy of the vault on its way was not removed");
+            tracing::warn!(%error, "a temporary copy of the vault was not removed");
         }
     }
 }

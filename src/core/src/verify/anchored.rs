@@ -95,7 +95,7 @@ pub(super) fn check(
                 Ok(by) => _ = newest.insert(by.key.clone(), by),
                 Err(CosignatureError::Absent { .. }) => {}
                 Err(error) => {
-                    let detail = format!("the head of {} entries: {error}", head.size);
+                    let detail = format!("the checkpoint of {} entries: {error}", head.size);
                     findings.add(None, "cosignature", detail);
                 }
             }
@@ -144,10 +144,10 @@ fn check_head(
 ) -> Result<(), String> {
     let size = head.size;
     let signed = Checkpoint::open(&head.note, verifier)
-        .map_err(|error| format!("the head of {size} entries that was given outside: {error}"))?;
+        .map_err(|error| format!("the anchored checkpoint of {size} entries: {error}"))?;
     if signed.size != size || Some(&signed.root) != root {
         return Err(format!(
-            "the first {size} entries are not those of the head that was given outside"
+            "the first {size} entries do not match the anchored checkpoint"
         ));
     }
     Ok(())

@@ -97,7 +97,7 @@ impl CoverCheck {
             let is_statement = statements.iter().any(|(seq, ..)| *seq == by);
             let is_lifted = lifted_by.map_or(Ok(true), |at| behind.lifts(at, by))?;
             if !is_statement || !is_lifted || self.restrictions.insert(by, lifted_by).is_some() {
-                let detail = "the table of what is restricted is not what the ledger states";
+                let detail = "the table of restrictions does not match the ledger's statements";
                 findings.add(by.get(), "restriction", detail);
                 self.wrong.insert(by);
             }
@@ -140,7 +140,7 @@ impl CoverCheck {
             let says = |name: &str| opened.says(name);
             let is_kind = opened.is_own() || kind_of(&says) == Some(kind.as_str());
             if !fits || !is_kind {
-                let detail = "what it covers is not what the tables say that it covers";
+                let detail = "the events it covers do not match the tables";
                 findings.add(seq.get(), "cover", detail);
                 self.wrong.insert(*seq);
             }
@@ -203,7 +203,10 @@ impl CoverCheck {
     /// Whether the statement lets the text go. What it says of its items as a whole was checked at the beginning.
     pub(super) fn check(&self, entry: &Entry, gone: Gone) -> Result<(), String> {
         if self.wrong.contains(&gone.by) {
-            return Err(format!("entry {} does not cover what it says", gone.by));
+            return Err(format!(
+                "entry {} does not cover the events it names",
+                gone.by
+            ));
         }
         if gone.is_item {
             return if gone.by > entry.seq {
@@ -227,7 +230,7 @@ impl CoverCheck {
             None => Ok(false),
             Some(by) if by <= entry.seq => Err(format!("entry {by} is not later than this one")),
             Some(by) if self.wrong.contains(&by) => {
-                Err(format!("entry {by} does not restrict what it says"))
+                Err(format!("entry {by} does not restrict the events it names"))
             }
             Some(_) => Ok(true),
         }

@@ -121,7 +121,7 @@ impl<'a> Walk<'a> {
         let stored = stored.transpose()?;
         if total.statements != self.statements.len() {
             let detail = format!(
-                "{} statements stand in the table, {} in the ledger",
+                "the table has {} statements, the ledger {}",
                 self.statements.len(),
                 total.statements
             );
@@ -129,7 +129,7 @@ impl<'a> Walk<'a> {
         }
         if total.classes != self.classes.len() {
             let detail = format!(
-                "{} classes stand in the table, {} in statements",
+                "the table has {} classes, the statements {}",
                 self.classes.len(),
                 total.classes
             );
@@ -273,7 +273,7 @@ impl<'a> Walk<'a> {
         let before = findings.total;
         let seq = row.seq.get();
         if row.mark.is_overdue {
-            let detail = "it is said to be kept by a hold, and its text is gone";
+            let detail = "a statement says that a hold keeps it, but its payload is missing";
             findings.add(seq, "overdue", detail);
         }
         if let Err(detail) = self.cover.check(entry, gone) {
@@ -281,7 +281,7 @@ impl<'a> Walk<'a> {
         }
         if !self.cover.has_open_job() && (row.payload.is_some() || row.active.is_some()) {
             let detail = format!(
-                "entry {} says that its text is {}, and it is still here",
+                "entry {} says that its payload is {}, but the payload is still stored",
                 gone.by,
                 gone.departure.as_str()
             );
@@ -301,7 +301,7 @@ impl<'a> Walk<'a> {
     fn open(&self, row: &Stored, entry: &Entry) -> Result<OpenedEvent, (&'static str, String)> {
         let payload = row.payload.as_ref().ok_or((
             "payload-missing",
-            "the payload is gone and no expiry or erasure covers it".to_owned(),
+            "the payload is missing, and no tombstone covers it".to_owned(),
         ))?;
         let files = (self.subject.ledgers, self.subject.keyring);
         open_payload(files, self.record, entry, payload.clone()).map_err(|error| match error {
@@ -347,8 +347,7 @@ impl<'a> Walk<'a> {
                 read.held += u64::from(is_held);
                 read.seen.extend(Sighting::of(row.seq, &facts));
                 if row.mark.is_overdue && !self.cover.may_be_overdue(entry, &facts) {
-                    let detail =
-                        "the expiry of its class covers it, no hold keeps it, and it is still here";
+                    let detail = "the expiry of its class covers it and no hold keeps it, but it is still stored";
                     findings.add(seq, "overdue", detail);
                 }
                 read.count_gaps(row.seq, opened);
@@ -398,7 +397,7 @@ impl<'a> Walk<'a> {
             findings.add(
                 seq,
                 "person",
-                "the vault does not know a person of this event",
+                "the vault does not know a data subject of this event",
             );
         }
         self.check_data_keys(row, entry, facts, keys, findings)?;
@@ -416,7 +415,7 @@ impl<'a> Walk<'a> {
             findings.add(
                 seq,
                 "index",
-                "the index rows of this event are not those that its text gives",
+                "the index rows of this event do not match its payload",
             );
         }
         Ok(())

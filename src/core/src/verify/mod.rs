@@ -202,7 +202,7 @@ pub fn verify(
     let stored_end = subject.ledgers.stored_end(record.number)?;
     if head.size > stored_end {
         let detail = format!(
-            "the checkpoint counts {} entries, the last one stored is {stored_end}",
+            "the checkpoint has {} entries, the last one stored is {stored_end}",
             head.size
         );
         findings.add(None, "entry-missing", detail);
@@ -282,14 +282,14 @@ fn check_against(
             findings.add(
                 None,
                 "against",
-                format!("the older checkpoint can't be used: {error}"),
+                format!("the older checkpoint is not usable: {error}"),
             );
             return Ok(());
         }
     };
     if old.size > head.size {
         let detail = format!(
-            "the older checkpoint signs {} entries, the ledger has {}: it was rolled back",
+            "rollback detected: the older checkpoint signs {} entries, the ledger has {}",
             old.size, head.size
         );
         findings.add(None, "rolled-back", detail);
@@ -298,7 +298,7 @@ fn check_against(
     let root: RootHash = roots.root_at(subject.ledgers, old.size)?;
     if root != old.root {
         let detail = format!(
-            "the first {} entries are not those that the older checkpoint signs",
+            "the first {} entries do not match the older checkpoint",
             old.size
         );
         findings.add(None, "against", detail);

@@ -66,7 +66,7 @@ impl Walk<'_> {
             findings.add(
                 row.seq.get(),
                 "data-key",
-                "the keys of this event are not those of its subjects and class",
+                "the keys of this event do not match its subjects and class",
             );
         }
         Ok(())

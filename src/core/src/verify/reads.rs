@@ -83,7 +83,8 @@ impl Reads {
             // Rows go before their person does: one that is still there is no one's who went since.
             let is_there = || subject.ledgers.reads_of_person(person);
             if is_whole && !is_there()?.is_empty() {
-                let detail = format!("{TABLE} it names a person whom the vault does not know");
+                let detail =
+                    format!("{TABLE} it names a data subject that the vault does not know");
                 findings.add(seq.get(), "person-read", detail);
             }
         }

@@ -92,7 +92,7 @@ pub(super) fn check(
 ) -> Result<u64, StoreError> {
     let mut standing = standing(subject, record)?;
     if !stated.is_empty() && !subject.keyring.vault().has_sums()? {
-        let detail = "the rows of sums are not those that were written: they are gone, and statements are there";
+        let detail = "the checksum rows are missing, but there are statements";
         findings.add(None, "vault-rows", detail);
     }
     let under_way =
@@ -117,7 +117,7 @@ pub(super) fn check(
             // The id of a trigger is a tag, which is not shown.
             let name = if kind == Trigger::KIND { "" } else { id };
             newest.take(kind, name, ledger);
-            let detail = format!("{kind} {name}: the row does not open in its place");
+            let detail = format!("{kind} {name}: the row cannot be decrypted in its place");
             findings.add(None, "row-changed", detail);
             continue;
         };
@@ -147,7 +147,7 @@ pub(super) fn check(
         }
         let (kind, name) = (&row.kind, &row.id);
         let detail = format!(
-            "{kind} {name}: entry {seq} states it for {ledger}, and the vault has no such row"
+            "{kind} {name}: entry {seq} states it for {ledger}, but the vault has no such row"
         );
         findings.add(seq.get(), "row-missing", detail);
     }
@@ -166,12 +166,15 @@ fn judge(
         return None;
     }
     let Some((seq, row)) = found else {
-        return Some(("row-added", "no statement of the ledger made it".to_owned()));
+        return Some((
+            "row-added",
+            "no statement of the ledger created it".to_owned(),
+        ));
     };
     let seq = seq.get();
     if by.seq < seq {
         let detail = format!(
-            "it is of entry {}, and entry {seq} changed it since",
+            "it is from entry {}, but entry {seq} changed it since",
             by.seq
         );
         return Some(("row-older", detail));
@@ -180,7 +183,7 @@ fn judge(
     if is_it && fits != Some(false) {
         return None;
     }
-    let detail = format!("it is not what entry {seq} commits to");
+    let detail = format!("it does not match the commitment of entry {seq}");
     Some(("row-changed", detail))
 }
 

@@ -113,7 +113,7 @@ impl Walk<'_> {
         let lift = serde_json::from_slice::<Value>(section).ok();
         let restriction = lift.and_then(|lift| lift.get("restricts")?.as_u64());
         if !restriction.is_some_and(|by| self.cover.is_lifted_by(Seq::new(by), seq)) {
-            let detail = "it lifts a restriction that the table does not show as lifted by it";
+            let detail = "it lifts a restriction, but the table does not show that";
             findings.add(seq.get(), "restriction", detail);
         }
     }

@@ -35,12 +35,12 @@ pub(super) fn check(
     check_gaps(subject, record, read, findings)?;
     for (size, target) in subject.ledgers.anchorings_of_no_head(record.number)? {
         let detail = format!(
-            "ledger.db, table anchoring: {target} was given a head of {size} entries, and no such head is kept"
+            "ledger.db, table anchoring: {target} got a checkpoint of {size} entries, but no such checkpoint is stored"
         );
         findings.add(None, "anchored", detail);
     }
     for table in subject.ledgers.tables_of_no_ledger()? {
-        let detail = format!("the table {table} holds a row that belongs to no ledger");
+        let detail = format!("the table {table} has a row that belongs to no ledger");
         findings.add(None, "stray-row", detail);
     }
     Ok(())
@@ -79,7 +79,7 @@ fn check_staging(
             .any(|known| i64::from(known.number.get()) == number);
         if !is_known {
             let detail =
-                format!("staging.db, table {table}: rows of ledger {number}, which is not there");
+                format!("staging.db, table {table}: rows of ledger {number}, which does not exist");
             findings.add(None, "stray-row", detail);
         }
     }
@@ -100,7 +100,7 @@ fn check_gaps(
         if row.is_none_or(|row| row.events < *events || row.last < *last) {
             let (policy, what) = (&name.policy, &name.what);
             let detail = format!(
-                "ledger.db, table gap, row `{policy}`, `{what}`: {events} events up to entry {last} say so, and fewer are counted"
+                "ledger.db, table gap, row `{policy}`, `{what}`: {events} events up to entry {last} have it, but fewer are counted"
             );
             findings.add(None, "gap", detail);
         }
@@ -150,7 +150,7 @@ fn check_remembered(
         let is_stated = statements.iter().any(|(_, kind, _)| is_of(state, kind));
         if rows > 0 && !is_stated {
             let detail = format!(
-                "{TABLE} {rows} ids are remembered as {state}, and no statement lets an event go so"
+                "{TABLE} {rows} ids are remembered as {state}, but no tombstone states that"
             );
             findings.add(None, "gone-id", detail);
         }
@@ -160,7 +160,7 @@ fn check_remembered(
     let gone = read.expired + read.erased;
     if is_quiet && read.is_whole() && remembered.rows > gone {
         let detail = format!(
-            "{TABLE} {} ids are remembered, and {gone} events went",
+            "{TABLE} {} ids are remembered, but {gone} events were deleted",
             remembered.rows
         );
         findings.add(None, "gone-id", detail);
@@ -250,7 +250,7 @@ impl Walk<'_> {
             && !self.cover.has_open_job()
             && self.cover.is_current(self.subject, self.record)?
         {
-            let detail = "ledger.db, table gone_id: this event's id is remembered as that of one that went, and it is here";
+            let detail = "ledger.db, table gone_id: this event's id is remembered as deleted, but the event is stored";
             findings.add(entry.seq.get(), "gone-id", detail);
         }
         Ok(())

@@ -55,7 +55,11 @@ pub(super) fn walk(
         let mut expected = start;
         for (seq, bytes) in rows {
             for missing in expected..seq.get() {
-                findings.add(missing, "entry-missing", "there is no entry with this seq");
+                findings.add(
+                    missing,
+                    "entry-missing",
+                    "the entry with this seq is missing",
+                );
                 chain.next = chain.next.next();
             }
             expected = seq.get() + 1;
@@ -72,7 +76,11 @@ pub(super) fn walk(
             }
         }
         for missing in expected..end {
-            findings.add(missing, "entry-missing", "there is no entry with this seq");
+            findings.add(
+                missing,
+                "entry-missing",
+                "the entry with this seq is missing",
+            );
         }
     }
     if edge.root() != head.root {

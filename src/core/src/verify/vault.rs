@@ -29,7 +29,7 @@ pub(super) fn check(
         findings.add(
             None,
             "watermark",
-            "the vault does not remember the head of this ledger",
+            "the vault has no record of this ledger's checkpoint",
         );
     }
     if let Some(mark) = mark {
@@ -44,7 +44,7 @@ pub(super) fn check(
             .map_or(head.size, |newest| newest.size);
         if mark.size > newest {
             let detail = format!(
-                "the vault saw {} entries, the ledger has {newest}",
+                "the vault knows {} entries, the ledger has {newest}",
                 mark.size
             );
             findings.add(None, "rolled-back", detail);
@@ -52,7 +52,7 @@ pub(super) fn check(
             findings.add(
                 None,
                 "rolled-back",
-                "the vault saw another root at this size",
+                "the vault knows another root at this size",
             );
         }
     }
@@ -66,7 +66,7 @@ pub(super) fn check(
                     found,
                 } = part;
                 let detail = format!(
-                    "the rows of {part} are not those that were written: {written} were written, {found} are there"
+                    "the rows of {part} were changed: {written} were written, {found} are stored"
                 );
                 findings.add(None, "vault-rows", detail);
                 unneeded::name(subject, record, &part, findings)?;
@@ -144,7 +144,7 @@ fn check_extents(
         findings.add(
             None,
             "stray-row",
-            format!("the table {table} holds a row that belongs to no entry"),
+            format!("the table {table} has a row that belongs to no entry"),
         );
     }
     Ok(())
@@ -169,7 +169,7 @@ fn check_records(
             findings.add(
                 None,
                 "record",
-                "the vault holds a record of a ledger that is not there",
+                "the vault has a record of a ledger that does not exist",
             );
         }
     }

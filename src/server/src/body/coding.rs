@@ -170,7 +170,9 @@ impl Decoder {
         }
         Err(BodyFault::Undecodable(match self.parts {
             0 => "the body is not gzip, but `Content-Encoding` says so".to_owned(),
-            last => format!("after gzip member {last} the body has bytes that are not a gzip member"),
+            last => {
+                format!("after gzip member {last} the body has bytes that are not a gzip member")
+            }
         }))
     }
 

@@ -70,13 +70,13 @@ pub(in crate::export) fn card_of(
     row("Asked", &question(&shown("input")));
     row("Answered", &text_of(&shown("output")));
     row("Answered by", &model(&shown("llm")));
-    row("Done on it", &downstream(&shown("downstream")));
+    row("Done to", &downstream(&shown("downstream")));
     row("Result", outcome(section(sections, "outcome").as_str()));
     let hidden = ["input", "output", "downstream", "attributes", "targets"];
     if redacted.iter().any(|name| hidden.contains(name)) {
         row(
             "Not shown",
-            "What may be about another person in this event.",
+            "Data that may be about another person in this event.",
         );
     }
     let _ = write!(
@@ -151,9 +151,9 @@ fn downstream(actions: &Value) -> String {
 const fn outcome_words() -> [(&'static str, &'static str); 4] {
     [
         ("success", "Done"),
-        ("failure", "It did not get what it asked for"),
-        ("denied", "It was refused"),
-        ("error", "It broke off"),
+        ("failure", "Failed"),
+        ("denied", "Refused"),
+        ("error", "Interrupted"),
     ]
 }
 
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(words("chat.completion"), "Chat completion");
         assert_eq!(words("care_administration"), "Care administration");
         assert_eq!(words(""), "");
-        assert_eq!(outcome(Some("denied")), "It was refused");
+        assert_eq!(outcome(Some("denied")), "Refused");
         assert_eq!(outcome(Some("unknown")), "Not known");
     }
 

@@ -53,7 +53,7 @@ fn look_up(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<LookUp, ExportE
     let what = match access["route"].as_str() {
         Some("/v1/events/{id}" | "/v1/entries/{seq}") => "An event was opened",
         Some("/v1/events") => "A list of events was opened",
-        Some("/v1/privacy/requests") => "Your data was looked through for a request of yours",
+        Some("/v1/privacy/requests") => "Your data was searched for a request of yours",
         Some("/v1/privacy/requests/{id}") => "A request of yours was opened",
         Some(_) => "Events were opened",
         None if export.is_object() => "A copy was made for a request of yours",

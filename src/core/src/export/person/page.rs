@@ -63,8 +63,8 @@ pub(in crate::export) fn render(
     if held == 0 {
         writeln!(
             out,
-            "<p class=\"note\"><strong>Nothing is held.</strong> On {} this ledger held no event about this identifier. If \
-             you are known under another one, say so, and it will be looked for too.</p>",
+            "<p class=\"note\"><strong>Nothing is held.</strong> On {} this ledger had no event about this identifier. If \
+             you are known under another identifier, tell the sender, who can then search for it, too.</p>",
             date(plan.exported_at)
         )?;
     } else {
@@ -74,8 +74,8 @@ pub(in crate::export) fn render(
         if page.cards < held {
             writeln!(
                 out,
-                "<p>The first {} of {} events; events.csv, beside this page, holds all of them, and opens in any \
-                 spreadsheet.</p>",
+                "<p>The first {} of {} events. The file events.csv next to this page has all of them; any spreadsheet program \
+                 opens it.</p>",
                 grouped(page.cards),
                 grouped(held)
             )?;
@@ -129,7 +129,7 @@ fn write_short(
     writeln!(out, "<ul class=\"tiles\">")?;
     for (one, several, count) in [
         ("event about you", "events about you", held),
-        ("look at them", "looks at them", look_ups as u64),
+        ("access to them", "accesses to them", look_ups as u64),
         ("model answered", "models answered", models as u64),
     ] {
         let name = if count == 1 { one } else { several };
@@ -145,8 +145,8 @@ fn write_short(
         };
         writeln!(
             out,
-            "<p>{when} Each event is one thing that was done: a question to a model \
-             and its answer, a look at a record, a message that was sent.</p>"
+            "<p>{when} Each event is one action: a question to a model \
+             and its answer, an access to a record, a message that was sent.</p>"
         )?;
     }
     Ok(())
@@ -197,14 +197,14 @@ fn write_look_ups(
     show_staff: bool,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    writeln!(out, "<h2>Who looked at it</h2>")?;
+    writeln!(out, "<h2>Who accessed it</h2>")?;
     if look_ups.is_empty() {
-        writeln!(out, "<p>No look at these events is recorded.</p>")?;
+        writeln!(out, "<p>No access to these events is recorded.</p>")?;
     } else {
         if look_ups.len() < total {
             writeln!(
                 out,
-                "<p>The last {} of {} looks.</p>",
+                "<p>The last {} of {} accesses.</p>",
                 grouped(look_ups.len() as u64),
                 grouped(total as u64)
             )?;
@@ -220,7 +220,7 @@ fn write_look_ups(
              <th scope=\"col\">Purpose</th>{by}</tr></thead><tbody>"
         )?;
         for look in look_ups {
-            let purpose = look.purpose.as_deref().unwrap_or("none was given");
+            let purpose = look.purpose.as_deref().unwrap_or("none stated");
             let by = if show_staff {
                 format!("<td><code>{}</code></td>", escape(&look.by))
             } else {
@@ -238,8 +238,8 @@ fn write_look_ups(
     }
     writeln!(
         out,
-        "<p>Listed are looks at single events and at lists. Copies for auditors are recorded too, without whom they are \
-         about: ask whether there were any in that time.</p>"
+        "<p>The list has accesses to single events and to lists of events. Copies for auditors are recorded, too, but not \
+         by person: ask whether there were any in that time.</p>"
     )
 }
 
@@ -275,22 +275,22 @@ fn write_withheld(withheld: &[Withheld], held: u64, out: &mut impl Write) -> io:
         let events = if row.events == 1 { "event" } else { "events" };
         let what = match row.what {
             Withholding::Others => format!(
-                "What may be about other people, in {count} of the {held} events. That each took place is shown."
+                "Data that may be about other people, in {count} of the {held} events. The events themselves are listed."
             ),
             Withholding::Staff => format!(
-                "Who of the staff acted, in {count} of the {held} events. When and for what purpose is shown."
+                "Which member of the staff acted, in {count} of the {held} events. Time and purpose are shown."
             ),
             Withholding::OnlyActed => format!(
-                "{count} more {events} in which you only acted and that are about somebody else, or about nobody."
+                "{count} more {events} in which you are only the actor: they are about someone else, or about no one."
             ),
             Withholding::Unreadable => {
-                format!("{count} {events} of the {held} that our program can't read.")
+                format!("{count} {events} of the {held} that our program cannot read.")
             }
         };
         let sections = match row.sections.as_slice() {
             [] => String::new(),
             sections => format!(
-                " Left out there, where it applies: {}.",
+                " Left out there, if it applies: {}.",
                 escape(&sections.join(", "))
             ),
         };
@@ -302,27 +302,27 @@ fn write_withheld(withheld: &[Withheld], held: u64, out: &mut impl Write) -> io:
     }
     writeln!(
         out,
-        "<li>Data outside of this log: this page is about what this log recorded, nothing else.</li>\n</ul>"
+        "<li>Data outside this log: this page covers only what this log recorded.</li>\n</ul>"
     )
 }
 
 fn write_end(person: &PersonScope, out: &mut impl Write) -> io::Result<()> {
     let rights = match person.regime {
         Regime::Gdpr | Regime::UkGdpr => {
-            "You may ask for correction, for deletion, that use of the data is restricted, or object to its use; and you \
+            "You may ask for correction, deletion or restriction of the data, or object to their use, and you \
              may complain to a supervisory authority (GDPR Art. 15(1)(e) and (f))."
         }
         Regime::Ccpa => {
-            "You may ask for deletion and correction, and may not be treated worse for it (Cal. Civ. Code 1798.105, \
+            "You may ask for deletion and correction, and must not be treated worse for it (Cal. Civ. Code 1798.105, \
              1798.106, 1798.125)."
         }
     };
     writeln!(
         out,
         "<h2>Your rights</h2>\n<p>{rights} Quote your request's number.</p>\n<h2>How to check this answer</h2>\n\
-         <p>This page is signed together with the file that it came in, and nothing more. The other files of it prove that \
-         each event was recorded as it is here: give them to somebody who knows computers, with the file README.txt.</p>\n\
-         <footer>Written by trailkeep {}. It holds personal data: keep it as such.</footer>\n</main>\n</body>\n</html>",
+         <p>This page is signed together with the file that it came in. The other files prove that each event was \
+         recorded as shown here: give them, with the file README.txt, to someone with technical knowledge.</p>\n\
+         <footer>Written by trailkeep {}. It contains personal data: store it accordingly.</footer>\n</main>\n</body>\n</html>",
         env!("CARGO_PKG_VERSION")
     )
 }

@@ -53,16 +53,16 @@ fn row(what: Withholding, events: u64, sections: Vec<String>, regime: Regime) ->
     let (ground, citation) = match (what, regime) {
         (Withholding::Others, _) => ("it may be about other people in the same events", others),
         (Withholding::Staff, Regime::Gdpr) => (
-            "it says who of the staff acted",
+            "it names the member of staff who acted",
             "GDPR Art. 15(4); CJEU C-579/21",
         ),
-        (Withholding::Staff, _) => ("it says who of the staff acted", others),
+        (Withholding::Staff, _) => ("it names the member of staff who acted", others),
         (Withholding::OnlyActed, _) => (
-            "the person only acted in these events, and they are about somebody else or about nobody",
+            "the data subject is only the actor in these events: they are about someone else or about no one",
             others,
         ),
         (Withholding::Unreadable, _) => (
-            "the events can't be read, so nobody can tell whom they are about",
+            "the events cannot be read, so it is unknown whom they are about",
             "",
         ),
     };
