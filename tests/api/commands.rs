@@ -534,3 +534,30 @@ fn no_text_of_an_event_steers_the_screen() {
     .unwrap();
     assert!(json.contains('\u{202e}'), "{json}");
 }
+
+#[test]
+fn old_command_names_work_and_name_the_new_ones() {
+    let directory = Directory::new();
+    let listed = directory.run(&["vault-copy", "list"]);
+    assert!(
+        said(succeeded(&listed))
+            .contains("`trailkeep vault-copy` is now `trailkeep vault-replica`")
+    );
+    let placed = directory.run(&[
+        "hold", "place", "--matter", "M-1", "--reason", "r", "--json",
+    ]);
+    let placed: Value = serde_json::from_slice(&succeeded(&placed).stdout).unwrap();
+    let id = placed["id"].as_str().unwrap();
+    let lifted = directory.run(&["hold", "lift", id, "--reason", "settled"]);
+    assert!(
+        said(succeeded(&lifted)).contains("`trailkeep hold lift` is now `trailkeep hold release`")
+    );
+    for group in [&["--help"][..], &["hold", "--help"]] {
+        let help = trailkeep().args(group).output().unwrap();
+        let help = String::from_utf8_lossy(&succeeded(&help).stdout).into_owned();
+        assert!(
+            !help.contains("vault-copy") && !help.contains("lift"),
+            "{help}"
+        );
+    }
+}

@@ -235,7 +235,7 @@ fn one_process_has_the_directory_and_commands_reach_it() {
         .unwrap();
     assert_eq!(second.status.code(), Some(1));
     assert!(
-        said(&second).contains("another trailkeep process holds"),
+        said(&second).contains("another trailkeep process has locked"),
         "{}",
         said(&second)
     );

@@ -978,7 +978,7 @@ fn a_request_that_waits_for_identity_destroys_nothing_before_it_is_shown() {
     clocked.run();
     assert_eq!(counts(&clocked), [1, 0, 0, 0]);
     let early = clocked.output(&["privacy", "execute", id, "--yes"]);
-    assert!(said(&early).contains("nobody has established who asks"));
+    assert!(said(&early).contains("the requester's identity is not verified"));
     let identity = ["privacy", "identity", id, "--verified-by", "second factor"];
     let known = clocked.json(&[&identity[..], &["--json"]].concat());
     // To know who asks is not yet to destroy: neither at once nor by the daily run.

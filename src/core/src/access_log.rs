@@ -189,7 +189,7 @@ pub struct ListedAccess {
     pub recorded_at: String,
     /// What was done: `trailkeep.access`, `trailkeep.export`, `trailkeep.key.create` and so on.
     pub action: String,
-    /// What the entry says of it.
+    /// Details from the entry.
     #[schema(value_type = Object)]
     pub detail: serde_json::Value,
 }

@@ -34,7 +34,7 @@ pub struct Principal {
     pub key_id: String,
     /// Whose ledger it reads and writes.
     pub tenant: TenantName,
-    /// What it may do.
+    /// Its role.
     pub role: Role,
 }
 
@@ -52,18 +52,18 @@ struct Sealed {
     revoked_at_ms: Option<u64>,
 }
 
-/// A key as it is listed: never its secret, nor the hash of it.
+/// A key as listed, without its secret or the secret's hash.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct ListedKey {
     /// Its id.
     pub id: String,
-    /// What it may do.
+    /// Its role.
     pub role: Role,
     /// Whose it is.
     pub tenant: String,
-    /// When it was made (RFC 3339, UTC).
+    /// When it was created (RFC 3339, UTC).
     pub created_at: String,
-    /// When it ends; none: it does not by itself.
+    /// When it expires; absent: never.
     pub expires_at: Option<String>,
     /// When it was revoked.
     pub revoked_at: Option<String>,

@@ -19,12 +19,12 @@ use super::{DEFAULT_TENANT, Engine, api_key};
 /// Rows that one statement lists.
 const ROWS_PER_STATEMENT: usize = 1_000;
 
-/// What was stated in one ledger.
+/// The statements of one ledger.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Bound {
     /// Its tenant.
     pub tenant: String,
-    /// Rows that its statements commit to from here on.
+    /// Rows that its statements now commit to.
     pub rows: u64,
     /// The statements.
     pub statements: Vec<u64>,

@@ -130,7 +130,7 @@ impl Exports {
             .cloned()
     }
 
-    /// Stops an export, or drops its file.
+    /// Stops an export, or deletes its file.
     pub fn remove(&self, ledger: &Ledger, id: &str) -> bool {
         let Some(job) = self.find(ledger, id) else {
             return false;

@@ -61,7 +61,7 @@ pub(super) fn clean_up(keyring: &Keyring, ledgers: &Ledgers) -> Result<(), KeyEr
         if !is_made && is_stated(ledgers, &known, founding.stated)? {
             tracing::warn!(
                 ledger = number.get(),
-                "the creation of a tenant was cut off before it was there; what was begun is taken away, and its name is free"
+                "an interrupted creation of a tenant was rolled back; its name is free"
             );
             keyring.vault().remove_ledger(number, &founding.key)?;
         }

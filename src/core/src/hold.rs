@@ -37,7 +37,7 @@ pub struct HoldScope {
     /// Events under this regime's policy, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regime: Option<String>,
-    /// Events of this action; `*` stands for any text.
+    /// Events with this action; `*` matches any characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
     /// Recorded at this moment or later.
@@ -48,7 +48,7 @@ pub struct HoldScope {
     pub to_ms: Option<u64>,
 }
 
-/// A person in a hold's scope.
+/// A data subject in a hold's scope.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeldPerson {
@@ -62,7 +62,7 @@ pub struct HeldPerson {
 /// A hold, as the vault keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// Which case it is for.
+    /// The matter or case.
     pub matter: String,
     /// Why.
     pub reason: String,
@@ -80,7 +80,7 @@ pub struct Hold {
     pub lifted: Option<Lifted>,
 }
 
-/// The end of a hold.
+/// The release of a hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lifted {
     /// When.
@@ -101,7 +101,7 @@ impl Record for Hold {
 /// A hold that is to be placed.
 #[derive(Clone, Debug)]
 pub struct NewHold {
-    /// Which case it is for.
+    /// The matter or case.
     pub matter: String,
     /// Why.
     pub reason: String,
@@ -135,7 +135,7 @@ pub enum HoldError {
 }
 
 impl Hold {
-    /// When somebody must look at it again.
+    /// When it is due for review.
     pub fn review_at(&self) -> Option<UnixMillis> {
         let every = CalendarPeriod::parse(&self.review_every).ok()?;
         every.after(UnixMillis::new(self.placed_at_ms))

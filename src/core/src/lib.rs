@@ -91,7 +91,7 @@ pub struct Engine {
     pub exports: exports::Exports,
     /// The room of bundles that are made or wait.
     pub spools: Arc<SpoolRoom>,
-    /// Requests of persons.
+    /// Data subject requests.
     pub privacy: privacy::PrivacyDesk,
     /// What is known of producers.
     pub sources: sources::Sources,

@@ -9,14 +9,14 @@ use trailkeep_store_sqlite::directory::free_bytes;
 /// Begins the note of a deletion that waits for a reader outside.
 pub const WAITING: &str = "waiting";
 
-/// Whether events are taken, and what an operator should look at.
+/// Whether events are accepted, and what an operator should check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Readiness {
-    /// Whether there is no reason against it.
+    /// Whether it is ready.
     pub ready: bool,
-    /// Why it is not ready, each with what to do.
+    /// Why it is not ready, each with its remedy.
     pub reasons: Vec<String>,
-    /// What does not keep it from its work, and should be mended.
+    /// Problems that do not stop the server and should be fixed.
     pub notes: Vec<String>,
 }
 

@@ -32,7 +32,7 @@ pub struct TenantSettings {
     pub strict: bool,
     /// Regimes of events that name none; none: `default-90d`.
     pub default_regimes: Vec<String>,
-    /// Regime of telemetry that names one which no policy is of; none: the default ones.
+    /// Regime of telemetry that names one without a policy; absent: the default ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_regime: Option<String>,
 }
@@ -55,19 +55,19 @@ impl Record for TenantSettings {
     const WHAT: &'static str = "a tenant's settings";
 }
 
-/// What a change sets; what is `None` stays.
+/// A change of settings; absent members stay.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettingsChange {
-    /// Opens checkpoints and tiles to everybody, or closes them.
+    /// Makes checkpoints and tiles public, or private.
     pub public_log: Option<bool>,
-    /// Switches the recording of reads.
+    /// Switches the read audit on or off.
     pub read_audit: Option<bool>,
-    /// Switches the refusing of what lacks something.
+    /// Switches strict mode on or off.
     pub strict: Option<bool>,
     /// Sets the regimes of events that name none.
     pub default_regimes: Option<Vec<String>>,
-    /// Sets the regime of telemetry that names one which no policy is of; an empty text: the default ones.
+    /// Sets the regime of telemetry that names one without a policy; an empty string: the default ones.
     pub unknown_regime: Option<String>,
 }
 

@@ -42,17 +42,17 @@ pub struct ListedTenant {
     pub vkey: String,
     /// When it was closed (RFC 3339, UTC).
     pub closed_at: Option<String>,
-    /// Whether its checkpoints and tiles are answered to everybody.
+    /// Whether its checkpoints and tiles are public.
     pub public_log: bool,
     /// Whether reads of its events are recorded.
     pub read_audit: bool,
-    /// Whether events are refused that lack what their policies ask for.
+    /// Whether events are refused that lack fields their policies require.
     pub strict: bool,
     /// Regimes of events that name none.
     pub default_regimes: Vec<String>,
-    /// Regime of telemetry that names one which no policy is of; none: the default ones.
+    /// Regime of telemetry that names one without a policy; absent: the default ones.
     pub unknown_regime: Option<String>,
-    /// Names of its ledgers that a recovery closed, for `--ledger`.
+    /// Names of its superseded ledgers, for `--ledger`.
     pub closed_ledgers: Vec<String>,
 }
 

@@ -32,7 +32,7 @@ pub struct Trigger {
     pub record: String,
     /// When it happened.
     pub at_ms: u64,
-    /// When we were told.
+    /// When it was recorded.
     pub fired_at_ms: u64,
     /// Id of the API key that told us, or `local`.
     pub by: String,

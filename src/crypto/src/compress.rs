@@ -26,7 +26,7 @@ pub enum CompressionError {
     #[error("unknown compression {0}")]
     Unknown(u8),
     /// Not a Zstandard frame, or one that inflates beyond the limit.
-    #[error("the compressed text does not inflate within its limit")]
+    #[error("the compressed payload exceeds its limit")]
     Broken,
 }
 

@@ -66,16 +66,16 @@ pub struct Epoch {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EpochFileError {
     /// Not this format, or cut off.
-    #[error("epoch.key is not whole: {0}; put back the copy that was made with the vault")]
+    #[error("epoch.key is damaged: {0}; restore the epoch.key that belongs to this vault")]
     Malformed(&'static str),
     /// Another directory's file.
     #[error(
-        "epoch.key belongs to another data directory; put back the one that belongs to this vault"
+        "epoch.key belongs to another data directory; restore the one that belongs to this vault"
     )]
     Foreign,
     /// The root key is another one.
     #[error(
-        "the root key does not open epoch.key: it is the wrong root key; give the one that this directory was made with (root.key, TRAILKEEP_ROOT_KEY_FILE, TRAILKEEP_ROOT_KEY or TRAILKEEP_ROOT_KEY_COMMAND)"
+        "the root key does not open epoch.key: it is the wrong root key; use the one that this directory was created with (root.key, TRAILKEEP_ROOT_KEY_FILE, TRAILKEEP_ROOT_KEY or TRAILKEEP_ROOT_KEY_COMMAND)"
     )]
     WrongRootKey,
 }
@@ -109,7 +109,7 @@ pub fn decode(
         .ok_or(Malformed("it does not end with a line end"))?;
     let mut lines = body.split('\n');
     if lines.next() != Some(FIRST_LINE) {
-        return Err(Malformed("it does not begin with its format's name"));
+        return Err(Malformed("it does not begin with the name of its format"));
     }
     let named = lines
         .next()
@@ -123,7 +123,7 @@ pub fn decode(
         let parts = line
             .strip_prefix("epoch ")
             .and_then(|rest| rest.split_once(' '));
-        let (number, wrapped) = parts.ok_or(Malformed("a line is no epoch"))?;
+        let (number, wrapped) = parts.ok_or(Malformed("a line is not an epoch"))?;
         let number = EpochNumber(
             number
                 .parse()
@@ -131,7 +131,7 @@ pub fn decode(
         );
         let wrapped = BASE64
             .decode(wrapped)
-            .map_err(|_| Malformed("an epoch is no base64"))?;
+            .map_err(|_| Malformed("an epoch is not base64"))?;
         let key = root
             .unwrap(&wrapped, place(directory, number).as_bytes())
             .map_err(|_| WrongRootKey)?;
@@ -139,7 +139,7 @@ pub fn decode(
         epochs.push(Epoch { number, key });
     }
     if epochs.is_empty() || !epochs.is_sorted_by(|a, b| a.number < b.number) {
-        return Err(Malformed("it holds no ascending epochs"));
+        return Err(Malformed("its epochs are missing or not ascending"));
     }
     Ok(epochs)
 }

@@ -63,7 +63,7 @@ impl KeySet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// Shorter than its own header says.
-    #[error("the payload is cut off")]
+    #[error("the payload is truncated")]
     Truncated,
     /// Made by a later version of this program, or damaged.
     #[error("unknown payload version {0}")]
@@ -84,7 +84,7 @@ pub enum OpenError {
     #[error("the plaintext is malformed")]
     Plaintext,
     /// It decrypted to something else than what the entry commits to.
-    #[error("the text is not the one that the entry commits to")]
+    #[error("the payload does not match the commitment of its entry")]
     Commitment,
 }
 

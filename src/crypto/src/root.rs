@@ -27,7 +27,7 @@ pub enum RootKeySource {
 pub enum RootKeyError {
     /// No such file.
     #[error(
-        "no root key at {0}: put the file back, or name another source (TRAILKEEP_ROOT_KEY_FILE, TRAILKEEP_ROOT_KEY or TRAILKEEP_ROOT_KEY_COMMAND)"
+        "no root key at {0}: restore the file, or name another source (TRAILKEEP_ROOT_KEY_FILE, TRAILKEEP_ROOT_KEY or TRAILKEEP_ROOT_KEY_COMMAND)"
     )]
     Missing(PathBuf),
     /// Others may read it.
@@ -57,7 +57,7 @@ pub enum RootKeyError {
     )]
     Command(String),
     /// What came is no key.
-    #[error("what {0} gives is no root key: it must be 32 bytes in base64 (44 characters)")]
+    #[error("the output of {0} is not a root key: it must be 32 bytes in base64 (44 characters)")]
     Malformed(String),
 }
 

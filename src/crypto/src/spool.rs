@@ -25,7 +25,7 @@ const SEALED_CHUNK_BYTES: u64 = CHUNK_BYTES as u64 + 16;
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// The system said no.
-    #[error("a temporary file can't be made: {0}")]
+    #[error("a temporary file can't be created: {0}")]
     Io(#[from] io::Error),
     /// No key.
     #[error(transparent)]
@@ -86,13 +86,13 @@ impl Taken {
         self.bytes += more;
         if used > self.room.bytes_max {
             let said = format!(
-                "all exports together may have {} bytes on disk: fetch or delete those that wait, or ask for a smaller range",
+                "all exports together are limited to {} bytes on disk: fetch or delete waiting ones, or export a smaller range",
                 self.room.bytes_max
             );
             return Err(io::Error::new(io::ErrorKind::QuotaExceeded, said));
         }
         if self.room.is_disk_full() {
-            let said = "the disk has less free than exports leave to everything else: make room, or ask for a smaller range";
+            let said = "the disk has less free space than exports leave to events: free space, or export a smaller range";
             return Err(io::Error::new(io::ErrorKind::StorageFull, said));
         }
         Ok(())
@@ -156,7 +156,7 @@ impl SpoolWriter {
         let sealed = self
             .cipher
             .encrypt(&nonce(self.chunks), self.chunk.as_slice())
-            .map_err(|_| io::Error::other("a chunk can't be sealed"))?;
+            .map_err(|_| io::Error::other("a chunk can't be encrypted"))?;
         self.taken.grow(sealed.len() as u64)?;
         self.file
             .write_all_at(&sealed, self.chunks * SEALED_CHUNK_BYTES)?;

@@ -13,7 +13,7 @@ const NONCE_BYTES: usize = 12;
 
 /// What did not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("sealed bytes do not open under this key and in this place")]
+#[error("the wrapped key or record cannot be opened with this key in this place")]
 pub struct DoesNotOpen;
 
 macro_rules! wrapping_key {

@@ -9,21 +9,21 @@ use rustix::fs::{FileType, Stat};
 pub enum NotOurs {
     /// A symbolic link.
     #[error(
-        "it is a symbolic link, and was not followed: remove it, or put the file itself in its place"
+        "it is a symbolic link, which is not followed: remove it, or replace it with the file itself"
     )]
     Link,
     /// Something else that is not a regular file.
-    #[error("it is {0} and not a regular file: it was left alone; remove it")]
+    #[error("it is {0}, not a regular file; it was not changed: remove it")]
     Kind(&'static str),
     /// A file with more than one name.
     #[error(
-        "it has {0} names (hard links), so a change here would change another file: it was left alone; remove the other \
-         names, or put a copy in its place"
+        "it has {0} names (hard links), so a change here would change another file; it was not changed: remove the other \
+         names, or replace it with a copy"
     )]
     Names(u64),
     /// A file of somebody else.
     #[error(
-        "it belongs to user {0}, who is neither the user that runs this nor the owner of the directory: it was left alone; \
+        "it belongs to user {0}, who neither runs this program nor owns the directory; it was not changed: \
          remove it, or change its owner"
     )]
     Owner(u32),

@@ -48,10 +48,10 @@ impl Rejection {
     const fn sentence(self) -> &'static str {
         match self {
             Self::InvalidId => "has no valid trace_id (16 bytes) or span_id (8 bytes)",
-            Self::Unreadable => "is broken: its fields can't be read; check the exporter",
+            Self::Unreadable => "is malformed: its fields are not readable; check the exporter",
             Self::TooLarge => "has more than 4 MiB: keep large content elsewhere",
             Self::NotJoined => {
-                "is a gen_ai log record without trace_id and span_id, so that it can't be joined with its call: emit it while the span is active"
+                "is a gen_ai log record without trace_id and span_id, so it cannot be joined with its call: emit it while the span is active"
             }
         }
     }
@@ -100,7 +100,7 @@ impl Rejections {
         } else {
             String::new()
         };
-        (!named.is_empty()).then(|| format!("not taken: {}{more}", named.join("; ")))
+        (!named.is_empty()).then(|| format!("rejected: {}{more}", named.join("; ")))
     }
 }
 

@@ -31,9 +31,10 @@ pub fn lowered(old: &Policy, new: &Policy) -> Vec<Lowered> {
     if new.law_applies_from > old.law_applies_from {
         found.push(Lowered {
             path: vec!["law_applies_from".to_owned()],
-            problem: "`law_applies_from` is later than it was: the law binds already".to_owned(),
+            problem: "`law_applies_from` is later than before, but the law already applies"
+                .to_owned(),
             remedy: old.law_applies_from.map_or_else(
-                || "take the key out".to_owned(),
+                || "remove the key".to_owned(),
                 |day| format!("write {day} or an earlier day"),
             ),
         });
@@ -56,7 +57,7 @@ pub fn lowered(old: &Policy, new: &Policy) -> Vec<Lowered> {
             found.push(Lowered {
                 path: vec!["applies_to".to_owned(), "event_types".to_owned()],
                 problem: format!(
-                    "`event_types` leaves out actions that the law is stated for, such as `{action}`"
+                    "`event_types` no longer has actions that the law covers, such as `{action}`"
                 ),
                 remedy: "name all the actions that were named before".to_owned(),
             });
@@ -179,11 +180,11 @@ fn describe(
     Lowered {
         path,
         problem: format!(
-            "`{key}` {is} lowers what the law asks for, which is {was} ({}); it shows for the action `{action}`",
+            "`{key}` {is} is below the statutory period {was} ({}), for example for the action `{action}`",
             old.citation()
         ),
         remedy: format!(
-            "write {was} or more; if the law does not bind you, write `keep_force = \"custom\"`"
+            "write {was} or more; if the law does not apply to you, write `keep_force = \"custom\"`"
         ),
     }
 }

@@ -20,7 +20,7 @@ pub struct RequiredField {
 
 /// Not a field of the event's schema.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is no field of the event schema{hint}")]
+#[error("`{name}` is not a field of the event schema{hint}")]
 pub struct FieldError {
     /// The path.
     pub name: String,
@@ -98,7 +98,7 @@ fn leads_on(shape: &Shape, rest: &[String]) -> bool {
 fn hint(name: &str) -> String {
     let meant = match name {
         "event_id" | "received_at" | "recorded_at" | "received" | "seq" => {
-            return ": the server gives it to every event, leave it out".to_owned();
+            return ": the server sets it in every event, remove it".to_owned();
         }
         "actor_role" | "role" => "actor.role",
         "actor_id" | "user" | "user_id" => "actor.id",
@@ -111,7 +111,7 @@ fn hint(name: &str) -> String {
         "session" => "context.session",
         "record" | "record_id" => "retention.record",
         _ => {
-            return format!(": what has no place of its own is `attributes.{name}`");
+            return format!(": other data belongs under `attributes.{name}`");
         }
     };
     format!(": write `{meant}`")

@@ -68,7 +68,7 @@ impl Checked {
             policy: gap.policy.clone(),
             pointer: gap.pointer.clone(),
             detail: format!(
-                "the policy `{}` asks for {}, and the tenant is strict: send it",
+                "the policy `{}` requires {}, and the tenant is strict: add it",
                 gap.policy, gap.field
             ),
         });
@@ -76,7 +76,7 @@ impl Checked {
             policy: odd.policy.clone(),
             pointer: "/occurred_at".to_owned(),
             detail: format!(
-                "{}, by the policy `{}`, and the tenant is strict: mend the producer's clock",
+                "{}, by the policy `{}`, and the tenant is strict: fix the producer's clock",
                 odd.what, odd.policy
             ),
         });
@@ -187,7 +187,7 @@ fn check_times(
         policy: one.policy.id.clone(),
         pointer: "/occurred_at".to_owned(),
         detail: format!(
-            "already_past_maximum: by the policy `{}` an event of that day is gone already, and taking it in would give it a new lease",
+            "already_past_maximum: by the policy `{}` an event of that day is already deleted, and recording it would keep it longer",
             one.policy.id
         ),
     }));

@@ -86,7 +86,7 @@ pub enum PolicySetError {
     #[error("{0}: {1}")]
     Policy(String, PolicyError),
     /// Two files for one regime.
-    #[error("the regime `{regime}` is named by {first} and by {second}: one policy to a regime")]
+    #[error("the regime `{regime}` is in {first} and in {second}: a regime has one policy")]
     Twice {
         /// The regime.
         regime: String,
@@ -96,7 +96,7 @@ pub enum PolicySetError {
         second: String,
     },
     /// The default policy is missing.
-    #[error("there is no policy `{DEFAULT_POLICY}`, which events without a regime need")]
+    #[error("the policy `{DEFAULT_POLICY}` is missing; events without a regime need it")]
     NoDefault,
 }
 

@@ -19,16 +19,16 @@ use trailkeep_proof::ids::Seq;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Asked {
-    /// Recorded at this moment or later (RFC 3339).
+    /// Recorded at this time or later (RFC 3339).
     #[param(format = DateTime)]
     from: Option<String>,
-    /// Recorded before this moment (RFC 3339).
+    /// Recorded before this time (RFC 3339).
     #[param(format = DateTime)]
     to: Option<String>,
-    /// The `next_start` of the page before.
+    /// The `next_start` of the previous page.
     #[param(maximum = 1_099_511_627_775_u64)]
     start: Option<u64>,
-    /// Accesses of a page at most; 100 if nothing is said.
+    /// Maximum accesses per page; default 100.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Asked {
 #[derive(Serialize, ToSchema)]
 pub(super) struct AccessPage {
     accesses: Vec<ListedAccess>,
-    /// What to give as `start` for the next page; none: this is the last.
+    /// Value of `start` for the next page; absent on the last page.
     next_start: Option<u64>,
 }
 

@@ -26,21 +26,21 @@ const ROWS_MAX: u32 = 1_000;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Asked {
-    /// Heads of at most so many entries; all if nothing is said.
+    /// Checkpoints of at most this many entries; default: all.
     #[param(maximum = 1_099_511_627_775_u64)]
     up_to: Option<u64>,
-    /// Rows at most; 100 if nothing is said.
+    /// Maximum rows; default 100.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
-/// What was given to whom.
+/// Checkpoints that were sent to targets.
 #[derive(Serialize, ToSchema)]
 pub(super) struct AnchorHistory {
     anchored: Vec<Anchored>,
 }
 
-/// Shows where the ledger's heads go, and what each target has.
+/// Lists the anchor targets and the newest checkpoint of each.
 #[utoipa::path(
     get,
     path = "/v1/anchors",
@@ -56,7 +56,7 @@ pub(super) async fn list(
     Ok(Json(status.await?))
 }
 
-/// Lists which heads were given to whom, the newest first.
+/// Lists which checkpoints were sent where, newest first.
 #[utoipa::path(
     get,
     path = "/v1/anchors/history",
@@ -88,12 +88,12 @@ pub(super) async fn history(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// Entries of the head; if nothing is said, the newest that a witness cosigned, else the newest that was given away.
+    /// Entries of the checkpoint; default: the newest that a witness cosigned, else the newest that was sent.
     #[param(maximum = 1_099_511_627_775_u64)]
     size: Option<u64>,
 }
 
-/// Gives an anchored head: the signed checkpoint with the cosignatures of witnesses.
+/// Returns an anchored checkpoint with the cosignatures of witnesses.
 #[utoipa::path(
     get,
     path = "/v1/anchors/checkpoint",
@@ -116,13 +116,13 @@ pub(super) async fn checkpoint(
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response())
 }
 
-/// What became of each target.
+/// The result of each target.
 #[derive(Serialize, ToSchema)]
 pub(super) struct AnchorRun {
     outcomes: Vec<AnchorOutcome>,
 }
 
-/// Gives the newest head to all targets now. The answer comes when each of them answered or was given up.
+/// Sends the newest checkpoint to all targets now, and answers when each target has answered or timed out.
 #[utoipa::path(
     post,
     path = "/v1/anchors/run",
@@ -135,13 +135,13 @@ pub(super) async fn run(caller: Caller<may::Verify, Tenant>) -> Result<Json<Anch
     }))
 }
 
-/// Somebody looked.
+/// A confirmation after a review.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct HistoryReviewed {
     /// Whose ledger.
     tenant: String,
-    /// True: nothing was rolled back, the target errs.
+    /// True: no entry is missing, and the target is wrong.
     reviewed_history: bool,
 }
 
@@ -151,7 +151,7 @@ pub(super) struct LedgerResumed {
     was_stopped: bool,
 }
 
-/// Lets a ledger take entries again that was stopped because a target had seen more of it. Recorded.
+/// Resumes a ledger that stopped because a target has a later checkpoint. It is recorded.
 #[utoipa::path(
     post,
     path = "/v1/anchors/resume",

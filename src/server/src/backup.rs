@@ -15,7 +15,7 @@ use super::progress::follow;
 use trailkeep_core::backup::backup;
 use trailkeep_core::tenant::Tenant;
 
-/// Where a backup is made.
+/// The directory of a backup.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewBackup {
@@ -24,7 +24,7 @@ struct NewBackup {
     out: PathBuf,
 }
 
-/// Makes a backup in a directory, or brings it up to date; from the machine itself alone.
+/// Creates or updates a backup in a directory; only from the server's machine.
 ///
 /// The answer comes as lines of JSON while it runs: `{"done","total"}`, and at the end `{"result"}` or `{"error"}`.
 #[utoipa::path(

@@ -52,7 +52,7 @@ struct Single {
     leaf_hash: String,
     /// Proof that it is in the ledger: C2SP tlog-proof.
     receipt: String,
-    /// Whether an event of the same content had been recorded before; absent of a new one.
+    /// Whether an event with the same content was already recorded; absent for a new one.
     #[serde(skip_serializing_if = "Option::is_none")]
     already_recorded: Option<bool>,
     /// Of one that had been recorded: whether its bytes are the recorded ones. Those are the evidence; where this is
@@ -75,28 +75,28 @@ const fn same_bytes(event: &Appended) -> Option<bool> {
 struct Many {
     /// Recorded by this request.
     accepted: usize,
-    /// Recorded before, with the same content.
+    /// Already recorded with the same content.
     duplicates: usize,
     first_seq: Option<u64>,
     last_seq: Option<u64>,
     /// The events in the order in which they were sent.
     events: Vec<Brief>,
-    /// Events that had been recorded and whose texts have gone since.
+    /// Events that were recorded before and whose payloads were deleted since.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unavailable: Vec<AlreadyGone>,
-    /// A signed head that holds all of them.
+    /// A signed checkpoint that covers all of them.
     checkpoint: String,
 }
 
-/// An event that had been recorded, and whose text has gone since: nothing of it was written.
+/// An event that was recorded before and whose payload was deleted since; nothing was written.
 #[derive(Serialize, ToSchema)]
 pub(super) struct AlreadyGone {
     id: String,
     already_recorded: bool,
-    /// Its time had come.
+    /// It expired.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     expired: bool,
-    /// A person had asked.
+    /// It was erased.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     erased: bool,
 }
@@ -118,10 +118,10 @@ struct Brief {
     id: String,
     seq: u64,
     leaf_hash: String,
-    /// Whether an event of the same content had been recorded before; absent of a new one.
+    /// Whether an event with the same content was already recorded; absent for a new one.
     #[serde(skip_serializing_if = "Option::is_none")]
     already_recorded: Option<bool>,
-    /// Of one that had been recorded: whether its bytes are the recorded ones.
+    /// If it was already recorded: whether its bytes are the recorded ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     same_bytes: Option<bool>,
 }

@@ -24,26 +24,26 @@ use trailkeep_crypto::spool::Spool;
 use trailkeep_proof::bundle::manifest::{Counts, Proof, Recorded, SeqRange};
 use trailkeep_proof::ids::Seq;
 
-/// What is to be exported; `{}` is the whole ledger.
+/// What to export; `{}` is the whole ledger.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ExportQuestion)]
 struct Question {
-    /// Recorded at this moment or later (RFC 3339).
+    /// Recorded at this time or later (RFC 3339).
     #[schema(format = DateTime)]
     from: Option<String>,
-    /// Recorded before this moment (RFC 3339).
+    /// Recorded before this time (RFC 3339).
     #[schema(format = DateTime)]
     to: Option<String>,
-    /// First and last entry, both in it; goes with neither `from` nor `to`.
+    /// First and last entry, both included; not together with `from` or `to`.
     #[schema(pattern = "^[0-9]{1,12}\\.\\.[0-9]{1,12}$", example = "17..42")]
     seq: Option<String>,
     /// Only events with this action: a selection, which is never complete.
     action: Option<String>,
-    /// Sections that go as digests alone.
+    /// Sections to replace by digests.
     #[serde(default)]
     redact: Several,
-    /// age recipients who alone can open the file.
+    /// age recipients that the file is encrypted for.
     #[serde(default, alias = "recipient")]
     recipients: Several,
     /// Older checkpoints for which consistency is to be proven.
@@ -88,9 +88,9 @@ enum Shown {
         id: String,
         /// What it can prove.
         proof: Proof,
-        /// First and last entry; none where there is no entry.
+        /// First and last entry; absent if there is none.
         range: Option<SeqRange>,
-        /// The time that was asked for, and that a range covers.
+        /// The requested time, which a range covers.
         recorded: Option<Recorded>,
         counts: Counts,
         /// The entry that records the export.
@@ -101,12 +101,12 @@ enum Shown {
         bytes: u64,
         /// SHA-256 of the file, in hex.
         sha256: String,
-        /// Whether only the recipients can open it.
+        /// Whether it is encrypted for the recipients.
         encrypted: bool,
     },
     Failed {
         id: String,
-        /// What went wrong and how to mend it.
+        /// What went wrong, and the remedy.
         error: String,
     },
 }
@@ -119,7 +119,7 @@ struct ShownProgress {
     total: u64,
 }
 
-/// Begins an export: a signed bundle that proves itself offline.
+/// Starts an export: a signed bundle that can be verified offline.
 ///
 /// It is recorded in the ledger before the answer is sent. Ask for the export until its state is `done`; its file
 /// then waits for an hour.
@@ -152,7 +152,7 @@ pub(super) async fn start(
         .into_response())
 }
 
-/// Says how far an export is.
+/// Returns the progress of an export.
 #[utoipa::path(
     get,
     path = "/v1/exports/{id}",
@@ -168,7 +168,7 @@ pub(super) async fn show(
     Ok(Json(shown(id, &job)).into_response())
 }
 
-/// Stops an export, or drops its file.
+/// Stops an export, or deletes its file.
 #[utoipa::path(
     delete,
     path = "/v1/exports/{id}",
@@ -187,7 +187,7 @@ pub(super) async fn remove(
     }
 }
 
-/// Gives the bundle, whole or a range of its bytes (RFC 9110 section 14).
+/// Returns the bundle, or a range of its bytes (RFC 9110 section 14).
 #[utoipa::path(
     get,
     path = "/v1/exports/{id}/file",

@@ -20,12 +20,12 @@ use trailkeep_core::retention::{
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_proof::time::UnixMillis;
 
-/// A hold that is to be placed. It covers what every given part fits, what comes later too.
+/// A hold to place. It covers the events that match all given filters, later ones too.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewHold)]
 pub(super) struct NewHoldForm {
-    /// Which case it is for.
+    /// The matter or case.
     #[schema(min_length = 1, max_length = 1000)]
     matter: String,
     /// Why.
@@ -35,22 +35,22 @@ pub(super) struct NewHoldForm {
     subject: Option<HeldPerson>,
     /// Events under this regime.
     regime: Option<String>,
-    /// Events of this action; `*` stands for any text.
+    /// Events with this action; `*` matches any characters.
     action: Option<String>,
     /// Recorded at this moment (RFC 3339) or later.
     #[schema(format = DateTime)]
     from: Option<String>,
-    /// Recorded before this moment (RFC 3339).
+    /// Recorded before this time (RFC 3339).
     #[schema(format = DateTime)]
     to: Option<String>,
-    /// ISO 8601 period after which somebody must look whether it is still needed; P6M if nothing is said.
+    /// ISO 8601 period after which it is due for review; default P6M.
     review: Option<String>,
     /// Whether a hold that covers no event now is refused.
     #[serde(default)]
     require_match: bool,
 }
 
-/// A hold as it is listed. Matter, reason and person stand nowhere else but in the vault.
+/// A hold as listed. Matter, reason and data subject are stored in the vault only.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ListedHold {
     id: String,
@@ -67,13 +67,13 @@ pub(super) struct ListedHold {
     placed_seq: u64,
     review_at: Option<String>,
     review_is_due: bool,
-    /// Events that it covers now; null where it was lifted, or where too many texts would have to be opened to tell.
+    /// Events that it covers now; null if it is released, or if counting would decrypt too many payloads.
     covers_events: Option<u64>,
     /// Its end.
     lifted: Option<ListedLift>,
 }
 
-/// The end of a hold.
+/// The release of a hold.
 #[derive(Serialize, ToSchema)]
 struct ListedLift {
     at: String,
@@ -89,7 +89,7 @@ pub(super) struct HoldList {
     holds: Vec<ListedHold>,
 }
 
-/// Places a legal hold: nothing that it covers is destroyed until it is lifted.
+/// Places a legal hold: no event that it covers is deleted until the hold is released.
 #[utoipa::path(
     post,
     path = "/v1/holds",
@@ -124,7 +124,7 @@ pub(super) async fn place(
     Ok((StatusCode::CREATED, Json(placed.await?)).into_response())
 }
 
-/// Lists the holds, those too that were lifted in the last 30 days. They name persons, so it is recorded who looks.
+/// Lists the holds, with those released in the last 30 days. They name data subjects, so the read is recorded.
 #[utoipa::path(
     get,
     path = "/v1/holds",
@@ -165,7 +165,7 @@ pub(super) async fn list(
     .await
 }
 
-/// Why a hold is lifted.
+/// Why a hold is released.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = HoldLift)]
@@ -174,7 +174,7 @@ pub(super) struct LiftForm {
     reason: String,
 }
 
-/// Lifts a hold. What it kept beyond its time goes with the next run.
+/// Releases a hold. Expired events that it kept are deleted with the next run.
 #[utoipa::path(
     post,
     path = "/v1/holds/{id}/lift",

@@ -28,15 +28,15 @@ struct NewKey {
     expires: Option<String>,
 }
 
-/// A key that was made.
+/// A created key.
 #[derive(Serialize, ToSchema)]
 struct MadeKey {
     id: String,
-    /// It is in this answer and nowhere else.
+    /// The token; only this answer has it.
     token: String,
     role: Role,
     tenant: String,
-    /// When it ends (RFC 3339, UTC).
+    /// When it expires (RFC 3339, UTC).
     expires_at: Option<String>,
 }
 
@@ -46,7 +46,7 @@ struct KeyList {
     keys: Vec<ListedKey>,
 }
 
-/// Makes an API key of the caller's tenant.
+/// Creates an API key of the caller's tenant.
 #[utoipa::path(
     post,
     path = "/v1/keys",
@@ -100,7 +100,7 @@ pub(super) async fn list(caller: Caller<may::ManageKeys, ReadScope>) -> Result<R
     Ok(Json(KeyList { keys }).into_response())
 }
 
-/// Revokes an API key, at once.
+/// Revokes an API key, effective immediately.
 #[utoipa::path(
     delete,
     path = "/v1/keys/{id}",

@@ -20,7 +20,7 @@ use trailkeep_proof::ledger::tile::{
     tile_width,
 };
 
-/// The signed head of the caller's ledger.
+/// Returns the checkpoint of the caller's ledger.
 #[utoipa::path(
     get,
     path = "/v1/checkpoint",
@@ -34,7 +34,7 @@ pub(super) async fn own_checkpoint(
     checkpoint_of(caller.on.ledger(), &headers)
 }
 
-/// The signed head of a log.
+/// Returns the checkpoint of a log.
 #[utoipa::path(
     get,
     path = "/v1/log/{tenant}/checkpoint",

@@ -145,7 +145,7 @@ fn overdue_figures(
     Ok(())
 }
 
-/// Gives the figures of the caller's tenant, as OpenMetrics text.
+/// Returns the metrics of the caller's tenant as OpenMetrics text.
 #[utoipa::path(
     get,
     path = "/metrics",

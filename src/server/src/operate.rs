@@ -23,7 +23,7 @@ use trailkeep_proof::ledger::note::NOTE_BYTES_MAX;
 /// Lines that wait for a slow reader; the verifier waits with them.
 const LINES_WAITING_MAX: usize = 16;
 
-/// Says that the process answers.
+/// Reports that the process is alive.
 #[utoipa::path(
     get,
     path = "/healthz",
@@ -33,9 +33,9 @@ pub(super) async fn healthz(_: Anyone) -> &'static str {
     "ok\n"
 }
 
-/// Says whether events are taken, and if not, why.
+/// Reports whether events are accepted, and if not, why.
 ///
-/// It names no tenant, path or key, so whoever watches the service may ask.
+/// It names no tenant, path or key, so it needs no token.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -79,14 +79,14 @@ pub(super) async fn verify(
     body: Body,
 ) -> Result<Response, Problem> {
     let witnesses = [caller.engine.anchors.witnesses(), named_witnesses(&uri)?].concat();
-    let too_large = || Problem::too_large("the body must be the text of a checkpoint, or empty");
+    let too_large = || Problem::too_large("the body must be a checkpoint, or empty");
     let body = collect(body, NOTE_BYTES_MAX, too_large).await?;
     let against = match std::str::from_utf8(&body) {
         Ok("") => None,
         Ok(text) => Some(text.to_owned()),
         Err(_) => {
             return Err(Problem::bad_request(
-                "the body must be the text of a checkpoint, or empty",
+                "the body must be a checkpoint, or empty",
             ));
         }
     };

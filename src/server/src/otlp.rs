@@ -17,7 +17,7 @@ use trailkeep_otlp::decode::{Encoding, Signal, decode};
 /// Seconds after which an exporter is to try again.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
-/// Takes OpenTelemetry traces.
+/// Accepts OpenTelemetry traces.
 ///
 /// OTLP/HTTP, `ExportTraceServiceRequest` in protobuf or JSON, with a `Content-Encoding` of `gzip`, `zstd` or none. When it is
 /// answered the spans are on disk, and become events when their trace is done. Errors are `google.rpc.Status`.
@@ -45,7 +45,7 @@ pub(super) async fn traces(
     take(Signal::Traces, caller, &headers, body).await
 }
 
-/// Takes OpenTelemetry log records.
+/// Accepts OpenTelemetry log records.
 ///
 /// OTLP/HTTP, `ExportLogsServiceRequest` in protobuf or JSON, with a `Content-Encoding` of `gzip`, `zstd` or none. Those of GenAI
 /// calls join the event of their span. Errors are `google.rpc.Status`.

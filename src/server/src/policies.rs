@@ -11,20 +11,20 @@ use trailkeep_core::blocking;
 use trailkeep_core::tenant::ReadScope;
 use trailkeep_store_sqlite::GapRow;
 
-/// What recorded events lacked when they came.
+/// Fields that recorded events lack.
 #[derive(Serialize, ToSchema)]
 pub(super) struct GapList {
     gaps: Vec<ListedGap>,
 }
 
-/// Something that a policy found events to lack.
+/// Something that a policy requires and events lack.
 #[derive(Serialize, ToSchema)]
 struct ListedGap {
     /// The policy.
     policy: String,
     /// `missing` and the field, or what is odd.
     what: String,
-    /// Events, of all that were ever recorded.
+    /// Number of events, of all ever recorded.
     events: u64,
     /// The first of them.
     first_seq: u64,
@@ -44,7 +44,7 @@ impl From<GapRow> for ListedGap {
     }
 }
 
-/// Lists what recorded events lacked of the fields that their policies ask for, by policy.
+/// Lists, by policy, required fields that recorded events lack.
 #[utoipa::path(
     get,
     path = "/v1/policies/gaps",

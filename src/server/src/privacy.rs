@@ -57,7 +57,7 @@ pub(super) struct Asked {
     not_the_same_person: Option<String>,
 }
 
-/// A person.
+/// A data subject.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PersonName)]
@@ -69,7 +69,7 @@ struct Subject {
     namespace: String,
 }
 
-/// By what it was established who asks.
+/// How the requester's identity was verified.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Identity {
@@ -90,11 +90,11 @@ pub(super) struct Extension {
 #[schema(as = RequestClosing)]
 pub(super) struct Closing {
     decision: ClosingDecision,
-    /// Why data subjects with a near identifier are other people, where a request is answered with nothing held.
+    /// Why data subjects with a similar identifier are other people, if nothing is held.
     not_the_same_person: Option<String>,
 }
 
-/// Requests of persons.
+/// Data subject requests.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RequestList {
     requests: Vec<ShownRequest>,
@@ -111,7 +111,7 @@ enum ClosingDecision {
     Lifted,
 }
 
-/// Files a person's request, or says what it would do (`dry_run`).
+/// Files a data subject request, or previews it (`dry_run`).
 ///
 /// It is an entry of the ledger before the answer is sent. Where it is established who asks, the copy is begun. An erasure
 /// or restriction destroys and restricts nothing before it is carried out (`.../execute`).
@@ -176,7 +176,7 @@ impl Asked {
     }
 }
 
-/// Lists the requests, those due first. They name nobody but by their references.
+/// Lists the requests by due date, without the data subjects.
 #[utoipa::path(
     get,
     path = "/v1/privacy/requests",
@@ -194,7 +194,7 @@ pub(super) async fn list(
     .await
 }
 
-/// Shows a request with whom it is about, which is recorded.
+/// Shows a request with its data subject; the read is recorded.
 #[utoipa::path(
     get,
     path = "/v1/privacy/requests/{id}",
@@ -219,7 +219,7 @@ pub(super) async fn show(
     .await
 }
 
-/// Says that it was established who asks. It records that and begins a copy; it destroys and restricts nothing.
+/// Records that the requester's identity was verified, and starts a copy. It deletes and restricts nothing.
 #[utoipa::path(
     post,
     path = "/v1/privacy/requests/{id}/identity",
@@ -249,7 +249,7 @@ pub(super) async fn identify(
     .await
 }
 
-/// Takes more time for a request: once, within the first period, with a reason.
+/// Extends a request's due date: once, within the first period, with a reason.
 #[utoipa::path(
     post,
     path = "/v1/privacy/requests/{id}/extend",
@@ -279,7 +279,7 @@ pub(super) async fn extend(
     .await
 }
 
-/// Closes a request: answered, which makes its certificate, ended without, or, of a restriction, lifted.
+/// Closes a request: answered (issues its certificate), ended without an answer, or a restriction lifted.
 #[utoipa::path(
     post,
     path = "/v1/privacy/requests/{id}/close",

@@ -20,7 +20,7 @@ use trailkeep_proof::ledger::event::Fault;
 /// What went wrong (RFC 9457); docs/errors.md lists the types.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// Which kind of problem: stable, for programs.
+    /// The problem type: stable, for programs.
     #[serde(rename = "type")]
     #[schema(pattern = "^urn:trailkeep:problem:[a-z-]+$")]
     kind: String,
@@ -29,7 +29,7 @@ pub struct Problem {
     /// The status of the answer.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// What was wrong with this request and how to mend it.
+    /// What is wrong with this request, and the remedy.
     detail: String,
     /// The events at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -48,7 +48,7 @@ pub struct LineFault {
     pub line: usize,
     /// RFC 6901 JSON pointer into the event.
     pub pointer: String,
-    /// What is wrong and how to mend it.
+    /// What is wrong, and the remedy.
     pub detail: String,
 }
 

@@ -31,17 +31,17 @@ const FORM: &str = "a JSON object with from, to, action, outcome, conversation, 
 /// What is not asked for in an address.
 const PRIVATE: [&str; 3] = ["subject", "actor", "target"];
 
-/// What events are asked for: those for which all of this holds.
+/// A query; all filters must match.
 #[derive(Default, Deserialize, Serialize, ToSchema, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[schema(as = EventQuestion)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Question {
-    /// Recorded at this moment or later (RFC 3339).
+    /// Recorded at this time or later (RFC 3339).
     #[schema(format = DateTime)]
     #[param(format = DateTime)]
     from: Option<String>,
-    /// Recorded before this moment (RFC 3339).
+    /// Recorded before this time (RFC 3339).
     #[schema(format = DateTime)]
     #[param(format = DateTime)]
     to: Option<String>,
@@ -54,32 +54,32 @@ pub(super) struct Question {
     /// Who did it.
     #[param(ignore)]
     actor: Option<PersonAsked>,
-    /// Whom it is about.
+    /// The data subject.
     #[param(ignore)]
     subject: Option<PersonAsked>,
-    /// What it touched.
+    /// The target.
     #[param(ignore)]
     target: Option<TargetAsked>,
     /// `context.conversation`.
     conversation: Option<String>,
     /// `context.trace_id`.
     trace: Option<String>,
-    /// The model that was asked for, or that answered.
+    /// The requested or answering model.
     model: Option<String>,
     /// Name of the prompt template.
     prompt: Option<String>,
     /// Version of the prompt template.
     prompt_version: Option<String>,
-    /// Whose retention follows this regime.
+    /// Events under this retention regime.
     regime: Option<String>,
-    /// Which come first: `oldest`, if nothing is said, or `newest`.
+    /// Order: `oldest` first (default) or `newest`.
     order: Option<AskedOrder>,
-    /// Events of a page at most; 100 if nothing is said.
+    /// Maximum events per page; default 100.
     #[schema(minimum = 1, maximum = 1000)]
     #[param(minimum = 1, maximum = 1000)]
     #[serde(default, deserialize_with = "whole_number")]
     limit: Option<u64>,
-    /// The `next_cursor` of the page before, which has its order, too; the rest of the question stays as it was.
+    /// The `next_cursor` of the previous page; all other filters stay the same.
     #[schema(pattern = "^[cn](0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})$")]
     #[param(pattern = "^[cn](0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})$")]
     cursor: Option<String>,
@@ -103,7 +103,7 @@ enum AskedOrder {
     Newest,
 }
 
-/// A person, or another actor.
+/// A data subject or an actor.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PersonAsked)]
@@ -125,14 +125,14 @@ struct TargetAsked {
     kind: String,
 }
 
-/// A page of events. One that is short or empty is not therefore the last: `next_cursor` says.
+/// A page of events. A short or empty page may have a next one: see `next_cursor`.
 #[derive(Serialize, ToSchema)]
 #[schema(as = EventPage)]
 pub(super) struct Listed {
     events: Vec<Shown>,
-    /// What to give as `cursor` for the next page; none: this is the last.
+    /// Value of `cursor` for the next page; absent on the last page.
     next_cursor: Option<String>,
-    /// Events that answer the question and are not shown: they are restricted, and no purpose was stated.
+    /// Restricted events that match and are not shown, because no purpose was stated.
     restricted: u64,
 }
 
@@ -157,7 +157,7 @@ pub(super) async fn list(
     answer(caller.identified(), ("GET", "/v1/events"), question).await
 }
 
-/// Lists events, a page at a time, asked for in the body.
+/// Lists events, a page at a time, with the query in the body.
 #[utoipa::path(
     post,
     path = "/v1/events/query",

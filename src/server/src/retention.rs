@@ -18,40 +18,40 @@ use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_core::trigger::{self, Trigger, TriggerError};
 use trailkeep_proof::time::UnixMillis;
 
-/// What happened to a record.
+/// A retention trigger to fire.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewTrigger)]
 pub(super) struct TriggerForm {
-    /// As the policies name it.
+    /// Its name in the policies.
     name: String,
-    /// As events name it in `retention.record`.
+    /// The record, as in `retention.record` of the events.
     record: String,
     /// When it happened (RFC 3339); not in the future.
     #[schema(format = DateTime)]
     at: String,
 }
 
-/// What happened to a record, as it is kept.
+/// A fired trigger.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ListedTrigger {
     name: String,
     record: String,
     at: String,
-    /// When we were told.
+    /// When it was recorded.
     fired_at: String,
     by: String,
     /// The entry that records it.
     seq: u64,
 }
 
-/// What happened to which record.
+/// Fired triggers.
 #[derive(Serialize, ToSchema)]
 pub(super) struct TriggerList {
     triggers: Vec<ListedTrigger>,
 }
 
-/// Says what happened to a record, and so starts the clocks of all its events.
+/// Fires a retention trigger, which starts the clocks of all events of its record.
 #[utoipa::path(
     post,
     path = "/v1/triggers",
@@ -76,7 +76,7 @@ pub(super) async fn fire(
     .await
 }
 
-/// Lists what happened to which record.
+/// Lists the fired triggers.
 #[utoipa::path(
     get,
     path = "/v1/triggers",
@@ -110,12 +110,12 @@ fn listed(trigger: &Trigger) -> ListedTrigger {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct AtForm {
-    /// RFC 3339; now if nothing is said.
+    /// RFC 3339; default: now.
     #[param(format = DateTime)]
     at: Option<String>,
 }
 
-/// Says what a run would do, by class and month. Nothing changes.
+/// Previews what a run would delete, by class and month. Nothing changes.
 #[utoipa::path(
     get,
     path = "/v1/retention/preview",
@@ -136,7 +136,7 @@ pub(super) async fn preview(
     .await
 }
 
-/// Destroys what is due, unless a hold keeps it. A second run changes nothing.
+/// Deletes events that are due and not under a hold. A second run changes nothing.
 #[utoipa::path(
     post,
     path = "/v1/retention/run",
@@ -153,7 +153,7 @@ pub(super) async fn run(
     .await
 }
 
-/// Says why an event is kept, until when, and by which citation; or what became of it.
+/// Explains why an event is kept, until when and by which citation, or why it was deleted.
 #[utoipa::path(
     get,
     path = "/v1/entries/{seq}/retention",
@@ -173,7 +173,7 @@ pub(super) async fn explain_entry(
     explain(caller.identified(), name, at_of(asked)?).await
 }
 
-/// The same of an event by its id.
+/// Explains an event by its id.
 #[utoipa::path(
     get,
     path = "/v1/events/{id}/retention",

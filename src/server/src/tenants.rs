@@ -17,22 +17,22 @@ use trailkeep_core::tenants::{self, ListedTenant, TenantError};
 use trailkeep_core::{DEFAULT_TENANT, blocking};
 use trailkeep_proof::ids::{Seq, TenantName};
 
-/// A tenant to be made.
+/// A tenant to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewTenant {
-    /// It is never given twice.
+    /// Its name, which is never reused.
     #[schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
     name: String,
 }
 
-/// A tenant that was made.
+/// A created tenant.
 #[derive(Serialize, ToSchema)]
 struct MadeTenant {
     tenant: String,
     /// Its ledger's origin.
     origin: String,
-    /// The token of its first API key, of an admin: it is in this answer and nowhere else.
+    /// The token of its first API key, with the role admin; only this answer has it.
     token: String,
     /// Its ledger's public key, in PEM.
     public_key: String,
@@ -46,17 +46,17 @@ struct TenantList {
     tenants: Vec<ListedTenant>,
 }
 
-/// A tenant that takes no more events.
+/// A closed tenant.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ClosedTenant {
     tenant: String,
     /// When it was closed (RFC 3339, UTC).
     closed_at: String,
-    /// The entry of its ledger that says so; none where it was closed before.
+    /// The entry of its ledger that records it; absent if it was closed before.
     seq: Option<u64>,
 }
 
-/// Makes a tenant, with its first API key.
+/// Creates a tenant with its first API key.
 #[utoipa::path(
     post,
     path = "/v1/tenants",
@@ -96,7 +96,7 @@ pub(super) async fn list(caller: Caller<may::ManageTenants, ReadScope>) -> Respo
     Json(TenantList { tenants }).into_response()
 }
 
-/// Sets what is named for a tenant, and leaves the rest.
+/// Changes the given settings of a tenant.
 #[utoipa::path(
     patch,
     path = "/v1/tenants/{name}",
@@ -120,7 +120,7 @@ pub(super) async fn change(
     .await
 }
 
-/// Closes a tenant: it takes no event from here on; what is recorded goes as its minimums end.
+/// Closes a tenant: it accepts no more events, and its events are deleted as their minimums end.
 #[utoipa::path(
     post,
     path = "/v1/tenants/{name}/close",

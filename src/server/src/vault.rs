@@ -23,24 +23,24 @@ use trailkeep_core::rotation::{self, RotationError, RotationStatus};
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_core::vault_copy::{self, CopyError, Place, Removed, TargetStatus};
 
-/// A copy target to be registered: one of the two.
+/// A vault replica to register: one of the two.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewTarget {
     /// A directory on the server's machine, absolute.
     #[schema(value_type = Option<String>)]
     directory: Option<PathBuf>,
-    /// A shell command; from the machine itself alone.
+    /// A shell command; only from the server's machine.
     command: Option<String>,
 }
 
-/// Copy targets.
+/// Vault replicas.
 #[derive(Serialize, ToSchema)]
 pub(super) struct TargetList {
     targets: Vec<TargetStatus>,
 }
 
-/// Shows how it stands with the vault: epoch, rotation, copy targets.
+/// Shows the vault's epoch, rotation and replicas.
 #[utoipa::path(
     get,
     path = "/v1/vault",
@@ -54,7 +54,7 @@ pub(super) async fn show(
     ))
 }
 
-/// Rotates the vault now, or goes on with a rotation that was interrupted.
+/// Rotates the vault now, or continues an interrupted rotation.
 ///
 /// The answer comes as lines of JSON while it runs: `{"done","total"}`, and at the end `{"result"}`, which is as the answer of
 /// `GET /v1/vault`, or `{"error"}`.
@@ -71,16 +71,16 @@ pub(super) async fn rotate(caller: Caller<may::ManageVault, Tenant>) -> Result<R
     }))
 }
 
-/// Rows of the vault that statements commit to from here on.
+/// Vault rows that statements now commit to.
 #[derive(Serialize, ToSchema)]
 pub(super) struct BoundRows {
     /// By tenant; tenants without such rows are left out.
     bound: Vec<Bound>,
 }
 
-/// States the rows of the vault that no statement commits to: an earlier version wrote them, or a restore took them over.
+/// Records statements that commit to vault rows without one, which an earlier version or a restore wrote.
 ///
-/// Look at the holds, keys and requests first: from here on `verify` takes them for what they should be.
+/// Review the holds, keys and requests first: from then on `verify` treats them as correct.
 #[utoipa::path(
     post,
     path = "/v1/vault/bind",
@@ -103,7 +103,7 @@ impl From<BindError> for Problem {
     }
 }
 
-/// Registers a copy target. A command only from the machine itself: it would be run there.
+/// Registers a vault replica. A command can only be registered from the server's machine, where it runs.
 #[utoipa::path(
     post,
     path = "/v1/vault/copies",
@@ -140,7 +140,7 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Json(added)).into_response())
 }
 
-/// Lists the copy targets.
+/// Lists the vault replicas.
 #[utoipa::path(
     get,
     path = "/v1/vault/copies",
@@ -153,7 +153,7 @@ pub(super) async fn list(
     Ok(Json(TargetList { targets }))
 }
 
-/// Takes a copy target out; the copy there is overwritten and removed, if it is in reach.
+/// Removes a vault replica; its file is overwritten and deleted if it is reachable.
 #[utoipa::path(
     delete,
     path = "/v1/vault/copies/{id}",
@@ -169,7 +169,7 @@ pub(super) async fn remove(
     Ok(Json(removed))
 }
 
-/// Reads every copy back and opens each secret in it.
+/// Reads every replica back and decrypts each key in it.
 #[utoipa::path(
     post,
     path = "/v1/vault/copies/check",
@@ -182,22 +182,22 @@ pub(super) async fn check(
     Ok(Json(TargetList { targets }))
 }
 
-/// Somebody looked at the holds.
+/// A confirmation that the holds were reviewed.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Reviewed {
-    /// True: they are those that should be in force.
+    /// True: no hold is missing.
     reviewed_holds: bool,
 }
 
 /// Whether there was anything to resume.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Resumed {
-    /// Whether destruction was paused.
+    /// Whether deletions were paused.
     was_paused: bool,
 }
 
-/// Lets destruction go on after a restore, once the holds were reviewed. Recorded.
+/// Resumes deletions after a restore, once the holds were reviewed. It is recorded.
 #[utoipa::path(
     post,
     path = "/v1/retention/resume",

@@ -134,7 +134,7 @@ impl DataDirectory {
         if !self.path.is_dir() {
             return Err(StoreError::Missing {
                 path: self.path.clone(),
-                hint: "no such directory; make one with `trailkeep init --dir DIR`, or name the right one with --dir or TRAILKEEP_DIR",
+                hint: "the directory does not exist; create it with `trailkeep init --dir DIR`, or name the right one with --dir or TRAILKEEP_DIR",
             });
         }
         let file = Folder::open(&self.path)
@@ -176,7 +176,7 @@ impl fmt::Display for Exposure {
             }
             Self::Owner(user) => write!(
                 formatter,
-                "belongs to user {user}, who is not the owner of the files and can replace them"
+                "belongs to user {user}, who does not own the files but can replace them"
             ),
         }
     }

@@ -81,7 +81,7 @@ pub struct GapName {
 pub struct GapRow {
     /// What.
     pub name: GapName,
-    /// Events, of all that were ever recorded.
+    /// Number of events, of all ever recorded.
     pub events: u64,
     /// The first of them.
     pub first: Seq,
@@ -326,17 +326,17 @@ pub enum StoreError {
         hint: &'static str,
     },
     /// Another process has the directory.
-    #[error("another trailkeep process holds {path}: stop it, or let this command reach it through its socket", path = .0.display())]
+    #[error("another trailkeep process has locked {path}: stop it, or let this command reach it through its socket", path = .0.display())]
     Locked(PathBuf),
     /// The disk is full. Nothing was written.
-    #[error("the disk with {file} is full: nothing of this was written; make room and try again")]
+    #[error("the disk with {file} is full: nothing of this was written; free space and retry")]
     Full {
         /// Which file could not grow.
         file: &'static str,
     },
     /// The file holds another ledger size than the writer expects: another writer was here.
     #[error(
-        "ledger {ledger} has {found} entries where {expected} were expected: another process wrote to it; restart"
+        "ledger {ledger} has {found} entries instead of {expected}: another process wrote to it; restart"
     )]
     Fenced {
         /// Which ledger.
@@ -347,12 +347,10 @@ pub enum StoreError {
         found: u64,
     },
     /// A row was sealed before a rotation ended its epoch. Nothing was written; seal it again.
-    #[error("a rotation of the vault ended meanwhile: nothing of this was written; try again")]
+    #[error("a vault rotation ended meanwhile: nothing of this was written; retry")]
     RetiredEpoch,
     /// The vault's rows are not summed up: a fault of the program.
-    #[error(
-        "the vault is open for reading alone: this is a fault of the program; please report it"
-    )]
+    #[error("the vault is open read-only: this is a fault of the program; please report it")]
     Unguarded,
     /// SQLite said no. After a commit the outcome is unknown.
     #[error("{file}: {error}")]
@@ -365,7 +363,7 @@ pub enum StoreError {
     /// Every user of the machine can replace the directory's files.
     #[error(
         "{path} has mode {mode:04o}: every user of this machine can replace the files in it; run `chmod 700 {path}`, or \
-         name a directory inside of it",
+         name a directory inside it",
         path = .path.display()
     )]
     OpenToAll {

@@ -32,7 +32,7 @@ impl Site {
             std::fs::remove_file(self.place("backup").join(file)).unwrap();
         }
         let vault = self.place(vault);
-        let more = ["--vault-copy", vault.to_str().unwrap()];
+        let more = ["--vault-replica", vault.to_str().unwrap()];
         answer(succeeded(&self.restore("backup", "new", &more)))
     }
 

@@ -89,7 +89,7 @@ fn a_file_that_an_older_program_did_not_finish_is_named() {
     half.close().unwrap();
     let output = directory.run(&["checkpoint"]);
     assert!(
-        said(&output).contains("was never finished"),
+        said(&output).contains("was never completed"),
         "{}",
         said(&output)
     );

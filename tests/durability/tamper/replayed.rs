@@ -26,8 +26,8 @@ fn named(table: &str, row: &[Cell]) -> String {
     let [first, second] = [0, 1].map(|at| row.get(at).map(text).unwrap_or_default());
     match table {
         "data_key" => format!("data_key {:016x} of class", first.parse::<i64>().unwrap()),
-        "person" => format!("person row {first}: no event names this person"),
-        "person_folded" => format!("person_folded row {first}: there is no such person"),
+        "person" => format!("person row {first}: no event names this data subject"),
+        "person_folded" => format!("person_folded row {first}: its data subject does not exist"),
         "api_key" => format!("api-key {first}: it is of entry"),
         "watermark" => format!("watermark/{first}"),
         "applied" | "ledger" => table.to_owned(),
@@ -195,5 +195,5 @@ fn what_an_expiry_destroyed_is_not_put_back() {
     let found = clocked.output(&["verify", "--json"]);
     assert_eq!(found.status.code(), Some(3), "{}", said(&found));
     let found = String::from_utf8_lossy(&found.stdout).into_owned();
-    assert!(found.contains("no event is sealed under it"), "{found}");
+    assert!(found.contains("no event is encrypted under it"), "{found}");
 }

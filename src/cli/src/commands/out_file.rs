@@ -63,7 +63,7 @@ impl OutFile {
         } else {
             let (folder, name) = match folder_of(out) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
-                    "{}: its directory is not there: make it, or name another file",
+                    "{}: its directory does not exist: create it, or name another file",
                     cant_write(out)
                 ),
                 opened => opened.with_context(|| cant_write(out))?,

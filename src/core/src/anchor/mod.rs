@@ -75,24 +75,24 @@ pub enum Which {
     Witnesses,
 }
 
-/// What became of one target.
+/// The result of one target.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct AnchorOutcome {
     /// Its name.
     pub target: String,
     /// `directory`, `webhook` or `witness`.
     pub kind: &'static str,
-    /// Entries of the head that it was given.
+    /// Entries of the checkpoint that it got.
     pub size: u64,
     /// When a witness cosigned it, by its own clock (RFC 3339, UTC).
     pub cosigned_at: Option<String>,
-    /// Why it has not the head.
+    /// Why it does not have the checkpoint.
     pub error: Option<String>,
 }
 
 /// What a target has now.
 struct Given {
-    /// Entries of the head.
+    /// Entries of the checkpoint.
     size: u64,
     /// Its signed note.
     note: String,

@@ -14,43 +14,43 @@ pub struct AnchorTargetStatus {
     pub name: String,
     /// `directory`, `webhook` or `witness`.
     pub kind: &'static str,
-    /// Where it is; for the operator alone.
+    /// Its place; shown to the operator only.
     pub place: Option<String>,
     /// A witness's verifier key.
     pub key: Option<String>,
-    /// Entries of the head that it has.
+    /// Entries of its checkpoint.
     pub size: Option<u64>,
-    /// When it was given that head (RFC 3339, UTC).
+    /// When it got that checkpoint (RFC 3339, UTC).
     pub at: Option<String>,
-    /// Why it has not the newest, if that failed.
+    /// Why sending the newest checkpoint failed.
     pub error: Option<String>,
-    /// Since when it fails.
+    /// Time of the first failure since the last success.
     pub failed_at: Option<String>,
 }
 
-/// Where heads of a ledger are.
+/// Where checkpoints of a ledger are kept.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct AnchorStatus {
     /// Entries of the ledger.
     pub size: u64,
-    /// Entries of the newest head that a witness cosigned.
+    /// Entries of the newest checkpoint that a witness cosigned.
     pub witnessed_size: Option<u64>,
-    /// Why the ledger takes no entry, where a target has seen more of it than there is.
+    /// Why the ledger refuses entries, if a target has a later checkpoint (rollback detected).
     pub rolled_back: Option<String>,
     /// The targets.
     pub targets: Vec<AnchorTargetStatus>,
 }
 
-/// A head that a target has.
+/// A checkpoint at a target.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Anchored {
-    /// Entries of the head.
+    /// Entries of the checkpoint.
     pub size: u64,
     /// Name of the target.
     pub target: String,
     /// `directory`, `webhook` or `witness`.
     pub kind: String,
-    /// When it was given there (RFC 3339, UTC).
+    /// When it was sent there (RFC 3339, UTC).
     pub at: String,
 }
 

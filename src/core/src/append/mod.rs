@@ -144,7 +144,7 @@ impl Appended {
         !matches!(self.result, AppendedAs::New(_))
     }
 
-    /// Where it stands.
+    /// Its state.
     pub fn decoded(&self) -> Option<Entry> {
         Entry::decode(self.entry()?).ok()
     }

@@ -63,7 +63,7 @@ pub struct ExportRequest {
     pub action: Option<String>,
     /// Of these only a person's own: a selection, for that person.
     pub person: Option<PersonScope>,
-    /// Sections that go as digests alone.
+    /// Sections to replace by digests.
     pub redact: Vec<String>,
     /// age recipients who alone can open the file; none: it is not encrypted.
     pub recipients: Vec<String>,
@@ -86,9 +86,9 @@ pub struct Exported {
 pub struct ExportSummary {
     /// What it can prove.
     pub proof: Proof,
-    /// First and last entry; none where there is no entry.
+    /// First and last entry; absent if there is none.
     pub range: Option<SeqRange>,
-    /// The time that was asked for, and that a range covers.
+    /// The requested time, which a range covers.
     pub recorded: Option<Recorded>,
     /// How many of each.
     pub counts: Counts,
@@ -100,7 +100,7 @@ pub struct ExportSummary {
     pub bytes: u64,
     /// SHA-256 of the file, in hex.
     pub sha256: String,
-    /// Whether only the recipients can open it.
+    /// Whether it is encrypted for the recipients.
     pub encrypted: bool,
     /// Of a person's copy: what it leaves out, and why.
     #[serde(skip)]

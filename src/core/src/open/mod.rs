@@ -71,7 +71,9 @@ pub enum OpenError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// A statement of a ledger can't be read.
-    #[error("a statement of a ledger can't be read: {0}; run `trailkeep verify` for the findings")]
+    #[error(
+        "a statement of a ledger is not readable: {0}; run `trailkeep verify` for the findings"
+    )]
     Statement(#[from] ReadError),
     /// The ledger is older than what the vault saw.
     #[error(

@@ -28,25 +28,25 @@ pub struct DryRun {
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     pub kind: Kind,
-    /// Events that were found.
+    /// Number of events found.
     pub held: Held,
-    /// What becomes of those that the request is about.
+    /// What happens to the events of the data subject.
     pub counts: DryRunCounts,
     /// The same, per class and reason.
     pub classes: Vec<DryRunRow>,
-    /// Data subjects with a near identifier: they are not in the scope.
+    /// Data subjects with a similar identifier, which are not in the scope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub near: Option<ShownNear>,
 }
 
-/// What would become of how many events.
+/// Number of events by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DryRunCounts {
     /// In the copy.
     pub disclosed: u64,
-    /// Destroyed at once.
+    /// Deleted at once.
     pub destroyed: u64,
-    /// Shown to nobody, and destroyed later.
+    /// Restricted, and deleted later.
     pub restricted: u64,
     /// Kept by a legal hold.
     pub held: u64,
@@ -54,7 +54,7 @@ pub struct DryRunCounts {
     pub refused: u64,
 }
 
-/// Events of one class that meet the same.
+/// Events of one class with the same outcome.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DryRunRow {
     /// The class.

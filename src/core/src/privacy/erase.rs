@@ -22,7 +22,7 @@ use trailkeep_proof::privacy::{KeptState, Regime};
 use trailkeep_proof::time::UnixMillis;
 
 /// What is said of an event that a hold keeps.
-const HOLD: &str = "a legal hold covers it: nothing that it covers is destroyed until it is lifted";
+const HOLD: &str = "a legal hold covers it: it is not deleted until the hold is released";
 
 /// What an erasure does with an event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -243,7 +243,7 @@ fn grounds_of(one: &Applied<'_>, state: Standing, regime: Regime) -> (String, St
         .or(erasure.justification.as_ref())
         .unwrap_or(&policy.title);
     let why = match (state, one.figure_force()) {
-        (Standing::Refusal, _) => "its policy honours no request for erasure",
+        (Standing::Refusal, _) => "its policy refuses requests for erasure",
         (_, Force::Law) => "its policy keeps it for a minimum period under a statute or regulation",
         (_, Force::Contract) => "its policy keeps it for a minimum period under a contract",
         (_, Force::Guidance | Force::Custom | Force::None) => {

@@ -35,7 +35,7 @@ pub(super) struct Filed {
     /// Ledgers which a recovery closed and that hold events of the person, each with its copy that was fetched last.
     #[serde(default)]
     pub(super) closed_ledgers: BTreeMap<String, Option<Fetched>>,
-    /// Of an erasure or restriction: when somebody ordered that it is carried out. Nothing is destroyed before.
+    /// Of an erasure or restriction: when its execution was ordered. Nothing is deleted before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ordered: Option<Ordered>,
     /// Of an erasure or restriction: what was decided, before it is stated.
@@ -92,14 +92,14 @@ pub(super) struct Former {
     pub(super) seq: u64,
 }
 
-/// Events that were found of a person.
+/// Number of events found for a data subject.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = EventsHeld)]
 pub struct Held {
     /// About them.
     pub as_subject: u64,
-    /// In which they acted, and that are not about them.
+    /// Events in which they are only the actor.
     pub as_actor: u64,
 }
 
@@ -123,7 +123,7 @@ pub(super) struct About {
     pub(super) id: String,
     /// The caller's own name for the request.
     pub(super) reference: Option<String>,
-    /// By what it was established who asks.
+    /// How the requester's identity was verified.
     pub(super) identity_verified_by: Option<String>,
     /// Why data subjects with a near identifier are other people.
     #[serde(default)]

@@ -8,7 +8,7 @@ use trailkeep_proof::time::UnixMillis;
 
 /// What is said of events that their data subject had restricted.
 const RESTRICTED: &str =
-    "the person asked that it is kept, and used for nothing without their leave";
+    "the data subject asked to keep it and not to use it without their consent";
 
 /// All of a person's events, kept and used for nothing.
 pub(super) fn restriction(mut scope: ErasureScope, regime: Regime) -> ErasureScope {

@@ -32,7 +32,7 @@ const EVENTS_MAX: usize = 64;
 /// How long a question works on an older vault before it answers with what it has.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Data subjects with a near identifier. They are not in the scope of the request.
+/// Data subjects with a similar identifier. They are not in the scope of the request.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = NearMatches)]
 pub struct ShownNear {
@@ -44,13 +44,13 @@ pub struct ShownNear {
     pub persons: Vec<ShownNearPerson>,
 }
 
-/// A data subject with a near identifier.
+/// A data subject with a similar identifier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = NearMatch)]
 pub struct ShownNearPerson {
     /// The identifier's namespace; empty for the tenant's own.
     pub namespace: String,
-    /// The identifier, all letters and digits but the first of each word as `*`.
+    /// The identifier, masked: only the first letter or digit of each word is shown.
     pub masked_id: String,
     /// Events about them.
     pub events: u64,

@@ -7,7 +7,7 @@ use super::near::ShownNear;
 use trailkeep_proof::privacy::{Closed, Day, Decision, Kind, Outcome, Regime, State};
 use trailkeep_proof::time::UnixMillis;
 
-/// Who a request is about.
+/// The data subject of a request.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = RequestSubject)]
 pub struct ShownSubject {
@@ -26,13 +26,13 @@ impl ShownSubject {
     }
 }
 
-/// A request. It names the person only where one request was asked for.
+/// A data subject request. It names the data subject only in the answer about a single request.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = PersonRequest)]
 pub struct ShownRequest {
     /// Its random id.
     pub id: String,
-    /// The number for the person to quote.
+    /// The receipt number that the data subject can quote.
     pub receipt: String,
     /// What is asked for.
     #[serde(rename = "type")]
@@ -41,21 +41,21 @@ pub struct ShownRequest {
     /// Under which law.
     #[schema(value_type = String)]
     pub regime: Regime,
-    /// Where it stands.
+    /// Its state.
     #[schema(value_type = String)]
     pub state: State,
     /// How it ended.
     pub decision: Option<String>,
-    /// The day on which it came in.
+    /// The day of receipt.
     #[schema(value_type = String)]
     pub received_on: Day,
-    /// The last day for telling the person that it came in, where the law sets one.
+    /// The last day to acknowledge receipt, if the law sets one.
     #[schema(value_type = Option<String>)]
     pub acknowledge_by: Option<Day>,
-    /// The day on which it was established who asks.
+    /// The day on which the requester's identity was verified.
     #[schema(value_type = Option<String>)]
     pub identified_on: Option<Day>,
-    /// The day to answer by; none while the clock waits for the person's identity.
+    /// The day to answer by; absent while the clock waits for the requester's identity.
     #[schema(value_type = Option<String>)]
     pub due: Option<Day>,
     /// The last day by law, where that is a working day and no public holiday.
@@ -64,26 +64,26 @@ pub struct ShownRequest {
     /// The day on which it was extended.
     #[schema(value_type = Option<String>)]
     pub extended_on: Option<Day>,
-    /// Whether the day to answer by is over without an answer.
+    /// Whether it is past its due date without an answer.
     pub overdue: bool,
-    /// Of an erasure or restriction: when somebody ordered that it is carried out. Nothing is destroyed before.
+    /// Of an erasure or restriction: when its execution was ordered. Nothing is deleted before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordered_at: Option<String>,
     /// When it was closed.
     pub closed_at: Option<String>,
     /// The entry that records it.
     pub seq: u64,
-    /// Events that were found.
+    /// Number of events found.
     pub held: Option<Held>,
-    /// Ledgers which a recovery closed and that hold some of them: each has a copy of its own (`Trailkeep-Ledger`).
+    /// Superseded ledgers with some of the events: each has its own copy (`Trailkeep-Ledger`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub closed_ledgers: Vec<String>,
-    /// The caller's own name for it, until whom it is about is forgotten.
+    /// The caller's own reference, until the identifier is deleted.
     pub reference: Option<String>,
-    /// Whom it is about, where one request was asked for.
+    /// The data subject, in the answer about a single request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<ShownSubject>,
-    /// Data subjects with a near identifier, where one request was asked for: they are not in its scope.
+    /// Data subjects with a similar identifier, in the answer about a single request; they are not in its scope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub near: Option<ShownNear>,
     /// Whether it has a certificate.

@@ -33,7 +33,7 @@ pub struct Query {
     pub to: Option<UnixMillis>,
     /// With these values.
     pub filters: Filters,
-    /// Whose retention follows this regime.
+    /// Events under this retention regime.
     pub regime: Option<String>,
     /// Which come first; with a cursor, its order counts.
     pub order: Order,
@@ -54,15 +54,15 @@ pub struct Filters {
     pub outcome: Option<String>,
     /// Who did it.
     pub actor: Option<Person>,
-    /// Whom it is about.
+    /// The data subject.
     pub subject: Option<Person>,
-    /// What it touched.
+    /// The target.
     pub target: Option<Target>,
     /// Its conversation.
     pub conversation: Option<String>,
     /// Its trace.
     pub trace: Option<String>,
-    /// The model that was asked for, or that answered.
+    /// The requested or answering model.
     pub model: Option<String>,
     /// Name of its prompt template.
     pub prompt: Option<String>,

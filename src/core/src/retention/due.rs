@@ -83,7 +83,7 @@ impl Due {
         self.classes.iter().any(of_class) || self.single.binary_search_by(place).is_ok()
     }
 
-    /// Events whose time has come and that a hold keeps.
+    /// Events that are due and that a hold keeps.
     pub fn held(&self) -> u64 {
         let of_class = |class: &DueClass| class.held.len() as u64 + class.still_held;
         self.classes.iter().map(of_class).sum::<u64>() + self.single_held.len() as u64

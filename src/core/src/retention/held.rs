@@ -21,28 +21,28 @@ use trailkeep_store_sqlite::StoreError;
 /// Texts that are opened at most to say what a listed hold covers, or what one that covers nothing may have missed.
 const TEXTS_MAX: u64 = 100_000;
 
-/// A hold that was placed, and what it came too late for.
+/// A placed hold, and which events were already deleted.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PlacedHold {
     /// Its id.
     pub id: String,
     /// The entry that records it.
     pub seq: u64,
-    /// When somebody must look at it again.
+    /// When it is due for review.
     pub review_at: Option<String>,
-    /// Events that it covers now; what comes later and fits is covered too.
+    /// Events that it covers now; it also covers later events that match.
     pub covers_events: u64,
     /// Where it covers none and names a data subject: events about the same id in other namespaces, of the newest
     /// 100,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_namespaces: Option<u64>,
-    /// Events that it covers whose time had come: they were due, and are kept now.
+    /// Events that were due for deletion and that the hold keeps now.
     pub late: u64,
-    /// Statements by which texts went that it may have covered: it came too late for them.
+    /// Statements by which events were deleted that the hold may have covered.
     pub already_deleted: Vec<TooLate>,
 }
 
-/// An expiry that came before a hold.
+/// A deletion before a hold.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TooLate {
     /// The statement.

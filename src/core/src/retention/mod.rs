@@ -109,15 +109,15 @@ impl From<AppendError> for RetentionError {
 pub struct RunReport {
     /// The ledger's tenant.
     pub tenant: String,
-    /// Events whose texts were destroyed.
+    /// Events whose payloads were deleted.
     pub destroyed: u64,
-    /// Events whose time has come and that a hold keeps.
+    /// Events that are due and that a hold keeps.
     pub held: u64,
-    /// The statements that say so.
+    /// The entries with the tombstones.
     pub statements: Vec<u64>,
-    /// Whether old pages may still be in a file's log, since somebody read meanwhile; it is tried again.
+    /// Whether old pages may remain in a database's WAL, because another process read it; the purge is retried.
     pub purge_pending: bool,
-    /// The longest time that a step kept writers waiting, or waited for them, in milliseconds.
+    /// The longest time that a step blocked writers, or waited for them, in milliseconds.
     pub longest_step_ms: u64,
 }
 

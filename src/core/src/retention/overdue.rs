@@ -27,7 +27,7 @@ const KEPT_MS: u64 = 10 * 60_000;
 pub struct Overdue {
     /// How many.
     pub events: u64,
-    /// Since when the oldest of them should be gone.
+    /// When the oldest of them should have been deleted.
     pub since: Option<UnixMillis>,
 }
 
@@ -37,7 +37,7 @@ pub struct Overdue {
 pub struct ShownOverdue {
     /// How many.
     pub events: u64,
-    /// Since when the oldest of them should be gone.
+    /// When the oldest of them should have been deleted.
     pub since: Option<String>,
 }
 

@@ -25,18 +25,18 @@ use trailkeep_proof::time::UnixMillis;
 pub struct Preview {
     /// The moment.
     pub as_of: String,
-    /// Events that would be destroyed.
+    /// Events that would be deleted.
     pub destroyed: u64,
     /// Those of them whose time has not come and that a request for erasure would destroy, such as one that waited
     /// for a hold.
     pub requested: u64,
-    /// Events whose time has come and that a hold keeps.
+    /// Events that are due and that a hold keeps.
     pub held: u64,
-    /// Events that should be gone by now and that no run has destroyed; null where another moment is asked about.
+    /// Events that are overdue for deletion; null for another time than now.
     pub overdue: Option<ShownOverdue>,
     /// By class.
     pub classes: Vec<ClassPreview>,
-    /// Classes whose events wait for something that happens to their records.
+    /// Classes whose events wait for a trigger of their record.
     pub awaiting_trigger: Vec<AwaitingTrigger>,
 }
 
@@ -45,20 +45,20 @@ pub struct Preview {
 pub struct ClassPreview {
     /// Its number.
     pub class: u16,
-    /// The ledger that numbers it so, where a recovery closed that.
+    /// The ledger that the number belongs to, if it is superseded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_ledger: Option<String>,
     /// Its policies.
     pub policies: Vec<String>,
-    /// Events recorded before this moment have expired; none where each has a date of its own.
+    /// Events recorded before this time have expired; absent if each event has its own date.
     pub recorded_before: Option<String>,
-    /// Events that would be destroyed, by month of receipt.
+    /// Events that would be deleted, by month of receipt.
     pub months: BTreeMap<String, u64>,
-    /// Events of earlier times that a hold kept and that would go.
+    /// Overdue events that were under a hold and would be deleted.
     pub released: u64,
-    /// Events whose time has not come and that a request for erasure would destroy.
+    /// Events that are not due and that an erasure request would delete.
     pub requested: u64,
-    /// Events whose time has come and that a hold keeps.
+    /// Events that are due and that a hold keeps.
     pub held: u64,
 }
 

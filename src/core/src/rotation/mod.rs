@@ -102,7 +102,7 @@ pub enum RotationError {
     Store(#[from] StoreError),
 }
 
-/// How it stands with rotations.
+/// State of the vault's rotation.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct RotationStatus {
     /// The epoch that wraps new keys.
@@ -119,7 +119,7 @@ pub struct RotationStatus {
     pub last_ended_at: Option<String>,
     /// Rows that the rotation re-encrypted, in progress or ended.
     pub rows: Option<u64>,
-    /// The copy targets.
+    /// The vault replicas.
     pub targets: Vec<TargetStatus>,
 }
 

@@ -63,7 +63,7 @@ impl Record for Target {
     const WHAT: &'static str = "a copy target";
 }
 
-/// A target as it is listed.
+/// A replica as listed.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct TargetStatus {
     /// Its id.
@@ -72,26 +72,26 @@ pub struct TargetStatus {
     pub kind: &'static str,
     /// The directory or the command.
     pub place: String,
-    /// Whether the target has all that the vault has.
+    /// Whether it is current.
     pub is_current: bool,
-    /// Whether it is a directory on the same disk as the data directory: one fault of the disk takes both.
+    /// Whether it is on the same disk as the data directory: one disk failure loses both.
     pub same_disk: bool,
-    /// When it was last given a copy (RFC 3339, UTC).
+    /// When it was last updated (RFC 3339, UTC).
     pub copied_at: Option<String>,
-    /// Why copying failed, if it failed since.
+    /// Why the last update failed, if it did.
     pub error: Option<String>,
-    /// Since when it fails.
+    /// Time of the first failure since the last success.
     pub failed_at: Option<String>,
 }
 
-/// What became of a target that was removed.
+/// The result of removing a replica.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Removed {
     /// Its id.
     pub id: String,
-    /// Whether the copy there was destroyed.
+    /// Whether the replica there was destroyed.
     pub copy_destroyed: bool,
-    /// Why not: it must be destroyed by hand, else what is destroyed here later lives on there.
+    /// Why not. Destroy it by hand, otherwise it still opens what is deleted here later.
     pub error: Option<String>,
 }
 

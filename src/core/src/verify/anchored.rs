@@ -23,7 +23,7 @@ pub struct AnchoredAt {
     pub target: String,
     /// `directory`, `webhook` or `witness`.
     pub kind: String,
-    /// Entries of the head.
+    /// Entries of the checkpoint.
     pub size: u64,
     /// When it was given there (RFC 3339, UTC); the operator's word.
     pub at: String,
@@ -36,7 +36,7 @@ pub struct WitnessedBy {
     pub name: String,
     /// Its verifier key.
     pub key: String,
-    /// Entries of the head.
+    /// Entries of the checkpoint.
     pub size: u64,
     /// When it cosigned, by its own clock (RFC 3339, UTC).
     pub at: String,

@@ -155,7 +155,7 @@ impl<'a> Walk<'a> {
             && stored != total.index_rows
         {
             let detail = format!(
-                "the index holds {stored} rows where the events give {}",
+                "the index has {stored} rows, the events give {}",
                 total.index_rows
             );
             findings.add(None, "index", detail);

@@ -199,7 +199,7 @@ fn check_forgotten(
             .remembered_beyond(record.number, state, now)?;
         if ids < went {
             let detail = format!(
-                "ledger.db, table gone_id: {went} events went as {state} in the last two weeks, and {ids} ids are remembered"
+                "ledger.db, table gone_id: {went} events were deleted as {state} in the last two weeks, but {ids} ids are remembered"
             );
             findings.add(None, "gone-id", detail);
         }

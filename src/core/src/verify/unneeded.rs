@@ -25,11 +25,11 @@ pub(super) fn name(
         Some((_, number)) if number != record.number.get().to_string() => return Ok(()),
         Some(("data-key", _)) => (
             unneeded_keys(subject, record)?,
-            "no event is sealed under it",
+            "no event is encrypted under it",
         ),
         Some(("person", _)) => (
             unneeded_persons(subject, record)?,
-            "no event names this person",
+            "no event names this data subject",
         ),
         _ => return Ok(()),
     };
@@ -55,7 +55,7 @@ pub(super) fn check_folded(
         return Ok(());
     }
     for row in vault.folded_of_nobody(record.number, FOLDED_MAX)? {
-        let detail = format!("person_folded row {row}: there is no such person");
+        let detail = format!("person_folded row {row}: its data subject does not exist");
         findings.add(None, "vault-rows", detail);
     }
     Ok(())

@@ -25,7 +25,7 @@ pub(super) fn broken_by(policy: &Policy) -> Vec<Broken> {
     erasure(policy, &mut broken);
     not_lowered(policy, &mut broken);
     if policy.review_by.is_none() {
-        let problem = "`review_by` is missing: nobody would look at the figures again";
+        let problem = "`review_by` is missing, so the periods would never be reviewed";
         let remedy = "add `review_by = YYYY-MM-DD`, a year from now or when the law is to change";
         broken.push(Broken::at(
             &["version"],
@@ -75,7 +75,7 @@ fn periods(policy: &Policy, broken: &mut Vec<Broken>) {
         if !keep.is_none() && !policy.follows_record && is_short() {
             let path = [&table[..], &["delete_after"]].concat();
             let problem = format!(
-                "`delete_after` {delete} is shorter than `keep_at_least` {keep} and 30 days: the purge would have no room"
+                "`delete_after` {delete} is shorter than `keep_at_least` {keep} and 30 days, which leaves no time for the purge"
             );
             broken.push(Broken::at(
                 &path,
@@ -90,7 +90,7 @@ fn periods(policy: &Policy, broken: &mut Vec<Broken>) {
         {
             let path = ["retention", "purge_within"];
             let problem = format!(
-                "a legal maximum of {delete} is due `purge_within` ({purge}) earlier: before it began"
+                "a legal maximum of {delete} is shorter than `purge_within` ({purge}), so it would be due before it starts"
             );
             let remedy = "lower `purge_within`";
             broken.push(Broken::at(&path, "purge-before-receipt", problem, remedy));
@@ -99,7 +99,7 @@ fn periods(policy: &Policy, broken: &mut Vec<Broken>) {
     let follows = |figures: &Figures| !figures.max_clock.triggers().is_empty();
     if policy.follows_record && !all_figures(policy).all(|(_, figures)| follows(figures)) {
         let path = ["retention", "follows_record"];
-        let problem = "`follows_record` waits for the trigger of `max_clock`, which has none";
+        let problem = "`follows_record` needs a trigger in `max_clock`, which has none";
         let remedy = "write `max_clock = \"trigger:NAME\"`, the end of the record";
         broken.push(Broken::at(&path, "follows-nothing", problem, remedy));
     }
@@ -118,8 +118,7 @@ fn forces(policy: &Policy, broken: &mut Vec<Broken>) {
     }
     let keeps = all_figures(policy).any(|(_, figures)| !figures.keep_at_least.is_none());
     if keeps == (policy.keep_force == Force::None) {
-        let problem =
-            "a minimum needs a force, and \"none\" is for `keep_at_least = \"P0D\"` alone";
+        let problem = "a minimum needs a force; \"none\" is only for `keep_at_least = \"P0D\"`";
         let remedy = "write law, contract or custom for a minimum; none for P0D";
         broken.push(Broken::at(&path, "force-without-figure", problem, remedy));
     }
@@ -127,8 +126,7 @@ fn forces(policy: &Policy, broken: &mut Vec<Broken>) {
     let says_more = |force| matches!(force, Force::Law | Force::Contract | Force::Guidance);
     let is_open = !deletes && says_more(policy.delete_force);
     if is_open || deletes && policy.delete_force == Force::None {
-        let problem =
-            "`delete_force` is the force of `delete_after`: one is there without the other";
+        let problem = "`delete_force` and `delete_after` belong together: one is missing";
         let remedy = "write both, or neither";
         let path = ["retention", "delete_force"];
         broken.push(Broken::at(&path, "force-without-figure", problem, remedy));
@@ -150,7 +148,7 @@ fn erasure(policy: &Policy, broken: &mut Vec<Broken>) {
     }
     let binds = matches!(policy.keep_force, Force::Law | Force::Contract);
     if binds && erasure.request == OnErasureRequest::Honour {
-        let problem = "a minimum of law or contract that yields to every request is none";
+        let problem = "a minimum of law or contract cannot yield to every request";
         let remedy = "write `restrict_until_minimum`; or `keep_force = \"custom\"`";
         broken.push(Broken::at(&path, "honoured-minimum", problem, remedy));
     }
@@ -158,7 +156,7 @@ fn erasure(policy: &Policy, broken: &mut Vec<Broken>) {
         && erasure.request != OnErasureRequest::Honour
         && is_blank(&erasure.justification)
     {
-        let problem = "a minimum that is no law stands against a request without a `justification`";
+        let problem = "a minimum that is not law needs a `justification` to refuse a request";
         let remedy = "say why the data are still needed, or write `request = \"honour\"`";
         broken.push(Broken::at(&path, "justification-missing", problem, remedy));
     }
@@ -166,7 +164,7 @@ fn erasure(policy: &Policy, broken: &mut Vec<Broken>) {
     if claims_legal_obligation(erasure.gdpr_ground.as_deref()) && !in_europe {
         let path = ["erasure", "gdpr_ground"];
         let problem =
-            "Art. 17(3)(b) GDPR covers Union and Member State law alone, and `keep_law` names none";
+            "Art. 17(3)(b) GDPR covers only Union and Member State law, and `keep_law` names none";
         let remedy = "name another ground, such as 17(3)(e), or write \"NOT 17(3)(b)\"";
         broken.push(Broken::at(&path, "foreign-law-in-17-3-b", problem, remedy));
     }

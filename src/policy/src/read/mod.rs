@@ -88,7 +88,7 @@ struct Reader {
 const PERIOD: &str =
     "write years, months, weeks and days such as P90D, P6M or P6Y3M; no times of day";
 const CLOCK: &str = "write received, occurred, trigger:NAME, trigger:NAME? or later_of:A,B";
-const PATTERN: &str = "write an action such as `chat.completion`, in which `*` stands for any text";
+const PATTERN: &str = "write an action such as `chat.completion`; `*` matches any characters";
 
 impl Reader {
     fn policy(&mut self, document: Document, text: &str) -> Policy {
@@ -147,7 +147,7 @@ impl Reader {
 
     fn check_head(&mut self, document: &Document) {
         if document.schema != 1 {
-            let problem = format!("`schema` {} is unknown to this program", document.schema);
+            let problem = format!("`schema` {} is not known to this program", document.schema);
             self.fault(&["schema"], problem, "write `schema = 1`");
         }
         if document.version == 0 {
@@ -163,12 +163,12 @@ impl Reader {
         }
         let name = "write 1 to 63 characters of a-z, 0-9 and -, such as `pci-dss`";
         if !is_regime_name(&document.id) {
-            let problem = format!("`{}` is no regime's name", document.id);
+            let problem = format!("`{}` is not a regime name", document.id);
             self.fault(&["id"], problem, name);
         }
         for regime in &document.applies_to.regimes {
             if !is_regime_name(regime) {
-                let problem = format!("`{regime}` is no regime's name");
+                let problem = format!("`{regime}` is not a regime name");
                 self.fault(&["applies_to", "regimes"], problem, name);
             }
         }
@@ -208,7 +208,7 @@ impl Reader {
             let (country, region) = order.split_once('-').unwrap_or((order, "00"));
             let fits = is_part(country, 3) && is_part(region, 3) || may_be_any && order == "*";
             if !fits {
-                let problem = format!("`{order}` is no legal order");
+                let problem = format!("`{order}` is not a legal order");
                 self.fault(
                     path,
                     problem,
@@ -223,7 +223,7 @@ impl Reader {
             let remedy = "write law, contract, custom, or none";
             self.fault(
                 &["retention", "keep_force"],
-                "guidance asks for no minimum that binds",
+                "guidance does not set a binding minimum",
                 remedy,
             );
         }
@@ -260,7 +260,7 @@ impl Reader {
             let remedy = "write 1 to 63 characters of a-z, 0-9 and -";
             self.fault(
                 &["retention", "class", name],
-                format!("`{name}` is no name of a special case"),
+                format!("`{name}` is not a valid name of a special case"),
                 remedy,
             );
         }
@@ -293,7 +293,7 @@ impl Reader {
             let key = path.last().copied().unwrap_or_default();
             self.fault(
                 path,
-                format!("`{key}`: `{text}` is no calendar period"),
+                format!("`{key}`: `{text}` is not a calendar period"),
                 PERIOD,
             );
             CalendarPeriod::NONE
@@ -303,7 +303,7 @@ impl Reader {
     fn clock(&mut self, path: &[&str], text: &str) -> ClockRule {
         ClockRule::parse(text).unwrap_or_else(|_| {
             let key = path.last().copied().unwrap_or_default();
-            self.fault(path, format!("`{key}`: `{text}` is no clock"), CLOCK);
+            self.fault(path, format!("`{key}`: `{text}` is not a clock"), CLOCK);
             ClockRule::Received
         })
     }
@@ -319,7 +319,7 @@ impl Reader {
         if day.is_none() {
             self.fault(
                 &[key],
-                format!("`{key}`: `{moment}` is no day"),
+                format!("`{key}`: `{moment}` is not a day"),
                 "write YYYY-MM-DD",
             );
         }
@@ -330,7 +330,7 @@ impl Reader {
         if texts.is_empty() {
             self.fault(
                 path,
-                "no event has none of the actions",
+                "an empty list matches no event",
                 "write [\"*\"] for all actions",
             );
         }
@@ -341,7 +341,7 @@ impl Reader {
     fn pattern(&mut self, path: &[&str], text: &str) -> Option<ActionPattern> {
         let pattern = ActionPattern::new(text);
         if pattern.is_none() {
-            self.fault(path, format!("`{text}` is no pattern of actions"), PATTERN);
+            self.fault(path, format!("`{text}` is not an action pattern"), PATTERN);
         }
         pattern
     }
@@ -353,8 +353,8 @@ impl Reader {
             ("restrict_while_held", hold.restrict_while_held),
         ] {
             if value == Some(false) {
-                let problem = format!("`{key} = false`: no policy gets past a hold");
-                self.fault(&["hold", key], problem, "leave the key out");
+                let problem = format!("`{key} = false`: no policy overrides a hold");
+                self.fault(&["hold", key], problem, "remove the key");
             }
         }
         if hold
@@ -362,11 +362,11 @@ impl Reader {
             .as_deref()
             .is_some_and(|text| text != "resume")
         {
-            let problem = "`on_release`: a lifted hold starts no clock again";
+            let problem = "`on_release`: a released hold does not restart a clock";
             self.fault(
                 &["hold", "on_release"],
                 problem,
-                "write `resume`, or leave the key out",
+                "write `resume`, or remove the key",
             );
         }
         let every = hold.review_every.as_deref().unwrap_or("P6M");

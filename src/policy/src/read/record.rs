@@ -38,7 +38,7 @@ impl Reader {
                     let place = place.to_string();
                     let path = [path, &[place.as_str()]].concat();
                     let remedy = format!("name a field of schema/event.schema.json{}", error.hint);
-                    let problem = format!("`{}` is no field of the event schema", error.name);
+                    let problem = format!("`{}` is not a field of the event schema", error.name);
                     self.fault(&path, problem, &remedy);
                 }
             }
@@ -54,7 +54,7 @@ impl Reader {
                 Some(name) => names.push(name),
                 None => self.fault(
                     &path,
-                    format!("`{text}` can't be forbidden: every event has such a member"),
+                    format!("`{text}` cannot be forbidden: every event has such a member"),
                     "name members that no event may have, such as `cvv`",
                 ),
             }
@@ -68,7 +68,7 @@ impl Reader {
         };
         let read = duration_ms(text).filter(|millis| *millis <= SKEW_MS_MAX);
         read.unwrap_or_else(|| {
-            let problem = format!("`max_clock_skew`: `{text}` is no duration of up to a day");
+            let problem = format!("`max_clock_skew`: `{text}` is not a duration of up to a day");
             let remedy = "write hours, minutes and seconds such as PT5M or PT5S";
             self.fault(&["record", "max_clock_skew"], problem, remedy);
             SKEW_MS_DEFAULT

@@ -187,7 +187,7 @@ impl<'a> Archive<'a> {
                 what,
             };
             if !names.insert(member.name.as_str()) {
-                return Err(refuse("it is there twice"));
+                return Err(refuse("it occurs twice"));
             }
             let inflated_max = match member.method {
                 Method::Stored => member.compressed_bytes,
@@ -198,7 +198,7 @@ impl<'a> Archive<'a> {
             };
             let cap = super::member::bytes_max(&member.name).unwrap_or(u64::MAX);
             if member.size_bytes > inflated_max.min(cap) {
-                return Err(refuse("its size can't be: it is larger than it may be"));
+                return Err(refuse("its size is larger than allowed"));
             }
             if member.method == Method::Stored && member.size_bytes != member.compressed_bytes {
                 return Err(refuse("it is stored and its two sizes differ"));
@@ -305,14 +305,14 @@ impl MemberReader<'_> {
 
     fn finish(&mut self) -> io::Result<()> {
         if self.left > 0 {
-            return Err(self.refuse("it is shorter than its size says"));
+            return Err(self.refuse("it is shorter than its stated size"));
         }
         if !self.content.is_used_up()? {
             return Err(self.refuse("bytes follow its compressed content"));
         }
         let found = self.crc32.clone().finalize();
         if self.member.crc32.is_some_and(|said| said != found) {
-            return Err(self.refuse("its bytes were changed: the CRC is another"));
+            return Err(self.refuse("its bytes were changed: the CRC differs"));
         }
         Ok(())
     }
@@ -337,7 +337,7 @@ impl Read for MemberReader<'_> {
             self.finish()?;
             return Ok(0);
         }
-        let longer = || self.refuse("it is longer than its size says");
+        let longer = || self.refuse("it is longer than its stated size");
         self.left = self.left.checked_sub(count as u64).ok_or_else(longer)?;
         self.crc32.update(&buffer[..count]);
         Ok(count)

@@ -102,10 +102,10 @@ impl Statement {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CoverError {
     /// Only events can be covered.
-    #[error("it is not an event: the genesis and system entries are never covered")]
+    #[error("it is not an event: genesis and system entries are never deleted")]
     Kind,
     /// The statement is not in the bundle, or says nothing of the kind.
-    #[error("seq {0} is no disclosed statement of this bundle that says so")]
+    #[error("seq {0} is not a disclosed tombstone of this bundle")]
     NoStatement(Seq),
     /// The statement is not later than the event.
     #[error("the statement, seq {0}, is not later than the event")]
@@ -120,7 +120,7 @@ pub enum CoverError {
     },
     /// The event was recorded too late for it.
     #[error(
-        "the statement covers what was recorded before {before}, the event was recorded at {found}"
+        "the statement covers events recorded before {before}, this one was recorded at {found}"
     )]
     RecordedLater {
         /// Where it ends.
@@ -134,13 +134,13 @@ pub enum CoverError {
     )]
     Policy(Seq),
     /// The period is shorter than the class's minimum, or none.
-    #[error("its period, {0}, is no period or shorter than the minimum of the class")]
+    #[error("its period, {0}, is not a period or is shorter than the minimum of the class")]
     Period(String),
     /// It was destroyed before its time.
-    #[error("it went too early: its period ended after the statement was recorded")]
+    #[error("it was deleted too early: its period ended after the statement was recorded")]
     TooEarly,
     /// The item is not among those of the statement.
-    #[error("the statement's items do not hold this event: {0}")]
+    #[error("the statement's items do not include this event: {0}")]
     Item(ProofError),
     /// The statement's root is none.
     #[error("the statement's root is not 32 bytes in base64")]

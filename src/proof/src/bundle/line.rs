@@ -47,7 +47,7 @@ impl<'a> Line<'a> {
         let mut sections = form.sections.0;
         sections.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         if !sections.is_sorted_by(|(one, _), (other, _)| one < other) {
-            return Err("a section is there twice".to_owned());
+            return Err("a section occurs twice".to_owned());
         }
         Ok(Self {
             seq: Seq::new(form.seq),
@@ -143,7 +143,7 @@ fn classify(error: &serde_json::Error) -> &'static str {
         serde_json::error::Category::Data => {
             "not {\"seq\",\"sections\"} with sections of exactly {\"salt\",\"json\"} or {\"digest\"}, 32 bytes each in canonical base64, none twice"
         }
-        serde_json::error::Category::Eof => "it is cut off",
+        serde_json::error::Category::Eof => "it is truncated",
         _ => "it is not JSON",
     }
 }

@@ -22,7 +22,7 @@ pub enum Proof {
     Selection,
 }
 
-/// First and last seq of a range, both in it.
+/// First and last seq of a range, both included.
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeqRange {
@@ -81,9 +81,9 @@ pub struct Counts {
     pub expired: u64,
     /// Events that were erased.
     pub erased: u64,
-    /// Events that are kept and shown to nobody.
+    /// Restricted events.
     pub restricted: u64,
-    /// Events that were left out.
+    /// Withheld events.
     pub withheld: u64,
 }
 
@@ -214,7 +214,7 @@ impl Manifest {
         check_json(text.trim_matches([' ', '\t', '\n', '\r']))?;
         serde_json::from_str(text).map_err(|error| {
             format!(
-                "a member is missing or of another form at line {}, column {}",
+                "a member is missing or has another form at line {}, column {}",
                 error.line(),
                 error.column()
             )

@@ -171,7 +171,7 @@ impl<'de> Visitor<'de> for Document<'_> {
         let mut consistency = Vec::new();
         while let Some(name) = members.next_key::<String>()? {
             if seen.contains(&name) {
-                return Err(de::Error::custom("a member is there twice"));
+                return Err(de::Error::custom("a member occurs twice"));
             }
             match name.as_str() {
                 "inclusion" => members.next_value_seed(Inclusion {

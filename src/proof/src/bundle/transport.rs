@@ -26,13 +26,13 @@ impl Change {
     pub const fn describe(self) -> &'static str {
         match self {
             Self::Crlf => {
-                "line ends were changed to CRLF on the way: have the file sent again as a packed attachment"
+                "line ends were changed to CRLF in transit: ask the sender for the file as a packed attachment"
             }
             Self::ByteOrderMark => {
-                "a byte order mark was put before the text on the way: save the file again as it was sent"
+                "a byte order mark was added in transit: save the original file again"
             }
             Self::NoLastLineEnd => {
-                "the last line end was lost on the way: copy the whole file, not its text"
+                "the last line end was lost in transit: copy the whole file, not its text"
             }
             Self::JunkMembers => {
                 "files such as .DS_Store, ._NAME, __MACOSX/, Thumbs.db or desktop.ini were added: ask for the file as it was exported"

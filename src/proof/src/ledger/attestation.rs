@@ -91,10 +91,10 @@ impl fmt::Display for Attestation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.level {
             Level::SelfAttested => {
-                formatter.write_str("self-attested: the ledger's own key alone vouches for it")?;
+                formatter.write_str("self-attested: only the ledger's own key signs it")?;
             }
             Level::Anchored => {
-                formatter.write_str("anchored: it continues the head that you kept")?;
+                formatter.write_str("anchored: it continues the checkpoint that you kept")?;
             }
             Level::Witnessed => {
                 let by = self.witnesses.iter();
@@ -108,7 +108,7 @@ impl fmt::Display for Attestation {
             let names = self.unchecked.join(", ");
             write!(
                 formatter,
-                "; other signatures, by keys that you did not name, not checked: {names}"
+                "; signatures by other keys, not checked: {names}"
             )?;
         }
         Ok(())

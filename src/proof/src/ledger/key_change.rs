@@ -80,7 +80,7 @@ impl KeyChange {
             .filter(|at| *at == 0 || text.as_bytes()[at - 1] == b'\n')
             .collect();
         if starts.first().copied().unwrap_or(text.len()) != 0 {
-            return Err(KeyChangeError::Form("something stands before it"));
+            return Err(KeyChangeError::Form("there is data before it"));
         }
         starts.push(text.len());
         let notes = starts.windows(2).map(|ends| &text[ends[0]..ends[1]]);

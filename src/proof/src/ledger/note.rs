@@ -130,12 +130,12 @@ pub(super) fn parse_verifier_key(
         .try_into()
         .map_err(|_| Refused("its key is not 32 bytes"))?;
     let key = VerifyingKey::from_bytes(&public)
-        .map_err(|_| Refused("its key is no point of the curve"))?;
+        .map_err(|_| Refused("its key is not a point of the curve"))?;
     let own_id = key_id(name, kind, &key);
     if format!("{own_id:08x}") == id {
         Ok(Some((name.to_owned(), own_id, key)))
     } else {
-        Err(Refused("its id is not that of its key"))
+        Err(Refused("its id does not match its key"))
     }
 }
 

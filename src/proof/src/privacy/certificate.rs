@@ -64,7 +64,7 @@ pub struct Answered {
     pub kind: Kind,
     /// Under which law.
     pub regime: Regime,
-    /// The day on which it came in.
+    /// The day of receipt.
     pub received_on: Day,
     /// The entry that records it.
     pub seq: u64,

@@ -18,7 +18,7 @@ use trailkeep_core::tenant::{ReadScope, Tenant};
 /// How long an answer waits for the end of an erasure: what takes longer goes on behind it.
 const WAITED_FOR: Duration = Duration::from_secs(10);
 
-/// How a request is carried out.
+/// How to execute a request.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = RequestExecution)]
@@ -31,7 +31,7 @@ pub(crate) struct Execution {
     not_the_same_person: Option<String>,
 }
 
-/// Says what a filed request would do if it were carried out now. It is recorded as a read.
+/// Previews what a filed request would do now. It is recorded as a read.
 #[utoipa::path(
     get,
     path = "/v1/privacy/requests/{id}/preview",

@@ -19,7 +19,7 @@ use trailkeep_core::exports::DROPPED;
 use trailkeep_core::privacy::{self, CopyState};
 use trailkeep_core::tenant::ReadScope;
 
-/// A copy that is being made.
+/// A copy that is being written.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CopyProgress {
     /// Always `running`.
@@ -34,7 +34,7 @@ struct CopyCounts {
     total: u64,
 }
 
-/// Gives the copy of a request.
+/// Returns the copy of a request.
 #[utoipa::path(
     get,
     path = "/v1/privacy/requests/{id}/bundle",
@@ -96,7 +96,7 @@ pub(crate) async fn bundle(
     }
 }
 
-/// Gives the certificate of an answered request, byte for byte.
+/// Returns the certificate of an answered request, byte for byte.
 #[utoipa::path(
     get,
     path = "/v1/privacy/requests/{id}/certificate",
@@ -118,7 +118,7 @@ pub(crate) async fn certificate(
     Ok((head, signed.text).into_response())
 }
 
-/// Gives the signature over a certificate: 64 bytes, Ed25519.
+/// Returns the signature over a certificate: 64 bytes, Ed25519.
 #[utoipa::path(
     get,
     path = "/v1/privacy/requests/{id}/certificate/signature",

@@ -134,7 +134,7 @@ impl Database {
             return Err(upgrade::is_newer(kind, path, version));
         }
         if version == 0 {
-            let what = "was never finished: a crash ended the program while it made the file, and nothing was stored in it";
+            let what = "was never completed: a crash ended the program while it created the file, and nothing was stored in it";
             return Err(damaged(what.to_owned()));
         }
         if let Some(difference) = schema::difference(kind, &connection, version).map_err(fail)? {
@@ -392,7 +392,7 @@ fn check_header(kind: &'static FileKind, path: &Path) -> Result<(), StoreError> 
     })?;
     let mut header = [0; 100];
     file.read_exact(&mut header)
-        .map_err(|_| damaged("is cut off: it has not even a header"))?;
+        .map_err(|_| damaged("is truncated: it has no header"))?;
     let number = |at: usize| {
         u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
     };
@@ -401,7 +401,7 @@ fn check_header(kind: &'static FileKind, path: &Path) -> Result<(), StoreError> 
     }
     if number(68).cast_signed() != kind.application_id {
         return Err(damaged(
-            "is another kind of file (was it swapped or renamed?)",
+            "is another kind of file; it may have been swapped or renamed",
         ));
     }
     let pages_bytes = u64::from(number(28)) * u64::from(PAGE_BYTES);
@@ -414,7 +414,7 @@ fn check_header(kind: &'static FileKind, path: &Path) -> Result<(), StoreError> 
     let has_log = log.metadata().is_ok_and(|log| log.len() > 0);
     if length < pages_bytes && !has_log {
         return Err(damaged(&format!(
-            "is cut off: {length} bytes of {pages_bytes}"
+            "is truncated: {length} bytes of {pages_bytes}"
         )));
     }
     let version = number(60) as usize;

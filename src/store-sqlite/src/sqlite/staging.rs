@@ -14,7 +14,7 @@ static FILE: FileKind = FileKind {
     name: "staging.db",
     application_id: 0x544B_5347,
     migrations: &[include_str!("staging_001.sql")],
-    hint: "it holds OpenTelemetry data that is no event yet: put it back, or move it away to go on without what waited",
+    hint: "it has OpenTelemetry data that is not an event yet: restore it, or move it away to continue without that data",
     grows: None,
 };
 

@@ -49,8 +49,8 @@ pub(super) fn is_newer(kind: &'static FileKind, path: &Path, version: usize) -> 
             "was written by a later version of trailkeep (schema {version}, this program knows {})",
             kind.migrations.len()
         ),
-        hint: "install that version again; to go back to this one, put back the files that the upgrade kept \
-               (`*.schema-N`) or restore a backup made before it",
+        hint: "install that version again; to return to this one, restore the files that the upgrade kept \
+               (`*.schema-N`) or a backup from before the upgrade",
     }
 }
 

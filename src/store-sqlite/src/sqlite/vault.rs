@@ -34,7 +34,7 @@ static FILE: FileKind = FileKind {
         include_str!("vault_002.sql"),
         include_str!("vault_003.sql"),
     ],
-    hint: "without its keys no payload opens: put back the newest copy of vault.db, with its epoch.key",
+    hint: "without its keys no payload can be decrypted: restore the newest vault.db with its epoch.key",
     grows: None,
 };
 

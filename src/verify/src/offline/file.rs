@@ -125,7 +125,7 @@ pub fn check_file(path: &Path, question: &FileQuestion<'_>) -> Result<Checked, F
 fn check_folder(path: &Path, question: &Question<'_>) -> Result<Checked, FileError> {
     let folder = FolderSource::open(path).map_err(|error| io_error(path, error))?;
     if !folder.is_of_bundle() {
-        let what = "a folder that holds no member of a bundle: name the bundle's file, or the folder that it was unpacked into";
+        let what = "a folder without a member of a bundle: name the bundle's file, or the folder that it was unpacked into";
         return Err(FileError::Other(path.to_owned(), what));
     }
     let report = with_bar(|tell| verify_folder(&folder, question, tell));

@@ -132,10 +132,10 @@ fn what_is_not_one_object_of_strict_json_is_refused() {
     good(&format!(" \t\r\n{fine}\n\n"));
     for (text, words) in [
         (format!("\u{feff}{fine}"), "byte order mark"),
-        (format!("{fine}{fine}"), "something follows"),
-        (format!("{fine} x"), "something follows"),
-        (format!("{fine},"), "something follows"),
-        (format!("{fine}\0"), "something follows"),
+        (format!("{fine}{fine}"), "data follows"),
+        (format!("{fine} x"), "data follows"),
+        (format!("{fine},"), "data follows"),
+        (format!("{fine}\0"), "data follows"),
         (String::new(), "one JSON object"),
         ("nope".to_owned(), "one JSON object"),
         (fine[..fine.len() - 1].to_owned(), "not JSON"),

@@ -79,7 +79,7 @@ pub struct PersonScope {
     pub request: String,
     /// The number that the person was given.
     pub receipt: String,
-    /// The day on which it came in.
+    /// The day of receipt.
     pub received_on: Day,
     /// Under which law.
     pub regime: Regime,

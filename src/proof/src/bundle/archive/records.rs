@@ -39,7 +39,7 @@ struct Record<'a> {
 
 impl<'a> Record<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], ArchiveError> {
-        let cut = ArchiveError::Form("a record of the archive is cut off");
+        let cut = ArchiveError::Form("a record of the archive is truncated");
         let (head, rest) = self.bytes.split_at_checked(count).ok_or(cut)?;
         self.bytes = rest;
         Ok(head)
@@ -95,14 +95,14 @@ pub(super) fn read_members(
         headers.push(CentralHeader::read(&mut record, strictness)?);
     }
     if !record.bytes.is_empty() {
-        return form("bytes stand in its directory that are no member's");
+        return form("its directory has bytes that belong to no member");
     }
     headers.sort_by_key(|header| header.offset);
     let mut members = Vec::new();
     let mut expected = 0;
     for (index, header) in headers.iter().enumerate() {
         if header.offset != expected {
-            return form("bytes stand before or between its members");
+            return form("it has bytes before or between its members");
         }
         expected = headers
             .get(index + 1)
@@ -110,7 +110,7 @@ pub(super) fn read_members(
         members.push(header.check_local(source, expected, strictness)?);
     }
     if expected != directory.offset {
-        return form("bytes stand before its directory");
+        return form("it has bytes before its directory");
     }
     Ok(members)
 }
@@ -129,7 +129,7 @@ fn find_directory(source: &dyn Source) -> Result<Directory, ArchiveError> {
     let mut end = Record { bytes: &bytes };
     if !end.signature(END)? {
         return form(
-            "it does not end as a ZIP file without comment does: it is cut off, or something follows",
+            "it does not end like a ZIP file without comment: it is truncated, or data follows",
         );
     }
     let disks = (end.number(2)?, end.number(2)?);
@@ -158,7 +158,7 @@ fn find_directory(source: &dyn Source) -> Result<Directory, ArchiveError> {
     };
     if directory.offset.checked_add(directory.bytes) != Some(directory_end) {
         return form(
-            "its directory does not reach to its end record: bytes stand before, after or in between",
+            "its directory does not reach its end record: there are bytes before, after or in between",
         );
     }
     Ok(directory)
@@ -179,7 +179,7 @@ fn find_directory_64(
     }
     let (disk, offset, disks) = (locator.number(4)?, locator.number(8)?, locator.number(4)?);
     if disk != 0 || disks != 1 || offset.checked_add(END_64_BYTES) != Some(locator_offset) {
-        return form("its ZIP64 locator leads elsewhere");
+        return form("its ZIP64 locator points elsewhere");
     }
     let bytes = read_exact(source, offset, END_64_BYTES)?;
     let mut end = Record { bytes: &bytes };
@@ -277,7 +277,7 @@ impl CentralHeader {
         if !local.signature(LOCAL)? {
             return Err(refuse(
                 name,
-                "its local header is not where the directory says",
+                "its local header is not at the place in the directory",
             ));
         }
         let (version_needed, flags) = (local.number(2)?, local.number(2)? as u16);
@@ -299,7 +299,7 @@ impl CentralHeader {
         if flags & !FLAGS_ALLOWED != 0 {
             return Err(refuse(
                 name,
-                "it is encrypted, or has flags that a bundle has not",
+                "it is encrypted, or has flags that a bundle does not have",
             ));
         }
         let is_streamed = flags & FLAG_DESCRIPTOR != 0;
@@ -316,7 +316,7 @@ impl CentralHeader {
         let data_offset = self.offset + LOCAL_BYTES + name_bytes + extra_bytes;
         let data_end = data_offset.checked_add(self.compressed_bytes);
         let after = data_end.and_then(|data_end| end.checked_sub(data_end));
-        let after = after.ok_or_else(|| refuse(name, "its content reaches into what follows"))?;
+        let after = after.ok_or_else(|| refuse(name, "its content overlaps the next member"))?;
         if is_streamed {
             self.check_descriptor(source, end - after, after)?;
         } else if after != 0 {
@@ -426,7 +426,10 @@ fn read_extra(name: &[u8], extra: &[u8], strictness: Form) -> Result<Vec<u64>, A
             continue;
         }
         if kind != EXTRA_64 || seen || !count.is_multiple_of(8) {
-            return Err(refuse(name, "it has an extra field that a bundle has not"));
+            return Err(refuse(
+                name,
+                "it has an extra field that a bundle does not have",
+            ));
         }
         seen = true;
         let mut field = Record {

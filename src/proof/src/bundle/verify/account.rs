@@ -46,7 +46,7 @@ impl Check<'_> {
                 self.add(
                     seq.get(),
                     "statement",
-                    "this entry is the ledger's own, and the statements do not hold it as it is",
+                    "this entry is a statement of the ledger, and statements.jsonl does not have it unchanged",
                 );
             }
             return Ok(());
@@ -57,12 +57,12 @@ impl Check<'_> {
             (true, Some(_)) => self.add(
                 seq.get(),
                 "disposition",
-                "the event is disclosed and has a disposition too",
+                "the event is disclosed, but has a disposition too",
             ),
             (false, None) => self.add(
                 seq.get(),
                 "disposition",
-                "the event is not disclosed, and nothing says what became of it",
+                "the event is not disclosed, and has no disposition",
             ),
         }
         Ok(())
@@ -101,7 +101,7 @@ impl Check<'_> {
                     self.add(
                         seq,
                         "disposition",
-                        "a disposition for which there is no event at this place",
+                        "a disposition without an event at this place",
                     );
                 }
                 Some(_) => return Ok(None),
@@ -153,7 +153,7 @@ impl Check<'_> {
                 self.add(
                     entry.seq.get(),
                     "statement",
-                    "a statement for which the range has no entry",
+                    "a statement without an entry in the range",
                 );
             }
         }

@@ -44,7 +44,7 @@ impl Check<'_> {
                 Ok(_) => self.add(
                     expected.get(),
                     "boundary",
-                    "boundary.bin does not hold this entry, which shows where the range ends",
+                    "boundary.bin lacks this entry, which shows where the range ends",
                 ),
             }
         }
@@ -52,7 +52,7 @@ impl Check<'_> {
             self.add(
                 None,
                 "boundary",
-                "boundary.bin holds more than the entries beside the range",
+                "boundary.bin has more than the entries next to the range",
             );
         }
         if let (Some(from), Some((entry, _))) = (from, &edges[0])
@@ -87,7 +87,7 @@ impl Check<'_> {
         let late = entry.seq == last && to.is_some_and(|to| entry.recorded_at >= to);
         if early || late {
             let detail = format!(
-                "it was recorded at {}, outside of the time that the range says it covers",
+                "it was recorded at {}, outside the time that the range states",
                 entry.recorded_at
             );
             self.add(entry.seq.get(), "boundary", detail);

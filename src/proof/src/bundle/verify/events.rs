@@ -71,7 +71,7 @@ impl Check<'_> {
             self.add(
                 entry.seq.get(),
                 "disclosed",
-                "events.jsonl has a line for an entry that is no event",
+                "events.jsonl has a line for an entry that is not an event",
             );
         }
         self.progress.add(line.text.len() as u64 + 1);
@@ -179,7 +179,7 @@ fn check_event(origin: &Origin, entry: &Entry, text: &[u8]) -> Checked {
     } else if line.commitment(origin) != Ok(entry.commitment) {
         Err((
             "commitment",
-            "its sections are not those that its entry commits to".to_owned(),
+            "its sections do not match the commitment of its entry".to_owned(),
         ))
     } else if let Err(error) = line.check_texts() {
         Err(("section", error))

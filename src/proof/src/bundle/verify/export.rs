@@ -43,7 +43,7 @@ impl Check<'_> {
     pub(super) fn export_agrees(&mut self, signed: &Signed, stated: &Stated) {
         let seq = signed.manifest.export_seq;
         if seq == 0 {
-            self.report.warnings.push("the manifest names no statement that records this export: the ledger itself does not say that it was made".to_owned());
+            self.report.warnings.push("the manifest names no statement that records this export, so the ledger does not confirm it".to_owned());
             return;
         }
         let last = signed.manifest.range.map_or(0, |range| range.last);
@@ -51,13 +51,13 @@ impl Check<'_> {
         let wrong = match &stated.export {
             None => "the entry that records this export is not among the statements",
             Some(Exported::NotAnExport) => {
-                "it records no export, and the manifest names it as the one of this bundle"
+                "it does not record an export, but the manifest names it as the record of this bundle"
             }
             Some(_) if seq < last => {
-                "it records an export that was made before the last entry of this bundle"
+                "it records an export from before the last entry of this bundle"
             }
             Some(Exported::Unspecific) => {
-                self.report.warnings.push(format!("the statement {seq} records an export and does not say of how many entries: it may be another one"));
+                self.report.warnings.push(format!("statement {seq} records an export without its number of entries: it may be another export"));
                 return;
             }
             Some(Exported::Specific(section))
@@ -65,7 +65,7 @@ impl Check<'_> {
                     || section.proof != signed.manifest.proof
                     || section.entries != counts.entries =>
             {
-                "it records an export of another proof, of another number of entries, or one that was made before the last entry of this bundle"
+                "it records an export with another proof or number of entries, or one from before the last entry of this bundle"
             }
             Some(Exported::Specific(_)) => {
                 self.report.export_recorded = true;

@@ -160,7 +160,7 @@ impl Check<'_> {
                 .contains(&name.as_str());
             if !known {
                 let name = name.escape_debug();
-                let detail = format!("`{name}` does not belong into a bundle");
+                let detail = format!("`{name}` is not a member of a bundle");
                 self.add(None, "members", detail);
             }
         }
@@ -213,8 +213,7 @@ impl Check<'_> {
         ];
         for (name, expected) in shown {
             if self.text(name)?.is_some_and(|text| text != expected) {
-                let detail =
-                    format!("{name} is not the key that you gave, nor one that follows from it");
+                let detail = format!("{name} is neither the given key nor a successor of it");
                 self.add(None, "key", detail);
             }
         }
@@ -229,7 +228,13 @@ impl Check<'_> {
             Err(error) => outcomes.find_map(Result::ok).ok_or(error),
         };
         opened
-            .map_err(|error| self.add(None, "against", format!("the head that you kept: {error}")))
+            .map_err(|error| {
+                self.add(
+                    None,
+                    "against",
+                    format!("the checkpoint that you kept: {error}"),
+                )
+            })
             .ok()
     }
 
@@ -238,7 +243,11 @@ impl Check<'_> {
         let list = self.bytes(member::SUMS)?.unwrap_or_default();
         let signature = self.bytes(member::SUMS_SIGNATURE)?.unwrap_or_default();
         if !sums::verify(&list, &signature, verifier.public()) {
-            self.add(None, "signature", "the signature over SHA256SUMS is not by the key that you gave, or the list was changed");
+            self.add(
+                None,
+                "signature",
+                "the signature over SHA256SUMS is not by the given key, or the list was changed",
+            );
             return Ok(false);
         }
         let said = std::str::from_utf8(&list).ok().and_then(sums::parse);

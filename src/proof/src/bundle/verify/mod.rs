@@ -214,7 +214,7 @@ impl Check<'_> {
     fn times_have_their_form(&mut self, signed: &Signed) {
         let recorded = signed.manifest.recorded.as_ref();
         if let Some(Err(name)) = recorded.map(Recorded::moments) {
-            let detail = format!("recorded.{name} is no RFC 3339 time to the millisecond");
+            let detail = format!("recorded.{name} is not an RFC 3339 time with milliseconds");
             self.add(None, "manifest", detail);
         }
     }
@@ -347,20 +347,23 @@ impl Check<'_> {
         let proof = consistency.iter().find(|proof| proof.from == older.size);
         let outcome = if older.size > size {
             Err(format!(
-                "the head that you kept has {} entries, the bundle's only {size}: ask for a newer bundle; if there is none, the ledger was rolled back",
+                "the checkpoint that you kept has {} entries, the bundle's only {size}: ask for a newer bundle; if there is none, the ledger was rolled back",
                 older.size
             ))
         } else if older.size == 0 {
-            Ok("proven: the older head was empty")
+            Ok("proven: the older checkpoint was empty")
         } else if older.size == size {
             if older.root == *root {
-                Ok("proven: it is the same head")
+                Ok("proven: it is the same checkpoint")
             } else {
-                Err("two heads of one size have different roots: the ledger was forked".to_owned())
+                Err(
+                    "two checkpoints of one size have different roots: the ledger was forked"
+                        .to_owned(),
+                )
             }
         } else if let Some(found) = self.found.roots.get(&older.size) {
             if *found == older.root {
-                Ok("proven: the ledger begins with what it signs (by the entries)")
+                Ok("proven: the ledger begins with this checkpoint (by the entries)")
             } else {
                 Err("the entries of this bundle lead to another root at its size: the ledger was forked or rewritten".to_owned())
             }
@@ -373,15 +376,15 @@ impl Check<'_> {
                 &proof.path,
             ) {
                 Ok(()) => {
-                    Ok("proven: the ledger begins with what it signs (by a consistency proof)")
+                    Ok("proven: the ledger begins with this checkpoint (by a consistency proof)")
                 }
                 Err(error) => Err(format!(
-                    "the ledger does not begin with what it signs: {error}"
+                    "the ledger does not begin with this checkpoint: {error}"
                 )),
             }
         } else {
             Err(format!(
-                "the bundle holds no proof for size {}: ask for one with `trailkeep export --against CHECKPOINT_FILE`",
+                "the bundle has no proof for size {}: ask for one with `trailkeep export --against CHECKPOINT_FILE`",
                 older.size
             ))
         };

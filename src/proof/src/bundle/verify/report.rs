@@ -95,7 +95,7 @@ impl Report {
         report.add(
             None,
             "key",
-            "no key was given, so nothing was verified: get the ledger's public key from somebody else than who gave you the bundle, and name it with --key",
+            "no key was given, so nothing was verified: get the ledger's public key from someone other than the sender of the bundle, and name it with --key",
         );
         report
     }
@@ -177,7 +177,7 @@ impl Report {
     fn proven(&self) -> Vec<String> {
         let counts = &self.counts;
         let mut proven = vec![format!(
-            "the texts of {} events are what was recorded, byte for byte; each was in the ledger when the checkpoint was signed",
+            "the payloads of {} events are unchanged, byte for byte; each was in the ledger when the checkpoint was signed",
             counts.disclosed
         )];
         if let (Some(Proof::Range), Some(range)) = (self.proof, self.range) {
@@ -195,17 +195,17 @@ impl Report {
             let gone = counts.expired + counts.erased + counts.restricted;
             if gone > 0 {
                 proven.push(format!(
-                    "{gone} events are not shown because later entries of the ledger declare it: {} expired, {} erased, {} restricted",
+                    "{gone} events are not disclosed, by later entries of the ledger: {} expired, {} erased, {} restricted",
                     counts.expired, counts.erased, counts.restricted
                 ));
             }
         }
         if let Some(against) = &self.against {
-            proven.push(format!("the head that you kept: {against}"));
+            proven.push(format!("the checkpoint that you kept: {against}"));
         }
         for witness in &self.attestation.witnesses {
             proven.push(format!(
-                "{} saw this head at {}, by its own clock, and no larger one, nor another history before it",
+                "{} saw this checkpoint at {}, by its own clock, and until then no larger one and no other history",
                 witness.name, witness.at
             ));
         }
@@ -214,13 +214,14 @@ impl Report {
 
     fn not_proven(&self) -> Vec<String> {
         let mut not_proven = vec![
-            "that what the events say is true, and that the server's clock was right".to_owned(),
+            "that the content of the events is true, and that the server's clock was right"
+                .to_owned(),
         ];
         if self.attestation.level != Level::Witnessed {
-            not_proven.push("that nobody was shown another ledger: compare the checkpoint with one that somebody else keeps, or name a witness with --witness".to_owned());
+            not_proven.push("that everyone sees the same ledger: compare the checkpoint with one that someone else keeps, or name a witness with --witness".to_owned());
         }
         if self.proof == Some(Proof::Selection) {
-            not_proven.insert(0, "that these are all the events that answer the question: a selection says nothing about what was left out".to_owned());
+            not_proven.insert(0, "that these are all events that match the query: a selection does not prove that nothing was left out".to_owned());
         }
         if self.counts.withheld > 0 {
             not_proven.insert(
@@ -260,7 +261,7 @@ impl fmt::Display for Report {
             let findings = self.findings_total;
             return write!(
                 formatter,
-                "verdict      NOT VERIFIED: {findings} finding(s); rely on nothing of it"
+                "verdict      NOT VERIFIED: {findings} finding(s); do not rely on this bundle"
             );
         }
         writeln!(formatter, "{:<12} {}", "attested", self.attestation)?;
@@ -270,7 +271,7 @@ impl fmt::Display for Report {
         let verdict = if self.complete {
             "AUTHENTIC and COMPLETE"
         } else {
-            "AUTHENTIC; NOT COMPLETE, as said above"
+            "AUTHENTIC; NOT COMPLETE, see above"
         };
         write!(formatter, "verdict      {verdict}")
     }
@@ -280,8 +281,8 @@ impl Report {
     /// What was checked, and with which key.
     fn write_subject(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let proof = self.proof.map(|proof| match proof {
-            Proof::Range => "bundle, proof `range`: everything between two entries",
-            Proof::Selection => "bundle, proof `selection`: the answer to a query",
+            Proof::Range => "bundle, proof `range`: all entries between two entries",
+            Proof::Selection => "bundle, proof `selection`: the events of a query",
         });
         let head = self.size.zip(self.root.as_ref());
         let range = self.range;
@@ -318,7 +319,7 @@ impl Report {
         }
         if self.key_changes > 0 {
             let changes = self.key_changes;
-            let text = "key change(s) lead from the key that you gave to this one";
+            let text = "key change(s) lead from the given key to this one";
             writeln!(formatter, "             {changes} {text}")?;
         }
         Ok(())
@@ -350,7 +351,7 @@ impl Report {
         };
         writeln!(
             formatter,
-            "sources      {} number their events: {} numbers missing, {} of which may be of events that are not shown; {} repeated, {} restarts",
+            "sources      {} producers number their events: {} numbers missing, {} of which may belong to events that are not disclosed; {} repeated, {} restarts",
             sources.sources,
             sources.missing,
             sources.may_be_deleted,

@@ -95,11 +95,15 @@ impl Check<'_> {
                 self.add(
                     seq,
                     "entry",
-                    "a selection holds events; the ledger's own entries belong to the statements",
+                    "a selection has events only; the ledger's own entries belong to the statements",
                 );
             }
             if !self.take_event(signed, &mut events, &entry)? {
-                self.add(seq, "disclosed", "the entry has no line in events.jsonl: a selection holds disclosed events only");
+                self.add(
+                    seq,
+                    "disclosed",
+                    "the entry has no line in events.jsonl: a selection has disclosed events only",
+                );
             }
         }
         self.finish_events(signed, events)

@@ -55,7 +55,7 @@ impl Check<'_> {
                     self.add(
                         None,
                         "statement",
-                        "statements.jsonl and statements-entries.bin have not the same number",
+                        "statements.jsonl and statements-entries.bin have different numbers of statements",
                     );
                     break;
                 }
@@ -117,7 +117,7 @@ impl Check<'_> {
         if commitment != Ok(entry.commitment) {
             return Err((
                 "commitment",
-                "its sections are not those that its entry commits to".to_owned(),
+                "its sections do not match the commitment of its entry".to_owned(),
             ));
         }
         let redacted = line.redacted().map(str::to_owned);
@@ -150,7 +150,7 @@ fn genesis_agrees(signed: &Signed, line: &Line<'_>) -> Result<(), (&'static str,
         return wrong("it does not disclose a section `ledger`");
     };
     if section.format != "trailkeep/ledger/v1" || section.origin != signed.origin.as_str() {
-        return wrong("it is the beginning of another ledger");
+        return wrong("it is the genesis of another ledger");
     }
     if !signed
         .keys

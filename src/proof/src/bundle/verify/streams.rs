@@ -13,7 +13,7 @@ pub(super) enum StreamError {
     #[error("{0}")]
     Read(#[from] io::Error),
     /// Not entries with their lengths.
-    #[error("it does not hold entries of 84 bytes, each behind its length")]
+    #[error("it does not consist of entries of 84 bytes, each after its length")]
     Entries,
     /// Not lines.
     #[error("{0}")]

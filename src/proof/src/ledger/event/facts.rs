@@ -41,7 +41,7 @@ pub struct Facts {
     pub actor: Person,
     /// Whom it is about: at most 64.
     pub subjects: Vec<Person>,
-    /// What it touched.
+    /// The target.
     pub targets: Vec<Target>,
     /// `context.conversation`.
     pub conversation: Option<String>,

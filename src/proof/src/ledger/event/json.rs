@@ -132,7 +132,7 @@ pub fn check_json(text: &str) -> Result<(), String> {
         shape: Shape::Any,
     };
     if text.trim_matches([' ', '\t', '\n', '\r']).len() != text.len() {
-        return Err("white space stands around the value".to_owned());
+        return Err("there is white space around the value".to_owned());
     }
     let mut found = Walk::new();
     walk(&mut found, &ANY, text, 0);
@@ -158,10 +158,10 @@ pub(super) fn syntax_detail(error: &serde_json::Error, json: &str, offset: usize
     let hint = match words {
         "number out of range" => "the number is beyond the range of a double: send it as a string",
         "control character (\\u0000-\\u001F) found while parsing a string" => {
-            "a raw control character stands in a string: escape it"
+            "a string has a raw control character: escape it"
         }
         "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
-            "a string has a lone surrogate, which is no character: send the pair, or leave it out"
+            "a string has a lone surrogate, which is not a character: send the pair, or remove it"
         }
         _ => return format!("not JSON, near byte {place}: {words}"),
     };
@@ -366,7 +366,7 @@ impl Node<'_> {
 }
 
 /// Detail of a name that stands twice in one object.
-pub(super) const REPEATED: &str = "the name stands twice in this object: keep one of them";
+pub(super) const REPEATED: &str = "the name occurs twice in this object: keep one";
 
 /// Detail of a required member that is not there.
 pub(super) fn missing(name: &str) -> String {

@@ -89,7 +89,7 @@ pub struct Fault {
     /// Where: an RFC 6901 JSON pointer. `?` stands for a name that the schema does not know, which
     /// may be personal.
     pub pointer: String,
-    /// What is wrong and how to mend it.
+    /// What is wrong, and the remedy.
     pub detail: String,
 }
 

@@ -79,7 +79,7 @@ pub(super) fn check_section(name: &str, value: &[u8]) -> Result<&'static Field, 
     if json.trim_matches(WHITE).len() != json.len() {
         walk.section_fault(
             Some(field.name),
-            "white space stands around the value: drop it",
+            "there is white space around the value: remove it",
         );
     }
     let faults = walk.into_faults();
@@ -97,9 +97,7 @@ const WHITE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 fn strict_text(bytes: &[u8]) -> Result<&str, EventError> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
-        return Err(EventError::of(
-            "begins with a byte order mark: leave it out",
-        ));
+        return Err(EventError::of("begins with a byte order mark: remove it"));
     }
     std::str::from_utf8(bytes).map_err(|error| {
         let place = error.valid_up_to();
@@ -133,7 +131,7 @@ fn split_sections<'de>(walk: &mut Walk, text: &'de str) -> Result<RawSections<'d
 
 fn syntax(error: &serde_json::Error, text: &str, what: &str) -> String {
     if error.is_syntax() && error.to_string().starts_with("trailing characters") {
-        return format!("something follows after {what}: send nothing behind it");
+        return format!("data follows after {what}: remove it");
     }
     json::syntax_detail(error, text, 0)
 }
@@ -159,10 +157,9 @@ impl<'de> Visitor<'de> for TopLevel<'_, 'de> {
                     self.walk.section_fault(Some(field.name), json::REPEATED);
                 }
                 Some(field) => self.raw.push((field, value.get())),
-                None if name == RECEIVED => self.walk.section_fault(
-                    Some(RECEIVED),
-                    "`received` is written by the server: leave it out",
-                ),
+                None if name == RECEIVED => self
+                    .walk
+                    .section_fault(Some(RECEIVED), "`received` is set by the server: remove it"),
                 None => self.walk.section_fault(
                     None,
                     format!(

@@ -110,7 +110,7 @@ fn check_all(text: &str, question: &Question<'_>, report: &mut Report) -> Result
         .map_err(|error| finding(None, "form", error))?;
     let certificate: Certificate = serde_json::from_str(text).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
-        finding(None, "form", format!("it is no certificate: {place}"))
+        finding(None, "form", format!("it is not a certificate: {place}"))
     })?;
     if certificate.format != FORMAT || !is_certificate(text) {
         return Err(finding(
@@ -129,7 +129,7 @@ fn check_all(text: &str, question: &Question<'_>, report: &mut Report) -> Result
         return Err(finding(
             None,
             "signature",
-            "the signature is not by the key that you gave, or the certificate was changed",
+            "the signature is not by the given key, or the certificate was changed",
         ));
     }
     report.origin = Some(origin.to_string());
@@ -163,7 +163,7 @@ fn entries<'a>(
         let line = Line::parse(proven.says.get().as_bytes())
             .map_err(|error| finding(seq, "entry", error))?;
         if line.seq != entry.seq || entry.kind != EntryKind::System {
-            return Err(finding(seq, "entry", "its line is of another entry"));
+            return Err(finding(seq, "entry", "its line belongs to another entry"));
         }
         line.check_texts()
             .map_err(|error| finding(seq, "entry", error))?;
@@ -171,7 +171,7 @@ fn entries<'a>(
             return Err(finding(
                 seq,
                 "commitment",
-                "its sections are not those that the entry commits to",
+                "its sections do not match the commitment of the entry",
             ));
         }
         if stated
@@ -277,7 +277,7 @@ fn check_answer(
         return Err(finding(
             seq,
             "answer",
-            "the entry answers otherwise than the certificate says",
+            "the entry's answer differs from the certificate's",
         ));
     }
     report.answer_seq = seq;
@@ -318,7 +318,7 @@ fn check_numbers(certificate: &Certificate) -> Result<(), Finding> {
         Err(finding(
             None,
             "numbers",
-            "the numbers of events do not agree with each other or with the outcome",
+            "the numbers of events contradict each other or the outcome",
         ))
     }
 }
@@ -344,7 +344,7 @@ fn check_statement(
     for by in std::iter::once(&gone.statement).chain(&gone.also) {
         let found = stated.iter().find(|one| one.entry.seq.get() == *by);
         let found = found.ok_or_else(|| {
-            let detail = "the certificate does not hold its statement";
+            let detail = "the certificate lacks its statement";
             finding(Some(*by), "statement", detail)
         })?;
         let covers = covers_of(found)?;
@@ -357,7 +357,7 @@ fn check_statement(
         return Err(finding(
             seq,
             "statement",
-            "the statement covers no such destruction for this request",
+            "the statement does not cover such a deletion for this request",
         ));
     }
     report.statement_seq = seq;
@@ -401,7 +401,7 @@ fn check_subject(
         Err(finding(
             Some(certificate.request.seq),
             "subject",
-            "the request is about another person than the one whom you named",
+            "the request is about another data subject than the one named",
         ))
     }
 }

@@ -65,7 +65,11 @@ impl Report {
 /// The report for a person, to be filed.
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "{:<12} certificate of a request", "checked")?;
+        writeln!(
+            formatter,
+            "{:<12} certificate of a data subject request",
+            "checked"
+        )?;
         let number = |seq: Option<u64>| seq.map(|seq| seq.to_string());
         let outcome = self
             .outcome
@@ -99,11 +103,11 @@ impl fmt::Display for Report {
             "events"
         )?;
         match self.about_subject {
-            Some(true) => writeln!(formatter, "{:<12} the person whom you named", "about")?,
-            Some(false) => writeln!(formatter, "{:<12} somebody else", "about")?,
+            Some(true) => writeln!(formatter, "{:<12} the data subject named", "about")?,
+            Some(false) => writeln!(formatter, "{:<12} someone else", "about")?,
             None => writeln!(
                 formatter,
-                "{:<12} not checked: name the person with --subject",
+                "{:<12} not checked: name the data subject with --subject",
                 "about"
             )?,
         }
@@ -124,7 +128,7 @@ impl fmt::Display for Report {
         }
         writeln!(
             formatter,
-            "{:<12} the request, its answer and its numbers are entries of the ledger, under a signed head",
+            "{:<12} the request, its answer and its numbers are entries of the ledger, under a signed checkpoint",
             "proven"
         )?;
         writeln!(

@@ -91,7 +91,7 @@ pub struct Request {
     pub kind: Kind,
     /// Under which law.
     pub regime: Regime,
-    /// The day on which it came in.
+    /// The day of receipt.
     pub received_on: Day,
     stage: Stage,
     extension: Option<Extension>,
@@ -108,7 +108,7 @@ pub enum ExtendError {
     Twice(Day),
     /// The first period is over.
     #[error(
-        "the request was due on {0}, and the person must be told of an extension before that day ends (GDPR Art. 12(3)): answer it now"
+        "the request was due on {0}, and an extension must reach the data subject before that day ends (GDPR Art. 12(3)): answer it now"
     )]
     TooLate(Day),
 }
@@ -118,11 +118,11 @@ pub enum ExtendError {
 pub enum StageError {
     /// Nobody has established who asks.
     #[error(
-        "nobody has established who asks: nothing is disclosed or destroyed before somebody says so (`trailkeep privacy identity`)"
+        "the requester's identity is not verified: nothing is disclosed or deleted before it is recorded (`trailkeep privacy identity`)"
     )]
     AwaitingIdentity,
     /// It was established before.
-    #[error("the identity of who asks is established already")]
+    #[error("the requester's identity is already recorded")]
     Identified,
     /// It is over.
     #[error("the request is closed")]
@@ -134,7 +134,7 @@ pub enum StageError {
     #[error("the request is not being carried out")]
     NotExecuting,
     /// It may not be denied yet.
-    #[error("the request may be denied for want of identity after {0} at the earliest")]
+    #[error("the request can be closed for lack of identity after {0} at the earliest")]
     NotBefore(Day),
 }
 
@@ -161,7 +161,7 @@ impl Request {
         }
     }
 
-    /// Where it stands.
+    /// Its state.
     pub const fn state(&self) -> State {
         match self.stage {
             Stage::AwaitingIdentity(_) => State::AwaitingIdentity,

@@ -129,13 +129,13 @@ impl NewIndex {
             }
             let is_covered = state.merged_end(*ledger) == *end && state.gaps(*ledger).is_empty();
             if found != *expected || !is_covered {
-                return Err(self.index.damaged("was not written as it was derived"));
+                return Err(self.index.damaged("was not written as computed"));
             }
         }
         if !self.index.database.scrub()? {
             return Err(self
                 .index
-                .damaged("is read by another program while it is made"));
+                .damaged("is read by another program while it is created"));
         }
         let Self {
             index,

@@ -33,7 +33,7 @@ static FILE: FileKind = FileKind {
     name: "index.db",
     application_id: 0x544B_4958,
     migrations: &[include_str!("../index_001.sql")],
-    hint: "it holds only what can be derived again: run `trailkeep index rebuild --dir DIR`",
+    hint: "it can be rebuilt: run `trailkeep index rebuild --dir DIR`",
     grows: Some(Run::is_table),
 };
 
@@ -238,7 +238,7 @@ impl Index {
     /// The error of an index that lacks rows.
     pub fn incomplete(&self, origin: &str, seq: Seq) -> StoreError {
         self.damaged(&format!(
-            "is incomplete: it lacks entry {seq} of {origin}, which would be searched for in vain"
+            "is incomplete: it lacks entry {seq} of {origin}, which queries would not find"
         ))
     }
 
@@ -358,7 +358,7 @@ impl Index {
         })?;
         let run = |(id, ledger, level, first, last, filter)| {
             let filter = KeyFilter::from_bytes(filter)
-                .ok_or_else(|| self.damaged("holds a run without a filter"))?;
+                .ok_or_else(|| self.damaged("has a sorted run without a filter"))?;
             let (ledger, first, last) =
                 (LedgerNumber::new(ledger), Seq::new(first), Seq::new(last));
             Ok(Arc::new(Run {
@@ -378,11 +378,11 @@ impl Index {
         let mut ends: HashMap<LedgerNumber, Seq> = HashMap::new();
         for run in &runs {
             if !tables.contains(&Run::table(run.id)) {
-                return Err(self.damaged("lacks the rows of a run"));
+                return Err(self.damaged("lacks the rows of a sorted run"));
             }
             let end = ends.entry(run.ledger).or_insert(Seq::new(0));
             if run.first > run.last || run.first < *end || run.last > Seq::MAX {
-                return Err(self.damaged("holds runs that overlap or end nowhere"));
+                return Err(self.damaged("has sorted runs that overlap or have no end"));
             }
             *end = run.last.next();
         }

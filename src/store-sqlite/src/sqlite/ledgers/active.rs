@@ -26,7 +26,7 @@ impl Ledgers {
                 if rest.is_empty() {
                     Ok((seq, keys.iter().map(|key| LookupKey::new(*key)).collect()))
                 } else {
-                    Err(self.damaged("holds an index row of a wrong length"))
+                    Err(self.damaged("has an index row of a wrong length"))
                 }
             })
             .collect()

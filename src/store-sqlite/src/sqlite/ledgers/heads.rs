@@ -25,7 +25,7 @@ impl Ledgers {
                 .optional()
         })?;
         found
-            .map(|head| head.ok_or_else(|| self.damaged("holds a root of another length")))
+            .map(|head| head.ok_or_else(|| self.damaged("has a root of a wrong length")))
             .transpose()
     }
 }

@@ -121,7 +121,7 @@ impl Ledgers {
                 let (tenant, origin) = named
                     .ok()
                     .filter(|(tenant, origin): &(TenantName, Origin)| origin.is_of(tenant))
-                    .ok_or_else(|| self.damaged("names a ledger that cannot be"))?;
+                    .ok_or_else(|| self.damaged("names an invalid ledger"))?;
                 Ok(LedgerRecord {
                     number: LedgerNumber::new(number),
                     tenant,
@@ -248,7 +248,7 @@ impl Ledgers {
         found
             .map(|(entry, payload, mark)| {
                 let entry = EntryBytes::try_from(entry)
-                    .map_err(|_| self.damaged("holds an entry of a wrong length"))?;
+                    .map_err(|_| self.damaged("has an entry of a wrong length"))?;
                 Ok(EventRow {
                     entry,
                     payload,

@@ -101,7 +101,7 @@ impl Vault {
         }
         Err(StoreError::Damaged {
             path: path.to_owned(),
-            what: "is not what the program wrote".to_owned(),
+            what: "does not match what the program wrote".to_owned(),
             hint: FILE.hint,
         })
     }
@@ -150,7 +150,7 @@ impl Vault {
         })?;
         let damaged = || StoreError::Damaged {
             path: self.file.path().to_owned(),
-            what: "names a ledger that cannot be".to_owned(),
+            what: "names an invalid ledger".to_owned(),
             hint: FILE.hint,
         };
         rows.into_iter()

@@ -63,7 +63,7 @@ pub struct SealedRow {
     pub number: i64,
     /// Its ledger; 0 where it belongs to none.
     pub ledger: LedgerNumber,
-    /// Where it stands.
+    /// Its state.
     pub place: SealedPlace,
     /// Epoch of the sealing.
     pub epoch: u32,

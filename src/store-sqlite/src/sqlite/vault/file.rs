@@ -129,7 +129,7 @@ impl VaultFile {
     fn is_changed(&self) -> StoreError {
         StoreError::Damaged {
             path: self.database.path.clone(),
-            what: "was changed by somebody else while it was open".to_owned(),
+            what: "was changed by another program while it was open".to_owned(),
             hint: "stop, keep the file for an investigation, and run `trailkeep verify`",
         }
     }
