@@ -31,7 +31,7 @@ pub const REVIEW_EVERY: &str = "P6M";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HoldScope {
-    /// Events about this person.
+    /// Events about this data subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<HeldPerson>,
     /// Events under this regime's policy, by its id.

@@ -26,7 +26,7 @@ const RECORD_BYTES_MAX: usize = 1_024;
 /// A trigger that fired, as the vault keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trigger {
-    /// What happened, as the policies name it.
+    /// Name of the trigger, as in the policies.
     pub name: String,
     /// To which record.
     pub record: String,

@@ -172,7 +172,7 @@ pub(super) async fn resume(
     }
     let tenant = TenantName::new(&asked.tenant).ok();
     let tenant = tenant.and_then(|name| caller.engine.tenant(&name));
-    let tenant = tenant.ok_or_else(|| Problem::not_found("there is no such tenant"))?;
+    let tenant = tenant.ok_or_else(|| Problem::not_found("tenant not found"))?;
     let was_stopped =
         blocking(move || anchor::resume(&caller.engine, &tenant, &caller.key_id)).await?;
     Ok(Json(LedgerResumed { was_stopped }))

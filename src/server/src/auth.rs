@@ -143,7 +143,7 @@ impl<R: Needed + Send, A: ActsOn> FromRequestParts<App> for Caller<R, A> {
             return Err(Problem::not_the_operator());
         }
         let tenant = app.engine.tenant(&principal.tenant);
-        let tenant = tenant.ok_or_else(|| Problem::not_found("there is no such tenant"))?;
+        let tenant = tenant.ok_or_else(|| Problem::not_found("tenant not found"))?;
         let on = A::of(tenant, named_ledger(parts)?)?;
         let identified = Identified {
             engine: Arc::clone(&app.engine),
@@ -205,7 +205,7 @@ impl FromRequestParts<App> for OpenLog {
         let tenant = on.tenant().name();
         match named.filter(|named| named.tenant().name() == tenant) {
             Some(scope) => Ok(Self { engine, scope }),
-            None => Err(Problem::not_found("there is no such log")),
+            None => Err(Problem::not_found("log not found")),
         }
     }
 }

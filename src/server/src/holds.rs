@@ -31,7 +31,7 @@ pub(super) struct NewHoldForm {
     /// Why.
     #[schema(min_length = 1, max_length = 1000)]
     reason: String,
-    /// Events about this person.
+    /// Events about this data subject.
     subject: Option<HeldPerson>,
     /// Events under this regime.
     regime: Option<String>,

@@ -123,7 +123,7 @@ fn request_figures(
     gauge: &mut impl FnMut(&str, &str, u64),
 ) -> Result<(), Problem> {
     let (open, overdue) = privacy::counts(engine, tenant)?;
-    let help = "Requests of persons that are not closed, those of whom something waits for the law included";
+    let help = "Open data subject requests, with those of which something is kept by law";
     gauge("requests_open", help, open);
     let help = "Data subject requests past their due date";
     gauge("requests_overdue", help, overdue);
@@ -137,7 +137,7 @@ fn overdue_figures(
     gauge: &mut impl FnMut(&str, &str, u64),
 ) -> Result<(), Problem> {
     let overdue = retention::recently_overdue(engine, tenant)?;
-    let help = "Events whose maximum is over, that no hold keeps and that no run has destroyed yet";
+    let help = "Events past their maximum, not under a hold and not deleted yet";
     gauge("overdue_events", help, overdue.events);
     let help = "Time at which the oldest overdue event should have been deleted, in seconds since 1970; 0 if there is none";
     let since = overdue.since.map_or(0, |moment| moment.get() / 1_000);

@@ -45,7 +45,7 @@ pub(super) struct Asked {
     /// Says what it would do, and does nothing.
     #[serde(default)]
     dry_run: bool,
-    /// Also the events in which the person only acted.
+    /// Include events in which the data subject is only the actor.
     #[serde(default)]
     include_acted: bool,
     /// Why other persons in the same events are shown; without it they are not.

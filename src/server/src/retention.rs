@@ -27,7 +27,7 @@ pub(super) struct TriggerForm {
     name: String,
     /// The record, as in `retention.record` of the events.
     record: String,
-    /// When it happened (RFC 3339); not in the future.
+    /// Time of the trigger (RFC 3339); not in the future.
     #[schema(format = DateTime)]
     at: String,
 }

@@ -152,7 +152,9 @@ fn named(caller: &Identified<Tenant>, name: &str) -> Result<Tenant, Problem> {
     let tenant = TenantName::new(name)
         .ok()
         .and_then(|name| caller.engine.tenant(&name));
-    tenant.ok_or_else(|| Problem::not_found("there is no such tenant: `trailkeep tenant list`"))
+    tenant.ok_or_else(|| {
+        Problem::not_found("tenant not found: `trailkeep tenant list` shows the tenants")
+    })
 }
 
 impl From<SettingsError> for Problem {

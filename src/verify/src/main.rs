@@ -39,7 +39,7 @@ struct Args {
     /// A checkpoint that you kept earlier
     #[arg(long, value_name = "OLD_CHECKPOINT_FILE")]
     against: Option<PathBuf>,
-    /// A witness that you trust, by its C2SP verifier key (cosignature/v1): it must have cosigned the head. Repeatable
+    /// A witness that you trust, by its C2SP verifier key (cosignature/v1): it must have cosigned the checkpoint. Repeatable
     #[arg(long = "witness", value_name = "VKEY", value_parser = WitnessKey::parse)]
     witnesses: Vec<WitnessKey>,
     /// Print JSON; for a bundle {"authentic","complete","counts","signed_only","findings",...}

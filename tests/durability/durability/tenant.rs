@@ -22,7 +22,7 @@ fn a_tenant_whose_creation_is_killed_is_there_or_its_name_is_free() {
         directory.assert_clean();
         let again = directory.run(&create);
         if point == FailPoint::LedgerFounded {
-            assert!(said(&again).contains("never given twice"), "{again:?}");
+            assert!(said(&again).contains("never reused"), "{again:?}");
         } else {
             succeeded(&again);
         }
@@ -32,7 +32,7 @@ fn a_tenant_whose_creation_is_killed_is_there_or_its_name_is_free() {
         let verify = ["verify", "--tenant", name];
         succeeded(&directory.run(&verify));
         let twice = directory.run(&create);
-        assert!(said(&twice).contains("never given twice"), "{twice:?}");
+        assert!(said(&twice).contains("never reused"), "{twice:?}");
     }
     directory.assert_clean();
     let vault = Connection::open(directory.path.join("vault.db")).unwrap();

@@ -151,7 +151,7 @@ async fn create(target: &TargetArgs, name: &str, json: bool) -> anyhow::Result<E
         text("vkey"),
         text("token")
     ))?;
-    note("Keep the token now: it is shown this once and is in no file.");
+    note("Store the token now: it is shown only once and is not in any file.");
     Ok(ExitCode::SUCCESS)
 }
 

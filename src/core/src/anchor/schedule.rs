@@ -16,7 +16,7 @@ fn run_all(engine: &Engine, which: Which) {
     for tenant in engine.tenants() {
         if let Err(error) = run(engine, &tenant, which) {
             let origin = &tenant.active().record.origin;
-            tracing::error!(%origin, %error, "what was anchored could not be kept");
+            tracing::error!(%origin, %error, "anchored checkpoints could not be stored");
         }
     }
 }

@@ -14,7 +14,7 @@ pub(crate) enum Refusal {
     Busy,
     /// One of the ids came meanwhile.
     LookAgain,
-    /// The disk is full.
+    /// Disk full.
     Full,
     /// The clock can't be believed.
     Clock(ClockJump),
@@ -59,7 +59,7 @@ pub enum AppendError {
     /// The queue is full.
     #[error("write queue is full; retry after 1 s")]
     Busy,
-    /// The disk is full.
+    /// Disk full.
     #[error("the disk is full or below its reserve; nothing was written: free space and retry")]
     Full,
     /// The clock jumped.

@@ -51,7 +51,7 @@ impl WriterThread {
         self.queue.push(submission)
     }
 
-    /// Events that wait for the writer, and bytes of their payloads.
+    /// Events in the write queue, and bytes of their payloads.
     pub fn queue_depth(&self) -> (usize, usize) {
         self.queue.depth()
     }

@@ -27,13 +27,13 @@ pub(crate) fn open_keys(
     let damaged = |what: &str| StoreError::Damaged {
         path: directory.vault_db(),
         what: what.to_owned(),
-        hint: "put back the newest copy of vault.db, with its epoch.key",
+        hint: "restore the newest vault.db with its epoch.key",
     };
     let directory_id = DirectoryId::parse(&id).ok_or_else(|| damaged("names no data directory"))?;
     let path = directory.epoch_key();
     let text = read_own_file(&path)?.ok_or_else(|| StoreError::Missing {
         path: path.clone(),
-        hint: "without it the vault stays closed: put back the copy that was made with the vault",
+        hint: "without it the vault cannot be opened: restore the epoch.key that belongs to this vault",
     })?;
     let epochs = epoch::decode(
         &root_key.load()?,

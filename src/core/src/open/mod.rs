@@ -409,7 +409,7 @@ struct OpenLedgers {
 fn finish_jobs(engine: &Engine) {
     for tenant in engine.tenants() {
         if let Err(error) = privacy::record_carried(engine, &tenant) {
-            tracing::error!(%error, "a request from before a restore could not be recorded; it is tried again");
+            tracing::error!(%error, "a request from before a restore could not be recorded; it is retried");
         }
     }
     if let Err(error) = finish_open(engine) {

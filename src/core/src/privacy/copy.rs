@@ -91,7 +91,7 @@ pub(super) fn begin_or_later(
     by: &str,
 ) {
     if let Err(error) = begin(engine, tenant.active(), filed, about, by) {
-        tracing::warn!(%error, "a person's copy could not be begun yet");
+        tracing::warn!(%error, "a data subject's copy could not be started yet");
     }
 }
 

@@ -201,7 +201,7 @@ impl Filed {
         Ok(filed)
     }
 
-    /// Whom it is about.
+    /// The data subject.
     pub(super) fn about(&self, tenant: &Tenant) -> Result<About, PrivacyError> {
         self.about_at(&tenant.active_record().record().origin)
     }

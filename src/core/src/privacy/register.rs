@@ -49,7 +49,7 @@ pub struct NewRequest {
     pub identity_verified_by: Option<String>,
     /// The day on which it came in; today unless said.
     pub received_on: Option<Day>,
-    /// Also the events in which the person only acted.
+    /// Include events in which the data subject is only the actor.
     pub include_acted: bool,
     /// Shows other persons in the same events, and why.
     pub show_others: Option<String>,

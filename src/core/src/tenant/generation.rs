@@ -37,7 +37,7 @@ impl ClosedAt {
         if head.size == self.size && head.root.to_string() == self.root {
             Ok(())
         } else {
-            Err("it was closed by a recovery, and is not as it was then")
+            Err("it is superseded, and was changed since")
         }
     }
 }

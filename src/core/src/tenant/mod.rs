@@ -54,7 +54,7 @@ pub struct ReadScope<L = Arc<Ledger>> {
 pub enum NamedLedgerError {
     /// There is none of this name.
     #[error(
-        "the tenant has no ledger of this name: `trailkeep tenant list --json` names its ledgers"
+        "the tenant has no ledger with this name: `trailkeep tenant list --json` names its ledgers"
     )]
     Unknown,
     /// A write named a superseded ledger.

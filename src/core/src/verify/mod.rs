@@ -121,7 +121,7 @@ pub struct Report {
     pub held: u64,
     /// Events in none of these states: their text is changed, or missing without cover.
     pub damaged: u64,
-    /// Whether what producers numbered is all there.
+    /// Detect gaps in producer sequence numbers.
     pub sources: SourcesSummary,
     /// Rows of the vault that no statement commits to: an earlier version wrote them, or a restore took them over.
     pub unbound: u64,

@@ -66,9 +66,9 @@ kinds! {
     /// A request of a person is in a state that does not allow it.
     RequestState = CONFLICT, "request-state", "Not possible in the request's state";
     /// The tenant takes no more events.
-    TenantClosed = CONFLICT, "tenant-closed", "The tenant is closed";
+    TenantClosed = CONFLICT, "tenant-closed", "Tenant closed";
     /// A write names a ledger that a recovery superseded.
-    SupersededLedger = CONFLICT, "superseded-ledger", "The ledger is superseded";
+    SupersededLedger = CONFLICT, "superseded-ledger", "Ledger superseded";
     /// A policy or a hold forbids it.
     Refused = CONFLICT, "refused", "Refused by policy or hold";
     /// The text went lawfully: it expired, or a person's request reached it.

@@ -244,7 +244,7 @@ async fn file_and_execute(
     let filed = post(client, "/v1/privacy/requests", &body).await?;
     let id = filed["id"]
         .as_str()
-        .context("the server named no request")?;
+        .context("the server's answer names no request")?;
     // What was said of near identifiers stands in the request already.
     let order = json!({"now": now});
     execute_and_wait(client, id, (&order, &asked.place))

@@ -146,7 +146,7 @@ pub(super) fn watch(connection: &Connection) -> rusqlite::Result<()> {
     ))
 }
 
-/// The sum of all parts as it is written; none where it is not what the program wrote.
+/// The sum of all parts as it is written; none where it does not match what the program wrote.
 pub(super) fn sum_of(tx: &Connection, mac_key: &dyn RowMac) -> rusqlite::Result<Option<RowSum>> {
     let known: Option<([u8; 32], [u8; 32])> = tx
         .prepare_cached("SELECT sum, mac FROM row_state")?
