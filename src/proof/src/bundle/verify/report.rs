@@ -286,7 +286,6 @@ impl Report {
         });
         let head = self.size.zip(self.root.as_ref());
         let range = self.range;
-        let open = |moment: &Option<String>| moment.clone().unwrap_or_else(|| "open".to_owned());
         let recorded = self.recorded.as_ref();
         let rows = [
             ("checked", proof.map(str::to_owned)),
@@ -303,7 +302,12 @@ impl Report {
             ),
             (
                 "recorded",
-                recorded.map(|time| format!("{} to {}", open(&time.from), open(&time.to))),
+                recorded.map(|time| match (&time.from, &time.to) {
+                    (Some(from), Some(to)) => format!("{from} to {to}"),
+                    (Some(from), None) => format!("from {from}"),
+                    (None, Some(to)) => format!("before {to}"),
+                    (None, None) => "no time limit".to_owned(),
+                }),
             ),
         ];
         for (name, value) in rows {
