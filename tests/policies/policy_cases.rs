@@ -917,7 +917,7 @@ fn t11_a_custom_may_be_shortened_and_a_law_may_not() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(
-        said.contains("hipaa.toml:16: `keep_at_least` P5Y lowers"),
+        said.contains("hipaa.toml:16: `keep_at_least` P5Y is below the statutory period"),
         "{said}"
     );
 }
@@ -1097,7 +1097,7 @@ fn what_is_asked_wrong_is_said() {
     for (more, words) in [
         (
             ["--trigger", "audit=2027-01-01T00:00:00Z"],
-            "they wait for: audit_concluded",
+            "its triggers are: audit_concluded",
         ),
         (["--trigger", "audit_concluded"], "write NAME=T"),
         (["--trigger", "audit_concluded=soon"], "RFC 3339"),

@@ -159,7 +159,7 @@ fn a_strict_tenant_refuses_what_lacks_something() {
     assert_eq!(output.status.code(), Some(4));
     let text = said(&output);
     assert!(
-        text.contains("/targets: the policy `pci-dss` asks for targets"),
+        text.contains("/targets: the policy `pci-dss` requires targets"),
         "{text}"
     );
     assert!(
