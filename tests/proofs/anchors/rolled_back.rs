@@ -46,7 +46,7 @@ fn a_witness_that_has_seen_more_stops_the_ledger() {
         made.section("w1")
     });
     let size = directory.assert_clean()["size"].as_u64().unwrap();
-    assert_stops(&directory, &sections, "`w1` has seen");
+    assert_stops(&directory, &sections, "`w1` has a checkpoint of");
     assert_eq!(directory.assert_clean()["size"], size);
 }
 
@@ -59,7 +59,7 @@ fn a_witness_that_has_seen_another_history_stops_the_ledger() {
     });
     // It went on after the roll-back, beyond what the witness has seen.
     append_some(&directory, "c", 20);
-    assert_stops(&directory, &sections, "`w1` has seen another history");
+    assert_stops(&directory, &sections, "`w1` has another history");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_directory_with_another_history_stops_the_ledger() {
     );
     let (directory, sections) = rolled_back(|_| section.clone());
     append_some(&directory, "c", 20);
-    assert_stops(&directory, &sections, "`nas` has seen another history");
+    assert_stops(&directory, &sections, "`nas` has another history");
     // Its head, signed by the same key, is none of this ledger: a row that says so is a finding.
     let note = std::fs::read_to_string(place.path().join(ORIGIN).join("checkpoint")).unwrap();
     let size: i64 = note.lines().nth(1).unwrap().parse().unwrap();
@@ -109,7 +109,7 @@ fn it_goes_on_once_what_was_rolled_back_is_there_again() {
     anchor(&directory, &sections);
     copy_directory(&directory.path, &newer);
     put_back(&directory, &older);
-    assert_stops(&directory, &sections, "`w1` has seen");
+    assert_stops(&directory, &sections, "`w1` has a checkpoint of");
     // The newest ledger with the vault that remembers the roll-back.
     std::fs::copy(newer.join("ledger.db"), directory.path.join("ledger.db")).unwrap();
     for stale in ["ledger.db-wal", "ledger.db-shm", "index.db"] {
@@ -134,7 +134,7 @@ fn what_is_lost_is_closed_and_continued() {
         let made = witness.insert(Witness::new("witness.example/1", &[&ledger_key(directory)]));
         made.section("w1")
     });
-    assert_stops(&directory, &sections, "`w1` has seen");
+    assert_stops(&directory, &sections, "`w1` has a checkpoint of");
     let (backup, new) = (beside(&directory, "backup"), beside(&directory, "new"));
     let backup = backup.to_str().unwrap();
     succeeded(&directory.run(&["backup", "--out", backup]));
@@ -171,7 +171,7 @@ fn a_target_that_errs_is_taken_out_and_the_operator_says_so() {
         let made = witness.insert(Witness::new("witness.example/1", &[&ledger_key(directory)]));
         made.section("w1")
     });
-    assert_stops(&directory, &sections, "`w1` has seen");
+    assert_stops(&directory, &sections, "`w1` has a checkpoint of");
     let engine = open(&directory, &sections);
     let tenant = default_tenant(&engine);
     let stays = trailkeep_core::anchor::resume(&engine, &tenant, "local").unwrap_err();
