@@ -765,7 +765,7 @@ fn links_in_a_backup_lead_nowhere_and_a_fresh_volume_counts_as_empty() {
             .unwrap()
     };
     std::fs::write(restored.join("other"), "").unwrap();
-    assert!(said(&restore()).contains("it holds other"));
+    assert!(said(&restore()).contains("it has other"));
     std::fs::remove_file(restored.join("other")).unwrap();
     succeeded(&restore());
 }
