@@ -461,7 +461,7 @@ fn what_a_copy_leaves_out_is_counted_in_the_page_the_certificate_and_the_portabl
     for text in [
         "other people, in 1 of the 3 events",
         "the staff acted, in 1 of the 3 events",
-        "1 more event in which you only acted",
+        "1 more event in which you are only the actor",
         "Ground: GDPR Art. 15(4)",
         "input, output, subjects",
     ] {
