@@ -10,7 +10,7 @@ use std::process::Output;
 use crate::support::{Directory, said, succeeded, trailkeep};
 use serde_json::Value;
 
-const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/trailkeep.toml");
+const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/trailkeep.toml");
 
 fn write_beside(directory: &Directory, text: &str) -> PathBuf {
     let path = directory.path.with_file_name("trailkeep.toml");
