@@ -274,5 +274,5 @@ fn a_certificate_that_ends_soon_or_is_open_to_all_is_found() {
     healthy.assert_finds(&flags, "tls", "ended at 2026-11-01");
     put(2027, 11);
     std::fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
-    healthy.assert_finds(&flags, "tls", "everybody");
+    healthy.assert_finds(&flags, "tls", "every user of the machine");
 }

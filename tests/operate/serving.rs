@@ -121,7 +121,7 @@ async fn a_new_certificate_is_taken_and_a_broken_one_is_not() {
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     let begun = Instant::now();
-    while !ready().await.1.contains("\"tls: the certificate") {
+    while !ready().await.1.contains("\"tls: the changed certificate") {
         assert!(begun.elapsed() < PATIENCE, "the broken pair is not said");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

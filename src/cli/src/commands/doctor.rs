@@ -332,11 +332,7 @@ impl Findings {
 
     fn certificate(&mut self, files: &TlsFiles, now: UnixMillis) {
         match files.load() {
-            Err(error) => self.add(
-                "tls",
-                error.to_string(),
-                "install a matching pair of certificate and key",
-            ),
+            Err(error) => self.add("tls", error.to_string(), "install a matching pair"),
             Ok(pair) if pair.expires_at.get() < now.get() + CERTIFICATE_LEFT_MIN_MS => {
                 let end = pair.expires_at;
                 let ends = if end <= now { "ended" } else { "ends" };
