@@ -233,7 +233,7 @@ impl Check<'_> {
                     None,
                     "against",
                     format!("the checkpoint that you kept: {error}"),
-                )
+                );
             })
             .ok()
     }
