@@ -57,8 +57,10 @@ fn the_sample_has_no_fault_and_names_each_key() {
     let text = std::fs::read_to_string(SAMPLE).unwrap();
     let defaults = trailkeep().args(["config", "show"]).output().unwrap();
     succeeded(&defaults);
-    let document =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md"));
+    let document = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/operations.md"
+    ));
     let document = document.unwrap();
     let keys = document
         .lines()
