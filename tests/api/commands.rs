@@ -342,10 +342,8 @@ fn the_tiles_alone_give_the_checkpoint_s_root() {
 
 /// The real events, a line each; or a line that says that they are absent.
 fn real_events() -> Option<Vec<String>> {
-    let shared = std::env::var_os("TRAILKEEP_SHARED").map_or_else(
-        || Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("../shared"),
-        PathBuf::from,
-    );
+    let shared = std::env::var_os("TRAILKEEP_SHARED")
+        .map_or_else(|| crate::support::root().join("../shared"), PathBuf::from);
     let mut lines = Vec::new();
     for name in ["llm-events.ndjson.zst", "cloudtrail-events.ndjson.zst"] {
         let path = shared.join("data").join(name);

@@ -1,8 +1,6 @@
 //! The OpenAPI document: as checked in, of every route, and true of what the server answers.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
-
 use crate::support::Directory;
 use serde_json::Value;
 use trailkeep_server::document;
@@ -12,7 +10,7 @@ const CHECKED_IN: &str = "schema/openapi.json";
 /// `TRAILKEEP_UPDATE=1 cargo test --test api openapi` writes the document anew.
 #[test]
 fn the_document_is_the_one_that_is_checked_in() {
-    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(CHECKED_IN);
+    let path = crate::support::root().join(CHECKED_IN);
     if std::env::var_os("TRAILKEEP_UPDATE").is_some() {
         let text = serde_json::to_string_pretty(document()).unwrap();
         std::fs::write(&path, text + "\n").unwrap();
@@ -41,7 +39,7 @@ fn the_document_is_served_to_everybody() {
 /// Routes come into the router with their description, and in no other way.
 #[test]
 fn no_route_is_registered_without_its_description() {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("src");
+    let root = crate::support::root().join("src");
     let mut folders = vec![root];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {

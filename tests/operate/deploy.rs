@@ -19,9 +19,7 @@ use serde_json::Value;
 const PROGRAM: &str = "/usr/local/bin/trailkeep";
 
 fn path(name: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-        .join("deploy")
-        .join(name)
+    crate::support::root().to_owned().join("deploy").join(name)
 }
 
 fn read(name: &str) -> String {

@@ -175,7 +175,7 @@ fn every_fence_is_run_or_says_why_not() {
         "docs/retention.md",
         "docs/verify-without-trailkeep.md",
     ];
-    let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let root = crate::support::root();
     let mut documents = vec!["README.md".to_owned(), "deploy/README.md".to_owned()];
     for entry in std::fs::read_dir(root.join("docs")).unwrap() {
         let path = entry.unwrap().path();

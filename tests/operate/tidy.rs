@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::root;
+
 const LINES_OF_A_FILE_MAX: usize = 470;
 const LINES_OF_A_FUNCTION_MAX: usize = 80;
 
@@ -72,10 +74,6 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("prost", &["otlp"]),
     ("opentelemetry_proto", &["otlp"]),
 ];
-
-fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-}
 
 fn source_files() -> Vec<(String, String)> {
     fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -1145,16 +1145,14 @@ fn policies_are_checked_listed_and_shown() {
         command.args(["policy", "check"]).args(files);
         command.args(json.then_some("--json")).output().unwrap()
     };
-    let shipped: Vec<_> = std::fs::read_dir(
-        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("policies"),
-    )
-    .unwrap()
-    .map(|file| file.unwrap().path())
-    .filter(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "toml")
-    })
-    .collect();
+    let shipped: Vec<_> = std::fs::read_dir(crate::support::root().join("policies"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .collect();
     assert_eq!(shipped.len(), 19);
     let shipped: Vec<&Path> = shipped.iter().map(std::path::PathBuf::as_path).collect();
     assert!(check(&shipped, false).status.success());

@@ -30,7 +30,7 @@ use trailkeep_proof::bundle::verify::{Question, Report, verify};
 use trailkeep_proof::ledger::note::PublicKey;
 
 fn vectors() -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("tests/bundle/vectors")
+    crate::support::root().join("tests/bundle/vectors")
 }
 
 fn verifier() -> Command {
@@ -163,7 +163,7 @@ fn good_bundles_of_another_program_are_authentic() {
 
 #[test]
 fn a_bundle_of_a_closed_ledger_by_the_first_release_is_authentic() {
-    let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("tests/data");
+    let data = crate::support::root().join("tests/data");
     let (bundle, key) = (
         data.join("closed-ledger.zip"),
         data.join("closed-ledger.pem"),
@@ -843,10 +843,8 @@ fn an_export_is_a_job_whose_file_comes_in_ranges() {
 
 #[test]
 fn real_events_are_exported_and_verified_by_all() {
-    let shared = std::env::var_os("TRAILKEEP_SHARED").map_or_else(
-        || Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("../shared"),
-        PathBuf::from,
-    );
+    let shared = std::env::var_os("TRAILKEEP_SHARED")
+        .map_or_else(|| crate::support::root().join("../shared"), PathBuf::from);
     let directory = Directory::new();
     let mut count = 0;
     for name in ["llm-events.ndjson.zst", "cloudtrail-events.ndjson.zst"] {

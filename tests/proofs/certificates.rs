@@ -10,7 +10,7 @@ use trailkeep_proof::privacy::Outcome;
 use trailkeep_proof::privacy::check::{Question, Report, check};
 
 fn vectors() -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("tests/certificate/vectors")
+    crate::support::root().join("tests/certificate/vectors")
 }
 
 fn key() -> PublicKey {
@@ -116,7 +116,7 @@ fn every_changed_byte_is_refused() {
 
 #[test]
 fn certificates_follow_their_schema() {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let root = crate::support::root();
     let schema = std::fs::read_to_string(root.join("schema/certificate.schema.json")).unwrap();
     let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
     let validator = jsonschema::options()

@@ -23,15 +23,13 @@ use trailkeep_proof::ledger::tile::{
 
 /// The folder of vectors that the project carries, with its licence and its source.
 fn vectors(folder: &str) -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors")).join(folder)
+    crate::support::root().join("tests/vectors").join(folder)
 }
 
 /// The folder of vectors that the project may not carry, beside the checkout.
 fn vectors_beside(folder: &str) -> Option<PathBuf> {
-    let shared = std::env::var_os("TRAILKEEP_SHARED").map_or_else(
-        || Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("../shared"),
-        PathBuf::from,
-    );
+    let shared = std::env::var_os("TRAILKEEP_SHARED")
+        .map_or_else(|| crate::support::root().join("../shared"), PathBuf::from);
     let path = shared.join("vectors").join(folder);
     if !path.is_dir() {
         println!("skipped: {} is absent", path.display());

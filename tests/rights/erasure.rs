@@ -1130,10 +1130,8 @@ fn an_erasure_first_assembles_what_waits() {
 
 #[test]
 fn a_hundred_persons_out_of_all_real_events() {
-    let shared = std::env::var_os("TRAILKEEP_SHARED").map_or_else(
-        || Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("../shared"),
-        PathBuf::from,
-    );
+    let shared = std::env::var_os("TRAILKEEP_SHARED")
+        .map_or_else(|| crate::support::root().join("../shared"), PathBuf::from);
     let data = shared.join("data");
     let names = ["llm-events.ndjson.zst", "cloudtrail-events.ndjson.zst"];
     let files: Vec<PathBuf> = names.iter().map(|name| data.join(name)).collect();

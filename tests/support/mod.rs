@@ -25,6 +25,11 @@ mod clocked;
 
 pub use clocked::{Clocked, Random};
 
+/// The checkout.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
 /// The program.
 pub fn trailkeep() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trailkeep"));
@@ -393,8 +398,7 @@ pub fn succeeded(output: &Output) -> &Output {
 
 /// The Python of docs/verify-without-trailkeep.md.
 pub fn page_of_python(folder: &Path) -> PathBuf {
-    let document = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-        .join("docs/verify-without-trailkeep.md");
+    let document = root().join("docs/verify-without-trailkeep.md");
     let text = std::fs::read_to_string(document).unwrap();
     let (_, code) = text.split_once("```python\n").unwrap();
     let path = folder.join("verify_bundle.py");

@@ -1,7 +1,5 @@
 //! Image, compose file and Kubernetes manifests.
 
-use std::path::Path;
-
 use trailkeep_server::document;
 
 use super::*;
@@ -86,7 +84,7 @@ fn the_image_is_small_and_runs_as_nobody() {
 /// What the build reads is in its context, and what it need not read is not.
 #[test]
 fn the_build_gets_what_it_needs() {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let root = crate::support::root();
     let text = std::fs::read_to_string(root.join(".dockerignore")).unwrap();
     let let_in: Vec<&str> = text
         .lines()

@@ -1,7 +1,5 @@
 //! The fenced blocks of a document.
 
-use std::path::Path;
-
 /// What is done with a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -35,7 +33,7 @@ pub(crate) struct Block {
 
 /// All blocks of a document, in order.
 pub(crate) fn blocks_of(document: &str) -> Vec<Block> {
-    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(document);
+    let path = crate::support::root().join(document);
     let text = std::fs::read_to_string(path).unwrap();
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String, String)> = None;

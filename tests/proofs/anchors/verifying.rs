@@ -84,8 +84,7 @@ fn a_bundle_carries_the_cosignature_and_both_verifiers_check_it() {
 
 /// A program of docs/verify-without-trailkeep.md, by how its block begins.
 fn program(folder: &Path, block: &str, name: &str) -> String {
-    let document = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-        .join("docs/verify-without-trailkeep.md");
+    let document = crate::support::root().join("docs/verify-without-trailkeep.md");
     let text = std::fs::read_to_string(document).unwrap();
     let (_, code) = text.split_once(block).unwrap();
     let path = folder.join(name);

@@ -129,8 +129,7 @@ struct Judged {
 }
 
 fn by_python(folder: &Path, vectors: &Path, judged: &[Judged]) -> Vec<Value> {
-    let driver =
-        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("tests/bundle/judge_many.py");
+    let driver = crate::support::root().join("tests/bundle/judge_many.py");
     let mut child = Command::new("python3")
         .arg(driver)
         .arg(crate::support::page_of_python(folder))

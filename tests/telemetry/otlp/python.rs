@@ -83,7 +83,7 @@ fn a_real_application_sets_two_variables_and_nothing_else() {
     for library in libraries {
         let mut application = Command::new(&python);
         application
-            .arg(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("tests/otlp/app.py"))
+            .arg(crate::support::root().join("tests/otlp/app.py"))
             .arg(library)
             .env(
                 "OTEL_EXPORTER_OTLP_ENDPOINT",

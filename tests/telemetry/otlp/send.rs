@@ -25,7 +25,7 @@ pub struct Capture {
 
 pub fn shared() -> PathBuf {
     std::env::var_os("TRAILKEEP_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("../shared"),
+        || crate::support::root().to_owned().join("../shared"),
         PathBuf::from,
     )
 }

@@ -8,7 +8,7 @@ use super::super::validator;
 
 fn shared() -> PathBuf {
     std::env::var_os("TRAILKEEP_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("../shared"),
+        || crate::support::root().to_owned().join("../shared"),
         PathBuf::from,
     )
 }
