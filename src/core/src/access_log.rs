@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -175,7 +176,7 @@ fn append(
     let section = section.to_string();
     let sections: [(&str, &[u8]); 2] = [
         ("access", section.as_bytes()),
-        ("action", b"\"trailkeep.access\""),
+        ("action", SystemAction::Access.section()),
     ];
     append_read(&engine.writer, ledger, &sections, persons.to_vec()).map(drop)
 }

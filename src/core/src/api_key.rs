@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use trailkeep_proof::ledger::action::SystemAction;
 use zeroize::Zeroizing;
 
 use super::Engine;
@@ -22,8 +23,6 @@ use trailkeep_store_sqlite::ApiKeyRow;
 
 /// Begins every token, so that secret scanners find one that leaked.
 const TOKEN_PREFIX: &str = "trailkeep_";
-/// The action of the entry that records the making of a key.
-pub(super) const KEY_CREATE: &str = "trailkeep.key.create";
 /// Bytes of a secret.
 const SECRET_BYTES: usize = 32;
 
@@ -174,7 +173,12 @@ pub fn create(
     let said = said_of_new(&id, role, expires_at, by);
     let secret = Zeroizing::new(random_bytes().map_err(KeyError::from)?);
     let sealed = Sealed::new(tenant.name(), role, &secret, (now, expires_at));
-    record(engine, tenant, (KEY_CREATE, &said), (&id, &sealed))?;
+    record(
+        engine,
+        tenant,
+        (SystemAction::KeyCreate, &said),
+        (&id, &sealed),
+    )?;
     Ok(CreatedKey {
         token: token(role, &id, &secret),
         id,
@@ -201,7 +205,7 @@ pub fn revoke(engine: &Engine, tenant: &Tenant, id: &str, by: &str) -> Result<()
     record(
         engine,
         tenant,
-        ("trailkeep.key.revoke", &said),
+        (SystemAction::KeyRevoke, &said),
         (id, &sealed),
     )
 }
@@ -311,13 +315,12 @@ fn said_of_new(id: &str, role: Role, expires_at: Option<UnixMillis>, by: &str) -
 fn record(
     engine: &Engine,
     tenant: &Tenant,
-    (action, said): (&str, &str),
+    (action, said): (SystemAction, &str),
     (id, sealed): (&str, &Sealed),
 ) -> Result<(), ManageError> {
     let mut changes = Changes::default();
     changes.put_key(id, sealed)?;
-    let action = json!(action).to_string();
-    let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), ("key", said.as_bytes())];
+    let sections: [(&str, &[u8]); 2] = [("action", action.section()), ("key", said.as_bytes())];
     append_changing(engine, tenant.active(), &sections, changes)
         .map(drop)
         .map_err(|error| Box::new(error).into())

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -166,7 +167,7 @@ pub fn backup(
     let _lock = directory.lock()?;
     let _nothing_is_destroyed = engine.destruction();
     let said = json!({"by": by, "id": own_id});
-    match record_for_operator(engine, "trailkeep.backup", "backup", &said) {
+    match record_for_operator(engine, SystemAction::Backup, "backup", &said) {
         // What is left of a ledger that was rolled back must be saved, too.
         Err(error @ AppendError::RolledBack) => {
             tracing::warn!(%error, "the backup is not recorded");

@@ -2,6 +2,7 @@
 //! that were changed since by what no statement says.
 
 use std::collections::BTreeMap;
+use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::Serialize;
 use serde_json::json;
@@ -63,7 +64,7 @@ pub fn bind(engine: &Engine, by: &str) -> Result<Vec<Bound>, BindError> {
             let rows = changes.len() as u64;
             let vault = json!({"rows": rows, "by": by}).to_string();
             let sections: [(&str, &[u8]); 2] = [
-                ("action", b"\"trailkeep.vault.bind\""),
+                ("action", SystemAction::VaultBind.section()),
                 ("vault", vault.as_bytes()),
             ];
             let seq = append_changing(engine, tenant.active(), &sections, changes)
@@ -104,7 +105,7 @@ pub(super) fn restate(engine: &Engine, tenant: &Tenant, from: u64) -> Result<(),
     }
     let vault = json!({"rows": changes.len(), "lost": lost, "by": "restore"}).to_string();
     let sections: [(&str, &[u8]); 2] = [
-        ("action", b"\"trailkeep.vault.bind\""),
+        ("action", SystemAction::VaultBind.section()),
         ("vault", vault.as_bytes()),
     ];
     append_changing(engine, ledger, &sections, changes)

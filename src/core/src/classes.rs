@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
+use trailkeep_proof::ledger::action::SystemAction;
 
 use serde_json::json;
 
@@ -256,12 +257,12 @@ pub(super) fn class_for(
         return Err(ClassError::TooMany.into());
     }
     for policy in policies {
-        state_policy(engine, ledger, policy, "trailkeep.policy.load")?;
+        state_policy(engine, ledger, policy, SystemAction::PolicyLoad)?;
     }
     let definition = ClassDefinition::new(last + 1, key, &applied);
     let text = json!(definition).to_string();
     let sections: [(&str, &[u8]); 2] = [
-        ("action", b"\"trailkeep.class.define\""),
+        ("action", SystemAction::ClassDefine.section()),
         ("class", text.as_bytes()),
     ];
     let states = Statement::Class {
@@ -279,18 +280,16 @@ pub(super) fn state_policy(
     engine: &Engine,
     ledger: &Ledger,
     policy: &Arc<Policy>,
-    action: &str,
+    action: SystemAction,
 ) -> Result<(), AppendError> {
     let stated = ledger.classes.last_stated();
     let is_stated = |stated: &LastStated| stated.sha256 == policy.sha256 && !stated.is_dropped;
     if stated.iter().any(is_stated) {
         return Ok(());
     }
-    let (action, section) = (json!(action).to_string(), policy_section(policy));
-    let sections: [(&str, &[u8]); 2] = [
-        ("action", action.as_bytes()),
-        ("policy", section.as_bytes()),
-    ];
+    let section = policy_section(policy);
+    let sections: [(&str, &[u8]); 2] =
+        [("action", action.section()), ("policy", section.as_bytes())];
     let statement = append_statement(&engine.writer, ledger, &sections, Statement::Policy)?;
     ledger.classes.add_policy(StatedPolicy {
         statement,

@@ -2,8 +2,9 @@
 //! the first API key.
 
 use std::sync::Arc;
+use trailkeep_proof::ledger::action::SystemAction;
 
-use super::api_key::{FirstKey, KEY_CREATE};
+use super::api_key::FirstKey;
 use super::append::{AppendError, Extended, Extension, LedgerState, PreparedEvent, prepare_system};
 use super::classes::{Class, ClassBook, StatedPolicy, policy_section};
 use super::failpoint::FailPoint;
@@ -162,7 +163,7 @@ fn first_entries(
     let rows = changes.section(record.origin.as_str());
     let rows = (rows::SECTION, rows.as_bytes());
     let mut define: Vec<(&str, &[u8])> = vec![
-        ("action", b"\"trailkeep.class.define\""),
+        ("action", SystemAction::ClassDefine.section()),
         ("class", class.as_bytes()),
     ];
     // A ledger that continues another has the keys of its tenant: this is its last statement.
@@ -171,7 +172,7 @@ fn first_entries(
         system(&[("ledger", genesis.to_string().as_bytes())], None)?,
         system(
             &[
-                ("action", b"\"trailkeep.policy.load\""),
+                ("action", SystemAction::PolicyLoad.section()),
                 ("policy", policy_section(&policy).as_bytes()),
             ],
             Some(Statement::Policy),
@@ -180,9 +181,12 @@ fn first_entries(
     ];
     let mut events = Vec::from(events);
     if let Some(first_key) = first_key {
-        let action = serde_json::json!(KEY_CREATE).to_string();
         let key = first_key.section();
-        let sections = [("action", action.as_bytes()), ("key", key.as_bytes()), rows];
+        let sections = [
+            ("action", SystemAction::KeyCreate.section()),
+            ("key", key.as_bytes()),
+            rows,
+        ];
         events.push(system(&sections, None)?);
     }
     let mut extension = Extension::of(

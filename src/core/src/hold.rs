@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use trailkeep_proof::ledger::action::SystemAction;
 
 use super::Engine;
 use super::append::{AppendError, append_changing};
@@ -289,7 +290,7 @@ pub(super) fn place(
         "filters": names_of_filters(&hold.scope),
         "review_at": hold.review_at().map(|moment| moment.to_string()),
     });
-    let said = ("trailkeep.hold.place", &said);
+    let said = (SystemAction::HoldPlace, &said);
     hold.placed_seq = record(engine, tenant, said, (&id, &hold))?.get();
     Ok((id, hold))
 }
@@ -318,7 +319,7 @@ pub(super) fn lift(
         seq: STATED_HERE,
     };
     hold.lifted = Some(lifted.clone());
-    let seq = record(engine, tenant, ("trailkeep.hold.lift", &said), (id, &hold))?.get();
+    let seq = record(engine, tenant, (SystemAction::HoldLift, &said), (id, &hold))?.get();
     hold.lifted = Some(Lifted { seq, ..lifted });
     Ok(hold)
 }
@@ -445,14 +446,14 @@ fn names_of_filters(scope: &HoldScope) -> Vec<&'static str> {
 fn record(
     engine: &Engine,
     tenant: &Tenant,
-    (action, said): (&str, &serde_json::Value),
+    (action, said): (SystemAction, &serde_json::Value),
     (id, hold): (&str, &Hold),
 ) -> Result<Seq, HoldError> {
     let mut changes = Changes::default();
     let active = tenant.active_record().record();
     changes.put(&engine.keyring, active, id, hold)?;
-    let (action, said) = (json!(action).to_string(), said.to_string());
-    let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), ("hold", said.as_bytes())];
+    let said = said.to_string();
+    let sections: [(&str, &[u8]); 2] = [("action", action.section()), ("hold", said.as_bytes())];
     append_changing(engine, tenant.active(), &sections, changes)
         .map_err(|error| HoldError::Record(Box::new(error)))
 }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use trailkeep_proof::ledger::action::SystemAction;
 
 use super::Engine;
 use super::append::{AppendError, append_statement};
@@ -134,7 +135,7 @@ fn state_change(
                 });
             }
             check_not_lowered(ledger, stated, policy)?;
-            state_policy(engine, ledger, policy, "trailkeep.policy.change").map_err(record)
+            state_policy(engine, ledger, policy, SystemAction::PolicyChange).map_err(record)
         }
         None if !stated.is_dropped => {
             let Some(policy) = ledger.classes.policy(&stated.sha256) else {
@@ -142,7 +143,7 @@ fn state_change(
             };
             let section = policy_section(&policy.policy);
             let sections: [(&str, &[u8]); 2] = [
-                ("action", b"\"trailkeep.policy.drop\""),
+                ("action", SystemAction::PolicyDrop.section()),
                 ("policy", section.as_bytes()),
             ];
             append_statement(&engine.writer, ledger, &sections, Statement::Policy)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use trailkeep_proof::ledger::action::SystemAction;
 
 use super::Engine;
 use super::append::{AppendError, append_changing};
@@ -173,7 +174,7 @@ pub fn change(
     if let Some(regime) = &settings.unknown_regime {
         said["unknown_regime"] = regime.as_str().into();
     }
-    record(engine, tenant, "trailkeep.tenant.set", &said, &settings)?;
+    record(engine, tenant, SystemAction::TenantSet, &said, &settings)?;
     ledger.set_settings(settings.clone());
     Ok(settings)
 }
@@ -198,7 +199,7 @@ pub fn close(
     settings.closed_at_ms = Some(now.get());
     ledger.set_settings(settings.clone());
     let said = json!({ "by": by, "entries_before": ledger.published().head.size });
-    match record(engine, tenant, "trailkeep.tenant.close", &said, &settings) {
+    match record(engine, tenant, SystemAction::TenantClose, &said, &settings) {
         Ok(seq) => Ok((Some(seq), now)),
         Err(error) => {
             ledger.set_settings((*before).clone());
@@ -211,15 +212,15 @@ pub fn close(
 fn record(
     engine: &Engine,
     tenant: &Tenant,
-    action: &str,
+    action: SystemAction,
     said: &serde_json::Value,
     settings: &TenantSettings,
 ) -> Result<Seq, SettingsError> {
     let mut changes = Changes::default();
     let ledger = tenant.active();
     changes.put(&engine.keyring, &ledger.record, ROW_ID, settings)?;
-    let (action, said) = (json!(action).to_string(), said.to_string());
-    let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), ("tenant", said.as_bytes())];
+    let said = said.to_string();
+    let sections: [(&str, &[u8]); 2] = [("action", action.section()), ("tenant", said.as_bytes())];
     append_changing(engine, ledger, &sections, changes)
         .map_err(|error| SettingsError::Record(Box::new(error)))
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::json;
+use trailkeep_proof::ledger::action::SystemAction;
 use zeroize::Zeroizing;
 
 use super::Engine;
@@ -109,7 +110,7 @@ pub fn create(
     let said =
         json!({"tenant": name.as_str(), "origin": record.origin.as_str(), "by": by}).to_string();
     let sections: [(&str, &[u8]); 2] = [
-        ("action", b"\"trailkeep.tenant.create\""),
+        ("action", SystemAction::TenantCreate.section()),
         ("tenant", said.as_bytes()),
     ];
     let stated = append_system(&engine.writer, operator, &sections)

@@ -2,6 +2,7 @@
 //! that record (section `retention.record`), those that come later too.
 
 use std::collections::BTreeMap;
+use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -89,7 +90,7 @@ pub fn fire(
     }
     let said = json!({"name": name, "at": at.to_string(), "by": by}).to_string();
     let sections: [(&str, &[u8]); 2] = [
-        ("action", b"\"trailkeep.retention.trigger\""),
+        ("action", SystemAction::RetentionTrigger.section()),
         ("trigger", said.as_bytes()),
     ];
     let mut trigger = Trigger {

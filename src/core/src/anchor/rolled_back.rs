@@ -4,6 +4,7 @@
 //! that target has seen it go on from where it was, or an operator looked at it and says that the target errs.
 
 use std::sync::Arc;
+use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -149,7 +150,7 @@ pub fn resume(engine: &Engine, tenant: &Tenant, by: &str) -> Result<bool, Resume
     let said = json!({"target": known.target, "seen": known.seen, "here": known.here, "by": by})
         .to_string();
     let sections: [(&str, &[u8]); 2] = [
-        ("action", b"\"trailkeep.anchor.resume\""),
+        ("action", SystemAction::AnchorResume.section()),
         ("anchor", said.as_bytes()),
     ];
     append_system(&engine.writer, ledger, &sections)?;

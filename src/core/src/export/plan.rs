@@ -1,6 +1,7 @@
 //! What an export holds, decided before anything is read; and its record in the ledger.
 
 use serde_json::{Value, json};
+use trailkeep_proof::ledger::action::SystemAction;
 
 use super::person::withheld::Tally;
 use super::person::{PersonsEvents, all_seqs};
@@ -289,7 +290,7 @@ fn record(
     }
     let section = section.to_string();
     let sections: [(&str, &[u8]); 2] = [
-        ("action", b"\"trailkeep.export\""),
+        ("action", SystemAction::Export.section()),
         ("export", section.as_bytes()),
     ];
     let persons = reference.into_iter().collect();

@@ -2,6 +2,7 @@
 
 use super::{Files, OpenError};
 use std::sync::Arc;
+use trailkeep_proof::ledger::action::SystemAction;
 
 use crate::append::LedgerState;
 use crate::classes::{Class, ClassBook, StatedPolicy};
@@ -150,7 +151,7 @@ fn load_classes(files: &Files, record: &LedgerRecord) -> Result<ClassBook, Class
             statement: seq,
             policy,
         });
-        if opened.section("action") == Some(b"\"trailkeep.policy.drop\"") {
+        if opened.section("action") == Some(SystemAction::PolicyDrop.section()) {
             book.set_dropped(&id);
         }
     }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
+use trailkeep_proof::ledger::action::SystemAction;
 
 use crate::Engine;
 use crate::anchor::settings::AnchorSettings;
@@ -431,7 +432,7 @@ fn record_confirmation(
     .to_string();
     for tenant in tenants.values() {
         let sections: [(&str, &[u8]); 2] = [
-            ("action", b"\"trailkeep.clock.confirm\""),
+            ("action", SystemAction::ClockConfirm.section()),
             ("clock", confirmed.as_bytes()),
         ];
         let recorded = append_system(writer, tenant.active(), &sections);

@@ -1,6 +1,7 @@
 //! Answering a request for a copy: an entry of the ledger, and a certificate.
 
 use serde_json::json;
+use trailkeep_proof::ledger::action::SystemAction;
 
 use super::PrivacyError;
 use super::certify::{Answer, issue};
@@ -62,7 +63,13 @@ pub fn answer(
     section["by"] = json!(by);
     // The row is closed behind the entry, with the certificate: a crash between asks for the answer again.
     let before = filed::find(engine, tenant, id)?;
-    let seq = record(engine, tenant, "answer", ("answer", &section), &before)?;
+    let seq = record(
+        engine,
+        tenant,
+        SystemAction::PrivacyAnswer,
+        ("answer", &section),
+        &before,
+    )?;
     let answer = Answer {
         seq,
         outcome,

@@ -1,6 +1,7 @@
 //! Answering requests for erasure and restriction: once the job is over, and once more when what stayed went, too.
 
 use serde_json::{Value, json};
+use trailkeep_proof::ledger::action::SystemAction;
 
 use super::PrivacyError;
 use super::certify::{Answer, issue, what_was_destroyed};
@@ -279,7 +280,13 @@ fn give(
     section["by"] = json!("trailkeep");
     // The row is closed behind the entry, with the certificate: a crash between asks for the answer again.
     let before = filed::find(engine, tenant, &filed.request.id)?;
-    let seq = record(engine, tenant, "answer", ("answer", &section), &before)?;
+    let seq = record(
+        engine,
+        tenant,
+        SystemAction::PrivacyAnswer,
+        ("answer", &section),
+        &before,
+    )?;
     let destroyed = statement.map(|by| what_was_destroyed(engine, (by, also)));
     let answer = Answer {
         seq,
@@ -327,7 +334,7 @@ pub fn lift(
             let lift = json!({"restricts": restriction.get(), "requests": [filed.seq], "by": by});
             let lift = lift.to_string();
             let sections: [(&str, &[u8]); 2] = [
-                ("action", b"\"trailkeep.privacy.lift\""),
+                ("action", SystemAction::PrivacyLift.section()),
                 ("lift", lift.as_bytes()),
             ];
             let states = Statement::Lift { restriction };

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use trailkeep_proof::ledger::action::SystemAction;
 
 use serde_json::json;
 
@@ -72,7 +73,14 @@ pub fn order(
             at_ms,
             seq: STATED_HERE,
         });
-        let seq = record(engine, tenant, "execute", ("request", &section), &filed)?.get();
+        let seq = record(
+            engine,
+            tenant,
+            SystemAction::PrivacyExecute,
+            ("request", &section),
+            &filed,
+        )?
+        .get();
         filed.ordered = Some(Ordered { at_ms, seq });
     }
     Ok(ShownRequest::of(&filed, Some(&about), now))
@@ -192,7 +200,7 @@ fn decide(
         }
         if !is_erasure {
             let own = ledgers.iter().zip(own);
-            plans.extend(own.map(|(ledger, plan)| (*ledger, plan, "restrict")));
+            plans.extend(own.map(|(ledger, plan)| (*ledger, plan, SystemAction::PrivacyRestrict)));
         }
     }
     for (ledger, plan) in ledgers.iter().zip(&mut erasures) {
@@ -201,7 +209,7 @@ fn decide(
         plan.restricts = &plan.restricts - &plan.covers;
     }
     let erasures = ledgers.iter().zip(erasures);
-    plans.extend(erasures.map(|(ledger, plan)| (*ledger, plan, "erase")));
+    plans.extend(erasures.map(|(ledger, plan)| (*ledger, plan, SystemAction::PrivacyErase)));
     plans.retain(|(_, plan, _)| !plan.covers.is_empty() || !plan.restricts.is_empty());
     if plans.is_empty() {
         return Ok(Vec::new());
@@ -213,7 +221,7 @@ fn decide(
     let statements = numbered.map(|(part, (ledger, plan, step))| {
         // The first one states the rows of all.
         let rows = (part == 0).then_some(&changing);
-        plan.state(ledger, (part, parts), (step, by), rows)
+        plan.state(ledger, (part, parts), (*step, by), rows)
     });
     let statements = statements.collect::<Result<Vec<_>, PrivacyError>>()?;
     let appended = append_statements(&engine.writer, active, statements, now);
@@ -234,7 +242,7 @@ fn decide(
 fn changes_of(
     engine: &Engine,
     tenant: &Tenant,
-    plans: &[(&Arc<Ledger>, Plan, &str)],
+    plans: &[(&Arc<Ledger>, Plan, SystemAction)],
 ) -> Result<Changes, PrivacyError> {
     let mut changes = Changes::default();
     let keyring = &engine.keyring;
@@ -388,7 +396,7 @@ impl Plan {
         &self,
         ledger: &Ledger,
         (part, parts): (usize, usize),
-        (step, by): (&str, &str),
+        (action, by): (SystemAction, &str),
         rows: Option<&Changing<'_>>,
     ) -> Result<PreparedEvent, PrivacyError> {
         let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes()?;
@@ -402,7 +410,6 @@ impl Plan {
                 "requests": requests,
             })
         };
-        let action = json!(format!("trailkeep.privacy.{step}")).to_string();
         let covers = items(&self.covers, &self.covering).to_string();
         let restricts = items(&self.restricts, &self.restricting).to_string();
         let mut job = json!({
@@ -415,7 +422,7 @@ impl Plan {
             job["parts"] = json!(parts);
         }
         let job = job.to_string();
-        let mut sections: Vec<(&str, &[u8])> = vec![("action", action.as_bytes())];
+        let mut sections: Vec<(&str, &[u8])> = vec![("action", action.section())];
         if !self.covers.is_empty() {
             sections.push(("covers", covers.as_bytes()));
         }

@@ -3,6 +3,7 @@
 //! they are somebody else, before the request ends with "nothing held".
 
 use std::time::{Duration, Instant};
+use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -199,7 +200,13 @@ pub(super) fn distinguish(
     section["by"] = json!(by);
     about.not_the_same_person = Some(reason.to_owned());
     filed.set_about(tenant, about)?;
-    record(engine, tenant, "distinguish", ("request", &section), filed)?;
+    record(
+        engine,
+        tenant,
+        SystemAction::PrivacyDistinguish,
+        ("request", &section),
+        filed,
+    )?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The register of requests: each step is an entry of the ledger before it holds.
 
 use serde_json::{Value, json};
+use trailkeep_proof::ledger::action::SystemAction;
 
 use super::filed::{self, About, Filed, Held};
 use super::near::{self, Near};
@@ -145,7 +146,14 @@ pub fn receive(
     if filed.request.check_open().is_ok() {
         find_held(engine, tenant, &mut filed, &about)?;
     }
-    filed.seq = record(engine, tenant, "receive", ("request", &section), &filed)?.get();
+    filed.seq = record(
+        engine,
+        tenant,
+        SystemAction::PrivacyReceive,
+        ("request", &section),
+        &filed,
+    )?
+    .get();
     let reason = new.not_the_same_person.as_deref();
     near::distinguish(engine, tenant, (&mut filed, &mut about), (reason, by))?;
     copy::begin_or_later(engine, tenant, &filed, &about, by);
@@ -181,7 +189,13 @@ pub(crate) fn record_carried(engine: &Engine, tenant: &Tenant) -> Result<(), Pri
         section["by"] = json!("trailkeep");
         filed.seq = STATED_HERE;
         filed.is_unrecorded = false;
-        record(engine, tenant, "receive", ("request", &section), &filed)?;
+        record(
+            engine,
+            tenant,
+            SystemAction::PrivacyReceive,
+            ("request", &section),
+            &filed,
+        )?;
     }
     Ok(())
 }
@@ -227,7 +241,13 @@ pub fn identify(
     section["identity_checked"] = json!(about.is_identity_checked());
     section["by"] = json!(by);
     find_held(engine, tenant, &mut filed, &about)?;
-    record(engine, tenant, "identify", ("request", &section), &filed)?;
+    record(
+        engine,
+        tenant,
+        SystemAction::PrivacyIdentify,
+        ("request", &section),
+        &filed,
+    )?;
     drop(one);
     copy::begin_or_later(engine, tenant, &filed, &about, by);
     Ok(ShownRequest::of(&filed, Some(&about), now))
@@ -256,7 +276,13 @@ pub fn extend(
     let mut section = named(&filed.request);
     section["due"] = json!(filed.request.deadline().map(|last| last.due));
     section["by"] = json!(by);
-    record(engine, tenant, "extend", ("request", &section), &filed)?;
+    record(
+        engine,
+        tenant,
+        SystemAction::PrivacyExtend,
+        ("request", &section),
+        &filed,
+    )?;
     Ok(ShownRequest::of(&filed, Some(&about), now))
 }
 
@@ -275,7 +301,13 @@ pub fn end(
     let mut section = named(&filed.request);
     section["decision"] = json!(ended);
     section["by"] = json!(by);
-    record(engine, tenant, "end", ("request", &section), &filed)?;
+    record(
+        engine,
+        tenant,
+        SystemAction::PrivacyEnd,
+        ("request", &section),
+        &filed,
+    )?;
     let about = filed.about(tenant).ok();
     Ok(ShownRequest::of(&filed, about.as_ref(), now))
 }
@@ -385,16 +417,15 @@ pub(super) fn named(request: &Request) -> Value {
 pub(super) fn record(
     engine: &Engine,
     tenant: &Tenant,
-    step: &str,
+    action: SystemAction,
     (name, section): (&str, &Value),
     filed: &Filed,
 ) -> Result<Seq, AppendError> {
     let mut changes = Changes::default();
     let active = tenant.active_record().record();
     changes.put(&engine.keyring, active, &filed.request.id, filed)?;
-    let action = json!(format!("trailkeep.privacy.{step}")).to_string();
     let section = section.to_string();
-    let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), (name, section.as_bytes())];
+    let sections: [(&str, &[u8]); 2] = [("action", action.section()), (name, section.as_bytes())];
     append_changing(engine, tenant.active(), &sections, changes)
 }
 

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use trailkeep_proof::ledger::action::SystemAction;
 
 use super::RestoreError;
 use crate::append::Newest;
@@ -99,19 +100,22 @@ impl Statement {
         let id = self.said["id"].as_str().unwrap_or_default();
         let at = self.at_ms;
         let active = ActiveRecord::while_restoring(record);
-        match self.action.as_str() {
-            "trailkeep.key.revoke" => api_key::take_over_revoke(keyring, id, at),
-            "trailkeep.hold.lift" => {
+        let Some(action) = SystemAction::parse(&self.action) else {
+            return Ok(false);
+        };
+        match action {
+            SystemAction::KeyRevoke => api_key::take_over_revoke(keyring, id, at),
+            SystemAction::HoldLift => {
                 let by = self.said["by"].as_str().unwrap_or_default();
                 hold::take_over_lift(keyring, active, id, (seq, at, by))
             }
-            "trailkeep.tenant.set" => settings::take_over(keyring, record, &self.said),
-            "trailkeep.tenant.close" => settings::take_over_close(keyring, record, at),
-            "trailkeep.privacy.end" | "trailkeep.privacy.answer" => {
+            SystemAction::TenantSet => settings::take_over(keyring, record, &self.said),
+            SystemAction::TenantClose => settings::take_over_close(keyring, record, at),
+            SystemAction::PrivacyEnd | SystemAction::PrivacyAnswer => {
                 privacy::take_over_close(keyring, active, id, (at, &self.said))
             }
             // Nothing of a row is in it.
-            "trailkeep.retention.expiry" => Ok(true),
+            SystemAction::RetentionExpiry => Ok(true),
             _ => Ok(false),
         }
     }

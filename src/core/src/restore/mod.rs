@@ -11,6 +11,7 @@ mod source;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -195,7 +196,7 @@ pub fn resume(engine: &Engine, by: &str) -> Result<bool, ResumeError> {
     let mut changes = Changes::default();
     changes.take_own::<DestructionPaused>(ID)?;
     let said = ("retention", &said);
-    change_for_operator(engine, "trailkeep.retention.resume", said, changes)
+    change_for_operator(engine, SystemAction::RetentionResume, said, changes)
         .map_err(|error| ResumeError::Record(Box::new(error)))?;
     Ok(true)
 }
@@ -246,7 +247,7 @@ pub fn record_restore(
         "keys_missing": restored.keys_missing,
         "vault_lacked": restored.vault_lacked,
     });
-    let recorded = record_for_operator(&engine, "trailkeep.restore", "restore", &said);
+    let recorded = record_for_operator(&engine, SystemAction::Restore, "restore", &said);
     restored.not_recorded = recorded.err().map(|error| error.to_string());
     for tenant in engine.tenants() {
         let origin = tenant.active().record.origin.as_str();

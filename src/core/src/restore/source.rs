@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use trailkeep_proof::ledger::action::SystemAction;
 
 use super::{RestoreError, RestoreRequest};
 use crate::DEFAULT_TENANT;
@@ -175,7 +176,7 @@ pub(super) fn refuse_before_rotation(
 
 /// The epoch of a rotation that an entry records as done.
 fn rotated_to(action: Option<&[u8]>, vault: Option<&[u8]>) -> Option<u32> {
-    if action != Some(b"\"trailkeep.vault.rotate\"") {
+    if action != Some(SystemAction::VaultRotate.section()) {
         return None;
     }
     let said: serde_json::Value = serde_json::from_slice(vault?).ok()?;

@@ -18,6 +18,7 @@ mod texts;
 
 use serde::Serialize;
 use serde_json::json;
+use trailkeep_proof::ledger::action::SystemAction;
 use utoipa::ToSchema;
 
 use super::Engine;
@@ -237,7 +238,7 @@ fn state_expiry(
     .to_string();
     let job = json!({"events": due.goes(), "held": due.held.len(), "by": by}).to_string();
     let sections: [(&str, &[u8]); 3] = [
-        ("action", b"\"trailkeep.retention.expiry\""),
+        ("action", SystemAction::RetentionExpiry.section()),
         ("expiry", expiry.as_bytes()),
         ("job", job.as_bytes()),
     ];
@@ -272,7 +273,7 @@ fn state_covers(
     .to_string();
     let job = json!({"events": items.len(), "by": by}).to_string();
     let sections: [(&str, &[u8]); 3] = [
-        ("action", b"\"trailkeep.retention.expiry\""),
+        ("action", SystemAction::RetentionExpiry.section()),
         ("covers", covers.as_bytes()),
         ("job", job.as_bytes()),
     ];

@@ -8,6 +8,7 @@ pub(super) mod reseal;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use trailkeep_proof::ledger::action::SystemAction;
 
 use super::Engine;
 use super::append::AppendError;
@@ -441,6 +442,6 @@ fn record(
         "targets": targets.collect::<Vec<_>>(),
     });
     let said = ("vault", &said);
-    vault_copy::change_for_operator(engine, "trailkeep.vault.rotate", said, changes)
+    vault_copy::change_for_operator(engine, SystemAction::VaultRotate, said, changes)
         .map_err(|error| RotationError::Record(Box::new(error)))
 }

@@ -10,6 +10,7 @@ pub(super) mod directory;
 mod snapshot;
 
 use std::path::{Path, PathBuf};
+use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -195,7 +196,7 @@ pub fn add(engine: &Engine, place: Place, by: &str) -> Result<TargetStatus, Copy
     let mut changes = Changes::default();
     changes.put_own(&id, &target)?;
     let said = (target.place.kind(), by);
-    record(engine, "trailkeep.vault.copy-add", &id, said, changes)?;
+    record(engine, SystemAction::VaultCopyAdd, &id, said, changes)?;
     // The copy that stands there does not know its own target yet.
     copy_to_all(engine)?;
     status_of(engine, id, &target)
@@ -232,7 +233,7 @@ pub fn remove(engine: &Engine, id: &str, by: &str) -> Result<Removed, CopyError>
     let mut changes = Changes::default();
     changes.take_own::<Target>(id)?;
     let said = (target.place.kind(), by);
-    record(engine, "trailkeep.vault.copy-remove", id, said, changes)?;
+    record(engine, SystemAction::VaultCopyRemove, id, said, changes)?;
     let destroyed = match &target.place {
         Place::Directory(path) => {
             directory::destroy(path, &engine.keyring.directory().to_string(), id)
@@ -255,7 +256,7 @@ pub fn check(engine: &Engine, by: &str) -> Result<Vec<TargetStatus>, CopyError> 
     for (id, target) in records::all_own::<Target>(&engine.keyring)? {
         let said = (target.place.kind(), by);
         let nothing = Changes::default();
-        record(engine, "trailkeep.vault.copy-check", &id, said, nothing)?;
+        record(engine, SystemAction::VaultCopyCheck, &id, said, nothing)?;
         let opened = open_at(engine, &id, &target.place, &root);
         let mut status = status_of(engine, id, &target)?;
         if let Err(error) = opened {
@@ -419,7 +420,7 @@ fn status_of(engine: &Engine, id: String, target: &Target) -> Result<TargetStatu
 /// The operator's ledger records it, by id and kind alone.
 fn record(
     engine: &Engine,
-    action: &str,
+    action: SystemAction,
     id: &str,
     (kind, by): (&str, &str),
     changes: Changes,
@@ -432,14 +433,14 @@ fn record(
 /// Appends a system event to the operator's ledger.
 pub(super) fn record_for_operator(
     engine: &Engine,
-    action: &str,
+    action: SystemAction,
     section: &str,
     said: &serde_json::Value,
 ) -> Result<(), AppendError> {
     let operator = engine.operator().ok_or(AppendError::Stopped)?;
-    let (action, said) = (json!(action).to_string(), said.to_string());
+    let said = said.to_string();
     let mut sections: [(&str, &[u8]); 2] =
-        [("action", action.as_bytes()), (section, said.as_bytes())];
+        [("action", action.section()), (section, said.as_bytes())];
     sections.sort_unstable_by_key(|(name, _)| *name);
     append_system(&engine.writer, operator.active(), &sections).map(drop)
 }
@@ -447,7 +448,7 @@ pub(super) fn record_for_operator(
 /// Appends a system event to the operator's ledger that changes rows of the vault.
 pub(super) fn change_for_operator(
     engine: &Engine,
-    action: &str,
+    action: SystemAction,
     (section, said): (&str, &serde_json::Value),
     changes: Changes,
 ) -> Result<(), AppendError> {
@@ -455,7 +456,7 @@ pub(super) fn change_for_operator(
         return record_for_operator(engine, action, section, said);
     }
     let operator = engine.operator().ok_or(AppendError::Stopped)?;
-    let (action, said) = (json!(action).to_string(), said.to_string());
-    let sections: [(&str, &[u8]); 2] = [("action", action.as_bytes()), (section, said.as_bytes())];
+    let said = said.to_string();
+    let sections: [(&str, &[u8]); 2] = [("action", action.section()), (section, said.as_bytes())];
     append_changing(engine, operator.active(), &sections, changes).map(drop)
 }

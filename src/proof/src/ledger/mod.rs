@@ -2,6 +2,7 @@
 //!
 //! docs/format.md has the bytes; each module names its source.
 
+pub mod action;
 pub mod attestation;
 pub mod chain;
 pub mod checkpoint;

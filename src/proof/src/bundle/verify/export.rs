@@ -7,6 +7,7 @@ use super::files::Signed;
 use super::statements::Stated;
 use crate::bundle::line::Line;
 use crate::bundle::manifest::Proof;
+use crate::ledger::action::SystemAction;
 
 /// What a statement says of an export.
 pub(super) enum Exported {
@@ -27,7 +28,7 @@ pub(super) struct ExportSection {
 
 impl Exported {
     pub(super) fn of(line: &Line<'_>) -> Self {
-        if line.text("action") != Some("\"trailkeep.export\"") {
+        if line.text("action").map(str::as_bytes) != Some(SystemAction::Export.section()) {
             return Self::NotAnExport;
         }
         let section = line.text("export");

@@ -17,6 +17,7 @@ use crate::bundle::line::Line;
 use crate::bundle::transport::undo;
 use crate::bundle::verify::{Finding, fingerprint};
 use crate::ids::{Origin, Seq, SubjectCommitment, SubjectSalt};
+use crate::ledger::action::SystemAction;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::entry::{Entry, EntryKind};
 use crate::ledger::event::check_json;
@@ -91,8 +92,8 @@ struct Stated<'a> {
 }
 
 impl Stated<'_> {
-    fn is(&self, action: &str) -> bool {
-        self.line.text("action") == Some(&format!("\"{action}\""))
+    fn is(&self, action: SystemAction) -> bool {
+        self.line.text("action").map(str::as_bytes) == Some(action.section())
     }
 
     fn section<T: for<'de> Deserialize<'de>>(&self, name: &'static str) -> Result<T, Finding> {
@@ -210,7 +211,7 @@ fn check_request(
     let seq = Some(asked.seq);
     let found = stated
         .iter()
-        .find(|one| one.entry.seq.get() == asked.seq && one.is("trailkeep.privacy.receive"));
+        .find(|one| one.entry.seq.get() == asked.seq && one.is(SystemAction::PrivacyReceive));
     let found = found.ok_or_else(|| {
         finding(
             seq,
@@ -256,7 +257,7 @@ fn check_answer(
 ) -> Result<(), Finding> {
     let found = stated
         .iter()
-        .rfind(|one| one.is("trailkeep.privacy.answer"))
+        .rfind(|one| one.is(SystemAction::PrivacyAnswer))
         .filter(|one| one.entry.seq.get() > certificate.request.seq);
     let found = found.ok_or_else(|| {
         finding(
