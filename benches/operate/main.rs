@@ -186,7 +186,7 @@ fn weigh(options: &Options, folder: &Path) -> anyhow::Result<()> {
         let status = Command::new(cargo)
             .args([
                 "build",
-                "--release",
+                "--profile=dist",
                 "--locked",
                 "--quiet",
                 "--bins",
