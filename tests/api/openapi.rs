@@ -110,3 +110,24 @@ fn the_document_is_whole() {
         event["properties"]
     );
 }
+
+/// Whoever sends a change of a tenant's settings finds each one in the form.
+#[test]
+fn each_setting_of_a_tenant_is_in_the_form_of_its_change() {
+    let change = &document()["paths"]["/v1/tenants/{name}"]["patch"]["requestBody"];
+    let reference = change["content"]["application/json"]["schema"]["$ref"]
+        .as_str()
+        .unwrap();
+    let form = document().pointer(&reference[1..]).unwrap();
+    let names: Vec<&String> = form["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(
+        names,
+        [
+            "default_regimes",
+            "public_log",
+            "read_audit",
+            "strict",
+            "unknown_regime"
+        ]
+    );
+}

@@ -227,6 +227,10 @@ fn places_that_are_none_and_other_histories_are_refused() {
     std::fs::create_dir(&full).unwrap();
     std::fs::write(full.join("file"), b"x").unwrap();
     assert!(try_at(&site.directory, &full).contains("neither empty nor a backup"));
+    let file = try_at(&site.directory, &full.join("file"));
+    let remedy =
+        "it is no directory: name an empty directory, or an earlier backup of this data directory";
+    assert!(file.contains(remedy), "{file}");
     site.back_up("backup");
     let other = Directory::new();
     assert!(try_at(&other, &site.place("backup")).contains("of another data directory"));

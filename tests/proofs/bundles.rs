@@ -16,6 +16,7 @@
 mod differential;
 mod members;
 mod mutate;
+mod shown;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

@@ -264,6 +264,12 @@ fn prepare(engine: &Engine, out: &Path) -> Result<(DataDirectory, String), Backu
     }) {
         return bad("a backup inside the data directory is lost with it: choose another disk");
     }
+    // A link that leads nowhere is there, too.
+    if out.symlink_metadata().is_ok() && !out.is_dir() {
+        return bad(
+            "it is no directory: name an empty directory, or an earlier backup of this data directory",
+        );
+    }
     let directory = DataDirectory::new(out);
     directory.create()?;
     let id = engine.keyring.directory().to_string();

@@ -364,3 +364,21 @@ fn a_rebuild_on_a_full_disk_leaves_the_old_index() {
     rebuild(&directory);
     assert_whole(&copy_of(&directory));
 }
+
+#[test]
+fn what_stands_in_the_place_of_the_index_is_named_with_what_to_do() {
+    let directory = Directory::new();
+    directory.append(&event(1).to_string());
+    let place = directory.path.join("index.db");
+    std::fs::remove_file(&place).unwrap();
+    std::fs::create_dir(&place).unwrap();
+    assert_refused(&directory, "index.db is a directory");
+    let refused = run(&directory, &["query"]);
+    let remedy = "is a directory, not a file; move it out of the data directory";
+    assert!(said(&refused).contains(remedy), "{}", said(&refused));
+    let refused = run(&directory, &["index", "rebuild"]);
+    assert!(said(&refused).contains(remedy), "{}", said(&refused));
+    std::fs::remove_dir(&place).unwrap();
+    rebuild(&directory);
+    directory.assert_clean();
+}

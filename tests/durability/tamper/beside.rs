@@ -376,6 +376,12 @@ const CHANGES: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "ledger.db",
+        "UPDATE checkpoint SET stated = x''",
+        "checkpoint",
+        "table checkpoint, column stated",
+    ),
+    (
+        "ledger.db",
         "INSERT INTO anchoring SELECT ledger, size + 7, 'somebody', 'directory', 1 FROM checkpoint",
         "anchored",
         "table anchoring",

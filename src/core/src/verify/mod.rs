@@ -22,6 +22,7 @@ pub use self::anchored::{AnchoredAt, Attested, WitnessedBy};
 use serde::Serialize;
 
 use super::Engine;
+use super::append::Newest;
 use super::backup::OpenBackup;
 use super::clock::SystemClock;
 use super::keyring::Keyring;
@@ -196,6 +197,11 @@ pub fn verify(
             VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
         if let Err(error) = check_signed_head(&head, &verifier) {
             findings.add(None, "checkpoint", error.to_string());
+        }
+        // Every start refuses it. A head of an earlier version has nothing there.
+        if Newest::of(&head, &keys.system) == Newest::Forged {
+            let detail = "ledger.db, table checkpoint, column stated: this program did not write it for this head";
+            findings.add(None, "checkpoint", detail);
         }
     }
     // A size that was changed must not send the walk over entries that never were.

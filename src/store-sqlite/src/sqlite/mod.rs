@@ -375,6 +375,15 @@ fn migrate(
     Ok(())
 }
 
+/// What is said of a directory in the place of a file.
+fn is_directory(kind: &'static FileKind, path: &Path) -> StoreError {
+    StoreError::Damaged {
+        path: path.to_owned(),
+        what: "is a directory, not a file; move it out of the data directory".to_owned(),
+        hint: kind.hint,
+    }
+}
+
 /// Looks at the first 100 bytes (SQLite's file format, section 1.3).
 fn check_header(kind: &'static FileKind, path: &Path) -> Result<(), StoreError> {
     let damaged = |what: &str| StoreError::Damaged {
@@ -388,6 +397,7 @@ fn check_header(kind: &'static FileKind, path: &Path) -> Result<(), StoreError> 
             path: path.to_owned(),
             hint: kind.hint,
         },
+        _ if path.is_dir() => is_directory(kind, path),
         _ => io_error(path, error),
     })?;
     let mut header = [0; 100];

@@ -12,6 +12,8 @@ use trailkeep_proof::bundle::member;
 
 /// Most files that are looked at; a bundle has under 20.
 const FILES_MAX: usize = 64;
+/// What to do about what is no file of a bundle.
+const REMEDY: &str = "move it out of the folder, or name the bundle's own file";
 
 /// The files of a folder, each opened once.
 pub struct FolderSource {
@@ -43,11 +45,13 @@ impl FolderSource {
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
             let shown = name.escape_debug();
             let file = openat(&folder, name.as_str(), flags, Mode::empty()).map_err(|error| {
-                refuse(format!("`{shown}` can't be opened, or is a link: {error}"))
+                refuse(format!(
+                    "`{shown}` can't be opened, or is a link ({error}): {REMEDY}"
+                ))
             })?;
             let stat = fstat(&file)?;
             if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-                return Err(refuse(format!("`{shown}` is not a regular file")));
+                return Err(refuse(format!("`{shown}` is not a regular file: {REMEDY}")));
             }
             let size = u64::try_from(stat.st_size).unwrap_or_default();
             files.push((name, File::from(file), size));

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{FILE, Index, MergeStep, Run, State};
 use crate::StoreError;
+use crate::sqlite::is_directory;
 use crate::sqlite::unfinished::{Unfinished, remove, remove_logs, with_suffix};
 use crate::sqlite::{Database, connect, lock};
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
@@ -57,6 +58,10 @@ pub struct NewIndex {
 impl NewIndex {
     /// Begins an index that is to stand at `place`; what stands there stays in use.
     pub fn begin(place: &Path, directory_id: &str) -> Result<Self, StoreError> {
+        // Nothing takes the place of a directory: that is said before the work, not behind it.
+        if place.is_dir() {
+            return Err(is_directory(&FILE, place));
+        }
         let unfinished = Unfinished::begin(place)?;
         Database::fill(&FILE, &unfinished.path(), directory_id)?;
         let index = Index {
