@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,6 +19,7 @@ use super::ledger::Ledger;
 use super::read::{ReadError, StoredEvent, open_event};
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_proof::ids::{LedgerNumber, PersonReference, Seq};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
 use trailkeep_proof::ledger::event::Facts;
 use trailkeep_proof::time::UnixMillis;

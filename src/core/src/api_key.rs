@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use trailkeep_proof::ledger::action::SystemAction;
 use zeroize::Zeroizing;
 
 use super::Engine;
@@ -18,6 +17,7 @@ use super::tenant::Tenant;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::CalendarPeriod;
 use trailkeep_proof::ids::{TenantName, hex};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::ApiKeyRow;
 

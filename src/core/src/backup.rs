@@ -6,7 +6,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -22,6 +21,7 @@ use super::vault_copy::{CopyError, Snapshot, record_for_operator};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_proof::ids::hex;
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::privacy::certificate::Backup;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::directory::{DataDirectory, DirectoryLock, foreign_name};

@@ -2,7 +2,6 @@
 //! that were changed since by what no statement says.
 
 use std::collections::BTreeMap;
-use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::Serialize;
 use serde_json::json;
@@ -16,6 +15,7 @@ use super::records::{self, NO_LEDGER};
 use super::rows::{API_KEY, Changes, SECTION, is_stated};
 use super::tenant::Tenant;
 use super::{DEFAULT_TENANT, Engine, api_key};
+use trailkeep_proof::ledger::action::SystemAction;
 
 /// Rows that one statement lists.
 const ROWS_PER_STATEMENT: usize = 1_000;

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
-use trailkeep_proof::ledger::action::SystemAction;
 
 use serde_json::json;
 
@@ -14,6 +13,7 @@ use trailkeep_policy::{
     Applied, CalendarPeriod, ClassDefinition, ClassKey, DEFAULT_POLICY, Policy, PolicySet,
 };
 use trailkeep_proof::ids::{ClassNumber, Seq};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::Statement;
 

@@ -2,7 +2,6 @@
 //! the first API key.
 
 use std::sync::Arc;
-use trailkeep_proof::ledger::action::SystemAction;
 
 use super::api_key::FirstKey;
 use super::append::{AppendError, Extended, Extension, LedgerState, PreparedEvent, prepare_system};
@@ -16,6 +15,7 @@ use super::settings::{self, TenantSettings};
 use trailkeep_crypto::secret::{RandomError, random_bytes};
 use trailkeep_policy::{Applied, ClassDefinition, ClassKey, DEFAULT_90D, Policy, PolicyError};
 use trailkeep_proof::ids::{ClassNumber, Seq, hex};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::chain::ChainHead;
 use trailkeep_proof::ledger::note::VerifierKey;
 use trailkeep_proof::ledger::tile::EdgeTiles;
@@ -123,16 +123,12 @@ pub(super) fn found(
     })
 }
 
-/// The genesis, the policy as loaded, the class that it makes, and the key that is about to be stored.
-fn first_entries(
+/// The section of the first entry: the format, the ledger and its key.
+fn genesis(
     record: &LedgerRecord,
     keys: &LedgerKeys,
-    classes: &ClassBook,
-    (first_key, changes): (Option<&FirstKey>, &Changes),
-    clock: &Arc<dyn Clock>,
     continues: Option<&Continues>,
-) -> Result<Extended, FoundError> {
-    let now = clock.wall();
+) -> Result<String, FoundError> {
     let verifier = VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
     let mut genesis = serde_json::json!({
         "format": "trailkeep/ledger/v1",
@@ -143,6 +139,20 @@ fn first_entries(
     if let Some(continues) = continues {
         genesis["continues"] = serde_json::json!(continues);
     }
+    Ok(genesis.to_string())
+}
+
+/// The genesis, the policy as loaded, the class that it makes, and the key that is about to be stored.
+fn first_entries(
+    record: &LedgerRecord,
+    keys: &LedgerKeys,
+    classes: &ClassBook,
+    (first_key, changes): (Option<&FirstKey>, &Changes),
+    clock: &Arc<dyn Clock>,
+    continues: Option<&Continues>,
+) -> Result<Extended, FoundError> {
+    let now = clock.wall();
+    let genesis = genesis(record, keys, continues)?;
     let policy = Arc::new(Policy::parse(DEFAULT_90D)?);
     let any_action = "";
     let applied = [Applied::to(&policy, any_action, now)];
@@ -169,7 +179,7 @@ fn first_entries(
     // A ledger that continues another has the keys of its tenant: this is its last statement.
     define.extend(first_key.is_none().then_some(rows));
     let events = [
-        system(&[("ledger", genesis.to_string().as_bytes())], None)?,
+        system(&[("ledger", genesis.as_bytes())], None)?,
         system(
             &[
                 ("action", SystemAction::PolicyLoad.section()),

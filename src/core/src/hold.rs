@@ -5,7 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use trailkeep_proof::ledger::action::SystemAction;
 
 use super::Engine;
 use super::append::{AppendError, append_changing};
@@ -17,6 +16,7 @@ use super::tenant::{ActiveRecord, Tenant};
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::{ActionPattern, CalendarPeriod, HoldSpan};
 use trailkeep_proof::ids::{Seq, hex};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::{Facts, Person};
 use trailkeep_proof::time::UnixMillis;

@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trailkeep_proof::ledger::action::SystemAction;
 
 use super::Engine;
 use super::append::{AppendError, append_statement};
@@ -15,6 +14,7 @@ use trailkeep_policy::change::{Lowered, lowered};
 use trailkeep_policy::lint::{self, Finding};
 use trailkeep_policy::set::SHIPPED;
 use trailkeep_policy::{Policy, PolicySet, PolicySetError};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_store_sqlite::Statement;
 
 /// Why policies can't be taken into force.

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use trailkeep_proof::ledger::action::SystemAction;
 
 use super::Engine;
 use super::append::{AppendError, append_changing};
@@ -13,6 +12,7 @@ use super::rows::Changes;
 use super::staging::{self, StagingError};
 use super::tenant::Tenant;
 use trailkeep_proof::ids::Seq;
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::LedgerRecord;
 

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 use serde_json::json;
-use trailkeep_proof::ledger::action::SystemAction;
 use zeroize::Zeroizing;
 
 use super::Engine;
@@ -14,6 +13,7 @@ use super::founding;
 use super::keyring::KeyError;
 use super::tenant::Tenant;
 use trailkeep_proof::ids::{LedgerNumber, NameError, Origin, TenantName};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::note::public_key_pem;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::{LedgerRecord, StoreError};

@@ -2,7 +2,6 @@
 //! that record (section `retention.record`), those that come later too.
 
 use std::collections::BTreeMap;
-use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -17,6 +16,7 @@ use super::tenant::{ActiveRecord, Tenant};
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_policy::clock::is_trigger_name;
 use trailkeep_proof::ids::{Tag, hex};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
 
 /// A trigger says what has happened; so far ahead of our clock another one may be.

@@ -4,7 +4,6 @@
 //! that target has seen it go on from where it was, or an operator looked at it and says that the target errs.
 
 use std::sync::Arc;
-use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -17,6 +16,7 @@ use crate::ledger::Ledger;
 use crate::policies::{PoliciesError, state_changes_in};
 use crate::records::{self, Record};
 use crate::tenant::Tenant;
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::LedgerRecord;
 

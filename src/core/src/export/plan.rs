@@ -1,7 +1,6 @@
 //! What an export holds, decided before anything is read; and its record in the ledger.
 
 use serde_json::{Value, json};
-use trailkeep_proof::ledger::action::SystemAction;
 
 use super::person::withheld::Tally;
 use super::person::{PersonsEvents, all_seqs};
@@ -15,6 +14,7 @@ use trailkeep_crypto::secret::TagLabel;
 use trailkeep_proof::bundle::line::ALWAYS_DISCLOSED;
 use trailkeep_proof::bundle::manifest::{Proof, Recorded, SeqRange};
 use trailkeep_proof::ids::{LookupKey, PersonReference, Seq};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::checkpoint::Checkpoint;
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::shape::{RECEIVED, SECTIONS};

@@ -2,7 +2,6 @@
 
 use super::{Files, OpenError};
 use std::sync::Arc;
-use trailkeep_proof::ledger::action::SystemAction;
 
 use crate::append::LedgerState;
 use crate::classes::{Class, ClassBook, StatedPolicy};
@@ -11,6 +10,7 @@ use crate::ledger::{Ledger, Published, ReadTileError};
 use crate::read::{ReadError, open_stored};
 use trailkeep_policy::Policy;
 use trailkeep_proof::ids::{LedgerNumber, RootHash, Seq, TreeHash};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::chain::ChainHead;
 use trailkeep_proof::ledger::checkpoint::{Checkpoint, CheckpointError};
 use trailkeep_proof::ledger::entry::{Entry, EntryError, leaf_hash};

@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
-use trailkeep_proof::ledger::action::SystemAction;
 
 use crate::Engine;
 use crate::anchor::settings::AnchorSettings;
@@ -33,6 +32,7 @@ use trailkeep_crypto::root::{RootKeyError, RootKeySource};
 use trailkeep_crypto::spool::SpoolRoom;
 use trailkeep_policy::PolicySet;
 use trailkeep_proof::ids::{LedgerNumber, TenantName};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::{Clock, UnixMillis};
 use trailkeep_store_sqlite::directory::{DataDirectory, DirectoryLock, free_bytes};
 use trailkeep_store_sqlite::{

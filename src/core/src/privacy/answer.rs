@@ -1,7 +1,6 @@
 //! Answering a request for a copy: an entry of the ledger, and a certificate.
 
 use serde_json::json;
-use trailkeep_proof::ledger::action::SystemAction;
 
 use super::PrivacyError;
 use super::certify::{Answer, issue};
@@ -13,6 +12,7 @@ use super::view::ShownRequest;
 use crate::Engine;
 use crate::export::join_withheld;
 use crate::tenant::Tenant;
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::privacy::{Events, Kind, Outcome};
 
 /// Closes a request for access or portability as answered: its copy was handed over.

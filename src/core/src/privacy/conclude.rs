@@ -1,7 +1,6 @@
 //! Answering requests for erasure and restriction: once the job is over, and once more when what stayed went, too.
 
 use serde_json::{Value, json};
-use trailkeep_proof::ledger::action::SystemAction;
 
 use super::PrivacyError;
 use super::certify::{Answer, issue, what_was_destroyed};
@@ -17,6 +16,7 @@ use crate::read::open_statement;
 use crate::rows::Changes;
 use crate::tenant::Tenant;
 use trailkeep_proof::ids::{Origin, Seq};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::privacy::{Events, Kept, KeptState, Kind, Outcome, State};
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::Statement;

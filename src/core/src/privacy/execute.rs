@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use trailkeep_proof::ledger::action::SystemAction;
 
 use serde_json::json;
 
@@ -18,10 +17,9 @@ use super::register::{named, record, record_carried};
 use super::view::ShownRequest;
 use super::waiting::{self, Waiting};
 use crate::Engine;
-use crate::append::{Changing, PreparedEvent, append_statements, person_tag, prepare_statement};
+use crate::append::{Changing, PreparedEvent, append_statements, prepare_statement};
 use crate::cover::ItemTree;
 use crate::export::PersonsEvents;
-use crate::keyring::KeyError;
 use crate::ledger::Ledger;
 use crate::read::entry_at;
 use crate::retention::{Job, JobDone, RetentionError, carry_out, resume};
@@ -29,8 +27,9 @@ use crate::rows::{Changes, STATED_HERE};
 use crate::tenant::Tenant;
 use crate::{restore, rotation, staging};
 use trailkeep_crypto::payload::EVENT_NONCE_BYTES;
-use trailkeep_crypto::secret::{TagLabel, random_bytes};
+use trailkeep_crypto::secret::random_bytes;
 use trailkeep_proof::ids::Seq;
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::privacy::{Kind, State};
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::{CoverCause, Statement};
@@ -440,33 +439,4 @@ impl Plan {
         };
         Ok(prepare_statement(ledger, nonce, &sections, states)?)
     }
-}
-
-/// Events of a statement's requests that stay and that others are in, too, each with the row of the person who asked:
-/// they are to need no key of that person any more (COMPLIANCE T12).
-pub(crate) fn leaving(
-    engine: &Engine,
-    tenant: &Tenant,
-    ledger: &Ledger,
-    statement: Seq,
-) -> Result<Vec<(Seq, i64)>, PrivacyError> {
-    let mut leaving = Vec::new();
-    for filed in conclude::of_statement(engine, tenant, ledger, statement)? {
-        let (Ok(about), true) = (filed.about(tenant), filed.request.kind == Kind::Erasure) else {
-            continue;
-        };
-        let person = about.person();
-        let tag = person_tag(&ledger.index_key, TagLabel::Subject, &person);
-        let row = engine
-            .keyring
-            .vault()
-            .person(ledger.record.number, tag)
-            .map_err(KeyError::from)?;
-        let waits = waiting::of(engine, ledger, &filed.request.id)?;
-        if let (Some(row), Some(waits)) = (row, waits) {
-            let seqs = waits.seqs().into_iter();
-            leaving.extend(seqs.map(|seq| (Seq::new(seq), row.id)));
-        }
-    }
-    Ok(leaving)
 }

@@ -28,8 +28,8 @@ pub(super) use conclude::answer_all;
 pub use conclude::lift;
 pub use copy::{CopyState, copy};
 pub use dry_run::{DryRun, DryRunCounts, DryRunRow, dry_run, preview};
+pub(super) use execute::carry_out_open;
 pub use execute::{carry_out_now, order};
-pub(super) use execute::{carry_out_open, leaving};
 pub use filed::Held;
 pub(super) use filed::{REQUEST, carry_over, take_over_close};
 pub(super) use foreseen::{erasure_asked_at, foreseen};
@@ -41,7 +41,7 @@ pub use register::{
     show,
 };
 pub use view::{ShownRequest, ShownSubject};
-pub(super) use waiting::WAITING;
+pub(super) use waiting::{WAITING, leaving};
 
 use super::append::AppendError;
 use super::export::ExportError;

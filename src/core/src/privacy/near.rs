@@ -3,7 +3,6 @@
 //! they are somebody else, before the request ends with "nothing held".
 
 use std::time::{Duration, Instant};
-use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -22,6 +21,7 @@ use crate::read::open_event;
 use crate::tenant::Tenant;
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_proof::ids::{LookupKey, PersonReference, Seq, Tag};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::event::{Facts, Person};
 
 /// Near matches that are shown.

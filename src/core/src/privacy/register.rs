@@ -1,7 +1,6 @@
 //! The register of requests: each step is an entry of the ledger before it holds.
 
 use serde_json::{Value, json};
-use trailkeep_proof::ledger::action::SystemAction;
 
 use super::filed::{self, About, Filed, Held};
 use super::near::{self, Near};
@@ -17,6 +16,7 @@ use crate::tenant::Tenant;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::CalendarPeriod;
 use trailkeep_proof::ids::{Origin, Seq, SubjectSalt, hex};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::event::Person;
 use trailkeep_proof::privacy::{Closed, Day, Ended, Kind, Regime, Request, commit_to_subject};
 use trailkeep_proof::time::UnixMillis;

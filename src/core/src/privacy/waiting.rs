@@ -2,16 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::PrivacyError;
 use super::erase::Asked;
+use super::{PrivacyError, conclude};
 use crate::Engine;
+use crate::append::person_tag;
 use crate::export::still_there;
 use crate::keyring::KeyError;
 use crate::ledger::Ledger;
 use crate::records::{self, Record};
 use crate::tenant::Tenant;
+use trailkeep_crypto::secret::TagLabel;
 use trailkeep_proof::ids::Seq;
-use trailkeep_proof::privacy::Regime;
+use trailkeep_proof::privacy::{Kind, Regime};
 use trailkeep_proof::time::UnixMillis;
 
 /// Events that a person asked to have destroyed, and that a law or a hold keeps.
@@ -146,4 +148,33 @@ pub(super) fn keep(
     } else {
         records::put(&engine.keyring, &ledger.record, id, waiting)
     }
+}
+
+/// Events of a statement's requests that stay and that others are in, too, each with the row of the person who asked:
+/// they are to need no key of that person any more (COMPLIANCE T12).
+pub(crate) fn leaving(
+    engine: &Engine,
+    tenant: &Tenant,
+    ledger: &Ledger,
+    statement: Seq,
+) -> Result<Vec<(Seq, i64)>, PrivacyError> {
+    let mut leaving = Vec::new();
+    for filed in conclude::of_statement(engine, tenant, ledger, statement)? {
+        let (Ok(about), true) = (filed.about(tenant), filed.request.kind == Kind::Erasure) else {
+            continue;
+        };
+        let person = about.person();
+        let tag = person_tag(&ledger.index_key, TagLabel::Subject, &person);
+        let row = engine
+            .keyring
+            .vault()
+            .person(ledger.record.number, tag)
+            .map_err(KeyError::from)?;
+        let waits = of(engine, ledger, &filed.request.id)?;
+        if let (Some(row), Some(waits)) = (row, waits) {
+            let seqs = waits.seqs().into_iter();
+            leaving.extend(seqs.map(|seq| (Seq::new(seq), row.id)));
+        }
+    }
+    Ok(leaving)
 }

@@ -3,7 +3,6 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use trailkeep_proof::ledger::action::SystemAction;
 
 use super::RestoreError;
 use crate::append::Newest;
@@ -13,6 +12,7 @@ use crate::open::{each_change, end_pending};
 use crate::read::StoredEvent;
 use crate::tenant::ActiveRecord;
 use crate::{api_key, hold, privacy, settings};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_store_sqlite::{AppliedRows, LedgerRecord, Ledgers};
 
 /// A statement whose change the vault lacked.

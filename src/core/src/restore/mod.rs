@@ -11,7 +11,6 @@ mod source;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -32,6 +31,7 @@ use super::vault_copy::{CopyError, change_for_operator, record_for_operator};
 use super::{Engine, bind, founding, rebuild_index};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_proof::ids::RootHash;
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::{Clock, UnixMillis};
 use trailkeep_store_sqlite::directory::{DataDirectory, foreign_name};
 use trailkeep_store_sqlite::{Ledgers, StoreError};

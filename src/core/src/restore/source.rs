@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use trailkeep_proof::ledger::action::SystemAction;
 
 use super::{RestoreError, RestoreRequest};
 use crate::DEFAULT_TENANT;
@@ -16,6 +15,7 @@ use crate::vault_copy::{CopyError, Place, check_copy, container, places};
 use trailkeep_crypto::epoch::{self, DirectoryId};
 use trailkeep_files::named::open_named;
 use trailkeep_proof::ids::Seq;
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
 use trailkeep_store_sqlite::directory::DataDirectory;
 use trailkeep_store_sqlite::files::{open_file, read_file, replace_file};

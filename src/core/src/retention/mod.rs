@@ -18,7 +18,6 @@ mod texts;
 
 use serde::Serialize;
 use serde_json::json;
-use trailkeep_proof::ledger::action::SystemAction;
 use utoipa::ToSchema;
 
 use super::Engine;
@@ -36,6 +35,7 @@ use super::{restore, rotation};
 use trailkeep_crypto::payload::EVENT_NONCE_BYTES;
 use trailkeep_crypto::secret::{RandomError, random_bytes};
 use trailkeep_proof::ids::Seq;
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::{CoverCause, Statement, StoreError};
 

@@ -8,7 +8,6 @@ pub(super) mod reseal;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use trailkeep_proof::ledger::action::SystemAction;
 
 use super::Engine;
 use super::append::AppendError;
@@ -21,6 +20,7 @@ use super::vault_copy::{self, CopyError, TargetStatus};
 use trailkeep_crypto::epoch::{self, Epoch, EpochNumber};
 use trailkeep_crypto::root::RootKeyError;
 use trailkeep_crypto::secret::{EpochKey, RandomError, RootKey};
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_store_sqlite::StoreError;
 use trailkeep_store_sqlite::files::{destroy_leftovers, put_beside, replace_file, take_place};

@@ -10,7 +10,6 @@ pub(super) mod directory;
 mod snapshot;
 
 use std::path::{Path, PathBuf};
-use trailkeep_proof::ledger::action::SystemAction;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -26,6 +25,7 @@ use trailkeep_crypto::epoch::EpochFileError;
 use trailkeep_crypto::root::RootKeyError;
 use trailkeep_crypto::secret::{RandomError, RootKey, random_bytes};
 use trailkeep_proof::ids::hex;
+use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_store_sqlite::directory::is_same_disk;
 use trailkeep_store_sqlite::files::destroy_file;
 use trailkeep_store_sqlite::{CopyState, StoreError, VaultLook};
