@@ -28,7 +28,7 @@ fn named(table: &str, row: &[Cell]) -> String {
         "data_key" => format!("data_key {:016x} of class", first.parse::<i64>().unwrap()),
         "person" => format!("person row {first}: no event names this data subject"),
         "person_folded" => format!("person_folded row {first}: its data subject does not exist"),
-        "api_key" => format!("api-key {first}: it is of entry"),
+        "api_key" => format!("api-key {first}: it is from entry"),
         "watermark" => format!("watermark/{first}"),
         "applied" | "ledger" => table.to_owned(),
         "copy_state" => "copy-state".to_owned(),
@@ -38,7 +38,7 @@ fn named(table: &str, row: &[Cell]) -> String {
             "trigger" => "trigger ".to_owned(),
             "hold" | "settings" | "privacy-request" => {
                 let id = text(&row[2]);
-                format!("{first} {id}: it is of entry")
+                format!("{first} {id}: it is from entry")
             }
             kind => format!("{kind}/{second}"),
         },

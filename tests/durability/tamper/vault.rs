@@ -203,7 +203,7 @@ fn a_row_that_is_gone_is_named_and_nothing_is_served() {
         ("DELETE FROM row_state", "sums".to_owned()),
         (
             "DELETE FROM row_state; DELETE FROM row_sum; DELETE FROM sealed_record WHERE kind = 'row-key'",
-            "sums".to_owned(),
+            "the checksum rows are missing".to_owned(),
         ),
         ("DELETE FROM applied", "applied".to_owned()),
         (
@@ -241,22 +241,22 @@ fn an_older_row_or_an_older_vault_is_named() {
         (
             "sealed_record",
             "kind = 'hold'",
-            format!("hold {}: it is of entry", lived.hold),
+            format!("hold {}: it is from entry", lived.hold),
         ),
         (
             "sealed_record",
             &format!("kind = 'privacy-request' AND id = '{}'", lived.request),
-            format!("privacy-request {}: it is of entry", lived.request),
+            format!("privacy-request {}: it is from entry", lived.request),
         ),
         (
             "sealed_record",
             "kind = 'settings' AND ledger = 1",
-            "settings tenant: it is of entry".to_owned(),
+            "settings tenant: it is from entry".to_owned(),
         ),
         (
             "api_key",
             &format!("id = '{}'", lived.key),
-            format!("api-key {}: it is of entry", lived.key),
+            format!("api-key {}: it is from entry", lived.key),
         ),
     ] {
         let sealed: Cell = then

@@ -220,7 +220,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let refused = write(&folder.path().join("no/out"), "text", KEEP).unwrap_err();
         assert!(
-            refused.ends_with("make it, or name another file"),
+            refused.ends_with("create it, or name another file"),
             "{refused}"
         );
     }

@@ -38,10 +38,7 @@ fn every_fault_is_said_with_its_line_and_remedy() {
         .iter()
         .find(|fault| fault.key == "otlp.quiet")
         .unwrap();
-    assert_eq!(
-        unknown.remedy,
-        "the keys here are quiet_ms, wait_max_ms, keep"
-    );
+    assert_eq!(unknown.remedy, "keys are: quiet_ms, wait_max_ms, keep");
     assert!(faults.iter().all(|fault| !fault.problem.is_empty()));
 }
 
