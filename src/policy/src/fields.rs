@@ -357,8 +357,8 @@ mod tests {
             RequiredField::parse(known).unwrap();
         }
         for (unknown, hint) in [
-            ("event_id", "leave it out"),
-            ("received_at", "leave it out"),
+            ("event_id", "remove it"),
+            ("received_at", "remove it"),
             ("actor_role", "`actor.role`"),
             ("approver", "`attributes.approver`"),
             ("actor.rol", "`attributes.actor.rol`"),

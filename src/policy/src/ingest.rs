@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(found.gaps, [gap]);
         assert!(found.odd.is_empty() && found.refusals.is_empty());
         let strict = found.strict_refusals();
-        assert!(strict[0].detail.contains("`hipaa` asks for actor.role"));
+        assert!(strict[0].detail.contains("`hipaa` requires actor.role"));
         assert_eq!(checked(&["pci-dss"], "").gaps.len(), 4);
     }
 

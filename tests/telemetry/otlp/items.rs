@@ -85,7 +85,7 @@ fn bytes_that_are_not_utf_8_are_replaced_and_marked_and_two_people_stay_two() {
     let received = running.receive(Signal::Traces, Encoding::Protobuf, &body);
     assert_eq!(received.rejected, 1);
     let said = received.reason.unwrap();
-    assert!(said.contains("span 5 is broken"), "{said}");
+    assert!(said.contains("span 5 is malformed"), "{said}");
     running.pass(5_000);
     running.assemble();
     let events = running.events();
@@ -168,9 +168,9 @@ fn json_of_exporters_that_do_not_keep_to_the_specification_is_read_item_by_item(
     assert_eq!(said["rejectedSpans"], "3");
     let message = said["errorMessage"].as_str().unwrap();
     for part in [
-        "span 2 is broken",
+        "span 2 is malformed",
         "span 4 has no valid",
-        "span 6 is broken",
+        "span 6 is malformed",
     ] {
         assert!(message.contains(part), "{message}");
     }

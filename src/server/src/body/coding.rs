@@ -293,14 +293,8 @@ mod tests {
         let cases: [(&[u8], &str); 8] = [
             (b"", "is empty"),
             (b"plain text", "is not gzip"),
-            (
-                &[&good[..], b"garbage"].concat(),
-                "behind its gzip member 1",
-            ),
-            (
-                &[&good[..], b"\0\0\0\0"].concat(),
-                "behind its gzip member 1",
-            ),
+            (&[&good[..], b"garbage"].concat(), "after gzip member 1"),
+            (&[&good[..], b"\0\0\0\0"].concat(), "after gzip member 1"),
             (
                 &[&good[..], &good[..5]].concat(),
                 "ends inside its gzip member 2",

@@ -63,11 +63,11 @@ fn what_can_not_be_is_refused_by_name() {
         ("directory = 'x'".to_owned(), "absolute"),
         (
             "directory = '/x'\nkey = 'k'".to_owned(),
-            "`key` does not go",
+            "`key` does not apply",
         ),
         (
             "webhook = 'ftp://a.b/'".to_owned(),
-            "`webhook` must be an address",
+            "`webhook` must be a URL",
         ),
         (
             format!("webhook = 'http://a.b/'\nbearer_file = '{token}'"),
