@@ -375,9 +375,7 @@ fn silent_connections_unfinished_bodies_and_bombs_keep_nobody_out() {
     assert!(most < 64 + 64, "{most} MiB more than before");
 }
 
-/// `cargo test --test operate storm -- --ignored --nocapture`
 #[test]
-#[ignore = "it takes 10,000 connections and some minutes"]
 fn a_whole_storm_keeps_nobody_out() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let wanted = Rlimit {
