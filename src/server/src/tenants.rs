@@ -120,7 +120,7 @@ pub(super) async fn change(
     .await
 }
 
-/// Closes a tenant: it accepts no more events, and its events are deleted as their minimums end.
+/// Closes a tenant: it accepts no more events, and its events expire as their policies say.
 #[utoipa::path(
     post,
     path = "/v1/tenants/{name}/close",

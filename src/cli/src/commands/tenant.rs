@@ -71,7 +71,7 @@ Without the read audit, reads of this tenant's events are no longer recorded (in
         #[arg(long)]
         json: bool,
     },
-    /// Close a tenant: it accepts no more events, and its events are deleted as their minimums end
+    /// Close a tenant: it accepts no more events, and its events expire as their policies say
     #[command(after_help = "\
 Example:  trailkeep tenant close --dir D acme --out acme-final.zip
 
