@@ -687,7 +687,7 @@ fn an_export_while_writers_and_a_scrub_go_on() {
         let scrubs = scope.spawn(|| {
             let mut whole = 0;
             while !stop.load(Ordering::Relaxed) {
-                whole += u32::from(engine.ledgers.scrub().unwrap());
+                whole += u32::from(engine.ledgers.purge().unwrap());
                 std::thread::sleep(std::time::Duration::from_millis(2));
             }
             whole

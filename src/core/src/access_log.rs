@@ -5,8 +5,8 @@
 //! shown; no filter's value, and a seq only where one event was asked for. The same question asked again by
 //! the same key within ten seconds is counted, and the count recorded when the ten seconds are over.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -95,7 +95,7 @@ struct Recent {
 
 impl AccessLog {
     fn recent(&self) -> MutexGuard<'_, HashMap<(LedgerNumber, [u8; 32]), Recent>> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+        self.recent.lock()
     }
 
     /// Takes the questions whose time is over and that were asked again, or all of these.

@@ -189,7 +189,7 @@ pub fn create(
 /// Revokes a key of the tenant, after recording it. A second time changes nothing.
 pub fn revoke(engine: &Engine, tenant: &Tenant, id: &str, by: &str) -> Result<(), ManageError> {
     // A row is read before it is written.
-    let _one = engine.founding();
+    let _one = engine.creation();
     let vault = engine.keyring.vault();
     let row = vault.api_key(id).map_err(KeyError::from)?;
     let row = row.ok_or(ManageError::NoSuchKey)?;

@@ -49,7 +49,7 @@ pub enum BindError {
 /// row meanwhile.
 pub fn bind(engine: &Engine, by: &str) -> Result<Vec<Bound>, BindError> {
     let _no_target_comes = engine.keeping();
-    let _no_setting_or_key_changes = engine.founding();
+    let _no_setting_or_key_changes = engine.creation();
     let _no_hold_comes = engine.retention();
     let _no_request_changes = engine.privacy.change();
     let mut bound = Vec::new();

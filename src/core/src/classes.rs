@@ -1,8 +1,9 @@
 //! The retention classes of a ledger: found for an event by its regimes, and stated in the ledger when they
 //! are new.
 
+use parking_lot::RwLock;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -164,12 +165,12 @@ impl ClassBook {
         self.read().by_key.get(key).cloned()
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Book> {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> parking_lot::RwLockReadGuard<'_, Book> {
+        self.inner.read()
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Book> {
-        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> parking_lot::RwLockWriteGuard<'_, Book> {
+        self.inner.write()
     }
 }
 
@@ -244,7 +245,7 @@ pub(super) fn class_for(
         return Ok(class);
     }
     // One at a time: a number is looked up before it is taken.
-    let _one = engine.founding();
+    let _one = engine.creation();
     if let Some(class) = ledger.classes.by_key(&key) {
         return Ok(class);
     }

@@ -3,9 +3,10 @@
 //! A finished bundle waits encrypted under a key that only this process has (seal/spool.rs), for an hour.
 //! A restart forgets it: the export is asked for again, and recorded again.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Engine;
 use super::export::{ExportError, ExportRequest, ExportSummary, Exported, Plan, plan, write};
@@ -186,7 +187,7 @@ impl Exports {
     }
 
     fn jobs(&self) -> MutexGuard<'_, HashMap<String, Arc<Job>>> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.jobs.lock()
     }
 }
 
@@ -224,7 +225,7 @@ impl Job {
             }
             self.cancelled.store(false, Ordering::Relaxed);
             outcome = plan
-                .drop_gone(engine, ledger)
+                .drop_deleted(engine, ledger)
                 .and_then(|()| self.write(engine, ledger, &plan));
         }
         let at_boot_ms = engine.clock.since_boot_ms();
@@ -254,6 +255,6 @@ impl Job {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::api_key::FirstKey;
 use super::append::{AppendError, Extended, Extension, LedgerState, PreparedEvent, prepare_system};
 use super::classes::{Class, ClassBook, StatedPolicy, policy_section};
+use super::deletion::Tombstones;
 use super::failpoint::FailPoint;
-use super::fate::Covers;
 use super::keyring::{KeyError, Keyring};
 use super::ledger::{Ledger, LedgerKeys, Published};
 use super::rows::{self, Changes};
@@ -24,7 +24,7 @@ use trailkeep_store_sqlite::{LedgerRecord, Ledgers, Statement, StoreError, Water
 
 /// Why a ledger was not begun.
 #[derive(Debug, thiserror::Error)]
-pub enum FoundError {
+pub enum CreateLedgerError {
     /// A file can't be written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -62,7 +62,7 @@ pub(super) fn found(
     first_key: Option<&FirstKey>,
     clock: &Arc<dyn Clock>,
     continues: Option<&Continues>,
-) -> Result<LedgerState, FoundError> {
+) -> Result<LedgerState, CreateLedgerError> {
     let keys = LedgerKeys::random()?;
     let vault = keyring.vault();
     loop {
@@ -98,7 +98,7 @@ pub(super) fn found(
     };
     vault.set_watermark(record.number, &mark)?;
     FailPoint::LedgerMarked.reach();
-    ledgers.found_ledger(&record, &batch)?;
+    ledgers.create_ledger(&record, &batch)?;
     FailPoint::LedgerFounded.reach();
     keyring.add_system_key(&keys.system);
     let published = Published {
@@ -110,7 +110,7 @@ pub(super) fn found(
         ledger: Arc::new(Ledger::new(
             record,
             &keys,
-            (classes, Covers::default()),
+            (classes, Tombstones::default()),
             settings,
             published,
         )),
@@ -128,7 +128,7 @@ fn genesis(
     record: &LedgerRecord,
     keys: &LedgerKeys,
     continues: Option<&Continues>,
-) -> Result<String, FoundError> {
+) -> Result<String, CreateLedgerError> {
     let verifier = VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
     let mut genesis = serde_json::json!({
         "format": "trailkeep/ledger/v1",
@@ -150,7 +150,7 @@ fn first_entries(
     (first_key, changes): (Option<&FirstKey>, &Changes),
     clock: &Arc<dyn Clock>,
     continues: Option<&Continues>,
-) -> Result<Extended, FoundError> {
+) -> Result<Extended, CreateLedgerError> {
     let now = clock.wall();
     let genesis = genesis(record, keys, continues)?;
     let policy = Arc::new(Policy::parse(DEFAULT_90D)?);
@@ -224,7 +224,7 @@ fn take(
     record: &LedgerRecord,
     changes: &Changes,
     seq: Seq,
-) -> Result<(), FoundError> {
+) -> Result<(), CreateLedgerError> {
     loop {
         let place = (record.number, record.origin.as_str());
         let rows = changes.rows(keyring, place, seq)?;

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::DEFAULT_TENANT;
 use super::api_key::FirstKey;
-use super::found::{FoundError, found};
+use super::found::{CreateLedgerError, found};
 use super::keyring::KeyError;
 use super::open::{OpenError, open_keys};
 use trailkeep_crypto::epoch::{self, DirectoryId, Epoch, EpochNumber};
@@ -61,7 +61,7 @@ pub enum InitError {
     Random(#[from] RandomError),
     /// The ledger can't be begun.
     #[error(transparent)]
-    Found(#[from] FoundError),
+    Found(#[from] CreateLedgerError),
     /// A file can't be moved to its place.
     #[error("can't finish {path}: {error}", path = .0.display(), error = .1)]
     Move(std::path::PathBuf, std::io::Error),

@@ -6,10 +6,11 @@
 mod destroy;
 mod sums;
 
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 
 use lru::LruCache;
 use zeroize::Zeroizing;
@@ -128,13 +129,13 @@ impl Keyring {
 
     /// The epochs that open, ascending; the last one seals.
     pub fn epochs(&self) -> Arc<[Epoch]> {
-        let epochs = self.epochs.read().unwrap_or_else(PoisonError::into_inner);
+        let epochs = self.epochs.read();
         Arc::clone(&epochs)
     }
 
     /// Takes the epochs that `epoch.key` has now.
     pub(super) fn set_epochs(&self, epochs: Vec<Epoch>) {
-        *self.epochs.write().unwrap_or_else(PoisonError::into_inner) = epochs.into();
+        *self.epochs.write() = epochs.into();
     }
 
     /// Seals a secret under the current epoch, for a place.
@@ -336,10 +337,7 @@ impl Keyring {
 
     /// The same, while the writer writes nothing.
     pub(super) fn make_durable_alone(&self, needs: &Needs) -> Result<(), KeyError> {
-        let _no_batch = self
-            .destroyed
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _no_batch = self.destroyed.write();
         self.make_durable(std::iter::once(needs)).map(drop)
     }
 
@@ -445,5 +443,5 @@ pub(super) fn data_key_place(
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }

@@ -1,12 +1,13 @@
 //! A ledger as the running program knows it: its names, its keys, and its published head.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, OnceLock};
 
 use ed25519_dalek::SigningKey;
 
 use super::anchor::RolledBack;
 use super::classes::ClassBook;
-use super::fate::Covers;
+use super::deletion::Tombstones;
 use super::keyring::{KeyError, Keyring};
 use super::settings::TenantSettings;
 use super::tenant::Successor;
@@ -36,7 +37,7 @@ pub struct Ledger {
     /// Its retention classes.
     pub classes: ClassBook,
     /// The statements by which texts went.
-    pub covers: Covers,
+    pub covers: Tombstones,
     settings: RwLock<Arc<TenantSettings>>,
     published: RwLock<Arc<Published>>,
     pub(super) successor: OnceLock<Successor>,
@@ -70,7 +71,7 @@ impl Ledger {
     pub fn new(
         record: LedgerRecord,
         keys: &LedgerKeys,
-        (classes, covers): (ClassBook, Covers),
+        (classes, covers): (ClassBook, Tombstones),
         settings: TenantSettings,
         published: Published,
     ) -> Self {
@@ -94,56 +95,40 @@ impl Ledger {
     /// What is set for the tenant: of a superseded ledger too, what holds now.
     pub fn settings(&self) -> Arc<TenantSettings> {
         let settings = self.recorder().settings.read();
-        Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&settings)
     }
 
     /// Takes other settings, once they are recorded.
     pub(super) fn set_settings(&self, settings: TenantSettings) {
-        let mut current = self
-            .settings
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.settings.write();
         *current = Arc::new(settings);
     }
 
     /// What somebody outside has seen of it that is not there: it takes no entry.
     pub fn rolled_back(&self) -> Option<Arc<RolledBack>> {
         let known = self.rolled_back.read();
-        known.unwrap_or_else(PoisonError::into_inner).clone()
+        known.clone()
     }
 
     /// Stops it, or lets it go on.
     pub(super) fn set_rolled_back(&self, found: Option<Arc<RolledBack>>) {
-        let mut known = self
-            .rolled_back
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.rolled_back.write();
         *known = found;
     }
 
     /// Held while its head is given away: one after the other, so that no smaller head follows a larger one.
     pub(super) fn anchoring(&self) -> MutexGuard<'_, ()> {
-        self.anchoring
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.anchoring.lock()
     }
 
     /// The head that is on disk.
     pub fn published(&self) -> Arc<Published> {
-        Arc::clone(
-            &self
-                .published
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        Arc::clone(&self.published.read())
     }
 
     /// Replaces the head, after the commit that made it.
     pub(super) fn publish(&self, published: Published) {
-        *self
-            .published
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(published);
+        *self.published.write() = Arc::new(published);
     }
 
     /// The proof that the entry at `seq` is in the published head.

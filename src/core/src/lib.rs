@@ -14,17 +14,16 @@ pub mod bind;
 pub mod classes;
 pub mod clock;
 mod clock_guard;
-pub mod cover;
+mod creation;
+pub mod deletion;
 mod derive_rows;
 pub mod explain;
 pub mod export;
 pub mod exports;
 pub mod failpoint;
-pub mod fate;
 pub mod figures;
 mod folded;
 mod found;
-mod founding;
 pub mod hold;
 pub mod init;
 pub mod keyring;
@@ -48,17 +47,19 @@ pub mod sources;
 pub mod staging;
 pub mod tenant;
 pub mod tenants;
+pub mod tombstone;
 pub mod trigger;
 mod unneeded;
 pub mod vault_copy;
 pub mod vault_keeper;
 pub mod verify;
 
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
-use self::append::{LedgerState, Newcomers, WriterThread};
+use self::append::{LedgerState, NewLedgers, WriterThread};
 use self::clock_guard::{ClockGuard, ClockJump};
 use self::keyring::Keyring;
 use self::ledger::Ledger;
@@ -92,7 +93,7 @@ pub struct Engine {
     /// The room of bundles that are made or wait.
     pub spools: Arc<SpoolRoom>,
     /// Data subject requests.
-    pub privacy: privacy::PrivacyDesk,
+    pub privacy: privacy::RequestRegistry,
     /// What is known of producers.
     pub sources: sources::Sources,
     /// Where heads are given to.
@@ -108,8 +109,8 @@ pub struct Engine {
     /// Free space below which nothing but destruction uses the disk.
     pub min_free_bytes: u64,
     tenants: RwLock<HashMap<TenantName, Tenant>>,
-    newcomers: Newcomers,
-    founding: Mutex<()>,
+    new_ledgers: NewLedgers,
+    creation: Mutex<()>,
     retention: Mutex<()>,
     destruction: Mutex<()>,
     daily_run_at_ms: AtomicU64,
@@ -127,13 +128,13 @@ pub const DEFAULT_TENANT: &str = "default";
 impl Engine {
     /// The tenant of this name.
     pub fn tenant(&self, name: &TenantName) -> Option<Tenant> {
-        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let tenants = self.tenants.read();
         tenants.get(name).cloned()
     }
 
     /// All tenants.
     pub fn tenants(&self) -> Vec<Tenant> {
-        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let tenants = self.tenants.read();
         tenants.values().cloned().collect()
     }
 
@@ -153,31 +154,23 @@ impl Engine {
     }
 
     /// Held while a ledger is begun.
-    fn founding(&self) -> MutexGuard<'_, ()> {
-        self.founding.lock().unwrap_or_else(PoisonError::into_inner)
+    fn creation(&self) -> MutexGuard<'_, ()> {
+        self.creation.lock()
     }
 
     /// Held while it is decided what is destroyed, and while a hold is placed or lifted: neither comes between.
     fn retention(&self) -> MutexGuard<'_, ()> {
-        self.retention
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.retention.lock()
     }
 
     /// Held while something is destroyed, from its statement to its end, and while a backup is made.
     fn destruction(&self) -> MutexGuard<'_, ()> {
-        self.destruction
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.destruction.lock()
     }
 
     /// The same, unless something is being destroyed.
     fn try_destruction(&self) -> Option<MutexGuard<'_, ()>> {
-        match self.destruction.try_lock() {
-            Ok(guard) => Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+        self.destruction.try_lock()
     }
 
     /// The operator's own tenant.
@@ -193,9 +186,7 @@ impl Engine {
 
     /// Watches the clock.
     fn clock_guard(&self) -> MutexGuard<'_, ClockGuard> {
-        self.clock_guard
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.clock_guard.lock()
     }
 
     /// When this process last looked whether the daily run is due, and it was not, or was made.
@@ -209,19 +200,16 @@ impl Engine {
 
     /// Held while the vault is copied, or the epoch keys change. Taken after [`Self::destruction`] where both are.
     fn keeping(&self) -> MutexGuard<'_, ()> {
-        self.keeping.lock().unwrap_or_else(PoisonError::into_inner)
+        self.keeping.lock()
     }
 
     /// Opens a ledger that was begun just now: for the writer first, then for requests.
     fn add_ledger(&self, state: LedgerState) {
         let tenant = Tenant::first(Arc::clone(&state.ledger));
-        let mut newcomers = self
-            .newcomers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        newcomers.push(state);
-        drop(newcomers);
-        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        let mut new_ledgers = self.new_ledgers.lock();
+        new_ledgers.push(state);
+        drop(new_ledgers);
+        let mut tenants = self.tenants.write();
         tenants.insert(tenant.name().clone(), tenant);
     }
 

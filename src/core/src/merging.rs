@@ -1,6 +1,7 @@
 //! The thread that merges index runs in the background.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -25,8 +26,9 @@ impl MergeThread {
         let thread = std::thread::Builder::new().name("index-merge".to_owned()).spawn(move || {
             let wait = |time| {
                 let (flag, changed) = &*stopped;
-                let flag = flag.lock().unwrap_or_else(PoisonError::into_inner);
-                *changed.wait_timeout_while(flag, time, |stop| !*stop).unwrap_or_else(PoisonError::into_inner).0
+                let mut flag = flag.lock();
+                changed.wait_while_for(&mut flag, |stop| !*stop, time);
+                *flag
             };
             let mut pause = LOOK_EVERY;
             while !wait(pause) {
@@ -48,14 +50,9 @@ impl MergeThread {
 
     /// Ends after the step under way.
     pub(super) fn stop(&self) {
-        *self.stop.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.stop.0.lock() = true;
         self.stop.1.notify_all();
-        if let Some(thread) = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        {
+        if let Some(thread) = self.thread.lock().take() {
             let _ = thread.join();
         }
     }

@@ -1,7 +1,7 @@
 //! Programs outside of this process that read the files (a database browser, a replicator such as Litestream). While one of
 //! them keeps a read transaction, what was destroyed still stands in SQLite's log, and no destruction comes to its end.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// A reader of a moment is nobody's business.
@@ -70,6 +70,6 @@ impl OutsideReaders {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock()
     }
 }

@@ -1,7 +1,7 @@
 //! Reading one event: found by seq or id, opened, and checked against its entry.
 
 use super::Engine;
-use super::fate::{Covers, Departure, Gone};
+use super::deletion::{DeletionCause, Gone, Tombstones};
 use super::keyring::{KeyError, Keyring};
 use super::ledger::{Ledger, Published, ReadTileError};
 use trailkeep_crypto::payload::{OpenError, OpenedEvent, open};
@@ -19,15 +19,15 @@ pub enum ReadError {
     NotFound,
     /// Its text went lawfully.
     #[error(
-        "the payload of entry {seq} is {departure} (entry {by}{of})",
-        departure = .departure.as_str(),
+        "the payload of entry {seq} is {deletion_cause} (entry {by}{of})",
+        deletion_cause = .deletion_cause.as_str(),
         of = .stands_in.as_ref().map_or(String::new(), |origin| format!(" of {origin}"))
     )]
     Gone {
         /// Which.
         seq: Seq,
         /// How it went.
-        departure: Departure,
+        deletion_cause: DeletionCause,
         /// The statement.
         by: Seq,
         /// The ledger that it stands in, where the event's own was closed before.
@@ -194,7 +194,7 @@ pub(super) fn open_statement(
 ) -> Result<StoredEvent, ReadError> {
     let (record, seq) = ledger.place_of(named);
     let files = (&*engine.ledgers, &*engine.keyring);
-    open_stored(files.0, files.1, record, &Covers::default(), seq)
+    open_stored(files.0, files.1, record, &Tombstones::default(), seq)
 }
 
 /// Reads the event at `seq`, opens it and checks it. Whoever shows it asks [`StoredEvent::check_shown`] first.
@@ -208,13 +208,16 @@ pub fn open_event(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<StoredEv
     );
     opened.map_err(|error| match error {
         ReadError::Gone {
-            seq, departure, by, ..
+            seq,
+            deletion_cause,
+            by,
+            ..
         } => {
             let (record, by) = ledger.place_of(by);
             let stands_in = (record.number != ledger.record.number).then(|| record.origin.clone());
             ReadError::Gone {
                 seq,
-                departure,
+                deletion_cause,
                 by,
                 stands_in,
             }
@@ -228,7 +231,7 @@ pub(super) fn open_stored(
     ledgers: &Ledgers,
     keyring: &Keyring,
     record: &LedgerRecord,
-    covers: &Covers,
+    covers: &Tombstones,
     seq: Seq,
 ) -> Result<StoredEvent, ReadError> {
     let found = ledgers.event(record.number, seq)?;
@@ -239,10 +242,13 @@ pub(super) fn open_stored(
     } = found.ok_or(ReadError::NotFound)?;
     let entry = Entry::decode(&entry_bytes).map_err(|error| ReadError::Entry { seq, error })?;
     // Asked after the row was read: what is stated gone meanwhile is not shown.
-    if let Some(Gone { departure, by, .. }) = covers.gone(&entry, mark) {
+    if let Some(Gone {
+        deletion_cause, by, ..
+    }) = covers.gone(&entry, mark)
+    {
         return Err(ReadError::Gone {
             seq,
-            departure,
+            deletion_cause,
             by,
             stands_in: None,
         });

@@ -146,7 +146,7 @@ pub fn change(
     change: &SettingsChange,
     by: &str,
 ) -> Result<TenantSettings, SettingsError> {
-    let _one = engine.founding();
+    let _one = engine.creation();
     let ledger = tenant.active();
     let mut settings = (*ledger.settings()).clone();
     settings.public_log = change.public_log.unwrap_or(settings.public_log);
@@ -185,11 +185,11 @@ pub fn close(
     tenant: &Tenant,
     by: &str,
 ) -> Result<(Option<Seq>, UnixMillis), SettingsError> {
-    let _one = engine.founding();
+    let _one = engine.creation();
     let ledger = tenant.active();
     let mut settings = (*ledger.settings()).clone();
-    if let Some(closed_at) = settings.closed_at_ms {
-        return Ok((None, UnixMillis::new(closed_at)));
+    if let Some(superseded_at) = settings.closed_at_ms {
+        return Ok((None, UnixMillis::new(superseded_at)));
     }
     // What was acknowledged becomes events before there can be no more.
     staging::finish(engine, tenant)?;

@@ -1,7 +1,7 @@
 //! The sources of a ledger, read off its events (`ledger/sources.rs`). Nothing is stored for it.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use super::Engine;
 use super::ledger::Ledger;
@@ -38,12 +38,12 @@ pub fn sources<T>(
     let size = ledger.published().head.size;
     let books = &engine.sources.books;
     let mut read = {
-        let mut books = books.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut books = books.lock();
         books.remove(&number).unwrap_or_default()
     };
     let outcome = read_on(engine, ledger, &mut read, size);
     let shown = outcome.map(|()| show(&read.book));
-    let mut books = books.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut books = books.lock();
     // Of two that read at once, the one that came further is kept.
     if books
         .get(&number)

@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 use super::Engine;
 use super::api_key::FirstKey;
 use super::append::{AppendError, append_system};
+use super::creation;
 use super::failpoint::FailPoint;
-use super::found::{FoundError, found};
-use super::founding;
+use super::found::{CreateLedgerError, found};
 use super::keyring::KeyError;
 use super::tenant::Tenant;
 use trailkeep_proof::ids::{LedgerNumber, NameError, Origin, TenantName};
@@ -42,7 +42,7 @@ pub struct ListedTenant {
     /// Its ledger's public key, as a C2SP verifier key.
     pub vkey: String,
     /// When it was closed (RFC 3339, UTC).
-    pub closed_at: Option<String>,
+    pub superseded_at: Option<String>,
     /// Whether its checkpoints and tiles are public.
     pub public_log: bool,
     /// Whether reads of its events are recorded.
@@ -68,7 +68,7 @@ pub enum TenantError {
     Record(Box<AppendError>),
     /// Its ledger can't be begun.
     #[error(transparent)]
-    Found(#[from] FoundError),
+    Found(#[from] CreateLedgerError),
     /// Its API key can't be made.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -88,7 +88,7 @@ pub fn create(
     by: &str,
 ) -> Result<CreatedTenant, TenantError> {
     // One at a time: a name and a number are looked up before they are taken.
-    let _one = engine.founding();
+    let _one = engine.creation();
     let operator = operator.active();
     let ledgers = engine.ledgers.ledgers()?;
     // The vault also knows those that an older ledger.db does not.
@@ -118,17 +118,17 @@ pub fn create(
     FailPoint::TenantStated.reach();
     let first_key = FirstKey::new(by)?;
     let (keyring, clock) = (&engine.keyring, &engine.clock);
-    founding::begin(keyring, &record, stated, first_key.id())?;
+    creation::begin(keyring, &record, stated, first_key.id())?;
     FailPoint::TenantNoted.reach();
     let ledgers = &engine.ledgers;
     let state = match found(keyring, ledgers, record, Some(&first_key), clock, None) {
         Ok(state) => state,
         Err(error) => {
-            founding::clean_up(keyring, ledgers)?;
+            creation::clean_up(keyring, ledgers)?;
             return Err(error.into());
         }
     };
-    founding::end(keyring, &state.ledger.record)?;
+    creation::end(keyring, &state.ledger.record)?;
     let verifier = state.ledger.verifier.clone();
     let origin = state.ledger.record.origin.clone();
     engine.add_ledger(state);
@@ -151,13 +151,13 @@ pub fn list(engine: &Engine) -> Vec<ListedTenant> {
 pub fn listed(tenant: &Tenant) -> ListedTenant {
     let (ledger, superseded) = (tenant.active(), tenant.superseded().iter());
     let settings = ledger.settings();
-    let closed_at = settings.closed_at_ms.map(UnixMillis::new);
+    let superseded_at = settings.closed_at_ms.map(UnixMillis::new);
     ListedTenant {
         tenant: ledger.record.tenant.to_string(),
         origin: ledger.record.origin.to_string(),
         size: ledger.published().head.size,
         vkey: ledger.verifier.to_string(),
-        closed_at: closed_at.map(|moment| moment.to_string()),
+        superseded_at: superseded_at.map(|moment| moment.to_string()),
         public_log: settings.public_log,
         read_audit: settings.read_audit,
         strict: settings.strict,

@@ -1,6 +1,7 @@
 //! The thread that keeps the vault's copies new and rotates when it is due; started by `serve`.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -53,7 +54,7 @@ impl VaultKeeper {
 
     /// Ends after the step under way, and after a last copy of what is new.
     pub fn stop(self, engine: &Engine) {
-        *self.stop.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.stop.0.lock() = true;
         self.stop.1.notify_all();
         let _ = self.thread.join();
         if let Err(error) = vault_copy::keep_up(engine) {
@@ -64,9 +65,9 @@ impl VaultKeeper {
 
 fn wait(stopped: &(Mutex<bool>, Condvar), time: Duration) -> bool {
     let (flag, changed) = stopped;
-    let flag = flag.lock().unwrap_or_else(PoisonError::into_inner);
-    let waited = changed.wait_timeout_while(flag, time, |stop| !*stop);
-    *waited.unwrap_or_else(PoisonError::into_inner).0
+    let mut flag = flag.lock();
+    changed.wait_while_for(&mut flag, |stop| !*stop, time);
+    *flag
 }
 
 impl Looks {

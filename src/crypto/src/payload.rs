@@ -132,7 +132,7 @@ pub fn seal(
 /// Seals an opened event anew, under other keys, so that it still gives its entry's commitment.
 ///
 /// The nonce must be fresh and random for every sealing.
-pub fn seal_anew(
+pub fn re_encrypt(
     origin: &Origin,
     keys: &KeySet,
     nonce: [u8; EVENT_NONCE_BYTES],
@@ -175,7 +175,7 @@ pub fn event_nonce(payload: &[u8]) -> Result<[u8; EVENT_NONCE_BYTES], OpenError>
 }
 
 /// Whether a payload was sealed anew, under other keys than the first.
-pub fn is_sealed_anew(payload: &[u8]) -> bool {
+pub fn is_re_encrypted(payload: &[u8]) -> bool {
     payload.first() == Some(&VERSION_ANEW)
 }
 

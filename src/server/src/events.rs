@@ -16,7 +16,7 @@ use super::problem::Problem;
 use trailkeep_core::access_log::{AccessRecord, persons_of, record_read};
 use trailkeep_core::append::{Appended, AppendedAs, Outcome, append as append_events};
 use trailkeep_core::blocking;
-use trailkeep_core::fate::Departure;
+use trailkeep_core::deletion::DeletionCause;
 use trailkeep_core::read::{self, EventName, StoredEvent, find_seq, open_event};
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_proof::ids::Seq;
@@ -83,14 +83,14 @@ struct Many {
     events: Vec<Brief>,
     /// Events that were recorded before and whose payloads were deleted since.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    unavailable: Vec<AlreadyGone>,
+    unavailable: Vec<AlreadyDeleted>,
     /// A signed checkpoint that covers all of them.
     checkpoint: String,
 }
 
 /// An event that was recorded before and whose payload was deleted since; nothing was written.
 #[derive(Serialize, ToSchema)]
-pub(super) struct AlreadyGone {
+pub(super) struct AlreadyDeleted {
     id: String,
     already_recorded: bool,
     /// It expired.
@@ -101,13 +101,13 @@ pub(super) struct AlreadyGone {
     erased: bool,
 }
 
-impl AlreadyGone {
-    fn of(id: String, departure: Departure) -> Self {
+impl AlreadyDeleted {
+    fn of(id: String, deletion_cause: DeletionCause) -> Self {
         Self {
             id,
             already_recorded: true,
-            expired: departure == Departure::Expired,
-            erased: departure == Departure::Erased,
+            expired: deletion_cause == DeletionCause::Expired,
+            erased: deletion_cause == DeletionCause::Erased,
         }
     }
 }
@@ -187,8 +187,8 @@ pub(super) async fn append(
 
 fn answer_single(caller: &Identified<Tenant>, outcome: &Outcome) -> Result<Response, Problem> {
     let event = outcome.events.first().ok_or_else(Problem::internal)?;
-    if let AppendedAs::Gone(departure) = event.result {
-        return Ok(Json(AlreadyGone::of(event.id.clone(), departure)).into_response());
+    if let AppendedAs::Gone(deletion_cause) = event.result {
+        return Ok(Json(AlreadyDeleted::of(event.id.clone(), deletion_cause)).into_response());
     }
     let bytes = event.entry().ok_or_else(Problem::internal)?;
     let entry = decode(event)?;
@@ -228,7 +228,9 @@ fn answer_many(outcome: &Outcome) -> Response {
         .events
         .iter()
         .filter_map(|event| match event.result {
-            AppendedAs::Gone(departure) => Some(AlreadyGone::of(event.id.clone(), departure)),
+            AppendedAs::Gone(deletion_cause) => {
+                Some(AlreadyDeleted::of(event.id.clone(), deletion_cause))
+            }
             AppendedAs::New(_) | AppendedAs::Before { .. } => None,
         });
     let duplicates = outcome

@@ -1,7 +1,7 @@
 //! How often a key may ask, where the operator sets it: a bucket for each key, filled as time passes.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use tokio::time::Instant;
 
@@ -38,7 +38,7 @@ impl Rates {
 
     fn take_at(&self, key_id: &str, per_second: u32, now: Instant) -> Result<(), Problem> {
         let most = f64::from(per_second);
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = self.buckets.lock();
         let full = Bucket {
             requests: most,
             at: now,

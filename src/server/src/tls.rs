@@ -1,7 +1,8 @@
 //! The server's certificate: read from files, and read again when they change.
 
+use parking_lot::{Mutex, RwLock};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -137,7 +138,7 @@ impl Certificates {
 
     /// Why the files as they are now are not in use, if they are not.
     pub fn failure(&self) -> Option<String> {
-        let looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let looked = self.looked.lock();
         looked.failure.clone()
     }
 
@@ -157,14 +158,14 @@ impl Certificates {
     fn look_again(&self) {
         let read = self.files.read();
         let found = read.as_ref().ok().map(digest);
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut looked = self.looked.lock();
         if found.is_some() && found == looked.tried {
             return;
         }
         match read.and_then(|read| self.files.parse(&read)) {
             Ok(pair) => {
                 tracing::info!(expires_at = %pair.expires_at, "the new certificate is in use");
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = pair;
+                *self.current.write() = pair;
                 looked.failure = None;
             }
             Err(error) => {
@@ -190,7 +191,7 @@ impl Certificates {
     }
 
     fn pair(&self) -> KeyPair {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let current = self.current.read();
         current.clone()
     }
 }

@@ -21,7 +21,7 @@ pub use sqlite::ledgers::{
 pub use sqlite::staging::{AssembledRow, NewPart, PartRow, Round, StagedPart, StagedText, Staging};
 pub use sqlite::vault::{
     ApiKeyRow, AppliedRows, ChangedPart, CopyState, DataKeyRow, LedgerSecretRow, NewDataKey,
-    NewPerson, PersonRow, Resealed, SealedPlace, SealedRecordRow, SealedRow, SealedTable, Vault,
+    NewPerson, PersonRow, Rewrapped, SealedPlace, SealedRecordRow, SealedRow, SealedTable, Vault,
     VaultChanges, VaultLook, Watermark,
 };
 pub use sqlite::vault_destroy::RETIRED;
@@ -91,14 +91,14 @@ pub struct GapRow {
 
 /// How the text of an event went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Departure {
+pub enum DeletionCause {
     /// At the end of its time.
     Expired,
     /// Because a person asked.
     Erased,
 }
 
-impl Departure {
+impl DeletionCause {
     /// The state's word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -117,14 +117,14 @@ impl Departure {
 
 /// Why single events went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CoverCause {
+pub enum DeletionBasis {
     /// A person asked.
     Request,
     /// Something happened to their record, and their time ended.
     Trigger,
 }
 
-impl CoverCause {
+impl DeletionBasis {
     /// The word of the statement's section.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -173,9 +173,9 @@ pub enum Statement {
         released: Vec<Seq>,
     },
     /// Single events that went.
-    Covers {
+    Tombstones {
         /// Why.
-        cause: CoverCause,
+        cause: DeletionBasis,
         /// The events, ascending.
         items: Vec<Seq>,
     },
@@ -210,12 +210,12 @@ pub struct Stated {
     /// What is stated.
     pub statement: Statement,
     /// The closed ledger whose entries it is about; none where they are those of the ledger that it stands in.
-    pub closed: Option<ClosedLedger>,
+    pub closed: Option<SupersededLedger>,
 }
 
 /// A ledger that takes no entry any more, of which another one states what goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClosedLedger {
+pub struct SupersededLedger {
     /// Its number.
     pub number: LedgerNumber,
     /// How its tables name entry 0 of the other one.
@@ -251,9 +251,9 @@ impl Statement {
             Self::Class { .. } | Self::Lift { .. } => None,
             Self::Policy => Some("policy"),
             Self::Expiry { .. } => Some("expiry"),
-            Self::Covers { cause, .. } => Some(cause.kind()),
+            Self::Tombstones { cause, .. } => Some(cause.kind()),
             Self::Erasure { covers, .. } if covers.is_empty() => Some(RESTRICTS),
-            Self::Erasure { .. } => Some(CoverCause::Request.kind()),
+            Self::Erasure { .. } => Some(DeletionBasis::Request.kind()),
         }
     }
 
@@ -261,7 +261,7 @@ impl Statement {
     pub const fn opens_a_job(&self) -> bool {
         matches!(
             self,
-            Self::Expiry { .. } | Self::Covers { .. } | Self::Erasure { .. }
+            Self::Expiry { .. } | Self::Tombstones { .. } | Self::Erasure { .. }
         )
     }
 }

@@ -1,7 +1,7 @@
 //! How it stands with each target, in memory: what it has, and when it is tried again.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::AnchorError;
@@ -123,6 +123,6 @@ impl TargetStates {
     }
 
     fn lock(&self) -> MutexGuard<'_, States> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -28,13 +28,13 @@ pub(super) use system::{
     append_statements, append_system,
 };
 pub use thread::{StoppedBadly, WriterThread};
-pub(super) use writer::{LedgerState, Newcomers, Writer};
+pub(super) use writer::{LedgerState, NewLedgers, Writer};
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::classes::{Class, class_for, default_class};
-use crate::fate::Departure;
+use crate::deletion::DeletionCause;
 use crate::keyring::Needs;
 use crate::ledger::{Ledger, Published};
 use crate::read::{ReadError, open_event};
@@ -127,7 +127,7 @@ pub enum AppendedAs {
         same_bytes: bool,
     },
     /// It had been recorded, and its text has gone since: nothing was written.
-    Gone(Departure),
+    Gone(DeletionCause),
 }
 
 impl Appended {
@@ -278,7 +278,7 @@ fn key_period(ledger: &Ledger, event: &Event, class: &Class, now: UnixMillis) ->
 enum Recorded {
     New,
     Before { entry: EntryBytes, same_bytes: bool },
-    Gone(Departure),
+    Gone(DeletionCause),
     EarlierInRequest { same_bytes: bool },
 }
 
@@ -312,8 +312,8 @@ fn find_recorded(
             continue;
         };
         let stored = match open_event(engine, ledger, seq) {
-            Err(ReadError::Gone { departure, .. }) => {
-                recorded.push(Recorded::Gone(departure));
+            Err(ReadError::Gone { deletion_cause, .. }) => {
+                recorded.push(Recorded::Gone(deletion_cause));
                 continue;
             }
             stored => stored?,
@@ -334,12 +334,12 @@ fn find_recorded(
             same_bytes,
         });
     }
-    find_gone(engine, ledger, events, &mut recorded)?;
+    find_deleted(engine, ledger, events, &mut recorded)?;
     Ok(recorded)
 }
 
 /// Which of the events that seem new were recorded once and went.
-fn find_gone(
+fn find_deleted(
     engine: &Engine,
     ledger: &Ledger,
     events: &[Incoming],
@@ -356,10 +356,10 @@ fn find_gone(
     let number = ledger.record.number;
     let gone = engine
         .ledgers
-        .gone_ids(number, &tags, engine.clock.wall())?;
+        .deleted_ids(number, &tags, engine.clock.wall())?;
     for (recorded, gone) in recorded.iter_mut().zip(gone) {
-        if let (Recorded::New, Some(departure)) = (&recorded, gone) {
-            *recorded = Recorded::Gone(departure);
+        if let (Recorded::New, Some(deletion_cause)) = (&recorded, gone) {
+            *recorded = Recorded::Gone(deletion_cause);
         }
     }
     Ok(())
@@ -419,13 +419,13 @@ fn join(
             Recorded::Before { entry, same_bytes } => {
                 Some(AppendedAs::Before { entry, same_bytes })
             }
-            Recorded::Gone(departure) => Some(AppendedAs::Gone(departure)),
+            Recorded::Gone(deletion_cause) => Some(AppendedAs::Gone(deletion_cause)),
             Recorded::EarlierInRequest { same_bytes } => {
                 results.get(&id).map(|earlier| match *earlier {
                     AppendedAs::New(entry) | AppendedAs::Before { entry, .. } => {
                         AppendedAs::Before { entry, same_bytes }
                     }
-                    AppendedAs::Gone(departure) => AppendedAs::Gone(departure),
+                    AppendedAs::Gone(deletion_cause) => AppendedAs::Gone(deletion_cause),
                 })
             }
         };

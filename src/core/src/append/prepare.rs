@@ -96,7 +96,7 @@ pub(crate) fn prepare_statement(
 ) -> Result<PreparedEvent, AppendError> {
     let recorder = ledger.recorder();
     let keys = vec![recorder.system_key.clone()];
-    let closed = ledger.as_closed();
+    let closed = ledger.as_superseded();
     let seal =
         |sections: &[(&str, &[u8])]| seal_with(&recorder.record.origin, keys, nonce, sections);
     let sealed = if closed.is_some() {

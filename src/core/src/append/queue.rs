@@ -1,7 +1,7 @@
 //! The bounded queue between the request tasks and the one writer.
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -85,10 +85,11 @@ impl Queue {
     pub(super) fn take(&self, patience: Duration) -> Woken {
         let mut state = self.lock();
         if state.waiting.is_empty() && !state.closed {
-            let waited = self
-                .arrived
-                .wait_timeout_while(state, patience, |s| s.waiting.is_empty() && !s.closed);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.arrived.wait_while_for(
+                &mut state,
+                |s| s.waiting.is_empty() && !s.closed,
+                patience,
+            );
         }
         let (mut batch, mut events, mut bytes) = (Vec::new(), 0, 0);
         while let Some(next) = state.waiting.front() {
@@ -135,6 +136,6 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

@@ -1,6 +1,7 @@
 //! The writer's thread: started with the engine, stopped in order.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::watch;
@@ -79,11 +80,7 @@ impl WriterThread {
     /// Writes what waits, then stops.
     pub fn stop(&self) -> Result<(), StoppedBadly> {
         self.queue.close();
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let thread = self.thread.lock().take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }

@@ -1,8 +1,9 @@
 //! The one writer: takes what gathered in the queue, makes it durable, and only then answers.
 
+use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
@@ -23,13 +24,13 @@ use trailkeep_proof::ledger::tile::EdgeTiles;
 use trailkeep_proof::time::{Clock, UnixMillis};
 use trailkeep_store_sqlite::directory::free_bytes;
 use trailkeep_store_sqlite::{
-    CoverCause, ExpiryRow, Index, LedgerBatch, Ledgers, Row, Statement, StoreError,
+    DeletionBasis, ExpiryRow, Index, LedgerBatch, Ledgers, Row, Statement, StoreError,
 };
 
 /// The vault's memory of the head is at most this late.
 const WATERMARK_DELAY: Duration = Duration::from_secs(1);
 /// Ledgers that were begun while the writer runs; it takes them before its next batch.
-pub(crate) type Newcomers = Arc<Mutex<Vec<LedgerState>>>;
+pub(crate) type NewLedgers = Arc<Mutex<Vec<LedgerState>>>;
 
 /// What the writer owns. Nothing else writes to the ledgers.
 pub(crate) struct Writer {
@@ -40,7 +41,7 @@ pub(crate) struct Writer {
     pub(crate) states: HashMap<LedgerNumber, LedgerState>,
     /// Ledgers that take no entry, and of which others state what goes.
     pub(crate) closed: HashMap<LedgerNumber, Arc<Ledger>>,
-    pub(crate) newcomers: Newcomers,
+    pub(crate) new_ledgers: NewLedgers,
     pub(crate) directory: PathBuf,
     pub(crate) min_free_bytes: u64,
     pub(crate) clock_guard: Arc<Mutex<ClockGuard>>,
@@ -71,7 +72,7 @@ impl Writer {
         loop {
             let woken = queue.take(WATERMARK_DELAY / 4);
             // What waits for a ledger was queued after the ledger was put here.
-            self.take_newcomers();
+            self.take_new_ledgers();
             let outcome = match woken {
                 Woken::Batch(batch) => self.write(batch),
                 Woken::Idle => self.drop_merged_rows(),
@@ -90,12 +91,9 @@ impl Writer {
         }
     }
 
-    fn take_newcomers(&mut self) {
-        let mut newcomers = self
-            .newcomers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let begun = newcomers
+    fn take_new_ledgers(&mut self) {
+        let mut new_ledgers = self.new_ledgers.lock();
+        let begun = new_ledgers
             .drain(..)
             .map(|state| (state.ledger.record.number, state));
         self.states.extend(begun);
@@ -358,9 +356,9 @@ fn note_statement(ledger: &Ledger, seq: Seq, statement: &Statement) {
             class: *class,
             recorded_before: *recorded_before,
         }),
-        Statement::Covers { cause, .. } => ledger.covers.add_cause(seq, *cause),
+        Statement::Tombstones { cause, .. } => ledger.covers.add_cause(seq, *cause),
         Statement::Erasure { covers, .. } if !covers.is_empty() => {
-            ledger.covers.add_cause(seq, CoverCause::Request);
+            ledger.covers.add_cause(seq, DeletionBasis::Request);
         }
         Statement::Class { .. }
         | Statement::Policy
@@ -386,8 +384,8 @@ fn refuse_commit(replies: Vec<(Reply, Instant)>, full: bool) {
     }
 }
 
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> parking_lot::MutexGuard<'_, T> {
+    mutex.lock()
 }
 
 fn refuse(batch: Vec<Waiting>, refusal: impl Fn() -> Refusal) {

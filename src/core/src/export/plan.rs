@@ -98,7 +98,7 @@ impl Plan {
     }
 
     /// Takes out of a selection what went since it was made.
-    pub fn drop_gone(&mut self, engine: &Engine, ledger: &Ledger) -> Result<(), ExportError> {
+    pub fn drop_deleted(&mut self, engine: &Engine, ledger: &Ledger) -> Result<(), ExportError> {
         if let Seqs::Selection(seqs) = &self.seqs {
             self.seqs = Seqs::Selection(still_there(engine, ledger, seqs, self.is_own())?);
         }

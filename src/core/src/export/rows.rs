@@ -10,7 +10,7 @@ use super::plan::Seqs;
 use super::summary::Brief;
 use super::{ExportError, ExportRequest};
 use crate::Engine;
-use crate::fate::Hidden;
+use crate::deletion::Hidden;
 use crate::ledger::Ledger;
 use crate::read::{ReadError, open_payload};
 use trailkeep_crypto::payload::OpenedEvent;

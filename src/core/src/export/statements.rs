@@ -11,9 +11,9 @@ use super::rows::{Content, Row, read_statement};
 use crate::Engine;
 use crate::ledger::Ledger;
 use crate::read::entry_at;
-use trailkeep_proof::bundle::cover::ClassSection;
 use trailkeep_proof::bundle::line::Line;
 use trailkeep_proof::bundle::manifest::ClassPolicies;
+use trailkeep_proof::bundle::tombstone::ClassSection;
 use trailkeep_proof::ids::{ClassNumber, Seq};
 use trailkeep_proof::ledger::entry::EntryKind;
 

@@ -18,8 +18,8 @@ use super::summary::Summary;
 use super::{ExportError, ExportSummary, Exported, check_going_on, readme, report};
 use crate::Engine;
 use crate::anchor::witnessed_head;
-use crate::cover::ItemTrees;
 use crate::ledger::{Ledger, LedgerKeys, Published, StoredTiles};
+use crate::tombstone::ItemTrees;
 use trailkeep_crypto::spool::{Spool, SpoolWriter};
 use trailkeep_proof::bundle::line::Disposition;
 use trailkeep_proof::bundle::manifest::{Counts, FORMAT, Manifest, Proof, StatementCounts};
@@ -244,10 +244,10 @@ fn write_events(
                 Content::Hidden(hidden) => {
                     let seq = row.entry.seq;
                     summary.sources.see(Sighting::Gone(seq));
-                    let fate = trees.fate(seq, hidden)?;
-                    counts.add(&fate);
-                    covering.extend(fate.covered().map(|covered| covered.by));
-                    Disposition { seq, fate }.write(&mut dispositions)?;
+                    let payload_state = trees.payload_state(seq, hidden)?;
+                    counts.add(&payload_state);
+                    covering.extend(payload_state.tombstone().map(|tombstone| tombstone.by));
+                    Disposition { seq, payload_state }.write(&mut dispositions)?;
                 }
             }
         }

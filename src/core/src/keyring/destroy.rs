@@ -1,7 +1,7 @@
 //! Destroying keys and persons while others append: what was sealed meanwhile under a key that went is sent back.
 
+use parking_lot::RwLockReadGuard;
 use std::collections::HashSet;
-use std::sync::{PoisonError, RwLockReadGuard};
 
 use super::{KeyError, Keyring, data_key_place, lock};
 use trailkeep_proof::ids::{KeyId, LedgerNumber, LookupKey, Origin, PersonReference, Tag};
@@ -25,19 +25,14 @@ impl Destroyed {
 impl Keyring {
     /// What was destroyed; nothing more is while the answer is held: the writer holds it for a batch.
     pub fn hold_still(&self) -> RwLockReadGuard<'_, Destroyed> {
-        self.destroyed
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.destroyed.read()
     }
 
     /// Retires data keys: from here on nothing is sealed under them, and another key takes the place of each. They open
     /// what is sealed under them until they are destroyed.
     pub fn retire_keys(&self, origin: &Origin, rows: &[DataKeyRow]) -> Result<(), KeyError> {
         // The writer writes nothing meanwhile; what was sealed before comes back to be sealed under another key.
-        let mut destroyed = self
-            .destroyed
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut destroyed = self.destroyed.write();
         loop {
             let mut retired = Vec::with_capacity(rows.len());
             for row in rows.iter().filter(|row| !row.period.ends_with(RETIRED)) {
@@ -74,10 +69,7 @@ impl Keyring {
 
     /// Destroys data keys, here and in the vault.
     pub fn destroy_keys(&self, keys: &[KeyId]) -> Result<(), KeyError> {
-        let mut destroyed = self
-            .destroyed
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut destroyed = self.destroyed.write();
         destroyed.keys.extend(keys);
         self.vault.delete_data_keys(keys)?;
         let mut by_id = lock(&self.by_id);
@@ -100,10 +92,7 @@ impl Keyring {
         before: impl FnOnce(&[PersonReference]) -> Result<(), StoreError>,
     ) -> Result<(), KeyError> {
         // The writer writes nothing meanwhile, so nobody begins to need one of them.
-        let mut destroyed = self
-            .destroyed
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut destroyed = self.destroyed.write();
         let (mut rows, mut gone) = (Vec::new(), Vec::new());
         for tag in tags {
             let Some(row) = self.vault.person(ledger, *tag)? else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::append::LedgerState;
 use crate::classes::{Class, ClassBook, StatedPolicy};
-use crate::fate::Covers;
+use crate::deletion::Tombstones;
 use crate::ledger::{Ledger, Published, ReadTileError};
 use crate::read::{ReadError, open_stored};
 use trailkeep_policy::Policy;
@@ -64,7 +64,7 @@ pub(super) fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<Ledger
         .map_err(|error| damaged(error.to_string()))?;
     let stated = super::vault::newest(files, record, &head, &keys)?;
     let classes = load_classes(files, record).map_err(|error| damaged(error.to_string()))?;
-    let covers = Covers::load(&files.ledgers, record.number)?;
+    let covers = Tombstones::load(&files.ledgers, record.number)?;
     let settings = crate::settings::load(&files.keyring, record)?;
     let published = Published {
         head,
@@ -137,7 +137,7 @@ fn load_classes(files: &Files, record: &LedgerRecord) -> Result<ClassBook, Class
             &files.ledgers,
             &files.keyring,
             record,
-            &Covers::default(),
+            &Tombstones::default(),
             seq,
         )?;
         let section = opened.section("policy");

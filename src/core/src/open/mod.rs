@@ -6,18 +6,19 @@ mod keys;
 mod ledger;
 mod vault;
 
+use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, RwLock};
 
 use crate::Engine;
 use crate::anchor::settings::AnchorSettings;
 use crate::anchor::{Anchors, load_rolled_back};
-use crate::append::{AppendError, LedgerState, Newcomers, Writer, WriterThread, append_system};
+use crate::append::{AppendError, LedgerState, NewLedgers, Writer, WriterThread, append_system};
 use crate::clock_guard;
+use crate::creation;
 use crate::figures::Figures;
-use crate::founding;
 use crate::keyring::{KeyError, Keyring};
 use crate::ledger::{Ledger, LedgerKeys};
 use crate::merging::MergeThread;
@@ -26,7 +27,7 @@ use crate::privacy;
 use crate::read::ReadError;
 use crate::retention::daily::finish_open;
 use crate::staging::{Staging, StagingSettings};
-use crate::tenant::{Succession, Tenant, closed_at};
+use crate::tenant::{Succession, Tenant, superseded_at};
 use trailkeep_crypto::epoch::EpochFileError;
 use trailkeep_crypto::root::{RootKeyError, RootKeySource};
 use trailkeep_crypto::spool::SpoolRoom;
@@ -272,7 +273,7 @@ impl Files {
             lock,
             root_key,
         } = self;
-        let (newcomers, figures) = (Newcomers::default(), Arc::new(Figures::default()));
+        let (new_ledgers, figures) = (NewLedgers::default(), Arc::new(Figures::default()));
         let guard = clock_guard::start(&keyring, &*clock, last_seen, confirm_clock)?;
         let clock_guard = Arc::new(Mutex::new(guard));
         let writer = Writer {
@@ -282,7 +283,7 @@ impl Files {
             clock: Arc::clone(&clock),
             states: opened.states,
             closed: by_number(&opened.superseded),
-            newcomers: Arc::clone(&newcomers),
+            new_ledgers: Arc::clone(&new_ledgers),
             directory: directory.path().to_owned(),
             min_free_bytes,
             clock_guard: Arc::clone(&clock_guard),
@@ -305,7 +306,7 @@ impl Files {
             writer,
             access_log: crate::access_log::AccessLog::default(),
             exports: crate::exports::Exports::default(),
-            privacy: crate::privacy::PrivacyDesk::default(),
+            privacy: crate::privacy::RequestRegistry::default(),
             sources: crate::sources::Sources::default(),
             anchors: Anchors::new(anchors),
             staging: Staging::new(staging, staging_settings)?,
@@ -313,8 +314,8 @@ impl Files {
             figures,
             min_free_bytes,
             tenants: RwLock::new(opened.tenants),
-            newcomers,
-            founding: Mutex::new(()),
+            new_ledgers,
+            creation: Mutex::new(()),
             retention: Mutex::new(()),
             destruction: Mutex::new(()),
             daily_run_at_ms: AtomicU64::new(0),
@@ -340,7 +341,7 @@ impl Files {
     /// Opens every ledger: those that go on, and those that a recovery closed.
     fn open_ledgers(&self) -> Result<OpenLedgers, OpenError> {
         vault::check(self)?;
-        founding::clean_up(&self.keyring, &self.ledgers)?;
+        creation::clean_up(&self.keyring, &self.ledgers)?;
         let mut last_seen = None;
         let mut states = HashMap::new();
         let mut generations: HashMap<TenantName, Vec<Arc<Ledger>>> = HashMap::new();
@@ -348,7 +349,7 @@ impl Files {
         for record in self.ledgers.ledgers()? {
             let state = open_ledger(self, &record)?;
             check_index(self, &state)?;
-            let end = closed_at(&self.keyring, &record)?;
+            let end = superseded_at(&self.keyring, &record)?;
             vault::catch_up(self, &state, end.is_some())?;
             let of_tenant = generations.entry(record.tenant.clone()).or_default();
             of_tenant.push(Arc::clone(&state.ledger));

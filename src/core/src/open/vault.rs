@@ -2,7 +2,7 @@
 
 use super::{Files, OpenError};
 use crate::append::{LedgerState, Newest};
-use crate::fate::Covers;
+use crate::deletion::Tombstones;
 use crate::keyring::Keyring;
 use crate::ledger::LedgerKeys;
 use crate::read::{ReadError, StoredEvent, open_stored};
@@ -174,7 +174,7 @@ pub(crate) fn each_change(
     mut each: impl FnMut(Seq, &StoredEvent),
 ) -> Result<(), ReadError> {
     // System entries never go.
-    let nothing_gone = Covers::default();
+    let nothing_gone = Tombstones::default();
     let mut from = range.start;
     while from < range.end {
         let to = range.end.min(from + ENTRIES_PER_READ);

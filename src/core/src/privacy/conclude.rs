@@ -217,7 +217,7 @@ fn last_answer(
     for ledger in tenant.all() {
         if let Some(mut waits) = waiting::of(engine, ledger, &id)? {
             let before = waits.seqs().len();
-            waits.drop_gone(engine, ledger)?;
+            waits.drop_deleted(engine, ledger)?;
             destroyed += (before - waits.seqs().len()) as u64;
             waiting.push((ledger, waits));
         }

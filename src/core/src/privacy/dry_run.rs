@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::PrivacyError;
-use super::erase::{Asked, ErasureScope, Fate, Judge, Reason, Standing};
+use super::erase::{Asked, ErasureScope, Judge, PayloadState, Reason, Standing};
 use super::filed::{self, Held};
 use super::near::{Near, ShownNear};
 use super::register::NewRequest;
@@ -216,16 +216,18 @@ pub(super) fn classes_alone(
             .map_err(crate::read::ReadError::from)?
             .and_then(|row| trailkeep_proof::ledger::entry::Entry::decode(&row.entry).ok());
         let class = entry.map_or(ClassNumber::NONE, |entry| entry.class);
-        scope.events.push((Seq::new(*seq), class, Fate::Destroy));
+        scope
+            .events
+            .push((Seq::new(*seq), class, PayloadState::Destroy));
     }
     Ok(scope)
 }
 
 fn rows(ledger: &Ledger, kind: Kind, scope: &ErasureScope) -> Vec<DryRunRow> {
-    let row = |((class, fate), events): ((ClassNumber, &Fate), u64)| {
-        let reason = match fate {
-            Fate::Keep(reason) => Some(reason),
-            Fate::Destroy => None,
+    let row = |((class, deletion), events): ((ClassNumber, &PayloadState), u64)| {
+        let reason = match deletion {
+            PayloadState::Keep(reason) => Some(reason),
+            PayloadState::Destroy => None,
         };
         DryRunRow {
             class: class.get(),

@@ -26,7 +26,7 @@ const HOLD: &str = "a legal hold covers it: it is not deleted until the hold is 
 
 /// What an erasure does with an event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fate {
+pub enum PayloadState {
     /// It goes at once.
     Destroy,
     /// It stays.
@@ -81,15 +81,15 @@ impl Standing {
 #[derive(Clone, Debug, Default)]
 pub struct ErasureScope {
     /// Each event with its class and what becomes of it, ascending by seq.
-    pub events: Vec<(Seq, ClassNumber, Fate)>,
+    pub events: Vec<(Seq, ClassNumber, PayloadState)>,
 }
 
 impl ErasureScope {
     /// How many events of each class meet the same.
-    pub(super) fn counted(&self) -> BTreeMap<(ClassNumber, &Fate), u64> {
+    pub(super) fn counted(&self) -> BTreeMap<(ClassNumber, &PayloadState), u64> {
         let mut counted = BTreeMap::new();
-        for (_, class, fate) in &self.events {
-            *counted.entry((*class, fate)).or_default() += 1;
+        for (_, class, deletion) in &self.events {
+            *counted.entry((*class, deletion)).or_default() += 1;
         }
         counted
     }
@@ -98,7 +98,7 @@ impl ErasureScope {
     pub fn destroyed(&self) -> impl Iterator<Item = Seq> {
         self.events
             .iter()
-            .filter(|(_, _, fate)| *fate == Fate::Destroy)
+            .filter(|(_, _, deletion)| *deletion == PayloadState::Destroy)
             .map(|(seq, _, _)| *seq)
     }
 }
@@ -151,14 +151,14 @@ impl<'a> Judge<'a> {
         let mut scope = ErasureScope::default();
         for seq in seqs.iter().copied().map(Seq::new) {
             let event = open_event(self.engine, self.ledger, seq)?;
-            let fate = self.fate_of(&event)?;
-            scope.events.push((seq, event.entry.class, fate));
+            let deletion = self.fate_of(&event)?;
+            scope.events.push((seq, event.entry.class, deletion));
         }
         Ok(scope)
     }
 
     /// What the erasure does with an event.
-    pub fn fate_of(&self, event: &StoredEvent) -> Result<Fate, RetentionError> {
+    pub fn fate_of(&self, event: &StoredEvent) -> Result<PayloadState, RetentionError> {
         let class = event.entry.class;
         let rules = self.rules.get(&class);
         let rules = rules.ok_or(RetentionError::Class(class.get()))?;
@@ -181,9 +181,9 @@ impl<'a> Judge<'a> {
         Ok(rules.judge(&stored, |case| {
             let verdict = verdict(case, self.asked.now);
             if verdict.decision == Decision::Destroy {
-                Fate::Destroy
+                PayloadState::Destroy
             } else {
-                Fate::Keep(reason(case, &verdict, self.asked.regime))
+                PayloadState::Keep(reason(case, &verdict, self.asked.regime))
             }
         }))
     }

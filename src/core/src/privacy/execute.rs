@@ -9,7 +9,7 @@ use serde_json::json;
 use super::PrivacyError;
 use super::conclude::{self, first_answer};
 use super::dry_run::classes_alone;
-use super::erase::{Asked, ErasureScope, Fate, Judge, Standing};
+use super::erase::{Asked, ErasureScope, Judge, PayloadState, Standing};
 use super::filed::{self, Decided, Filed, Ordered};
 use super::kept::{kept, restriction};
 use super::near;
@@ -18,13 +18,13 @@ use super::view::ShownRequest;
 use super::waiting::{self, Waiting};
 use crate::Engine;
 use crate::append::{Changing, PreparedEvent, append_statements, prepare_statement};
-use crate::cover::ItemTree;
 use crate::export::PersonsEvents;
 use crate::ledger::Ledger;
 use crate::read::entry_at;
 use crate::retention::{Job, JobDone, RetentionError, carry_out, resume};
 use crate::rows::{Changes, STATED_HERE};
 use crate::tenant::Tenant;
+use crate::tombstone::ItemTree;
 use crate::{restore, rotation, staging};
 use trailkeep_crypto::payload::EVENT_NONCE_BYTES;
 use trailkeep_crypto::secret::random_bytes;
@@ -32,7 +32,7 @@ use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::privacy::{Kind, State};
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{CoverCause, Statement};
+use trailkeep_store_sqlite::{DeletionBasis, Statement};
 
 /// A statement that was carried out.
 pub(crate) struct Carried {
@@ -330,7 +330,7 @@ fn decide_waiting(
         if matches!(state, Some(State::Open | State::Executing)) {
             continue;
         }
-        waits.drop_gone(engine, ledger)?;
+        waits.drop_deleted(engine, ledger)?;
         if waits.events.is_empty() {
             // Answered first: done twice it changes nothing.
             if !waiting::waits_elsewhere(engine, tenant, ledger, &id)? {
@@ -345,16 +345,16 @@ fn decide_waiting(
         }
         let scope = Judge::new(engine, ledger, waits.asked(now))?.decide(&due)?;
         waits.retain(|seq| due.binary_search(&seq).is_err());
-        for (seq, _, fate) in &scope.events {
-            match fate {
-                Fate::Destroy => {
+        for (seq, _, deletion) in &scope.events {
+            match deletion {
+                PayloadState::Destroy => {
                     plan.covers.insert(*seq);
                     plan.covering
                         .insert(row.map_or(waits.request, |filed| filed.seq));
                     // Until it is gone, it is looked at with every run.
                     waits.add(*seq, None);
                 }
-                Fate::Keep(reason) => waits.add(*seq, reason.due()),
+                PayloadState::Keep(reason) => waits.add(*seq, reason.due()),
             }
         }
         waiting::keep(engine, ledger, &id, &waits)?;
@@ -371,13 +371,13 @@ impl Plan {
             regime: asked.regime,
             events: Vec::new(),
         };
-        for (seq, _, fate) in &scope.events {
-            match fate {
-                Fate::Destroy => {
+        for (seq, _, deletion) in &scope.events {
+            match deletion {
+                PayloadState::Destroy => {
                     self.covers.insert(*seq);
                     self.covering.insert(filed.seq);
                 }
-                Fate::Keep(reason) => {
+                PayloadState::Keep(reason) => {
                     if reason.state != Standing::Refusal {
                         self.restricts.insert(*seq);
                         self.restricting.insert(filed.seq);
@@ -405,7 +405,7 @@ impl Plan {
             json!({
                 "items": tree.size(),
                 "root": tree.root().to_string(),
-                "cause": CoverCause::Request.as_str(),
+                "cause": DeletionBasis::Request.as_str(),
                 "requests": requests,
             })
         };

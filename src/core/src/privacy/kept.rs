@@ -1,6 +1,6 @@
 //! What stays of a person's events, and by which ground.
 
-use super::erase::{ErasureScope, Fate, Reason, Standing};
+use super::erase::{ErasureScope, PayloadState, Reason, Standing};
 use crate::ledger::Ledger;
 use trailkeep_proof::ids::ClassNumber;
 use trailkeep_proof::privacy::{Kept, Regime};
@@ -16,8 +16,8 @@ pub(super) fn restriction(mut scope: ErasureScope, regime: Regime) -> ErasureSco
         Regime::Ccpa => "Cal. Civ. Code 1798.121",
         Regime::Gdpr | Regime::UkGdpr => "GDPR Art. 18",
     };
-    for (_, _, fate) in &mut scope.events {
-        *fate = Fate::Keep(Reason {
+    for (_, _, deletion) in &mut scope.events {
+        *deletion = PayloadState::Keep(Reason {
             state: Standing::Minimum,
             until: None,
             note: RESTRICTED.to_owned(),
@@ -30,9 +30,9 @@ pub(super) fn restriction(mut scope: ErasureScope, regime: Regime) -> ErasureSco
 
 /// What stays, by class and ground, as the certificate says it.
 pub(super) fn kept(ledger: &Ledger, scope: &ErasureScope) -> Vec<Kept> {
-    let row = |((class, fate), events): ((ClassNumber, &Fate), u64)| match fate {
-        Fate::Destroy => None,
-        Fate::Keep(reason) => Some(Kept {
+    let row = |((class, deletion), events): ((ClassNumber, &PayloadState), u64)| match deletion {
+        PayloadState::Destroy => None,
+        PayloadState::Keep(reason) => Some(Kept {
             class: class.get(),
             policies: ledger.classes.policy_names(class),
             events,

@@ -19,8 +19,8 @@ mod register;
 mod view;
 mod waiting;
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use answer::answer;
 pub use certify::certificate_of;
@@ -57,21 +57,21 @@ use trailkeep_proof::privacy::{ExtendError, StageError};
 
 /// What a running server knows of requests beside their rows.
 #[derive(Default)]
-pub struct PrivacyDesk {
+pub struct RequestRegistry {
     /// One change at a time: a row is read before it is written.
     changing: Mutex<()>,
     /// The export that makes a request's copy, by the request's id.
     copies: Mutex<HashMap<(LedgerNumber, String), String>>,
 }
 
-impl PrivacyDesk {
+impl RequestRegistry {
     /// Held while a request's row is read and written.
     pub(super) fn change(&self) -> MutexGuard<'_, ()> {
-        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.changing.lock()
     }
 
     fn copies(&self) -> MutexGuard<'_, HashMap<(LedgerNumber, String), String>> {
-        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
+        self.copies.lock()
     }
 }
 

@@ -98,7 +98,7 @@ impl Waiting {
     }
 
     /// Takes out what went meanwhile, in whatever way.
-    pub(super) fn drop_gone(
+    pub(super) fn drop_deleted(
         &mut self,
         engine: &Engine,
         ledger: &Ledger,

@@ -19,16 +19,16 @@ pub use self::lacking::Lacked;
 pub use self::recover::LedgerOutcome;
 use self::source::VaultSource;
 use super::append::AppendError;
-use super::found::FoundError;
+use super::found::CreateLedgerError;
 use super::keyring::{KeyError, Keyring};
 use super::ledger::ReadTileError;
 use super::open::{Files, OpenError, StartOptions, open_keys};
 use super::records::{self, Record};
 use super::retention::destroy_again;
 use super::rows::Changes;
-use super::tenant::closed_at;
+use super::tenant::superseded_at;
 use super::vault_copy::{CopyError, change_for_operator, record_for_operator};
-use super::{Engine, bind, founding, rebuild_index};
+use super::{Engine, bind, creation, rebuild_index};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_proof::ids::RootHash;
 use trailkeep_proof::ledger::action::SystemAction;
@@ -128,7 +128,7 @@ pub enum RestoreError {
     Open(#[from] OpenError),
     /// A ledger can't be begun.
     #[error(transparent)]
-    Found(#[from] FoundError),
+    Found(#[from] CreateLedgerError),
     /// A secret does not open.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -318,11 +318,11 @@ fn build(
     backup.finish_copy(&ledgers, &heads)?;
     let mut vault_lacked = Vec::new();
     for record in ledgers.ledgers()? {
-        if closed_at(&keyring, &record)?.is_none() {
+        if superseded_at(&keyring, &record)?.is_none() {
             vault_lacked.extend(lacking::take_over(&ledgers, &keyring, &record)?);
         }
     }
-    founding::clean_up(&keyring, &ledgers)?;
+    creation::clean_up(&keyring, &ledgers)?;
     let outcomes = recover::recover(&ledgers, &keyring, clock, request.continue_older)?;
     let paused = DestructionPaused {
         reason: "restored from a backup: holds may be missing that were placed since".to_owned(),

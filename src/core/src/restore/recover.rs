@@ -9,7 +9,7 @@ use super::{ID, RestoreError, root_text};
 use crate::found::{Continues, found};
 use crate::keyring::Keyring;
 use crate::open::read_edge;
-use crate::tenant::{ActiveRecord, ClosedAt, closed_at};
+use crate::tenant::{ActiveRecord, SupersededAt, superseded_at};
 use crate::{hold, privacy, settings, trigger};
 use trailkeep_proof::ids::{LedgerNumber, Origin, RootHash, TenantName};
 use trailkeep_proof::ledger::merkle::empty_root;
@@ -48,8 +48,8 @@ pub(super) fn recover(
 ) -> Result<Vec<LedgerOutcome>, RestoreError> {
     let mut all = Vec::new();
     for record in keyring.vault().ledgers()? {
-        if let Some(end) = closed_at(keyring, &record)? {
-            keep_closed(ledgers, keyring, &record, &end, clock)?;
+        if let Some(end) = superseded_at(keyring, &record)? {
+            keep_superseded(ledgers, keyring, &record, &end, clock)?;
         } else {
             all.push(look(ledgers, keyring, record)?);
         }
@@ -101,11 +101,11 @@ fn look(ledgers: &Ledgers, keyring: &Keyring, record: LedgerRecord) -> Result<Fo
 }
 
 /// A ledger that was closed before stays so; where the backup has less of it, that much is lost.
-fn keep_closed(
+fn keep_superseded(
     ledgers: &Ledgers,
     keyring: &Keyring,
     record: &LedgerRecord,
-    end: &ClosedAt,
+    end: &SupersededAt,
     clock: &Arc<dyn Clock>,
 ) -> Result<(), RestoreError> {
     if let Some(head) = ledgers.checkpoint(record.number)? {
@@ -170,7 +170,7 @@ fn carry_over(
 
 fn close(keyring: &Keyring, clock: &Arc<dyn Clock>, ledger: &Found) -> Result<(), RestoreError> {
     let now = clock.wall();
-    let end = ClosedAt {
+    let end = SupersededAt {
         size: ledger.size,
         root: root_text(ledger.root),
         seen: ledger.seen,

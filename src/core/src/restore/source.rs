@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{RestoreError, RestoreRequest};
 use crate::DEFAULT_TENANT;
-use crate::fate::Covers;
+use crate::deletion::Tombstones;
 use crate::keyring::Keyring;
 use crate::ledger::LedgerKeys;
 use crate::read::open_stored;
@@ -141,7 +141,7 @@ pub(super) fn refuse_before_rotation(
     found: u32,
 ) -> Result<(), RestoreError> {
     // System entries never go.
-    let nothing_gone = Covers::default();
+    let nothing_gone = Tombstones::default();
     for (record, head) in backup.heads()? {
         if record.tenant.as_str() != DEFAULT_TENANT {
             continue;

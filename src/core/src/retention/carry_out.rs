@@ -19,8 +19,8 @@ use super::keys::{
 use super::texts::{destroy_all, destroy_class, destroy_index_rows, destroy_texts};
 use crate::Engine;
 use crate::classes::Class;
+use crate::deletion::DeletionCause;
 use crate::failpoint::FailPoint;
-use crate::fate::Departure;
 use crate::ledger::Ledger;
 use crate::read::entry_at;
 use crate::tenant::Tenant;
@@ -29,7 +29,7 @@ use trailkeep_policy::KeyPeriod;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{CoverCause, StoreError};
+use trailkeep_store_sqlite::{DeletionBasis, StoreError};
 
 /// Entries of one read.
 const ENTRIES_PER_READ: u64 = 1_000;
@@ -134,8 +134,8 @@ pub(crate) fn resume(
                 released: Vec::new(),
             }
         } else {
-            let items = engine.ledgers.covered_by(number, open.statement)?;
-            if open.kind == CoverCause::Trigger.kind() {
+            let items = engine.ledgers.tombstone_items(number, open.statement)?;
+            if open.kind == DeletionBasis::Trigger.kind() {
                 touched.periods = periods_of_records(engine, ledger)?;
                 touched.periods.extend(periods_of(engine, ledger, &items)?);
                 Scope::Items(items)
@@ -223,7 +223,7 @@ fn destroy(
     if !is_erasure {
         FailPoint::KeysDestroyed.reach();
     }
-    if !done.step(|| scrub(engine))? {
+    if !done.step(|| purge(engine))? {
         done.scrub_pending = true;
         return Ok(done);
     }
@@ -246,7 +246,7 @@ fn erase(
     items: &[Seq],
     touched: &mut Touched,
 ) -> Result<(), RetentionError> {
-    let going = destroy_index_rows(engine, ledger, items, Departure::Erased, touched)?;
+    let going = destroy_index_rows(engine, ledger, items, DeletionCause::Erased, touched)?;
     let leaving = privacy::leaving(engine, tenant, ledger, statement)?;
     destroy_keys_of(engine, ledger, (&going, &leaving), touched)?;
     destroy_texts(engine, ledger, &going, touched)
@@ -254,10 +254,10 @@ fn erase(
 
 /// Empties the logs of all files, so that what was deleted stands in none; `false` where somebody outside of this
 /// process keeps reading.
-pub(super) fn scrub(engine: &Engine) -> Result<bool, StoreError> {
+pub(super) fn purge(engine: &Engine) -> Result<bool, StoreError> {
     let begun = Instant::now();
     loop {
-        let emptied = scrub_once(engine)?;
+        let emptied = purge_once(engine)?;
         if emptied || begun.elapsed() >= SCRUB_PATIENCE {
             return Ok(emptied);
         }
@@ -266,12 +266,12 @@ pub(super) fn scrub(engine: &Engine) -> Result<bool, StoreError> {
 }
 
 /// The same, without patience. Whom it waits for is noted, and said after some seconds.
-pub(super) fn scrub_once(engine: &Engine) -> Result<bool, StoreError> {
-    let read = if !engine.ledgers.scrub()? {
+pub(super) fn purge_once(engine: &Engine) -> Result<bool, StoreError> {
+    let read = if !engine.ledgers.purge()? {
         Some("ledger.db")
-    } else if !engine.index.scrub()? {
+    } else if !engine.index.purge()? {
         Some("index.db")
-    } else if !engine.keyring.vault().scrub()? {
+    } else if !engine.keyring.vault().purge()? {
         Some("vault.db")
     } else {
         None
@@ -290,8 +290,8 @@ fn give_back_pages(engine: &Engine, done: &mut JobDone) -> Result<(), StoreError
     }
     while engine.index.release_pages(PAGES_PER_STEP)? {}
     // The files shrink when the log is copied into them.
-    done.step(|| engine.ledgers.scrub())?;
-    engine.index.scrub().map(drop)
+    done.step(|| engine.ledgers.purge())?;
+    engine.index.purge().map(drop)
 }
 
 /// How many events of a class are present in a range; for previews.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::carry_out::scrub_once;
+use super::carry_out::purge_once;
 use super::{RetentionError, RunReport, resume, run};
 use crate::Engine;
 use crate::records::{self, Record};
@@ -83,7 +83,7 @@ pub fn finish_open(engine: &Engine) -> Result<(), RetentionError> {
     if engine.outside.is_waiting()
         && let Some(_alone) = engine.try_destruction()
     {
-        scrub_once(engine)?;
+        purge_once(engine)?;
     }
     Ok(())
 }

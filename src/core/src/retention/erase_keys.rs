@@ -13,7 +13,7 @@ use crate::failpoint::FailPoint;
 use crate::keyring::{KeyError, KeySlot, Needs};
 use crate::ledger::Ledger;
 use crate::read::{ReadError, open_payload};
-use trailkeep_crypto::payload::{EVENT_NONCE_BYTES, KeySet, seal_anew};
+use trailkeep_crypto::payload::{EVENT_NONCE_BYTES, KeySet, re_encrypt};
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::KeyPeriod;
 use trailkeep_proof::ids::{KeyId, LookupKey, Seq};
@@ -217,7 +217,7 @@ fn seal_some(
         }
         let keys = KeySet::new(keys).ok_or(KeyError::DoesNotOpen("a data key"))?;
         let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes()?;
-        let payload = seal_anew(&record.origin, &keys, nonce, &opened)
+        let payload = re_encrypt(&record.origin, &keys, nonce, &opened)
             .ok_or(KeyError::DoesNotOpen("a text that is sealed anew"))?;
         sealed.push((*seq, payload));
     }

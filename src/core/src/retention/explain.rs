@@ -39,7 +39,7 @@ pub fn explain_event(
         return Ok(said);
     };
     if let Some(gone) = ledger.covers.gone(&entry, row.mark) {
-        said["state"] = json!(gone.departure.as_str());
+        said["state"] = json!(gone.deletion_cause.as_str());
         said["by"] = json!(ledger.place_of(gone.by).1.get());
         return Ok(said);
     }

@@ -23,7 +23,6 @@ use utoipa::ToSchema;
 use super::Engine;
 use super::append::{AppendError, Changing, append_statements, prepare_statement};
 use super::clock_guard::ClockJump;
-use super::cover::ItemTree;
 use super::hold::{self, Holds};
 use super::keyring::KeyError;
 use super::ledger::Ledger;
@@ -31,13 +30,14 @@ use super::privacy::{self, PrivacyError};
 use super::read::ReadError;
 use super::rows::Changes;
 use super::tenant::Tenant;
+use super::tombstone::ItemTree;
 use super::{restore, rotation};
 use trailkeep_crypto::payload::EVENT_NONCE_BYTES;
 use trailkeep_crypto::secret::{RandomError, random_bytes};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{CoverCause, Statement, StoreError};
+use trailkeep_store_sqlite::{DeletionBasis, Statement, StoreError};
 
 pub use carry_out::{Job, JobDone};
 pub(super) use carry_out::{carry_out, resume};
@@ -169,12 +169,12 @@ pub fn run(engine: &Engine, tenant: &Tenant, by: &str) -> Result<RunReport, Rete
     for (ledger, due) in looked_at {
         if keys::destroy_idle_keys(engine, ledger, &due)? {
             rotation::set_due(engine)?;
-            report.purge_pending |= !carry_out::scrub(engine)?;
+            report.purge_pending |= !carry_out::purge(engine)?;
         }
     }
     hold::forget_lifted(engine, tenant)?;
     if privacy::forget_answered(engine, tenant, now)? > 0 {
-        report.purge_pending |= !carry_out::scrub(engine)?;
+        report.purge_pending |= !carry_out::purge(engine)?;
     }
     engine.ledgers.forget_ids(now, u32::MAX)?;
     overdue::forget(engine);
@@ -210,7 +210,7 @@ fn decide(engine: &Engine, ledger: &Ledger, by: &str) -> Result<Decided, Retenti
         statements.push(state_expiry(ledger, class, by, &changing)?);
     }
     if !single.is_empty() {
-        statements.push(state_covers(ledger, &single, by, &changing)?);
+        statements.push(state_tombstones(ledger, &single, by, &changing)?);
     }
     let count = statements.len() as u64;
     let appended = append_statements(&engine.writer, ledger, statements, now);
@@ -256,7 +256,7 @@ fn state_expiry(
     )
 }
 
-fn state_covers(
+fn state_tombstones(
     ledger: &Ledger,
     items: &[Seq],
     by: &str,
@@ -267,7 +267,7 @@ fn state_covers(
     let covers = json!({
         "items": tree.size(),
         "root": tree.root().to_string(),
-        "cause": CoverCause::Trigger.as_str(),
+        "cause": DeletionBasis::Trigger.as_str(),
         "requests": [],
     })
     .to_string();
@@ -277,8 +277,8 @@ fn state_covers(
         ("covers", covers.as_bytes()),
         ("job", job.as_bytes()),
     ];
-    let states = Statement::Covers {
-        cause: CoverCause::Trigger,
+    let states = Statement::Tombstones {
+        cause: DeletionBasis::Trigger,
         items: items.to_vec(),
     };
     prepare_statement(ledger, nonce, &changing.with_section(&sections), states)

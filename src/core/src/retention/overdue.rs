@@ -1,7 +1,7 @@
 //! What should be gone: events whose time has come, that no hold keeps, and that no run has destroyed yet.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -65,29 +65,21 @@ pub fn recently_overdue(engine: &Engine, tenant: &Tenant) -> Result<Overdue, Ret
     let now = engine.clock.wall();
     let number = tenant.active().record.number;
     let cache = &engine.overdue.0;
-    let known = cache
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get(&number)
-        .copied();
+    let known = cache.lock().get(&number).copied();
     if let Some((at, overdue)) = known
         && (at.get()..at.get().saturating_add(KEPT_MS)).contains(&now.get())
     {
         return Ok(overdue);
     }
     let overdue = overdue(engine, tenant)?;
-    let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut cache = cache.lock();
     cache.insert(number, (now, overdue));
     Ok(overdue)
 }
 
 /// Forgets the answers, since a run changed them.
 pub(super) fn forget(engine: &Engine) {
-    let mut cache = engine
-        .overdue
-        .0
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut cache = engine.overdue.0.lock();
     cache.clear();
 }
 

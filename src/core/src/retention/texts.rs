@@ -7,8 +7,8 @@ use super::keys::Touched;
 use crate::Engine;
 use crate::append::{lookup_keys, person_tag};
 use crate::classes::Class;
+use crate::deletion::{DeletionCause, Tombstones};
 use crate::failpoint::FailPoint;
-use crate::fate::{Covers, Departure};
 use crate::keyring::KeyError;
 use crate::ledger::Ledger;
 use crate::read::{ReadError, StoredEvent, open_stored};
@@ -83,7 +83,7 @@ pub(super) fn destroy_all(
     touched: &mut Touched,
 ) -> Result<(), RetentionError> {
     for seqs in seqs.chunks(TEXTS_PER_CHUNK) {
-        let going = destroy_index_rows(engine, ledger, seqs, Departure::Expired, touched)?;
+        let going = destroy_index_rows(engine, ledger, seqs, DeletionCause::Expired, touched)?;
         destroy_texts(engine, ledger, &going, touched)?;
     }
     Ok(())
@@ -94,7 +94,7 @@ pub(super) fn destroy_index_rows(
     engine: &Engine,
     ledger: &Ledger,
     seqs: &[Seq],
-    departure: Departure,
+    deletion_cause: DeletionCause,
     touched: &mut Touched,
 ) -> Result<Vec<Seq>, RetentionError> {
     let number = ledger.record.number;
@@ -104,7 +104,7 @@ pub(super) fn destroy_index_rows(
         let mut unreadable = HashSet::new();
         for seq in seqs {
             // What is stated gone is opened once more here, to know what is to go with it.
-            let nothing_gone = Covers::default();
+            let nothing_gone = Tombstones::default();
             match open_stored(
                 &engine.ledgers,
                 &engine.keyring,
@@ -123,7 +123,7 @@ pub(super) fn destroy_index_rows(
                 Err(ReadError::Key {
                     error: KeyError::Missing(_),
                     ..
-                }) if departure == Departure::Erased => going.push(*seq),
+                }) if deletion_cause == DeletionCause::Erased => going.push(*seq),
                 Err(error) => {
                     tracing::warn!(%error, "a payload to be deleted cannot be decrypted; its index rows are searched");
                     unreadable.insert(*seq);
@@ -144,7 +144,7 @@ pub(super) fn destroy_index_rows(
         // On disk before a key goes: who opens the files after a crash finds no row of what opens no more.
         touched
             .done
-            .step(|| ledgers.leave_active(number, &leaving, (&ids, departure), until))?;
+            .step(|| ledgers.leave_active(number, &leaving, (&ids, deletion_cause), until))?;
         engine.index.remove(number, &rows)?;
         if !unreadable.is_empty() {
             engine.index.remove_by_scan(number, &unreadable)?;

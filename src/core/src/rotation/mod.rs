@@ -4,7 +4,7 @@
 //! The steps are those of docs/design.md, "Rotation". Each can be repeated, so a rotation that was interrupted goes
 //! on where it was; both epochs open until the old key is destroyed, so nothing ever waits for it.
 
-pub(super) mod reseal;
+pub(super) mod rewrap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -252,12 +252,12 @@ fn rotate(
         None => begin(engine, by)?,
     };
     write_new_epoch(engine, &note, &root)?;
-    seal_anew(engine, &mut note, progress)?;
+    re_encrypt(engine, &mut note, progress)?;
     if !copy(engine, &mut note, &root)? {
         say_pending(engine, &mut note)?;
         return Ok(status(engine)?);
     }
-    if !engine.keyring.vault().scrub()? {
+    if !engine.keyring.vault().purge()? {
         engine.outside.found("vault.db");
         return Err(RotationError::Busy);
     }
@@ -334,7 +334,7 @@ fn write_new_epoch(engine: &Engine, note: &UnderWay, root: &RootKey) -> Result<(
 }
 
 /// Step 2: every row sealed anew; then nothing is written under the old epoch any more.
-fn seal_anew(
+fn re_encrypt(
     engine: &Engine,
     note: &mut UnderWay,
     progress: &mut dyn FnMut(u64, u64),
@@ -342,7 +342,7 @@ fn seal_anew(
     if engine.keyring.vault().lowest_epoch()? >= note.epoch {
         return Ok(());
     }
-    note.rows += reseal::reseal_vault(engine, note.epoch, progress)?;
+    note.rows += rewrap::rewrap_vault(engine, note.epoch, progress)?;
     records::put_own(&engine.keyring, ID, note)?;
     FailPoint::RotationSealed.reach();
     Ok(())

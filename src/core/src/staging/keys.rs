@@ -1,8 +1,9 @@
 //! Staging keys: one for each ledger and UTC day, sealed in the vault, destroyed when nothing waits under it.
 
+use parking_lot::{RwLock, RwLockReadGuard};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Arc;
 
 use super::StagingError;
 use crate::Engine;
@@ -49,13 +50,13 @@ pub(super) struct HeldKey<'a> {
 impl StagingKeys {
     /// Takes no parts of a ledger from here on. What is being taken is on disk when this returns.
     pub(super) fn shut(&self, ledger: &LedgerRecord) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.write();
         known.shut.insert(ledger.number);
     }
 
     /// Takes parts of a ledger again.
     pub(super) fn open_again(&self, ledger: &LedgerRecord) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.write();
         known.shut.remove(&ledger.number);
     }
 
@@ -69,7 +70,7 @@ impl StagingKeys {
     ) -> Result<HeldKey<'_>, StagingError> {
         let day = u32::try_from(now.get() / DAY_MS).unwrap_or(u32::MAX);
         loop {
-            let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            let held = self.0.read();
             if sealing == Sealing::Part && held.shut.contains(&ledger.number) {
                 return Err(StagingError::TenantClosed);
             }
@@ -81,7 +82,7 @@ impl StagingKeys {
                 });
             }
             drop(held);
-            let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.0.write();
             if let Entry::Vacant(place) = known.keys.entry((ledger.number, day)) {
                 let key = match stored(engine, ledger, day)? {
                     Some(key) => key,
@@ -100,7 +101,7 @@ impl StagingKeys {
         day: u32,
     ) -> Result<Option<Arc<DataKey>>, StagingError> {
         let slot = (ledger.number, day);
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.write();
         if let Some(key) = known.keys.get(&slot) {
             return Ok(Some(Arc::clone(key)));
         }
@@ -125,7 +126,7 @@ impl StagingKeys {
             return Ok(0);
         }
         // Nobody adds a part while this is held.
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.write();
         let needed = engine.staging.file.days(ledger.number)?;
         let unused = |row: &&SealedRecordRow| {
             let day = parse_day(&row.id);
@@ -142,8 +143,8 @@ impl StagingKeys {
         }
         drop(known);
         if destroyed > 0 {
-            vault.scrub()?;
-            engine.staging.file.scrub()?;
+            vault.purge()?;
+            engine.staging.file.purge()?;
         }
         Ok(destroyed)
     }

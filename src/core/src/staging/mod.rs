@@ -16,8 +16,8 @@ mod regimes;
 mod resolve;
 mod superseded;
 
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use self::assemble::{assemble_all, assemble_due};
@@ -179,13 +179,11 @@ impl Staging {
     }
 
     pub(super) fn close(&self) -> Result<(), StoreError> {
-        self.file.scrub().map(drop)
+        self.file.purge().map(drop)
     }
 
     /// One assembles at a time.
     fn assembling(&self) -> MutexGuard<'_, u64> {
-        self.assembling
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.assembling.lock()
     }
 }

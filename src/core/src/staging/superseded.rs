@@ -39,7 +39,7 @@ pub(super) fn take_over(
             continue;
         }
         flush(engine, &ledger.record, active)?;
-        while stage_anew(engine, ledger, active)? {}
+        while restage(engine, ledger, active)? {}
         drop_used(engine, ledger, UnixMillis::MAX)?;
         let keys = &engine.staging.keys;
         keys.destroy_unused(engine, &ledger.record, None)?;
@@ -48,7 +48,7 @@ pub(super) fn take_over(
 }
 
 /// Gives whether there was anything to do.
-fn stage_anew(engine: &Engine, from: &Ledger, to: &Ledger) -> Result<bool, StagingError> {
+fn restage(engine: &Engine, from: &Ledger, to: &Ledger) -> Result<bool, StagingError> {
     let (staging, number) = (&engine.staging, from.record.number);
     let everything = UnixMillis::MAX;
     let traces = staging

@@ -10,23 +10,23 @@ use crate::keyring::{KeyError, Keyring};
 use crate::ledger::Ledger;
 use crate::records::{self, Record};
 use trailkeep_proof::ids::Seq;
-use trailkeep_store_sqlite::{ClosedLedger, LedgerRecord, StoredCheckpoint};
+use trailkeep_store_sqlite::{LedgerRecord, StoredCheckpoint, SupersededLedger};
 
 /// Where a recovery closed a ledger.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct ClosedAt {
+pub(crate) struct SupersededAt {
     pub(crate) size: u64,
     pub(crate) root: String,
     pub(crate) seen: u64,
     pub(crate) at_ms: u64,
 }
 
-impl Record for ClosedAt {
+impl Record for SupersededAt {
     const KIND: &'static str = "closed-ledger";
     const WHAT: &'static str = "the note of a closed ledger";
 }
 
-impl ClosedAt {
+impl SupersededAt {
     /// Entries that it has.
     pub(crate) const fn size(&self) -> u64 {
         self.size
@@ -43,11 +43,11 @@ impl ClosedAt {
 }
 
 /// Where a ledger was closed; none of the active one.
-pub(crate) fn closed_at(
+pub(crate) fn superseded_at(
     keyring: &Keyring,
     ledger: &LedgerRecord,
-) -> Result<Option<ClosedAt>, KeyError> {
-    let end = records::all::<ClosedAt>(keyring, ledger)?.pop();
+) -> Result<Option<SupersededAt>, KeyError> {
+    let end = records::all::<SupersededAt>(keyring, ledger)?.pop();
     Ok(end.map(|(_, end)| end))
 }
 
@@ -102,8 +102,8 @@ impl Ledger {
     }
 
     /// How what its recorder states of it is told apart from what that states of itself; none of the active ledger.
-    pub(crate) fn as_closed(&self) -> Option<ClosedLedger> {
-        self.successor.get().map(|next| ClosedLedger {
+    pub(crate) fn as_superseded(&self) -> Option<SupersededLedger> {
+        self.successor.get().map(|next| SupersededLedger {
             number: self.record.number,
             first: next.succession.first(),
         })
@@ -111,7 +111,7 @@ impl Ledger {
 
     /// How its tables name an entry of its recorder.
     pub(crate) fn name_of(&self, recorded: Seq) -> Seq {
-        let first = self.as_closed().map_or(0, |closed| closed.first);
+        let first = self.as_superseded().map_or(0, |closed| closed.first);
         Seq::new(first + recorded.get())
     }
 

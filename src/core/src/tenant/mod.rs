@@ -9,7 +9,7 @@ mod succession;
 
 use std::sync::Arc;
 
-pub(super) use generation::{ActiveRecord, ClosedAt, Successor, closed_at};
+pub(super) use generation::{ActiveRecord, Successor, SupersededAt, superseded_at};
 pub(super) use succession::Succession;
 
 use super::ledger::Ledger;

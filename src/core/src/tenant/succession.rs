@@ -4,7 +4,7 @@
 //! such a statement by where it would stand if all ledgers behind this one were one with it: no two have one name, and
 //! each is later than every entry of the closed ledger (docs/design.md, "Closed ledgers").
 
-use super::closed_at;
+use super::superseded_at;
 use crate::keyring::{KeyError, Keyring};
 use trailkeep_proof::ids::Seq;
 use trailkeep_store_sqlite::LedgerRecord;
@@ -23,7 +23,7 @@ struct Follower {
 impl Succession {
     /// The ledgers of the same tenant that continue this one.
     pub(crate) fn of(keyring: &Keyring, record: &LedgerRecord) -> Result<Self, KeyError> {
-        let Some(end) = closed_at(keyring, record)? else {
+        let Some(end) = superseded_at(keyring, record)? else {
             return Ok(Self::default());
         };
         let is_behind = |other: &LedgerRecord| {
@@ -35,7 +35,7 @@ impl Succession {
         let mut first = end.size();
         let mut followers = Vec::with_capacity(behind.len());
         for record in behind {
-            let size = closed_at(keyring, &record)?.map_or(0, |end| end.size());
+            let size = superseded_at(keyring, &record)?.map_or(0, |end| end.size());
             followers.push(Follower { record, first });
             first += size;
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::rotation::reseal::place_of;
+use super::super::rotation::rewrap::place_of;
 use super::CopyError;
 use crate::keyring::Keyring;
 use trailkeep_crypto::epoch::{self, DirectoryId};

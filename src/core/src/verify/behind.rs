@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::{Findings, Subject};
-use crate::fate::Covers;
+use crate::deletion::Tombstones;
 use crate::keyring::KeyError;
 use crate::ledger::LedgerKeys;
 use crate::read::{ReadError, StoredEvent, open_stored};
@@ -85,7 +85,7 @@ impl<'a> Behind<'a> {
         let own = (self.record, named);
         let (stands_in, seq) = self.succession.find(named).unwrap_or(own);
         let (ledgers, keyring) = (self.subject.ledgers, self.subject.keyring);
-        match open_stored(ledgers, keyring, stands_in, &Covers::default(), seq) {
+        match open_stored(ledgers, keyring, stands_in, &Tombstones::default(), seq) {
             Ok(stored) => Ok(Some(Opened {
                 stands_in,
                 stored,

@@ -1,23 +1,23 @@
 //! Payloads and index rows: each payload opened and checked against its commitment, each index row
 //! against the payload it was made from.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::Mutex;
 
 use lru::LruCache;
 
-use super::cover::CoverCheck;
 use super::owners::KnownPerson;
 use super::read::Read;
 use super::reads::Reads;
+use super::tombstones::TombstoneCheck;
 use super::{ENTRIES_PER_READ, Findings, Subject};
 use crate::append::{lookup_keys, person_tag};
-use crate::fate::{Departure, Gone};
+use crate::deletion::{DeletionCause, Gone};
 use crate::keyring::KeyError;
 use crate::ledger::LedgerKeys;
 use crate::read::{ReadError, open_payload};
-use crate::tenant::closed_at;
+use crate::tenant::superseded_at;
 use trailkeep_crypto::payload::OpenedEvent;
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq, Tag};
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
@@ -37,7 +37,7 @@ pub(super) struct Walk<'a> {
     pub(super) classes: Vec<ClassRow>,
     /// Entries that state something for others, and what.
     pub(super) statements: HashMap<Seq, (String, bool)>,
-    pub(super) cover: CoverCheck,
+    pub(super) cover: TombstoneCheck,
     /// Which entries are said to have shown persons.
     pub(super) reads: Reads,
     /// Whether ids of events that went are remembered.
@@ -67,10 +67,10 @@ impl<'a> Walk<'a> {
         let remembers = subject.ledgers.remembered_ids(record.number)?.rows > 0;
         let mut statements = subject.ledgers.statements(record.number)?;
         // Behind the end of a closed ledger are those that others state of it; of an open one, those that just came.
-        let is_closed = matches!(closed_at(subject.keyring, record), Ok(Some(_)));
+        let is_closed = matches!(superseded_at(subject.keyring, record), Ok(Some(_)));
         statements.retain(|(seq, ..)| seq.get() < size || is_closed);
         let known = (size, statements.as_slice());
-        let cover = CoverCheck::new(subject, record, keys, &classes, known, findings)?;
+        let cover = TombstoneCheck::new(subject, record, keys, &classes, known, findings)?;
         let statements = statements.into_iter();
         let statements = statements
             .filter(|(seq, ..)| seq.get() < size)
@@ -111,7 +111,10 @@ impl<'a> Walk<'a> {
         }
         self.reads.check(self.subject, self.record, findings)?;
         // Persons may have gone since a copy was made, which a ledger that a recovery closed is, too.
-        let is_closed = matches!(closed_at(self.subject.keyring, self.record), Ok(Some(_)));
+        let is_closed = matches!(
+            superseded_at(self.subject.keyring, self.record),
+            Ok(Some(_))
+        );
         if self.subject.index.is_some() && !is_closed {
             self.check_shown(&total.shown, findings)?;
         }
@@ -175,7 +178,7 @@ impl<'a> Walk<'a> {
         let statements = self.subject.ledgers.statements(self.record.number)?;
         // What is wrong with them was said at the beginning, or is said of later ones by the next walk.
         let mut unsaid = Findings::default();
-        self.cover = CoverCheck::new(
+        self.cover = TombstoneCheck::new(
             self.subject,
             self.record,
             self.keys,
@@ -242,7 +245,7 @@ impl<'a> Walk<'a> {
             read.events += u64::from(entry.kind == EntryKind::Event);
             if let Some(gone) = self.cover.gone(&entry, row.mark) {
                 read.seen.push(Sighting::Gone(row.seq));
-                self.check_gone(row, &entry, gone, &mut read, &mut findings);
+                self.check_deleted(row, &entry, gone, &mut read, &mut findings);
                 continue;
             }
             let opened = match self.open(row, &entry) {
@@ -262,7 +265,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A text that went is covered, and nothing of it is left.
-    fn check_gone(
+    fn check_deleted(
         &self,
         row: &Stored,
         entry: &Entry,
@@ -283,17 +286,17 @@ impl<'a> Walk<'a> {
             let detail = format!(
                 "entry {} says that its payload is {}, but the payload is still stored",
                 gone.by,
-                gone.departure.as_str()
+                gone.deletion_cause.as_str()
             );
             findings.add(seq, "covered-present", detail);
         }
         if findings.total == before {
             // What went by an item's statement is under its class's expiry later.
-            let by = row.mark.covered_by.unwrap_or(gone.by);
+            let by = row.mark.tombstone.unwrap_or(gone.by);
             *read.went.entry(by).or_default() += 1;
-            match gone.departure {
-                Departure::Expired => read.expired += 1,
-                Departure::Erased => read.erased += 1,
+            match gone.deletion_cause {
+                DeletionCause::Expired => read.expired += 1,
+                DeletionCause::Erased => read.erased += 1,
             }
         }
     }

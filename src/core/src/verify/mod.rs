@@ -5,7 +5,6 @@
 
 mod anchored;
 mod behind;
-mod cover;
 mod event;
 mod owners;
 mod read;
@@ -14,6 +13,7 @@ mod rows;
 mod shown;
 mod statement;
 mod tables;
+mod tombstones;
 mod tree;
 mod unneeded;
 mod vault;

@@ -1,13 +1,11 @@
 //! Whose keys seal an event: those of its subjects and class, and of nobody else.
 
-use std::sync::PoisonError;
-
 use super::Findings;
 use super::event::{Stored, Walk};
 use crate::append::person_tag;
 use crate::keyring::KeyError;
 use crate::ledger::LedgerKeys;
-use trailkeep_crypto::payload::{is_sealed_anew, key_ids};
+use trailkeep_crypto::payload::{is_re_encrypted, key_ids};
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_proof::ids::{PersonReference, Tag};
 use trailkeep_proof::ledger::entry::Entry;
@@ -56,7 +54,7 @@ impl Walk<'_> {
         owners.sort_unstable();
         subjects.sort_unstable();
         // An event that was sealed anew, after an erasure, may need fewer of them.
-        let anew = row.payload.as_deref().is_some_and(is_sealed_anew);
+        let anew = row.payload.as_deref().is_some_and(is_re_encrypted);
         let fits = if anew {
             !owners.is_empty() && owners.iter().all(|owner| subjects.contains(owner))
         } else {
@@ -73,7 +71,7 @@ impl Walk<'_> {
     }
 
     pub(super) fn person(&self, tag: Tag) -> Result<Option<KnownPerson>, KeyError> {
-        let lock = || self.persons.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || self.persons.lock();
         if let Some(known) = lock().get(&tag) {
             return Ok(*known);
         }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::vault::each_person;
 use super::{Findings, Subject};
-use crate::tenant::closed_at;
+use crate::tenant::superseded_at;
 use trailkeep_proof::ids::{PersonReference, Seq};
 use trailkeep_store_sqlite::{LedgerRecord, StoreError};
 
@@ -65,7 +65,7 @@ impl Reads {
         findings: &mut Findings,
     ) -> Result<(), StoreError> {
         // Persons may have gone since a copy was made, which a ledger that a recovery closed is, too.
-        let is_closed = matches!(closed_at(subject.keyring, record), Ok(Some(_)));
+        let is_closed = matches!(superseded_at(subject.keyring, record), Ok(Some(_)));
         if self.persons.is_empty() || is_closed || subject.index.is_none() {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use super::vault::opened;
 use super::{Findings, Subject};
 use crate::records::{self, NO_LEDGER, Record};
 use crate::rows::{API_KEY, Noted, Row, StatedBy, is_stated};
-use crate::tenant::closed_at;
+use crate::tenant::superseded_at;
 use crate::trigger::Trigger;
 use crate::{DEFAULT_TENANT, api_key};
 use trailkeep_proof::ids::Seq;
@@ -97,7 +97,7 @@ pub(super) fn check(
     }
     let under_way =
         opened(Noted::all(subject.keyring, record))?.is_ok_and(|noted| !noted.is_empty());
-    let is_closed = opened(closed_at(subject.keyring, record))?.is_ok_and(|end| end.is_some());
+    let is_closed = opened(superseded_at(subject.keyring, record))?.is_ok_and(|end| end.is_some());
     let origin = record.origin.as_str();
     let mut newest = Newest::of(stated, origin);
     // Rows that stand where their statement says come first: those that a recovery moved get what is left.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use trailkeep_crypto::payload::OpenedEvent;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::note::VerifierKey;
-use trailkeep_store_sqlite::{CoverCause, RESTRICTS};
+use trailkeep_store_sqlite::{DeletionBasis, RESTRICTS};
 
 impl Walk<'_> {
     /// What the ledger's own entries state is what the tables say. Counts those that state something.
@@ -142,9 +142,9 @@ pub(super) fn kind_of<B: AsRef<[u8]>>(
     };
     let covers: serde_json::Value = serde_json::from_slice(covers.as_ref()).ok()?;
     let cause = covers.get("cause")?.as_str()?;
-    let known = [CoverCause::Request, CoverCause::Trigger];
+    let known = [DeletionBasis::Request, DeletionBasis::Trigger];
     known
         .into_iter()
         .find(|known| known.as_str() == cause)
-        .map(CoverCause::kind)
+        .map(DeletionBasis::kind)
 }

@@ -6,7 +6,7 @@ use super::{Findings, Subject};
 use crate::keyring::KeyError;
 use crate::ledger::LedgerKeys;
 use crate::staging;
-use crate::tenant::closed_at;
+use crate::tenant::superseded_at;
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_proof::ids::{Seq, Tag};
 use trailkeep_proof::ledger::entry::Entry;
@@ -133,7 +133,7 @@ fn check_remembered(
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
     const TABLE: &str = "ledger.db, table gone_id:";
-    let is_closed = matches!(closed_at(subject.keyring, record), Ok(Some(_)));
+    let is_closed = matches!(superseded_at(subject.keyring, record), Ok(Some(_)));
     // Read before the statements: what is remembered was stated before.
     let remembered = subject.ledgers.remembered_ids(record.number)?;
     let last = last_recorded(subject, record)?;

@@ -73,13 +73,13 @@ fn sealed_anew_it_gives_the_same_commitment_under_other_keys() {
     let (old, new) = (keys(&[3, 9]), keys(&[12]));
     let sealed = seal(&origin(), &old, [1; 16], &SECTIONS).unwrap();
     let first = open(&origin(), &sealed.payload, &old, &sealed.commitment).unwrap();
-    let anew = seal_anew(&origin(), &new, [2; 16], &first).unwrap();
+    let anew = re_encrypt(&origin(), &new, [2; 16], &first).unwrap();
     assert_eq!(anew[0], 2);
     let second = open(&origin(), &anew, &new, &sealed.commitment).unwrap();
     assert_eq!(second.sections, first.sections);
     assert_eq!(*second.event_salt, *first.event_salt);
     // And once more: the salt is the first one's for ever.
-    let again = seal_anew(&origin(), &old, [3; 16], &second).unwrap();
+    let again = re_encrypt(&origin(), &old, [3; 16], &second).unwrap();
     assert!(open(&origin(), &again, &old, &sealed.commitment).is_ok());
     for index in 0..anew.len() {
         let mut changed = anew.clone();

@@ -244,23 +244,23 @@ pub struct ItemOpening {
 
 /// What became of an event that is not disclosed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum PayloadState {
     /// It went at the end of its time.
-    Expired(Covered),
+    Expired(Tombstone),
     /// It went because somebody asked.
-    Erased(Covered),
+    Erased(Tombstone),
     /// It is kept and shown to nobody.
-    Restricted(Covered),
+    Restricted(Tombstone),
     /// It was left out of this bundle.
     Withheld(WithheldReason),
 }
 
-impl Fate {
+impl PayloadState {
     /// The statement that says so; none of what was left out.
-    pub const fn covered(&self) -> Option<&Covered> {
+    pub const fn tombstone(&self) -> Option<&Tombstone> {
         match self {
-            Self::Expired(covered) | Self::Erased(covered) | Self::Restricted(covered) => {
-                Some(covered)
+            Self::Expired(tombstone) | Self::Erased(tombstone) | Self::Restricted(tombstone) => {
+                Some(tombstone)
             }
             Self::Withheld(_) => None,
         }
@@ -269,7 +269,7 @@ impl Fate {
 
 /// The statement that covers an event, and the item of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Covered {
+pub struct Tombstone {
     /// Seq of the statement.
     pub by: Seq,
     /// The item, unless the statement covers a class up to a time.
@@ -282,7 +282,7 @@ pub struct Disposition {
     /// Which entry.
     pub seq: Seq,
     /// What became of it.
-    pub fate: Fate,
+    pub payload_state: PayloadState,
 }
 
 /// Members that are absent, never `null`.
@@ -348,32 +348,34 @@ impl Disposition {
             }
             _ => return Err(MALFORMED),
         };
-        let fate = match (form.state, form.by, form.reason) {
-            (State::Withheld, None, Some(reason)) if item.is_none() => Fate::Withheld(reason),
-            (State::Expired, Some(by), None) => Fate::Expired(covered(by, item)),
-            (State::Erased, Some(by), None) => Fate::Erased(covered(by, item)),
-            (State::Restricted, Some(by), None) => Fate::Restricted(covered(by, item)),
+        let payload_state = match (form.state, form.by, form.reason) {
+            (State::Withheld, None, Some(reason)) if item.is_none() => {
+                PayloadState::Withheld(reason)
+            }
+            (State::Expired, Some(by), None) => PayloadState::Expired(tombstone(by, item)),
+            (State::Erased, Some(by), None) => PayloadState::Erased(tombstone(by, item)),
+            (State::Restricted, Some(by), None) => PayloadState::Restricted(tombstone(by, item)),
             _ => return Err(MALFORMED),
         };
         Ok(Self {
             seq: Seq::new(form.seq),
-            fate,
+            payload_state,
         })
     }
 
     /// Writes the line with its end.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let (state, covered, reason) = match &self.fate {
-            Fate::Expired(covered) => (State::Expired, Some(covered), None),
-            Fate::Erased(covered) => (State::Erased, Some(covered), None),
-            Fate::Restricted(covered) => (State::Restricted, Some(covered), None),
-            Fate::Withheld(reason) => (State::Withheld, None, Some(*reason)),
+        let (state, tombstone, reason) = match &self.payload_state {
+            PayloadState::Expired(tombstone) => (State::Expired, Some(tombstone), None),
+            PayloadState::Erased(tombstone) => (State::Erased, Some(tombstone), None),
+            PayloadState::Restricted(tombstone) => (State::Restricted, Some(tombstone), None),
+            PayloadState::Withheld(reason) => (State::Withheld, None, Some(*reason)),
         };
-        let item = covered.and_then(|covered| covered.item.as_ref());
+        let item = tombstone.and_then(|tombstone| tombstone.item.as_ref());
         let form = DispositionForm {
             seq: self.seq.get(),
             state,
-            by: covered.map(|covered| covered.by.get()),
+            by: tombstone.map(|tombstone| tombstone.by.get()),
             salt: item.map(|item| super::proofs::encode_base64(&item.salt)),
             index: item.map(|item| item.index),
             path: item.map(|item| item.path.iter().map(ToString::to_string).collect()),
@@ -384,8 +386,8 @@ impl Disposition {
     }
 }
 
-fn covered(by: u64, item: Option<ItemOpening>) -> Covered {
-    Covered {
+fn tombstone(by: u64, item: Option<ItemOpening>) -> Tombstone {
+    Tombstone {
         by: Seq::new(by),
         item,
     }

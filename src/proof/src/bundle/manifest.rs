@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::line::Fate;
+use super::line::PayloadState;
 use crate::ids::{ClassNumber, Seq};
 use crate::ledger::event::check_json;
 use crate::ledger::sources::ListedSource;
@@ -100,12 +100,12 @@ pub struct StatementCounts {
 
 impl Counts {
     /// Counts an event that is not disclosed.
-    pub fn add(&mut self, fate: &Fate) {
-        *match fate {
-            Fate::Expired(_) => &mut self.expired,
-            Fate::Erased(_) => &mut self.erased,
-            Fate::Restricted(_) => &mut self.restricted,
-            Fate::Withheld(_) => &mut self.withheld,
+    pub fn add(&mut self, payload_state: &PayloadState) {
+        *match payload_state {
+            PayloadState::Expired(_) => &mut self.expired,
+            PayloadState::Erased(_) => &mut self.erased,
+            PayloadState::Restricted(_) => &mut self.restricted,
+            PayloadState::Withheld(_) => &mut self.withheld,
         } += 1;
     }
 }

@@ -4,13 +4,13 @@
 //! does not grow with the number of events.
 
 pub mod archive;
-pub mod cover;
 pub mod line;
 pub mod manifest;
 pub mod proofs;
 pub mod sources;
 pub mod sums;
 pub mod table;
+pub mod tombstone;
 pub mod transport;
 pub mod verify;
 

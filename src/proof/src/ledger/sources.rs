@@ -153,7 +153,7 @@ impl SourceBook {
                 restarts: source.restarts,
                 repeats: source.repeats,
                 missing,
-                may_have_gone: missing.min(self.gone_within(source)),
+                may_have_gone: missing.min(self.deleted_within(source)),
                 gaps,
             }
         });
@@ -180,7 +180,7 @@ impl SourceBook {
     }
 
     /// Texts that have gone between the first and the last event of a source, rounded up to thousands of entries.
-    fn gone_within(&self, source: &Source) -> u64 {
+    fn deleted_within(&self, source: &Source) -> u64 {
         let (Some(first), Some(last)) = (source.first, source.last) else {
             return 0;
         };

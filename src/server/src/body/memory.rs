@@ -5,8 +5,9 @@
 //! who sends little, and none of them was accepted. What a refused body held counts until it is dropped: who needs the room
 //! waits for that moment. The last eighth is for small bodies alone.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 
@@ -86,7 +87,7 @@ impl BodyMemory {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

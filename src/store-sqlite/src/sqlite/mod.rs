@@ -11,11 +11,11 @@ pub(super) mod vault_destroy;
 pub(super) mod vault_folded;
 mod vault_records;
 
+use parking_lot::{Mutex, RwLock};
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -193,7 +193,7 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let _open = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let _open = self.gate.read();
         let idle = lock(&self.idle_readers).pop();
         let mut connection = match idle {
             Some(connection) => connection,
@@ -271,8 +271,8 @@ impl Database {
 
     /// Copies the write-ahead log into the file and empties it, so that what was deleted is in neither.
     /// `false` where somebody else still reads: then old pages may remain, and it is to be tried again.
-    pub(super) fn scrub(&self) -> Result<bool, StoreError> {
-        let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn purge(&self) -> Result<bool, StoreError> {
+        let _alone = self.gate.write();
         lock(&self.idle_readers).clear();
         let connection = lock(&self.writer);
         // A TRUNCATE that waits would hold the writer for as long.
@@ -345,8 +345,8 @@ pub(super) fn resolved(path: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// A mutex whose holder panicked guards a connection that rolled back: it stays usable.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> parking_lot::MutexGuard<'_, T> {
+    mutex.lock()
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {

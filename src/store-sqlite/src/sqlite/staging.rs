@@ -330,9 +330,9 @@ impl Staging {
     }
 
     /// Copies the write-ahead log into the file and empties it, so that what went is in neither.
-    pub fn scrub(&self) -> Result<bool, StoreError> {
+    pub fn purge(&self) -> Result<bool, StoreError> {
         self.database.copy_log()?;
-        self.database.scrub()
+        self.database.purge()
     }
 }
 

@@ -24,7 +24,7 @@ use file::VaultFile;
 
 pub use compare::ChangedPart;
 pub use copies::{CopyState, VaultLook};
-pub use epochs::{Resealed, SealedPlace, SealedRow, SealedTable};
+pub use epochs::{Rewrapped, SealedPlace, SealedRow, SealedTable};
 
 static FILE: FileKind = FileKind {
     name: "vault.db",
@@ -358,7 +358,7 @@ impl Vault {
 
     /// Copies the write-ahead log into the file, before closing.
     pub fn close(&self) -> Result<(), StoreError> {
-        self.file.scrub().map(drop)
+        self.file.purge().map(drop)
     }
 }
 

@@ -116,8 +116,8 @@ impl Vault {
     }
 
     /// Empties the write-ahead log, so that what was deleted is in no file; `false` where a reader keeps it.
-    pub fn scrub(&self) -> Result<bool, StoreError> {
+    pub fn purge(&self) -> Result<bool, StoreError> {
         self.file().copy_log()?;
-        self.file().scrub()
+        self.file().purge()
     }
 }

@@ -78,8 +78,8 @@ impl Check<'_> {
         };
         self.found.classes.entry(entry.class).or_insert(entry.seq);
         self.found.sources.see(Sighting::Gone(entry.seq));
-        self.found.counts.add(&disposition.fate);
-        if let Err(error) = stated.retention.check(entry, &disposition.fate) {
+        self.found.counts.add(&disposition.payload_state);
+        if let Err(error) = stated.retention.check(entry, &disposition.payload_state) {
             self.add(entry.seq.get(), "cover", error.to_string());
         }
     }

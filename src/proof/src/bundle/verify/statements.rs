@@ -7,9 +7,9 @@ use super::Check;
 use super::export::Exported;
 use super::files::Signed;
 use super::streams::{Entries, Lines, Merge};
-use crate::bundle::cover::{Statement, Statements};
 use crate::bundle::line::Line;
 use crate::bundle::member;
+use crate::bundle::tombstone::{Statement, Statements};
 use crate::ids::{LeafHash, Seq};
 use crate::ledger::entry::{Entry, EntryBytes, EntryKind, leaf_hash};
 

@@ -325,7 +325,7 @@ fn check_numbers(certificate: &Certificate) -> Result<(), Finding> {
 }
 
 #[derive(Deserialize)]
-struct CoversSection {
+struct TombstoneSection {
     items: u64,
     cause: String,
     requests: Vec<u64>,
@@ -366,12 +366,12 @@ fn check_statement(
 }
 
 /// What an entry covers: events of its own ledger, or of one that a recovery closed.
-fn covers_of(stated: &Stated<'_>) -> Result<CoversSection, Finding> {
+fn covers_of(stated: &Stated<'_>) -> Result<TombstoneSection, Finding> {
     #[derive(Deserialize)]
-    struct ClosedSection {
-        covers: CoversSection,
+    struct SupersededSection {
+        covers: TombstoneSection,
     }
-    let closed = stated.section::<ClosedSection>("closed");
+    let closed = stated.section::<SupersededSection>("closed");
     closed.map_or_else(|_| stated.section("covers"), |closed| Ok(closed.covers))
 }
 

@@ -1,9 +1,9 @@
 //! An index that is derived again: it is made beside the one in use, compared with what went in, and takes its place
 //! in one step.
 
+use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, RwLock};
 
 use rusqlite::OpenFlags;
 use sha2::{Digest, Sha256};
@@ -137,7 +137,7 @@ impl NewIndex {
                 return Err(self.index.damaged("was not written as computed"));
             }
         }
-        if !self.index.database.scrub()? {
+        if !self.index.database.purge()? {
             return Err(self
                 .index
                 .damaged("is read by another program while it is created"));

@@ -12,10 +12,11 @@ mod merge;
 mod remove;
 mod state;
 
+use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use rusqlite::params;
@@ -145,10 +146,7 @@ impl Index {
                     .add(seq, &keys);
             }
         }
-        *index
-            .state
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = state;
+        *index.state.write() = state;
         Ok(index)
     }
 
@@ -279,9 +277,9 @@ impl Index {
     }
 
     /// Empties the write-ahead log, so that what was deleted is in no file; `false` where somebody reads.
-    pub fn scrub(&self) -> Result<bool, StoreError> {
+    pub fn purge(&self) -> Result<bool, StoreError> {
         self.database.copy_log()?;
-        self.database.scrub()
+        self.database.purge()
     }
 
     /// Gives up to `pages` free pages back to the file system; whether there are more.
@@ -291,7 +289,7 @@ impl Index {
 
     /// Copies the write-ahead log into the file, before closing.
     pub fn close(&self) -> Result<(), StoreError> {
-        self.database.scrub().map(drop)
+        self.database.purge().map(drop)
     }
 
     fn find_in_run(
@@ -397,15 +395,11 @@ impl Index {
         }
     }
 
-    fn state_ref(&self) -> std::sync::RwLockReadGuard<'_, State> {
-        self.state
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn state_ref(&self) -> parking_lot::RwLockReadGuard<'_, State> {
+        self.state.read()
     }
 
-    fn state_mut(&self) -> std::sync::RwLockWriteGuard<'_, State> {
-        self.state
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn state_mut(&self) -> parking_lot::RwLockWriteGuard<'_, State> {
+        self.state.write()
     }
 }

@@ -88,7 +88,7 @@ impl Ledgers {
     }
 
     /// Adds a ledger with its first entries: both are on disk when this returns, or neither.
-    pub fn found_ledger(
+    pub fn create_ledger(
         &self,
         record: &LedgerRecord,
         first: &LedgerBatch,
@@ -237,7 +237,7 @@ impl Ledgers {
             )?
             .query_row([row], |row| {
                 let mark = Mark {
-                    covered_by: row.get::<_, Option<i64>>(2)?.map(row_seq),
+                    tombstone: row.get::<_, Option<i64>>(2)?.map(row_seq),
                     is_overdue: row.get::<_, Option<i64>>(3)?.is_some(),
                     restricted_by: row.get::<_, Option<i64>>(4)?.map(row_seq),
                 };
@@ -369,14 +369,14 @@ impl Ledgers {
 
     /// Empties the write-ahead log, so that what was deleted is in no file; `false` where a reader outside of
     /// this process keeps it from that.
-    pub fn scrub(&self) -> Result<bool, StoreError> {
+    pub fn purge(&self) -> Result<bool, StoreError> {
         self.database.copy_log()?;
-        self.database.scrub()
+        self.database.purge()
     }
 
     /// Empties the log, before closing.
     pub fn close(&self) -> Result<(), StoreError> {
-        self.database.scrub().map(drop)
+        self.database.purge().map(drop)
     }
 
     fn rows(

@@ -6,7 +6,7 @@ use std::ops::Range;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Ledgers;
-use crate::{ClassRow, Departure, Statement, StoreError, row_number, row_seq};
+use crate::{ClassRow, DeletionCause, Statement, StoreError, row_number, row_seq};
 use trailkeep_proof::ids::{ClassNumber, LedgerNumber, PersonReference, Seq, Tag};
 use trailkeep_proof::time::UnixMillis;
 
@@ -14,7 +14,7 @@ use trailkeep_proof::time::UnixMillis;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
     /// The statement that covers it by itself.
-    pub covered_by: Option<Seq>,
+    pub tombstone: Option<Seq>,
     /// Whether a hold keeps it although the expiry of its class covers it.
     pub is_overdue: bool,
     /// The statement by which it is shown to nobody.
@@ -125,7 +125,7 @@ impl Ledgers {
             let mut rows = covered.query([first, end])?;
             while let Some(row) = rows.next()? {
                 let mark = marks.entry(row_seq(row.get(0)?)).or_default();
-                mark.covered_by = Some(row_seq(row.get(1)?));
+                mark.tombstone = Some(row_seq(row.get(1)?));
             }
             let mut overdue =
                 tx.prepare_cached("SELECT row FROM overdue WHERE row >= ?1 AND row < ?2")?;
@@ -165,7 +165,11 @@ impl Ledgers {
     }
 
     /// The events that a statement covers one by one, ascending.
-    pub fn covered_by(&self, ledger: LedgerNumber, statement: Seq) -> Result<Vec<Seq>, StoreError> {
+    pub fn tombstone_items(
+        &self,
+        ledger: LedgerNumber,
+        statement: Seq,
+    ) -> Result<Vec<Seq>, StoreError> {
         self.database.read(|tx| {
             tx.prepare_cached("SELECT row FROM covered WHERE statement = ?1 ORDER BY row")?
                 .query_map([row_number(ledger, statement)], |row| {
@@ -266,7 +270,7 @@ impl Ledgers {
         &self,
         ledger: LedgerNumber,
         seqs: &[Seq],
-        (tags, state): (&[Tag], Departure),
+        (tags, state): (&[Tag], DeletionCause),
         until: UnixMillis,
     ) -> Result<(), StoreError> {
         self.database.write(|tx| {
@@ -288,12 +292,12 @@ impl Ledgers {
     }
 
     /// What became of the events with these ids, for each in its order.
-    pub fn gone_ids(
+    pub fn deleted_ids(
         &self,
         ledger: LedgerNumber,
         tags: &[Tag],
         now: UnixMillis,
-    ) -> Result<Vec<Option<Departure>>, StoreError> {
+    ) -> Result<Vec<Option<DeletionCause>>, StoreError> {
         self.database.read(|tx| {
             let mut find = tx.prepare_cached(
                 "SELECT state FROM gone_id WHERE ledger = ?1 AND tag = ?2 AND until_ms > ?3",
@@ -305,7 +309,7 @@ impl Ledgers {
                         |row| row.get::<_, String>(0),
                     )
                     .optional()
-                    .map(|state| Departure::of_word(&state?))
+                    .map(|state| DeletionCause::of_word(&state?))
                 })
                 .collect()
         })
@@ -382,7 +386,7 @@ pub(super) fn write_statement(
             }
             release(tx, ledger, released)?;
         }
-        Statement::Covers { items, .. } => {
+        Statement::Tombstones { items, .. } => {
             let mut cover =
                 tx.prepare_cached("INSERT INTO covered (row, statement) VALUES (?1, ?2)")?;
             for item in items {

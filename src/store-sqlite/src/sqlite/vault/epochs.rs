@@ -73,7 +73,7 @@ pub struct SealedRow {
 
 /// A row with another sealing.
 #[derive(Debug)]
-pub struct Resealed {
+pub struct Rewrapped {
     /// The row as it was read: one that changed since is left as it is.
     pub before: SealedRow,
     /// The new epoch.
@@ -185,7 +185,7 @@ impl Vault {
     }
 
     /// Puts other sealings in the place of those that were read. On disk when it returns.
-    pub fn reseal(&self, table: SealedTable, rows: &[Resealed]) -> Result<(), StoreError> {
+    pub fn rewrap(&self, table: SealedTable, rows: &[Rewrapped]) -> Result<(), StoreError> {
         let sql = format!(
             "UPDATE {} SET epoch = ?1, sealed = ?2 WHERE rowid = ?3 AND epoch = ?4 AND sealed = ?5",
             table.name()

@@ -53,8 +53,8 @@ impl VaultFile {
         self.database.copy_log()
     }
 
-    pub(in crate::sqlite) fn scrub(&self) -> Result<bool, StoreError> {
-        self.database.scrub()
+    pub(in crate::sqlite) fn purge(&self) -> Result<bool, StoreError> {
+        self.database.purge()
     }
 
     /// The way of nearly every write: it counts, so that the copies of the vault know that they are behind.

@@ -6,14 +6,14 @@ use crate::failpoint::FailPoint;
 use crate::keyring::{KeyError, data_key_place, person_place};
 use crate::{api_key, ledger, records};
 use trailkeep_proof::ids::LedgerNumber;
-use trailkeep_store_sqlite::{LedgerRecord, Resealed, SealedPlace, SealedRow, SealedTable};
+use trailkeep_store_sqlite::{LedgerRecord, Rewrapped, SealedPlace, SealedRow, SealedTable};
 
 /// Rows that one commit seals anew: it holds the vault's writers for a few milliseconds.
 const ROWS_PER_CHUNK: u32 = 500;
 
 /// Seals every row that is sealed under an epoch below `epoch` anew, and then ends those epochs: nothing is
 /// written under them any more. Gives the number of rows that this call sealed.
-pub(super) fn reseal_vault(
+pub(super) fn rewrap_vault(
     engine: &Engine,
     epoch: u32,
     progress: &mut dyn FnMut(u64, u64),
@@ -26,7 +26,7 @@ pub(super) fn reseal_vault(
             total += vault.count_below(table, epoch)?;
         }
         for table in SealedTable::ALL {
-            reseal_table(engine, table, epoch, &mut |rows| {
+            rewrap_table(engine, table, epoch, &mut |rows| {
                 done += rows;
                 progress(done, total.max(done));
             })?;
@@ -38,7 +38,7 @@ pub(super) fn reseal_vault(
     }
 }
 
-fn reseal_table(
+fn rewrap_table(
     engine: &Engine,
     table: SealedTable,
     epoch: u32,
@@ -57,25 +57,25 @@ fn reseal_table(
         let count = rows.len() as u64;
         let resealed = rows
             .into_iter()
-            .map(|row| reseal_row(engine, &ledgers, table, row))
+            .map(|row| rewrap_row(engine, &ledgers, table, row))
             .collect::<Result<Vec<_>, KeyError>>()?;
-        vault.reseal(table, &resealed)?;
+        vault.rewrap(table, &resealed)?;
         sealed(count);
         FailPoint::RotationChunkSealed.reach();
     }
 }
 
-fn reseal_row(
+fn rewrap_row(
     engine: &Engine,
     ledgers: &[LedgerRecord],
     table: SealedTable,
     row: SealedRow,
-) -> Result<Resealed, KeyError> {
+) -> Result<Rewrapped, KeyError> {
     let place = place_of(ledgers, &row)?;
     let keyring = &engine.keyring;
     let secret = keyring.unseal(row.epoch, &row.sealed, &place, table.what())?;
     let (epoch, sealed) = keyring.seal(&secret, &place)?;
-    Ok(Resealed {
+    Ok(Rewrapped {
         before: row,
         epoch,
         sealed,

@@ -1,20 +1,20 @@
 //! What became of an event, by the statements of its ledger: the first state that applies of expired, erased,
 //! restricted and intact (invariant 8).
 
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use trailkeep_proof::ids::{ClassNumber, LedgerNumber, Seq};
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
 use trailkeep_proof::time::UnixMillis;
-pub use trailkeep_store_sqlite::Departure;
-use trailkeep_store_sqlite::{CoverCause, ExpiryRow, Ledgers, Mark, StoreError};
+pub use trailkeep_store_sqlite::DeletionCause;
+use trailkeep_store_sqlite::{DeletionBasis, ExpiryRow, Ledgers, Mark, StoreError};
 
 /// A text that went, and the statement that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone {
     /// How it went.
-    pub departure: Departure,
+    pub deletion_cause: DeletionCause,
     /// The statement.
     pub by: Seq,
     /// Whether the statement names the event by itself, not by its class.
@@ -32,7 +32,7 @@ pub enum Hidden {
 
 /// The statements of one ledger by which texts went.
 #[derive(Debug, Default)]
-pub struct Covers {
+pub struct Tombstones {
     inner: RwLock<Inner>,
 }
 
@@ -40,10 +40,10 @@ pub struct Covers {
 struct Inner {
     /// Of each class: up to when it expired, and by which statement; both ascending.
     expiries: HashMap<ClassNumber, Vec<(UnixMillis, Seq)>>,
-    causes: HashMap<Seq, CoverCause>,
+    causes: HashMap<Seq, DeletionBasis>,
 }
 
-impl Covers {
+impl Tombstones {
     /// Reads them from the ledger's file.
     pub fn load(ledgers: &Ledgers, ledger: LedgerNumber) -> Result<Self, StoreError> {
         let covers = Self::default();
@@ -51,7 +51,7 @@ impl Covers {
             covers.add_expiry(row);
         }
         for (seq, kind, _) in ledgers.statements(ledger)? {
-            if let Some(cause) = CoverCause::of_kind(&kind) {
+            if let Some(cause) = DeletionBasis::of_kind(&kind) {
                 covers.add_cause(seq, cause);
             }
         }
@@ -66,7 +66,7 @@ impl Covers {
     }
 
     /// Adds a statement on single events.
-    pub(super) fn add_cause(&self, statement: Seq, cause: CoverCause) {
+    pub(super) fn add_cause(&self, statement: Seq, cause: DeletionBasis) {
         self.write().causes.insert(statement, cause);
     }
 
@@ -101,18 +101,18 @@ impl Covers {
             && let Some(by) = expired()
         {
             return Some(Gone {
-                departure: Departure::Expired,
+                deletion_cause: DeletionCause::Expired,
                 by,
                 is_item: false,
             });
         }
-        let by = mark.covered_by?;
-        let departure = match inner.causes.get(&by)? {
-            CoverCause::Request => Departure::Erased,
-            CoverCause::Trigger => Departure::Expired,
+        let by = mark.tombstone?;
+        let deletion_cause = match inner.causes.get(&by)? {
+            DeletionBasis::Request => DeletionCause::Erased,
+            DeletionBasis::Trigger => DeletionCause::Expired,
         };
         Some(Gone {
-            departure,
+            deletion_cause,
             by,
             is_item: true,
         })
@@ -127,10 +127,10 @@ impl Covers {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+        self.inner.read()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Inner> {
-        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+        self.inner.write()
     }
 }

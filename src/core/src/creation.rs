@@ -13,14 +13,14 @@ use trailkeep_store_sqlite::{LedgerRecord, Ledgers, StoreError};
 /// A tenant that is being created. Its id is the number of its ledger.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Founding {
+struct Creation {
     /// The entry of the operator's ledger that states it.
     stated: u64,
     /// The id of its first API key.
     key: String,
 }
 
-impl Record for Founding {
+impl Record for Creation {
     const KIND: &'static str = "founding";
     const WHAT: &'static str = "a tenant that is being created";
 }
@@ -32,40 +32,40 @@ pub(super) fn begin(
     stated: Seq,
     first_key: &str,
 ) -> Result<(), KeyError> {
-    let founding = Founding {
+    let creation = Creation {
         stated: stated.get(),
         key: first_key.to_owned(),
     };
-    records::put_own(keyring, &record.number.get().to_string(), &founding)
+    records::put_own(keyring, &record.number.get().to_string(), &creation)
 }
 
 /// The ledger is made.
 pub(super) fn end(keyring: &Keyring, record: &LedgerRecord) -> Result<(), KeyError> {
-    records::remove_own::<Founding>(keyring, &record.number.get().to_string())
+    records::remove_own::<Creation>(keyring, &record.number.get().to_string())
 }
 
 /// Takes away what the vault has of tenants whose creation did not come to its end.
 pub(super) fn clean_up(keyring: &Keyring, ledgers: &Ledgers) -> Result<(), KeyError> {
-    let noted = records::all_own::<Founding>(keyring)?;
+    let noted = records::all_own::<Creation>(keyring)?;
     if noted.is_empty() {
         return Ok(());
     }
     let known = ledgers.ledgers()?;
-    for (id, founding) in noted {
+    for (id, creation) in noted {
         let number = id
             .parse()
-            .map_err(|_| KeyError::DoesNotOpen(Founding::WHAT))?;
+            .map_err(|_| KeyError::DoesNotOpen(Creation::WHAT))?;
         let number = LedgerNumber::new(number);
         let is_made = known.iter().any(|record| record.number == number);
         // An older ledger.db than the note's says nothing of whether the ledger was made.
-        if !is_made && is_stated(ledgers, &known, founding.stated)? {
+        if !is_made && is_stated(ledgers, &known, creation.stated)? {
             tracing::warn!(
                 ledger = number.get(),
                 "an interrupted creation of a tenant was rolled back; its name is free"
             );
-            keyring.vault().remove_ledger(number, &founding.key)?;
+            keyring.vault().remove_ledger(number, &creation.key)?;
         }
-        records::remove_own::<Founding>(keyring, &id)?;
+        records::remove_own::<Creation>(keyring, &id)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::line::{Covered, Fate, ItemOpening, Line};
+use super::line::{ItemOpening, Line, PayloadState, Tombstone};
 use super::manifest::PolicyName;
 use crate::ids::{ClassNumber, LeafHash, RootHash, Seq};
 use crate::ledger::entry::{Entry, EntryKind};
@@ -100,7 +100,7 @@ impl Statement {
 
 /// Why a statement does not cover an event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CoverError {
+pub enum TombstoneError {
     /// Only events can be covered.
     #[error("it is not an event: genesis and system entries are never deleted")]
     Kind,
@@ -166,73 +166,79 @@ impl Statements {
     }
 
     /// Checks that what became of an event is covered. What is withheld needs no cover: it is shown as such.
-    pub fn check(&self, entry: &Entry, fate: &Fate) -> Result<(), CoverError> {
+    pub fn check(&self, entry: &Entry, payload_state: &PayloadState) -> Result<(), TombstoneError> {
         if entry.kind != EntryKind::Event {
-            return Err(CoverError::Kind);
+            return Err(TombstoneError::Kind);
         }
-        match fate {
-            Fate::Withheld(_) => Ok(()),
-            Fate::Expired(covered) => match &covered.item {
+        match payload_state {
+            PayloadState::Withheld(_) => Ok(()),
+            PayloadState::Expired(covered) => match &covered.item {
                 None => self.check_expiry(entry, covered.by),
                 Some(item) => self.check_covers(entry, covered, item, Cause::Trigger),
             },
-            Fate::Erased(Covered { item: None, by })
-            | Fate::Restricted(Covered { item: None, by }) => Err(CoverError::NoStatement(*by)),
-            Fate::Erased(
-                covered @ Covered {
+            PayloadState::Erased(Tombstone { item: None, by })
+            | PayloadState::Restricted(Tombstone { item: None, by }) => {
+                Err(TombstoneError::NoStatement(*by))
+            }
+            PayloadState::Erased(
+                covered @ Tombstone {
                     item: Some(item), ..
                 },
             ) => self.check_covers(entry, covered, item, Cause::Request),
-            Fate::Restricted(Covered {
+            PayloadState::Restricted(Tombstone {
                 item: Some(item),
                 by,
             }) => {
                 let statement = self.later(entry, *by)?;
                 let section = statement.restricts.as_ref();
-                check_item(entry, section.ok_or(CoverError::NoStatement(*by))?, item)
+                check_item(
+                    entry,
+                    section.ok_or(TombstoneError::NoStatement(*by))?,
+                    item,
+                )
             }
         }
     }
 
-    fn later(&self, entry: &Entry, by: Seq) -> Result<&Statement, CoverError> {
+    fn later(&self, entry: &Entry, by: Seq) -> Result<&Statement, TombstoneError> {
         if by <= entry.seq {
-            return Err(CoverError::NotLater(by));
+            return Err(TombstoneError::NotLater(by));
         }
-        self.0.get(&by).ok_or(CoverError::NoStatement(by))
+        self.0.get(&by).ok_or(TombstoneError::NoStatement(by))
     }
 
     fn check_covers(
         &self,
         entry: &Entry,
-        covered: &Covered,
+        covered: &Tombstone,
         item: &ItemOpening,
         cause: Cause,
-    ) -> Result<(), CoverError> {
+    ) -> Result<(), TombstoneError> {
         let statement = self.later(entry, covered.by)?;
         let section = statement.covers.as_ref();
         let section = section.filter(|section| section.cause == Some(cause));
         check_item(
             entry,
-            section.ok_or(CoverError::NoStatement(covered.by))?,
+            section.ok_or(TombstoneError::NoStatement(covered.by))?,
             item,
         )
     }
 
-    fn check_expiry(&self, entry: &Entry, by: Seq) -> Result<(), CoverError> {
+    fn check_expiry(&self, entry: &Entry, by: Seq) -> Result<(), TombstoneError> {
         let statement = self.later(entry, by)?;
         let expiry = statement
             .expiry
             .as_ref()
-            .ok_or(CoverError::NoStatement(by))?;
+            .ok_or(TombstoneError::NoStatement(by))?;
         if expiry.class != entry.class.get() {
-            return Err(CoverError::OtherClass {
+            return Err(TombstoneError::OtherClass {
                 stated: expiry.class,
                 found: entry.class.get(),
             });
         }
         let before = UnixMillis::new(expiry.recorded_before_ms);
         if entry.recorded_at >= before {
-            return Err(CoverError::RecordedLater {
+            return Err(TombstoneError::RecordedLater {
                 before,
                 found: entry.recorded_at,
             });
@@ -244,15 +250,15 @@ impl Statements {
             .and_then(|statement| statement.class.as_ref())
             .filter(|class| policy < entry.seq && class.number == expiry.class)
             .filter(|class| class.after.as_deref() == Some(expiry.after.as_str()))
-            .ok_or(CoverError::Policy(policy))?;
-        let period = || CoverError::Period(expiry.after.clone());
+            .ok_or(TombstoneError::Policy(policy))?;
+        let period = || TombstoneError::Period(expiry.after.clone());
         let end_of = |text: &str| CalendarPeriod::parse(text).ok()?.after(before);
         let due = end_of(&expiry.after).ok_or_else(period)?;
         if end_of(&class.minimum).is_none_or(|minimum| due < minimum) {
             return Err(period());
         }
         if due.get() > statement.recorded_at_ms {
-            return Err(CoverError::TooEarly);
+            return Err(TombstoneError::TooEarly);
         }
         Ok(())
     }
@@ -267,8 +273,13 @@ pub fn item_leaf(salt: &[u8; 16], seq: Seq) -> LeafHash {
     LeafHash::new(hash.finalize().into())
 }
 
-fn check_item(entry: &Entry, section: &ItemsSection, item: &ItemOpening) -> Result<(), CoverError> {
-    let root = RootHash::from_base64(&section.root).ok_or(CoverError::Root)?;
+fn check_item(
+    entry: &Entry,
+    section: &ItemsSection,
+    item: &ItemOpening,
+) -> Result<(), TombstoneError> {
+    let root = RootHash::from_base64(&section.root).ok_or(TombstoneError::Root)?;
     let leaf = item_leaf(&item.salt, entry.seq);
-    verify_inclusion(item.index, section.items, &leaf, &item.path, &root).map_err(CoverError::Item)
+    verify_inclusion(item.index, section.items, &leaf, &item.path, &root)
+        .map_err(TombstoneError::Item)
 }

@@ -6,14 +6,14 @@ use super::behind::{Behind, Opened};
 use super::statement::kind_of;
 use super::{Findings, Subject};
 use crate::classes::Class;
-use crate::cover::{ItemTree, statement_nonce};
-use crate::fate::{Covers, Gone};
+use crate::deletion::{Gone, Tombstones};
 use crate::hold::Holds;
 use crate::keyring::KeyError;
 use crate::ledger::LedgerKeys;
 use crate::read::ReadError;
-use trailkeep_proof::bundle::cover::{Statement, Statements};
-use trailkeep_proof::bundle::line::{Covered, Fate};
+use crate::tombstone::{ItemTree, statement_nonce};
+use trailkeep_proof::bundle::line::{PayloadState, Tombstone};
+use trailkeep_proof::bundle::tombstone::{Statement, Statements};
 use trailkeep_proof::ids::{ClassNumber, Seq};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::Facts;
@@ -24,8 +24,8 @@ use trailkeep_store_sqlite::{ClassRow, LedgerRecord, Mark, StoreError};
 const RELEASED_GRACE_MS: u64 = 2 * 86_400_000;
 
 /// The statements by which texts went, and the holds that keep others.
-pub(super) struct CoverCheck {
-    covers: Covers,
+pub(super) struct TombstoneCheck {
+    covers: Tombstones,
     statements: Statements,
     /// Statements on single events whose items are not those that they sign.
     wrong: HashSet<Seq>,
@@ -42,7 +42,7 @@ pub(super) struct CoverCheck {
     holds_of_late: Holds,
 }
 
-impl CoverCheck {
+impl TombstoneCheck {
     pub(super) fn new(
         subject: Subject<'_>,
         record: &LedgerRecord,
@@ -64,7 +64,7 @@ impl CoverCheck {
             .get()
             .saturating_sub(RELEASED_GRACE_MS);
         let mut check = Self {
-            covers: Covers::load(subject.ledgers, record.number)?,
+            covers: Tombstones::load(subject.ledgers, record.number)?,
             statements: Statements::default(),
             wrong: HashSet::new(),
             has_open_job: statements.iter().any(|(_, _, open)| *open),
@@ -215,12 +215,12 @@ impl CoverCheck {
                 Err(format!("entry {} is not later than this one", gone.by))
             };
         }
-        let covered = Covered {
+        let covered = Tombstone {
             by: gone.by,
             item: None,
         };
         self.statements
-            .check(entry, &Fate::Expired(covered))
+            .check(entry, &PayloadState::Expired(covered))
             .map_err(|error| error.to_string())
     }
 
@@ -251,15 +251,15 @@ impl CoverCheck {
 
     /// Whether a hold covers the event now.
     pub(super) fn is_held(&self, entry: &Entry, facts: &Facts) -> bool {
-        self.covered_by(&self.holds, entry, facts)
+        self.held_by(&self.holds, entry, facts)
     }
 
     /// Whether a hold keeps it beyond its time, or did until lately.
     pub(super) fn may_be_overdue(&self, entry: &Entry, facts: &Facts) -> bool {
-        self.covered_by(&self.holds_of_late, entry, facts)
+        self.held_by(&self.holds_of_late, entry, facts)
     }
 
-    fn covered_by(&self, holds: &Holds, entry: &Entry, facts: &Facts) -> bool {
+    fn held_by(&self, holds: &Holds, entry: &Entry, facts: &Facts) -> bool {
         let Some(class) = self.classes.get(&entry.class) else {
             return false;
         };
@@ -300,7 +300,10 @@ fn items_fit(
         Err(_) => return Ok(false),
     };
     let items = [
-        ("covers", subject.ledgers.covered_by(record.number, seq)?),
+        (
+            "covers",
+            subject.ledgers.tombstone_items(record.number, seq)?,
+        ),
         (
             "restricts",
             subject.ledgers.restricted_by(record.number, seq)?,

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::fate::Hidden;
+use super::deletion::Hidden;
 use super::ledger::Ledger;
 use super::read::ReadError;
-use crate::fate::Departure;
+use crate::deletion::DeletionCause;
 use trailkeep_crypto::payload::{EVENT_NONCE_BYTES, OpenError, event_nonce};
 use trailkeep_crypto::secret::{DataKey, item_salt};
-use trailkeep_proof::bundle::cover::item_leaf;
-use trailkeep_proof::bundle::line::{Covered, Fate, ItemOpening, WithheldReason};
+use trailkeep_proof::bundle::line::{ItemOpening, PayloadState, Tombstone, WithheldReason};
+use trailkeep_proof::bundle::tombstone::item_leaf;
 use trailkeep_proof::ids::{LedgerNumber, RootHash, Seq, TreeHash};
 use trailkeep_proof::ledger::merkle::node_hash;
 use trailkeep_store_sqlite::{Ledgers, StoreError};
@@ -106,14 +106,14 @@ impl<'a> ItemTrees<'a> {
     }
 
     /// What a bundle says of an event whose text is not shown.
-    pub fn fate(&mut self, seq: Seq, hidden: Hidden) -> Result<Fate, ReadError> {
+    pub fn payload_state(&mut self, seq: Seq, hidden: Hidden) -> Result<PayloadState, ReadError> {
         let (by, is_item) = match hidden {
             Hidden::Gone(gone) => (gone.by, gone.is_item),
             Hidden::Restricted(by) => (by, true),
         };
         // What went since the ledger was closed is stated in another one, which a bundle of this can't prove.
         if self.ledger.place_of(by).0.number != self.number {
-            return Ok(Fate::Withheld(WithheldReason::Filtered));
+            return Ok(PayloadState::Withheld(WithheldReason::Filtered));
         }
         let item = if is_item {
             let tree = self.tree(by, matches!(hidden, Hidden::Restricted(_)))?;
@@ -121,12 +121,12 @@ impl<'a> ItemTrees<'a> {
         } else {
             None
         };
-        let covered = Covered { by, item };
+        let covered = Tombstone { by, item };
         Ok(match hidden {
-            Hidden::Restricted(_) => Fate::Restricted(covered),
-            Hidden::Gone(gone) => match gone.departure {
-                Departure::Expired => Fate::Expired(covered),
-                Departure::Erased => Fate::Erased(covered),
+            Hidden::Restricted(_) => PayloadState::Restricted(covered),
+            Hidden::Gone(gone) => match gone.deletion_cause {
+                DeletionCause::Expired => PayloadState::Expired(covered),
+                DeletionCause::Erased => PayloadState::Erased(covered),
             },
         })
     }
@@ -143,7 +143,7 @@ impl<'a> ItemTrees<'a> {
         let items = if is_restricted {
             self.ledgers.restricted_by(self.number, statement)?
         } else {
-            self.ledgers.covered_by(self.number, statement)?
+            self.ledgers.tombstone_items(self.number, statement)?
         };
         let tree = Arc::new(ItemTree::new(self.system_key, &nonce, items));
         self.trees.insert(place, Arc::clone(&tree));
