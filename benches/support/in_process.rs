@@ -13,10 +13,10 @@ use trailkeep_core::open::{Files, StartOptions};
 use trailkeep_core::tenant::Tenant;
 use trailkeep_core::{Engine, blocking};
 use trailkeep_crypto::root::RootKeySource;
+use trailkeep_ports::directory::DataDirectory;
 use trailkeep_proof::ids::LogName;
 use trailkeep_proof::ledger::event::parse_event;
 use trailkeep_proof::time::{Clock, UnixMillis};
-use trailkeep_store_sqlite::directory::DataDirectory;
 
 /// Different events that are repeated under new ids and persons.
 const DIFFERENT: usize = 2_000;

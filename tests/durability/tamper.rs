@@ -14,7 +14,7 @@ use rusqlite::types::Value;
 use trailkeep_core::open::Files;
 use trailkeep_core::verify::{Question, Subject, verify};
 use trailkeep_crypto::root::RootKeySource;
-use trailkeep_store_sqlite::directory::DataDirectory;
+use trailkeep_ports::directory::DataDirectory;
 
 /// What a changed byte of it means nothing to the evidence, and why.
 const WITHOUT_MEANING: &[(&str, &str, &str)] = &[

@@ -23,8 +23,8 @@ use trailkeep_core::clock::SystemClock;
 use trailkeep_core::open::{Files, StartOptions};
 use trailkeep_core::tenant::Tenant;
 use trailkeep_crypto::root::RootKeySource;
+use trailkeep_ports::directory::DataDirectory;
 use trailkeep_proof::ids::TenantName;
-use trailkeep_store_sqlite::directory::DataDirectory;
 
 const ORIGIN: &str = "audit.example.com/default";
 

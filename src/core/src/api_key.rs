@@ -16,10 +16,10 @@ use super::rows::{Changes, Row};
 use super::tenant::Tenant;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::CalendarPeriod;
+use trailkeep_ports::ApiKeyRow;
 use trailkeep_proof::ids::{TenantName, hex};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::ApiKeyRow;
 
 /// Begins every token, so that secret scanners find one that leaked.
 const TOKEN_PREFIX: &str = "trailkeep_";

@@ -20,13 +20,14 @@ use super::records::{self, Record};
 use super::vault_copy::{CopyError, Snapshot, record_for_operator};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_crypto::secret::random_bytes;
+use trailkeep_ports::directory::{DataDirectory, DirectoryLock, foreign_name};
+use trailkeep_ports::files::{put_beside, read_file, take_place, write_private_file};
+use trailkeep_ports::{Copied, Head, StoreError, Watermark};
 use trailkeep_proof::ids::hex;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::privacy::certificate::Backup;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::directory::{DataDirectory, DirectoryLock, foreign_name};
-use trailkeep_store_sqlite::files::{put_beside, read_file, take_place, write_private_file};
-use trailkeep_store_sqlite::{Copied, Head, Ledgers, StoreError, Vault, Watermark};
+use trailkeep_store_sqlite::{Ledgers, Vault};
 
 /// What a backup says of itself, in `backup.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]

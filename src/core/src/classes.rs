@@ -13,10 +13,10 @@ use super::ledger::Ledger;
 use trailkeep_policy::{
     Applied, CalendarPeriod, ClassDefinition, ClassKey, DEFAULT_POLICY, Policy, PolicySet,
 };
+use trailkeep_ports::Statement;
 use trailkeep_proof::ids::{ClassNumber, Seq};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::Statement;
 
 /// Classes that a ledger may have.
 const CLASSES_MAX: u16 = 4_096;

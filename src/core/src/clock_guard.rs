@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::keyring::{KeyError, Keyring};
 use super::records::{self, Record};
+use trailkeep_ports::StoreError;
 use trailkeep_proof::time::{Clock, UnixMillis};
-use trailkeep_store_sqlite::StoreError;
 
 /// How far the wall clock may be ahead of the time since boot.
 const STEP_MAX_MS: u64 = 5 * 60 * 1_000;

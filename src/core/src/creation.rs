@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::DEFAULT_TENANT;
 use super::keyring::{KeyError, Keyring};
 use super::records::{self, Record};
+use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, Seq};
-use trailkeep_store_sqlite::{LedgerRecord, Ledgers, StoreError};
+use trailkeep_store_sqlite::Ledgers;
 
 /// A tenant that is being created. Its id is the number of its ledger.
 #[derive(Serialize, Deserialize)]

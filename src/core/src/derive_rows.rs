@@ -4,10 +4,10 @@ use super::append::{lookup_keys, person_tag};
 use super::keyring::{KeyError, Keyring};
 use super::ledger::LedgerKeys;
 use trailkeep_crypto::payload::open;
+use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ids::LookupKey;
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::Facts;
-use trailkeep_store_sqlite::{LedgerRecord, StoreError};
 
 /// What a payload gives.
 pub(super) enum Derived {

@@ -14,12 +14,13 @@ use super::open::{OpenError, open_keys};
 use trailkeep_crypto::epoch::{self, DirectoryId, Epoch, EpochNumber};
 use trailkeep_crypto::root::{self, RootKeySource};
 use trailkeep_crypto::secret::{EpochKey, RandomError, RootKey, random_bytes};
+use trailkeep_ports::directory::DataDirectory;
+use trailkeep_ports::files::write_private_file;
+use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, LogName, NameError, Origin, TenantName};
 use trailkeep_proof::ledger::note::{VerifierKey, public_key_pem};
 use trailkeep_proof::time::Clock;
-use trailkeep_store_sqlite::directory::DataDirectory;
-use trailkeep_store_sqlite::files::write_private_file;
-use trailkeep_store_sqlite::{Index, LedgerRecord, Ledgers, StoreError, Vault};
+use trailkeep_store_sqlite::{Index, Ledgers, Vault};
 
 /// Where the files are made before they are moved to their places, `epoch.key` last.
 const UNFINISHED: &str = "init.unfinished";

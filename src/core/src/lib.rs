@@ -67,9 +67,9 @@ use self::tenant::{ReadScope, Tenant};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_crypto::spool::SpoolRoom;
 use trailkeep_policy::PolicySet;
+use trailkeep_ports::directory::{DataDirectory, DirectoryLock};
 use trailkeep_proof::ids::TenantName;
 use trailkeep_proof::time::{Clock, UnixMillis};
-use trailkeep_store_sqlite::directory::{DataDirectory, DirectoryLock};
 use trailkeep_store_sqlite::{Index, Ledgers};
 
 /// A data directory, open for reading and writing. One process has it at a time.

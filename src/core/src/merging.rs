@@ -58,7 +58,7 @@ impl MergeThread {
     }
 }
 
-fn step(index: &Index) -> Result<MergeStep, trailkeep_store_sqlite::StoreError> {
+fn step(index: &Index) -> Result<MergeStep, trailkeep_ports::StoreError> {
     if index.is_merge_due() {
         FailPoint::MergeStarted.reach();
     }

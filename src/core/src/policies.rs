@@ -14,8 +14,8 @@ use trailkeep_policy::change::{Lowered, lowered};
 use trailkeep_policy::lint::{self, Finding};
 use trailkeep_policy::set::SHIPPED;
 use trailkeep_policy::{Policy, PolicySet, PolicySetError};
+use trailkeep_ports::Statement;
 use trailkeep_proof::ledger::action::SystemAction;
-use trailkeep_store_sqlite::Statement;
 
 /// Why policies can't be taken into force.
 #[derive(Debug, thiserror::Error)]

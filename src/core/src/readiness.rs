@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::{Engine, anchor, rotation};
-use trailkeep_store_sqlite::directory::free_bytes;
+use trailkeep_ports::directory::free_bytes;
 
 /// Begins the note of a deletion that waits for a reader outside.
 pub const WAITING: &str = "waiting";

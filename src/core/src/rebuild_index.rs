@@ -11,10 +11,11 @@ use super::keyring::Keyring;
 use super::ledger::LedgerKeys;
 use super::open::{OpenError, open_keys, refuse_a_backup};
 use trailkeep_crypto::root::RootKeySource;
+use trailkeep_ports::directory::DataDirectory;
+use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ids::{LookupKey, Seq};
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
-use trailkeep_store_sqlite::directory::DataDirectory;
-use trailkeep_store_sqlite::{LedgerRecord, Ledgers, NewIndex, StoreError};
+use trailkeep_store_sqlite::{Ledgers, NewIndex};
 
 /// Entries of one step.
 const ENTRIES_PER_STEP: u64 = 1_000;

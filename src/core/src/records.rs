@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 
 use super::keyring::{KeyError, Keyring};
 use super::rows::Row;
+use trailkeep_ports::{LedgerRecord, SealedRecordRow, StoreError};
 use trailkeep_proof::ids::LedgerNumber;
-use trailkeep_store_sqlite::{LedgerRecord, SealedRecordRow, StoreError};
 
 /// A kind of record.
 pub(super) trait Record: Serialize + DeserializeOwned {

@@ -21,8 +21,8 @@ use super::records::{self, NO_LEDGER, Record};
 use super::settings::TenantSettings;
 use super::trigger::Trigger;
 use trailkeep_crypto::secret::random_bytes;
+use trailkeep_ports::{ApiKeyRow, AppliedRows, LedgerRecord, SealedRecordRow};
 use trailkeep_proof::ids::{LedgerNumber, Seq, hex};
-use trailkeep_store_sqlite::{ApiKeyRow, AppliedRows, LedgerRecord, SealedRecordRow};
 
 pub(super) use self::pending::Noted;
 

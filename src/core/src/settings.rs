@@ -11,10 +11,10 @@ use super::records::{self, Record};
 use super::rows::Changes;
 use super::staging::{self, StagingError};
 use super::tenant::Tenant;
+use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::LedgerRecord;
 
 /// A tenant has one row of settings.
 pub(super) const ROW_ID: &str = "tenant";

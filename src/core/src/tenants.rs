@@ -12,11 +12,11 @@ use super::failpoint::FailPoint;
 use super::found::{CreateLedgerError, found};
 use super::keyring::KeyError;
 use super::tenant::Tenant;
+use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, NameError, Origin, TenantName};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::note::public_key_pem;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{LedgerRecord, StoreError};
 
 /// A tenant that was made just now.
 pub struct CreatedTenant {

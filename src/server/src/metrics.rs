@@ -25,7 +25,7 @@ use trailkeep_core::readiness::readiness;
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_core::{DEFAULT_TENANT, Engine, blocking, rotation};
 use trailkeep_core::{privacy, retention};
-use trailkeep_store_sqlite::directory::free_bytes;
+use trailkeep_ports::directory::free_bytes;
 
 /// The media type of the text form (OpenMetrics 1.0.0).
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

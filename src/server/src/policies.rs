@@ -9,7 +9,7 @@ use super::problem::Problem;
 use trailkeep_core::append::AppendError;
 use trailkeep_core::blocking;
 use trailkeep_core::tenant::ReadScope;
-use trailkeep_store_sqlite::GapRow;
+use trailkeep_ports::GapRow;
 
 /// Fields that recorded events lack.
 #[derive(Serialize, ToSchema)]

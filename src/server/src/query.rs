@@ -18,11 +18,11 @@ use trailkeep_core::query::{
     Cursor, Filters, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, Page, Query, QueryError, query,
 };
 use trailkeep_core::tenant::ReadScope;
+use trailkeep_ports::Order;
 use trailkeep_proof::ledger::event::identifier::{
     CONVERSATION_CHARACTERS_MAX, TARGET_CHARACTERS_MAX, identifier,
 };
 use trailkeep_proof::ledger::event::{Person, Target};
-use trailkeep_store_sqlite::Order;
 
 /// What a question may be about, in words.
 const FORM: &str = "a JSON object with from, to, action, outcome, conversation, trace, model, prompt, prompt_version, \

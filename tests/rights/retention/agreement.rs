@@ -16,10 +16,10 @@ use trailkeep_core::tenant::Tenant;
 use trailkeep_core::{retention, trigger};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_policy::{ActionPattern, Policy, PolicySet};
+use trailkeep_ports::directory::DataDirectory;
 use trailkeep_proof::ids::{LogName, Seq};
 use trailkeep_proof::ledger::event::parse_event;
 use trailkeep_proof::time::{Clock, UnixMillis};
-use trailkeep_store_sqlite::directory::DataDirectory;
 
 /// A clock that the test moves; the machine's own time moves with it.
 struct MovedClock(AtomicU64);

@@ -13,9 +13,9 @@ use trailkeep_core::staging::{Received, StagingSettings, assemble_all, assemble_
 use trailkeep_core::tenant::Tenant;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_otlp::decode::{Encoding, Signal, decode};
+use trailkeep_ports::directory::DataDirectory;
 use trailkeep_proof::ids::TenantName;
 use trailkeep_proof::time::{Clock, UnixMillis};
-use trailkeep_store_sqlite::directory::DataDirectory;
 
 use crate::support::{Directory, succeeded};
 

@@ -21,9 +21,9 @@ use super::settings::start_options;
 use trailkeep_core::Engine;
 use trailkeep_core::open::{Files, OpenError, StartOptions};
 use trailkeep_core::vault_copy;
+use trailkeep_ports::StoreError;
 use trailkeep_server::{Entrance, router};
 use trailkeep_server::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
-use trailkeep_store_sqlite::StoreError;
 
 /// What a path segment may hold unescaped (RFC 3986 section 2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC

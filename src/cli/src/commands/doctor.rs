@@ -16,9 +16,9 @@ use trailkeep_core::readiness::WAITING;
 use trailkeep_core::{DEFAULT_TENANT, policies};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_policy::lint::is_review_overdue;
+use trailkeep_ports::directory::{Exposure, exposure_of, free_bytes, owner_of_files};
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_server::tls::TlsFiles;
-use trailkeep_store_sqlite::directory::{Exposure, exposure_of, free_bytes, owner_of_files};
 use trailkeep_verify::exit::Exit;
 
 const DAY_MS: u64 = 86_400_000;

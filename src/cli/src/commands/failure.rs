@@ -9,8 +9,8 @@ use super::output::note;
 use super::settings::Faulty;
 use trailkeep_core::open::OpenError;
 use trailkeep_core::restore::RestoreError;
+use trailkeep_ports::StoreError;
 use trailkeep_server::problem::Kind;
-use trailkeep_store_sqlite::StoreError;
 use trailkeep_verify::exit::Exit;
 use trailkeep_verify::offline::FileError;
 

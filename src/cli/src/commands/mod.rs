@@ -46,8 +46,8 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 use self::failure::{report, report_usage};
 use trailkeep_core::clock::SystemClock;
 use trailkeep_crypto::root::RootKeySource;
+use trailkeep_ports::directory::DataDirectory;
 use trailkeep_proof::time::Clock;
-use trailkeep_store_sqlite::directory::DataDirectory;
 use trailkeep_verify::exit::Exit;
 
 /// How long work in the background may go on after a command has ended.

@@ -9,7 +9,7 @@ use super::output::{note, print_json, print_line, progress_bar};
 use super::settings::start_options;
 use super::{DirectoryArgs, clock};
 use trailkeep_core::restore::{RestoreRequest, Restored, record_restore, restore};
-use trailkeep_store_sqlite::directory::DataDirectory;
+use trailkeep_ports::directory::DataDirectory;
 
 #[derive(Args)]
 #[command(after_help = "\

@@ -15,8 +15,8 @@ use trailkeep_core::backup::open_backup;
 use trailkeep_core::open::Files;
 use trailkeep_core::tenant::Tenant;
 use trailkeep_core::verify::{Question, Subject, verify as verify_ledger};
+use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ledger::cosignature::WitnessKey;
-use trailkeep_store_sqlite::{LedgerRecord, StoreError};
 use trailkeep_verify::exit::Exit;
 
 #[derive(Args)]

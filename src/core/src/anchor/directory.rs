@@ -13,8 +13,8 @@ use crate::Engine;
 use crate::ledger::{Ledger, Published};
 use crate::open::read_edge;
 use trailkeep_files::Folder;
+use trailkeep_ports::StoredCheckpoint;
 use trailkeep_proof::ledger::checkpoint::Checkpoint;
-use trailkeep_store_sqlite::StoredCheckpoint;
 
 /// The file with the newest head.
 const NEWEST: &str = "checkpoint";

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::rolled_back::RolledBack;
 use crate::keyring::KeyError;
 use crate::ledger::ReadTileError;
+use trailkeep_ports::StoreError;
 use trailkeep_proof::ledger::cosignature::CosignatureError;
 use trailkeep_proof::ledger::merkle::ProofError;
-use trailkeep_store_sqlite::StoreError;
 
 /// Why a head was not anchored. No address stands in it: one may hold a secret.
 #[derive(Debug, thiserror::Error)]

@@ -29,9 +29,9 @@ use self::target_state::TargetStates;
 use super::Engine;
 use super::ledger::{Ledger, Published};
 use super::tenant::Tenant;
+use trailkeep_ports::{AnchoringRow, StoreError};
 use trailkeep_proof::ledger::cosignature::with_lines;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{AnchoringRow, StoreError};
 
 /// Targets and how it stands with them.
 #[derive(Default)]

@@ -16,9 +16,9 @@ use crate::ledger::Ledger;
 use crate::policies::{PoliciesError, state_changes_in};
 use crate::records::{self, Record};
 use crate::tenant::Tenant;
+use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::LedgerRecord;
 
 /// The only record of a ledger.
 const ROW_ID: &str = "anchor";

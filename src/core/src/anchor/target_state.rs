@@ -8,9 +8,9 @@ use super::AnchorError;
 use super::settings::Target;
 use crate::Engine;
 use crate::ledger::Ledger;
+use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::LedgerNumber;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::StoreError;
 
 /// How long it waits after a first failure; after each further one twice as long.
 const RETRY_AFTER: Duration = Duration::from_secs(5);

@@ -4,8 +4,8 @@ use crate::classes::ClassError;
 use crate::clock_guard::ClockJump;
 use crate::keyring::KeyError;
 use crate::read::ReadError;
+use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::Seq;
-use trailkeep_store_sqlite::StoreError;
 
 /// Why the writer did not take a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

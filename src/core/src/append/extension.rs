@@ -4,13 +4,13 @@ use ed25519_dalek::SigningKey;
 
 use super::{PreparedEvent, newest};
 use trailkeep_crypto::payload::NumberedKey;
+use trailkeep_ports::{LedgerBatch, LedgerRecord, Row, StoredCheckpoint};
 use trailkeep_proof::ids::{LedgerNumber, RootHash, Seq};
 use trailkeep_proof::ledger::chain::ChainHead;
 use trailkeep_proof::ledger::checkpoint::Checkpoint;
 use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryKind, leaf_hash};
 use trailkeep_proof::ledger::tile::{EdgeTiles, hashes_to_bytes};
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{LedgerBatch, LedgerRecord, Row, StoredCheckpoint};
 
 /// The end of a ledger, growing.
 pub(crate) struct Extension {

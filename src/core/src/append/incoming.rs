@@ -10,9 +10,9 @@ use crate::classes::policies_of;
 use crate::ledger::Ledger;
 use trailkeep_policy::ingest::{self, Checked, Gap};
 use trailkeep_policy::{DEFAULT_POLICY, Policy};
+use trailkeep_ports::GapName;
 use trailkeep_proof::ledger::event::{Event, Facts};
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::GapName;
 
 /// Refusals that are reported of one request.
 const REFUSALS_MAX: usize = 100;

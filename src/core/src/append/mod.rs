@@ -42,13 +42,13 @@ use crate::tenant::Tenant;
 use crate::{Engine, blocking};
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_policy::KeyPeriod;
+use trailkeep_ports::{GapName, Stated};
 use trailkeep_proof::ids::{
     ClassNumber, Commitment, LedgerNumber, LookupKey, PersonReference, Seq, Tag,
 };
 use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryKind};
 use trailkeep_proof::ledger::event::{Event, same_value};
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{GapName, Stated};
 
 /// How often an append looks again after somebody else wrote one of its ids.
 const ATTEMPTS_MAX: usize = 8;

@@ -5,8 +5,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use trailkeep_crypto::payload::NumberedKey;
+use trailkeep_ports::StoredCheckpoint;
 use trailkeep_proof::ids::{RootHash, Seq};
-use trailkeep_store_sqlite::StoredCheckpoint;
 
 /// Stands for "no statement".
 const NONE: u64 = u64::MAX;

@@ -10,11 +10,11 @@ use crate::rows;
 use trailkeep_crypto::payload::{EVENT_NONCE_BYTES, KeySet, NumberedKey, seal};
 use trailkeep_crypto::secret::{IndexKey, TagLabel, random_bytes};
 use trailkeep_policy::KeyPeriod;
+use trailkeep_ports::{Stated, Statement};
 use trailkeep_proof::ids::{ClassNumber, LookupKey};
 use trailkeep_proof::ledger::entry::EntryKind;
 use trailkeep_proof::ledger::event::shape::RECEIVED;
 use trailkeep_proof::ledger::event::{Facts, Person};
-use trailkeep_store_sqlite::{Stated, Statement};
 
 /// Namespace of the tags of prompts' versions; their names have none.
 pub(crate) const PROMPT_VERSION: &str = "version";

@@ -13,10 +13,10 @@ use crate::keyring::{KeyError, Needs};
 use crate::ledger::Ledger;
 use crate::rows::{Changes, Noted, SECTION};
 use trailkeep_crypto::secret::random_bytes;
+use trailkeep_ports::{LedgerRecord, Statement};
 use trailkeep_proof::ids::{PersonReference, Seq};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{LedgerRecord, Statement};
 
 /// Appends a system event, and waits for it; not to be called on the event loop. Gives its seq.
 pub(crate) fn append_system(

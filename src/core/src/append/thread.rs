@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::queue::Queue;
 use super::writer::Writer;
 use super::{Accepted, Refusal, Submission};
-use trailkeep_store_sqlite::StoreError;
+use trailkeep_ports::StoreError;
 
 /// The running writer.
 pub struct WriterThread {

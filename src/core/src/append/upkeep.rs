@@ -3,8 +3,8 @@
 use super::writer::{Writer, lock};
 use crate::clock_guard;
 use crate::failpoint::FailPoint;
+use trailkeep_ports::{StoreError, Watermark};
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{StoreError, Watermark};
 
 /// How often the vault is told the time when nothing is written.
 const SEEN_EVERY_MS: u64 = 3_600_000;

@@ -28,12 +28,12 @@ use super::keyring::KeyError;
 use super::ledger::{Ledger, ReadTileError};
 use super::read::ReadError;
 use trailkeep_crypto::spool::{Spool, SpoolError};
+use trailkeep_ports::StoreError;
 use trailkeep_proof::bundle::manifest::{Counts, Proof, Recorded, SeqRange};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::checkpoint::{Checkpoint, CheckpointError};
 use trailkeep_proof::privacy::Withheld;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::StoreError;
 
 /// Which entries are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,12 +14,12 @@ use crate::deletion::Hidden;
 use crate::ledger::Ledger;
 use crate::read::{ReadError, open_payload};
 use trailkeep_crypto::payload::OpenedEvent;
+use trailkeep_ports::Mark;
 use trailkeep_proof::bundle::line::{Line, Section};
 use trailkeep_proof::bundle::table;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::commitment::{section_digest, section_salt};
 use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryKind};
-use trailkeep_store_sqlite::Mark;
 
 /// Entries read in one transaction at most (docs/design.md, "No long readers").
 const ENTRIES_PER_READ: u64 = 1_000;

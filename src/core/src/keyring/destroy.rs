@@ -4,8 +4,8 @@ use parking_lot::RwLockReadGuard;
 use std::collections::HashSet;
 
 use super::{KeyError, Keyring, data_key_place, lock};
+use trailkeep_ports::{DataKeyRow, RETIRED, StoreError};
 use trailkeep_proof::ids::{KeyId, LedgerNumber, LookupKey, Origin, PersonReference, Tag};
-use trailkeep_store_sqlite::{DataKeyRow, RETIRED, StoreError};
 
 /// What was destroyed since the process began, for events that were sealed before and come to the writer after.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use sha2::Sha256;
 use super::{KeyError, Keyring};
 use crate::records::{self, NO_LEDGER};
 use trailkeep_crypto::secret::RecordKey;
-use trailkeep_store_sqlite::{ChangedPart, RowMac, SealedRecordRow};
+use trailkeep_ports::{ChangedPart, RowMac, SealedRecordRow};
 
 /// The kind of its record.
 pub(crate) const KIND: &str = "row-key";

@@ -7,9 +7,9 @@ use super::{Files, OpenError};
 use crate::append::LedgerState;
 use crate::derive_rows::{Derived, derive};
 use crate::ledger::LedgerKeys;
+use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::entry::Entry;
-use trailkeep_store_sqlite::StoreError;
 
 /// Events of one look. There are none, but for those that are going and those without a key.
 const EVENTS_PER_READ: usize = 1_000;

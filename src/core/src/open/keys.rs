@@ -6,9 +6,10 @@ use super::OpenError;
 use crate::keyring::Keyring;
 use trailkeep_crypto::epoch::{self, DirectoryId};
 use trailkeep_crypto::root::RootKeySource;
-use trailkeep_store_sqlite::directory::DataDirectory;
-use trailkeep_store_sqlite::files::read_own_file;
-use trailkeep_store_sqlite::{StoreError, Vault};
+use trailkeep_ports::StoreError;
+use trailkeep_ports::directory::DataDirectory;
+use trailkeep_ports::files::read_own_file;
+use trailkeep_store_sqlite::Vault;
 
 /// A backup that took events would be a second ledger of the same name.
 pub(crate) fn refuse_a_backup(directory: &DataDirectory) -> Result<(), OpenError> {

@@ -32,13 +32,12 @@ use trailkeep_crypto::epoch::EpochFileError;
 use trailkeep_crypto::root::{RootKeyError, RootKeySource};
 use trailkeep_crypto::spool::SpoolRoom;
 use trailkeep_policy::PolicySet;
+use trailkeep_ports::directory::{DataDirectory, DirectoryLock, free_bytes};
+use trailkeep_ports::{ChangedPart, LedgerRecord, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, TenantName};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::{Clock, UnixMillis};
-use trailkeep_store_sqlite::directory::{DataDirectory, DirectoryLock, free_bytes};
-use trailkeep_store_sqlite::{
-    ChangedPart, Index, LedgerRecord, Ledgers, Staging as StagingFile, StoreError,
-};
+use trailkeep_store_sqlite::{Index, Ledgers, Staging as StagingFile};
 
 use self::index::check_index;
 pub(super) use self::keys::{open_keys, refuse_a_backup};

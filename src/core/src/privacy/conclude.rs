@@ -15,11 +15,11 @@ use crate::ledger::Ledger;
 use crate::read::open_statement;
 use crate::rows::Changes;
 use crate::tenant::Tenant;
+use trailkeep_ports::Statement;
 use trailkeep_proof::ids::{Origin, Seq};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::privacy::{Events, Kept, KeptState, Kind, Outcome, State};
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::Statement;
 
 /// The requests that a statement serves.
 pub(super) fn of_statement(

@@ -28,11 +28,11 @@ use crate::tombstone::ItemTree;
 use crate::{restore, rotation, staging};
 use trailkeep_crypto::payload::EVENT_NONCE_BYTES;
 use trailkeep_crypto::secret::random_bytes;
+use trailkeep_ports::{DeletionBasis, Statement};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::privacy::{Kind, State};
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{DeletionBasis, Statement};
 
 /// A statement that was carried out.
 pub(crate) struct Carried {

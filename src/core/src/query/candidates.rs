@@ -4,8 +4,8 @@
 //! list in turn is asked for its next entry from where the last one stood, until all name the same. So what the
 //! rarest value skips is never read. A query without any value walks over the entries.
 
+use trailkeep_ports::{Order, Span, StoreError};
 use trailkeep_proof::ids::{ClassNumber, LookupKey, Seq};
-use trailkeep_store_sqlite::{Order, Span, StoreError};
 
 /// Entries taken from a list, or walked over, for one page: beyond it the page ends with what it has, and its cursor
 /// stands further on.

@@ -9,11 +9,11 @@ use super::keyring::KeyError;
 use super::ledger::{Ledger, Published};
 use super::read::{ReadError, StoredEvent, is_event, open_event};
 use trailkeep_crypto::secret::TagLabel;
+use trailkeep_ports::{Order, Span, StoreError};
 use trailkeep_proof::ids::{ClassNumber, LookupKey, Seq};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::{Person, Target};
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{Order, Span, StoreError};
 
 /// Events of a page unless asked otherwise.
 pub const PAGE_EVENTS_DEFAULT: usize = 100;

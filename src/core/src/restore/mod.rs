@@ -30,11 +30,12 @@ use super::tenant::superseded_at;
 use super::vault_copy::{CopyError, change_for_operator, record_for_operator};
 use super::{Engine, bind, creation, rebuild_index};
 use trailkeep_crypto::root::RootKeySource;
+use trailkeep_ports::StoreError;
+use trailkeep_ports::directory::{DataDirectory, foreign_name};
 use trailkeep_proof::ids::RootHash;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::{Clock, UnixMillis};
-use trailkeep_store_sqlite::directory::{DataDirectory, foreign_name};
-use trailkeep_store_sqlite::{Ledgers, StoreError};
+use trailkeep_store_sqlite::Ledgers;
 
 /// Where the files are made before they are moved to their places, `epoch.key` last.
 const UNFINISHED: &str = "restore.unfinished";
@@ -305,9 +306,7 @@ fn build(
     source.refuse_if_a_target_is_newer(request, &keyring)?;
     check_vault(&keyring)?;
     let backup = Ledgers::open(&request.from.ledger_db(), &id).map_err(|error| match error {
-        StoreError::Damaged { what, .. } if what.contains("another data directory") => {
-            RestoreError::Foreign
-        }
+        StoreError::OtherDirectory { .. } => RestoreError::Foreign,
         error => error.into(),
     })?;
     source::refuse_before_rotation(&backup, &keyring, source.newest_epoch)?;

@@ -14,12 +14,13 @@ use crate::vault_copy::directory::files_of;
 use crate::vault_copy::{CopyError, Place, check_copy, container, places};
 use trailkeep_crypto::epoch::{self, DirectoryId};
 use trailkeep_files::named::open_named;
+use trailkeep_ports::directory::DataDirectory;
+use trailkeep_ports::files::{open_file, read_file, replace_file};
+use trailkeep_ports::{StoreError, VaultLook};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
-use trailkeep_store_sqlite::directory::DataDirectory;
-use trailkeep_store_sqlite::files::{open_file, read_file, replace_file};
-use trailkeep_store_sqlite::{Ledgers, StoreError, Vault, VaultLook};
+use trailkeep_store_sqlite::{Ledgers, Vault};
 
 /// Entries that one read takes.
 const ENTRIES_PER_READ: u64 = 1_000;

@@ -26,10 +26,10 @@ use crate::read::entry_at;
 use crate::tenant::Tenant;
 use crate::{privacy, rotation};
 use trailkeep_policy::KeyPeriod;
+use trailkeep_ports::{DeletionBasis, StoreError};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{DeletionBasis, StoreError};
 
 /// Entries of one read.
 const ENTRIES_PER_READ: u64 = 1_000;

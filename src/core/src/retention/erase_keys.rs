@@ -16,9 +16,9 @@ use crate::read::{ReadError, open_payload};
 use trailkeep_crypto::payload::{EVENT_NONCE_BYTES, KeySet, re_encrypt};
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::KeyPeriod;
+use trailkeep_ports::{DataKeyRow, RETIRED, StoreError};
 use trailkeep_proof::ids::{KeyId, LookupKey, Seq};
 use trailkeep_proof::ledger::entry::Entry;
-use trailkeep_store_sqlite::{DataKeyRow, RETIRED, StoreError};
 
 /// Payloads that are sealed anew in one commit.
 const SEALED_PER_STEP: usize = 64;

@@ -14,9 +14,9 @@ use crate::hold::{self, HeldPerson, Hold, HoldError, HoldScope, Holds, NewHold};
 use crate::ledger::Ledger;
 use crate::tenant::Tenant;
 use trailkeep_crypto::secret::TagLabel;
+use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::{ClassNumber, Seq};
 use trailkeep_proof::ledger::event::Person;
-use trailkeep_store_sqlite::StoreError;
 
 /// Texts that are opened at most to say what a listed hold covers, or what one that covers nothing may have missed.
 const TEXTS_MAX: u64 = 100_000;

@@ -14,10 +14,10 @@ use crate::tenant::Tenant;
 use crate::{rotation, trigger, unneeded};
 use trailkeep_crypto::payload::key_ids;
 use trailkeep_policy::KeyPeriod;
+use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::{ClassNumber, KeyId, LookupKey, Seq, Tag};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::StoreError;
 
 /// Entries of one read.
 const ENTRIES_PER_READ: u64 = 1_000;

@@ -34,10 +34,10 @@ use super::tombstone::ItemTree;
 use super::{restore, rotation};
 use trailkeep_crypto::payload::EVENT_NONCE_BYTES;
 use trailkeep_crypto::secret::{RandomError, random_bytes};
+use trailkeep_ports::{DeletionBasis, Statement, StoreError};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{DeletionBasis, Statement, StoreError};
 
 pub use carry_out::{Job, JobDone};
 pub(super) use carry_out::{carry_out, resume};

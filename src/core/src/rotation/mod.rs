@@ -20,10 +20,10 @@ use super::vault_copy::{self, CopyError, TargetStatus};
 use trailkeep_crypto::epoch::{self, Epoch, EpochNumber};
 use trailkeep_crypto::root::RootKeyError;
 use trailkeep_crypto::secret::{EpochKey, RandomError, RootKey};
+use trailkeep_ports::StoreError;
+use trailkeep_ports::files::{destroy_leftovers, put_beside, replace_file, take_place};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::StoreError;
-use trailkeep_store_sqlite::files::{destroy_leftovers, put_beside, replace_file, take_place};
 
 /// The one record of its kind.
 const ID: &str = "vault";
@@ -383,7 +383,7 @@ fn copy(engine: &Engine, note: &mut UnderWay, root: &RootKey) -> Result<bool, Ro
 /// Whether each target is in reach and has what is asked for.
 fn all_have(
     engine: &Engine,
-    has: impl Fn(&trailkeep_store_sqlite::CopyState) -> bool,
+    has: impl Fn(&trailkeep_ports::CopyState) -> bool,
 ) -> Result<bool, RotationError> {
     for (id, _) in vault_copy::targets(engine)? {
         let state = engine.keyring.vault().copy_state(&id)?;

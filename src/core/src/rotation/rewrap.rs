@@ -5,8 +5,8 @@ use crate::Engine;
 use crate::failpoint::FailPoint;
 use crate::keyring::{KeyError, data_key_place, person_place};
 use crate::{api_key, ledger, records};
+use trailkeep_ports::{LedgerRecord, Rewrapped, SealedPlace, SealedRow, SealedTable};
 use trailkeep_proof::ids::LedgerNumber;
-use trailkeep_store_sqlite::{LedgerRecord, Rewrapped, SealedPlace, SealedRow, SealedTable};
 
 /// Rows that one commit seals anew: it holds the vault's writers for a few milliseconds.
 const ROWS_PER_CHUNK: u32 = 500;

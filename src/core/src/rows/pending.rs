@@ -6,8 +6,8 @@ use super::Changes;
 use crate::keyring::{KeyError, Keyring};
 use crate::records::{self, Record};
 use trailkeep_crypto::secret::random_bytes;
+use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ids::{Seq, hex};
-use trailkeep_store_sqlite::{LedgerRecord, StoreError};
 
 /// Changes whose statement is on its way.
 #[derive(Serialize, Deserialize)]

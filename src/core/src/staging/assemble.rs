@@ -20,9 +20,9 @@ use trailkeep_crypto::staged::{seal_staged, staging_tag};
 use trailkeep_otlp::assemble::{Assembled, assemble};
 use trailkeep_otlp::classify::is_about_a_person;
 use trailkeep_otlp::telemetry::Part;
+use trailkeep_ports::{Round, StagedPart};
 use trailkeep_proof::ids::Tag;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{Round, StagedPart};
 
 /// Traces of a round.
 const TRACES_MAX: usize = 128;

@@ -12,8 +12,8 @@ use crate::ledger::Ledger;
 use crate::read::open_event;
 use trailkeep_crypto::staged::open_staged;
 use trailkeep_otlp::split::fit;
+use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ledger::event::MAX_EVENT_BYTES;
-use trailkeep_store_sqlite::LedgerRecord;
 
 /// Events that are appended together.
 const EVENTS_MAX: usize = 500;

@@ -17,9 +17,9 @@ use trailkeep_otlp::classify::{Intake, intake, response_id};
 use trailkeep_otlp::decode::{Decoded, Signal};
 use trailkeep_otlp::rejection::{Rejection, Rejections};
 use trailkeep_otlp::telemetry::{Item, Part};
+use trailkeep_ports::directory::free_bytes;
+use trailkeep_ports::{LedgerRecord, NewPart};
 use trailkeep_proof::ids::{Tag, hex};
-use trailkeep_store_sqlite::directory::free_bytes;
-use trailkeep_store_sqlite::{LedgerRecord, NewPart};
 
 /// Parts of a request.
 const PARTS_MAX: usize = 50_000;

@@ -10,9 +10,9 @@ use crate::Engine;
 use crate::keyring::{KeyError, Keyring};
 use crate::records;
 use trailkeep_crypto::secret::DataKey;
+use trailkeep_ports::{LedgerRecord, SealedRecordRow};
 use trailkeep_proof::ids::LedgerNumber;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{LedgerRecord, SealedRecordRow};
 
 pub(crate) const KIND: &str = "staging-key";
 pub(super) const DAY_MS: u64 = 86_400_000;

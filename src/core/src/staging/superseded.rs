@@ -13,9 +13,9 @@ use crate::ledger::Ledger;
 use crate::tenant::Tenant;
 use trailkeep_otlp::rejection::Rejections;
 use trailkeep_otlp::telemetry::Part;
+use trailkeep_ports::Round;
 use trailkeep_proof::ids::LedgerNumber;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::Round;
 
 /// Traces of a round.
 const TRACES_MAX: usize = 16;

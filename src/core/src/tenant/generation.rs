@@ -9,8 +9,8 @@ use super::Succession;
 use crate::keyring::{KeyError, Keyring};
 use crate::ledger::Ledger;
 use crate::records::{self, Record};
+use trailkeep_ports::{LedgerRecord, StoredCheckpoint, SupersededLedger};
 use trailkeep_proof::ids::Seq;
-use trailkeep_store_sqlite::{LedgerRecord, StoredCheckpoint, SupersededLedger};
 
 /// Where a recovery closed a ledger.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -13,8 +13,8 @@ pub(super) use generation::{ActiveRecord, Successor, SupersededAt, superseded_at
 pub(super) use succession::Succession;
 
 use super::ledger::Ledger;
+use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ids::TenantName;
-use trailkeep_store_sqlite::LedgerRecord;
 
 /// A ledger that is one of its tenant's generations: an open one, or its record where no engine runs.
 pub trait Generation: Clone {

@@ -6,8 +6,8 @@
 
 use super::superseded_at;
 use crate::keyring::{KeyError, Keyring};
+use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ids::Seq;
-use trailkeep_store_sqlite::LedgerRecord;
 
 /// The ledgers behind a closed one, in order; none behind an open one.
 #[derive(Clone, Debug, Default)]

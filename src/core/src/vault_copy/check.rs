@@ -8,7 +8,8 @@ use super::CopyError;
 use crate::keyring::Keyring;
 use trailkeep_crypto::epoch::{self, DirectoryId};
 use trailkeep_crypto::secret::RootKey;
-use trailkeep_store_sqlite::{LedgerRecord, SealedTable, Vault, VaultLook};
+use trailkeep_ports::{LedgerRecord, SealedTable, VaultLook};
+use trailkeep_store_sqlite::Vault;
 
 /// Rows that are read at once.
 const ROWS_PER_READ: u32 = 1_000;

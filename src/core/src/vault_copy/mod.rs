@@ -24,11 +24,11 @@ use super::rows::Changes;
 use trailkeep_crypto::epoch::EpochFileError;
 use trailkeep_crypto::root::RootKeyError;
 use trailkeep_crypto::secret::{RandomError, RootKey, random_bytes};
+use trailkeep_ports::directory::is_same_disk;
+use trailkeep_ports::files::destroy_file;
+use trailkeep_ports::{CopyState, StoreError, VaultLook};
 use trailkeep_proof::ids::hex;
 use trailkeep_proof::ledger::action::SystemAction;
-use trailkeep_store_sqlite::directory::is_same_disk;
-use trailkeep_store_sqlite::files::destroy_file;
-use trailkeep_store_sqlite::{CopyState, StoreError, VaultLook};
 
 /// Where a copy is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

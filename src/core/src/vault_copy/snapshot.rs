@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use super::CopyError;
 use super::directory::hash_of;
 use crate::Engine;
-use trailkeep_store_sqlite::files::{destroy_file, open_file, read_file};
-use trailkeep_store_sqlite::{Vault, VaultLook};
+use trailkeep_ports::VaultLook;
+use trailkeep_ports::files::{destroy_file, open_file, read_file};
+use trailkeep_store_sqlite::Vault;
 
 /// A copy on its way to the targets, with the epoch keys that open it.
 pub(crate) struct Snapshot {

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{Findings, Question, Subject};
+use trailkeep_ports::{AnchoredHead, LedgerRecord, StoreError};
 use trailkeep_proof::ids::RootHash;
 use trailkeep_proof::ledger::attestation::{Attestation, Level};
 use trailkeep_proof::ledger::checkpoint::Checkpoint;
 use trailkeep_proof::ledger::cosignature::{CosignatureError, WitnessKey};
 use trailkeep_proof::ledger::note::{SignedNote, VerifierKey};
-use trailkeep_store_sqlite::{AnchoredHead, LedgerRecord, StoreError};
 
 /// Heads of one read.
 const HEADS_PER_READ: u32 = 1_000;

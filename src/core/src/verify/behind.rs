@@ -9,8 +9,8 @@ use crate::keyring::KeyError;
 use crate::ledger::LedgerKeys;
 use crate::read::{ReadError, StoredEvent, open_stored};
 use crate::tenant::{ActiveRecord, Succession};
+use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, Seq};
-use trailkeep_store_sqlite::{LedgerRecord, StoreError};
 
 /// A ledger with those behind it, and their keys.
 pub(super) struct Behind<'a> {

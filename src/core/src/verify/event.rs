@@ -19,11 +19,11 @@ use crate::ledger::LedgerKeys;
 use crate::read::{ReadError, open_payload};
 use crate::tenant::superseded_at;
 use trailkeep_crypto::payload::OpenedEvent;
+use trailkeep_ports::{ClassRow, LedgerRecord, Mark, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq, Tag};
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
 use trailkeep_proof::ledger::event::Facts;
 use trailkeep_proof::ledger::sources::Sighting;
-use trailkeep_store_sqlite::{ClassRow, LedgerRecord, Mark, StoreError};
 
 /// Persons remembered while verifying.
 const PERSONS_REMEMBERED: NonZeroUsize = NonZeroUsize::new(100_000).expect("not zero");

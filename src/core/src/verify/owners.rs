@@ -7,10 +7,10 @@ use crate::keyring::KeyError;
 use crate::ledger::LedgerKeys;
 use trailkeep_crypto::payload::{is_re_encrypted, key_ids};
 use trailkeep_crypto::secret::TagLabel;
+use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::{PersonReference, Tag};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::Facts;
-use trailkeep_store_sqlite::StoreError;
 
 /// A person of the vault.
 #[derive(Clone, Copy)]

@@ -6,10 +6,10 @@ use super::rows::StatedRow;
 use super::shown::Shown;
 use crate::append::gaps_of;
 use trailkeep_crypto::payload::OpenedEvent;
+use trailkeep_ports::GapName;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::event::shape::RECEIVED;
 use trailkeep_proof::ledger::sources::{Sighting, SourceBook};
-use trailkeep_store_sqlite::GapName;
 
 /// How many events there are, and how many are what was recorded.
 #[derive(Default)]

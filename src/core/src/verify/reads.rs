@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use super::vault::each_person;
 use super::{Findings, Subject};
 use crate::tenant::superseded_at;
+use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ids::{PersonReference, Seq};
-use trailkeep_store_sqlite::{LedgerRecord, StoreError};
 
 /// Rows that are read at once.
 const ROWS_PER_READ: u32 = 10_000;

@@ -12,8 +12,8 @@ use crate::rows::{API_KEY, Noted, Row, StatedBy, is_stated};
 use crate::tenant::superseded_at;
 use crate::trigger::Trigger;
 use crate::{DEFAULT_TENANT, api_key};
+use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ids::Seq;
-use trailkeep_store_sqlite::{LedgerRecord, StoreError};
 
 /// The section `row` of a statement.
 #[derive(Deserialize)]

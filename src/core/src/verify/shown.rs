@@ -11,10 +11,10 @@ use crate::keyring::KeyError;
 use crate::ledger::LedgerKeys;
 use crate::read::open_payload;
 use trailkeep_crypto::secret::TagLabel;
+use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::{LedgerNumber, PersonReference, Seq};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::Facts;
-use trailkeep_store_sqlite::StoreError;
 
 /// An entry that says that one event was shown.
 pub(super) struct Shown {

@@ -8,9 +8,9 @@ use super::shown::Shown;
 use crate::rows;
 use serde_json::Value;
 use trailkeep_crypto::payload::OpenedEvent;
+use trailkeep_ports::{DeletionBasis, RESTRICTS};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::note::VerifierKey;
-use trailkeep_store_sqlite::{DeletionBasis, RESTRICTS};
 
 impl Walk<'_> {
     /// What the ledger's own entries state is what the tables say. Counts those that state something.

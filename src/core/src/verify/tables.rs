@@ -8,11 +8,11 @@ use crate::ledger::LedgerKeys;
 use crate::staging;
 use crate::tenant::superseded_at;
 use trailkeep_crypto::secret::TagLabel;
+use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ids::{Seq, Tag};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::Facts;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{LedgerRecord, StoreError};
 
 /// How long ids of events that went are remembered, with two days for a clock that was put right.
 const REMEMBERED_MAX_MS: u64 = 32 * 86_400_000;

@@ -12,13 +12,13 @@ use crate::keyring::KeyError;
 use crate::ledger::LedgerKeys;
 use crate::read::ReadError;
 use crate::tombstone::{ItemTree, statement_nonce};
+use trailkeep_ports::{ClassRow, LedgerRecord, Mark, StoreError};
 use trailkeep_proof::bundle::line::{PayloadState, Tombstone};
 use trailkeep_proof::bundle::tombstone::{Statement, Statements};
 use trailkeep_proof::ids::{ClassNumber, Seq};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::Facts;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{ClassRow, LedgerRecord, Mark, StoreError};
 
 /// What a lifted hold kept goes with the next run, which is at most a day later; then somebody is to look.
 const RELEASED_GRACE_MS: u64 = 2 * 86_400_000;

@@ -4,8 +4,8 @@
 
 use super::{Findings, Subject};
 use crate::unneeded::data_keys;
+use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ids::{LookupKey, Seq, Tag};
-use trailkeep_store_sqlite::{LedgerRecord, StoreError};
 
 /// Rows of the vault read at once.
 const ROWS_PER_READ: u32 = 1_000;

@@ -21,9 +21,9 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::unfinished::{Unfinished, remove_leftovers, with_suffix};
-use super::StoreError;
-use super::directory::io_error;
 use trailkeep_files::folder_of;
+use trailkeep_ports::StoreError;
+use trailkeep_ports::directory::io_error;
 
 /// Bytes of a page: what the measurements in docs/performance.md were made with.
 const PAGE_BYTES: u32 = 8192;
@@ -146,7 +146,10 @@ impl Database {
             })
             .map_err(fail)?;
         if rows != 1 || found.as_deref() != Some(directory_id) {
-            return Err(damaged("belongs to another data directory".to_owned()));
+            return Err(StoreError::OtherDirectory {
+                path: path.to_owned(),
+                hint: kind.hint,
+            });
         }
         upgrade::keep_old_file(kind, path, &connection, version)?;
         migrate(kind, &mut connection, version)?;
@@ -452,9 +455,9 @@ fn sqlite_error(kind: &'static FileKind, error: rusqlite::Error) -> StoreError {
     if is_full(&error) {
         StoreError::Full { file: kind.name }
     } else {
-        StoreError::Sqlite {
+        StoreError::Engine {
             file: kind.name,
-            error,
+            error: error.into(),
         }
     }
 }

@@ -4,9 +4,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::StoreError;
-use crate::directory::io_error;
 use trailkeep_files::{Folder, folder_of};
+use trailkeep_ports::StoreError;
+use trailkeep_ports::directory::io_error;
 
 /// Behind the name of a file that is being made.
 const UNFINISHED: &str = ".unfinished";

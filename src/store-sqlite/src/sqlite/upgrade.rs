@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{FileKind, check_header, connect, is_full, sqlite_error};
-use crate::StoreError;
-use crate::directory::io_error;
 use trailkeep_files::folder_of;
+use trailkeep_ports::StoreError;
+use trailkeep_ports::directory::io_error;
 
 /// `ledger.db` of schema 1 is kept as `ledger.db.schema-1`.
 fn old_file(path: &Path, version: usize) -> PathBuf {

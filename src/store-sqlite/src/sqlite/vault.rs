@@ -16,15 +16,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::upgrade::directory_id;
 use super::{Database, FileKind, vault_folded};
-use crate::{RowMac, StoreError};
-use trailkeep_proof::ids::{ClassNumber, KeyId, LedgerNumber, RootHash, Seq, Tag};
+use trailkeep_proof::ids::{ClassNumber, KeyId, LedgerNumber, RootHash, Tag};
 use trailkeep_proof::time::UnixMillis;
 
 use file::VaultFile;
-
-pub use compare::ChangedPart;
-pub use copies::{CopyState, VaultLook};
-pub use epochs::{Rewrapped, SealedPlace, SealedRow, SealedTable};
+use trailkeep_ports::{
+    ChangedPart, DataKeyRow, NewDataKey, PersonRow, RowMac, SealedRecordRow, StoreError,
+    VaultChanges, Watermark,
+};
 
 static FILE: FileKind = FileKind {
     name: "vault.db",
@@ -37,136 +36,6 @@ static FILE: FileKind = FileKind {
     hint: "without its keys no payload can be decrypted: restore the newest vault.db with its epoch.key",
     grows: None,
 };
-
-/// A person's row.
-#[derive(Clone, Debug)]
-pub struct PersonRow {
-    /// Number of the row; data keys name it.
-    pub id: i64,
-    /// Epoch of the sealing.
-    pub epoch: u32,
-    /// The sealed reference.
-    pub sealed: Vec<u8>,
-}
-
-/// A data key's row.
-#[derive(Clone, Debug)]
-pub struct DataKeyRow {
-    /// The key's number.
-    pub key_id: KeyId,
-    /// Its ledger.
-    pub ledger: LedgerNumber,
-    /// The person's row, or 0 for the key of a class's events that are about nobody.
-    pub person: i64,
-    /// Its retention class.
-    pub class: ClassNumber,
-    /// Its period, as text.
-    pub period: String,
-    /// Epoch of the sealing.
-    pub epoch: u32,
-    /// The sealed key.
-    pub sealed: Vec<u8>,
-}
-
-/// A secret of a ledger: `signing`, `index` or `system`.
-#[derive(Clone, Debug)]
-pub struct LedgerSecretRow {
-    /// Its ledger.
-    pub ledger: LedgerNumber,
-    /// Which of them.
-    pub kind: String,
-    /// Its number; payloads of system events name that of `system`.
-    pub key_id: KeyId,
-    /// Epoch of the sealing.
-    pub epoch: u32,
-    /// The sealed secret.
-    pub sealed: Vec<u8>,
-}
-
-/// An API key's row.
-#[derive(Clone, Debug)]
-pub struct ApiKeyRow {
-    /// Its public id.
-    pub id: String,
-    /// Epoch of the sealing.
-    pub epoch: u32,
-    /// Sealed: what it may do, and the hash of its secret.
-    pub sealed: Vec<u8>,
-}
-
-/// A sealed record of a ledger: settings, a hold, a job.
-#[derive(Clone, Debug)]
-pub struct SealedRecordRow {
-    /// What it is.
-    pub kind: String,
-    /// Its ledger.
-    pub ledger: LedgerNumber,
-    /// Its id among those of its kind.
-    pub id: String,
-    /// Epoch of the sealing.
-    pub epoch: u32,
-    /// The sealed text.
-    pub sealed: Vec<u8>,
-}
-
-/// What a statement of a ledger changes in the vault.
-#[derive(Clone, Debug)]
-pub struct AppliedRows {
-    /// The statement's ledger.
-    pub ledger: LedgerNumber,
-    /// The statement.
-    pub seq: Seq,
-    /// Sealed records that it adds or replaces.
-    pub records: Vec<SealedRecordRow>,
-    /// API keys that it adds or replaces.
-    pub api_keys: Vec<ApiKeyRow>,
-    /// Sealed records that it takes away: kind, ledger and id.
-    pub taken: Vec<(String, LedgerNumber, String)>,
-}
-
-/// A person who is new to the vault.
-#[derive(Clone, Debug)]
-pub struct NewPerson {
-    /// Ledger of the tag.
-    pub ledger: LedgerNumber,
-    /// The person's tag.
-    pub tag: Tag,
-    /// What the spellings of a data subject's identifier have in common; none of who only acts.
-    pub folded: Option<Tag>,
-    /// Epoch of the sealing.
-    pub epoch: u32,
-    /// The sealed reference.
-    pub sealed: Vec<u8>,
-}
-
-/// A data key that is new to the vault.
-#[derive(Clone, Debug)]
-pub struct NewDataKey {
-    /// The person whose key it is, by tag, or nobody.
-    pub person: Option<Tag>,
-    /// The row but for the person's number, which the vault assigns.
-    pub row: DataKeyRow,
-}
-
-/// What one commit of the vault adds.
-#[derive(Debug, Default)]
-pub struct VaultChanges {
-    /// New persons, before their keys.
-    pub persons: Vec<NewPerson>,
-    /// New data keys.
-    pub data_keys: Vec<NewDataKey>,
-}
-
-/// The last head of a ledger that the vault saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watermark {
-    /// Number of entries.
-    pub size: u64,
-    /// Root of the tree over them.
-    pub root: RootHash,
-    /// When it was written.
-    pub seen_at: UnixMillis,
-}
 
 /// The vault of one data directory.
 pub struct Vault {

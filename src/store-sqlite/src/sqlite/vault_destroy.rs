@@ -3,11 +3,8 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::vault::{Vault, data_key_row};
-use crate::{DataKeyRow, StoreError};
+use trailkeep_ports::{DataKeyRow, RETIRED, StoreError};
 use trailkeep_proof::ids::{ClassNumber, KeyId, LedgerNumber, Tag};
-
-/// Stands behind the period of a retired key.
-pub const RETIRED: &str = "~";
 
 impl Vault {
     /// The data keys of a class and period.

@@ -4,17 +4,8 @@
 use rusqlite::{Connection, params};
 
 use super::vault::Vault;
-use crate::StoreError;
+use trailkeep_ports::{StoreError, UnfoldedPerson};
 use trailkeep_proof::ids::{LedgerNumber, Tag};
-
-/// A person's row of which nobody has looked yet whether it is a data subject's.
-#[derive(Clone, Debug)]
-pub struct UnfoldedPerson {
-    /// Number of the row.
-    pub id: i64,
-    /// The person's tag.
-    pub tag: Tag,
-}
 
 impl Vault {
     /// Persons of a ledger that have no folded row yet, at most `limit`: those of a file that an earlier version wrote.

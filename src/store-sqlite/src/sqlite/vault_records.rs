@@ -2,8 +2,8 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::vault::{AppliedRows, SealedRecordRow, Vault};
-use crate::StoreError;
+use super::vault::Vault;
+use trailkeep_ports::{AppliedRows, SealedRecordRow, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, Seq};
 
 impl Vault {

@@ -10,9 +10,9 @@ use super::super::client::Client;
 use super::super::export::export_to;
 use super::super::out_file::Replacing;
 use super::super::output::print_line;
+use trailkeep_ports::files::write_private_file;
 use trailkeep_proof::bundle::archive::Archive;
 use trailkeep_proof::bundle::member;
-use trailkeep_store_sqlite::files::write_private_file;
 use trailkeep_verify::offline::{Checked, FileQuestion, FileSource, check_file};
 
 /// Exports the ledger whole and redacted, verifies both, and shows what the verifier says of a copy in which

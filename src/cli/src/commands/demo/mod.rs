@@ -23,12 +23,12 @@ use trailkeep_core::init::{Initialised, init};
 use trailkeep_core::open::Files;
 use trailkeep_core::verify::{Question, Report, Subject, verify};
 use trailkeep_crypto::root::RootKeySource;
+use trailkeep_ports::directory::{DataDirectory, make_private_folder};
+use trailkeep_ports::files::write_private_file;
 use trailkeep_proof::ids::LogName;
 use trailkeep_proof::ledger::note::PublicKey;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_server::serve::{ServeOptions, serve};
-use trailkeep_store_sqlite::directory::{DataDirectory, make_private_folder};
-use trailkeep_store_sqlite::files::write_private_file;
 use trailkeep_verify::offline;
 
 /// Events that the demo writes.

@@ -24,9 +24,9 @@ use trailkeep_core::anchor::settings::AnchorSettings;
 use trailkeep_core::open::StartOptions;
 use trailkeep_core::staging::StagingSettings;
 use trailkeep_crypto::root::RootKeySource;
+use trailkeep_ports::directory::DataDirectory;
 use trailkeep_server::limits::Limits;
 use trailkeep_server::tls::TlsFiles;
-use trailkeep_store_sqlite::directory::DataDirectory;
 
 /// The environment variable with the root key itself: it is in no file of settings.
 const ROOT_KEY_VARIABLE: &str = "TRAILKEEP_ROOT_KEY";

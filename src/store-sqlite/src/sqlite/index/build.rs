@@ -9,10 +9,10 @@ use rusqlite::OpenFlags;
 use sha2::{Digest, Sha256};
 
 use super::{FILE, Index, MergeStep, Run, State};
-use crate::StoreError;
 use crate::sqlite::is_directory;
 use crate::sqlite::unfinished::{Unfinished, remove, remove_logs, with_suffix};
 use crate::sqlite::{Database, connect, lock};
+use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
 /// A number and a sum over rows, in whatever order they come: two indexes with the same hold the same rows.

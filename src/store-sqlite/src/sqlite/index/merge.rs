@@ -8,8 +8,8 @@ use rusqlite::{Connection, params};
 use super::filter::KeyFilter;
 use super::remove::wait_for_readers;
 use super::{ACTIVE_SPAN_FACTOR, Index, Run, active_events_max};
-use crate::StoreError;
 use crate::sqlite::lock;
+use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
 /// Runs of one level that are merged into one of the next.

@@ -8,8 +8,8 @@ use rusqlite::params;
 
 use super::merge::delete_rows;
 use super::{Index, Run};
-use crate::StoreError;
 use crate::sqlite::lock;
+use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
 /// Rows deleted in one transaction.

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Active, Run, State};
-use crate::{Order, Span};
+use trailkeep_ports::{Order, Span};
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
 impl State {

@@ -5,7 +5,8 @@ use std::ops::Range;
 use rusqlite::params;
 
 use super::Ledgers;
-use crate::{StoreError, row_number, row_seq};
+use crate::{row_number, row_seq};
+use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::{ClassNumber, LedgerNumber, LookupKey, Seq};
 
 impl Ledgers {

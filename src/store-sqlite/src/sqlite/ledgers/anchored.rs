@@ -3,31 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Ledgers;
-use crate::StoreError;
+use trailkeep_ports::{AnchoredHead, AnchoringRow, StoreError};
 use trailkeep_proof::ids::LedgerNumber;
 use trailkeep_proof::time::UnixMillis;
-
-/// A head that somebody outside has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnchoredHead {
-    /// Number of entries.
-    pub size: u64,
-    /// The signed note, with the lines of witnesses.
-    pub note: String,
-}
-
-/// Who has a head, since when.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnchoringRow {
-    /// Number of entries.
-    pub size: u64,
-    /// Name of the target.
-    pub target: String,
-    /// `directory`, `webhook` or `witness`.
-    pub kind: String,
-    /// When it was last given there.
-    pub at: UnixMillis,
-}
 
 const ANCHORING: &str = "SELECT size, target, kind, at_ms FROM anchoring WHERE ledger = ?1";
 

@@ -3,7 +3,8 @@
 use rusqlite::params;
 
 use super::Ledgers;
-use crate::{Order, Span, StoreError, row_number, row_seq};
+use crate::{row_number, row_seq};
+use trailkeep_ports::{Order, Span, StoreError};
 use trailkeep_proof::ids::{ClassNumber, LedgerNumber, Seq};
 
 /// The class as the index has it; the index answers only a question in its own words.

@@ -9,8 +9,9 @@ use std::ops::Range;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
-use super::{Ledgers, StoredCheckpoint};
-use crate::{LedgerRecord, StoreError, row_number, row_seq};
+use super::Ledgers;
+use crate::{row_number, row_seq};
+use trailkeep_ports::{Copied, Head, LedgerRecord, StoreError, StoredCheckpoint};
 use trailkeep_proof::ids::{LedgerNumber, Seq};
 use trailkeep_proof::ledger::tile::TILE_WIDTH;
 
@@ -24,20 +25,6 @@ const PAYLOAD_HEAD_BYTES: usize = 18;
 const LEFT_OUT: [&str; 2] = ["directory", "active_index"];
 /// Tables that are copied in ways of their own.
 const BY_THEMSELVES: [&str; 4] = ["entry", "payload", "tile", "checkpoint"];
-
-/// Up to where a ledger is copied: a signed head.
-pub type Head = (LedgerRecord, StoredCheckpoint);
-
-/// What copying did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Copied {
-    /// Entries that the copy had not.
-    pub entries: u64,
-    /// Payloads that the copy had not, or in another sealing.
-    pub payloads: u64,
-    /// Payloads that the copy had and that are gone.
-    pub payloads_gone: u64,
-}
 
 /// A row of entries or payloads.
 type BytesRow = (i64, Vec<u8>);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::params;
 
 use super::Ledgers;
-use crate::{GapName, GapRow, LedgerBatch, StoreError};
+use trailkeep_ports::{GapName, GapRow, LedgerBatch, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, Seq};
 
 /// Adds what the events of a batch lack to the counts.

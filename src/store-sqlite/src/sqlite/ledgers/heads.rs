@@ -2,8 +2,8 @@
 
 use rusqlite::OptionalExtension;
 
-use super::{Ledgers, StoredCheckpoint};
-use crate::StoreError;
+use super::Ledgers;
+use trailkeep_ports::{StoreError, StoredCheckpoint};
 use trailkeep_proof::ids::{LedgerNumber, RootHash};
 
 impl Ledgers {

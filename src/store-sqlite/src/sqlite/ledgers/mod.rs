@@ -15,14 +15,11 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, params};
 
 use self::active::{concatenate, drop_active};
-pub use self::anchored::{AnchoredHead, AnchoringRow};
-pub use self::copy::{Copied, Head};
 use self::retention::write_statement;
-pub use self::retention::{ExpiryRow, Mark, OpenJob};
-pub use self::side::{PersonRead, RememberedIds};
 use super::{Database, FileKind};
-use crate::{Extent, LedgerBatch, LedgerRecord, StoreError, row_number, row_place, row_seq};
-use trailkeep_proof::ids::{LedgerNumber, Origin, PersonReference, RootHash, Seq, TenantName};
+use crate::{row_number, row_place, row_seq};
+use trailkeep_ports::{EventRow, Extent, LedgerBatch, LedgerRecord, Mark, StoreError};
+use trailkeep_proof::ids::{LedgerNumber, Origin, PersonReference, Seq, TenantName};
 use trailkeep_proof::ledger::entry::{ENTRY_BYTES, EntryBytes};
 use trailkeep_proof::ledger::tile::TileCoordinate;
 
@@ -39,30 +36,6 @@ static FILE: FileKind = FileKind {
     hint: "restore it from a backup of the same directory; never edit it by hand",
     grows: None,
 };
-
-/// The signed head of a ledger, as stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredCheckpoint {
-    /// Number of entries.
-    pub size: u64,
-    /// Root of the tree over them.
-    pub root: RootHash,
-    /// The signed note.
-    pub note: String,
-    /// The last statement that changes the vault, with its MAC; none of a head that an earlier version wrote.
-    pub stated: Option<Vec<u8>>,
-}
-
-/// An entry, its payload while it has one, and what statements say of it.
-#[derive(Clone, Debug)]
-pub struct EventRow {
-    /// The entry.
-    pub entry: EntryBytes,
-    /// The encrypted text.
-    pub payload: Option<Vec<u8>>,
-    /// What statements say of it.
-    pub mark: Mark,
-}
 
 /// The ledgers of one data directory.
 pub struct Ledgers {

@@ -6,40 +6,10 @@ use std::ops::Range;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Ledgers;
-use crate::{ClassRow, DeletionCause, Statement, StoreError, row_number, row_seq};
+use crate::{row_number, row_seq};
+use trailkeep_ports::{ClassRow, DeletionCause, ExpiryRow, Mark, OpenJob, Statement, StoreError};
 use trailkeep_proof::ids::{ClassNumber, LedgerNumber, PersonReference, Seq, Tag};
 use trailkeep_proof::time::UnixMillis;
-
-/// What statements say of one event, beside the expiry of its class.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Mark {
-    /// The statement that covers it by itself.
-    pub tombstone: Option<Seq>,
-    /// Whether a hold keeps it although the expiry of its class covers it.
-    pub is_overdue: bool,
-    /// The statement by which it is shown to nobody.
-    pub restricted_by: Option<Seq>,
-}
-
-/// An expiry statement: events of the class that were recorded before the moment are gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExpiryRow {
-    /// The entry that states it.
-    pub statement: Seq,
-    /// The class.
-    pub class: ClassNumber,
-    /// The moment.
-    pub recorded_before: UnixMillis,
-}
-
-/// A statement that is still being carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenJob {
-    /// The entry that states it.
-    pub statement: Seq,
-    /// `expiry`, `covers-request`, `covers-trigger` or `restricts`.
-    pub kind: String,
-}
 
 impl Ledgers {
     /// The retention classes of a ledger, by number.

@@ -4,33 +4,10 @@ use rusqlite::{OptionalExtension, params};
 
 use super::Ledgers;
 use super::anchored::is_before_schema_3;
-use crate::{StoreError, row_number, row_seq};
-use trailkeep_proof::ids::{LedgerNumber, PersonReference, Seq, Tag};
+use crate::{row_number, row_seq};
+use trailkeep_ports::{PersonRead, RememberedIds, StoreError};
+use trailkeep_proof::ids::{LedgerNumber, PersonReference, Tag};
 use trailkeep_proof::time::UnixMillis;
-
-/// A row that says that a recorded read showed a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PersonRead {
-    /// The person's reference.
-    pub person: PersonReference,
-    /// The ledger whose entry records the read.
-    pub ledger: LedgerNumber,
-    /// The entry.
-    pub seq: Seq,
-}
-
-/// What is remembered of the ids of events that went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RememberedIds {
-    /// How many.
-    pub rows: u64,
-    /// How many of events that expired.
-    pub expired: u64,
-    /// How many of events that were erased.
-    pub erased: u64,
-    /// Until when the last of them is remembered.
-    pub until_ms: u64,
-}
 
 impl Ledgers {
     /// Rows of reads that showed persons, behind a row, at most `limit`.

@@ -2,8 +2,8 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{ApiKeyRow, Vault};
-use crate::StoreError;
+use super::Vault;
+use trailkeep_ports::{ApiKeyRow, StoreError};
 
 impl Vault {
     /// Replaces what stands of an API key. On disk when it returns.

@@ -7,18 +7,7 @@ use rusqlite::Connection;
 use super::file::{part_hash, row_hash, sealing, state_mac};
 use super::sum::RowSum;
 use super::summed::summed;
-use crate::RowMac;
-
-/// A part of the vault whose rows are not those that the program wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangedPart {
-    /// Which: `hold/1`, `api-key`, `data-key/2`; `sums` where the sums themselves were changed.
-    pub part: String,
-    /// Rows that the program wrote.
-    pub written: u64,
-    /// Rows that are there.
-    pub found: u64,
-}
+use trailkeep_ports::{ChangedPart, RowMac};
 
 /// The parts whose rows are not those that the program wrote.
 pub(super) fn changed_parts(
@@ -133,7 +122,7 @@ mod tests {
     use super::super::{FILE, Vault, VaultFile};
     use super::*;
     use crate::sqlite::Database;
-    use crate::{NewDataKey, VaultChanges};
+    use trailkeep_ports::{NewDataKey, VaultChanges};
     use trailkeep_proof::ids::LedgerNumber;
 
     struct Xor;
@@ -149,7 +138,7 @@ mod tests {
     }
 
     fn key(number: u64) -> NewDataKey {
-        let row = crate::DataKeyRow {
+        let row = trailkeep_ports::DataKeyRow {
             key_id: trailkeep_proof::ids::KeyId::new(number),
             ledger: LedgerNumber::new(1),
             person: 0,

@@ -5,42 +5,14 @@ use std::path::Path;
 use rusqlite::{OpenFlags, OptionalExtension, params};
 
 use super::file::{self, VaultFile};
-use super::{FILE, SealedTable, Vault, Watermark};
-use crate::files::new_private_file;
+use super::{FILE, Vault};
 use crate::sqlite::{Database, check_header, connect, resolved, sqlite_error};
-use crate::{LedgerRecord, RowMac, StoreError};
+use trailkeep_ports::files::new_private_file;
+use trailkeep_ports::{
+    CopyState, LedgerRecord, RowMac, SealedTable, StoreError, VaultLook, Watermark,
+};
 use trailkeep_proof::ids::{LedgerNumber, Origin, TenantName};
 use trailkeep_proof::time::UnixMillis;
-
-/// What a vault says of itself; of a copy, without changing the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VaultLook {
-    /// The data directory that it belongs to.
-    pub directory_id: String,
-    /// Changes that it has seen: of two copies the one with more is the newer.
-    pub changes: u64,
-    /// The lowest epoch that a row is sealed under.
-    pub lowest_epoch: u32,
-    /// The highest epoch that a row is sealed under.
-    pub highest_epoch: u32,
-}
-
-/// What a target was last given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CopyState {
-    /// Changes that the copy has; none: it has no copy yet.
-    pub changes: Option<u64>,
-    /// The lowest epoch that a row of the copy may be sealed under.
-    pub rows_epoch: Option<u32>,
-    /// The lowest epoch whose key the target holds.
-    pub key_epoch: Option<u32>,
-    /// When the copy was made.
-    pub copied_at: Option<UnixMillis>,
-    /// When copying last failed, if it failed since.
-    pub failed_at: Option<UnixMillis>,
-    /// Why.
-    pub error: Option<String>,
-}
 
 impl Vault {
     /// Writes a compact copy of the vault as it is now into a new file, for its owner alone, and syncs it. It reads
@@ -55,7 +27,7 @@ impl Vault {
             .map_err(fail)?;
         // SQLite does not sync what VACUUM INTO wrote.
         file.sync_all()
-            .map_err(|error| crate::directory::io_error(path, error))
+            .map_err(|error| trailkeep_ports::directory::io_error(path, error))
     }
 
     /// Opens a copy for reading, without changing a byte of it.

@@ -3,158 +3,8 @@
 use rusqlite::{Row, params};
 
 use super::Vault;
-use crate::StoreError;
+use trailkeep_ports::{Rewrapped, SealedPlace, SealedRow, SealedTable, StoreError};
 use trailkeep_proof::ids::{ClassNumber, KeyId, LedgerNumber};
-
-/// A table with sealed rows: each has the columns `epoch` and `sealed`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SealedTable {
-    /// References of persons.
-    Person,
-    /// Data keys.
-    DataKey,
-    /// Secrets of ledgers.
-    LedgerSecret,
-    /// API keys.
-    ApiKey,
-    /// Records of all kinds.
-    Record,
-}
-
-/// What the sealing of a row is bound to, besides its ledger's origin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SealedPlace {
-    /// A person's reference.
-    Person,
-    /// A data key.
-    DataKey {
-        /// Its number.
-        key_id: KeyId,
-        /// Its class.
-        class: ClassNumber,
-        /// Its period, as text.
-        period: String,
-    },
-    /// A ledger's secret.
-    LedgerSecret {
-        /// Which of them.
-        kind: String,
-        /// Its number.
-        key_id: KeyId,
-    },
-    /// An API key.
-    ApiKey {
-        /// Its id.
-        id: String,
-    },
-    /// A record.
-    Record {
-        /// What it is.
-        kind: String,
-        /// Its id.
-        id: String,
-    },
-}
-
-/// A sealed row of any table.
-#[derive(Clone, Debug)]
-pub struct SealedRow {
-    /// Its number in its table.
-    pub number: i64,
-    /// Its ledger; 0 where it belongs to none.
-    pub ledger: LedgerNumber,
-    /// Its state.
-    pub place: SealedPlace,
-    /// Epoch of the sealing.
-    pub epoch: u32,
-    /// The sealed bytes.
-    pub sealed: Vec<u8>,
-}
-
-/// A row with another sealing.
-#[derive(Debug)]
-pub struct Rewrapped {
-    /// The row as it was read: one that changed since is left as it is.
-    pub before: SealedRow,
-    /// The new epoch.
-    pub epoch: u32,
-    /// The new sealing.
-    pub sealed: Vec<u8>,
-}
-
-impl SealedTable {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Person,
-        Self::DataKey,
-        Self::LedgerSecret,
-        Self::ApiKey,
-        Self::Record,
-    ];
-
-    /// Its name in the file.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Person => "person",
-            Self::DataKey => "data_key",
-            Self::LedgerSecret => "ledger_secret",
-            Self::ApiKey => "api_key",
-            Self::Record => "sealed_record",
-        }
-    }
-
-    /// What one of its rows is, to stand in an error.
-    pub const fn what(self) -> &'static str {
-        match self {
-            Self::Person => "a person",
-            Self::DataKey => "a data key",
-            Self::LedgerSecret => "a ledger secret",
-            Self::ApiKey => "an API key",
-            Self::Record => "a record",
-        }
-    }
-
-    /// Its ledger, and what its place is made of: at most three columns.
-    const fn place_columns(self) -> &'static str {
-        match self {
-            Self::Person => "ledger, NULL, NULL, NULL",
-            Self::DataKey => "ledger, key_id, class, period",
-            Self::LedgerSecret => "ledger, kind, key_id, NULL",
-            Self::ApiKey => "0, id, NULL, NULL",
-            Self::Record => "ledger, kind, id, NULL",
-        }
-    }
-
-    fn row(self, row: &Row<'_>) -> rusqlite::Result<SealedRow> {
-        let key_id = |column: usize| -> rusqlite::Result<KeyId> {
-            Ok(KeyId::new(row.get::<_, i64>(column)?.cast_unsigned()))
-        };
-        let place = match self {
-            Self::Person => SealedPlace::Person,
-            Self::DataKey => SealedPlace::DataKey {
-                key_id: key_id(4)?,
-                class: ClassNumber::new(row.get(5)?),
-                period: row.get(6)?,
-            },
-            Self::LedgerSecret => SealedPlace::LedgerSecret {
-                kind: row.get(4)?,
-                key_id: key_id(5)?,
-            },
-            Self::ApiKey => SealedPlace::ApiKey { id: row.get(4)? },
-            Self::Record => SealedPlace::Record {
-                kind: row.get(4)?,
-                id: row.get(5)?,
-            },
-        };
-        Ok(SealedRow {
-            number: row.get(0)?,
-            epoch: row.get(1)?,
-            sealed: row.get(2)?,
-            ledger: LedgerNumber::new(row.get(3)?),
-            place,
-        })
-    }
-}
 
 impl Vault {
     /// Rows of a table after number `after` that are sealed under an epoch below `epoch`, at most `limit`.
@@ -167,12 +17,12 @@ impl Vault {
     ) -> Result<Vec<SealedRow>, StoreError> {
         let sql = format!(
             "SELECT rowid, epoch, sealed, {} FROM {} WHERE rowid > ?1 AND epoch < ?2 ORDER BY rowid LIMIT ?3",
-            table.place_columns(),
+            place_columns(table),
             table.name()
         );
         self.file.read(|tx| {
             tx.prepare_cached(&sql)?
-                .query_map(params![after, epoch, limit], |row| table.row(row))?
+                .query_map(params![after, epoch, limit], |row| sealed_row(table, row))?
                 .collect()
         })
     }
@@ -235,6 +85,47 @@ impl Vault {
             end().map_err(|error| self.file.error(error))
         })
     }
+}
+
+/// Its ledger, and what its place is made of: at most three columns.
+const fn place_columns(table: SealedTable) -> &'static str {
+    match table {
+        SealedTable::Person => "ledger, NULL, NULL, NULL",
+        SealedTable::DataKey => "ledger, key_id, class, period",
+        SealedTable::LedgerSecret => "ledger, kind, key_id, NULL",
+        SealedTable::ApiKey => "0, id, NULL, NULL",
+        SealedTable::Record => "ledger, kind, id, NULL",
+    }
+}
+
+fn sealed_row(table: SealedTable, row: &Row<'_>) -> rusqlite::Result<SealedRow> {
+    let key_id = |column: usize| -> rusqlite::Result<KeyId> {
+        Ok(KeyId::new(row.get::<_, i64>(column)?.cast_unsigned()))
+    };
+    let place = match table {
+        SealedTable::Person => SealedPlace::Person,
+        SealedTable::DataKey => SealedPlace::DataKey {
+            key_id: key_id(4)?,
+            class: ClassNumber::new(row.get(5)?),
+            period: row.get(6)?,
+        },
+        SealedTable::LedgerSecret => SealedPlace::LedgerSecret {
+            kind: row.get(4)?,
+            key_id: key_id(5)?,
+        },
+        SealedTable::ApiKey => SealedPlace::ApiKey { id: row.get(4)? },
+        SealedTable::Record => SealedPlace::Record {
+            kind: row.get(4)?,
+            id: row.get(5)?,
+        },
+    };
+    Ok(SealedRow {
+        number: row.get(0)?,
+        epoch: row.get(1)?,
+        sealed: row.get(2)?,
+        ledger: LedgerNumber::new(row.get(3)?),
+        place,
+    })
 }
 
 #[cfg(test)]

@@ -11,10 +11,10 @@ use std::sync::{Arc, OnceLock};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::Database;
-use super::compare::{ChangedPart, changed_parts, summed_up};
+use super::compare::{changed_parts, summed_up};
 use super::sum::RowSum;
 use super::summed::{Summed, summed};
-use crate::{RowMac, StoreError};
+use trailkeep_ports::{ChangedPart, RowMac, StoreError};
 
 /// The open file.
 pub(in crate::sqlite) struct VaultFile {

@@ -2,8 +2,8 @@
 
 use rusqlite::params;
 
-use super::{LedgerSecretRow, Vault};
-use crate::{LedgerRecord, StoreError};
+use super::Vault;
+use trailkeep_ports::{LedgerRecord, LedgerSecretRow, StoreError};
 use trailkeep_proof::ids::{KeyId, LedgerNumber};
 
 impl Vault {

@@ -236,7 +236,8 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
     Some(status.f_bavail.saturating_mul(status.f_frsize))
 }
 
-pub(super) fn io_error(path: &Path, error: std::io::Error) -> StoreError {
+/// Names the file in an error of the system.
+pub fn io_error(path: &Path, error: std::io::Error) -> StoreError {
     StoreError::Io {
         path: path.to_owned(),
         error,
