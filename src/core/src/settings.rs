@@ -188,8 +188,8 @@ pub fn close(
     let _one = engine.creation();
     let ledger = tenant.active();
     let mut settings = (*ledger.settings()).clone();
-    if let Some(superseded_at) = settings.closed_at_ms {
-        return Ok((None, UnixMillis::new(superseded_at)));
+    if let Some(closed_at) = settings.closed_at_ms {
+        return Ok((None, UnixMillis::new(closed_at)));
     }
     // What was acknowledged becomes events before there can be no more.
     staging::finish(engine, tenant)?;

@@ -70,7 +70,7 @@ pub struct ShownRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordered_at: Option<String>,
     /// When it was closed.
-    pub superseded_at: Option<String>,
+    pub closed_at: Option<String>,
     /// The entry that records it.
     pub seq: u64,
     /// Number of events found.
@@ -116,7 +116,7 @@ impl ShownRequest {
             ordered_at: filed
                 .ordered
                 .map(|ordered| UnixMillis::new(ordered.at_ms).to_string()),
-            superseded_at: closed.map(|closed| closed.at().to_string()),
+            closed_at: closed.map(|closed| closed.at().to_string()),
             seq: filed.seq,
             held: filed.held,
             closed_ledgers: filed.closed_ledgers.keys().cloned().collect(),
