@@ -10,6 +10,7 @@ mod openapi;
 mod properties;
 mod query;
 mod settings;
+mod snapshots;
 mod sources;
 #[path = "../support/mod.rs"]
 mod support;
