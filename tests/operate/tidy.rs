@@ -80,6 +80,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("aes_gcm", &["crypto"]),
     ("zstd", &["crypto", "server/src/body/coding.rs"]),
     ("zip", &["core/src/export"]),
+    ("askama", &["core/src/export"]),
     ("flate2", &["proof", "server/src/body/coding.rs"]),
     ("csv", &["proof"]),
     ("prost", &["otlp"]),
@@ -213,6 +214,29 @@ fn files_and_functions_are_of_a_size_to_read() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a template shows goes through the one escaper.
+#[test]
+fn no_template_calls_a_text_safe() {
+    fn check(folder: &Path) -> usize {
+        let entries = fs::read_dir(folder).unwrap();
+        let checked = entries.map(|entry| {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                return check(&path);
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            for word in ["safe", "escape"] {
+                let found =
+                    text.contains(&format!("|{word}")) || text.contains(&format!("| {word}"));
+                assert!(!found, "{} holds |{word}", path.display());
+            }
+            1
+        });
+        checked.sum()
+    }
+    assert!(check(&root().join("src/core/templates")) > 5);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod bundle_writer;
 mod gaps;
+mod html;
 mod person;
 mod plan;
 mod readme;

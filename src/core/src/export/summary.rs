@@ -55,6 +55,16 @@ pub(super) struct EventRow {
     pub(super) cells: [Cell; 3],
 }
 
+impl EventRow {
+    pub(super) fn day(&self) -> String {
+        self.recorded_at.to_string()[..10].to_owned()
+    }
+
+    pub(super) fn time(&self) -> String {
+        self.recorded_at.to_string()[11..19].to_owned()
+    }
+}
+
 impl Brief {
     pub(super) fn of(line: &Line<'_>, entry: &Entry, with_excerpts: bool) -> Self {
         let text = |name: &str| {

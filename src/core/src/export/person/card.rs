@@ -1,12 +1,11 @@
 //! One event as the person sees it.
 
-use std::fmt::Write as _;
-
+use askama::Template;
 use serde_json::Value;
 
 use super::{PersonScope, section};
-use crate::export::report::escape;
 use crate::export::summary::reading;
+use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::Facts;
 use trailkeep_proof::time::UnixMillis;
@@ -19,6 +18,16 @@ const TEXT_CHARACTERS: usize = 1_500;
 pub(in crate::export) fn purpose_of(sections: &[(String, Vec<u8>)]) -> String {
     let context = section(sections, "context");
     context["purpose"].as_str().map(words).unwrap_or_default()
+}
+
+#[derive(Template)]
+#[template(path = "person/card.html")]
+struct Card {
+    what: String,
+    when: String,
+    purpose: String,
+    rows: Vec<(&'static str, String)>,
+    seq: Seq,
 }
 
 /// Renders an event as the person sees it, with what stands in these sections left out.
@@ -46,44 +55,37 @@ pub(in crate::export) fn card_of(
         .unwrap_or_default();
     let action = facts.as_ref().map_or("", |facts| &facts.action);
     let at = facts.as_ref().and_then(|facts| facts.occurred_at);
-    let mut html = format!(
-        "<article><h3>{}</h3><p class=\"when\">{}",
-        escape(&words(action)),
-        moment(at.unwrap_or(entry.recorded_at))
-    );
-    if !purpose.is_empty() {
-        let _ = write!(html, " \u{00b7} for {}", escape(&purpose.to_lowercase()));
-    }
-    html.push_str("</p><dl>");
-    let mut row = |name: &str, text: &str| {
-        if !text.is_empty() {
-            // Writing to a string can't fail.
-            let _ = write!(
-                html,
-                "<dt>{name}</dt><dd dir=\"auto\">{}</dd>",
-                escape(&cut(text))
-            );
-        }
-    };
-    let actor = facts.map(|facts| person.actor_words(&facts, sections));
-    row("Who acted", &actor.unwrap_or_default());
-    row("Asked", &question(&shown("input")));
-    row("Answered", &text_of(&shown("output")));
-    row("Answered by", &model(&shown("llm")));
-    row("Done to", &downstream(&shown("downstream")));
-    row("Result", outcome(section(sections, "outcome").as_str()));
+    let actor = facts
+        .as_ref()
+        .map(|facts| person.actor_words(facts, sections));
     let hidden = ["input", "output", "downstream", "attributes", "targets"];
-    if redacted.iter().any(|name| hidden.contains(name)) {
-        row(
+    let is_hidden = redacted.iter().any(|name| hidden.contains(name));
+    let not_shown = "Data that may be about another person in this event.";
+    let mut rows = vec![
+        ("Who acted", actor.unwrap_or_default()),
+        ("Asked", question(&shown("input"))),
+        ("Answered", text_of(&shown("output"))),
+        ("Answered by", model(&shown("llm"))),
+        ("Done to", downstream(&shown("downstream"))),
+        (
+            "Result",
+            outcome(section(sections, "outcome").as_str()).to_owned(),
+        ),
+        (
             "Not shown",
-            "Data that may be about another person in this event.",
-        );
-    }
-    let _ = write!(
-        html,
-        "</dl><p class=\"seq\">Entry {}</p></article>",
-        entry.seq
-    );
+            if is_hidden { not_shown } else { "" }.to_owned(),
+        ),
+    ];
+    rows.retain(|(_, text)| !text.is_empty());
+    let rows = rows.into_iter().map(|(name, text)| (name, cut(&text)));
+    let card = Card {
+        what: words(action),
+        when: moment(at.unwrap_or(entry.recorded_at)),
+        purpose: purpose.to_lowercase(),
+        rows: rows.collect(),
+        seq: entry.seq,
+    };
+    let mut html = card.to_string();
     html.push('\n');
     html
 }
@@ -99,12 +101,12 @@ pub(super) fn words(name: &str) -> String {
 }
 
 /// A moment for people.
-pub(super) fn moment(at: UnixMillis) -> String {
+pub(in crate::export) fn moment(at: UnixMillis) -> String {
     at.to_datetime().format("%-d %B %Y, %H:%M UTC").to_string()
 }
 
 /// A day for people.
-pub(super) fn date(at: UnixMillis) -> String {
+pub(in crate::export) fn date(at: UnixMillis) -> String {
     at.to_datetime().format("%-d %B %Y").to_string()
 }
 

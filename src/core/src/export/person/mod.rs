@@ -13,7 +13,7 @@ pub(super) mod withheld;
 
 use serde_json::Value;
 
-pub(super) use self::card::{card_of, purpose_of};
+pub(super) use self::card::{card_of, date, moment, purpose_of};
 pub use self::events::PersonsEvents;
 pub(super) use self::events::all_seqs;
 pub use self::withheld::join_withheld;

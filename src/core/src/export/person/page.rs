@@ -1,22 +1,23 @@
-//! person.html: what is recorded about a person, for that person. No script, nothing from elsewhere; every text is
-//! escaped. What stays with others in the bundle stays with them here.
+//! person.html: what is recorded about a person, for that person. No script, nothing from elsewhere. What stays with
+//! others in the bundle stays with them here.
 
 use std::io::{self, Write};
 
+use askama::Template;
+
 use super::PersonScope;
-use super::card::{date, moment, words};
+use super::card::{date, words};
 use super::look_ups::{LookUp, look_ups};
 use crate::Engine;
 use crate::export::ExportError;
+use crate::export::html::filters;
 use crate::export::plan::Plan;
-use crate::export::report::{escape, grouped};
 use crate::export::statements::Explaining;
 use crate::export::summary::{Summary, Tally};
 use crate::ledger::Ledger;
 use trailkeep_crypto::spool::Spool;
-use trailkeep_proof::privacy::{Regime, Withheld, Withholding};
-
-const STYLE: &str = concat!(include_str!("../report.css"), include_str!("person.css"));
+use trailkeep_proof::privacy::{Day, Regime, Withheld, Withholding};
+use trailkeep_proof::time::UnixMillis;
 
 /// Events that are shown one by one.
 pub(in crate::export) const CARDS_MAX: u64 = 1_000;
@@ -47,6 +48,46 @@ impl PersonPage {
     }
 }
 
+/// The page up to the events, which are copied from where they wait.
+#[derive(Template)]
+#[template(path = "person/before.html")]
+struct Before<'a> {
+    title: &'static str,
+    about: String,
+    origin: &'a str,
+    receipt: &'a str,
+    received_on: Day,
+    exported_at: UnixMillis,
+    held: u64,
+    cards: u64,
+    /// Name of one, name of several, how many.
+    tiles: [(&'static str, &'static str, u64); 3],
+    /// The first and the last day.
+    recorded: Option<(String, String)>,
+    tallies: [(&'static str, Vec<(String, u64)>); 3],
+}
+
+/// The page after the events.
+#[derive(Template)]
+#[template(path = "person/after.html")]
+struct After<'a> {
+    held: u64,
+    look_ups: Vec<LookUp>,
+    /// Accesses in `look_ups`, of all.
+    shown: u64,
+    look_ups_total: u64,
+    show_staff: bool,
+    periods: Vec<Periods>,
+    withheld: &'a [Withheld],
+    regime: Regime,
+}
+
+struct Periods {
+    rules: String,
+    minimum: String,
+    after: String,
+}
+
 /// Writes the page.
 pub(in crate::export) fn render(
     engine: &Engine,
@@ -58,273 +99,80 @@ pub(in crate::export) fn render(
     out: &mut impl Write,
 ) -> Result<(), ExportError> {
     let (look_ups, look_ups_total) = look_ups(engine, ledger, plan)?;
-    write_head(ledger, plan, person, out)?;
-    let held = plan.entries();
-    if held == 0 {
-        writeln!(
-            out,
-            "<p class=\"note\"><strong>Nothing is held.</strong> On {} this ledger had no event about this identifier. If \
-             you are known under another identifier, tell the sender, who can then search for it, too.</p>",
-            date(plan.exported_at)
-        )?;
-    } else {
-        write_short(held, look_ups_total, summary, out)?;
-        write_tallies(page, summary, out)?;
-        writeln!(out, "<h2>What was recorded</h2>")?;
-        if page.cards < held {
-            writeln!(
-                out,
-                "<p>The first {} of {} events. The file events.csv next to this page has all of them; any spreadsheet program \
-                 opens it.</p>",
-                grouped(page.cards),
-                grouped(held)
-            )?;
-        }
+    let (held, look_ups_total) = (plan.entries(), look_ups_total as u64);
+    let models = summary.models.most_frequent();
+    let actions = summary.actions.most_frequent().into_iter();
+    let before = Before {
+        title: "What is recorded about you",
+        about: about(person),
+        origin: ledger.record.origin.as_str(),
+        receipt: &person.receipt,
+        received_on: person.received_on,
+        exported_at: plan.exported_at,
+        held,
+        cards: page.cards,
+        tiles: [
+            ("event about you", "events about you", held),
+            ("access to them", "accesses to them", look_ups_total),
+            ("model answered", "models answered", models.len() as u64),
+        ],
+        recorded: summary
+            .first_recorded
+            .zip(summary.last_recorded)
+            .map(|(first, last)| (date(first), date(last))),
+        tallies: [
+            ("Purpose", page.purposes.most_frequent()),
+            (
+                "What was done",
+                actions
+                    .map(|(action, count)| (words(&action), count))
+                    .collect(),
+            ),
+            ("Model that answered", models),
+        ],
+    };
+    before.write_into(out)?;
+    if held > 0 {
         io::copy(&mut cards.reader(), out)?;
     }
-    write_look_ups(&look_ups, look_ups_total, person.show_staff, out)?;
-    write_periods(ledger, explaining, out)?;
-    write_withheld(withheld, held, out)?;
-    write_end(person, out)?;
-    Ok(())
-}
-
-fn write_head(
-    ledger: &Ledger,
-    plan: &Plan,
-    person: &PersonScope,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let origin = escape(ledger.record.origin.as_str());
-    let namespace = &person.subject.namespace;
-    let about = if namespace.is_empty() {
-        person.subject.id.clone()
-    } else {
-        format!("{} ({namespace})", person.subject.id)
+    let after = After {
+        held,
+        shown: look_ups.len() as u64,
+        look_ups,
+        look_ups_total,
+        show_staff: person.show_staff,
+        periods: periods(ledger, explaining),
+        withheld,
+        regime: person.regime,
     };
-    writeln!(
-        out,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n\
-         <title>What is recorded about you</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main class=\"person\">\n\
-         <header>\n<p class=\"kind\">Answer to your request</p>\n<h1>What is recorded about you</h1>\n</header>\n\
-         <dl><dt>About</dt><dd>{}</dd><dt>Recorded in</dt><dd>{origin}</dd><dt>Your request</dt><dd>number {}, received \
-         on {}</dd><dt>This answer</dt><dd>made on {}</dd></dl>",
-        escape(&about),
-        escape(&person.receipt),
-        person.received_on,
-        moment(plan.exported_at),
-    )
-}
-
-fn write_short(
-    held: u64,
-    look_ups: usize,
-    summary: &Summary,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let models = summary.models.most_frequent().len();
-    writeln!(out, "<ul class=\"tiles\">")?;
-    for (one, several, count) in [
-        ("event about you", "events about you", held),
-        ("access to them", "accesses to them", look_ups as u64),
-        ("model answered", "models answered", models as u64),
-    ] {
-        let name = if count == 1 { one } else { several };
-        writeln!(out, "<li><b>{}</b><span>{name}</span></li>", grouped(count))?;
-    }
-    writeln!(out, "</ul>")?;
-    if let (Some(first), Some(last)) = (summary.first_recorded, summary.last_recorded) {
-        let (first, last) = (date(first), date(last));
-        let when = if first == last {
-            format!("They were recorded on {first}.")
-        } else {
-            format!("The first was recorded on {first}, the last on {last}.")
-        };
-        writeln!(
-            out,
-            "<p>{when} Each event is one action: a question to a model \
-             and its answer, an access to a record, a message that was sent.</p>"
-        )?;
-    }
+    after.write_into(out)?;
     Ok(())
 }
 
-fn write_tallies(page: &PersonPage, summary: &Summary, out: &mut impl Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "<h2>What it was used for</h2>\n<div class=\"columns\">"
-    )?;
-    let tallies = [
-        ("Purpose", page.purposes.most_frequent()),
-        (
-            "What was done",
-            summary
-                .actions
-                .most_frequent()
-                .into_iter()
-                .map(|(action, count)| (words(&action), count))
-                .collect(),
-        ),
-        ("Model that answered", summary.models.most_frequent()),
-    ];
-    for (name, values) in tallies {
-        if values.is_empty() {
-            continue;
-        }
-        writeln!(
-            out,
-            "<table><thead><tr><th scope=\"col\">{name}</th><th scope=\"col\" class=\"n\">Events</th></tr></thead><tbody>"
-        )?;
-        for (value, count) in values {
-            writeln!(
-                out,
-                "<tr><td class=\"w\">{}</td><td class=\"n\">{}</td></tr>",
-                escape(&value),
-                grouped(count)
-            )?;
-        }
-        writeln!(out, "</tbody></table>")?;
-    }
-    writeln!(out, "</div>")
-}
-
-fn write_look_ups(
-    look_ups: &[LookUp],
-    total: usize,
-    show_staff: bool,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    writeln!(out, "<h2>Who accessed it</h2>")?;
-    if look_ups.is_empty() {
-        writeln!(out, "<p>No access to these events is recorded.</p>")?;
+fn about(person: &PersonScope) -> String {
+    let (id, namespace) = (&person.subject.id, &person.subject.namespace);
+    if namespace.is_empty() {
+        id.clone()
     } else {
-        if look_ups.len() < total {
-            writeln!(
-                out,
-                "<p>The last {} of {} accesses.</p>",
-                grouped(look_ups.len() as u64),
-                grouped(total as u64)
-            )?;
-        }
-        let by = if show_staff {
-            "<th scope=\"col\">With the key</th>"
-        } else {
-            ""
-        };
-        writeln!(
-            out,
-            "<div class=\"wide\"><table><thead><tr><th scope=\"col\">When</th><th scope=\"col\">What</th>\
-             <th scope=\"col\">Purpose</th>{by}</tr></thead><tbody>"
-        )?;
-        for look in look_ups {
-            let purpose = look.purpose.as_deref().unwrap_or("none stated");
-            let by = if show_staff {
-                format!("<td><code>{}</code></td>", escape(&look.by))
-            } else {
-                String::new()
-            };
-            writeln!(
-                out,
-                "<tr><td class=\"t\">{}</td><td>{}</td><td class=\"w\" dir=\"auto\">{}</td>{by}</tr>",
-                moment(look.at),
-                look.what,
-                escape(purpose)
-            )?;
-        }
-        writeln!(out, "</tbody></table></div>")?;
+        format!("{id} ({namespace})")
     }
-    writeln!(
-        out,
-        "<p>The list has accesses to single events and to lists of events. Copies for auditors are recorded, too, but not \
-         by person: ask whether there were any in that time.</p>"
-    )
 }
 
-fn write_periods(ledger: &Ledger, explaining: &Explaining, out: &mut impl Write) -> io::Result<()> {
-    if explaining.classes.is_empty() {
-        return Ok(());
-    }
-    writeln!(
-        out,
-        "<h2>How long it is kept</h2>\n<div class=\"wide\"><table><thead><tr><th scope=\"col\">By which rule</th>\
-         <th scope=\"col\">Kept at least</th><th scope=\"col\">Deleted after</th></tr></thead><tbody>"
-    )?;
-    for (class, (minimum, after)) in explaining.classes.iter().zip(&explaining.periods) {
-        let rules = class.policies.iter().map(|named| {
-            let stated = ledger.classes.policy(&named.sha256);
-            stated.map_or_else(|| named.id.clone(), |stated| stated.policy.title.clone())
-        });
-        writeln!(
-            out,
-            "<tr><td class=\"w\">{}</td><td>{}</td><td>{}</td></tr>",
-            escape(&rules.collect::<Vec<_>>().join("; ")),
-            escape(&period_words(minimum, "no minimum")),
-            escape(&period_words(after, "at once"))
-        )?;
-    }
-    writeln!(out, "</tbody></table></div>")
-}
-
-fn write_withheld(withheld: &[Withheld], held: u64, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "<h2>What is not shown</h2>\n<ul>")?;
-    for row in withheld {
-        let (count, held) = (grouped(row.events), grouped(held));
-        let events = if row.events == 1 { "event" } else { "events" };
-        let what = match row.what {
-            Withholding::Others => format!(
-                "Data that may be about other people, in {count} of the {held} events. The events themselves are listed."
-            ),
-            Withholding::Staff => format!(
-                "Which member of the staff acted, in {count} of the {held} events. Time and purpose are shown."
-            ),
-            Withholding::OnlyActed => format!(
-                "{count} more {events} in which you are only the actor: they are about someone else, or about no one."
-            ),
-            Withholding::Unreadable => {
-                format!("{count} {events} of the {held} that our program cannot read.")
+fn periods(ledger: &Ledger, explaining: &Explaining) -> Vec<Periods> {
+    let classes = explaining.classes.iter().zip(&explaining.periods);
+    classes
+        .map(|(class, (minimum, after))| {
+            let rules = class.policies.iter().map(|named| {
+                let stated = ledger.classes.policy(&named.sha256);
+                stated.map_or_else(|| named.id.clone(), |stated| stated.policy.title.clone())
+            });
+            Periods {
+                rules: rules.collect::<Vec<_>>().join("; "),
+                minimum: period_words(minimum, "no minimum"),
+                after: period_words(after, "at once"),
             }
-        };
-        let sections = match row.sections.as_slice() {
-            [] => String::new(),
-            sections => format!(
-                " Left out there, if it applies: {}.",
-                escape(&sections.join(", "))
-            ),
-        };
-        let ground = match row.citation.as_str() {
-            "" => String::new(),
-            citation => format!(" Ground: {}.", escape(citation)),
-        };
-        writeln!(out, "<li>{what}{sections}{ground}</li>")?;
-    }
-    writeln!(
-        out,
-        "<li>Data outside this log: this page covers only what this log recorded.</li>\n</ul>"
-    )
-}
-
-fn write_end(person: &PersonScope, out: &mut impl Write) -> io::Result<()> {
-    let rights = match person.regime {
-        Regime::Gdpr | Regime::UkGdpr => {
-            "You may ask for correction, deletion or restriction of the data, or object to their use, and you \
-             may complain to a supervisory authority (GDPR Art. 15(1)(e) and (f))."
-        }
-        Regime::Ccpa => {
-            "You may ask for deletion and correction, and must not be treated worse for it (Cal. Civ. Code 1798.105, \
-             1798.106, 1798.125)."
-        }
-    };
-    writeln!(
-        out,
-        "<h2>Your rights</h2>\n<p>{rights} Quote your request's number.</p>\n<h2>How to check this answer</h2>\n\
-         <p>This page is signed together with the file that it came in. The other files prove that each event was \
-         recorded as shown here: give them, with the file README.txt, to someone with technical knowledge.</p>\n\
-         <footer>Written by trailkeep {}. It contains personal data: store it accordingly.</footer>\n</main>\n</body>\n</html>",
-        env!("CARGO_PKG_VERSION")
-    )
+        })
+        .collect()
 }
 
 /// `P6Y3M` as `6 years 3 months`.
