@@ -17,6 +17,7 @@ use trailkeep_ports::directory::DataDirectory;
 use trailkeep_proof::ids::LogName;
 use trailkeep_proof::ledger::event::parse_event;
 use trailkeep_proof::time::{Clock, UnixMillis};
+use trailkeep_store_sqlite::Sqlite;
 
 /// Different events that are repeated under new ids and persons.
 const DIFFERENT: usize = 2_000;
@@ -91,8 +92,15 @@ impl Bench {
         let root_key = RootKeySource::File(directory.root_key());
         let time: Arc<dyn Clock> = clock.clone();
         let engine = blocking(move || {
-            init(&directory, &LogName::new("localhost")?, &root_key, &time)?;
-            let engine = Files::open(directory, &root_key)?.start(StartOptions::new(time))?;
+            init(
+                &Sqlite,
+                &directory,
+                &LogName::new("localhost")?,
+                &root_key,
+                &time,
+            )?;
+            let engine = Files::open(Arc::new(Sqlite), directory, &root_key)?
+                .start(StartOptions::new(time))?;
             anyhow::Ok(Arc::new(engine))
         });
         let engine = engine.await?;

@@ -19,6 +19,7 @@ use trailkeep_ports::directory::DataDirectory;
 use trailkeep_proof::ids::LogName;
 use trailkeep_proof::time::Clock;
 use trailkeep_server::serve::{ServeError, ServeOptions, serve};
+use trailkeep_store_sqlite::Sqlite;
 
 use super::load::Target;
 
@@ -51,7 +52,13 @@ impl Site {
     pub(crate) fn make(parent: &Path, name: &str) -> anyhow::Result<Self> {
         let directory = DataDirectory::new(parent.join(name));
         let root_key = RootKeySource::File(directory.root_key());
-        let made = init(&directory, &LogName::new("localhost")?, &root_key, &clock())?;
+        let made = init(
+            &Sqlite,
+            &directory,
+            &LogName::new("localhost")?,
+            &root_key,
+            &clock(),
+        )?;
         Ok(Self {
             token: made.token.to_string(),
             directory,
@@ -64,7 +71,8 @@ impl Site {
         let (engine, start_ms) = blocking(move || {
             let root_key = RootKeySource::File(directory.root_key());
             let from = Instant::now();
-            let engine = Files::open(directory, &root_key)?.start(StartOptions::new(clock()))?;
+            let engine = Files::open(Arc::new(Sqlite), directory, &root_key)?
+                .start(StartOptions::new(clock()))?;
             anyhow::Ok((Arc::new(engine), from.elapsed().as_secs_f64() * 1_000.0))
         })
         .await?;

@@ -7,6 +7,7 @@ mod replayed;
 mod vault;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::support::Directory;
 use rusqlite::Connection;
@@ -15,6 +16,7 @@ use trailkeep_core::open::Files;
 use trailkeep_core::verify::{Question, Subject, verify};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_ports::directory::DataDirectory;
+use trailkeep_store_sqlite::Sqlite;
 
 /// What a changed byte of it means nothing to the evidence, and why.
 const WITHOUT_MEANING: &[(&str, &str, &str)] = &[
@@ -122,6 +124,7 @@ fn copy_to(from: &Path, to: &Path) -> PathBuf {
 fn is_noticed(path: &Path) -> bool {
     let directory = DataDirectory::new(path);
     let Ok(files) = Files::open(
+        Arc::new(Sqlite),
         directory.clone(),
         &RootKeySource::File(directory.root_key()),
     ) else {

@@ -25,6 +25,7 @@ use trailkeep_core::tenant::Tenant;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_ports::directory::DataDirectory;
 use trailkeep_proof::ids::TenantName;
+use trailkeep_store_sqlite::Sqlite;
 
 const ORIGIN: &str = "audit.example.com/default";
 
@@ -44,7 +45,7 @@ fn open(directory: &Directory, sections: &str) -> Engine {
 
 fn open_at(path: &Path, sections: &str) -> Engine {
     let root_key = RootKeySource::File(path.join("root.key"));
-    let files = Files::open(DataDirectory::new(path), &root_key).unwrap();
+    let files = Files::open(Arc::new(Sqlite), DataDirectory::new(path), &root_key).unwrap();
     let mut options = StartOptions::new(Arc::new(SystemClock));
     options.anchors = settings(sections);
     files.start(options).unwrap()

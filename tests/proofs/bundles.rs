@@ -646,12 +646,13 @@ fn an_export_while_writers_and_a_scrub_go_on() {
     use trailkeep_core::open::{Files, StartOptions};
     use trailkeep_crypto::root::RootKeySource;
     use trailkeep_ports::directory::DataDirectory;
+    use trailkeep_store_sqlite::Sqlite;
 
     let directory = Directory::new();
     directory.append(&events(3_000));
     let files = DataDirectory::new(&directory.path);
     let root_key = RootKeySource::File(files.root_key());
-    let engine = Files::open(files, &root_key).unwrap();
+    let engine = Files::open(Arc::new(Sqlite), files, &root_key).unwrap();
     let engine = Arc::new(
         engine
             .start(StartOptions::new(Arc::new(SystemClock)))

@@ -442,6 +442,7 @@ pub fn files_of(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 pub fn open_engine(directory: &Directory) -> trailkeep_core::Engine {
     use trailkeep_core::open::{Files, StartOptions};
     let files = Files::open(
+        std::sync::Arc::new(trailkeep_store_sqlite::Sqlite),
         trailkeep_ports::directory::DataDirectory::new(&directory.path),
         &trailkeep_crypto::root::RootKeySource::File(directory.path.join("root.key")),
     );

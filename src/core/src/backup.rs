@@ -22,12 +22,11 @@ use trailkeep_crypto::root::RootKeySource;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_ports::directory::{DataDirectory, DirectoryLock, foreign_name};
 use trailkeep_ports::files::{put_beside, read_file, take_place, write_private_file};
-use trailkeep_ports::{Copied, Head, StoreError, Watermark};
+use trailkeep_ports::{Copied, Head, LedgerCopy, Ledgers, Storage, StoreError, Watermark};
 use trailkeep_proof::ids::hex;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::privacy::certificate::Backup;
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::{Ledgers, Vault};
 
 /// What a backup says of itself, in `backup.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -176,10 +175,10 @@ pub fn backup(
         recorded => recorded.map_err(|error| BackupError::Record(Box::new(error)))?,
     }
     let id = engine.keyring.directory().to_string();
-    let copy = Ledgers::open(&directory.ledger_db(), &id)?;
-    check_history(engine, &copy)?;
+    let copy = engine.ledgers.copy_to(&directory, &id)?;
+    check_history(engine, &*copy)?;
     let heads = engine.ledgers.heads()?;
-    let added = engine.ledgers.add_to_copy(&copy, &heads, progress)?;
+    let added = copy.add(&heads, progress)?;
     FailPoint::BackupRowsAdded.reach();
 
     // The vault comes after the entries were read, so it has the keys of all of them.
@@ -189,10 +188,13 @@ pub fn backup(
     let new_vault = put_beside(&vault, &mut snapshot.open()?)?;
     let mac = engine.keyring.row_key()?;
     let mac = mac.ok_or(StoreError::Unguarded)?;
-    Vault::mark_copy(&new_vault.path(), &*mac, &marks_of(engine, &heads))?;
+    let marks = marks_of(engine, &heads);
+    engine
+        .storage
+        .mark_vault_copy(&new_vault.path(), &*mac, &marks)?;
     let new_keys = put_beside(&keys, &mut snapshot.epoch_key.as_slice())?;
     FailPoint::BackupVaultBeside.reach();
-    let changed = engine.ledgers.finish_copy(&copy, &heads)?;
+    let changed = copy.finish(&heads)?;
     FailPoint::BackupLedgersDone.reach();
     take_place(&keys, new_keys)?;
     take_place(&vault, new_vault)?;
@@ -293,7 +295,7 @@ fn prepare(engine: &Engine, out: &Path) -> Result<(DataDirectory, String), Backu
     note.id = Some(own_id.clone());
     write_note(&directory, &note)?;
     if !directory.ledger_db().exists() {
-        Ledgers::create(&directory.ledger_db(), &id)?;
+        engine.storage.create_ledgers(&directory, &id)?;
     }
     Ok((directory, own_id))
 }
@@ -326,7 +328,7 @@ pub fn read_note(directory: &DataDirectory) -> Option<BackupNote> {
 }
 
 /// What the backup has must be the beginning of what there is.
-fn check_history(engine: &Engine, copy: &Ledgers) -> Result<(), BackupError> {
+fn check_history(engine: &Engine, copy: &dyn LedgerCopy) -> Result<(), BackupError> {
     let here = engine.ledgers.heads()?;
     for (record, head) in copy.heads()? {
         let known = here.iter().find(|(known, _)| known.origin == record.origin);
@@ -350,13 +352,14 @@ pub struct OpenBackup {
 
 /// Opens a backup.
 pub fn open_backup(
+    storage: &dyn Storage,
     directory: &DataDirectory,
     root_key: &RootKeySource,
 ) -> Result<OpenBackup, OpenError> {
     let lock = directory.lock()?;
-    let (keyring, id) = open_keys(directory, root_key)?;
+    let (keyring, id) = open_keys(storage, directory, root_key)?;
     Ok(OpenBackup {
-        ledgers: Ledgers::open(&directory.ledger_db(), &id)?,
+        ledgers: storage.open_ledgers(directory, &id)?,
         keyring: Arc::new(keyring),
         _lock: lock,
     })

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::DEFAULT_TENANT;
 use super::keyring::{KeyError, Keyring};
 use super::records::{self, Record};
-use trailkeep_ports::{LedgerRecord, StoreError};
+use trailkeep_ports::{LedgerRecord, Ledgers, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, Seq};
-use trailkeep_store_sqlite::Ledgers;
 
 /// A tenant that is being created. Its id is the number of its ledger.
 #[derive(Serialize, Deserialize)]

@@ -5,11 +5,10 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::collections::HashMap;
 
 pub use trailkeep_ports::DeletionCause;
-use trailkeep_ports::{DeletionBasis, ExpiryRow, Mark, StoreError};
+use trailkeep_ports::{DeletionBasis, ExpiryRow, Ledgers, Mark, StoreError};
 use trailkeep_proof::ids::{ClassNumber, LedgerNumber, Seq};
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::Ledgers;
 
 /// A text that went, and the statement that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

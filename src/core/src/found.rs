@@ -14,14 +14,13 @@ use super::rows::{self, Changes};
 use super::settings::{self, TenantSettings};
 use trailkeep_crypto::secret::{RandomError, random_bytes};
 use trailkeep_policy::{Applied, ClassDefinition, ClassKey, DEFAULT_90D, Policy, PolicyError};
-use trailkeep_ports::{LedgerRecord, Statement, StoreError, Watermark};
+use trailkeep_ports::{LedgerRecord, Ledgers, Statement, StoreError, Watermark};
 use trailkeep_proof::ids::{ClassNumber, Seq, hex};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::chain::ChainHead;
 use trailkeep_proof::ledger::note::VerifierKey;
 use trailkeep_proof::ledger::tile::EdgeTiles;
 use trailkeep_proof::time::Clock;
-use trailkeep_store_sqlite::Ledgers;
 
 /// Why a ledger was not begun.
 #[derive(Debug, thiserror::Error)]

@@ -16,11 +16,10 @@ use trailkeep_crypto::root::{self, RootKeySource};
 use trailkeep_crypto::secret::{EpochKey, RandomError, RootKey, random_bytes};
 use trailkeep_ports::directory::DataDirectory;
 use trailkeep_ports::files::write_private_file;
-use trailkeep_ports::{LedgerRecord, StoreError};
+use trailkeep_ports::{LedgerRecord, Storage, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, LogName, NameError, Origin, TenantName};
 use trailkeep_proof::ledger::note::{VerifierKey, public_key_pem};
 use trailkeep_proof::time::Clock;
-use trailkeep_store_sqlite::{Index, Ledgers, Vault};
 
 /// Where the files are made before they are moved to their places, `epoch.key` last.
 const UNFINISHED: &str = "init.unfinished";
@@ -70,6 +69,7 @@ pub enum InitError {
 
 /// Makes a data directory. One that holds a ledger is refused and left as it is.
 pub fn init(
+    storage: &dyn Storage,
     directory: &DataDirectory,
     log: &LogName,
     root_key: &RootKeySource,
@@ -84,7 +84,7 @@ pub fn init(
         return Err(InitError::Exists(directory.path().display().to_string()));
     }
     unfinished.create()?;
-    let made = make_files(directory, &unfinished, log, root_key, clock);
+    let made = make_files(storage, (directory, &unfinished), log, root_key, clock);
     if made.is_err() {
         let _ = fs::remove_dir_all(unfinished.path());
     }
@@ -117,8 +117,8 @@ fn clean_up_after_a_crash(directory: &DataDirectory, unfinished: &Path) -> Resul
 }
 
 fn make_files(
-    directory: &DataDirectory,
-    unfinished: &DataDirectory,
+    storage: &dyn Storage,
+    (directory, unfinished): (&DataDirectory, &DataDirectory),
     log: &LogName,
     root_key: &RootKeySource,
     clock: &Arc<dyn Clock>,
@@ -132,13 +132,11 @@ fn make_files(
     };
     let epochs = epoch::encode(&root, directory_id, &[first_epoch])?;
     write_private_file(&unfinished.epoch_key(), epochs.as_bytes())?;
-    Ledgers::create(&unfinished.ledger_db(), &id)?;
-    Index::create(&unfinished.index_db(), &id)?;
-    Vault::create(&unfinished.vault_db(), &id)?;
+    storage.create(unfinished, &id)?;
 
-    let (keyring, _) = open_keys(unfinished, root_key)?;
+    let (keyring, _) = open_keys(storage, unfinished, root_key)?;
     keyring.begin_sums()?;
-    let ledgers = Ledgers::open(&unfinished.ledger_db(), &id)?;
+    let ledgers = storage.open_ledgers(unfinished, &id)?;
     let tenant = TenantName::new(DEFAULT_TENANT)?;
     let record = LedgerRecord {
         number: LedgerNumber::new(1),

@@ -20,9 +20,8 @@ pub(super) use self::sums::KIND as ROW_KEY_KIND;
 use trailkeep_crypto::epoch::{DirectoryId, Epoch};
 use trailkeep_crypto::payload::{KeySet, NumberedKey, OpenError, key_ids};
 use trailkeep_crypto::secret::{DataKey, RandomError, random_bytes};
-use trailkeep_ports::{DataKeyRow, NewDataKey, NewPerson, StoreError, VaultChanges};
+use trailkeep_ports::{DataKeyRow, NewDataKey, NewPerson, StoreError, Vault, VaultChanges};
 use trailkeep_proof::ids::{ClassNumber, KeyId, LedgerNumber, Origin, PersonReference, Tag};
-use trailkeep_store_sqlite::Vault;
 
 /// Persons and keys kept in memory: what a few million events of some ten thousand people need.
 const CACHE_ENTRIES: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");

@@ -13,7 +13,7 @@ use super::settings::TenantSettings;
 use super::tenant::Successor;
 use trailkeep_crypto::payload::NumberedKey;
 use trailkeep_crypto::secret::{DataKey, IndexKey};
-use trailkeep_ports::{LedgerRecord, LedgerSecretRow, StoreError, StoredCheckpoint};
+use trailkeep_ports::{LedgerRecord, LedgerSecretRow, Ledgers, StoreError, StoredCheckpoint};
 use trailkeep_proof::ids::{KeyId, Seq, TreeHash};
 use trailkeep_proof::ledger::note::VerifierKey;
 use trailkeep_proof::ledger::proof::Receipt;
@@ -21,7 +21,6 @@ use trailkeep_proof::ledger::tile::{
     EdgeTiles, TileCoordinate, TileSource, hashes_from_bytes, inclusion_path,
 };
 use trailkeep_proof::time::UnixMillis;
-use trailkeep_store_sqlite::Ledgers;
 
 /// A ledger and its keys.
 pub struct Ledger {

@@ -68,12 +68,15 @@ use trailkeep_crypto::root::RootKeySource;
 use trailkeep_crypto::spool::SpoolRoom;
 use trailkeep_policy::PolicySet;
 use trailkeep_ports::directory::{DataDirectory, DirectoryLock};
+use trailkeep_ports::{Ledgers, Storage};
 use trailkeep_proof::ids::TenantName;
 use trailkeep_proof::time::{Clock, UnixMillis};
-use trailkeep_store_sqlite::{Index, Ledgers};
+use trailkeep_store_sqlite::Index;
 
 /// A data directory, open for reading and writing. One process has it at a time.
 pub struct Engine {
+    /// The engine that the stores are in.
+    pub storage: Arc<dyn Storage>,
     /// Where it is.
     pub directory: DataDirectory,
     /// Entries and payloads.

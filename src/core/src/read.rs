@@ -6,11 +6,10 @@ use super::keyring::{KeyError, Keyring};
 use super::ledger::{Ledger, Published, ReadTileError};
 use trailkeep_crypto::payload::{OpenError, OpenedEvent, open};
 use trailkeep_crypto::secret::TagLabel;
-use trailkeep_ports::{EventRow, LedgerRecord, StoreError};
+use trailkeep_ports::{EventRow, LedgerRecord, Ledgers, StoreError};
 use trailkeep_proof::ids::{LookupKey, Origin, Seq};
 use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryError, EntryKind};
 use trailkeep_proof::ledger::proof::Receipt;
-use trailkeep_store_sqlite::Ledgers;
 
 /// Why an event can't be shown.
 #[derive(Debug, thiserror::Error)]

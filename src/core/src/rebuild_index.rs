@@ -12,10 +12,10 @@ use super::ledger::LedgerKeys;
 use super::open::{OpenError, open_keys, refuse_a_backup};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_ports::directory::DataDirectory;
-use trailkeep_ports::{LedgerRecord, StoreError};
+use trailkeep_ports::{LedgerRecord, Ledgers, Storage, StoreError};
 use trailkeep_proof::ids::{LookupKey, Seq};
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
-use trailkeep_store_sqlite::{Ledgers, NewIndex};
+use trailkeep_store_sqlite::NewIndex;
 
 /// Entries of one step.
 const ENTRIES_PER_STEP: u64 = 1_000;
@@ -24,12 +24,13 @@ const ROWS_PER_STEP: usize = 10_000;
 
 /// Makes `index.db` anew. Events whose payload does not open get no rows; verify lists them.
 pub fn rebuild_index(
+    storage: &dyn Storage,
     directory: &DataDirectory,
     root_key: &RootKeySource,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<u64, OpenError> {
     refuse_a_backup(directory)?;
-    Ok(rebuild(directory, root_key, progress)?.events)
+    Ok(rebuild(storage, directory, root_key, progress)?.events)
 }
 
 /// What was found of the events.
@@ -43,13 +44,14 @@ pub(super) struct Counts {
 
 /// The same, with more to say.
 pub(super) fn rebuild(
+    storage: &dyn Storage,
     directory: &DataDirectory,
     root_key: &RootKeySource,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Counts, OpenError> {
     let _lock = directory.lock()?;
-    let (keyring, id) = open_keys(directory, root_key)?;
-    let ledgers = Ledgers::open(&directory.ledger_db(), &id)?;
+    let (keyring, id) = open_keys(storage, directory, root_key)?;
+    let ledgers = storage.open_ledgers(directory, &id)?;
     let index = NewIndex::begin(&directory.index_db(), &id)?;
     FailPoint::RebuildBegun.reach();
     let mut counts = Counts::default();

@@ -9,12 +9,11 @@ use super::read::ReadError;
 use crate::deletion::DeletionCause;
 use trailkeep_crypto::payload::{EVENT_NONCE_BYTES, OpenError, event_nonce};
 use trailkeep_crypto::secret::{DataKey, item_salt};
-use trailkeep_ports::StoreError;
+use trailkeep_ports::{Ledgers, StoreError};
 use trailkeep_proof::bundle::line::{ItemOpening, PayloadState, Tombstone, WithheldReason};
 use trailkeep_proof::bundle::tombstone::item_leaf;
 use trailkeep_proof::ids::{LedgerNumber, RootHash, Seq, TreeHash};
 use trailkeep_proof::ledger::merkle::node_hash;
-use trailkeep_store_sqlite::Ledgers;
 
 /// Trees that are kept while many items are opened.
 const TREES_KEPT: usize = 64;

@@ -5,9 +5,8 @@ use std::collections::HashSet;
 
 use super::keyring::Keyring;
 use trailkeep_crypto::payload::key_ids;
-use trailkeep_ports::{DataKeyRow, LedgerRecord, StoreError};
+use trailkeep_ports::{DataKeyRow, LedgerRecord, Ledgers, StoreError};
 use trailkeep_proof::ids::KeyId;
-use trailkeep_store_sqlite::Ledgers;
 
 /// Entries of one read.
 const ENTRIES_PER_READ: u64 = 1_000;

@@ -1,90 +1,82 @@
-//! Rows of the inbox: telemetry that waits to become events.
+//! The inbox of a data directory.
 
-use trailkeep_proof::ids::Tag;
+use crate::{AssembledRow, NewPart, PartRow, Round, StagedPart, StagedText, StoreError, Upkeep};
+use trailkeep_proof::ids::{LedgerNumber, Tag};
 use trailkeep_proof::time::UnixMillis;
 
-/// A part on its way to the file.
-#[derive(Debug)]
-pub struct NewPart {
-    /// Of its trace, span, signal and content.
-    pub tag: Tag,
-    /// Of its trace.
-    pub trace: Tag,
-    /// Of its trace and span.
-    pub span: Tag,
-    /// Of the provider's identifier of the answer.
-    pub answer: Option<Tag>,
-    /// Whether its trace ends with it.
-    pub is_root: bool,
-    /// When it came.
-    pub arrived_at: UnixMillis,
-    /// Day of the key that seals it, from 1970-01-01.
-    pub day: u32,
-    /// The sealed text.
-    pub sealed: Vec<u8>,
-}
+/// Telemetry that waits to become events.
+pub trait InboxStore: Upkeep {
+    /// Adds parts; those that are there already change nothing. On disk when it returns; gives how many were new.
+    fn add(&self, ledger: LedgerNumber, parts: &[NewPart]) -> Result<usize, StoreError>;
 
-/// A part that waits.
-#[derive(Debug)]
-pub struct StagedPart {
-    /// Number of its row.
-    pub id: i64,
-    /// Its tag.
-    pub tag: Tag,
-    /// Tag of its trace.
-    pub trace: Tag,
-    /// Tag of its trace and span.
-    pub span: Tag,
-    /// Tag of the provider's identifier of the answer.
-    pub answer: Option<Tag>,
-    /// Day of the key that seals it.
-    pub day: u32,
-    /// Whether an earlier round has used it already.
-    pub is_used: bool,
-    /// The sealed text.
-    pub sealed: Vec<u8>,
-}
+    /// Traces that are due: whose local root came by `root_by`, or whose first part came by `first_by`. Where an
+    /// earlier round has used the root, the newest part counts in its place.
+    fn due_traces(
+        &self,
+        ledger: LedgerNumber,
+        root_by: UnixMillis,
+        first_by: UnixMillis,
+        limit: usize,
+    ) -> Result<Vec<Tag>, StoreError>;
 
-/// An event that is assembled: number of its row, day of its key, sealed text.
-pub type AssembledRow = (i64, u32, Vec<u8>);
+    /// All parts of a trace that open, oldest first, at most `limit`.
+    fn parts_of(
+        &self,
+        ledger: LedgerNumber,
+        trace: Tag,
+        limit: usize,
+    ) -> Result<Vec<StagedPart>, StoreError>;
 
-/// A row of the table of parts as it stands, for whoever checks it.
-#[derive(Debug)]
-pub struct PartRow {
-    /// Number of the row.
-    pub id: i64,
-    /// The tags of the part, its trace, its span and its answer.
-    pub tags: [Option<Vec<u8>>; 4],
-    /// Whether its trace ends with it.
-    pub is_root: i64,
-    /// When it came.
-    pub arrived_at_ms: i64,
-    /// 0 waits, 1 is kept for calls that come later, 2 does not open.
-    pub state: i64,
-    /// Its text.
-    pub text: StagedText,
-}
+    /// Traces in which a part reports an answer.
+    fn traces_of_answer(&self, ledger: LedgerNumber, answer: Tag) -> Result<Vec<Tag>, StoreError>;
 
-/// What a row has sealed.
-#[derive(Debug)]
-pub struct StagedText {
-    /// Number of the row.
-    pub id: i64,
-    /// Day of the key that seals it.
-    pub day: i64,
-    /// The sealed text.
-    pub sealed: Vec<u8>,
-}
+    /// Takes the result of a round. On disk when it returns.
+    fn finish_round(&self, ledger: LedgerNumber, round: &Round) -> Result<(), StoreError>;
 
-/// What a round of assembling does to the file, all of it or nothing.
-#[derive(Debug, Default)]
-pub struct Round {
-    /// Parts that go.
-    pub done: Vec<i64>,
-    /// Parts that are kept for calls that come later.
-    pub used: Vec<i64>,
-    /// Parts that do not open.
-    pub unreadable: Vec<i64>,
-    /// Events: day of the key and sealed text.
-    pub events: Vec<(u32, Vec<u8>)>,
+    /// Assembled events that are not in the ledger yet, oldest first.
+    fn assembled(
+        &self,
+        ledger: LedgerNumber,
+        limit: usize,
+    ) -> Result<Vec<AssembledRow>, StoreError>;
+
+    /// Parts of a ledger behind a row, in whatever state, at most `limit`.
+    fn part_rows(
+        &self,
+        ledger: LedgerNumber,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<PartRow>, StoreError>;
+
+    /// Assembled events of a ledger behind a row, at most `limit`.
+    fn assembled_rows(
+        &self,
+        ledger: LedgerNumber,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<StagedText>, StoreError>;
+
+    /// Whether a sealed text still waits.
+    fn still_has(&self, row: &StagedText) -> Result<bool, StoreError>;
+
+    /// The tables and ledgers that rows name, known or not.
+    fn named_ledgers(&self) -> Result<Vec<(String, i64)>, StoreError>;
+
+    /// Forgets assembled events: they are in the ledger.
+    fn remove_assembled(&self, rows: &[i64]) -> Result<(), StoreError>;
+
+    /// Drops parts that were kept for later calls and came by `arrived_by`. Gives how many.
+    fn drop_used(&self, ledger: LedgerNumber, arrived_by: UnixMillis) -> Result<usize, StoreError>;
+
+    /// Ledgers of which something waits.
+    fn ledgers(&self) -> Result<Vec<LedgerNumber>, StoreError>;
+
+    /// Days whose keys are needed.
+    fn days(&self, ledger: LedgerNumber) -> Result<Vec<u32>, StoreError>;
+
+    /// How many rows wait, parts and events.
+    fn waiting(&self) -> Result<u64, StoreError>;
+
+    /// Gives up to `pages` free pages back to the file system.
+    fn release_pages(&self, pages: u32) -> Result<bool, StoreError>;
 }

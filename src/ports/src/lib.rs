@@ -1,30 +1,49 @@
 //! What the domain asks of a store: plain rows, errors and traits. No engine has a name here.
+//!
+//! The traits are asked by batch or by query, never by row, so that it costs nothing that they are called through
+//! `Arc<dyn ...>`. The large ones are put together from traits of one subject each.
 #![forbid(unsafe_code)]
 
 pub mod directory;
 mod error;
 pub mod files;
+mod handles;
 mod inbox;
-mod ledger;
-mod sealed;
+mod ledgers;
+mod persons;
+mod records;
+mod rows;
+mod side_tables;
 mod span;
-mod statement;
+mod statements;
+mod storage;
+mod upkeep;
 mod vault;
 
 pub use error::StoreError;
-pub use inbox::{AssembledRow, NewPart, PartRow, Round, StagedPart, StagedText};
-pub use ledger::{
+pub use handles::{Ledgers, Staging, Vault};
+pub use inbox::InboxStore;
+pub use ledgers::{ActiveRun, Entries, LedgerCopy, LedgerStore};
+pub use persons::{DataKeys, Persons};
+pub use records::{ApiKeys, SealedRecords, VaultLedgers};
+pub use rows::inbox::{AssembledRow, NewPart, PartRow, Round, StagedPart, StagedText};
+pub use rows::ledger::{
     AnchoredHead, AnchoringRow, Copied, EventRow, Extent, GapName, GapRow, Head, LedgerBatch,
     LedgerRecord, PersonRead, RememberedIds, Row, StoredCheckpoint,
 };
-pub use sealed::{Rewrapped, SealedPlace, SealedRow, SealedTable};
-pub use span::{Order, Span};
-pub use statement::{
+pub use rows::sealed::{Rewrapped, SealedPlace, SealedRow, SealedTable};
+pub use rows::statement::{
     ClassRow, DeletionBasis, DeletionCause, ExpiryRow, Mark, OpenJob, RESTRICTS, Stated, Statement,
     SupersededLedger,
 };
-pub use vault::{
+pub use rows::vault::{
     ApiKeyRow, AppliedRows, ChangedPart, CopyState, DataKeyRow, LedgerSecretRow, NewDataKey,
     NewPerson, PersonRow, RETIRED, RowMac, SealedRecordRow, UnfoldedPerson, VaultChanges,
     VaultLook, Watermark,
 };
+pub use side_tables::{AnchoredHeads, SideTables};
+pub use span::{Order, Span};
+pub use statements::{Deletions, Statements};
+pub use storage::Storage;
+pub use upkeep::Upkeep;
+pub use vault::{Epochs, RowSums, VaultCopies, VaultStore};

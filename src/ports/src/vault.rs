@@ -1,193 +1,89 @@
-//! Rows of the vault: sealed secrets, opaque here.
+//! The vault of a data directory.
 
-use trailkeep_proof::ids::{ClassNumber, KeyId, LedgerNumber, RootHash, Seq, Tag};
-use trailkeep_proof::time::UnixMillis;
+use crate::{
+    ApiKeys, ChangedPart, CopyState, DataKeys, Persons, Rewrapped, RowMac, SealedRecordRow,
+    SealedRecords, SealedRow, SealedTable, StoreError, Upkeep, VaultChanges, VaultLedgers,
+};
+use std::path::Path;
+use std::sync::Arc;
 
-/// Makes the keyed hashes by which rows of the vault are summed up. The key is nothing that the store knows.
-pub trait RowMac: Send + Sync {
-    /// HMAC-SHA256 over the parts, one behind the other.
-    fn mac(&self, parts: &[&[u8]]) -> [u8; 32];
+/// The vault of a data directory: sealed secrets. What is changed here is counted, so that copies know that they are
+/// behind.
+pub trait VaultStore:
+    Upkeep
+    + Persons
+    + DataKeys
+    + SealedRecords
+    + ApiKeys
+    + VaultLedgers
+    + Epochs
+    + VaultCopies
+    + RowSums
+{
+    /// Adds persons and data keys. On disk when it returns.
+    fn commit(&self, changes: &VaultChanges) -> Result<(), StoreError>;
 }
 
-/// A person's row.
-#[derive(Clone, Debug)]
-pub struct PersonRow {
-    /// Number of the row; data keys name it.
-    pub id: i64,
-    /// Epoch of the sealing.
-    pub epoch: u32,
-    /// The sealed reference.
-    pub sealed: Vec<u8>,
+/// Keyed sums over the rows: a row that somebody else changed is found.
+pub trait RowSums: Send + Sync {
+    /// Whether the rows are summed up; not in a file that an earlier version wrote.
+    fn has_sums(&self) -> Result<bool, StoreError>;
+
+    /// Begins the sums over all rows, with the row that keeps their key.
+    fn begin_sums(&self, mac: Arc<dyn RowMac>, key: &SealedRecordRow) -> Result<(), StoreError>;
+
+    /// From here on rows can be written: each is taken into the sums, which began before.
+    fn keep_sums(&self, mac: Arc<dyn RowMac>) -> Result<(), StoreError>;
+
+    /// The parts of the vault whose rows are not those that the program wrote. Of persons and data keys, where there are more
+    /// than `large_max`, only the numbers are compared.
+    fn changed_parts(
+        &self,
+        mac: &dyn RowMac,
+        large_max: u64,
+    ) -> Result<Vec<ChangedPart>, StoreError>;
 }
 
-/// A data key's row.
-#[derive(Clone, Debug)]
-pub struct DataKeyRow {
-    /// The key's number.
-    pub key_id: KeyId,
-    /// Its ledger.
-    pub ledger: LedgerNumber,
-    /// The person's row, or 0 for the key of a class's events that are about nobody.
-    pub person: i64,
-    /// Its retention class.
-    pub class: ClassNumber,
-    /// Its period, as text.
-    pub period: String,
-    /// Epoch of the sealing.
-    pub epoch: u32,
-    /// The sealed key.
-    pub sealed: Vec<u8>,
+/// Sealing the vault anew.
+pub trait Epochs: Send + Sync {
+    /// Rows of a table after number `after` that are sealed under an epoch below `epoch`, at most `limit`.
+    fn rows_below(
+        &self,
+        table: SealedTable,
+        epoch: u32,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<SealedRow>, StoreError>;
+
+    /// Number of rows of a table that are sealed under an epoch below `epoch`.
+    fn count_below(&self, table: SealedTable, epoch: u32) -> Result<u64, StoreError>;
+
+    /// Puts other sealings in the place of those that were read. On disk when it returns.
+    fn rewrap(&self, table: SealedTable, rows: &[Rewrapped]) -> Result<(), StoreError>;
+
+    /// The lowest epoch that a row may be written under; 0 where somebody took the row away that says it.
+    fn lowest_epoch(&self) -> Result<u32, StoreError>;
+
+    /// Ends all epochs below `epoch`, if no row is sealed under one of them; `false` where one is. From then on a
+    /// row of theirs is refused.
+    fn end_epochs_below(&self, epoch: u32) -> Result<bool, StoreError>;
 }
 
-/// A secret of a ledger: `signing`, `index` or `system`.
-#[derive(Clone, Debug)]
-pub struct LedgerSecretRow {
-    /// Its ledger.
-    pub ledger: LedgerNumber,
-    /// Which of them.
-    pub kind: String,
-    /// Its number; payloads of system events name that of `system`.
-    pub key_id: KeyId,
-    /// Epoch of the sealing.
-    pub epoch: u32,
-    /// The sealed secret.
-    pub sealed: Vec<u8>,
-}
+/// Copies of the vault, and what each target was given.
+pub trait VaultCopies: Send + Sync {
+    /// Writes a compact copy of the vault as it is now into a new file, for its owner alone, and syncs it. It reads
+    /// from one snapshot, beside writers.
+    fn copy_into(&self, path: &Path) -> Result<(), StoreError>;
 
-/// An API key's row.
-#[derive(Clone, Debug)]
-pub struct ApiKeyRow {
-    /// Its public id.
-    pub id: String,
-    /// Epoch of the sealing.
-    pub epoch: u32,
-    /// Sealed: what it may do, and the hash of its secret.
-    pub sealed: Vec<u8>,
-}
+    /// Commits that changed anything but a watermark, since the vault was made.
+    fn changes(&self) -> Result<u64, StoreError>;
 
-/// A sealed record of a ledger: settings, a hold, a job.
-#[derive(Clone, Debug)]
-pub struct SealedRecordRow {
-    /// What it is.
-    pub kind: String,
-    /// Its ledger.
-    pub ledger: LedgerNumber,
-    /// Its id among those of its kind.
-    pub id: String,
-    /// Epoch of the sealing.
-    pub epoch: u32,
-    /// The sealed text.
-    pub sealed: Vec<u8>,
-}
+    /// What a target was last given; nothing yet where it has no row.
+    fn copy_state(&self, target: &str) -> Result<CopyState, StoreError>;
 
-/// What a statement of a ledger changes in the vault.
-#[derive(Clone, Debug)]
-pub struct AppliedRows {
-    /// The statement's ledger.
-    pub ledger: LedgerNumber,
-    /// The statement.
-    pub seq: Seq,
-    /// Sealed records that it adds or replaces.
-    pub records: Vec<SealedRecordRow>,
-    /// API keys that it adds or replaces.
-    pub api_keys: Vec<ApiKeyRow>,
-    /// Sealed records that it takes away: kind, ledger and id.
-    pub taken: Vec<(String, LedgerNumber, String)>,
-}
+    /// Keeps what a target was given. It does not count as a change: a copy would never be the newest.
+    fn set_copy_state(&self, target: &str, state: &CopyState) -> Result<(), StoreError>;
 
-/// A person who is new to the vault.
-#[derive(Clone, Debug)]
-pub struct NewPerson {
-    /// Ledger of the tag.
-    pub ledger: LedgerNumber,
-    /// The person's tag.
-    pub tag: Tag,
-    /// What the spellings of a data subject's identifier have in common; none of who only acts.
-    pub folded: Option<Tag>,
-    /// Epoch of the sealing.
-    pub epoch: u32,
-    /// The sealed reference.
-    pub sealed: Vec<u8>,
-}
-
-/// A data key that is new to the vault.
-#[derive(Clone, Debug)]
-pub struct NewDataKey {
-    /// The person whose key it is, by tag, or nobody.
-    pub person: Option<Tag>,
-    /// The row but for the person's number, which the vault assigns.
-    pub row: DataKeyRow,
-}
-
-/// What one commit of the vault adds.
-#[derive(Debug, Default)]
-pub struct VaultChanges {
-    /// New persons, before their keys.
-    pub persons: Vec<NewPerson>,
-    /// New data keys.
-    pub data_keys: Vec<NewDataKey>,
-}
-
-/// The last head of a ledger that the vault saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watermark {
-    /// Number of entries.
-    pub size: u64,
-    /// Root of the tree over them.
-    pub root: RootHash,
-    /// When it was written.
-    pub seen_at: UnixMillis,
-}
-
-/// Stands behind the period of a retired key.
-pub const RETIRED: &str = "~";
-
-/// A person's row of which nobody has looked yet whether it is a data subject's.
-#[derive(Clone, Debug)]
-pub struct UnfoldedPerson {
-    /// Number of the row.
-    pub id: i64,
-    /// The person's tag.
-    pub tag: Tag,
-}
-
-/// A part of the vault whose rows are not those that the program wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangedPart {
-    /// Which: `hold/1`, `api-key`, `data-key/2`; `sums` where the sums themselves were changed.
-    pub part: String,
-    /// Rows that the program wrote.
-    pub written: u64,
-    /// Rows that are there.
-    pub found: u64,
-}
-
-/// What a vault says of itself; of a copy, without changing the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VaultLook {
-    /// The data directory that it belongs to.
-    pub directory_id: String,
-    /// Changes that it has seen: of two copies the one with more is the newer.
-    pub changes: u64,
-    /// The lowest epoch that a row is sealed under.
-    pub lowest_epoch: u32,
-    /// The highest epoch that a row is sealed under.
-    pub highest_epoch: u32,
-}
-
-/// What a target was last given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CopyState {
-    /// Changes that the copy has; none: it has no copy yet.
-    pub changes: Option<u64>,
-    /// The lowest epoch that a row of the copy may be sealed under.
-    pub rows_epoch: Option<u32>,
-    /// The lowest epoch whose key the target holds.
-    pub key_epoch: Option<u32>,
-    /// When the copy was made.
-    pub copied_at: Option<UnixMillis>,
-    /// When copying last failed, if it failed since.
-    pub failed_at: Option<UnixMillis>,
-    /// Why.
-    pub error: Option<String>,
+    /// Forgets what a target was given.
+    fn remove_copy_state(&self, target: &str) -> Result<(), StoreError>;
 }

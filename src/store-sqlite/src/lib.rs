@@ -7,10 +7,7 @@
 
 mod sqlite;
 
-pub use sqlite::index::{CheckedIndex, Index, MergeStep, NewIndex};
-pub use sqlite::ledgers::Ledgers;
-pub use sqlite::staging::Staging;
-pub use sqlite::vault::Vault;
+pub use sqlite::{CheckedIndex, Index, MergeStep, NewIndex, Sqlite};
 
 use trailkeep_proof::ids::{LedgerNumber, Seq};
 

@@ -20,6 +20,7 @@ use trailkeep_ports::directory::DataDirectory;
 use trailkeep_proof::ids::{LogName, Seq};
 use trailkeep_proof::ledger::event::parse_event;
 use trailkeep_proof::time::{Clock, UnixMillis};
+use trailkeep_store_sqlite::Sqlite;
 
 /// A clock that the test moves; the machine's own time moves with it.
 struct MovedClock(AtomicU64);
@@ -66,13 +67,14 @@ impl Kept {
         let mut options = StartOptions::new(Arc::clone(&time));
         options.policy_directory = policies.map(Path::to_owned);
         init(
+            &Sqlite,
             &directory,
             &LogName::new("localhost").unwrap(),
             &root_key,
             &time,
         )
         .unwrap();
-        let files = Files::open(directory, &root_key).unwrap();
+        let files = Files::open(Arc::new(Sqlite), directory, &root_key).unwrap();
         let engine = Arc::new(files.start(options).unwrap());
         let tenant = engine.tenants().remove(0);
         Self {

@@ -16,6 +16,7 @@ use trailkeep_otlp::decode::{Encoding, Signal, decode};
 use trailkeep_ports::directory::DataDirectory;
 use trailkeep_proof::ids::TenantName;
 use trailkeep_proof::time::{Clock, UnixMillis};
+use trailkeep_store_sqlite::Sqlite;
 
 use crate::support::{Directory, succeeded};
 
@@ -62,7 +63,8 @@ impl Running {
     /// Of a directory that there is.
     pub fn over(directory: Directory, clock: Arc<TestClock>, settings: StagingSettings) -> Self {
         let root = RootKeySource::File(directory.path.join("root.key"));
-        let files = Files::open(DataDirectory::new(&directory.path), &root).unwrap();
+        let files =
+            Files::open(Arc::new(Sqlite), DataDirectory::new(&directory.path), &root).unwrap();
         let as_clock: Arc<dyn Clock> = clock.clone();
         let options = StartOptions {
             staging: settings,

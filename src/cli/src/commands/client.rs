@@ -1,6 +1,7 @@
 //! One way to reach a ledger: the routes of the API, in this process, through the server's socket, or
 //! over the network.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -24,6 +25,7 @@ use trailkeep_core::vault_copy;
 use trailkeep_ports::StoreError;
 use trailkeep_server::{Entrance, router};
 use trailkeep_server::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
+use trailkeep_store_sqlite::Sqlite;
 
 /// What a path segment may hold unescaped (RFC 3986 section 2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -349,7 +351,11 @@ fn headers_of(target: &TargetArgs) -> anyhow::Result<HeaderMap> {
 
 /// Opens the directory in this process.
 fn open_here(target: &TargetArgs, options: StartOptions) -> Result<Engine, OpenError> {
-    let files = Files::open(target.directory.directory(), &target.directory.root_key())?;
+    let files = Files::open(
+        Arc::new(Sqlite),
+        target.directory.directory(),
+        &target.directory.root_key(),
+    )?;
     files.start(options)
 }
 

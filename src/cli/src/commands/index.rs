@@ -7,6 +7,7 @@ use clap::Subcommand;
 use super::DirectoryArgs;
 use super::output::{print_line, progress_bar};
 use trailkeep_core::rebuild_index::rebuild_index;
+use trailkeep_store_sqlite::Sqlite;
 
 #[derive(Subcommand)]
 pub(super) enum IndexCommand {
@@ -21,6 +22,7 @@ pub(super) fn run(command: IndexCommand) -> anyhow::Result<ExitCode> {
     let IndexCommand::Rebuild { directory } = command;
     let bar = progress_bar(0, "indexing");
     let events = rebuild_index(
+        &Sqlite,
         &directory.directory(),
         &directory.root_key(),
         &mut |done, total| {

@@ -9,6 +9,7 @@ use super::output::{note, print_json, print_line};
 use super::{DirectoryArgs, clock};
 use trailkeep_core::init::init;
 use trailkeep_proof::ids::LogName;
+use trailkeep_store_sqlite::Sqlite;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -29,6 +30,7 @@ pub(super) struct InitArgs {
 pub(super) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     let directory = args.directory.directory();
     let made = init(
+        &Sqlite,
         &directory,
         &LogName::new(&args.name)?,
         &args.directory.root_key(),

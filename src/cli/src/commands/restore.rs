@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -10,6 +11,7 @@ use super::settings::start_options;
 use super::{DirectoryArgs, clock};
 use trailkeep_core::restore::{RestoreRequest, Restored, record_restore, restore};
 use trailkeep_ports::directory::DataDirectory;
+use trailkeep_store_sqlite::Sqlite;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -57,6 +59,7 @@ pub(super) async fn run(args: RestoreArgs) -> anyhow::Result<ExitCode> {
         root_key_command: args.root_key_command,
     };
     let request = RestoreRequest {
+        storage: Arc::new(Sqlite),
         from: DataDirectory::new(args.from),
         to: directory.directory(),
         vault_copy: args.vault_replica,
@@ -72,7 +75,13 @@ pub(super) async fn run(args: RestoreArgs) -> anyhow::Result<ExitCode> {
         });
         bar.finish_and_clear();
         let mut restored = outcome?;
-        record_restore(request.to, &request.root_key, options, &mut restored)?;
+        record_restore(
+            request.storage,
+            request.to,
+            &request.root_key,
+            options,
+            &mut restored,
+        )?;
         Ok(restored)
     });
     let restored = restored.await?;

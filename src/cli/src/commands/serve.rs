@@ -23,6 +23,7 @@ use trailkeep_proof::text::Shown;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_server::serve::{ServeOptions, serve};
 use trailkeep_server::tls::Certificates;
+use trailkeep_store_sqlite::Sqlite;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -59,7 +60,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         limits: settings.limits,
     };
     let (directory, root_key) = (settings.directory, settings.root_key);
-    let open = move || Files::open(directory, &root_key)?.start(options);
+    let open = move || Files::open(Arc::new(Sqlite), directory, &root_key)?.start(options);
     let engine = Arc::new(trailkeep_core::blocking(open).await?);
     // A target that has seen more of a ledger than there is says so before anything is signed.
     at_start(&engine).await;

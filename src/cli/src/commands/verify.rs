@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -17,6 +18,7 @@ use trailkeep_core::tenant::Tenant;
 use trailkeep_core::verify::{Question, Subject, verify as verify_ledger};
 use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ledger::cosignature::WitnessKey;
+use trailkeep_store_sqlite::Sqlite;
 use trailkeep_verify::exit::Exit;
 
 #[derive(Args)]
@@ -94,7 +96,7 @@ fn verdict(report: &Value) -> Verdict {
 async fn verify_here(args: &VerifyArgs, against: Option<String>) -> anyhow::Result<Value> {
     let directory = &args.target.directory;
     if directory.directory().is_backup() {
-        let backup = open_backup(&directory.directory(), &directory.root_key())?;
+        let backup = open_backup(&Sqlite, &directory.directory(), &directory.root_key())?;
         let (tenant, name) = (args.target.tenant.clone(), args.target.ledger.clone());
         let witnesses = args.witnesses.clone();
         return trailkeep_core::blocking(move || {
@@ -111,7 +113,11 @@ async fn verify_here(args: &VerifyArgs, against: Option<String>) -> anyhow::Resu
         })
         .await;
     }
-    let files = match Files::open(directory.directory(), &directory.root_key()) {
+    let files = match Files::open(
+        Arc::new(Sqlite),
+        directory.directory(),
+        &directory.root_key(),
+    ) {
         Ok(files) => files,
         Err(trailkeep_core::open::OpenError::Store(StoreError::Locked(_))) => {
             return ask(args, against).await;

@@ -244,7 +244,7 @@ fn keep(
     let is_cosigned = given.cosigned_at.is_some();
     engine
         .ledgers
-        .keep_anchored(ledger.record.number, &row, is_cosigned, |known| {
+        .keep_anchored(ledger.record.number, &row, is_cosigned, &|known| {
             let note = known.unwrap_or_else(|| given.note.clone());
             with_lines(&note, &given.lines)
         })

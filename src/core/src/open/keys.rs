@@ -6,10 +6,9 @@ use super::OpenError;
 use crate::keyring::Keyring;
 use trailkeep_crypto::epoch::{self, DirectoryId};
 use trailkeep_crypto::root::RootKeySource;
-use trailkeep_ports::StoreError;
 use trailkeep_ports::directory::DataDirectory;
 use trailkeep_ports::files::read_own_file;
-use trailkeep_store_sqlite::Vault;
+use trailkeep_ports::{Storage, StoreError};
 
 /// A backup that took events would be a second ledger of the same name.
 pub(crate) fn refuse_a_backup(directory: &DataDirectory) -> Result<(), OpenError> {
@@ -21,10 +20,11 @@ pub(crate) fn refuse_a_backup(directory: &DataDirectory) -> Result<(), OpenError
 
 /// Opens the vault and what seals it, without the other files.
 pub(crate) fn open_keys(
+    storage: &dyn Storage,
     directory: &DataDirectory,
     root_key: &RootKeySource,
 ) -> Result<(Keyring, String), OpenError> {
-    let id = Vault::directory_id(&directory.vault_db())?;
+    let id = storage.vault_directory_id(&directory.vault_db())?;
     let damaged = |what: &str| StoreError::Damaged {
         path: directory.vault_db(),
         what: what.to_owned(),
@@ -41,7 +41,7 @@ pub(crate) fn open_keys(
         directory_id,
         &String::from_utf8_lossy(&text),
     )?;
-    let vault = Arc::new(Vault::open(&directory.vault_db(), &id)?);
+    let vault = Arc::new(storage.open_vault(&directory.vault_db(), &id)?);
     let keyring = Keyring::new(vault, directory_id, epochs);
     keyring.keep_sums()?;
     Ok((keyring, id))

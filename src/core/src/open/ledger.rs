@@ -9,7 +9,7 @@ use crate::deletion::Tombstones;
 use crate::ledger::{Ledger, Published, ReadTileError};
 use crate::read::{ReadError, open_stored};
 use trailkeep_policy::Policy;
-use trailkeep_ports::{LedgerRecord, StoreError, StoredCheckpoint};
+use trailkeep_ports::{LedgerRecord, Ledgers, StoreError, StoredCheckpoint};
 use trailkeep_proof::ids::{LedgerNumber, RootHash, Seq, TreeHash};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::chain::ChainHead;
@@ -19,7 +19,6 @@ use trailkeep_proof::ledger::note::VerifierKey;
 use trailkeep_proof::ledger::tile::{
     EdgeTiles, TILE_WIDTH, TileCoordinate, TileSource, hashes_from_bytes, tile_root,
 };
-use trailkeep_store_sqlite::Ledgers;
 
 pub(super) fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<LedgerState, OpenError> {
     let keys = files.load_keys(record)?;

@@ -33,11 +33,13 @@ use trailkeep_crypto::root::{RootKeyError, RootKeySource};
 use trailkeep_crypto::spool::SpoolRoom;
 use trailkeep_policy::PolicySet;
 use trailkeep_ports::directory::{DataDirectory, DirectoryLock, free_bytes};
-use trailkeep_ports::{ChangedPart, LedgerRecord, StoreError};
+use trailkeep_ports::{
+    ChangedPart, LedgerRecord, Ledgers, Staging as StagingFile, Storage, StoreError,
+};
 use trailkeep_proof::ids::{LedgerNumber, TenantName};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::{Clock, UnixMillis};
-use trailkeep_store_sqlite::{Index, Ledgers, Staging as StagingFile};
+use trailkeep_store_sqlite::Index;
 
 use self::index::check_index;
 pub(super) use self::keys::{open_keys, refuse_a_backup};
@@ -188,6 +190,8 @@ impl StartOptions {
 
 /// The files of a data directory, open, with their keys; the ledgers in them are not looked at yet.
 pub struct Files {
+    /// The engine that the stores are in.
+    pub storage: Arc<dyn Storage>,
     /// Where they are.
     pub directory: DataDirectory,
     /// Entries and payloads.
@@ -223,15 +227,20 @@ fn by_number(ledgers: &[Arc<Ledger>]) -> HashMap<LedgerNumber, Arc<Ledger>> {
 
 impl Files {
     /// Takes the lock and opens the files.
-    pub fn open(directory: DataDirectory, root_key: &RootKeySource) -> Result<Self, OpenError> {
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        directory: DataDirectory,
+        root_key: &RootKeySource,
+    ) -> Result<Self, OpenError> {
         let lock = directory.lock()?;
         directory.check_access()?;
         refuse_a_backup(&directory)?;
-        let (keyring, id) = open_keys(&directory, root_key)?;
-        let ledgers = Arc::new(Ledgers::open(&directory.ledger_db(), &id)?);
+        let (keyring, id) = open_keys(&*storage, &directory, root_key)?;
+        let ledgers = Arc::new(storage.open_ledgers(&directory, &id)?);
         let index = Arc::new(Index::open(&directory.index_db(), &id, &ledgers)?);
-        let staging = StagingFile::open(&directory.staging_db(), &id)?;
+        let staging = storage.open_staging(&directory, &id)?;
         Ok(Self {
+            storage,
             directory,
             ledgers,
             index,
@@ -264,6 +273,7 @@ impl Files {
         let opened = self.open_ledgers()?;
         let last_seen = opened.last_seen;
         let Self {
+            storage,
             directory,
             ledgers,
             index,
@@ -295,6 +305,7 @@ impl Files {
             record_confirmation(&writer, &opened.tenants, &clock, last_seen)?;
         }
         let engine = Engine {
+            storage,
             spools: room_of_exports(&directory, export_bytes_max, min_free_bytes),
             directory,
             policies,

@@ -7,10 +7,9 @@ use crate::keyring::Keyring;
 use crate::ledger::LedgerKeys;
 use crate::read::{ReadError, StoredEvent, open_stored};
 use crate::rows::{Noted, SECTION};
-use trailkeep_ports::{ChangedPart, LedgerRecord, StoredCheckpoint};
+use trailkeep_ports::{ChangedPart, LedgerRecord, Ledgers, StoredCheckpoint};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
-use trailkeep_store_sqlite::Ledgers;
 
 /// Entries of one read.
 const ENTRIES_PER_READ: u64 = 1_000;

@@ -12,9 +12,8 @@ use crate::open::{each_change, end_pending};
 use crate::read::StoredEvent;
 use crate::tenant::ActiveRecord;
 use crate::{api_key, hold, privacy, settings};
-use trailkeep_ports::{AppliedRows, LedgerRecord};
+use trailkeep_ports::{AppliedRows, LedgerRecord, Ledgers};
 use trailkeep_proof::ledger::action::SystemAction;
-use trailkeep_store_sqlite::Ledgers;
 
 /// A statement whose change the vault lacked.
 #[derive(Clone, Debug, Serialize)]

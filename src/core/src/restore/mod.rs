@@ -30,12 +30,11 @@ use super::tenant::superseded_at;
 use super::vault_copy::{CopyError, change_for_operator, record_for_operator};
 use super::{Engine, bind, creation, rebuild_index};
 use trailkeep_crypto::root::RootKeySource;
-use trailkeep_ports::StoreError;
 use trailkeep_ports::directory::{DataDirectory, foreign_name};
+use trailkeep_ports::{Storage, StoreError};
 use trailkeep_proof::ids::RootHash;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::{Clock, UnixMillis};
-use trailkeep_store_sqlite::Ledgers;
 
 /// Where the files are made before they are moved to their places, `epoch.key` last.
 const UNFINISHED: &str = "restore.unfinished";
@@ -44,6 +43,8 @@ const ID: &str = "vault";
 
 /// What is restored, and to where.
 pub struct RestoreRequest {
+    /// The engine that the backup is in, and what is made.
+    pub storage: Arc<dyn Storage>,
     /// A backup.
     pub from: DataDirectory,
     /// The data directory that is made: absent, or empty but for `root.key`.
@@ -237,12 +238,13 @@ pub fn restore(
 
 /// Records the restore in the operator's ledger, through the restored directory itself.
 pub fn record_restore(
+    storage: Arc<dyn Storage>,
     directory: DataDirectory,
     root_key: &RootKeySource,
     options: StartOptions,
     restored: &mut Restored,
 ) -> Result<(), OpenError> {
-    let engine = Files::open(directory, root_key)?.start(options)?;
+    let engine = Files::open(storage, directory, root_key)?.start(options)?;
     let said = json!({
         "ledgers": restored.ledgers,
         "keys_missing": restored.keys_missing,
@@ -301,20 +303,25 @@ fn build(
     clock: &Arc<dyn Clock>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Restored, RestoreError> {
+    let storage = &*request.storage;
     let source = VaultSource::take(request, unfinished)?;
-    let (keyring, id) = open_keys(unfinished, &request.root_key)?;
+    let (keyring, id) = open_keys(storage, unfinished, &request.root_key)?;
     source.refuse_if_a_target_is_newer(request, &keyring)?;
     check_vault(&keyring)?;
-    let backup = Ledgers::open(&request.from.ledger_db(), &id).map_err(|error| match error {
-        StoreError::OtherDirectory { .. } => RestoreError::Foreign,
-        error => error.into(),
-    })?;
+    let backup = storage
+        .open_ledgers(&request.from, &id)
+        .map_err(|error| match error {
+            StoreError::OtherDirectory { .. } => RestoreError::Foreign,
+            error => error.into(),
+        })?;
     source::refuse_before_rotation(&backup, &keyring, source.newest_epoch)?;
-    Ledgers::create(&unfinished.ledger_db(), &id)?;
-    let ledgers = Ledgers::open(&unfinished.ledger_db(), &id)?;
+    storage.create_ledgers(unfinished, &id)?;
     let heads = backup.heads()?;
-    backup.add_to_copy(&ledgers, &heads, progress)?;
-    backup.finish_copy(&ledgers, &heads)?;
+    let copy = backup.copy_to(unfinished, &id)?;
+    copy.add(&heads, progress)?;
+    copy.finish(&heads)?;
+    drop(copy);
+    let ledgers = storage.open_ledgers(unfinished, &id)?;
     let mut vault_lacked = Vec::new();
     for record in ledgers.ledgers()? {
         if superseded_at(&keyring, &record)?.is_none() {
@@ -331,7 +338,7 @@ fn build(
     ledgers.close()?;
     keyring.vault().close()?;
     drop((ledgers, keyring));
-    let counts = rebuild_index::rebuild(unfinished, &request.root_key, progress)?;
+    let counts = rebuild_index::rebuild(storage, unfinished, &request.root_key, progress)?;
     Ok(Restored {
         ledgers: outcomes,
         events: counts.events,

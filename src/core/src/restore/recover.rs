@@ -11,11 +11,10 @@ use crate::keyring::Keyring;
 use crate::open::read_edge;
 use crate::tenant::{ActiveRecord, SupersededAt, superseded_at};
 use crate::{hold, privacy, settings, trigger};
-use trailkeep_ports::{LedgerRecord, Watermark};
+use trailkeep_ports::{LedgerRecord, Ledgers, Watermark};
 use trailkeep_proof::ids::{LedgerNumber, Origin, RootHash, TenantName};
 use trailkeep_proof::ledger::merkle::empty_root;
 use trailkeep_proof::time::Clock;
-use trailkeep_store_sqlite::Ledgers;
 
 /// What a restore found of a ledger.
 #[derive(Clone, Debug, Serialize)]

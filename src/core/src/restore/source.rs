@@ -16,11 +16,10 @@ use trailkeep_crypto::epoch::{self, DirectoryId};
 use trailkeep_files::named::open_named;
 use trailkeep_ports::directory::DataDirectory;
 use trailkeep_ports::files::{open_file, read_file, replace_file};
-use trailkeep_ports::{StoreError, VaultLook};
+use trailkeep_ports::{Ledgers, StoreError, VaultLook};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
-use trailkeep_store_sqlite::{Ledgers, Vault};
 
 /// Entries that one read takes.
 const ENTRIES_PER_READ: u64 = 1_000;
@@ -52,12 +51,12 @@ impl VaultSource {
             let (log, own_log) = (with_suffix(&there, "-wal"), with_suffix(&vault, "-wal"));
             if log.symlink_metadata().is_ok() {
                 copy(&log, &own_log)?;
-                let id = Vault::directory_id(&vault)?;
-                Vault::open(&vault, &id)?.close()?;
+                let id = request.storage.vault_directory_id(&vault)?;
+                request.storage.open_vault(&vault, &id)?.close()?;
             }
             read_file(&keys_there)?.ok_or_else(|| missing(&keys_there))?
         };
-        let look = check_copy(&vault, &text, &root)?;
+        let look = check_copy(&*request.storage, &vault, &text, &root)?;
         replace_file(&keys, &mut text.as_slice())?;
         let directory = DirectoryId::parse(&look.directory_id).ok_or(RestoreError::Foreign)?;
         let epochs = epoch::decode(&root, directory, &String::from_utf8_lossy(&text));
@@ -69,7 +68,7 @@ impl VaultSource {
         // The backup's own vault may be the newer one.
         let own = request.from.vault_db();
         if request.vault_copy.is_some() && own.exists() {
-            taken.refuse_if_newer(&own, request.from.path())?;
+            taken.refuse_if_newer(request, &own, request.from.path())?;
         }
         Ok(taken)
     }
@@ -85,15 +84,20 @@ impl VaultSource {
         }
         for place in places(keyring)? {
             if let Place::Directory(path) = place {
-                self.refuse_if_newer(&files_of(&path).0, &path)?;
+                self.refuse_if_newer(request, &files_of(&path).0, &path)?;
             }
         }
         Ok(())
     }
 
-    fn refuse_if_newer(&self, other: &Path, place: &Path) -> Result<(), RestoreError> {
+    fn refuse_if_newer(
+        &self,
+        request: &RestoreRequest,
+        other: &Path,
+        place: &Path,
+    ) -> Result<(), RestoreError> {
         // One that is out of reach or damaged is no better.
-        let Ok(other) = Vault::look(other) else {
+        let Ok(other) = request.storage.look_at_vault(other) else {
             return Ok(());
         };
         let age = |look: &VaultLook| (look.highest_epoch, look.changes);

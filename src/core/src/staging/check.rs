@@ -11,9 +11,8 @@ use trailkeep_crypto::secret::{DataKey, IndexKey};
 use trailkeep_crypto::staged::open_staged;
 use trailkeep_otlp::classify::{Keep, is_about_a_person};
 use trailkeep_otlp::telemetry::Part;
-use trailkeep_ports::{LedgerRecord, PartRow, StagedText};
+use trailkeep_ports::{LedgerRecord, PartRow, StagedText, Staging};
 use trailkeep_proof::ids::Tag;
-use trailkeep_store_sqlite::Staging;
 
 /// Rows that are read at once.
 const ROWS_PER_READ: u32 = 500;

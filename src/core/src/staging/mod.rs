@@ -31,8 +31,7 @@ use super::append::AppendError;
 use super::keyring::KeyError;
 use super::read::ReadError;
 use trailkeep_otlp::classify::Keep;
-use trailkeep_ports::StoreError;
-use trailkeep_store_sqlite::Staging as StagingFile;
+use trailkeep_ports::{Staging as StagingFile, StoreError};
 
 /// Rows that wait, at most, before requests are turned away.
 const ROWS_MAX: i64 = 2_000_000;

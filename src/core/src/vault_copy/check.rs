@@ -8,8 +8,7 @@ use super::CopyError;
 use crate::keyring::Keyring;
 use trailkeep_crypto::epoch::{self, DirectoryId};
 use trailkeep_crypto::secret::RootKey;
-use trailkeep_ports::{LedgerRecord, SealedTable, VaultLook};
-use trailkeep_store_sqlite::Vault;
+use trailkeep_ports::{LedgerRecord, SealedTable, Storage, VaultLook};
 
 /// Rows that are read at once.
 const ROWS_PER_READ: u32 = 1_000;
@@ -17,11 +16,12 @@ const ROWS_PER_READ: u32 = 1_000;
 /// Opens every secret of a vault that nobody writes to, with the epoch keys that came with it. Gives what the
 /// vault says of itself.
 pub(crate) fn check_copy(
+    storage: &dyn Storage,
     vault: &Path,
     epoch_key: &[u8],
     root: &RootKey,
 ) -> Result<VaultLook, CopyError> {
-    let look = Vault::look(vault)?;
+    let look = storage.look_at_vault(vault)?;
     let directory = DirectoryId::parse(&look.directory_id)
         .ok_or(CopyError::Damaged("it names no data directory"))?;
     let epochs = epoch::decode(root, directory, &String::from_utf8_lossy(epoch_key))?;
@@ -35,7 +35,7 @@ pub(crate) fn check_copy(
             keys: (first, last),
         });
     }
-    let keyring = Keyring::new(Arc::new(Vault::open_copy(vault)?), directory, epochs);
+    let keyring = Keyring::new(Arc::new(storage.open_vault_copy(vault)?), directory, epochs);
     let ledgers = keyring.vault().ledgers()?;
     for table in SealedTable::ALL {
         check_table(&keyring, &ledgers, table)?;

@@ -376,7 +376,7 @@ pub(super) fn open_at(
         Place::Directory(path) => directory::get(path, &vault),
         Place::Command(text) => command::get(text, id, &vault),
     };
-    let checked = keys.and_then(|keys| check_copy(&vault, &keys, root));
+    let checked = keys.and_then(|keys| check_copy(&*engine.storage, &vault, &keys, root));
     destroy_file(&vault)?;
     checked
 }

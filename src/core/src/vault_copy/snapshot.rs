@@ -9,7 +9,6 @@ use super::directory::hash_of;
 use crate::Engine;
 use trailkeep_ports::VaultLook;
 use trailkeep_ports::files::{destroy_file, open_file, read_file};
-use trailkeep_store_sqlite::Vault;
 
 /// A copy on its way to the targets, with the epoch keys that open it.
 pub(crate) struct Snapshot {
@@ -37,7 +36,7 @@ impl Snapshot {
         let missing = || CopyError::io(&keys, io::ErrorKind::NotFound.into());
         let epochs = engine.keyring.epochs();
         let taken = Self {
-            look: Vault::look(&path)?,
+            look: engine.storage.look_at_vault(&path)?,
             sha256: hash_of(&mut file).map_err(failed)?,
             bytes: file.metadata().map_err(failed)?.len(),
             epoch_key: read_file(&keys)?.ok_or_else(missing)?,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ENTRIES_PER_READ, Findings, Subject};
-use trailkeep_ports::{StoreError, StoredCheckpoint};
+use trailkeep_ports::{Ledgers, StoreError, StoredCheckpoint};
 use trailkeep_proof::ids::{LedgerNumber, RootHash, Seq, TreeHash};
 use trailkeep_proof::ledger::chain::{ChainError, ChainHead};
 use trailkeep_proof::ledger::entry::{Entry, EntryBytes, leaf_hash};
@@ -11,7 +11,6 @@ use trailkeep_proof::ledger::merkle::Frontier;
 use trailkeep_proof::ledger::tile::{
     EdgeTiles, TILE_WIDTH, TileCoordinate, hashes_to_bytes, tiles_of,
 };
-use trailkeep_store_sqlite::Ledgers;
 
 /// What the walk over the entries gives.
 pub(super) struct Walked {

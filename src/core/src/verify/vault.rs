@@ -9,7 +9,7 @@ use crate::settings;
 use crate::tenant::Succession;
 use trailkeep_ports::{ChangedPart, Extent, LedgerRecord, StoreError, StoredCheckpoint};
 use trailkeep_proof::ids::PersonReference;
-use trailkeep_store_sqlite::{Index, Staging};
+use trailkeep_store_sqlite::Index;
 
 /// Rows of the vault read at once.
 const ROWS_PER_READ: u32 = 1_000;
@@ -93,7 +93,7 @@ pub(super) fn check(
 /// files that are in use.
 fn check_schemas(subject: Subject<'_>, findings: &mut Findings) -> Result<(), StoreError> {
     let index = subject.index.map(Index::schema_difference);
-    let staging = subject.staging.map(Staging::schema_difference);
+    let staging = subject.staging.map(|inbox| inbox.schema_difference());
     let differences = [
         ("ledger.db", subject.ledgers.schema_difference()?),
         ("vault.db", subject.keyring.vault().schema_difference()?),

@@ -1,26 +1,28 @@
 //! SQLite as the store: how each file is made, checked and opened.
 
-pub(super) mod index;
-pub(super) mod ledgers;
+mod header;
+mod index;
+mod ledgers;
 mod schema;
-pub(super) mod staging;
+mod staging;
+mod storage;
 mod unfinished;
 mod upgrade;
-pub(super) mod vault;
-pub(super) mod vault_destroy;
-pub(super) mod vault_folded;
-mod vault_records;
+mod vault;
+
+pub use self::index::{CheckedIndex, Index, MergeStep, NewIndex};
+pub use self::storage::Sqlite;
 
 use parking_lot::{Mutex, RwLock};
 use std::ffi::OsString;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use self::unfinished::{Unfinished, remove_leftovers, with_suffix};
+use self::header::{check_header, is_directory};
+use self::unfinished::{Unfinished, remove_leftovers};
 use trailkeep_files::folder_of;
 use trailkeep_ports::StoreError;
 use trailkeep_ports::directory::io_error;
@@ -374,65 +376,6 @@ fn migrate(
             .execute_batch(&format!("PRAGMA user_version = {}", index + 1))
             .map_err(fail)?;
         transaction.commit().map_err(fail)?;
-    }
-    Ok(())
-}
-
-/// What is said of a directory in the place of a file.
-fn is_directory(kind: &'static FileKind, path: &Path) -> StoreError {
-    StoreError::Damaged {
-        path: path.to_owned(),
-        what: "is a directory, not a file; move it out of the data directory".to_owned(),
-        hint: kind.hint,
-    }
-}
-
-/// Looks at the first 100 bytes (SQLite's file format, section 1.3).
-fn check_header(kind: &'static FileKind, path: &Path) -> Result<(), StoreError> {
-    let damaged = |what: &str| StoreError::Damaged {
-        path: path.to_owned(),
-        what: what.to_owned(),
-        hint: kind.hint,
-    };
-    let opened = folder_of(path).and_then(|(folder, name)| folder.open_to_read(name));
-    let mut file = opened.map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => StoreError::Missing {
-            path: path.to_owned(),
-            hint: kind.hint,
-        },
-        _ if path.is_dir() => is_directory(kind, path),
-        _ => io_error(path, error),
-    })?;
-    let mut header = [0; 100];
-    file.read_exact(&mut header)
-        .map_err(|_| damaged("is truncated: it has no header"))?;
-    let number = |at: usize| {
-        u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-    };
-    if &header[..16] != b"SQLite format 3\0" {
-        return Err(damaged("is not a database"));
-    }
-    if number(68).cast_signed() != kind.application_id {
-        return Err(damaged(
-            "is another kind of file; it may have been swapped or renamed",
-        ));
-    }
-    let pages_bytes = u64::from(number(28)) * u64::from(PAGE_BYTES);
-    let length = file
-        .metadata()
-        .map_err(|error| io_error(path, error))?
-        .len();
-    // With a write-ahead log beside it, a crash may have cut a copy short; SQLite then repairs it.
-    let log = with_suffix(path, "-wal");
-    let has_log = log.metadata().is_ok_and(|log| log.len() > 0);
-    if length < pages_bytes && !has_log {
-        return Err(damaged(&format!(
-            "is truncated: {length} bytes of {pages_bytes}"
-        )));
-    }
-    let version = number(60) as usize;
-    if version > kind.migrations.len() {
-        return Err(upgrade::is_newer(kind, path, version));
     }
     Ok(())
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use rusqlite::{Connection, Row, params};
 
 use super::{Database, FileKind};
-use trailkeep_ports::{AssembledRow, NewPart, PartRow, Round, StagedPart, StagedText, StoreError};
+use trailkeep_ports::{
+    AssembledRow, InboxStore, NewPart, PartRow, Round, StagedPart, StagedText, StoreError, Upkeep,
+};
 use trailkeep_proof::ids::{LedgerNumber, Tag};
 use trailkeep_proof::time::UnixMillis;
 
@@ -19,18 +21,13 @@ static FILE: FileKind = FileKind {
 };
 
 /// The file.
-pub struct Staging {
+pub(super) struct SqliteInbox {
     database: Database,
 }
 
-impl Staging {
-    /// How the tables, indexes and triggers differ from those of this version; none where they do not.
-    pub fn schema_difference(&self) -> Result<Option<String>, StoreError> {
-        self.database.schema_difference()
-    }
-
+impl SqliteInbox {
     /// Opens the file, and makes it where there is none: it holds nothing that is not waiting.
-    pub fn open(path: &Path, directory_id: &str) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, directory_id: &str) -> Result<Self, StoreError> {
         if !path.exists() {
             Database::create(&FILE, path, directory_id)?;
         }
@@ -38,16 +35,26 @@ impl Staging {
             database: Database::open(&FILE, path, directory_id)?,
         })
     }
+}
 
-    /// Adds parts; those that are there already change nothing. On disk when it returns; gives how many were new.
-    pub fn add(&self, ledger: LedgerNumber, parts: &[NewPart]) -> Result<usize, StoreError> {
+impl Upkeep for SqliteInbox {
+    fn schema_difference(&self) -> Result<Option<String>, StoreError> {
+        self.database.schema_difference()
+    }
+
+    fn purge(&self) -> Result<bool, StoreError> {
+        self.database.copy_log()?;
+        self.database.purge()
+    }
+}
+
+impl InboxStore for SqliteInbox {
+    fn add(&self, ledger: LedgerNumber, parts: &[NewPart]) -> Result<usize, StoreError> {
         self.database
             .write(|tx| add(tx, ledger, parts).map_err(|error| self.database.error(error)))
     }
 
-    /// Traces that are due: whose local root came by `root_by`, or whose first part came by `first_by`. Where an
-    /// earlier round has used the root, the newest part counts in its place.
-    pub fn due_traces(
+    fn due_traces(
         &self,
         ledger: LedgerNumber,
         root_by: UnixMillis,
@@ -67,8 +74,7 @@ impl Staging {
         })
     }
 
-    /// All parts of a trace that open, oldest first, at most `limit`.
-    pub fn parts_of(
+    fn parts_of(
         &self,
         ledger: LedgerNumber,
         trace: Tag,
@@ -87,12 +93,7 @@ impl Staging {
         })
     }
 
-    /// Traces in which a part reports an answer.
-    pub fn traces_of_answer(
-        &self,
-        ledger: LedgerNumber,
-        answer: Tag,
-    ) -> Result<Vec<Tag>, StoreError> {
+    fn traces_of_answer(&self, ledger: LedgerNumber, answer: Tag) -> Result<Vec<Tag>, StoreError> {
         self.database.read(|tx| {
             tx.prepare_cached("SELECT DISTINCT trace FROM part WHERE ledger = ?1 AND answer = ?2 AND state = 0 LIMIT 16")?
                 .query_map(params![ledger.get(), &answer.as_bytes()[..]], |row| tag(row, 0))?
@@ -100,14 +101,12 @@ impl Staging {
         })
     }
 
-    /// Takes the result of a round. On disk when it returns.
-    pub fn finish_round(&self, ledger: LedgerNumber, round: &Round) -> Result<(), StoreError> {
+    fn finish_round(&self, ledger: LedgerNumber, round: &Round) -> Result<(), StoreError> {
         self.database
             .write(|tx| finish_round(tx, ledger, round).map_err(|error| self.database.error(error)))
     }
 
-    /// Assembled events that are not in the ledger yet, oldest first.
-    pub fn assembled(
+    fn assembled(
         &self,
         ledger: LedgerNumber,
         limit: usize,
@@ -123,8 +122,7 @@ impl Staging {
         })
     }
 
-    /// Parts of a ledger behind a row, in whatever state, at most `limit`.
-    pub fn part_rows(
+    fn part_rows(
         &self,
         ledger: LedgerNumber,
         after: i64,
@@ -150,8 +148,7 @@ impl Staging {
         })
     }
 
-    /// Assembled events of a ledger behind a row, at most `limit`.
-    pub fn assembled_rows(
+    fn assembled_rows(
         &self,
         ledger: LedgerNumber,
         after: i64,
@@ -166,8 +163,7 @@ impl Staging {
         })
     }
 
-    /// Whether a sealed text still waits.
-    pub fn still_has(&self, row: &StagedText) -> Result<bool, StoreError> {
+    fn still_has(&self, row: &StagedText) -> Result<bool, StoreError> {
         self.database.read(|tx| {
             tx.prepare_cached(
                 "SELECT 1 FROM part WHERE id = ?1 AND sealed = ?2 UNION ALL SELECT 1 FROM assembled WHERE id = ?1 AND sealed = ?2",
@@ -176,8 +172,7 @@ impl Staging {
         })
     }
 
-    /// The tables and ledgers that rows name, known or not.
-    pub fn named_ledgers(&self) -> Result<Vec<(String, i64)>, StoreError> {
+    fn named_ledgers(&self) -> Result<Vec<(String, i64)>, StoreError> {
         self.database.read(|tx| {
             tx.prepare_cached(
                 "SELECT 'part', ledger FROM part UNION SELECT 'assembled', ledger FROM assembled",
@@ -187,19 +182,13 @@ impl Staging {
         })
     }
 
-    /// Forgets assembled events: they are in the ledger.
-    pub fn remove_assembled(&self, rows: &[i64]) -> Result<(), StoreError> {
+    fn remove_assembled(&self, rows: &[i64]) -> Result<(), StoreError> {
         let remove = |tx: &Connection| for_each(tx, "DELETE FROM assembled WHERE id = ?1", rows);
         self.database
             .write(|tx| remove(tx).map_err(|error| self.database.error(error)))
     }
 
-    /// Drops parts that were kept for later calls and came by `arrived_by`. Gives how many.
-    pub fn drop_used(
-        &self,
-        ledger: LedgerNumber,
-        arrived_by: UnixMillis,
-    ) -> Result<usize, StoreError> {
+    fn drop_used(&self, ledger: LedgerNumber, arrived_by: UnixMillis) -> Result<usize, StoreError> {
         self.database.write(|tx| {
             tx.execute(
                 "DELETE FROM part WHERE ledger = ?1 AND state = 1 AND arrived_at_ms <= ?2",
@@ -209,8 +198,7 @@ impl Staging {
         })
     }
 
-    /// Ledgers of which something waits.
-    pub fn ledgers(&self) -> Result<Vec<LedgerNumber>, StoreError> {
+    fn ledgers(&self) -> Result<Vec<LedgerNumber>, StoreError> {
         self.database.read(|tx| {
             tx.prepare_cached(
                 "SELECT ledger FROM part WHERE state < 2 UNION SELECT ledger FROM assembled",
@@ -220,8 +208,7 @@ impl Staging {
         })
     }
 
-    /// Days whose keys are needed.
-    pub fn days(&self, ledger: LedgerNumber) -> Result<Vec<u32>, StoreError> {
+    fn days(&self, ledger: LedgerNumber) -> Result<Vec<u32>, StoreError> {
         self.database.read(|tx| {
             tx.prepare_cached(
                 "SELECT day FROM part WHERE ledger = ?1 UNION SELECT day FROM assembled WHERE ledger = ?1",
@@ -231,22 +218,14 @@ impl Staging {
         })
     }
 
-    /// How many rows wait, parts and events.
-    pub fn waiting(&self) -> Result<u64, StoreError> {
+    fn waiting(&self) -> Result<u64, StoreError> {
         self.database.read(|tx| {
             tx.query_row("SELECT (SELECT count(*) FROM part WHERE state = 0) + (SELECT count(*) FROM assembled)", [], |row| row.get(0))
         })
     }
 
-    /// Gives up to `pages` free pages back to the file system.
-    pub fn release_pages(&self, pages: u32) -> Result<bool, StoreError> {
+    fn release_pages(&self, pages: u32) -> Result<bool, StoreError> {
         self.database.release_pages(pages)
-    }
-
-    /// Copies the write-ahead log into the file and empties it, so that what went is in neither.
-    pub fn purge(&self) -> Result<bool, StoreError> {
-        self.database.copy_log()?;
-        self.database.purge()
     }
 }
 

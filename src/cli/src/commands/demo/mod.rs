@@ -29,6 +29,7 @@ use trailkeep_proof::ids::LogName;
 use trailkeep_proof::ledger::note::PublicKey;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_server::serve::{ServeOptions, serve};
+use trailkeep_store_sqlite::Sqlite;
 use trailkeep_verify::offline;
 
 /// Events that the demo writes.
@@ -67,7 +68,13 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     print_line("Trailkeep: an audit trail that proves what it kept\n")?;
     let directory = DataDirectory::new(&path);
     let root_key = RootKeySource::File(directory.root_key());
-    let made = init(&directory, &LogName::new("localhost")?, &root_key, &clock())?;
+    let made = init(
+        &Sqlite,
+        &directory,
+        &LogName::new("localhost")?,
+        &root_key,
+        &clock(),
+    )?;
     print_line(&format!(
         "1  A ledger      {dir}\n                 public key {}",
         made.verifier
@@ -132,7 +139,8 @@ async fn write_events(
     made: &Initialised,
 ) -> anyhow::Result<Value> {
     let engine = Arc::new(
-        Files::open(directory.clone(), root_key)?.start(super::settings::start_options(false)?)?,
+        Files::open(Arc::new(Sqlite), directory.clone(), root_key)?
+            .start(super::settings::start_options(false)?)?,
     );
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -254,7 +262,7 @@ fn show_tampering(path: &Path, answer: &Value, root_key: &RootKeySource) -> anyh
 }
 
 fn verify_directory(directory: &DataDirectory, root_key: &RootKeySource) -> anyhow::Result<Report> {
-    let files = Files::open(directory.clone(), root_key)?;
+    let files = Files::open(Arc::new(Sqlite), directory.clone(), root_key)?;
     let ledgers = files.ledgers.ledgers()?;
     let record = ledgers.first().context("the directory has no ledger")?;
     Ok(verify(

@@ -23,12 +23,11 @@ use rusqlite::params;
 
 use self::filter::KeyFilter;
 use super::{Database, FileKind};
-use crate::sqlite::ledgers::Ledgers;
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
 pub use build::{CheckedIndex, NewIndex};
 pub use merge::MergeStep;
-use trailkeep_ports::{Order, Span, StoreError};
+use trailkeep_ports::{Ledgers, Order, Span, StoreError};
 
 static FILE: FileKind = FileKind {
     name: "index.db",

@@ -4,75 +4,12 @@ use std::ops::Range;
 
 use rusqlite::params;
 
-use super::Ledgers;
+use super::SqliteLedgers;
 use crate::{row_number, row_seq};
-use trailkeep_ports::StoreError;
+use trailkeep_ports::{ActiveRun, StoreError};
 use trailkeep_proof::ids::{ClassNumber, LedgerNumber, LookupKey, Seq};
 
-impl Ledgers {
-    /// The active index run of a ledger, from a seq on: each event's look-up keys.
-    pub fn active_index(
-        &self,
-        ledger: LedgerNumber,
-        range: Range<u64>,
-    ) -> Result<Vec<(Seq, Vec<LookupKey>)>, StoreError> {
-        let rows = self.rows(
-            "SELECT row, keys FROM active_index WHERE row >= ?1 AND row < ?2 ORDER BY row",
-            ledger,
-            range,
-        )?;
-        rows.into_iter()
-            .map(|(seq, bytes)| {
-                let (keys, rest) = bytes.as_chunks::<16>();
-                if rest.is_empty() {
-                    Ok((seq, keys.iter().map(|key| LookupKey::new(*key)).collect()))
-                } else {
-                    Err(self.damaged("has an index row of a wrong length"))
-                }
-            })
-            .collect()
-    }
-
-    /// Deletes up to `limit` rows of the active run below `end`: they stand in a merged run now.
-    pub fn drop_active(
-        &self,
-        ledger: LedgerNumber,
-        end: Seq,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        self.database.write(|tx| {
-            drop_active(tx, ledger, end, limit).map_err(|error| self.database.error(error))
-        })
-    }
-
-    /// Events of a class that have a payload and no row in the active run, ascending, at most `limit`.
-    pub fn without_active_row(
-        &self,
-        ledger: LedgerNumber,
-        class: ClassNumber,
-        range: Range<Seq>,
-        limit: usize,
-    ) -> Result<Vec<Seq>, StoreError> {
-        self.find_events(
-            "AND NOT EXISTS (SELECT 1 FROM active_index WHERE active_index.row = entry.row)",
-            ledger,
-            class,
-            range,
-            limit,
-        )
-    }
-
-    /// Events of a class that have a payload, ascending, at most `limit`.
-    pub fn with_payload(
-        &self,
-        ledger: LedgerNumber,
-        class: ClassNumber,
-        range: Range<Seq>,
-        limit: usize,
-    ) -> Result<Vec<Seq>, StoreError> {
-        self.find_events("", ledger, class, range, limit)
-    }
-
+impl SqliteLedgers {
     fn find_events(
         &self,
         and: &str,
@@ -98,6 +35,67 @@ impl Ledgers {
                 )?
                 .collect()
         })
+    }
+}
+
+impl ActiveRun for SqliteLedgers {
+    fn active_index(
+        &self,
+        ledger: LedgerNumber,
+        range: Range<u64>,
+    ) -> Result<Vec<(Seq, Vec<LookupKey>)>, StoreError> {
+        let rows = self.rows(
+            "SELECT row, keys FROM active_index WHERE row >= ?1 AND row < ?2 ORDER BY row",
+            ledger,
+            range,
+        )?;
+        rows.into_iter()
+            .map(|(seq, bytes)| {
+                let (keys, rest) = bytes.as_chunks::<16>();
+                if rest.is_empty() {
+                    Ok((seq, keys.iter().map(|key| LookupKey::new(*key)).collect()))
+                } else {
+                    Err(self.damaged("has an index row of a wrong length"))
+                }
+            })
+            .collect()
+    }
+
+    fn drop_active(
+        &self,
+        ledger: LedgerNumber,
+        end: Seq,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        self.database.write(|tx| {
+            drop_active(tx, ledger, end, limit).map_err(|error| self.database.error(error))
+        })
+    }
+
+    fn without_active_row(
+        &self,
+        ledger: LedgerNumber,
+        class: ClassNumber,
+        range: Range<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Seq>, StoreError> {
+        self.find_events(
+            "AND NOT EXISTS (SELECT 1 FROM active_index WHERE active_index.row = entry.row)",
+            ledger,
+            class,
+            range,
+            limit,
+        )
+    }
+
+    fn with_payload(
+        &self,
+        ledger: LedgerNumber,
+        class: ClassNumber,
+        range: Range<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Seq>, StoreError> {
+        self.find_events("", ledger, class, range, limit)
     }
 }
 

@@ -2,22 +2,36 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::Ledgers;
-use trailkeep_ports::{AnchoredHead, AnchoringRow, StoreError};
+use super::SqliteLedgers;
+use trailkeep_ports::{AnchoredHead, AnchoredHeads, AnchoringRow, StoreError};
 use trailkeep_proof::ids::LedgerNumber;
 use trailkeep_proof::time::UnixMillis;
 
 const ANCHORING: &str = "SELECT size, target, kind, at_ms FROM anchoring WHERE ledger = ?1";
 
-impl Ledgers {
-    /// Keeps a head that a target has now. `merge` makes the note to keep of the one that is there and the new one.
-    /// On disk when it returns.
-    pub fn keep_anchored(
+impl SqliteLedgers {
+    fn one_anchored(
+        &self,
+        which: &str,
+        ledger: LedgerNumber,
+        size: u64,
+    ) -> Result<Option<AnchoredHead>, StoreError> {
+        let sql = format!("SELECT size, note FROM anchored WHERE ledger = ?1 {which}");
+        self.database.read(|tx| {
+            tx.prepare_cached(&sql)?
+                .query_row(params![ledger.get(), size], anchored)
+                .optional()
+        })
+    }
+}
+
+impl AnchoredHeads for SqliteLedgers {
+    fn keep_anchored(
         &self,
         ledger: LedgerNumber,
         anchoring: &AnchoringRow,
         is_cosigned: bool,
-        merge: impl FnOnce(Option<String>) -> String,
+        merge: &dyn Fn(Option<String>) -> String,
     ) -> Result<(), StoreError> {
         let (number, size) = (ledger.get(), anchoring.size);
         self.database.write(|tx| {
@@ -49,8 +63,7 @@ impl Ledgers {
         })
     }
 
-    /// The anchored head of this size.
-    pub fn anchored_at(
+    fn anchored_at(
         &self,
         ledger: LedgerNumber,
         size: u64,
@@ -58,8 +71,7 @@ impl Ledgers {
         self.one_anchored("AND size = ?2", ledger, size)
     }
 
-    /// The newest anchored head that is larger than `size`.
-    pub fn newest_anchored(
+    fn newest_anchored(
         &self,
         ledger: LedgerNumber,
         size: u64,
@@ -67,8 +79,7 @@ impl Ledgers {
         self.one_anchored("AND size > ?2 ORDER BY size DESC LIMIT 1", ledger, size)
     }
 
-    /// The newest head with a cosignature that is larger than `size`.
-    pub fn newest_cosigned(
+    fn newest_cosigned(
         &self,
         ledger: LedgerNumber,
         size: u64,
@@ -80,22 +91,7 @@ impl Ledgers {
         )
     }
 
-    fn one_anchored(
-        &self,
-        which: &str,
-        ledger: LedgerNumber,
-        size: u64,
-    ) -> Result<Option<AnchoredHead>, StoreError> {
-        let sql = format!("SELECT size, note FROM anchored WHERE ledger = ?1 {which}");
-        self.database.read(|tx| {
-            tx.prepare_cached(&sql)?
-                .query_row(params![ledger.get(), size], anchored)
-                .optional()
-        })
-    }
-
-    /// Anchored heads larger than `after`, ascending, at most `limit`. None of a file of an earlier schema, as a backup may be.
-    pub fn anchored_after(
+    fn anchored_after(
         &self,
         ledger: LedgerNumber,
         after: u64,
@@ -113,8 +109,7 @@ impl Ledgers {
         })
     }
 
-    /// The newest head that each target has. None of a file of an earlier schema, as a backup may be.
-    pub fn last_anchorings(&self, ledger: LedgerNumber) -> Result<Vec<AnchoringRow>, StoreError> {
+    fn last_anchorings(&self, ledger: LedgerNumber) -> Result<Vec<AnchoringRow>, StoreError> {
         let newest = "AND size = (SELECT max(size) FROM anchoring AS other
              WHERE other.ledger = anchoring.ledger AND other.target = anchoring.target) ORDER BY target";
         self.database.read(|tx| {
@@ -127,8 +122,7 @@ impl Ledgers {
         })
     }
 
-    /// Who was given what, newest first, heads of at most `up_to` entries.
-    pub fn anchorings(
+    fn anchorings(
         &self,
         ledger: LedgerNumber,
         up_to: u64,
@@ -139,6 +133,25 @@ impl Ledgers {
                 "{ANCHORING} AND size <= ?2 ORDER BY size DESC, target LIMIT ?3"
             ))?
             .query_map(params![ledger.get(), up_to, limit], anchoring)?
+            .collect()
+        })
+    }
+
+    fn anchorings_of_no_head(
+        &self,
+        ledger: LedgerNumber,
+    ) -> Result<Vec<(u64, String)>, StoreError> {
+        self.database.read(|tx| {
+            if is_before_schema_3(tx)? {
+                return Ok(Vec::new());
+            }
+            tx.prepare_cached(
+                "SELECT size, target FROM anchoring WHERE ledger = ?1 AND size NOT IN
+                 (SELECT size FROM anchored WHERE ledger = ?1) LIMIT 20",
+            )?
+            .query_map([ledger.get()], |row| {
+                Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?))
+            })?
             .collect()
         })
     }

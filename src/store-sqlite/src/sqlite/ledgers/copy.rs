@@ -9,14 +9,18 @@ use std::ops::Range;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
-use super::Ledgers;
+use super::SqliteLedgers;
+use super::table::{Table, Values};
 use crate::{row_number, row_seq};
-use trailkeep_ports::{Copied, Head, LedgerRecord, StoreError, StoredCheckpoint};
+use trailkeep_ports::{
+    Copied, Entries, Head, LedgerCopy, LedgerRecord, LedgerStore, StoreError, StoredCheckpoint,
+    Upkeep,
+};
 use trailkeep_proof::ids::{LedgerNumber, Seq};
 use trailkeep_proof::ledger::tile::TILE_WIDTH;
 
 /// Rows that one read takes.
-const ROWS_PER_READ: usize = 1_000;
+pub(super) const ROWS_PER_READ: usize = 1_000;
 /// Bytes after which a read ends early.
 const BYTES_PER_READ: usize = 16 << 20;
 /// Bytes at the beginning of a payload that tell two sealings apart: version, compression, nonce.
@@ -29,31 +33,36 @@ const BY_THEMSELVES: [&str; 4] = ["entry", "payload", "tile", "checkpoint"];
 /// A row of entries or payloads.
 type BytesRow = (i64, Vec<u8>);
 
-/// Values of a row, by column.
-type Values = Vec<Value>;
-
-/// A table with its columns, those of its primary key first.
-struct Table {
-    name: String,
-    columns: Vec<String>,
-    key_columns: usize,
+/// A copy in another directory.
+pub(super) struct SqliteCopy<'a> {
+    pub(super) from: &'a SqliteLedgers,
+    pub(super) to: SqliteLedgers,
 }
 
-impl Ledgers {
-    /// The signed heads of all ledgers at one moment.
-    pub fn heads(&self) -> Result<Vec<Head>, StoreError> {
-        let mut heads = Vec::new();
-        for record in self.ledgers()? {
-            if let Some(head) = self.checkpoint(record.number)? {
-                heads.push((record, head));
-            }
-        }
-        Ok(heads)
+impl LedgerCopy for SqliteCopy<'_> {
+    fn heads(&self) -> Result<Vec<Head>, StoreError> {
+        self.to.heads()
     }
 
-    /// Adds what lies behind the end of a copy: entries, payloads, tiles. What the copy was stays readable: its
-    /// heads are those from before until [`Self::finish_copy`].
-    pub fn add_to_copy(
+    fn add(
+        &self,
+        heads: &[Head],
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Copied, StoreError> {
+        self.from.add_to_copy(&self.to, heads, progress)
+    }
+
+    fn finish(&self, heads: &[Head]) -> Result<Copied, StoreError> {
+        self.from.finish_copy(&self.to, heads)
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.to.close()
+    }
+}
+
+impl SqliteLedgers {
+    fn add_to_copy(
         &self,
         copy: &Self,
         heads: &[Head],
@@ -98,8 +107,7 @@ impl Ledgers {
         Ok(copied)
     }
 
-    /// Makes a copy be at these heads, in one commit: what is gone here goes there, and what says it comes.
-    pub fn finish_copy(&self, copy: &Self, heads: &[Head]) -> Result<Copied, StoreError> {
+    fn finish_copy(&self, copy: &Self, heads: &[Head]) -> Result<Copied, StoreError> {
         let tables = self.tables()?;
         let ends: BTreeMap<LedgerNumber, u64> = heads
             .iter()
@@ -309,103 +317,6 @@ impl Ledgers {
     }
 }
 
-impl Table {
-    fn of(tx: &Connection, name: String) -> rusqlite::Result<Self> {
-        let mut columns: Vec<(String, i64)> = tx
-            .prepare("SELECT name, pk FROM pragma_table_info(?1)")?
-            .query_map([&name], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<rusqlite::Result<_>>()?;
-        columns.sort_by_key(|(_, place)| if *place == 0 { i64::MAX } else { *place });
-        Ok(Self {
-            name,
-            key_columns: columns.iter().filter(|(_, place)| *place > 0).count(),
-            columns: columns.into_iter().map(|(name, _)| name).collect(),
-        })
-    }
-
-    /// Rows after a key, up to another, in the order of keys.
-    fn rows(
-        &self,
-        tx: &Connection,
-        after: Option<&[Value]>,
-        upper: Option<&[Value]>,
-    ) -> rusqlite::Result<Vec<Values>> {
-        let key = self.columns[..self.key_columns].join(", ");
-        let places = vec!["?"; self.key_columns].join(", ");
-        let bound = |sign| format!("({key}) {sign} ({places})");
-        let bounds: Vec<String> = [after.map(|_| bound(">")), upper.map(|_| bound("<="))]
-            .into_iter()
-            .flatten()
-            .collect();
-        let bounds = if bounds.is_empty() {
-            String::new()
-        } else {
-            format!("WHERE {}", bounds.join(" AND "))
-        };
-        let sql = format!(
-            "SELECT {} FROM {} {bounds} ORDER BY {key} LIMIT {ROWS_PER_READ}",
-            self.columns.join(", "),
-            self.name
-        );
-        let values = after.into_iter().chain(upper).flatten().cloned();
-        tx.prepare_cached(&sql)?
-            .query_map(params_from_iter(values), |row| {
-                (0..self.columns.len())
-                    .map(|column| row.get(column))
-                    .collect()
-            })?
-            .collect()
-    }
-
-    /// Whether a row belongs to what the heads sign. Rows of later entries are left for the next time.
-    fn is_within(&self, row: &[Value], ends: &BTreeMap<LedgerNumber, u64>) -> bool {
-        let number = |name: &str| {
-            let column = self.columns.iter().position(|column| column == name)?;
-            match row[column] {
-                Value::Integer(number) => Some(number),
-                _ => None,
-            }
-        };
-        let is_before_end = |ledger: i64, seq: u64| {
-            let ledger = u32::try_from(ledger).ok().map(LedgerNumber::new);
-            let end = ledger.and_then(|ledger| ends.get(&ledger));
-            end.is_some_and(|end| seq < *end)
-        };
-        if let Some(row) = number("row") {
-            return is_before_end(row >> 40, row_seq(row).get());
-        }
-        // A head of n entries is within what a head of as many signs.
-        let last = number("size").map(|size| size - 1);
-        match (number("ledger"), number("statement_seq").or(last)) {
-            (Some(ledger), Some(seq)) => is_before_end(ledger, seq.cast_unsigned()),
-            _ => true,
-        }
-    }
-
-    fn delete(&self, tx: &Connection, row: &[Value]) -> rusqlite::Result<()> {
-        let key: Vec<String> = self.columns[..self.key_columns]
-            .iter()
-            .map(|column| format!("{column} = ?"))
-            .collect();
-        let sql = format!("DELETE FROM {} WHERE {}", self.name, key.join(" AND "));
-        tx.prepare_cached(&sql)?
-            .execute(params_from_iter(&row[..self.key_columns]))
-            .map(drop)
-    }
-
-    fn put(&self, tx: &Connection, row: &[Value]) -> rusqlite::Result<()> {
-        let sql = format!(
-            "INSERT OR REPLACE INTO {} ({}) VALUES ({})",
-            self.name,
-            self.columns.join(", "),
-            vec!["?"; self.columns.len()].join(", ")
-        );
-        tx.prepare_cached(&sql)?
-            .execute(params_from_iter(row))
-            .map(drop)
-    }
-}
-
 /// The end of what a head signs. A ledger that another one continues grows no more, and its tables name entries of that
 /// one behind its own: all of them belong to it.
 fn end_of(record: &LedgerRecord, head: &StoredCheckpoint, heads: &[Head]) -> u64 {
@@ -417,7 +328,7 @@ fn end_of(record: &LedgerRecord, head: &StoredCheckpoint, heads: &[Head]) -> u64
 }
 
 fn put_rows(
-    copy: &Ledgers,
+    copy: &SqliteLedgers,
     table: &str,
     ledger: LedgerNumber,
     range: Range<u64>,
@@ -442,7 +353,11 @@ fn put_rows(
 }
 
 /// Size of the head that the copy has.
-fn copied_size(copy: &Ledgers, tx: &Connection, ledger: LedgerNumber) -> Result<u64, StoreError> {
+fn copied_size(
+    copy: &SqliteLedgers,
+    tx: &Connection,
+    ledger: LedgerNumber,
+) -> Result<u64, StoreError> {
     use rusqlite::OptionalExtension;
     let size = tx
         .query_row(

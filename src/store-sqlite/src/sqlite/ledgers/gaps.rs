@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::params;
-
-use super::Ledgers;
-use trailkeep_ports::{GapName, GapRow, LedgerBatch, StoreError};
-use trailkeep_proof::ids::{LedgerNumber, Seq};
+use trailkeep_ports::{GapName, LedgerBatch};
 
 /// Adds what the events of a batch lack to the counts.
 pub(super) fn count(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite::Result<()> {
@@ -36,25 +33,4 @@ pub(super) fn count(tx: &rusqlite::Connection, batch: &LedgerBatch) -> rusqlite:
         ])?;
     }
     Ok(())
-}
-
-impl Ledgers {
-    /// What events of a ledger lacked, by policy.
-    pub fn gaps(&self, ledger: LedgerNumber) -> Result<Vec<GapRow>, StoreError> {
-        self.database.read(|tx| {
-            tx.prepare_cached(
-                "SELECT policy, what, events, first_seq, last_seq FROM gap WHERE ledger = ?1 ORDER BY policy, what",
-            )?
-            .query_map([ledger.get()], |row| {
-                let (policy, what) = (row.get(0)?, row.get(1)?);
-                Ok(GapRow {
-                    name: GapName { policy, what },
-                    events: row.get(2)?,
-                    first: Seq::new(row.get(3)?),
-                    last: Seq::new(row.get(4)?),
-                })
-            })?
-            .collect()
-        })
-    }
 }

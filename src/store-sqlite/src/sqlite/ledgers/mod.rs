@@ -2,26 +2,32 @@
 
 mod active;
 mod anchored;
-mod class;
 mod copy;
+mod deletions;
+mod entries;
 mod gaps;
-mod heads;
-mod retention;
 mod side;
+mod statements;
+mod table;
 
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
+
+use trailkeep_ports::directory::DataDirectory;
 
 use rusqlite::{OptionalExtension, params};
 
 use self::active::{concatenate, drop_active};
-use self::retention::write_statement;
+use self::copy::SqliteCopy;
+use self::statements::write_statement;
 use super::{Database, FileKind};
-use crate::{row_number, row_place, row_seq};
-use trailkeep_ports::{EventRow, Extent, LedgerBatch, LedgerRecord, Mark, StoreError};
-use trailkeep_proof::ids::{LedgerNumber, Origin, PersonReference, Seq, TenantName};
-use trailkeep_proof::ledger::entry::{ENTRY_BYTES, EntryBytes};
-use trailkeep_proof::ledger::tile::TileCoordinate;
+use crate::{row_number, row_seq};
+use trailkeep_ports::{
+    LedgerBatch, LedgerCopy, LedgerRecord, LedgerStore, StoreError, StoredCheckpoint, Upkeep,
+};
+use trailkeep_proof::ids::{LedgerNumber, Origin, RootHash, Seq, TenantName};
+use trailkeep_proof::ledger::entry::ENTRY_BYTES;
 
 static FILE: FileKind = FileKind {
     name: "ledger.db",
@@ -38,86 +44,20 @@ static FILE: FileKind = FileKind {
 };
 
 /// The ledgers of one data directory.
-pub struct Ledgers {
+pub(super) struct SqliteLedgers {
     database: Database,
 }
 
-impl Ledgers {
-    /// How the tables, indexes and triggers differ from those of this version; none where they do not.
-    pub fn schema_difference(&self) -> Result<Option<String>, StoreError> {
-        self.database.schema_difference()
-    }
-
+impl SqliteLedgers {
     /// Makes the file.
-    pub fn create(path: &Path, directory_id: &str) -> Result<(), StoreError> {
+    pub(super) fn create(path: &Path, directory_id: &str) -> Result<(), StoreError> {
         Database::create(&FILE, path, directory_id)
     }
 
     /// Opens the file.
-    pub fn open(path: &Path, directory_id: &str) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, directory_id: &str) -> Result<Self, StoreError> {
         Ok(Self {
             database: Database::open(&FILE, path, directory_id)?,
-        })
-    }
-
-    /// Adds a ledger with its first entries: both are on disk when this returns, or neither.
-    pub fn create_ledger(
-        &self,
-        record: &LedgerRecord,
-        first: &LedgerBatch,
-    ) -> Result<(), StoreError> {
-        self.database.write(|tx| {
-            tx.execute(
-                "INSERT INTO ledger (number, tenant, origin) VALUES (?1, ?2, ?3)",
-                params![
-                    record.number.get(),
-                    record.tenant.as_str(),
-                    record.origin.as_str()
-                ],
-            )
-            .map_err(|error| self.database.error(error))?;
-            self.commit_batch(tx, first)
-        })
-    }
-
-    /// All ledgers, by number.
-    pub fn ledgers(&self) -> Result<Vec<LedgerRecord>, StoreError> {
-        let rows: Vec<(u32, String, String)> = self.database.read(|tx| {
-            tx.prepare_cached("SELECT number, tenant, origin FROM ledger ORDER BY number")?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-                .collect()
-        })?;
-        rows.into_iter()
-            .map(|(number, tenant, origin)| {
-                let named = TenantName::new(&tenant)
-                    .and_then(|tenant| Ok((tenant, Origin::parse(&origin)?)));
-                let (tenant, origin) = named
-                    .ok()
-                    .filter(|(tenant, origin): &(TenantName, Origin)| origin.is_of(tenant))
-                    .ok_or_else(|| self.damaged("names an invalid ledger"))?;
-                Ok(LedgerRecord {
-                    number: LedgerNumber::new(number),
-                    tenant,
-                    origin,
-                })
-            })
-            .collect()
-    }
-
-    /// How long the last commit took.
-    pub fn last_sync(&self) -> std::time::Duration {
-        self.database.last_sync()
-    }
-
-    /// The one write of evidence: all of it is on disk when this returns, or none of it.
-    ///
-    /// `Full` and `Fenced` mean that nothing was written. Any other error leaves it unknown: the caller
-    /// must drop all it knows and open the directory again.
-    pub fn commit(&self, batches: &[LedgerBatch]) -> Result<(), StoreError> {
-        self.database.write(|tx| {
-            batches
-                .iter()
-                .try_for_each(|batch| self.commit_batch(tx, batch))
         })
     }
 
@@ -146,212 +86,6 @@ impl Ledgers {
         write_batch(tx, batch).map_err(|error| self.database.error(error))
     }
 
-    /// Entries of a range of seqs, ascending. Missing rows leave the answer shorter.
-    pub fn entries(
-        &self,
-        ledger: LedgerNumber,
-        range: Range<u64>,
-    ) -> Result<Vec<EntryBytes>, StoreError> {
-        Ok(self
-            .entry_rows(ledger, range)?
-            .into_iter()
-            .filter_map(|(_, bytes)| bytes.try_into().ok())
-            .collect())
-    }
-
-    /// Entry rows of a range as they stand, whatever their form.
-    pub fn entry_rows(
-        &self,
-        ledger: LedgerNumber,
-        range: Range<u64>,
-    ) -> Result<Vec<(Seq, Vec<u8>)>, StoreError> {
-        self.rows(
-            "SELECT row, bytes FROM entry WHERE row >= ?1 AND row < ?2 ORDER BY row",
-            ledger,
-            range,
-        )
-    }
-
-    /// The seq after the last entry that is stored.
-    pub fn stored_end(&self, ledger: LedgerNumber) -> Result<u64, StoreError> {
-        let (first, last) = (
-            row_number(ledger, Seq::new(0)),
-            row_number(ledger, Seq::MAX),
-        );
-        let row: Option<i64> = self.database.read(|tx| {
-            tx.prepare_cached("SELECT max(row) FROM entry WHERE row >= ?1 AND row <= ?2")?
-                .query_row([first, last], |row| row.get(0))
-        })?;
-        Ok(row.map_or(0, |row| row_seq(row).get() + 1))
-    }
-
-    /// Payload rows of a range.
-    pub fn payload_rows(
-        &self,
-        ledger: LedgerNumber,
-        range: Range<u64>,
-    ) -> Result<Vec<(Seq, Vec<u8>)>, StoreError> {
-        self.rows(
-            "SELECT row, bytes FROM payload WHERE row >= ?1 AND row < ?2 ORDER BY row",
-            ledger,
-            range,
-        )
-    }
-
-    /// Entry and payload of one event, and what statements say of it.
-    pub fn event(&self, ledger: LedgerNumber, seq: Seq) -> Result<Option<EventRow>, StoreError> {
-        let row = row_number(ledger, seq);
-        let found: Option<(Vec<u8>, Option<Vec<u8>>, Mark)> = self.database.read(|tx| {
-            tx.prepare_cached(
-                "SELECT entry.bytes, payload.bytes, covered.statement, overdue.row,
-                 (SELECT min(statement) FROM restricted WHERE row = ?1 AND lifted_by IS NULL)
-                 FROM entry LEFT JOIN payload USING (row) LEFT JOIN covered USING (row)
-                 LEFT JOIN overdue USING (row) WHERE entry.row = ?1",
-            )?
-            .query_row([row], |row| {
-                let mark = Mark {
-                    tombstone: row.get::<_, Option<i64>>(2)?.map(row_seq),
-                    is_overdue: row.get::<_, Option<i64>>(3)?.is_some(),
-                    restricted_by: row.get::<_, Option<i64>>(4)?.map(row_seq),
-                };
-                Ok((row.get(0)?, row.get(1)?, mark))
-            })
-            .optional()
-        })?;
-        found
-            .map(|(entry, payload, mark)| {
-                let entry = EntryBytes::try_from(entry)
-                    .map_err(|_| self.damaged("has an entry of a wrong length"))?;
-                Ok(EventRow {
-                    entry,
-                    payload,
-                    mark,
-                })
-            })
-            .transpose()
-    }
-
-    /// The first seq whose entry was recorded at `recorded_at_ms` or later, or `size`.
-    pub fn first_recorded_at(
-        &self,
-        ledger: LedgerNumber,
-        size: u64,
-        recorded_at_ms: u64,
-    ) -> Result<Seq, StoreError> {
-        let (mut low, mut high) = (0, size);
-        // recorded_at never goes back, so a binary search over the entries finds it.
-        while low < high {
-            let middle = low.midpoint(high);
-            let entry = self.entries(ledger, middle..middle + 1)?;
-            let recorded = entry
-                .first()
-                .ok_or_else(|| self.damaged("lacks an entry"))?;
-            let mut time = [0; 8];
-            time.copy_from_slice(&recorded[12..20]);
-            if u64::from_be_bytes(time) < recorded_at_ms {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(Seq::new(low))
-    }
-
-    /// A full tile's 8,192 bytes.
-    pub fn tile(
-        &self,
-        ledger: LedgerNumber,
-        tile: TileCoordinate,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        self.database.read(|tx| {
-            tx.prepare_cached(
-                "SELECT hashes FROM tile WHERE ledger = ?1 AND level = ?2 AND position = ?3",
-            )?
-            .query_row(params![ledger.get(), tile.level, tile.index], |row| {
-                row.get(0)
-            })
-            .optional()
-        })
-    }
-
-    /// The entries of recorded reads that showed a person, oldest first.
-    pub fn reads_of_person(
-        &self,
-        reference: PersonReference,
-    ) -> Result<Vec<(LedgerNumber, Seq)>, StoreError> {
-        self.database.read(|tx| {
-            tx.prepare_cached("SELECT row FROM person_read WHERE reference = ?1 ORDER BY row")?
-                .query_map([&reference.as_bytes()[..]], |row| {
-                    Ok(row_place(row.get(0)?))
-                })?
-                .collect()
-        })
-    }
-
-    /// How many full tiles are stored for a ledger.
-    pub fn tile_count(&self, ledger: LedgerNumber) -> Result<u64, StoreError> {
-        self.database.read(|tx| {
-            tx.query_row(
-                "SELECT count(*) FROM tile WHERE ledger = ?1",
-                [ledger.get()],
-                |row| row.get(0),
-            )
-        })
-    }
-
-    /// Rows that are in no ledger: (table, row number). There are none unless somebody put them there.
-    pub fn rows_beyond(&self, sizes: &[Extent]) -> Result<Vec<(&'static str, i64)>, StoreError> {
-        let mut beyond = Vec::new();
-        for table in [
-            "entry",
-            "payload",
-            "active_index",
-            "person_read",
-            "statement",
-            "covered",
-            "overdue",
-            "restricted",
-        ] {
-            let mut from = i64::MIN;
-            let edges = sizes.iter().map(|extent| {
-                let end = match table {
-                    "statement" => extent.names,
-                    _ => extent.entries,
-                };
-                [0, end].map(|seq| row_number(extent.ledger, Seq::new(seq)))
-            });
-            for [first, end] in edges.chain([[i64::MAX; 2]]) {
-                let rows: Vec<i64> = self.database.read(|tx| {
-                    tx.prepare_cached(&format!(
-                        "SELECT row FROM {table} WHERE row >= ?1 AND row < ?2 LIMIT 20"
-                    ))?
-                    .query_map([from, first], |row| row.get(0))?
-                    .collect()
-                })?;
-                beyond.extend(rows.into_iter().map(|row| (table, row)));
-                from = end;
-            }
-        }
-        Ok(beyond)
-    }
-
-    /// Gives up to `pages` free pages back to the file system; whether there are more.
-    pub fn release_pages(&self, pages: u32) -> Result<bool, StoreError> {
-        self.database.release_pages(pages)
-    }
-
-    /// Empties the write-ahead log, so that what was deleted is in no file; `false` where a reader outside of
-    /// this process keeps it from that.
-    pub fn purge(&self) -> Result<bool, StoreError> {
-        self.database.copy_log()?;
-        self.database.purge()
-    }
-
-    /// Empties the log, before closing.
-    pub fn close(&self) -> Result<(), StoreError> {
-        self.database.purge().map(drop)
-    }
-
     fn rows(
         &self,
         sql: &str,
@@ -375,6 +109,107 @@ impl Ledgers {
             what: what.to_owned(),
             hint: FILE.hint,
         }
+    }
+}
+
+impl Upkeep for SqliteLedgers {
+    fn schema_difference(&self) -> Result<Option<String>, StoreError> {
+        self.database.schema_difference()
+    }
+
+    fn purge(&self) -> Result<bool, StoreError> {
+        self.database.copy_log()?;
+        self.database.purge()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.database.purge().map(drop)
+    }
+}
+
+impl LedgerStore for SqliteLedgers {
+    fn create_ledger(&self, record: &LedgerRecord, first: &LedgerBatch) -> Result<(), StoreError> {
+        self.database.write(|tx| {
+            tx.execute(
+                "INSERT INTO ledger (number, tenant, origin) VALUES (?1, ?2, ?3)",
+                params![
+                    record.number.get(),
+                    record.tenant.as_str(),
+                    record.origin.as_str()
+                ],
+            )
+            .map_err(|error| self.database.error(error))?;
+            self.commit_batch(tx, first)
+        })
+    }
+
+    fn commit(&self, batches: &[LedgerBatch]) -> Result<(), StoreError> {
+        self.database.write(|tx| {
+            batches
+                .iter()
+                .try_for_each(|batch| self.commit_batch(tx, batch))
+        })
+    }
+
+    fn ledgers(&self) -> Result<Vec<LedgerRecord>, StoreError> {
+        let rows: Vec<(u32, String, String)> = self.database.read(|tx| {
+            tx.prepare_cached("SELECT number, tenant, origin FROM ledger ORDER BY number")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                .collect()
+        })?;
+        rows.into_iter()
+            .map(|(number, tenant, origin)| {
+                let named = TenantName::new(&tenant)
+                    .and_then(|tenant| Ok((tenant, Origin::parse(&origin)?)));
+                let (tenant, origin) = named
+                    .ok()
+                    .filter(|(tenant, origin): &(TenantName, Origin)| origin.is_of(tenant))
+                    .ok_or_else(|| self.damaged("names an invalid ledger"))?;
+                Ok(LedgerRecord {
+                    number: LedgerNumber::new(number),
+                    tenant,
+                    origin,
+                })
+            })
+            .collect()
+    }
+
+    fn checkpoint(&self, ledger: LedgerNumber) -> Result<Option<StoredCheckpoint>, StoreError> {
+        let found = self.database.read(|tx| {
+            tx.prepare_cached("SELECT size, root, note, stated FROM checkpoint WHERE ledger = ?1")?
+                .query_row([ledger.get()], |row| {
+                    let root = RootHash::from_slice(&row.get::<_, Vec<u8>>(1)?);
+                    let (size, note, stated) = (row.get(0)?, row.get(2)?, row.get(3)?);
+                    let head = |root| StoredCheckpoint {
+                        size,
+                        root,
+                        note,
+                        stated,
+                    };
+                    Ok(root.map(head))
+                })
+                .optional()
+        })?;
+        found
+            .map(|head| head.ok_or_else(|| self.damaged("has a root of a wrong length")))
+            .transpose()
+    }
+
+    fn copy_to<'a>(
+        &'a self,
+        directory: &DataDirectory,
+        directory_id: &str,
+    ) -> Result<Box<dyn LedgerCopy + 'a>, StoreError> {
+        let to = Self::open(&directory.ledger_db(), directory_id)?;
+        Ok(Box::new(SqliteCopy { from: self, to }))
+    }
+
+    fn last_sync(&self) -> Duration {
+        self.database.last_sync()
+    }
+
+    fn release_pages(&self, pages: u32) -> Result<bool, StoreError> {
+        self.database.release_pages(pages)
     }
 }
 

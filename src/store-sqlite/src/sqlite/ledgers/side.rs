@@ -1,17 +1,45 @@
 //! Tables beside the entries, read by whoever checks them.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
-use super::Ledgers;
-use super::anchored::is_before_schema_3;
-use crate::{row_number, row_seq};
-use trailkeep_ports::{PersonRead, RememberedIds, StoreError};
-use trailkeep_proof::ids::{LedgerNumber, PersonReference, Tag};
-use trailkeep_proof::time::UnixMillis;
+use super::SqliteLedgers;
+use crate::{row_number, row_place, row_seq};
+use trailkeep_ports::{Extent, GapName, GapRow, PersonRead, SideTables, StoreError};
+use trailkeep_proof::ids::{LedgerNumber, PersonReference, Seq};
 
-impl Ledgers {
-    /// Rows of reads that showed persons, behind a row, at most `limit`.
-    pub fn person_reads(
+impl SideTables for SqliteLedgers {
+    fn gaps(&self, ledger: LedgerNumber) -> Result<Vec<GapRow>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached(
+                "SELECT policy, what, events, first_seq, last_seq FROM gap WHERE ledger = ?1 ORDER BY policy, what",
+            )?
+            .query_map([ledger.get()], |row| {
+                let (policy, what) = (row.get(0)?, row.get(1)?);
+                Ok(GapRow {
+                    name: GapName { policy, what },
+                    events: row.get(2)?,
+                    first: Seq::new(row.get(3)?),
+                    last: Seq::new(row.get(4)?),
+                })
+            })?
+            .collect()
+        })
+    }
+
+    fn reads_of_person(
+        &self,
+        reference: PersonReference,
+    ) -> Result<Vec<(LedgerNumber, Seq)>, StoreError> {
+        self.database.read(|tx| {
+            tx.prepare_cached("SELECT row FROM person_read WHERE reference = ?1 ORDER BY row")?
+                .query_map([&reference.as_bytes()[..]], |row| {
+                    Ok(row_place(row.get(0)?))
+                })?
+                .collect()
+        })
+    }
+
+    fn person_reads(
         &self,
         after: Option<PersonRead>,
         limit: u32,
@@ -36,76 +64,42 @@ impl Ledgers {
         })
     }
 
-    /// What is remembered of the ids of a ledger's events that went.
-    pub fn remembered_ids(&self, ledger: LedgerNumber) -> Result<RememberedIds, StoreError> {
-        self.database.read(|tx| {
-            tx.prepare_cached(
-                "SELECT count(*), count(*) FILTER (WHERE state = 'expired'), count(*) FILTER (WHERE state = 'erased'),
-                 coalesce(max(until_ms), 0) FROM gone_id WHERE ledger = ?1",
-            )?
-            .query_row([ledger.get()], |row| {
-                Ok(RememberedIds {
-                    rows: row.get(0)?,
-                    expired: row.get(1)?,
-                    erased: row.get(2)?,
-                    until_ms: row.get::<_, i64>(3)?.cast_unsigned(),
-                })
-            })
-        })
-    }
-
-    /// How many ids of a ledger's events that went in a way are remembered beyond a time.
-    pub fn remembered_beyond(
-        &self,
-        ledger: LedgerNumber,
-        state: &str,
-        moment: UnixMillis,
-    ) -> Result<u64, StoreError> {
-        self.database.read(|tx| {
-            tx.prepare_cached(
-                "SELECT count(*) FROM gone_id WHERE ledger = ?1 AND state = ?2 AND until_ms > ?3",
-            )?
-            .query_row(params![ledger.get(), state, moment.get()], |row| row.get(0))
-        })
-    }
-
-    /// Until when an id is remembered as that of an event that went.
-    pub fn remembered_until(
-        &self,
-        ledger: LedgerNumber,
-        tag: Tag,
-    ) -> Result<Option<UnixMillis>, StoreError> {
-        self.database.read(|tx| {
-            tx.prepare_cached("SELECT until_ms FROM gone_id WHERE ledger = ?1 AND tag = ?2")?
-                .query_row(params![ledger.get(), &tag.as_bytes()[..]], |row| {
-                    Ok(UnixMillis::new(row.get::<_, i64>(0)?.cast_unsigned()))
-                })
-                .optional()
-        })
-    }
-
-    /// Heads that are said to have been given to somebody, by size and target, and that are not kept.
-    pub fn anchorings_of_no_head(
-        &self,
-        ledger: LedgerNumber,
-    ) -> Result<Vec<(u64, String)>, StoreError> {
-        self.database.read(|tx| {
-            if is_before_schema_3(tx)? {
-                return Ok(Vec::new());
+    fn rows_beyond(&self, sizes: &[Extent]) -> Result<Vec<(&'static str, i64)>, StoreError> {
+        let mut beyond = Vec::new();
+        for table in [
+            "entry",
+            "payload",
+            "active_index",
+            "person_read",
+            "statement",
+            "covered",
+            "overdue",
+            "restricted",
+        ] {
+            let mut from = i64::MIN;
+            let edges = sizes.iter().map(|extent| {
+                let end = match table {
+                    "statement" => extent.names,
+                    _ => extent.entries,
+                };
+                [0, end].map(|seq| row_number(extent.ledger, Seq::new(seq)))
+            });
+            for [first, end] in edges.chain([[i64::MAX; 2]]) {
+                let rows: Vec<i64> = self.database.read(|tx| {
+                    tx.prepare_cached(&format!(
+                        "SELECT row FROM {table} WHERE row >= ?1 AND row < ?2 LIMIT 20"
+                    ))?
+                    .query_map([from, first], |row| row.get(0))?
+                    .collect()
+                })?;
+                beyond.extend(rows.into_iter().map(|row| (table, row)));
+                from = end;
             }
-            tx.prepare_cached(
-                "SELECT size, target FROM anchoring WHERE ledger = ?1 AND size NOT IN
-                 (SELECT size FROM anchored WHERE ledger = ?1) LIMIT 20",
-            )?
-            .query_map([ledger.get()], |row| {
-                Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?))
-            })?
-            .collect()
-        })
+        }
+        Ok(beyond)
     }
 
-    /// Tables in which a row names a ledger that is not there.
-    pub fn tables_of_no_ledger(&self) -> Result<Vec<String>, StoreError> {
+    fn tables_of_no_ledger(&self) -> Result<Vec<String>, StoreError> {
         self.database.read(|tx| {
             let tables: Vec<String> = tx
                 .prepare_cached(

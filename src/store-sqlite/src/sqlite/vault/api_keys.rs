@@ -2,24 +2,22 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::Vault;
-use trailkeep_ports::{ApiKeyRow, StoreError};
+use super::SqliteVault;
+use trailkeep_ports::{ApiKeyRow, ApiKeys, StoreError};
 
-impl Vault {
-    /// Replaces what stands of an API key. On disk when it returns.
-    pub fn replace_api_key(&self, row: &ApiKeyRow) -> Result<(), StoreError> {
-        self.file().change(|tx| {
+impl ApiKeys for SqliteVault {
+    fn replace_api_key(&self, row: &ApiKeyRow) -> Result<(), StoreError> {
+        self.file.change(|tx| {
             tx.execute(
                 "UPDATE api_key SET epoch = ?2, sealed = ?3 WHERE id = ?1",
                 params![row.id, row.epoch, row.sealed],
             )
             .map(drop)
-            .map_err(|error| self.file().error(error))
+            .map_err(|error| self.file.error(error))
         })
     }
 
-    /// The API key with an id.
-    pub fn api_key(&self, id: &str) -> Result<Option<ApiKeyRow>, StoreError> {
+    fn api_key(&self, id: &str) -> Result<Option<ApiKeyRow>, StoreError> {
         self.file.read(|tx| {
             tx.prepare_cached("SELECT id, epoch, sealed FROM api_key WHERE id = ?1")?
                 .query_row([id], api_key_row)
@@ -27,8 +25,7 @@ impl Vault {
         })
     }
 
-    /// All API keys.
-    pub fn api_keys(&self) -> Result<Vec<ApiKeyRow>, StoreError> {
+    fn api_keys(&self) -> Result<Vec<ApiKeyRow>, StoreError> {
         self.file.read(|tx| {
             tx.prepare_cached("SELECT id, epoch, sealed FROM api_key ORDER BY id")?
                 .query_map([], api_key_row)?

@@ -119,7 +119,9 @@ pub(super) fn summed_up(
 mod tests {
     use std::sync::Arc;
 
-    use super::super::{FILE, Vault, VaultFile};
+    use trailkeep_ports::{RowSums, VaultStore};
+
+    use super::super::{FILE, SqliteVault, VaultFile};
     use super::*;
     use crate::sqlite::Database;
     use trailkeep_ports::{NewDataKey, VaultChanges};
@@ -154,9 +156,9 @@ mod tests {
     fn differing_after(sql: &str) -> [Vec<(String, u64, u64)>; 2] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vault.db");
-        Vault::create(&path, &"a".repeat(32)).unwrap();
+        SqliteVault::create(&path, &"a".repeat(32)).unwrap();
         let database = Database::open(&FILE, &path, &"a".repeat(32)).unwrap();
-        let vault = Vault {
+        let vault = SqliteVault {
             file: VaultFile::new(database),
         };
         vault.file.begin(Arc::new(Xor), |_| Ok(())).unwrap();

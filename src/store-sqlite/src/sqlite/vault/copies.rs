@@ -5,46 +5,25 @@ use std::path::Path;
 use rusqlite::{OpenFlags, OptionalExtension, params};
 
 use super::file::{self, VaultFile};
-use super::{FILE, Vault};
+use super::{FILE, SqliteVault};
 use crate::sqlite::{Database, check_header, connect, resolved, sqlite_error};
 use trailkeep_ports::files::new_private_file;
 use trailkeep_ports::{
-    CopyState, LedgerRecord, RowMac, SealedTable, StoreError, VaultLook, Watermark,
+    CopyState, RowMac, SealedTable, StoreError, VaultCopies, VaultLook, Watermark,
 };
-use trailkeep_proof::ids::{LedgerNumber, Origin, TenantName};
+use trailkeep_proof::ids::LedgerNumber;
 use trailkeep_proof::time::UnixMillis;
 
-impl Vault {
-    /// Writes a compact copy of the vault as it is now into a new file, for its owner alone, and syncs it. It reads
-    /// from one snapshot, beside writers.
-    pub fn copy_into(&self, path: &Path) -> Result<(), StoreError> {
-        let file = new_private_file(path)?;
-        let fail = |error| sqlite_error(&FILE, error);
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = connect(self.file.path(), flags)?.map_err(fail)?;
-        connection
-            .execute("VACUUM INTO ?1", [resolved(path)?.to_string_lossy()])
-            .map_err(fail)?;
-        // SQLite does not sync what VACUUM INTO wrote.
-        file.sync_all()
-            .map_err(|error| trailkeep_ports::directory::io_error(path, error))
-    }
-
+impl SqliteVault {
     /// Opens a copy for reading, without changing a byte of it.
-    pub fn open_copy(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open_copy(path: &Path) -> Result<Self, StoreError> {
         Ok(Self {
             file: VaultFile::new(Database::open_copy(&FILE, path)?),
         })
     }
 
-    /// Commits that changed anything but a watermark, since the vault was made.
-    pub fn changes(&self) -> Result<u64, StoreError> {
-        self.file
-            .read(|tx| tx.query_row("SELECT changes FROM sealing", [], |row| row.get(0)))
-    }
-
     /// Gives a copy that nobody has open the memory of other heads: those of the ledgers that it was copied with.
-    pub fn mark_copy(
+    pub(crate) fn mark_copy(
         path: &Path,
         mac: &dyn RowMac,
         marks: &[(LedgerNumber, Watermark)],
@@ -79,7 +58,7 @@ impl Vault {
     }
 
     /// What a vault's file says of itself: a copy, or one that nobody has open. Nothing is written.
-    pub fn look(path: &Path) -> Result<VaultLook, StoreError> {
+    pub(crate) fn look(path: &Path) -> Result<VaultLook, StoreError> {
         check_header(&FILE, path)?;
         let damaged = |error: rusqlite::Error| StoreError::Damaged {
             path: path.to_owned(),
@@ -112,32 +91,28 @@ impl Vault {
         };
         look().map_err(damaged)
     }
+}
 
-    /// The names of all ledgers that have secrets here.
-    pub fn ledgers(&self) -> Result<Vec<LedgerRecord>, StoreError> {
-        let rows: Vec<(u32, String, String)> = self.file.read(|tx| {
-            tx.prepare_cached("SELECT number, tenant, origin FROM ledger ORDER BY number")?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-                .collect()
-        })?;
-        let damaged = || StoreError::Damaged {
-            path: self.file.path().to_owned(),
-            what: "names an invalid ledger".to_owned(),
-            hint: FILE.hint,
-        };
-        rows.into_iter()
-            .map(|(number, tenant, origin)| {
-                Ok(LedgerRecord {
-                    number: LedgerNumber::new(number),
-                    tenant: TenantName::new(&tenant).map_err(|_| damaged())?,
-                    origin: Origin::parse(&origin).map_err(|_| damaged())?,
-                })
-            })
-            .collect()
+impl VaultCopies for SqliteVault {
+    fn copy_into(&self, path: &Path) -> Result<(), StoreError> {
+        let file = new_private_file(path)?;
+        let fail = |error| sqlite_error(&FILE, error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = connect(self.file.path(), flags)?.map_err(fail)?;
+        connection
+            .execute("VACUUM INTO ?1", [resolved(path)?.to_string_lossy()])
+            .map_err(fail)?;
+        // SQLite does not sync what VACUUM INTO wrote.
+        file.sync_all()
+            .map_err(|error| trailkeep_ports::directory::io_error(path, error))
     }
 
-    /// What a target was last given; nothing yet where it has no row.
-    pub fn copy_state(&self, target: &str) -> Result<CopyState, StoreError> {
+    fn changes(&self) -> Result<u64, StoreError> {
+        self.file
+            .read(|tx| tx.query_row("SELECT changes FROM sealing", [], |row| row.get(0)))
+    }
+
+    fn copy_state(&self, target: &str) -> Result<CopyState, StoreError> {
         let found = self.file.read(|tx| {
             tx.prepare_cached(
                 "SELECT changes, rows_epoch, key_epoch, copied_at_ms, failed_at_ms, error
@@ -158,8 +133,7 @@ impl Vault {
         Ok(found.unwrap_or_default())
     }
 
-    /// Keeps what a target was given. It does not count as a change: a copy would never be the newest.
-    pub fn set_copy_state(&self, target: &str, state: &CopyState) -> Result<(), StoreError> {
+    fn set_copy_state(&self, target: &str, state: &CopyState) -> Result<(), StoreError> {
         self.file.note(|tx| {
             tx.execute(
                 "INSERT OR REPLACE INTO copy_state
@@ -180,8 +154,7 @@ impl Vault {
         })
     }
 
-    /// Forgets what a target was given.
-    pub fn remove_copy_state(&self, target: &str) -> Result<(), StoreError> {
+    fn remove_copy_state(&self, target: &str) -> Result<(), StoreError> {
         self.file.note(|tx| {
             tx.execute("DELETE FROM copy_state WHERE target = ?1", [target])
                 .map(drop)

@@ -2,13 +2,12 @@
 
 use rusqlite::{Row, params};
 
-use super::Vault;
-use trailkeep_ports::{Rewrapped, SealedPlace, SealedRow, SealedTable, StoreError};
+use super::SqliteVault;
+use trailkeep_ports::{Epochs, Rewrapped, SealedPlace, SealedRow, SealedTable, StoreError};
 use trailkeep_proof::ids::{ClassNumber, KeyId, LedgerNumber};
 
-impl Vault {
-    /// Rows of a table after number `after` that are sealed under an epoch below `epoch`, at most `limit`.
-    pub fn rows_below(
+impl Epochs for SqliteVault {
+    fn rows_below(
         &self,
         table: SealedTable,
         epoch: u32,
@@ -27,20 +26,18 @@ impl Vault {
         })
     }
 
-    /// Number of rows of a table that are sealed under an epoch below `epoch`.
-    pub fn count_below(&self, table: SealedTable, epoch: u32) -> Result<u64, StoreError> {
+    fn count_below(&self, table: SealedTable, epoch: u32) -> Result<u64, StoreError> {
         let sql = format!("SELECT count(*) FROM {} WHERE epoch < ?1", table.name());
         self.file
             .read(|tx| tx.query_row(&sql, [epoch], |row| row.get(0)))
     }
 
-    /// Puts other sealings in the place of those that were read. On disk when it returns.
-    pub fn rewrap(&self, table: SealedTable, rows: &[Rewrapped]) -> Result<(), StoreError> {
+    fn rewrap(&self, table: SealedTable, rows: &[Rewrapped]) -> Result<(), StoreError> {
         let sql = format!(
             "UPDATE {} SET epoch = ?1, sealed = ?2 WHERE rowid = ?3 AND epoch = ?4 AND sealed = ?5",
             table.name()
         );
-        self.file().change(|tx| {
+        self.file.change(|tx| {
             let update = || -> rusqlite::Result<()> {
                 let mut statement = tx.prepare_cached(&sql)?;
                 for row in rows {
@@ -59,16 +56,13 @@ impl Vault {
         })
     }
 
-    /// The lowest epoch that a row may be written under; 0 where somebody took the row away that says it.
-    pub fn lowest_epoch(&self) -> Result<u32, StoreError> {
+    fn lowest_epoch(&self) -> Result<u32, StoreError> {
         let sql = "SELECT coalesce(max(lowest_epoch), 0) FROM sealing";
         self.file.read(|tx| tx.query_row(sql, [], |row| row.get(0)))
     }
 
-    /// Ends all epochs below `epoch`, if no row is sealed under one of them; `false` where one is. From then on a
-    /// row of theirs is refused.
-    pub fn end_epochs_below(&self, epoch: u32) -> Result<bool, StoreError> {
-        self.file().change(|tx| {
+    fn end_epochs_below(&self, epoch: u32) -> Result<bool, StoreError> {
+        self.file.change(|tx| {
             let end = || -> rusqlite::Result<bool> {
                 for table in SealedTable::ALL {
                     let sql = format!(

@@ -1,14 +1,14 @@
 //! Ledgers: their names, and their secrets.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
-use super::Vault;
-use trailkeep_ports::{LedgerRecord, LedgerSecretRow, StoreError};
-use trailkeep_proof::ids::{KeyId, LedgerNumber};
+use super::{FILE, SqliteVault};
+use trailkeep_ports::{LedgerRecord, LedgerSecretRow, StoreError, VaultLedgers, Watermark};
+use trailkeep_proof::ids::{KeyId, LedgerNumber, Origin, RootHash, TenantName};
+use trailkeep_proof::time::UnixMillis;
 
-impl Vault {
-    /// Adds a new ledger: its names, which its rows' sealings bind, and its secrets.
-    pub fn add_ledger(
+impl VaultLedgers for SqliteVault {
+    fn add_ledger(
         &self,
         ledger: &LedgerRecord,
         rows: &[LedgerSecretRow],
@@ -32,8 +32,7 @@ impl Vault {
         })
     }
 
-    /// Takes away all rows of a ledger that was never made, and its first API key. On disk when it returns.
-    pub fn remove_ledger(&self, ledger: LedgerNumber, api_key: &str) -> Result<(), StoreError> {
+    fn remove_ledger(&self, ledger: LedgerNumber, api_key: &str) -> Result<(), StoreError> {
         self.file.change(|tx| {
             let remove = || -> rusqlite::Result<()> {
                 tx.execute("DELETE FROM ledger WHERE number = ?1", [ledger.get()])?;
@@ -48,8 +47,7 @@ impl Vault {
         })
     }
 
-    /// The secrets of a ledger.
-    pub fn ledger_secrets(&self, ledger: LedgerNumber) -> Result<Vec<LedgerSecretRow>, StoreError> {
+    fn ledger_secrets(&self, ledger: LedgerNumber) -> Result<Vec<LedgerSecretRow>, StoreError> {
         self.file.read(|tx| {
             tx.prepare_cached(
                 "SELECT kind, key_id, epoch, sealed FROM ledger_secret WHERE ledger = ?1",
@@ -68,12 +66,68 @@ impl Vault {
         })
     }
 
-    /// The largest number of a ledger that has secrets here; none where no ledger has.
-    pub fn last_ledger(&self) -> Result<Option<LedgerNumber>, StoreError> {
+    fn last_ledger(&self) -> Result<Option<LedgerNumber>, StoreError> {
         self.file.read(|tx| {
             tx.query_row("SELECT max(ledger) FROM ledger_secret", [], |row| {
                 Ok(row.get::<_, Option<u32>>(0)?.map(LedgerNumber::new))
             })
+        })
+    }
+
+    fn ledgers(&self) -> Result<Vec<LedgerRecord>, StoreError> {
+        let rows: Vec<(u32, String, String)> = self.file.read(|tx| {
+            tx.prepare_cached("SELECT number, tenant, origin FROM ledger ORDER BY number")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                .collect()
+        })?;
+        let damaged = || StoreError::Damaged {
+            path: self.file.path().to_owned(),
+            what: "names an invalid ledger".to_owned(),
+            hint: FILE.hint,
+        };
+        rows.into_iter()
+            .map(|(number, tenant, origin)| {
+                Ok(LedgerRecord {
+                    number: LedgerNumber::new(number),
+                    tenant: TenantName::new(&tenant).map_err(|_| damaged())?,
+                    origin: Origin::parse(&origin).map_err(|_| damaged())?,
+                })
+            })
+            .collect()
+    }
+
+    fn watermark(&self, ledger: LedgerNumber) -> Result<Option<Watermark>, StoreError> {
+        self.file.read(|tx| {
+            tx.prepare_cached("SELECT size, root, seen_at_ms FROM watermark WHERE ledger = ?1")?
+                .query_row([ledger.get()], |row| {
+                    let root: [u8; 32] = row.get(1)?;
+                    Ok(Watermark {
+                        size: row.get(0)?,
+                        root: RootHash::new(root),
+                        seen_at: UnixMillis::new(row.get(2)?),
+                    })
+                })
+                .optional()
+        })
+    }
+
+    fn set_watermark(&self, ledger: LedgerNumber, mark: &Watermark) -> Result<(), StoreError> {
+        self.file.note(|tx| {
+            tx.prepare_cached(
+                "INSERT INTO watermark (ledger, size, root, seen_at_ms) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (ledger) DO UPDATE
+                 SET size = excluded.size, root = excluded.root, seen_at_ms = excluded.seen_at_ms",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    ledger.get(),
+                    mark.size,
+                    &mark.root.as_bytes()[..],
+                    mark.seen_at.get()
+                ])
+            })
+            .map(drop)
+            .map_err(|error| self.file.error(error))
         })
     }
 }

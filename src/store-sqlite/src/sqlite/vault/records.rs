@@ -2,26 +2,23 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::vault::Vault;
-use trailkeep_ports::{AppliedRows, SealedRecordRow, StoreError};
+use super::SqliteVault;
+use trailkeep_ports::{AppliedRows, SealedRecordRow, SealedRecords, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, Seq};
 
-impl Vault {
-    /// Adds or replaces a sealed record. On disk when it returns.
-    pub fn put_record(&self, row: &SealedRecordRow) -> Result<(), StoreError> {
-        self.file()
-            .change(|tx| put(tx, row).map_err(|error| self.file().error(error)))
+impl SealedRecords for SqliteVault {
+    fn put_record(&self, row: &SealedRecordRow) -> Result<(), StoreError> {
+        self.file
+            .change(|tx| put(tx, row).map_err(|error| self.file.error(error)))
     }
 
-    /// The same of a record that is no reason to copy the vault anew: a copy without it lacks nothing.
-    pub fn put_note(&self, row: &SealedRecordRow) -> Result<(), StoreError> {
-        self.file()
-            .note(|tx| put(tx, row).map_err(|error| self.file().error(error)))
+    fn put_note(&self, row: &SealedRecordRow) -> Result<(), StoreError> {
+        self.file
+            .note(|tx| put(tx, row).map_err(|error| self.file.error(error)))
     }
 
-    /// Takes in what a statement changes: all of it is on disk when this returns, or nothing.
-    pub fn apply(&self, rows: &AppliedRows) -> Result<(), StoreError> {
-        self.file().change(|tx| {
+    fn apply(&self, rows: &AppliedRows) -> Result<(), StoreError> {
+        self.file.change(|tx| {
             let apply = || -> rusqlite::Result<()> {
                 for row in &rows.records {
                     put(tx, row)?;
@@ -46,27 +43,25 @@ impl Vault {
                 )?;
                 Ok(())
             };
-            apply().map_err(|error| self.file().error(error))
+            apply().map_err(|error| self.file.error(error))
         })
     }
 
-    /// The last statement of a ledger whose change of the vault is in the rows.
-    pub fn applied(&self, ledger: LedgerNumber) -> Result<Option<Seq>, StoreError> {
-        self.file().read(|tx| {
+    fn applied(&self, ledger: LedgerNumber) -> Result<Option<Seq>, StoreError> {
+        self.file.read(|tx| {
             tx.prepare_cached("SELECT seq FROM applied WHERE ledger = ?1")?
                 .query_row([ledger.get()], |row| Ok(Seq::new(row.get(0)?)))
                 .optional()
         })
     }
 
-    /// One sealed record.
-    pub fn record(
+    fn record(
         &self,
         kind: &str,
         ledger: LedgerNumber,
         id: &str,
     ) -> Result<Option<SealedRecordRow>, StoreError> {
-        self.file().read(|tx| {
+        self.file.read(|tx| {
             tx.prepare_cached(
                 "SELECT epoch, sealed FROM sealed_record WHERE kind = ?1 AND ledger = ?2 AND id = ?3",
             )?
@@ -83,13 +78,12 @@ impl Vault {
         })
     }
 
-    /// The sealed records of a kind and ledger, by id.
-    pub fn records(
+    fn records(
         &self,
         kind: &str,
         ledger: LedgerNumber,
     ) -> Result<Vec<SealedRecordRow>, StoreError> {
-        self.file().read(|tx| {
+        self.file.read(|tx| {
             tx.prepare_cached(
                 "SELECT id, epoch, sealed FROM sealed_record WHERE kind = ?1 AND ledger = ?2 ORDER BY id",
             )?
@@ -106,9 +100,8 @@ impl Vault {
         })
     }
 
-    /// The sealed records of a ledger, of all kinds.
-    pub fn records_of(&self, ledger: LedgerNumber) -> Result<Vec<SealedRecordRow>, StoreError> {
-        self.file().read(|tx| {
+    fn records_of(&self, ledger: LedgerNumber) -> Result<Vec<SealedRecordRow>, StoreError> {
+        self.file.read(|tx| {
             tx.prepare_cached(
                 "SELECT kind, id, epoch, sealed FROM sealed_record WHERE ledger = ?1 ORDER BY kind, id",
             )?
@@ -125,9 +118,8 @@ impl Vault {
         })
     }
 
-    /// The numbers of the ledgers that have sealed records.
-    pub fn ledgers_with_records(&self) -> Result<Vec<LedgerNumber>, StoreError> {
-        self.file().read(|tx| {
+    fn ledgers_with_records(&self) -> Result<Vec<LedgerNumber>, StoreError> {
+        self.file.read(|tx| {
             tx.prepare_cached("SELECT DISTINCT ledger FROM sealed_record ORDER BY ledger")?
                 .query_map([], |row| {
                     // A number that no ledger can have stays one that is not there.
@@ -138,20 +130,14 @@ impl Vault {
         })
     }
 
-    /// Destroys a sealed record, if it is there.
-    pub fn delete_record(
-        &self,
-        kind: &str,
-        ledger: LedgerNumber,
-        id: &str,
-    ) -> Result<(), StoreError> {
-        self.file().change(|tx| {
+    fn delete_record(&self, kind: &str, ledger: LedgerNumber, id: &str) -> Result<(), StoreError> {
+        self.file.change(|tx| {
             tx.execute(
                 "DELETE FROM sealed_record WHERE kind = ?1 AND ledger = ?2 AND id = ?3",
                 params![kind, ledger.get(), id],
             )
             .map(drop)
-            .map_err(|error| self.file().error(error))
+            .map_err(|error| self.file.error(error))
         })
     }
 }

@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
-use super::Ledgers;
+use super::SqliteLedgers;
 use crate::{row_number, row_seq};
-use trailkeep_ports::{ClassRow, DeletionCause, ExpiryRow, Mark, OpenJob, Statement, StoreError};
-use trailkeep_proof::ids::{ClassNumber, LedgerNumber, PersonReference, Seq, Tag};
+use trailkeep_ports::{ClassRow, ExpiryRow, Mark, Statement, Statements, StoreError};
+use trailkeep_proof::ids::{ClassNumber, LedgerNumber, Seq};
 use trailkeep_proof::time::UnixMillis;
 
-impl Ledgers {
-    /// The retention classes of a ledger, by number.
-    pub fn classes(&self, ledger: LedgerNumber) -> Result<Vec<ClassRow>, StoreError> {
+impl Statements for SqliteLedgers {
+    fn classes(&self, ledger: LedgerNumber) -> Result<Vec<ClassRow>, StoreError> {
         self.database.read(|tx| {
             tx.prepare_cached("SELECT number, statement_seq, definition FROM class WHERE ledger = ?1 ORDER BY number")?
                 .query_map([ledger.get()], |row| {
@@ -24,8 +23,7 @@ impl Ledgers {
         })
     }
 
-    /// The statements of a ledger: seq, kind and whether it is still being carried out, ascending.
-    pub fn statements(&self, ledger: LedgerNumber) -> Result<Vec<(Seq, String, bool)>, StoreError> {
+    fn statements(&self, ledger: LedgerNumber) -> Result<Vec<(Seq, String, bool)>, StoreError> {
         let (first, last) = whole(ledger);
         self.database.read(|tx| {
             tx.prepare_cached(
@@ -38,17 +36,7 @@ impl Ledgers {
         })
     }
 
-    /// The statements that are still being carried out, oldest first.
-    pub fn open_jobs(&self, ledger: LedgerNumber) -> Result<Vec<OpenJob>, StoreError> {
-        let statements = self.statements(ledger)?.into_iter();
-        let open = statements.filter(|(_, _, is_open)| *is_open);
-        Ok(open
-            .map(|(statement, kind, _)| OpenJob { statement, kind })
-            .collect())
-    }
-
-    /// A statement was carried out.
-    pub fn close_job(&self, ledger: LedgerNumber, statement: Seq) -> Result<(), StoreError> {
+    fn close_job(&self, ledger: LedgerNumber, statement: Seq) -> Result<(), StoreError> {
         self.database.write(|tx| {
             tx.execute(
                 "UPDATE statement SET open = 0 WHERE row = ?1",
@@ -59,8 +47,7 @@ impl Ledgers {
         })
     }
 
-    /// The expiry statements of a ledger, ascending.
-    pub fn expiries(&self, ledger: LedgerNumber) -> Result<Vec<ExpiryRow>, StoreError> {
+    fn expiries(&self, ledger: LedgerNumber) -> Result<Vec<ExpiryRow>, StoreError> {
         self.database.read(|tx| {
             tx.prepare_cached(
                 "SELECT statement_seq, class, recorded_before_ms FROM expiry WHERE ledger = ?1
@@ -77,8 +64,7 @@ impl Ledgers {
         })
     }
 
-    /// The marks of a range of events; those without any are left out.
-    pub fn marks(
+    fn marks(
         &self,
         ledger: LedgerNumber,
         range: Range<u64>,
@@ -116,8 +102,7 @@ impl Ledgers {
         })
     }
 
-    /// The events that holds keep although an expiry covers them, ascending, after a seq, at most `limit`.
-    pub fn overdue(
+    fn overdue(
         &self,
         ledger: LedgerNumber,
         from: Seq,
@@ -134,8 +119,7 @@ impl Ledgers {
         })
     }
 
-    /// The events that a statement covers one by one, ascending.
-    pub fn tombstone_items(
+    fn tombstone_items(
         &self,
         ledger: LedgerNumber,
         statement: Seq,
@@ -149,12 +133,7 @@ impl Ledgers {
         })
     }
 
-    /// The events that a statement restricts, ascending, those included that went since or that it was lifted for.
-    pub fn restricted_by(
-        &self,
-        ledger: LedgerNumber,
-        statement: Seq,
-    ) -> Result<Vec<Seq>, StoreError> {
+    fn restricted_by(&self, ledger: LedgerNumber, statement: Seq) -> Result<Vec<Seq>, StoreError> {
         self.database.read(|tx| {
             tx.prepare_cached("SELECT row FROM restricted WHERE statement = ?1 ORDER BY row")?
                 .query_map([row_number(ledger, statement)], |row| {
@@ -164,12 +143,7 @@ impl Ledgers {
         })
     }
 
-    /// The statements that restrict, each with the entry that lifted it: more than one row of a statement says that
-    /// the table is not what was written.
-    pub fn restrictions(
-        &self,
-        ledger: LedgerNumber,
-    ) -> Result<Vec<(Seq, Option<Seq>)>, StoreError> {
+    fn restrictions(&self, ledger: LedgerNumber) -> Result<Vec<(Seq, Option<Seq>)>, StoreError> {
         let (first, last) = whole(ledger);
         self.database.read(|tx| {
             tx.prepare_cached(
@@ -181,137 +155,6 @@ impl Ledgers {
                 Ok((row_seq(row.get(0)?), lifted_by.map(row_seq)))
             })?
             .collect()
-        })
-    }
-
-    /// Puts payloads that were sealed anew in the place of those that they were made from. On disk when it returns.
-    pub fn replace_payloads(
-        &self,
-        ledger: LedgerNumber,
-        rows: &[(Seq, Vec<u8>)],
-    ) -> Result<(), StoreError> {
-        self.database.write(|tx| {
-            let replace = || -> rusqlite::Result<()> {
-                // One that went meanwhile does not come back.
-                let mut replace =
-                    tx.prepare_cached("UPDATE payload SET bytes = ?2 WHERE row = ?1")?;
-                for (seq, payload) in rows {
-                    replace.execute(params![row_number(ledger, *seq), payload])?;
-                }
-                Ok(())
-            };
-            replace().map_err(|error| self.database.error(error))
-        })
-    }
-
-    /// The seqs of a range that still have a payload, ascending.
-    pub fn seqs_with_payload(
-        &self,
-        ledger: LedgerNumber,
-        range: Range<u64>,
-    ) -> Result<Vec<Seq>, StoreError> {
-        let (first, end) = (
-            row_number(ledger, Seq::new(range.start)),
-            row_number(ledger, Seq::new(range.end)),
-        );
-        self.database.read(|tx| {
-            tx.prepare_cached("SELECT row FROM payload WHERE row >= ?1 AND row < ?2 ORDER BY row")?
-                .query_map([first, end], |row| Ok(row_seq(row.get(0)?)))?
-                .collect()
-        })
-    }
-
-    /// Deletes the payloads and active index rows of some events. On disk when it returns.
-    pub fn delete_payloads(&self, ledger: LedgerNumber, seqs: &[Seq]) -> Result<(), StoreError> {
-        self.database.write(|tx| {
-            let delete = || -> rusqlite::Result<()> {
-                let mut payload = tx.prepare_cached("DELETE FROM payload WHERE row = ?1")?;
-                for seq in seqs {
-                    payload.execute([row_number(ledger, *seq)])?;
-                }
-                Ok(())
-            };
-            delete().map_err(|error| self.database.error(error))
-        })
-    }
-
-    /// Deletes the rows of the active index run of events that go, and remembers their ids until a moment.
-    pub fn leave_active(
-        &self,
-        ledger: LedgerNumber,
-        seqs: &[Seq],
-        (tags, state): (&[Tag], DeletionCause),
-        until: UnixMillis,
-    ) -> Result<(), StoreError> {
-        self.database.write(|tx| {
-            let put = || -> rusqlite::Result<()> {
-                let mut active = tx.prepare_cached("DELETE FROM active_index WHERE row = ?1")?;
-                for seq in seqs {
-                    active.execute([row_number(ledger, *seq)])?;
-                }
-                let mut put = tx.prepare_cached(
-                    "INSERT OR REPLACE INTO gone_id (ledger, tag, state, until_ms) VALUES (?1, ?2, ?3, ?4)",
-                )?;
-                for tag in tags {
-                    put.execute(params![ledger.get(), &tag.as_bytes()[..], state.as_str(), until.get()])?;
-                }
-                Ok(())
-            };
-            put().map_err(|error| self.database.error(error))
-        })
-    }
-
-    /// What became of the events with these ids, for each in its order.
-    pub fn deleted_ids(
-        &self,
-        ledger: LedgerNumber,
-        tags: &[Tag],
-        now: UnixMillis,
-    ) -> Result<Vec<Option<DeletionCause>>, StoreError> {
-        self.database.read(|tx| {
-            let mut find = tx.prepare_cached(
-                "SELECT state FROM gone_id WHERE ledger = ?1 AND tag = ?2 AND until_ms > ?3",
-            )?;
-            tags.iter()
-                .map(|tag| {
-                    find.query_row(
-                        params![ledger.get(), &tag.as_bytes()[..], now.get()],
-                        |row| row.get::<_, String>(0),
-                    )
-                    .optional()
-                    .map(|state| DeletionCause::of_word(&state?))
-                })
-                .collect()
-        })
-    }
-
-    /// Forgets up to `limit` remembered ids whose time is over; how many went.
-    pub fn forget_ids(&self, now: UnixMillis, limit: u32) -> Result<usize, StoreError> {
-        self.database.write(|tx| {
-            tx.execute(
-                "DELETE FROM gone_id WHERE (ledger, tag) IN
-                 (SELECT ledger, tag FROM gone_id WHERE until_ms <= ?1 LIMIT ?2)",
-                params![now.get(), limit],
-            )
-            .map_err(|error| self.database.error(error))
-        })
-    }
-
-    /// Deletes the rows of the reads that showed persons.
-    pub fn delete_reads_of_persons(&self, gone: &[PersonReference]) -> Result<(), StoreError> {
-        if gone.is_empty() {
-            return Ok(());
-        }
-        self.database.write(|tx| {
-            let delete = || -> rusqlite::Result<()> {
-                let mut delete =
-                    tx.prepare_cached("DELETE FROM person_read WHERE reference = ?1")?;
-                for reference in gone {
-                    delete.execute([&reference.as_bytes()[..]])?;
-                }
-                Ok(())
-            };
-            delete().map_err(|error| self.database.error(error))
         })
     }
 }

@@ -1,13 +1,12 @@
 //! Rows of the ledgers: what a commit adds, and what is read back.
 
+use crate::{Mark, Stated};
 use trailkeep_proof::ids::{
     LedgerNumber, LookupKey, Origin, PersonReference, RootHash, Seq, TenantName,
 };
 use trailkeep_proof::ledger::entry::EntryBytes;
 use trailkeep_proof::ledger::tile::TileCoordinate;
 use trailkeep_proof::time::UnixMillis;
-
-use crate::{Mark, Stated};
 
 /// A ledger as the store knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
