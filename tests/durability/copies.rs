@@ -322,6 +322,13 @@ fn a_target_out_of_reach_keeps_the_old_key_until_it_is_back() {
     wait_for("it is tried again", || {
         status(&directory, &server)["copies_pending"] == true
     });
+    wait_for("the failing job is counted", || {
+        let page = server.client().get("/metrics").unwrap().text();
+        let failures = page
+            .lines()
+            .find_map(|line| line.strip_prefix("trailkeep_job_failures_total{name=\"vault\"} "));
+        failures.unwrap().parse::<u64>().unwrap() > 1
+    });
     let body = events(5, 5);
     let posted = server
         .client()

@@ -13,6 +13,7 @@ mod events;
 mod exports;
 mod extract;
 mod holds;
+mod jobs;
 mod keys;
 pub mod limits;
 mod local_socket;
@@ -47,6 +48,7 @@ use self::body::intake::{Intake, take_in};
 use self::connections::places::Places;
 pub use self::document::document;
 use self::document::route;
+use self::jobs::JobFigures;
 use self::limits::Limits;
 use self::problem::Problem;
 use self::rates::Rates;
@@ -72,6 +74,8 @@ pub struct App {
     rates: Arc<Rates>,
     /// Of a server, the places of its connections.
     places: Option<Arc<Places>>,
+    /// Of a server, what its jobs did.
+    jobs: Option<Arc<JobFigures>>,
 }
 
 impl App {
@@ -84,6 +88,7 @@ impl App {
             intake,
             rates: Arc::new(Rates::new(None)),
             places: None,
+            jobs: None,
         }
     }
 }

@@ -217,6 +217,9 @@ fn figures(caller: &Identified<ReadScope>, app: &App) -> Result<String, Problem>
         telemetry::register(&mut registry, engine);
         engine.figures.register(&mut registry);
         register_counters(app, engine, &mut registry);
+        if let Some(jobs) = &app.jobs {
+            jobs.register(&mut registry);
+        }
     }
     let gaps = Family::<Labels, Gauge>::default();
     for row in engine.ledgers.gaps(number).map_err(AppendError::from)? {

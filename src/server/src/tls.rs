@@ -3,7 +3,6 @@
 use parking_lot::{Mutex, RwLock};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -16,9 +15,6 @@ use zeroize::Zeroizing;
 
 use trailkeep_files::named::read_named;
 use trailkeep_proof::time::UnixMillis;
-
-/// How often the files are looked at.
-const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 
 /// Where the certificate and its key are, in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,7 +151,7 @@ impl Certificates {
     }
 
     /// Takes what the files have now, if they changed. A pair that can't be used leaves the one in use.
-    fn look_again(&self) {
+    pub(super) fn look_again(&self) {
         let read = self.files.read();
         let found = read.as_ref().ok().map(digest);
         let mut looked = self.looked.lock();
@@ -178,16 +174,6 @@ impl Certificates {
             }
         }
         looked.tried = found;
-    }
-
-    /// Looks at the files for as long as it runs.
-    pub(super) async fn watch(self: Arc<Self>) {
-        let mut every = tokio::time::interval(LOOKED_AT_EVERY);
-        loop {
-            every.tick().await;
-            let certificates = Arc::clone(&self);
-            trailkeep_core::blocking(move || certificates.look_again()).await;
-        }
     }
 
     fn pair(&self) -> KeyPair {

@@ -6,19 +6,20 @@ use std::time::Duration;
 use super::{Which, run};
 use crate::{Engine, blocking};
 
-/// How often it is looked whether a target's time has come.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long starting and ending wait for targets.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// Gives the head of every ledger to its targets.
-fn run_all(engine: &Engine, which: Which) {
+/// Gives the head of every ledger to its targets; whether what came of it could be stored.
+fn run_all(engine: &Engine, which: Which) -> bool {
+    let mut is_stored = true;
     for tenant in engine.tenants() {
         if let Err(error) = run(engine, &tenant, which) {
             let origin = &tenant.active().record.origin;
             tracing::error!(%origin, %error, "anchored checkpoints could not be stored");
+            is_stored = false;
         }
     }
+    is_stored
 }
 
 async fn run_all_within_reason(engine: &Arc<Engine>, which: Which, when: &str) {
@@ -44,14 +45,7 @@ pub async fn at_end(engine: &Arc<Engine>) {
     run_all_within_reason(engine, Which::Behind, "at the end").await;
 }
 
-/// While the server runs.
-pub async fn on_schedule(engine: Arc<Engine>) {
-    if engine.anchors.targets().is_empty() {
-        return;
-    }
-    loop {
-        tokio::time::sleep(LOOK_EVERY).await;
-        let engine = Arc::clone(&engine);
-        blocking(move || run_all(&engine, Which::Due)).await;
-    }
+/// While the server runs: to the targets whose time has come. Gives whether what came of it could be stored.
+pub fn anchor_due(engine: &Engine) -> bool {
+    run_all(engine, Which::Due)
 }
