@@ -18,30 +18,18 @@ const CRATES: &[(&str, &[&str])] = &[
     ("otlp", &["proof"]),
     ("crypto", &["proof", "files"]),
     ("ports", &["proof", "files"]),
+    ("index", &["proof", "ports"]),
     ("store-sqlite", &["proof", "files", "ports"]),
     (
         "core",
         &[
-            "proof",
-            "policy",
-            "otlp",
-            "files",
-            "crypto",
-            "ports",
-            "store-sqlite",
+            "proof", "policy", "otlp", "files", "crypto", "ports", "index",
         ],
     ),
     (
         "server",
         &[
-            "proof",
-            "policy",
-            "otlp",
-            "files",
-            "crypto",
-            "ports",
-            "store-sqlite",
-            "core",
+            "proof", "policy", "otlp", "files", "crypto", "ports", "core",
         ],
     ),
     (

@@ -66,12 +66,12 @@ use self::ledger::Ledger;
 use self::tenant::{ReadScope, Tenant};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_crypto::spool::SpoolRoom;
+use trailkeep_index::Index;
 use trailkeep_policy::PolicySet;
 use trailkeep_ports::directory::{DataDirectory, DirectoryLock};
 use trailkeep_ports::{Ledgers, Storage};
 use trailkeep_proof::ids::TenantName;
 use trailkeep_proof::time::{Clock, UnixMillis};
-use trailkeep_store_sqlite::Index;
 
 /// A data directory, open for reading and writing. One process has it at a time.
 pub struct Engine {

@@ -6,7 +6,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::failpoint::FailPoint;
-use trailkeep_store_sqlite::{Index, MergeStep};
+use trailkeep_index::Index;
+use trailkeep_ports::MergeStep;
 
 /// How often the thread looks whether a run is full.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

@@ -11,11 +11,11 @@ use super::keyring::Keyring;
 use super::ledger::LedgerKeys;
 use super::open::{OpenError, open_keys, refuse_a_backup};
 use trailkeep_crypto::root::RootKeySource;
+use trailkeep_index::NewIndex;
 use trailkeep_ports::directory::DataDirectory;
 use trailkeep_ports::{LedgerRecord, Ledgers, Storage, StoreError};
 use trailkeep_proof::ids::{LookupKey, Seq};
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
-use trailkeep_store_sqlite::NewIndex;
 
 /// Entries of one step.
 const ENTRIES_PER_STEP: u64 = 1_000;
@@ -52,7 +52,7 @@ pub(super) fn rebuild(
     let _lock = directory.lock()?;
     let (keyring, id) = open_keys(storage, directory, root_key)?;
     let ledgers = storage.open_ledgers(directory, &id)?;
-    let index = NewIndex::begin(&directory.index_db(), &id)?;
+    let index = NewIndex::begin(storage.begin_runs(directory, &id)?);
     FailPoint::RebuildBegun.reach();
     let mut counts = Counts::default();
     let records = ledgers.ledgers()?;

@@ -13,6 +13,7 @@ mod ledgers;
 mod persons;
 mod records;
 mod rows;
+mod runs;
 mod side_tables;
 mod span;
 mod statements;
@@ -41,6 +42,7 @@ pub use rows::vault::{
     NewPerson, PersonRow, RETIRED, RowMac, SealedRecordRow, UnfoldedPerson, VaultChanges,
     VaultLook, Watermark,
 };
+pub use runs::{IndexRow, LookupStore, MergeStep, NewRuns, RunId, RunRow, RunStore};
 pub use side_tables::{AnchoredHeads, SideTables};
 pub use span::{Order, Span};
 pub use statements::{Deletions, Statements};

@@ -1,11 +1,12 @@
 //! Making and opening the stores of a data directory.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use trailkeep_proof::ids::LedgerNumber;
 
 use crate::directory::DataDirectory;
-use crate::{Ledgers, RowMac, Staging, StoreError, Vault, VaultLook, Watermark};
+use crate::{Ledgers, NewRuns, RowMac, RunStore, Staging, StoreError, Vault, VaultLook, Watermark};
 
 /// An engine. The program chooses one; the domain names none.
 pub trait Storage: Send + Sync {
@@ -25,6 +26,20 @@ pub trait Storage: Send + Sync {
         directory: &DataDirectory,
         directory_id: &str,
     ) -> Result<Ledgers, StoreError>;
+
+    /// Opens the sorted runs of the index.
+    fn open_runs(
+        &self,
+        directory: &DataDirectory,
+        directory_id: &str,
+    ) -> Result<Arc<dyn RunStore>, StoreError>;
+
+    /// Begins sorted runs that are to take the place of those that are there, which stay in use.
+    fn begin_runs(
+        &self,
+        directory: &DataDirectory,
+        directory_id: &str,
+    ) -> Result<Box<dyn NewRuns>, StoreError>;
 
     /// Opens the inbox, and makes it where there is none: it holds nothing that is not waiting.
     fn open_staging(

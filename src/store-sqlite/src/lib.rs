@@ -7,7 +7,7 @@
 
 mod sqlite;
 
-pub use sqlite::{CheckedIndex, Index, MergeStep, NewIndex, Sqlite};
+pub use sqlite::Sqlite;
 
 use trailkeep_proof::ids::{LedgerNumber, Seq};
 

@@ -17,6 +17,7 @@ use crate::figures::Figures;
 use crate::keyring::{Destroyed, KeyError, Keyring};
 use crate::ledger::{Ledger, Published};
 use trailkeep_crypto::payload::key_ids;
+use trailkeep_index::Index;
 use trailkeep_ports::directory::free_bytes;
 use trailkeep_ports::{DeletionBasis, ExpiryRow, LedgerBatch, Ledgers, Row, Statement, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
@@ -24,7 +25,6 @@ use trailkeep_proof::ledger::chain::ChainHead;
 use trailkeep_proof::ledger::entry::{EntryBytes, EntryKind};
 use trailkeep_proof::ledger::tile::EdgeTiles;
 use trailkeep_proof::time::{Clock, UnixMillis};
-use trailkeep_store_sqlite::Index;
 
 /// The vault's memory of the head is at most this late.
 const WATERMARK_DELAY: Duration = Duration::from_secs(1);

@@ -31,6 +31,7 @@ use crate::tenant::{Succession, Tenant, superseded_at};
 use trailkeep_crypto::epoch::EpochFileError;
 use trailkeep_crypto::root::{RootKeyError, RootKeySource};
 use trailkeep_crypto::spool::SpoolRoom;
+use trailkeep_index::Index;
 use trailkeep_policy::PolicySet;
 use trailkeep_ports::directory::{DataDirectory, DirectoryLock, free_bytes};
 use trailkeep_ports::{
@@ -39,7 +40,6 @@ use trailkeep_ports::{
 use trailkeep_proof::ids::{LedgerNumber, TenantName};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::{Clock, UnixMillis};
-use trailkeep_store_sqlite::Index;
 
 use self::index::check_index;
 pub(super) use self::keys::{open_keys, refuse_a_backup};
@@ -237,7 +237,7 @@ impl Files {
         refuse_a_backup(&directory)?;
         let (keyring, id) = open_keys(&*storage, &directory, root_key)?;
         let ledgers = Arc::new(storage.open_ledgers(&directory, &id)?);
-        let index = Arc::new(Index::open(&directory.index_db(), &id, &ledgers)?);
+        let index = Arc::new(Index::open(storage.open_runs(&directory, &id)?, &ledgers)?);
         let staging = storage.open_staging(&directory, &id)?;
         Ok(Self {
             storage,

@@ -28,6 +28,7 @@ use super::clock::SystemClock;
 use super::keyring::Keyring;
 use super::ledger::LedgerKeys;
 use super::open::{Files, check_signed_head};
+use trailkeep_index::Index;
 use trailkeep_ports::{LedgerRecord, Ledgers, Staging, StoreError, StoredCheckpoint};
 use trailkeep_proof::ids::RootHash;
 use trailkeep_proof::ledger::checkpoint::Checkpoint;
@@ -36,7 +37,6 @@ use trailkeep_proof::ledger::merkle::empty_root;
 use trailkeep_proof::ledger::note::VerifierKey;
 use trailkeep_proof::ledger::sources::SourcesSummary;
 use trailkeep_proof::time::{Clock, UnixMillis};
-use trailkeep_store_sqlite::Index;
 
 /// Findings that are listed; more are counted.
 const FINDINGS_MAX: usize = 1_000;

@@ -7,9 +7,9 @@ use crate::keyring::KeyError;
 use crate::records::{self, NO_LEDGER};
 use crate::settings;
 use crate::tenant::Succession;
+use trailkeep_index::Index;
 use trailkeep_ports::{ChangedPart, Extent, LedgerRecord, StoreError, StoredCheckpoint};
 use trailkeep_proof::ids::PersonReference;
-use trailkeep_store_sqlite::Index;
 
 /// Rows of the vault read at once.
 const ROWS_PER_READ: u32 = 1_000;

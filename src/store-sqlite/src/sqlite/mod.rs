@@ -1,8 +1,9 @@
 //! SQLite as the store: how each file is made, checked and opened.
 
 mod header;
-mod index;
 mod ledgers;
+mod new_runs;
+mod runs;
 mod schema;
 mod staging;
 mod storage;
@@ -10,7 +11,6 @@ mod unfinished;
 mod upgrade;
 mod vault;
 
-pub use self::index::{CheckedIndex, Index, MergeStep, NewIndex};
 pub use self::storage::Sqlite;
 
 use parking_lot::{Mutex, RwLock};

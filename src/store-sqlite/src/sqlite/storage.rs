@@ -1,13 +1,17 @@
 //! The engine: makes and opens the files of a data directory.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use super::index::Index;
 use super::ledgers::SqliteLedgers;
+use super::new_runs::SqliteNewRuns;
+use super::runs::SqliteRuns;
 use super::staging::SqliteInbox;
 use super::vault::SqliteVault;
 use trailkeep_ports::directory::DataDirectory;
-use trailkeep_ports::{Ledgers, RowMac, Staging, Storage, StoreError, Vault, VaultLook, Watermark};
+use trailkeep_ports::{
+    Ledgers, NewRuns, RowMac, RunStore, Staging, Storage, StoreError, Vault, VaultLook, Watermark,
+};
 use trailkeep_proof::ids::LedgerNumber;
 
 /// SQLite, a file for each store.
@@ -17,7 +21,7 @@ pub struct Sqlite;
 impl Storage for Sqlite {
     fn create(&self, directory: &DataDirectory, directory_id: &str) -> Result<(), StoreError> {
         self.create_ledgers(directory, directory_id)?;
-        Index::create(&directory.index_db(), directory_id)?;
+        SqliteRuns::create(&directory.index_db(), directory_id)?;
         SqliteVault::create(&directory.vault_db(), directory_id)
     }
 
@@ -36,6 +40,24 @@ impl Storage for Sqlite {
     ) -> Result<Ledgers, StoreError> {
         let ledgers = SqliteLedgers::open(&directory.ledger_db(), directory_id)?;
         Ok(Ledgers::new(ledgers))
+    }
+
+    fn open_runs(
+        &self,
+        directory: &DataDirectory,
+        directory_id: &str,
+    ) -> Result<Arc<dyn RunStore>, StoreError> {
+        let runs = SqliteRuns::open(&directory.index_db(), directory_id)?;
+        Ok(Arc::new(runs))
+    }
+
+    fn begin_runs(
+        &self,
+        directory: &DataDirectory,
+        directory_id: &str,
+    ) -> Result<Box<dyn NewRuns>, StoreError> {
+        let new = SqliteNewRuns::begin(&directory.index_db(), directory_id)?;
+        Ok(Box::new(new))
     }
 
     fn open_staging(

@@ -3,13 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use rusqlite::{Connection, params};
-
 use super::filter::KeyFilter;
-use super::remove::wait_for_readers;
+use super::remove::{ROWS_PER_SCAN, wait_for_readers};
 use super::{ACTIVE_SPAN_FACTOR, Index, Run, active_events_max};
-use crate::sqlite::lock;
-use trailkeep_ports::StoreError;
+use trailkeep_ports::{MergeStep, RunId, RunRow, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
 /// Runs of one level that are merged into one of the next.
@@ -18,26 +15,6 @@ const FAN_IN: usize = 16;
 const ROWS_PER_STEP: usize = 20_000;
 /// Rows that may be deleted beside a merge, which remembers them.
 const DELETED_MEANWHILE_MAX: usize = 4_000_000;
-
-/// What [`Index::merge`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MergeStep {
-    /// Nothing was due.
-    Idle,
-    /// The ledger's active run below this seq stands in a merged run now; its rows in `ledger.db` can go.
-    Wrote(LedgerNumber, Seq),
-    /// Runs were merged into a larger one.
-    Merged,
-}
-
-#[derive(Clone, Copy)]
-struct NewRun {
-    id: i64,
-    ledger: LedgerNumber,
-    level: u32,
-    first: Seq,
-    last: Seq,
-}
 
 /// What is deleted while the background works on runs.
 #[derive(Debug, Default)]
@@ -68,15 +45,15 @@ impl Index {
     /// Does one piece of the background work that is due. One thread calls this.
     pub fn merge(&self) -> Result<MergeStep, StoreError> {
         if let Some(ledger) = self.full_active_run() {
-            let _no_row_goes = lock(&self.reshaping);
+            let _no_row_goes = self.reshaping.lock();
             let end = self.write_active_run(ledger, None)?;
             return Ok(MergeStep::Wrote(ledger, end));
         }
         match self.mergeable_runs() {
             Some(runs) => {
-                lock(&self.reshaping).beside_a_merge = Some(Vec::new());
+                self.reshaping.lock().beside_a_merge = Some(Vec::new());
                 let merged = self.merge_runs(&runs);
-                lock(&self.reshaping).beside_a_merge = None;
+                self.reshaping.lock().beside_a_merge = None;
                 merged
             }
             None if self.are_filters_due() => self.renew_filters().map(|()| MergeStep::Idle),
@@ -87,32 +64,6 @@ impl Index {
     /// Whether [`Self::merge`] has something to do.
     pub fn is_merge_due(&self) -> bool {
         self.full_active_run().is_some() || self.mergeable_runs().is_some()
-    }
-
-    /// Drops the tables of runs that never became whole, or that a merge has replaced.
-    pub(super) fn drop_unregistered_runs(&self) -> Result<(), StoreError> {
-        let runs: HashSet<String> = self.database.read(|tx| {
-            tx.prepare("SELECT id FROM run")?
-                .query_map([], |row| row.get(0).map(Run::table))?
-                .collect()
-        })?;
-        let mut tables = self.run_tables()?;
-        tables.retain(|table| !runs.contains(table));
-        for table in tables {
-            self.write(|tx| tx.execute_batch(&format!("DROP TABLE \"{table}\"")))?;
-        }
-        Ok(())
-    }
-
-    /// Tables of runs, whole or not.
-    pub(super) fn run_tables(&self) -> Result<HashSet<String>, StoreError> {
-        self.database.read(|tx| {
-            tx.prepare(
-                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'run_[0-9]*'",
-            )?
-            .query_map([], |row| row.get(0))?
-            .collect()
-        })
     }
 
     fn full_active_run(&self) -> Option<LedgerNumber> {
@@ -163,12 +114,19 @@ impl Index {
         rows.sort_unstable();
         let first = self.merged_end(ledger);
         let last = last.or(newest).unwrap_or(first).max(first);
-        let run = self.start_run(ledger, 0, first, last)?;
+        let id = self.store.begin()?;
         for chunk in rows.chunks(ROWS_PER_STEP) {
-            self.write(|tx| insert_rows(tx, run.id, chunk))?;
+            self.store.append(id, chunk)?;
         }
-        let filter = self.build_filter(run.id)?;
-        let run = self.finish_run(run, filter, false, &[])?;
+        let run = Run {
+            id,
+            ledger,
+            level: 0,
+            first,
+            last,
+            filter: self.build_filter(id)?,
+        };
+        self.store.finish(&run.row(false), &[])?;
 
         // From here the run answers for these events; before, the active run did. Both under one lock.
         let mut state = self.state_mut();
@@ -184,28 +142,37 @@ impl Index {
     /// Merges runs while others delete rows of them: the long part holds nothing.
     fn merge_runs(&self, runs: &[Arc<Run>]) -> Result<MergeStep, StoreError> {
         let (oldest, newest) = (&runs[0], &runs[runs.len() - 1]);
-        let run = self.start_run(oldest.ledger, oldest.level + 1, oldest.first, newest.last)?;
+        let id = self.store.begin()?;
         let mut after: Option<(LookupKey, Seq)> = None;
         loop {
             let (rows, more) = self.next_rows(runs, after)?;
-            self.write(|tx| insert_rows(tx, run.id, &rows))?;
+            self.store.append(id, &rows)?;
             if !more {
                 break;
             }
             after = rows.last().copied();
             // So much goes that the merge is better begun again behind it.
-            if lock(&self.reshaping).is_too_much() {
-                self.drop_unregistered_runs()?;
+            if self.reshaping.lock().is_too_much() {
+                self.store.drop_leftovers()?;
                 return Ok(MergeStep::Idle);
             }
         }
-        let filter = self.build_filter(run.id)?;
-        let mut meanwhile = lock(&self.reshaping);
+        let merged = Run {
+            id,
+            ledger: oldest.ledger,
+            level: oldest.level + 1,
+            first: oldest.first,
+            last: newest.last,
+            filter: self.build_filter(id)?,
+        };
+        let mut meanwhile = self.reshaping.lock();
         let deleted = meanwhile.beside_a_merge.take().unwrap_or_default();
         for rows in deleted.chunks(ROWS_PER_STEP) {
-            self.write(|tx| delete_rows(tx, run.id, rows).map(drop))?;
+            self.store.delete(id, rows)?;
         }
-        let merged = self.finish_run(run, filter, !deleted.is_empty(), runs)?;
+        let replaced: Vec<RunId> = runs.iter().map(|run| run.id).collect();
+        self.store
+            .finish(&merged.row(!deleted.is_empty()), &replaced)?;
         {
             let mut state = self.state_mut();
             state
@@ -216,7 +183,7 @@ impl Index {
         }
         drop(meanwhile);
         wait_for_readers(runs);
-        self.drop_unregistered_runs()?;
+        self.store.drop_leftovers()?;
         Ok(MergeStep::Merged)
     }
 
@@ -227,24 +194,11 @@ impl Index {
         runs: &[Arc<Run>],
         after: Option<(LookupKey, Seq)>,
     ) -> Result<(Vec<(LookupKey, Seq)>, bool), StoreError> {
-        let (key, seq) = after.map_or(([0; 16], -1), |(key, seq)| {
-            (*key.as_bytes(), seq.get().cast_signed())
-        });
         let limit = ROWS_PER_STEP / runs.len();
         let mut rows = Vec::with_capacity(ROWS_PER_STEP);
         let mut bound: Option<(LookupKey, Seq)> = None;
         for run in runs {
-            let sql = format!(
-                "SELECT key, seq FROM {} WHERE (key, seq) > (?1, ?2) ORDER BY key, seq LIMIT {limit}",
-                Run::table(run.id)
-            );
-            let some: Vec<(LookupKey, Seq)> = self.database.read(|tx| {
-                tx.prepare_cached(&sql)?
-                    .query_map(params![&key[..], seq], |row| {
-                        Ok((LookupKey::new(row.get(0)?), Seq::new(row.get(1)?)))
-                    })?
-                    .collect()
-            })?;
+            let some = self.store.rows_after(run.id, after, limit)?;
             if some.len() == limit {
                 let last = some.last().copied();
                 bound = if bound.is_none() || last < bound {
@@ -262,80 +216,8 @@ impl Index {
         Ok((rows, bound.is_some()))
     }
 
-    fn start_run(
-        &self,
-        ledger: LedgerNumber,
-        level: u32,
-        first: Seq,
-        last: Seq,
-    ) -> Result<NewRun, StoreError> {
-        // Ids are taken one after the other by the one thread that merges.
-        let id: i64 = self.database.read(|tx| {
-            tx.query_row(
-                "SELECT 1 + max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'run'), 0),
-                                coalesce((SELECT max(id) FROM run), 0))",
-                [],
-                |row| row.get(0),
-            )
-        })?;
-        self.drop_unregistered_runs()?;
-        let table = Run::table(id);
-        self.write(|tx| tx.execute_batch(&Run::table_text(&table)))?;
-        Ok(NewRun {
-            id,
-            ledger,
-            level,
-            first,
-            last,
-        })
-    }
-
-    /// Registers a run whose rows are all written, in place of those that it replaces.
-    fn finish_run(
-        &self,
-        run: NewRun,
-        filter: KeyFilter,
-        filter_is_stale: bool,
-        replaces: &[Arc<Run>],
-    ) -> Result<Run, StoreError> {
-        let NewRun {
-            id,
-            ledger,
-            level,
-            first,
-            last,
-        } = run;
-        self.write(|tx| {
-            for old in replaces {
-                tx.execute("DELETE FROM run WHERE id = ?1", [old.id])?;
-            }
-            tx.execute(
-                "INSERT INTO run (id, ledger, level, first_seq, last_seq, filter, filter_is_stale)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                params![
-                    id,
-                    ledger.get(),
-                    level,
-                    first.get(),
-                    last.get(),
-                    filter.as_bytes(),
-                    filter_is_stale
-                ],
-            )
-            .map(drop)
-        })?;
-        Ok(Run {
-            id,
-            ledger,
-            level,
-            first,
-            last,
-            filter,
-        })
-    }
-
     /// The filter of a run's keys, read a few at a time.
-    pub(super) fn build_filter(&self, id: i64) -> Result<KeyFilter, StoreError> {
+    pub(super) fn build_filter(&self, id: RunId) -> Result<KeyFilter, StoreError> {
         let mut keys = 0;
         self.each_key(id, |_| keys += 1)?;
         let mut filter = KeyFilter::for_keys(keys);
@@ -343,10 +225,10 @@ impl Index {
         Ok(filter)
     }
 
-    fn each_key(&self, id: i64, mut each: impl FnMut(LookupKey)) -> Result<(), StoreError> {
+    fn each_key(&self, id: RunId, mut each: impl FnMut(LookupKey)) -> Result<(), StoreError> {
         let mut after: Option<(LookupKey, Seq)> = None;
         loop {
-            let rows = self.rows_after(id, after)?;
+            let rows = self.store.rows_after(id, after, ROWS_PER_SCAN)?;
             let Some(last) = rows.last() else {
                 return Ok(());
             };
@@ -360,39 +242,18 @@ impl Index {
             after = Some(*last);
         }
     }
-
-    pub(super) fn write<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        self.database
-            .write(|tx| work(tx).map_err(|error| self.database.error(error)))
-    }
 }
 
-fn insert_rows(tx: &Connection, run: i64, rows: &[(LookupKey, Seq)]) -> rusqlite::Result<()> {
-    let mut insert = tx.prepare_cached(&format!(
-        "INSERT INTO {} (key, seq) VALUES (?1, ?2)",
-        Run::table(run)
-    ))?;
-    for (key, seq) in rows {
-        insert.execute(params![&key.as_bytes()[..], seq.get()])?;
+impl Run {
+    fn row(&self, filter_is_stale: bool) -> RunRow {
+        RunRow {
+            id: self.id,
+            ledger: self.ledger,
+            level: self.level,
+            first: self.first,
+            last: self.last,
+            filter: self.filter.as_bytes().to_vec(),
+            filter_is_stale,
+        }
     }
-    Ok(())
-}
-
-pub(super) fn delete_rows(
-    tx: &Connection,
-    run: i64,
-    rows: &[(LookupKey, Seq)],
-) -> rusqlite::Result<usize> {
-    let mut delete = tx.prepare_cached(&format!(
-        "DELETE FROM {} WHERE key = ?1 AND seq = ?2",
-        Run::table(run)
-    ))?;
-    let mut deleted = 0;
-    for (key, seq) in rows {
-        deleted += delete.execute(params![&key.as_bytes()[..], seq.get()])?;
-    }
-    Ok(deleted)
 }

@@ -1,13 +1,14 @@
-//! The look-up index: an active run in memory, and merged runs in `index.db`.
+//! The look-up index: an active run in memory, and merged runs in a [`RunStore`].
 //!
 //! One ever-growing B-tree over random keys would slow every write down as the ledger grows. Instead
 //! the newest events' keys stand in memory (and, one row an event, in `ledger.db`); when they are many
-//! enough they are written as a sorted run, a table of its own in `index.db`, and runs of one level are
-//! merged into one of the next. A look-up asks the active run and the few runs there are. The file can
-//! be rebuilt from the payloads at any time.
+//! enough they are written as a sorted run, and runs of one level are merged into one of the next. A look-up
+//! asks the active run and the few runs there are. The runs can be made again from the payloads at any time.
+#![forbid(unsafe_code)]
 
 mod build;
 mod filter;
+mod lookups;
 mod merge;
 mod remove;
 mod state;
@@ -15,27 +16,14 @@ mod state;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rusqlite::params;
-
 use self::filter::KeyFilter;
-use super::{Database, FileKind};
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
 pub use build::{CheckedIndex, NewIndex};
-pub use merge::MergeStep;
-use trailkeep_ports::{Ledgers, Order, Span, StoreError};
-
-static FILE: FileKind = FileKind {
-    name: "index.db",
-    application_id: 0x544B_4958,
-    migrations: &[include_str!("../index_001.sql")],
-    hint: "it can be rebuilt: run `trailkeep index rebuild --dir DIR`",
-    grows: Some(Run::is_table),
-};
+use trailkeep_ports::{Ledgers, Order, RunId, RunStore, Span, StoreError};
 
 /// Events after which the active run is written out as a merged one.
 const ACTIVE_EVENTS_MAX: usize = 16_384;
@@ -57,7 +45,7 @@ fn active_events_max() -> usize {
 
 /// The index over all ledgers of one data directory.
 pub struct Index {
-    database: Database,
+    store: Arc<dyn RunStore>,
     state: RwLock<State>,
     /// Held while rows are deleted and while runs take the place of others; what is deleted beside a merge.
     reshaping: Mutex<merge::Meanwhile>,
@@ -79,10 +67,10 @@ struct Active {
     last: Option<Seq>,
 }
 
-/// A sorted table in `index.db`. Nothing is added to it; rows of events that went are deleted.
+/// A sorted run. Nothing is added to it; rows of events that went are deleted.
 #[derive(Debug)]
 struct Run {
-    id: i64,
+    id: RunId,
     ledger: LedgerNumber,
     level: u32,
     first: Seq,
@@ -90,47 +78,11 @@ struct Run {
     filter: KeyFilter,
 }
 
-impl Run {
-    fn table(id: i64) -> String {
-        format!("run_{id}")
-    }
-
-    /// The statement that makes its table.
-    fn table_text(name: &str) -> String {
-        format!(
-            "CREATE TABLE {name} (key BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) STRICT, WITHOUT ROWID"
-        )
-    }
-
-    /// Whether a table is that of a run, by its name and the statement that made it.
-    fn is_table(name: &str, text: &str) -> bool {
-        let number = name.strip_prefix("run_");
-        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
-            && text == Self::table_text(name)
-    }
-}
-
 impl Index {
-    /// How the tables, indexes and triggers differ from those of this version; none where they do not.
-    pub fn schema_difference(&self) -> Result<Option<String>, StoreError> {
-        self.database.schema_difference()
-    }
-
-    /// Makes the file.
-    pub fn create(path: &Path, directory_id: &str) -> Result<(), StoreError> {
-        Database::create(&FILE, path, directory_id)
-    }
-
-    /// Opens the file, drops what a crash left half-done, and reads the active runs.
-    pub fn open(path: &Path, directory_id: &str, ledgers: &Ledgers) -> Result<Self, StoreError> {
-        let database = Database::open(&FILE, path, directory_id)?;
-        let index = Self {
-            database,
-            state: RwLock::default(),
-            reshaping: Mutex::default(),
-            filters_renewed_at: Mutex::default(),
-        };
-        index.drop_unregistered_runs()?;
+    /// Takes the runs that there are, drops what a crash left half-done, and reads the active runs.
+    pub fn open(store: Arc<dyn RunStore>, ledgers: &Ledgers) -> Result<Self, StoreError> {
+        let index = Self::over(store);
+        index.store.drop_leftovers()?;
         let mut state = State {
             runs: index.read_runs()?,
             ..State::default()
@@ -147,6 +99,15 @@ impl Index {
         }
         *index.state.write() = state;
         Ok(index)
+    }
+
+    fn over(store: Arc<dyn RunStore>) -> Self {
+        Self {
+            store,
+            state: RwLock::default(),
+            reshaping: Mutex::default(),
+            filters_renewed_at: Mutex::default(),
+        }
     }
 
     /// Adds a committed event to the active run.
@@ -200,7 +161,10 @@ impl Index {
                 break;
             }
             if run.last >= span.from && run.first < span.end && run.filter.may_contain(key) {
-                found.extend(self.find_in_run(run, key, span, order, limit - found.len())?);
+                found.extend(
+                    self.store
+                        .find(run.id, key, span, order, limit - found.len())?,
+                );
             }
         }
         found.extend(last);
@@ -234,7 +198,7 @@ impl Index {
 
     /// The error of an index that lacks rows.
     pub fn incomplete(&self, origin: &str, seq: Seq) -> StoreError {
-        self.damaged(&format!(
+        self.store.damaged(&format!(
             "is incomplete: it lacks entry {seq} of {origin}, which queries would not find"
         ))
     }
@@ -272,126 +236,52 @@ impl Index {
             )
         };
         runs.iter()
-            .try_fold(active, |sum, run| Ok(sum + self.count_run(run, end)?))
+            .try_fold(active, |sum, run| Ok(sum + self.store.count(run.id, end)?))
     }
 
-    /// Empties the write-ahead log, so that what was deleted is in no file; `false` where somebody reads.
+    /// How the tables, indexes and triggers differ from those of this version; none where they do not.
+    pub fn schema_difference(&self) -> Result<Option<String>, StoreError> {
+        self.store.schema_difference()
+    }
+
+    /// Sees to it that what was deleted is nowhere any more; `false` where somebody reads.
     pub fn purge(&self) -> Result<bool, StoreError> {
-        self.database.copy_log()?;
-        self.database.purge()
+        self.store.purge()
     }
 
     /// Gives up to `pages` free pages back to the file system; whether there are more.
     pub fn release_pages(&self, pages: u32) -> Result<bool, StoreError> {
-        self.database.release_pages(pages)
+        self.store.release_pages(pages)
     }
 
-    /// Copies the write-ahead log into the file, before closing.
+    /// The same as [`Self::purge`], before closing.
     pub fn close(&self) -> Result<(), StoreError> {
-        self.database.purge().map(drop)
-    }
-
-    fn find_in_run(
-        &self,
-        run: &Run,
-        key: LookupKey,
-        span: Span,
-        order: Order,
-        limit: usize,
-    ) -> Result<Vec<Seq>, StoreError> {
-        let direction = match order {
-            Order::Oldest => "ASC",
-            Order::Newest => "DESC",
-        };
-        let sql = format!(
-            "SELECT seq FROM {} WHERE key = ?1 AND seq >= ?2 AND seq < ?3 ORDER BY seq {direction} LIMIT ?4",
-            Run::table(run.id)
-        );
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.database.read(|tx| {
-            tx.prepare_cached(&sql)?
-                .query_map(
-                    params![&key.as_bytes()[..], span.from.get(), span.end.get(), limit],
-                    |row| row.get(0).map(Seq::new),
-                )?
-                .collect()
-        })
-    }
-
-    /// Rows of a run below `end`, counted in pieces: no reader may be long.
-    fn count_run(&self, run: &Run, end: Seq) -> Result<u64, StoreError> {
-        let sql = format!(
-            "SELECT count(*) FROM {} WHERE key >= ?1 AND key < ?2 AND seq < ?3",
-            Run::table(run.id)
-        );
-        (0..=u8::MAX).try_fold(0, |sum, first| {
-            // Above every key of 16 bytes that begins with `first` is the 17-byte string of it and ff.
-            let (low, mut high) = ([first; 1], [0xff; 17]);
-            high[0] = first;
-            let rows: u64 = self.database.read(|tx| {
-                tx.prepare_cached(&sql)?
-                    .query_row(params![&low[..], &high[..], end.get()], |row| row.get(0))
-            })?;
-            Ok(sum + rows)
-        })
+        self.store.close()
     }
 
     fn read_runs(&self) -> Result<Vec<Arc<Run>>, StoreError> {
-        let rows: Vec<(i64, u32, u32, u64, u64, Vec<u8>)> = self.database.read(|tx| {
-            tx.prepare(
-                "SELECT id, ledger, level, first_seq, last_seq, filter FROM run ORDER BY first_seq",
-            )?
-            .query_map([], |row| {
-                Ok((
-                    row.get(0)?,
-                    row.get(1)?,
-                    row.get(2)?,
-                    row.get(3)?,
-                    row.get(4)?,
-                    row.get(5)?,
-                ))
-            })?
-            .collect()
-        })?;
-        let run = |(id, ledger, level, first, last, filter)| {
-            let filter = KeyFilter::from_bytes(filter)
-                .ok_or_else(|| self.damaged("has a sorted run without a filter"))?;
-            let (ledger, first, last) =
-                (LedgerNumber::new(ledger), Seq::new(first), Seq::new(last));
-            Ok(Arc::new(Run {
-                id,
-                ledger,
-                level,
-                first,
-                last,
-                filter,
-            }))
-        };
-        let runs = rows
-            .into_iter()
-            .map(run)
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        let tables = self.run_tables()?;
+        let mut runs = Vec::new();
         let mut ends: HashMap<LedgerNumber, Seq> = HashMap::new();
-        for run in &runs {
-            if !tables.contains(&Run::table(run.id)) {
-                return Err(self.damaged("lacks the rows of a sorted run"));
-            }
+        for row in self.store.runs()? {
+            let filter = KeyFilter::from_bytes(row.filter);
+            let run = Run {
+                id: row.id,
+                ledger: row.ledger,
+                level: row.level,
+                first: row.first,
+                last: row.last,
+                filter: filter
+                    .ok_or_else(|| self.store.damaged("has a sorted run without a filter"))?,
+            };
             let end = ends.entry(run.ledger).or_insert(Seq::new(0));
             if run.first > run.last || run.first < *end || run.last > Seq::MAX {
-                return Err(self.damaged("has sorted runs that overlap or have no end"));
+                let what = "has sorted runs that overlap or have no end";
+                return Err(self.store.damaged(what));
             }
             *end = run.last.next();
+            runs.push(Arc::new(run));
         }
         Ok(runs)
-    }
-
-    fn damaged(&self, what: &str) -> StoreError {
-        StoreError::Damaged {
-            path: self.database.path.clone(),
-            what: what.to_owned(),
-            hint: FILE.hint,
-        }
     }
 
     fn state_ref(&self) -> parking_lot::RwLockReadGuard<'_, State> {

@@ -4,18 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::params;
-
-use super::merge::delete_rows;
 use super::{Index, Run};
-use crate::sqlite::lock;
 use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
 /// Rows deleted in one transaction.
 const ROWS_PER_STEP: usize = 5_000;
 /// Rows looked at in one transaction when the keys are not known.
-const ROWS_PER_SCAN: usize = 20_000;
+pub(super) const ROWS_PER_SCAN: usize = 20_000;
 /// Filters are made again at most this often: each reads its whole run.
 const FILTERS_RENEWED_EVERY: Duration = Duration::from_secs(600);
 
@@ -26,7 +22,7 @@ impl Index {
         ledger: LedgerNumber,
         events: &[(Seq, Vec<LookupKey>)],
     ) -> Result<(), StoreError> {
-        let mut meanwhile = lock(&self.reshaping);
+        let mut meanwhile = self.reshaping.lock();
         self.remove_from_active(ledger, |seqs| {
             for (seq, keys) in events {
                 seqs.remove(*seq, keys);
@@ -43,7 +39,7 @@ impl Index {
             // In the table's order, neighbouring rows share a page.
             rows.sort_unstable();
             for rows in rows.chunks(ROWS_PER_STEP) {
-                self.delete_rows(&run, rows)?;
+                self.store.delete(run.id, rows)?;
                 meanwhile.note(rows);
             }
         }
@@ -57,7 +53,7 @@ impl Index {
         ledger: LedgerNumber,
         seqs: &HashSet<Seq>,
     ) -> Result<(), StoreError> {
-        let mut meanwhile = lock(&self.reshaping);
+        let mut meanwhile = self.reshaping.lock();
         self.remove_from_active(ledger, |active| active.remove_all(seqs));
         let runs = self.state_ref().runs_of(ledger);
         for run in runs {
@@ -66,7 +62,7 @@ impl Index {
             }
             let mut after: Option<(LookupKey, Seq)> = None;
             loop {
-                let rows = self.rows_after(run.id, after)?;
+                let rows = self.store.rows_after(run.id, after, ROWS_PER_SCAN)?;
                 let Some(last) = rows.last() else { break };
                 after = Some(*last);
                 let gone: Vec<(LookupKey, Seq)> = rows
@@ -74,7 +70,7 @@ impl Index {
                     .filter(|(_, seq)| seqs.contains(seq))
                     .collect();
                 for rows in gone.chunks(ROWS_PER_STEP) {
-                    self.delete_rows(&run, rows)?;
+                    self.store.delete(run.id, rows)?;
                     meanwhile.note(rows);
                 }
             }
@@ -88,54 +84,16 @@ impl Index {
         }
     }
 
-    fn delete_rows(&self, run: &Run, rows: &[(LookupKey, Seq)]) -> Result<(), StoreError> {
-        self.write(|tx| {
-            let deleted = delete_rows(tx, run.id, rows)?;
-            if deleted > 0 {
-                tx.prepare_cached("UPDATE run SET filter_is_stale = 1 WHERE id = ?1")?
-                    .execute([run.id])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Rows of a run behind one, as many as one read takes.
-    pub(super) fn rows_after(
-        &self,
-        run: i64,
-        after: Option<(LookupKey, Seq)>,
-    ) -> Result<Vec<(LookupKey, Seq)>, StoreError> {
-        let (key, seq) = after.map_or(([0; 16], -1), |(key, seq)| {
-            (*key.as_bytes(), seq.get().cast_signed())
-        });
-        let sql = format!(
-            "SELECT key, seq FROM {} WHERE (key, seq) > (?1, ?2) ORDER BY key, seq LIMIT {ROWS_PER_SCAN}",
-            Run::table(run)
-        );
-        self.database.read(|tx| {
-            tx.prepare_cached(&sql)?
-                .query_map(params![&key[..], seq], |row| {
-                    Ok((LookupKey::new(row.get(0)?), Seq::new(row.get(1)?)))
-                })?
-                .collect()
-        })
-    }
-
     /// Whether it is time to look for filters that still tell of deleted rows.
     pub(super) fn are_filters_due(&self) -> bool {
-        let renewed = lock(&self.filters_renewed_at);
+        let renewed = self.filters_renewed_at.lock();
         renewed.is_none_or(|at| at.elapsed() >= FILTERS_RENEWED_EVERY)
     }
 
     /// Makes the filters of runs with deleted rows again, and drops runs that have no row left.
     pub(super) fn renew_filters(&self) -> Result<(), StoreError> {
-        *lock(&self.filters_renewed_at) = Some(Instant::now());
-        let stale: Vec<i64> = self.database.read(|tx| {
-            tx.prepare_cached("SELECT id FROM run WHERE filter_is_stale = 1")?
-                .query_map([], |row| row.get(0))?
-                .collect()
-        })?;
-        for id in stale {
+        *self.filters_renewed_at.lock() = Some(Instant::now());
+        for id in self.store.stale()? {
             let known = self
                 .state_ref()
                 .runs
@@ -146,29 +104,24 @@ impl Index {
                 self.renew_filter(&run)?;
             }
         }
-        self.drop_unregistered_runs()
+        self.store.drop_leftovers()
     }
 
     fn renew_filter(&self, run: &Arc<Run>) -> Result<(), StoreError> {
         // The newest run says up to where events are in runs at all.
         let is_newest = self.merged_end(run.ledger) == run.last.next();
-        if !is_newest && self.rows_after(run.id, None)?.is_empty() {
-            let no_row_goes = lock(&self.reshaping);
+        if !is_newest && self.store.rows_after(run.id, None, 1)?.is_empty() {
+            let no_row_goes = self.reshaping.lock();
             self.take_out_empty(run)?;
             drop(no_row_goes);
             wait_for_readers(std::slice::from_ref(run));
             return Ok(());
         }
-        let before = lock(&self.reshaping).deletions;
+        let before = self.reshaping.lock().deletions;
         let filter = self.build_filter(run.id)?;
-        let meanwhile = lock(&self.reshaping);
+        let meanwhile = self.reshaping.lock();
         let is_stale = meanwhile.deletions != before;
-        self.write(|tx| {
-            tx.execute(
-                "UPDATE run SET filter = ?2, filter_is_stale = ?3 WHERE id = ?1",
-                params![run.id, filter.as_bytes(), is_stale],
-            )
-        })?;
+        self.store.set_filter(run.id, filter.as_bytes(), is_stale)?;
         drop(meanwhile);
         let renewed = Arc::new(Run {
             filter,
@@ -195,14 +148,8 @@ impl Index {
             .runs_of(run.ledger)
             .into_iter()
             .find(|next| next.first > run.last);
-        self.write(|tx| {
-            tx.execute("DELETE FROM run WHERE id = ?1", [run.id])?;
-            if let Some(next) = &next {
-                let wider = params![next.id, run.first.get()];
-                tx.execute("UPDATE run SET first_seq = ?2 WHERE id = ?1", wider)?;
-            }
-            Ok(())
-        })?;
+        let widened = next.as_ref().map(|next| (next.id, run.first));
+        self.store.take_out(run.id, widened)?;
         let runs = &mut self.state_mut().runs;
         runs.retain(|known| known.id != run.id);
         for known in runs {
