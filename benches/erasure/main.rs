@@ -19,7 +19,8 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use support::in_process::{Bench, latencies, quantiles};
 use support::{say, temporary};
-use trailkeep_core::{blocking, privacy, rotation};
+use trailkeep_core::govern::rotation;
+use trailkeep_core::{blocking, requests};
 use trailkeep_proof::ledger::event::Person;
 use trailkeep_proof::privacy::{Kind, Regime};
 
@@ -84,7 +85,7 @@ async fn erase(stored: u64, folder: &Path) -> anyhow::Result<()> {
         let (engine, tenant) = (Arc::clone(&bench.engine), bench.tenant.clone());
         let begun = Instant::now();
         let request = blocking(move || {
-            let new = privacy::NewRequest {
+            let new = requests::NewRequest {
                 kind: Kind::Erasure,
                 regime: Regime::Gdpr,
                 subject: Person {
@@ -99,10 +100,10 @@ async fn erase(stored: u64, folder: &Path) -> anyhow::Result<()> {
                 show_staff: false,
                 not_the_same_person: None,
             };
-            let filed = privacy::receive(&engine, &tenant, &new, "bench")?;
-            privacy::order(&engine, &tenant, &filed.id, None, "bench")?;
-            privacy::carry_out_now(&engine, &tenant, "bench", false)?;
-            anyhow::Ok(privacy::one(&engine, &tenant, &filed.id)?)
+            let filed = requests::receive(&engine.requests, &tenant, &new, "bench")?;
+            requests::order(&engine.inbox, &tenant, &filed.id, None, "bench")?;
+            requests::carry_out_now(&engine.requests, &tenant, "bench", false)?;
+            anyhow::Ok(requests::one(&engine.journal, &tenant, &filed.id)?)
         });
         let request = request.await?;
         millis.push(begun.elapsed().as_secs_f64() * 1_000.0);
@@ -133,7 +134,7 @@ async fn rotate(keys: u64, folder: &Path) -> anyhow::Result<()> {
     let beside = bench.write_until(&next, &stop);
     let begun = Instant::now();
     let engine = Arc::clone(&bench.engine);
-    blocking(move || rotation::rotate_now(&engine, "bench", &mut |_, _| {})).await?;
+    blocking(move || rotation::rotate_now(&engine.custody, "bench", &mut |_, _| {})).await?;
     let took = begun.elapsed().as_secs_f64();
     stop.store(true, Ordering::SeqCst);
     let beside = latencies(beside).await?;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use tokio::runtime::Handle;
+use trailkeep_core::audit::{Question, Subject, verify};
 use trailkeep_core::blocking;
-use trailkeep_core::verify::{Question, Subject, verify};
 
 use crate::report::{FilesRow, LoadRow, ReadRow, Report, TimeRow, note};
 use crate::support::events::{Events, Persons, Size};

@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use support::in_process::{Bench, latencies, quantiles};
 use support::{say, size_of, temporary};
-use trailkeep_core::{blocking, retention};
+use trailkeep_core::blocking;
+use trailkeep_core::ops::run;
 
 /// Measures expiry on this machine.
 #[derive(Parser)]
@@ -76,7 +77,7 @@ async fn measure(options: &Options, folder: &Path) -> anyhow::Result<()> {
     let begun = Instant::now();
     let report = {
         let (engine, tenant) = (Arc::clone(&bench.engine), bench.tenant.clone());
-        blocking(move || retention::run(&engine, &tenant, "bench")).await?
+        blocking(move || run::run(&engine, &tenant, "bench")).await?
     };
     let took = begun.elapsed();
     stop.store(true, Ordering::SeqCst);

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use anyhow::Context;
 use trailkeep::demo::demo_events;
-use trailkeep_core::append::{Incoming, append};
-use trailkeep_core::init::init;
-use trailkeep_core::open::{Files, StartOptions};
+use trailkeep_core::journal::append::{Incoming, append};
+use trailkeep_core::ops::init::init;
+use trailkeep_core::ops::open::{Files, StartOptions};
 use trailkeep_core::tenant::Tenant;
 use trailkeep_core::{Engine, blocking};
 use trailkeep_crypto::root::RootKeySource;
@@ -104,7 +104,7 @@ impl Bench {
             anyhow::Ok(Arc::new(engine))
         });
         let engine = engine.await?;
-        let tenant = engine.tenants().into_iter().next();
+        let tenant = engine.journal.tenants().into_iter().next();
         Ok(Self {
             tenant: tenant.context("the directory has no ledger")?,
             engine,
@@ -125,7 +125,7 @@ impl Bench {
                 let events = (first..end).map(|number| source.event(number));
                 events.collect::<anyhow::Result<Vec<_>>>()
             };
-            append(&self.engine, &self.tenant, blocking(parse).await?).await?;
+            append(&self.engine.journal, &self.tenant, blocking(parse).await?).await?;
         }
         Ok(())
     }
@@ -140,7 +140,7 @@ impl Bench {
                 while !stop.load(Ordering::SeqCst) {
                     let events = vec![source.event(next.fetch_add(1, Ordering::SeqCst))?];
                     let begun = Instant::now();
-                    append(&engine, &tenant, events).await?;
+                    append(&engine.journal, &tenant, events).await?;
                     micros.push(u64::try_from(begun.elapsed().as_micros())?);
                 }
                 Ok(micros)

@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use trailkeep_core::clock::SystemClock;
-use trailkeep_core::init::init;
-use trailkeep_core::open::{Files, StartOptions};
+use trailkeep_core::ops::init::init;
+use trailkeep_core::ops::open::{Files, StartOptions};
 use trailkeep_core::tenant::Tenant;
 use trailkeep_core::{Engine, blocking};
 use trailkeep_crypto::root::RootKeySource;
@@ -123,7 +123,7 @@ impl Site {
 impl Server {
     /// The one tenant.
     pub(crate) fn tenant(&self) -> anyhow::Result<Tenant> {
-        let tenant = self.engine.tenants().into_iter().next();
+        let tenant = self.engine.journal.tenants().into_iter().next();
         tenant.context("the directory has no ledger")
     }
 

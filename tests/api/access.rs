@@ -6,7 +6,7 @@ use crate::support::{Directory, Server, said, succeeded};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
-use trailkeep_core::access::Role;
+use trailkeep_core::keys::role::Role;
 
 const EVENT: &str =
     r#"{"id":"an-event","action":"chat.completion","actor":{"id":"x"},"input":"hello"}"#;

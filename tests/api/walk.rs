@@ -15,7 +15,7 @@ use crate::support::commands::{SECRET, commands, event};
 use crate::support::document::{Route, routes};
 use crate::support::{Answer, Directory, Server, said, succeeded, trailkeep};
 use serde_json::Value;
-use trailkeep_core::access::{Right, Role};
+use trailkeep_core::keys::role::{Right, Role};
 
 /// Routes that say nothing of any tenant.
 const OPEN: &[&str] = &["/healthz", "/openapi.json", "/readyz"];

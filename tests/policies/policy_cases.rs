@@ -7,8 +7,8 @@ use std::process::{Command, Output};
 
 use crate::support::trailkeep;
 use serde_json::{Value, json};
-use trailkeep_core::classes::policies_of;
-use trailkeep_core::explain::explain;
+use trailkeep_core::tenant::classes::policies_of;
+use trailkeep_core::tenant::explain::explain;
 use trailkeep_policy::{self, Applied, EventTimes, Policy, PolicySet, change, ingest, later, lint};
 use trailkeep_proof::time::UnixMillis;
 

@@ -20,7 +20,7 @@ use trailkeep_core::Engine;
 use trailkeep_core::anchor::settings::{AnchorSection, AnchorSettings};
 use trailkeep_core::anchor::{AnchorOutcome, Which, run};
 use trailkeep_core::clock::SystemClock;
-use trailkeep_core::open::{Files, StartOptions};
+use trailkeep_core::ops::open::{Files, StartOptions};
 use trailkeep_core::tenant::Tenant;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_ports::directory::DataDirectory;
@@ -60,13 +60,16 @@ fn serve(directory: &Directory, sections: &str) -> Server {
 }
 
 fn default_tenant(engine: &Engine) -> Tenant {
-    engine.tenant(&TenantName::new("default").unwrap()).unwrap()
+    engine
+        .journal
+        .tenant(&TenantName::new("default").unwrap())
+        .unwrap()
 }
 
 /// Gives the head to all targets, in a process of its own.
 fn anchor(directory: &Directory, sections: &str) -> Vec<AnchorOutcome> {
     let engine = open(directory, sections);
-    let outcomes = run(&engine, &default_tenant(&engine), Which::All).unwrap();
+    let outcomes = run(&engine.anchors, &default_tenant(&engine), Which::All).unwrap();
     engine.close().unwrap();
     outcomes
 }

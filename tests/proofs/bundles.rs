@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::{Directory, said, succeeded, trailkeep};
 use serde_json::{Value, json};
-use trailkeep_core::append::Incoming;
+use trailkeep_core::journal::append::Incoming;
 use trailkeep_proof::bundle::verify::{Question, Report, verify};
 use trailkeep_proof::ledger::note::PublicKey;
 
@@ -643,7 +643,7 @@ fn the_page_of_python_agrees() {
 fn an_export_while_writers_and_a_scrub_go_on() {
     use trailkeep_core::clock::SystemClock;
     use trailkeep_core::export::{ExportRequest, Scope, plan, write};
-    use trailkeep_core::open::{Files, StartOptions};
+    use trailkeep_core::ops::open::{Files, StartOptions};
     use trailkeep_crypto::root::RootKeySource;
     use trailkeep_ports::directory::DataDirectory;
     use trailkeep_store_sqlite::Sqlite;
@@ -658,7 +658,7 @@ fn an_export_while_writers_and_a_scrub_go_on() {
             .start(StartOptions::new(Arc::new(SystemClock)))
             .unwrap(),
     );
-    let tenant = engine.tenants().remove(0);
+    let tenant = engine.journal.tenants().remove(0);
     let ledger = std::sync::Arc::clone(tenant.active());
     let stop = AtomicBool::new(false);
     let folder = tempfile::tempdir().unwrap();
@@ -679,7 +679,8 @@ fn an_export_while_writers_and_a_scrub_go_on() {
                     added: Vec::new(),
                     lacks_regimes: false,
                 };
-                let append = trailkeep_core::append::append(&engine, &tenant, vec![event]);
+                let append =
+                    trailkeep_core::journal::append::append(&engine.journal, &tenant, vec![event]);
                 runtime.block_on(append).unwrap();
                 written += 1;
             }
@@ -688,7 +689,7 @@ fn an_export_while_writers_and_a_scrub_go_on() {
         let scrubs = scope.spawn(|| {
             let mut whole = 0;
             while !stop.load(Ordering::Relaxed) {
-                whole += u32::from(engine.ledgers.purge().unwrap());
+                whole += u32::from(engine.journal.ledgers.purge().unwrap());
                 std::thread::sleep(std::time::Duration::from_millis(2));
             }
             whole
@@ -706,9 +707,9 @@ fn an_export_while_writers_and_a_scrub_go_on() {
                 against: Vec::new(),
                 asked_by: "test".to_owned(),
             };
-            let plan = plan(&engine, &ledger, request).unwrap();
+            let plan = plan(&engine.journal, &ledger, request).unwrap();
             let exported = write(
-                &engine,
+                &engine.exports,
                 &ledger,
                 &plan,
                 &AtomicBool::new(false),

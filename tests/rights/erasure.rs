@@ -211,8 +211,8 @@ fn t12_two_subjects_one_asks() {
     assert!(said(&refused).contains("restricted"), "{}", said(&refused));
     succeeded(&clocked.output(&["show", "chart", "--purpose", "treatment"]));
     let engine = open_engine_at(&clocked);
-    let vault = engine.keyring.vault();
-    let ledger = std::sync::Arc::clone(engine.tenants().remove(0).active());
+    let vault = engine.journal.keyring.vault();
+    let ledger = std::sync::Arc::clone(engine.journal.tenants().remove(0).active());
     let tag = |id: &str| {
         let label = trailkeep_crypto::secret::TagLabel::Subject;
         ledger.index_key.tag(label, "", id)
@@ -679,8 +679,8 @@ struct Traces(Vec<(String, Vec<u8>)>);
 impl Traces {
     fn of(clocked: &Clocked, person: &str, texts: &[&str]) -> Self {
         let engine = open_engine_at(clocked);
-        let ledger = std::sync::Arc::clone(engine.tenants().remove(0).active());
-        let (record, vault) = (&ledger.record, engine.keyring.vault());
+        let ledger = std::sync::Arc::clone(engine.journal.tenants().remove(0).active());
+        let (record, vault) = (&ledger.record, engine.journal.keyring.vault());
         let mut traces: Vec<(String, Vec<u8>)> = [person]
             .iter()
             .chain(texts)
@@ -696,6 +696,7 @@ impl Traces {
         let row = vault.person(record.number, tag).unwrap().unwrap();
         traces.push(("the sealed reference".to_owned(), row.sealed.clone()));
         let reference = engine
+            .journal
             .keyring
             .stored_person(&record.origin, record.number, tag)
             .unwrap()
@@ -703,7 +704,11 @@ impl Traces {
         traces.push(("the reference".to_owned(), reference.as_bytes().to_vec()));
         for key in vault.data_keys(None, 10_000).unwrap() {
             if key.person == row.id {
-                let open = engine.keyring.open_row(&record.origin, &key).unwrap();
+                let open = engine
+                    .journal
+                    .keyring
+                    .open_row(&record.origin, &key)
+                    .unwrap();
                 traces.push(("a sealed key".to_owned(), key.sealed.clone()));
                 traces.push(("a key".to_owned(), open.expose().to_vec()));
             }

@@ -773,10 +773,11 @@ fn the_register_names_nobody_outside_of_the_vault_and_forgets_after_closing() {
 
     let engine = crate::support::open_engine(&directory);
     let tenant = trailkeep_proof::ids::TenantName::new("default").unwrap();
-    let tenant = engine.tenant(&tenant).unwrap();
-    let now = trailkeep_proof::time::Clock::wall(&*engine.clock);
+    let tenant = engine.journal.tenant(&tenant).unwrap();
+    let now = trailkeep_proof::time::Clock::wall(&*engine.journal.clock);
     let later = |days: u64| trailkeep_proof::time::UnixMillis::new(now.get() + days * 86_400_000);
-    let forget = |at| trailkeep_core::privacy::forget_answered(&engine, &tenant, at).unwrap();
+    let forget =
+        |at| trailkeep_core::requests::forget_answered(&engine.journal, &tenant, at).unwrap();
     assert_eq!(forget(later(28)), 0);
     assert_eq!(forget(later(30)), 1);
     assert_eq!(forget(later(30)), 0);

@@ -1,6 +1,6 @@
 //! Every command that asks a ledger, with a line to run.
 
-use trailkeep_core::access::Right;
+use trailkeep_core::keys::role::Right;
 
 use super::Directory;
 

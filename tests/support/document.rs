@@ -1,7 +1,7 @@
 //! The OpenAPI document as a list of requests to send, and as a judge of the answers.
 
 use serde_json::{Value, json};
-use trailkeep_core::access::Right;
+use trailkeep_core::keys::role::Right;
 use trailkeep_server::document;
 
 use super::Answer;

@@ -440,7 +440,7 @@ pub fn files_of(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 /// Opens a directory in this process, with the machine's clock.
 pub fn open_engine(directory: &Directory) -> trailkeep_core::Engine {
-    use trailkeep_core::open::{Files, StartOptions};
+    use trailkeep_core::ops::open::{Files, StartOptions};
     let files = Files::open(
         std::sync::Arc::new(trailkeep_store_sqlite::Sqlite),
         trailkeep_ports::directory::DataDirectory::new(&directory.path),

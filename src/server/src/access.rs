@@ -8,8 +8,9 @@ use super::auth::{Caller, may};
 use super::body::moment;
 use super::extract::Query;
 use super::problem::Problem;
-use trailkeep_core::access_log::{self, ListedAccess};
 use trailkeep_core::blocking;
+use trailkeep_core::journal::access_log;
+use trailkeep_core::journal::access_log::ListedAccess;
 use trailkeep_core::query::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX};
 use trailkeep_core::tenant::ReadScope;
 use trailkeep_proof::ids::Seq;
@@ -72,8 +73,15 @@ pub(super) async fn list(
             "`start` must be the `next_start` of the previous page",
         ));
     }
-    let page =
-        blocking(move || access_log::list(&caller.engine, caller.on.ledger(), time, start, limit));
+    let page = blocking(move || {
+        access_log::list(
+            &caller.engine.journal,
+            caller.on.ledger(),
+            time,
+            start,
+            limit,
+        )
+    });
     let page = page.await?;
     Ok(Json(AccessPage {
         accesses: page.accesses,

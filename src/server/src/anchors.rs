@@ -11,8 +11,10 @@ use super::auth::{Caller, may};
 use super::body::read_json;
 use super::extract::Query;
 use super::problem::Problem;
-use trailkeep_core::anchor::status::{self, AnchorStatus, Anchored};
-use trailkeep_core::anchor::{self, AnchorError, AnchorOutcome, ResumeError, Which};
+use trailkeep_core::anchor;
+use trailkeep_core::anchor::status;
+use trailkeep_core::anchor::status::{AnchorStatus, Anchored};
+use trailkeep_core::anchor::{AnchorError, AnchorOutcome, ResumeError, Which};
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_core::{DEFAULT_TENANT, blocking};
 use trailkeep_proof::ids::{Seq, TenantName};
@@ -51,7 +53,7 @@ pub(super) async fn list(
 ) -> Result<Json<AnchorStatus>, Problem> {
     let status = blocking(move || {
         let is_operator = caller.on.tenant().name().as_str() == DEFAULT_TENANT;
-        status::status(&caller.engine, caller.on.ledger(), is_operator)
+        status::status(&caller.engine.anchors, caller.on.ledger(), is_operator)
     });
     Ok(Json(status.await?))
 }
@@ -79,7 +81,8 @@ pub(super) async fn history(
     }
     let up_to = size_of(asked.up_to)?.unwrap_or(Seq::MAX.get());
     let anchored =
-        blocking(move || status::history(&caller.engine, caller.on.ledger(), up_to, limit)).await?;
+        blocking(move || status::history(&caller.engine.journal, caller.on.ledger(), up_to, limit))
+            .await?;
     Ok(Json(AnchorHistory { anchored }))
 }
 
@@ -109,7 +112,8 @@ pub(super) async fn checkpoint(
         Problem::bad_request("unknown parameter; the only parameter is size, a number")
     })?;
     let size = size_of(wanted.size)?;
-    let note = blocking(move || status::anchored_note(&caller.engine, caller.on.ledger(), size));
+    let note =
+        blocking(move || status::anchored_note(&caller.engine.journal, caller.on.ledger(), size));
     let note = note
         .await?
         .ok_or_else(|| Problem::not_found("no checkpoint of this size was sent to a target"))?;
@@ -129,7 +133,7 @@ pub(super) struct AnchorRun {
     responses((status = 200, description = "The result of each target.", body = AnchorRun)),
 )]
 pub(super) async fn run(caller: Caller<may::Verify, Tenant>) -> Result<Json<AnchorRun>, Problem> {
-    let ran = blocking(move || anchor::run(&caller.engine, &caller.on, Which::All));
+    let ran = blocking(move || anchor::run(&caller.engine.anchors, &caller.on, Which::All));
     Ok(Json(AnchorRun {
         outcomes: ran.await?,
     }))
@@ -171,10 +175,10 @@ pub(super) async fn resume(
         )));
     }
     let tenant = TenantName::new(&asked.tenant).ok();
-    let tenant = tenant.and_then(|name| caller.engine.tenant(&name));
+    let tenant = tenant.and_then(|name| caller.engine.journal.tenant(&name));
     let tenant = tenant.ok_or_else(|| Problem::not_found("tenant not found"))?;
     let was_stopped =
-        blocking(move || anchor::resume(&caller.engine, &tenant, &caller.key_id)).await?;
+        blocking(move || anchor::resume(&caller.engine.anchors, &tenant, &caller.key_id)).await?;
     Ok(Json(LedgerResumed { was_stopped }))
 }
 

@@ -19,8 +19,8 @@ use super::connections::places::Place;
 use super::document::{Access, Guard};
 use super::problem::Problem;
 use super::{App, Entrance};
-use trailkeep_core::access::{Right, Role};
-use trailkeep_core::api_key::{Principal, authenticate};
+use trailkeep_core::keys::api_key::{Principal, authenticate};
+use trailkeep_core::keys::role::{Right, Role};
 use trailkeep_core::tenant::{NamedLedgerError, ReadScope, Tenant};
 use trailkeep_core::{DEFAULT_TENANT, Engine};
 use trailkeep_proof::ids::TenantName;
@@ -142,7 +142,7 @@ impl<R: Needed + Send, A: ActsOn> FromRequestParts<App> for Caller<R, A> {
         if R::RIGHT.is_the_operator_s() && !is_operator {
             return Err(Problem::not_the_operator());
         }
-        let tenant = app.engine.tenant(&principal.tenant);
+        let tenant = app.engine.journal.tenant(&principal.tenant);
         let tenant = tenant.ok_or_else(|| Problem::not_found("tenant not found"))?;
         let on = A::of(tenant, named_ledger(parts)?)?;
         let identified = Identified {
@@ -191,7 +191,7 @@ impl FromRequestParts<App> for OpenLog {
         let path = Path::<HashMap<String, String>>::from_request_parts(parts, app).await;
         let named = path
             .ok()
-            .and_then(|Path(names)| app.engine.read_scope_named(names.get("tenant")?));
+            .and_then(|Path(names)| app.engine.journal.read_scope_named(names.get("tenant")?));
         if let Some(scope) = &named
             && scope.ledger().settings().public_log
         {
@@ -267,8 +267,8 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
     let token = header
         .and_then(bearer_token)
         .ok_or_else(Problem::unauthorized)?;
-    let now = app.engine.clock.wall();
-    let found = authenticate(&app.engine.keyring, token, now).map_err(|error| {
+    let now = app.engine.journal.clock.wall();
+    let found = authenticate(&app.engine.journal.keyring, token, now).map_err(|error| {
         tracing::error!(%error, "an API token could not be checked");
         Problem::internal()
     })?;

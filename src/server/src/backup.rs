@@ -12,7 +12,7 @@ use super::auth::{Caller, may};
 use super::body::read_json;
 use super::problem::Problem;
 use super::progress::follow;
-use trailkeep_core::backup::backup;
+use trailkeep_core::ops::backup::backup;
 use trailkeep_core::tenant::Tenant;
 
 /// The directory of a backup.
@@ -45,6 +45,6 @@ pub(super) async fn make(
     }
     let asked: NewBackup = read_json(body, "{\"out\":\"/mnt/backup\"}").await?;
     Ok(follow(move |progress| {
-        backup(&caller.engine, &asked.out, &caller.key_id, progress)
+        backup(&caller.engine.custody, &asked.out, &caller.key_id, progress)
     }))
 }

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use self::pieces::Pieces;
 use super::Entrance;
 use super::problem::{LineFault, Problem};
-use trailkeep_core::append::Incoming;
+use trailkeep_core::journal::append::Incoming;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_proof::ids::hex;
 use trailkeep_proof::ledger::event::{Event, EventError, parse_event, split_array, split_ndjson};

@@ -22,7 +22,7 @@ use super::App;
 use super::auth::{Anyone, LEDGER_HEADER, PURPOSE_HEADER};
 use super::etag::tagged;
 use super::problem::{Kind, Problem};
-use trailkeep_core::access::{Right, Role};
+use trailkeep_core::keys::role::{Right, Role};
 
 /// Registers a handler under the method and path of its attribute, with the right that its first argument asks for.
 macro_rules! route {

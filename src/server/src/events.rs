@@ -13,11 +13,12 @@ use super::body;
 use super::document::Event;
 use super::extract::Path;
 use super::problem::Problem;
-use trailkeep_core::access_log::{AccessRecord, persons_of, record_read};
-use trailkeep_core::append::{Appended, AppendedAs, Outcome, append as append_events};
 use trailkeep_core::blocking;
-use trailkeep_core::deletion::DeletionCause;
-use trailkeep_core::read::{self, EventName, StoredEvent, find_seq, open_event};
+use trailkeep_core::journal::access_log::{AccessRecord, persons_of, record_read};
+use trailkeep_core::journal::append::{Appended, AppendedAs, Outcome, append as append_events};
+use trailkeep_core::journal::read;
+use trailkeep_core::journal::read::{EventName, StoredEvent, find_seq, open_event};
+use trailkeep_core::tenant::deletion::DeletionCause;
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::entry::{Entry, leaf_hash};
@@ -174,7 +175,7 @@ pub(super) async fn append(
     let key = body::idempotency_key(&headers)?;
     let submitted = blocking(move || body::parse(&bytes, format, entrance, key.as_deref())).await?;
     let is_single = submitted.is_single;
-    let outcome = append_events(&caller.engine, &caller.on, submitted.events).await?;
+    let outcome = append_events(&caller.engine.journal, &caller.on, submitted.events).await?;
     blocking(move || {
         if is_single {
             answer_single(&caller, &outcome)
@@ -194,7 +195,7 @@ fn answer_single(caller: &Identified<Tenant>, outcome: &Outcome) -> Result<Respo
     let entry = decode(event)?;
     let ledger = caller.on.active();
     let receipt = ledger.receipt(
-        &caller.engine.ledgers,
+        &caller.engine.journal.ledgers,
         &outcome.published,
         entry.seq,
         *bytes,
@@ -308,12 +309,12 @@ async fn show_named(
     let event = blocking(move || -> Result<StoredEvent, Problem> {
         let ledger = caller.on.ledger();
         let published = ledger.published();
-        let seq = find_seq(&caller.engine, ledger, &published, &name)?;
-        let event = open_event(&caller.engine, ledger, seq)?;
+        let seq = find_seq(&caller.engine.journal, ledger, &published, &name)?;
+        let event = open_event(&caller.engine.journal, ledger, seq)?;
         // Who is refused has asked, and is recorded like who is shown it (COMPLIANCE T21).
         let allowed = event.check_shown(caller.purpose.as_deref());
         let (events, persons) = if allowed.is_ok() {
-            let persons = persons_of(&caller.engine, ledger, std::slice::from_ref(&event))?;
+            let persons = persons_of(&caller.engine.journal, ledger, std::slice::from_ref(&event))?;
             (1, persons)
         } else {
             (0, Vec::new())
@@ -333,7 +334,7 @@ async fn show_named(
             seq: Some(seq),
             persons,
         };
-        record_read(&caller.engine, ledger, &read)?;
+        record_read(&caller.engine.journal, ledger, &read)?;
         allowed?;
         Ok(event)
     });
@@ -374,8 +375,8 @@ async fn prove(caller: Identified<ReadScope>, name: EventName) -> Result<Respons
     let receipt = blocking(move || {
         let ledger = caller.on.ledger();
         let published = ledger.published();
-        let seq = find_seq(&caller.engine, ledger, &published, &name)?;
-        read::witnessed_receipt(&caller.engine, ledger, &published, seq)
+        let seq = find_seq(&caller.engine.journal, ledger, &published, &name)?;
+        read::witnessed_receipt(&caller.engine.journal, ledger, &published, seq)
     });
     let text = receipt.await?.to_text();
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())

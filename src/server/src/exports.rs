@@ -17,8 +17,8 @@ use super::document::Bytes as FileBytes;
 use super::extract::Path;
 use super::problem::Problem;
 use trailkeep_core::blocking;
+use trailkeep_core::export::jobs::{DROPPED, Job, StartError, Status};
 use trailkeep_core::export::{ExportRequest, Scope};
-use trailkeep_core::exports::{DROPPED, Job, StartError, Status};
 use trailkeep_core::tenant::ReadScope;
 use trailkeep_crypto::spool::Spool;
 use trailkeep_proof::bundle::manifest::{Counts, Proof, Recorded, SeqRange};
@@ -139,7 +139,7 @@ pub(super) async fn start(
     let form = "a JSON object with from, to, seq (\"A..B\"), action, redact, recipients and against, all optional";
     let request = read_question(read_json(body, form).await?, &caller)?;
     let (engine, scope) = (Arc::clone(&caller.engine), caller.on.clone());
-    let id = blocking(move || engine.exports.start(&engine, scope.ledger(), request)).await?;
+    let id = blocking(move || engine.exports.start(scope.ledger(), request)).await?;
     let job = caller.engine.exports.find(caller.on.ledger(), &id);
     let job = job.ok_or_else(Problem::internal)?;
     let location =

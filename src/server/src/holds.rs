@@ -11,12 +11,13 @@ use super::auth::{Caller, Identified, may};
 use super::body::{moment, read_json};
 use super::extract::Path;
 use super::problem::Problem;
-use trailkeep_core::access_log::{AccessRecord, record_read};
 use trailkeep_core::blocking;
-use trailkeep_core::hold::{HeldPerson, Hold, HoldError, HoldScope, Holds, NewHold, REVIEW_EVERY};
+use trailkeep_core::govern::hold::{HoldError, NewHold};
+use trailkeep_core::journal::access_log::{AccessRecord, record_read};
 use trailkeep_core::retention::{
     PlacedHold, RetentionOrHoldError, covers_events, lift_hold, place_hold,
 };
+use trailkeep_core::tenant::hold::{HeldPerson, Hold, HoldScope, Holds, REVIEW_EVERY};
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_proof::time::UnixMillis;
 
@@ -119,7 +120,7 @@ pub(super) async fn place(
     let must_cover = asked.require_match;
     let placed = blocking(move || {
         let Identified { engine, on, .. } = &caller;
-        place_hold(engine, on, new, must_cover, &caller.key_id)
+        place_hold(&engine.journal, on, new, must_cover, &caller.key_id)
     });
     Ok((StatusCode::CREATED, Json(placed.await?)).into_response())
 }
@@ -136,13 +137,13 @@ pub(super) async fn list(
     let caller = caller.identified();
     blocking(move || {
         let Identified { engine, on, .. } = &caller;
-        let now = engine.clock.wall();
-        let holds = Holds::of(engine, on.tenant())?;
+        let now = engine.journal.clock.wall();
+        let holds = Holds::of(&engine.journal.keyring, on.tenant())?;
         let mut rows = Vec::new();
         for (id, hold) in holds.iter() {
             let covers = match hold.lifted {
                 Some(_) => None,
-                None => covers_events(engine, on.tenant(), hold)?,
+                None => covers_events(&engine.journal, on.tenant(), hold)?,
             };
             rows.push(listed(id, hold, covers, now));
         }
@@ -159,7 +160,7 @@ pub(super) async fn list(
             seq: None,
             persons: Vec::new(),
         };
-        record_read(engine, on.ledger(), &read)?;
+        record_read(&engine.journal, on.ledger(), &read)?;
         Ok(Json(HoldList { holds }))
     })
     .await
@@ -192,8 +193,8 @@ pub(super) async fn lift(
     let caller = caller.identified();
     blocking(move || {
         let Identified { engine, on, .. } = &caller;
-        let hold = lift_hold(engine, on, &id, &asked.reason, &caller.key_id)?;
-        Ok(Json(listed(&id, &hold, None, engine.clock.wall())))
+        let hold = lift_hold(&engine.journal, on, &id, &asked.reason, &caller.key_id)?;
+        Ok(Json(listed(&id, &hold, None, engine.journal.clock.wall())))
     })
     .await
 }

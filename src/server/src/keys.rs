@@ -11,9 +11,10 @@ use super::auth::{Caller, may};
 use super::body::read_json;
 use super::extract::Path;
 use super::problem::Problem;
-use trailkeep_core::access::Role;
-use trailkeep_core::api_key::{self, ListedKey, ManageError};
 use trailkeep_core::blocking;
+use trailkeep_core::govern::api_key;
+use trailkeep_core::govern::api_key::{ListedKey, ManageError};
+use trailkeep_core::keys::role::Role;
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_policy::CalendarPeriod;
 
@@ -60,12 +61,13 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let form = "{\"role\":\"reader\",\"expires\":\"P90D\"}; expires is optional";
     let asked: NewKey = read_json(body, form).await?;
-    let role: Role = asked
-        .role
-        .parse()
-        .map_err(|error: trailkeep_core::access::RoleError| {
-            Problem::bad_request(error.to_string())
-        })?;
+    let role: Role =
+        asked
+            .role
+            .parse()
+            .map_err(|error: trailkeep_core::keys::role::RoleError| {
+                Problem::bad_request(error.to_string())
+            })?;
     let expires = asked
         .expires
         .as_deref()
@@ -75,7 +77,13 @@ pub(super) async fn create(
     let caller = caller.identified();
     let tenant = caller.on.name().to_string();
     let made = blocking(move || {
-        api_key::create(&caller.engine, &caller.on, role, expires, &caller.key_id)
+        api_key::create(
+            &caller.engine.journal,
+            &caller.on,
+            role,
+            expires,
+            &caller.key_id,
+        )
     })
     .await?;
     let answer = MadeKey {
@@ -95,7 +103,7 @@ pub(super) async fn create(
     responses((status = 200, description = "The keys, oldest first.", body = KeyList)),
 )]
 pub(super) async fn list(caller: Caller<may::ManageKeys, ReadScope>) -> Result<Response, Problem> {
-    let keys = blocking(move || api_key::list(&caller.engine, caller.on.tenant())).await;
+    let keys = blocking(move || api_key::list(&caller.engine.journal, caller.on.tenant())).await;
     let keys = keys.map_err(ManageError::from)?;
     Ok(Json(KeyList { keys }).into_response())
 }
@@ -113,7 +121,8 @@ pub(super) async fn revoke(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let caller = caller.identified();
-    blocking(move || api_key::revoke(&caller.engine, &caller.on, &id, &caller.key_id)).await?;
+    blocking(move || api_key::revoke(&caller.engine.journal, &caller.on, &id, &caller.key_id))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

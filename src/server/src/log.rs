@@ -11,9 +11,9 @@ use super::etag::tagged;
 use super::extract::Path;
 use super::problem::Problem;
 use trailkeep_core::blocking;
-use trailkeep_core::ledger::{Ledger, StoredTiles};
-use trailkeep_core::read::ReadError;
+use trailkeep_core::journal::read::ReadError;
 use trailkeep_core::tenant::ReadScope;
+use trailkeep_core::tenant::ledger::{Ledger, StoredTiles};
 use trailkeep_proof::ledger::note::public_key_pem;
 use trailkeep_proof::ledger::tile::{
     TILE_WIDTH, TileCoordinate, TilePath, TileSource, encode_entry_bundle, hashes_to_bytes,
@@ -88,7 +88,7 @@ fn read_tile(log: &OpenLog, path: TilePath) -> Result<Vec<u8>, Problem> {
                 return Err(beyond());
             }
             let tiles = StoredTiles {
-                ledgers: &log.engine.ledgers,
+                ledgers: &log.engine.journal.ledgers,
                 ledger: number,
                 published: &published,
             };
@@ -104,6 +104,7 @@ fn read_tile(log: &OpenLog, path: TilePath) -> Result<Vec<u8>, Problem> {
             let first = index * TILE_WIDTH as u64;
             let entries = log
                 .engine
+                .journal
                 .ledgers
                 .entries(number, first..first + u64::from(width));
             Ok(encode_entry_bundle(&entries.map_err(ReadError::from)?))

@@ -18,14 +18,15 @@ use super::App;
 use super::auth::{Caller, Identified, may};
 use super::problem::Problem;
 use super::tls::Certificates;
-use trailkeep_core::append::AppendError;
 use trailkeep_core::figures::Labels;
-use trailkeep_core::hold::Holds;
-use trailkeep_core::readiness::readiness;
+use trailkeep_core::govern::rotation;
+use trailkeep_core::journal::append::AppendError;
+use trailkeep_core::ops::readiness::readiness;
+use trailkeep_core::tenant::hold::Holds;
 use trailkeep_core::tenant::{ReadScope, Tenant};
-use trailkeep_core::{DEFAULT_TENANT, Engine, blocking, rotation};
-use trailkeep_core::{privacy, retention};
-use trailkeep_ports::directory::free_bytes;
+use trailkeep_core::{DEFAULT_TENANT, Engine, blocking};
+use trailkeep_core::{requests, retention};
+use trailkeep_proof::time::UnixMillis;
 
 /// The media type of the text form (OpenMetrics 1.0.0).
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -36,24 +37,25 @@ fn process_figures(
     tls: Option<&Certificates>,
     gauge: &mut impl FnMut(&str, &str, u64),
 ) -> Result<(), Problem> {
-    let (events, bytes) = engine.writer.queue_depth();
+    let (events, bytes) = engine.journal.writer.queue_depth();
     gauge("queue_events", "Events in the write queue", events as u64);
     gauge(
         "queue_bytes",
         "Bytes of the encrypted payloads in the write queue",
         bytes as u64,
     );
-    let ready = u64::from(readiness(engine).ready);
+    let ready = u64::from(readiness(&engine.custody).ready);
     gauge("ready", "Whether /readyz answers ready", ready);
-    let free = free_bytes(engine.directory.path()).unwrap_or(0);
+    let free = engine.journal.disk.free_bytes().unwrap_or(0);
     gauge(
         "disk_free_bytes",
         "Free bytes of the data directory's disk",
         free,
     );
     let help = "Free bytes below which appends are refused";
-    gauge("disk_reserve_bytes", help, engine.min_free_bytes);
-    let status = rotation::status(engine).map_err(|error| {
+    let reserve = engine.journal.disk.reserve_bytes();
+    gauge("disk_reserve_bytes", help, reserve);
+    let status = rotation::status(&engine.custody).map_err(|error| {
         tracing::error!(%error, "the vault cannot be read");
         Problem::internal()
     })?;
@@ -93,7 +95,7 @@ fn register_counters(app: &App, engine: &Engine, registry: &mut Registry) {
         counter.inc_by(count);
         registry.register(name, help, counter);
     };
-    for (name, count) in engine.staging.counters().all() {
+    for (name, count) in engine.inbox.counters().all() {
         let help = "Telemetry of all tenants since the start: docs/opentelemetry.md";
         register(format!("telemetry_{name}"), help, count);
     }
@@ -122,7 +124,7 @@ fn request_figures(
     tenant: &Tenant,
     gauge: &mut impl FnMut(&str, &str, u64),
 ) -> Result<(), Problem> {
-    let (open, overdue) = privacy::counts(engine, tenant)?;
+    let (open, overdue) = requests::counts(&engine.journal, tenant)?;
     let help = "Open data subject requests, with those of which something is kept by law";
     gauge("requests_open", help, open);
     let help = "Data subject requests past their due date";
@@ -136,7 +138,7 @@ fn overdue_figures(
     tenant: &Tenant,
     gauge: &mut impl FnMut(&str, &str, u64),
 ) -> Result<(), Problem> {
-    let overdue = retention::recently_overdue(engine, tenant)?;
+    let overdue = retention::recently_overdue(&engine.retention, tenant)?;
     let help = "Events past their maximum, not under a hold and not deleted yet";
     gauge("overdue_events", help, overdue.events);
     let help = "Time at which the oldest overdue event should have been deleted, in seconds since 1970; 0 if there is none";
@@ -160,6 +162,27 @@ pub(super) async fn show(
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }
 
+/// Legal holds in force, and those whose review is due.
+fn hold_figures(
+    engine: &Engine,
+    tenant: &Tenant,
+    now: UnixMillis,
+    gauge: &mut impl FnMut(&str, &str, u64),
+) -> Result<(), Problem> {
+    let holds = Holds::of(&engine.journal.keyring, tenant)?.in_force();
+    let is_due = |at: UnixMillis| at <= now;
+    let due = holds
+        .iter()
+        .filter(|(_, hold)| hold.review_at().is_some_and(is_due));
+    gauge("holds", "Legal holds in force", holds.iter().count() as u64);
+    gauge(
+        "holds_review_due",
+        "Legal holds due for review",
+        due.count() as u64,
+    );
+    Ok(())
+}
+
 fn figures(caller: &Identified<ReadScope>, app: &App) -> Result<String, Problem> {
     let Identified { engine, on, .. } = caller;
     let (tenant, ledger) = (on.tenant(), on.ledger());
@@ -177,7 +200,7 @@ fn figures(caller: &Identified<ReadScope>, app: &App) -> Result<String, Problem>
     );
     let mut jobs = 0;
     for ledger in tenant.all() {
-        let open = engine.ledgers.open_jobs(ledger.record.number);
+        let open = engine.journal.ledgers.open_jobs(ledger.record.number);
         jobs += open.map_err(AppendError::from)?.len() as u64;
     }
     gauge(
@@ -185,18 +208,8 @@ fn figures(caller: &Identified<ReadScope>, app: &App) -> Result<String, Problem>
         "Deletion jobs that are not complete",
         jobs,
     );
-    let now = engine.clock.wall();
-    let holds = Holds::of(engine, tenant)?.in_force();
-    let is_due = |at: trailkeep_proof::time::UnixMillis| at <= now;
-    let due = holds
-        .iter()
-        .filter(|(_, hold)| hold.review_at().is_some_and(is_due));
-    gauge("holds", "Legal holds in force", holds.iter().count() as u64);
-    gauge(
-        "holds_review_due",
-        "Legal holds due for review",
-        due.count() as u64,
-    );
+    let now = engine.journal.clock.wall();
+    hold_figures(engine, tenant, now, &mut gauge)?;
     request_figures(engine, tenant, &mut gauge)?;
     overdue_figures(engine, tenant, &mut gauge)?;
     let last = ledger.published().last_recorded_at;
@@ -210,19 +223,24 @@ fn figures(caller: &Identified<ReadScope>, app: &App) -> Result<String, Problem>
         process_figures(engine, app.tls.as_deref(), &mut gauge)?;
         client_figures(app, &mut gauge);
         // The names of 0.1.0, of gauges: until the release after next.
-        for (name, count) in engine.staging.counters().all() {
+        for (name, count) in engine.inbox.counters().all() {
             let help = "Old name of the counter telemetry_..._total";
             gauge(&format!("otlp_{name}"), help, count);
         }
         telemetry::register(&mut registry, engine);
-        engine.figures.register(&mut registry);
+        engine.journal.figures.register(&mut registry);
         register_counters(app, engine, &mut registry);
         if let Some(jobs) = &app.jobs {
             jobs.register(&mut registry);
         }
     }
     let gaps = Family::<Labels, Gauge>::default();
-    for row in engine.ledgers.gaps(number).map_err(AppendError::from)? {
+    for row in engine
+        .journal
+        .ledgers
+        .gaps(number)
+        .map_err(AppendError::from)?
+    {
         let labels = vec![
             ("policy".to_owned(), row.name.policy),
             ("what".to_owned(), row.name.what),

@@ -13,10 +13,10 @@ use super::App;
 use super::auth::{Anyone, Caller, may};
 use super::body::collect;
 use super::problem::Problem;
+use trailkeep_core::audit::{Question, Subject, verify as verify_ledger};
 use trailkeep_core::blocking;
-use trailkeep_core::readiness::{Readiness, readiness};
+use trailkeep_core::ops::readiness::{Readiness, readiness};
 use trailkeep_core::tenant::ReadScope;
-use trailkeep_core::verify::{Question, Subject, verify as verify_ledger};
 use trailkeep_proof::ledger::cosignature::WitnessKey;
 use trailkeep_proof::ledger::note::NOTE_BYTES_MAX;
 
@@ -46,7 +46,7 @@ pub(super) async fn healthz(_: Anyone) -> &'static str {
 )]
 pub(super) async fn readyz(_: Anyone, State(app): State<App>) -> Response {
     let tls = app.tls.as_ref().and_then(|tls| tls.failure());
-    let mut readiness = blocking(move || readiness(&app.engine)).await;
+    let mut readiness = blocking(move || readiness(&app.engine.custody)).await;
     if tls.is_some() {
         readiness.notes.push(
             "tls: the changed certificate files are unusable, so the previous certificate stays in use: see the log for the cause"
@@ -99,7 +99,7 @@ pub(super) async fn verify(
         let question = Question {
             against: against.as_deref(),
             witnesses: &witnesses,
-            now: Some(caller.engine.clock.wall()),
+            now: Some(caller.engine.journal.clock.wall()),
         };
         let report = verify_ledger(
             Subject::from(&*caller.engine),

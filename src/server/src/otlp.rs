@@ -9,7 +9,7 @@ use super::body;
 use super::document::Bytes;
 use super::problem::Problem;
 use trailkeep_core::blocking;
-use trailkeep_core::staging::{Received, StagingError, receive};
+use trailkeep_core::ingest::{Received, StagingError, receive};
 use trailkeep_core::tenant::Tenant;
 use trailkeep_otlp::answer;
 use trailkeep_otlp::decode::{Encoding, Signal, decode};
@@ -110,7 +110,7 @@ fn stage(
 ) -> Result<Received, Problem> {
     let decoded =
         decode(signal, encoding, bytes).map_err(|error| Problem::bad_request(error.to_string()))?;
-    Ok(receive(&caller.engine, &caller.on, decoded)?)
+    Ok(receive(&caller.engine.inbox, &caller.on, decoded)?)
 }
 
 pub(super) fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {

@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 
 use super::auth::{Caller, may};
 use super::problem::Problem;
-use trailkeep_core::append::AppendError;
 use trailkeep_core::blocking;
+use trailkeep_core::journal::append::AppendError;
 use trailkeep_core::tenant::ReadScope;
 use trailkeep_ports::GapRow;
 
@@ -54,7 +54,7 @@ pub(super) async fn gaps(
     caller: Caller<may::SeeAccess, ReadScope>,
 ) -> Result<Json<GapList>, Problem> {
     let found = blocking(move || {
-        let ledgers = &caller.engine.ledgers;
+        let ledgers = &caller.engine.journal.ledgers;
         ledgers.gaps(caller.on.ledger().record.number)
     });
     let rows = found.await.map_err(AppendError::from)?;

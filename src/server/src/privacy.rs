@@ -16,7 +16,8 @@ use super::body::read_json;
 use super::extract::Path;
 use super::problem::Problem;
 use trailkeep_core::blocking;
-use trailkeep_core::privacy::{self, DryRun, NewRequest, ShownRequest};
+use trailkeep_core::requests;
+use trailkeep_core::requests::{DryRun, NewRequest, ShownRequest};
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_proof::ledger::event::Person;
 use trailkeep_proof::privacy::{Day, Ended, Kind, Regime};
@@ -140,13 +141,14 @@ pub(super) async fn receive(
         let said = move || {
             let purpose = caller.purpose.as_deref();
             let by = (caller.key_id.as_str(), purpose);
-            privacy::dry_run(&caller.engine, &caller.on, &new, by)
+            requests::dry_run(&caller.engine.journal, &caller.on, &new, by)
         };
         return Ok(Json(blocking(said).await?).into_response());
     }
-    let filed =
-        blocking(move || privacy::receive(&caller.engine, &caller.on, &new, &caller.key_id))
-            .await?;
+    let filed = blocking(move || {
+        requests::receive(&caller.engine.requests, &caller.on, &new, &caller.key_id)
+    })
+    .await?;
     let location = format!("/v1/privacy/requests/{}", filed.id);
     let location = HeaderValue::from_str(&location).map_err(|_| Problem::internal())?;
     let head = [(header::LOCATION, location)];
@@ -188,7 +190,7 @@ pub(super) async fn list(
 ) -> Result<Json<RequestList>, Problem> {
     let caller = caller.identified();
     blocking(move || {
-        let requests = privacy::list(&caller.engine, caller.on.tenant())?;
+        let requests = requests::list(&caller.engine.journal, caller.on.tenant())?;
         Ok(Json(RequestList { requests }))
     })
     .await
@@ -209,8 +211,8 @@ pub(super) async fn show(
     let caller = caller.identified();
     blocking(move || {
         let by = (caller.key_id.as_str(), caller.purpose.as_deref());
-        Ok(Json(privacy::show(
-            &caller.engine,
+        Ok(Json(requests::show(
+            &caller.engine.journal,
             caller.on.tenant(),
             &id,
             by,
@@ -238,8 +240,8 @@ pub(super) async fn identify(
     blocking(move || {
         let (engine, tenant) = (&caller.engine, &caller.on);
         let by = &caller.key_id;
-        Ok(Json(privacy::identify(
-            engine,
+        Ok(Json(requests::identify(
+            &engine.requests,
             tenant,
             &id,
             &said.verified_by,
@@ -268,8 +270,8 @@ pub(super) async fn extend(
     blocking(move || {
         let (engine, tenant) = (&caller.engine, &caller.on);
         let by = &caller.key_id;
-        Ok(Json(privacy::extend(
-            engine,
+        Ok(Json(requests::extend(
+            &engine.journal,
             tenant,
             &id,
             &said.reason,
@@ -302,16 +304,28 @@ pub(super) async fn close(
         let ended = match said.decision {
             ClosingDecision::Answered => {
                 let reason = said.not_the_same_person.as_deref();
-                return Ok(Json(privacy::answer(engine, tenant, &id, reason, by)?));
+                return Ok(Json(requests::answer(
+                    &engine.requests,
+                    tenant,
+                    &id,
+                    reason,
+                    by,
+                )?));
             }
             ClosingDecision::Lifted => {
-                return Ok(Json(privacy::lift(engine, tenant, &id, by)?));
+                return Ok(Json(requests::lift(&engine.journal, tenant, &id, by)?));
             }
             ClosingDecision::Withdrawn => Ended::Withdrawn,
             ClosingDecision::IdentityNotShown => Ended::IdentityNotShown,
             ClosingDecision::Forwarded => Ended::Forwarded,
         };
-        Ok(Json(privacy::end(engine, tenant, &id, ended, by)?))
+        Ok(Json(requests::end(
+            &engine.journal,
+            tenant,
+            &id,
+            ended,
+            by,
+        )?))
     })
     .await
 }

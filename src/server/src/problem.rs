@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 
 pub use self::kind::Kind;
 use trailkeep_core::DEFAULT_TENANT;
-use trailkeep_core::access::{Right, Role};
-use trailkeep_core::append::AppendError;
-use trailkeep_core::keyring::KeyError;
-use trailkeep_core::read::ReadError;
+use trailkeep_core::journal::append::AppendError;
+use trailkeep_core::journal::read::ReadError;
+use trailkeep_core::keys::keyring::KeyError;
+use trailkeep_core::keys::role::{Right, Role};
 use trailkeep_policy::ingest::Refusal;
 use trailkeep_proof::ledger::event::Fault;
 

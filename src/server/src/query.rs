@@ -12,8 +12,8 @@ use super::body::{moment, read_json};
 use super::events::{Shown, shown};
 use super::extract;
 use super::problem::Problem;
-use trailkeep_core::access_log::{AccessRecord, persons_of, record_read};
 use trailkeep_core::blocking;
+use trailkeep_core::journal::access_log::{AccessRecord, persons_of, record_read};
 use trailkeep_core::query::{
     Cursor, Filters, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, Page, Query, QueryError, query,
 };
@@ -186,7 +186,7 @@ async fn answer(
         let ledger = on.ledger();
         let mut asked = asked;
         asked.shows_restricted = caller.purpose.is_some();
-        let page = query(engine, ledger, &ledger.published(), &asked)?;
+        let page = query(&engine.journal, ledger, &ledger.published(), &asked)?;
         let read = AccessRecord {
             by: &caller.key_id,
             verb,
@@ -197,9 +197,9 @@ async fn answer(
             events: page.events.len() as u64,
             restricted: page.restricted,
             seq: None,
-            persons: persons_of(engine, ledger, &page.events)?,
+            persons: persons_of(&engine.journal, ledger, &page.events)?,
         };
-        record_read(engine, ledger, &read)?;
+        record_read(&engine.journal, ledger, &read)?;
         Ok(page)
     });
     let page = page.await?;
@@ -296,7 +296,9 @@ impl From<QueryError> for Problem {
             QueryError::UnknownRegime => Self::unprocessable(error.to_string()),
             QueryError::Read(error) => error.into(),
             QueryError::Key(error) => error.into(),
-            QueryError::Store(error) => trailkeep_core::read::ReadError::from(error).into(),
+            QueryError::Store(error) => {
+                trailkeep_core::journal::read::ReadError::from(error).into()
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ pub(super) async fn name(State(app): State<App>, request: Request, next: Next) -
     let (method, begun) = (request.method().clone(), Instant::now());
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(Answered(problem)) = response.extensions().get::<Answered>() {
-        app.engine.figures.count_problem(problem);
+        app.engine.journal.figures.count_problem(problem);
     }
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let (status, milliseconds) = (response.status().as_u16(), begun.elapsed().as_millis());

@@ -12,10 +12,15 @@ use super::events::parse_seq;
 use super::extract::{Path, Query};
 use super::problem::Problem;
 use trailkeep_core::blocking;
-use trailkeep_core::read::{EventName, find_seq};
-use trailkeep_core::retention::{self, Preview, RetentionError, RunReport};
+use trailkeep_core::destroy::DeletionError;
+use trailkeep_core::govern;
+use trailkeep_core::govern::trigger::TriggerError;
+use trailkeep_core::journal::read::{EventName, find_seq};
+use trailkeep_core::ops::run;
+use trailkeep_core::retention::{Preview, RunReport};
+use trailkeep_core::tenant::trigger;
+use trailkeep_core::tenant::trigger::Trigger;
 use trailkeep_core::tenant::{ReadScope, Tenant};
-use trailkeep_core::trigger::{self, Trigger, TriggerError};
 use trailkeep_proof::time::UnixMillis;
 
 /// A retention trigger to fire.
@@ -70,7 +75,7 @@ pub(super) async fn fire(
     let caller = caller.identified();
     blocking(move || {
         let Identified { engine, on, .. } = &caller;
-        let fired = trigger::fire(engine, on, &name, &record, at, &caller.key_id)?;
+        let fired = govern::trigger::fire(&engine.journal, on, &name, &record, at, &caller.key_id)?;
         Ok(Json(listed(&fired)))
     })
     .await
@@ -87,7 +92,7 @@ pub(super) async fn triggers(
 ) -> Result<Json<TriggerList>, Problem> {
     let caller = caller.identified();
     blocking(move || {
-        let triggers = trigger::list(&caller.engine, caller.on.tenant())?;
+        let triggers = trigger::list(&caller.engine.journal.keyring, caller.on.tenant())?;
         let triggers = triggers.iter().map(listed).collect();
         Ok(Json(TriggerList { triggers }))
     })
@@ -130,8 +135,8 @@ pub(super) async fn preview(
     let caller = caller.identified();
     blocking(move || {
         let Identified { engine, on, .. } = &caller;
-        let at = at.unwrap_or_else(|| engine.clock.wall());
-        Ok(Json(retention::preview(engine, on.tenant(), at)?))
+        let at = at.unwrap_or_else(|| engine.journal.clock.wall());
+        Ok(Json(run::preview(&engine.journal, on.tenant(), at)?))
     })
     .await
 }
@@ -148,7 +153,7 @@ pub(super) async fn run(
     let caller = caller.identified();
     blocking(move || {
         let Identified { engine, on, .. } = &caller;
-        Ok(Json(retention::run(engine, on, &caller.key_id)?))
+        Ok(Json(run::run(engine, on, &caller.key_id)?))
     })
     .await
 }
@@ -197,9 +202,9 @@ async fn explain(
     blocking(move || {
         let Identified { engine, on, .. } = &caller;
         let ledger = on.ledger();
-        let seq = find_seq(engine, ledger, &ledger.published(), &name)?;
-        let at = at.unwrap_or_else(|| engine.clock.wall());
-        Ok(Json(retention::explain_event(engine, on, seq, at)?))
+        let seq = find_seq(&engine.journal, ledger, &ledger.published(), &name)?;
+        let at = at.unwrap_or_else(|| engine.journal.clock.wall());
+        Ok(Json(run::explain_event(&engine.journal, on, seq, at)?))
     })
     .await
 }
@@ -221,13 +226,13 @@ impl From<TriggerError> for Problem {
     }
 }
 
-impl From<RetentionError> for Problem {
-    fn from(error: RetentionError) -> Self {
+impl From<DeletionError> for Problem {
+    fn from(error: DeletionError) -> Self {
         match error {
-            RetentionError::Record(error) => (*error).into(),
-            RetentionError::Read(error) => error.into(),
-            RetentionError::Clock(_) => Self::unavailable(error.to_string(), 60),
-            RetentionError::Paused(..) => Self::refused(error.to_string()),
+            DeletionError::Record(error) => (*error).into(),
+            DeletionError::Read(error) => error.into(),
+            DeletionError::Clock(_) => Self::unavailable(error.to_string(), 60),
+            DeletionError::Paused(..) => Self::refused(error.to_string()),
             error => {
                 tracing::error!(%error, "a retention run failed");
                 Self::damaged(error.to_string())

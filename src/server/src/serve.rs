@@ -19,10 +19,10 @@ use super::rates::Rates;
 use super::tls::Certificates;
 use super::{App, Entrance, router_of};
 use trailkeep_core::Engine;
-use trailkeep_core::access_log::flush_repeats;
 use trailkeep_core::anchor::schedule;
-use trailkeep_core::append::StoppedBadly;
-use trailkeep_core::vault_keeper::copy_at_end;
+use trailkeep_core::journal::access_log::flush_repeats;
+use trailkeep_core::journal::append::StoppedBadly;
+use trailkeep_core::ops::vault_keeper::copy_at_end;
 
 /// Why the server ended.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +62,7 @@ pub fn serve(
     options: ServeOptions,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<impl Future<Output = Result<(), ServeError>> + Send, ServeError> {
-    let path = engine.directory.socket();
+    let path = engine.custody.directory.socket();
     let secured = options.tls.as_ref().map(Certificates::server_config);
     let secured = secured.transpose().map_err(ServeError::Tls)?;
     let acceptor = secured.map(|config| TlsAcceptor::from(Arc::new(config)));
@@ -139,24 +139,24 @@ async fn serve_both(
     let (network, local) = (tokio::spawn(network.run()), tokio::spawn(local.run()));
     let failure = tokio::select! {
         () = stop => None,
-        reason = engine.writer.failed() => Some(reason),
+        reason = engine.journal.writer.failed() => Some(reason),
     };
     tokio::join!(
         supervisor.stop(options.stop_wait),
         end_connections(&stopping, [network, local], options.stop_wait),
     );
-    let _ = remove_socket(&engine.directory.socket());
+    let _ = remove_socket(&engine.custody.directory.socket());
     let ending = Arc::clone(&engine);
     trailkeep_core::blocking(move || {
-        copy_at_end(&ending);
+        copy_at_end(&ending.custody);
         // The last entries come before the head that goes outside.
-        if let Err(error) = flush_repeats(&ending, true) {
+        if let Err(error) = flush_repeats(&ending.journal, true) {
             tracing::warn!(%error, "repeated reads could not be recorded");
         }
     })
     .await;
     if failure.is_none() {
-        schedule::at_end(&engine).await;
+        schedule::at_end(&engine.anchors).await;
     }
     let closed = trailkeep_core::blocking(move || engine.close()).await;
     match failure {

@@ -6,9 +6,9 @@ use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
 use super::problem::Problem;
-use trailkeep_core::access_log::{AccessRecord, record_read};
+use trailkeep_core::audit::sources::sources;
 use trailkeep_core::blocking;
-use trailkeep_core::sources::sources;
+use trailkeep_core::journal::access_log::{AccessRecord, record_read};
 use trailkeep_core::tenant::ReadScope;
 use trailkeep_proof::ledger::sources::{Gap, ListedSource};
 
@@ -72,7 +72,7 @@ pub(super) async fn list(
     blocking(move || {
         let Identified { engine, on, .. } = &caller;
         let ledger = on.ledger();
-        let listed = sources(engine, ledger, |book| SourceList {
+        let listed = sources(&engine.sources, ledger, |book| SourceList {
             sources: book.list().into_iter().map(Source::from).collect(),
             unattributed: book.untold(),
         })?;
@@ -88,7 +88,7 @@ pub(super) async fn list(
             seq: None,
             persons: Vec::new(),
         };
-        record_read(engine, ledger, &read)?;
+        record_read(&engine.journal, ledger, &read)?;
         Ok(Json(listed))
     })
     .await

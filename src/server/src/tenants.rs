@@ -11,9 +11,11 @@ use super::auth::{Caller, Identified, may};
 use super::body::read_json;
 use super::extract::Path;
 use super::problem::Problem;
-use trailkeep_core::settings::{self, SettingsChange, SettingsError};
+use trailkeep_core::govern::settings;
+use trailkeep_core::govern::settings::{SettingsChange, SettingsError};
+use trailkeep_core::govern::tenants;
+use trailkeep_core::govern::tenants::{ListedTenant, TenantError};
 use trailkeep_core::tenant::{ReadScope, Tenant};
-use trailkeep_core::tenants::{self, ListedTenant, TenantError};
 use trailkeep_core::{DEFAULT_TENANT, blocking};
 use trailkeep_proof::ids::{Seq, TenantName};
 
@@ -73,8 +75,10 @@ pub(super) async fn create(
         TenantName::new(&asked.name).map_err(|error| Problem::bad_request(error.to_string()))?;
     let caller = caller.identified();
     let answered = name.to_string();
-    let made = blocking(move || tenants::create(&caller.engine, &caller.on, &name, &caller.key_id))
-        .await?;
+    let made = blocking(move || {
+        tenants::create(&caller.engine.journal, &caller.on, &name, &caller.key_id)
+    })
+    .await?;
     let answer = MadeTenant {
         tenant: answered,
         origin: made.origin.to_string(),
@@ -92,7 +96,7 @@ pub(super) async fn create(
     responses((status = 200, description = "The tenants, by name.", body = TenantList)),
 )]
 pub(super) async fn list(caller: Caller<may::ManageTenants, ReadScope>) -> Response {
-    let tenants = tenants::list(&caller.engine);
+    let tenants = tenants::list(&caller.engine.journal);
     Json(TenantList { tenants }).into_response()
 }
 
@@ -114,7 +118,7 @@ pub(super) async fn change(
     let asked: SettingsChange = read_json(body, form).await?;
     let tenant = named(&caller, &name)?;
     blocking(move || {
-        settings::change(&caller.engine, &tenant, &asked, &caller.key_id)?;
+        settings::change(&caller.engine.journal, &tenant, &asked, &caller.key_id)?;
         Ok(Json(tenants::listed(&tenant)))
     })
     .await
@@ -138,7 +142,7 @@ pub(super) async fn close(
     }
     let tenant = named(&caller, &name)?;
     blocking(move || {
-        let (seq, closed_at) = settings::close(&caller.engine, &tenant, &caller.key_id)?;
+        let (seq, closed_at) = settings::close(&caller.engine.inbox, &tenant, &caller.key_id)?;
         Ok(Json(ClosedTenant {
             tenant: name,
             closed_at: closed_at.to_string(),
@@ -151,7 +155,7 @@ pub(super) async fn close(
 fn named(caller: &Identified<Tenant>, name: &str) -> Result<Tenant, Problem> {
     let tenant = TenantName::new(name)
         .ok()
-        .and_then(|name| caller.engine.tenant(&name));
+        .and_then(|name| caller.engine.journal.tenant(&name));
     tenant.ok_or_else(|| {
         Problem::not_found("tenant not found: `trailkeep tenant list` shows the tenants")
     })

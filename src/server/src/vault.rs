@@ -16,12 +16,16 @@ use super::body::read_json;
 use super::extract::Path;
 use super::problem::Problem;
 use super::progress::follow;
-use trailkeep_core::bind::{self, BindError, Bound};
 use trailkeep_core::blocking;
-use trailkeep_core::restore::{self, ResumeError};
-use trailkeep_core::rotation::{self, RotationError, RotationStatus};
+use trailkeep_core::destroy::pause;
+use trailkeep_core::destroy::pause::ResumeError;
+use trailkeep_core::govern::bind;
+use trailkeep_core::govern::bind::{BindError, Bound};
+use trailkeep_core::govern::replica;
+use trailkeep_core::govern::replica::{CopyError, Place, Removed, TargetStatus};
+use trailkeep_core::govern::rotation;
+use trailkeep_core::govern::rotation::{RotationError, RotationStatus};
 use trailkeep_core::tenant::{ReadScope, Tenant};
-use trailkeep_core::vault_copy::{self, CopyError, Place, Removed, TargetStatus};
 
 /// A vault replica to register: one of the two.
 #[derive(Deserialize, ToSchema)]
@@ -50,7 +54,7 @@ pub(super) async fn show(
     caller: Caller<may::ManageVault, ReadScope>,
 ) -> Result<Json<RotationStatus>, Problem> {
     Ok(Json(
-        blocking(move || rotation::status(&caller.engine)).await?,
+        blocking(move || rotation::status(&caller.engine.custody)).await?,
     ))
 }
 
@@ -65,9 +69,9 @@ pub(super) async fn show(
 )]
 pub(super) async fn rotate(caller: Caller<may::ManageVault, Tenant>) -> Result<Response, Problem> {
     let engine = Arc::clone(&caller.engine);
-    blocking(move || rotation::check_can_begin(&engine)).await?;
+    blocking(move || rotation::check_can_begin(&engine.journal)).await?;
     Ok(follow(move |progress| {
-        rotation::rotate_now(&caller.engine, &caller.key_id, progress)
+        rotation::rotate_now(&caller.engine.custody, &caller.key_id, progress)
     }))
 }
 
@@ -89,7 +93,7 @@ pub(super) struct BoundRows {
 pub(super) async fn bind(
     caller: Caller<may::ManageVault, Tenant>,
 ) -> Result<Json<BoundRows>, Problem> {
-    let bound = blocking(move || bind::bind(&caller.engine, &caller.key_id)).await?;
+    let bound = blocking(move || bind::bind(&caller.engine.journal, &caller.key_id)).await?;
     Ok(Json(BoundRows { bound }))
 }
 
@@ -136,7 +140,8 @@ pub(super) async fn add(
             return Err(Problem::unprocessable(format!("the body must be {form}")));
         }
     };
-    let added = blocking(move || vault_copy::add(&caller.engine, place, &caller.key_id)).await?;
+    let added =
+        blocking(move || replica::add(&caller.engine.custody, place, &caller.key_id)).await?;
     Ok((StatusCode::CREATED, Json(added)).into_response())
 }
 
@@ -149,7 +154,7 @@ pub(super) async fn add(
 pub(super) async fn list(
     caller: Caller<may::ManageVault, ReadScope>,
 ) -> Result<Json<TargetList>, Problem> {
-    let targets = blocking(move || vault_copy::list(&caller.engine)).await?;
+    let targets = blocking(move || replica::list(&caller.engine.custody)).await?;
     Ok(Json(TargetList { targets }))
 }
 
@@ -165,7 +170,8 @@ pub(super) async fn remove(
     caller: Caller<may::ManageVault, Tenant>,
     Path(id): Path<String>,
 ) -> Result<Json<Removed>, Problem> {
-    let removed = blocking(move || vault_copy::remove(&caller.engine, &id, &caller.key_id)).await?;
+    let removed =
+        blocking(move || replica::remove(&caller.engine.journal, &id, &caller.key_id)).await?;
     Ok(Json(removed))
 }
 
@@ -178,7 +184,7 @@ pub(super) async fn remove(
 pub(super) async fn check(
     caller: Caller<may::ManageVault, Tenant>,
 ) -> Result<Json<TargetList>, Problem> {
-    let targets = blocking(move || vault_copy::check(&caller.engine, &caller.key_id)).await?;
+    let targets = blocking(move || replica::check(&caller.engine.custody, &caller.key_id)).await?;
     Ok(Json(TargetList { targets }))
 }
 
@@ -215,7 +221,8 @@ pub(super) async fn resume_destruction(
             "the body must be {\"reviewed_holds\":true}: review the holds first, because those placed after the backup may be missing",
         ));
     }
-    let was_paused = blocking(move || restore::resume(&caller.engine, &caller.key_id)).await?;
+    let was_paused =
+        blocking(move || pause::resume(&caller.engine.journal, &caller.key_id)).await?;
     Ok(Json(Resumed { was_paused }))
 }
 

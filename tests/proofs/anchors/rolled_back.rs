@@ -148,7 +148,7 @@ fn what_is_lost_is_closed_and_continued() {
     succeeded(&restored);
     // The next ledger is one that the witness does not know, and takes entries.
     let engine = open_at(&new, &sections);
-    let outcomes = run(&engine, &default_tenant(&engine), Which::All).unwrap();
+    let outcomes = run(&engine.anchors, &default_tenant(&engine), Which::All).unwrap();
     let error = outcomes[0].error.clone().unwrap();
     assert!(
         error.contains("refuses checkpoints of this ledger"),
@@ -174,7 +174,7 @@ fn a_target_that_errs_is_taken_out_and_the_operator_says_so() {
     assert_stops(&directory, &sections, "`w1` has a checkpoint of");
     let engine = open(&directory, &sections);
     let tenant = default_tenant(&engine);
-    let stays = trailkeep_core::anchor::resume(&engine, &tenant, "local").unwrap_err();
+    let stays = trailkeep_core::anchor::resume(&engine.anchors, &tenant, "local").unwrap_err();
     assert!(
         stays.to_string().contains("is still in the settings"),
         "{stays}"

@@ -7,13 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 use trailkeep_core::Engine;
-use trailkeep_core::append::{Incoming, append};
-use trailkeep_core::hold::{HeldPerson, HoldScope, NewHold, REVIEW_EVERY};
-use trailkeep_core::init::init;
-use trailkeep_core::open::{Files, StartOptions};
-use trailkeep_core::read::open_event;
+use trailkeep_core::govern::hold::NewHold;
+use trailkeep_core::govern::trigger;
+use trailkeep_core::journal::append::{Incoming, append};
+use trailkeep_core::journal::read::open_event;
+use trailkeep_core::ops::init::init;
+use trailkeep_core::ops::open::{Files, StartOptions};
+use trailkeep_core::ops::run;
+use trailkeep_core::retention;
 use trailkeep_core::tenant::Tenant;
-use trailkeep_core::{retention, trigger};
+use trailkeep_core::tenant::hold::{HeldPerson, HoldScope, REVIEW_EVERY};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_policy::{ActionPattern, Policy, PolicySet};
 use trailkeep_ports::directory::DataDirectory;
@@ -76,7 +79,7 @@ impl Kept {
         .unwrap();
         let files = Files::open(Arc::new(Sqlite), directory, &root_key).unwrap();
         let engine = Arc::new(files.start(options).unwrap());
-        let tenant = engine.tenants().remove(0);
+        let tenant = engine.journal.tenants().remove(0);
         Self {
             engine,
             tenant,
@@ -105,7 +108,7 @@ impl Kept {
             added: Vec::new(),
             lacks_regimes: false,
         };
-        let appended = append(&self.engine, &self.tenant, vec![incoming]);
+        let appended = append(&self.engine.journal, &self.tenant, vec![incoming]);
         self.runtime.block_on(appended).unwrap();
         let size = self.tenant.active().published().head.size;
         self.events.push(Case {
@@ -118,7 +121,7 @@ impl Kept {
     fn explain(&self, seq: Seq) -> Value {
         let now = self.clock.wall();
         let scope = self.tenant.read_scope(None).unwrap();
-        retention::explain_event(&self.engine, &scope, seq, now).unwrap()
+        run::explain_event(&self.engine.journal, &scope, seq, now).unwrap()
     }
 
     /// Asks of every event that is there when it is destroyed. One without a date says why.
@@ -144,7 +147,15 @@ impl Kept {
 
     fn fire(&self, name: &str, record: &str) {
         let now = self.clock.wall();
-        trigger::fire(&self.engine, &self.tenant, name, record, now, "local").unwrap();
+        trigger::fire(
+            &self.engine.journal,
+            &self.tenant,
+            name,
+            record,
+            now,
+            "local",
+        )
+        .unwrap();
     }
 
     fn hold(&self, person: &str) -> String {
@@ -160,25 +171,25 @@ impl Kept {
             },
             review_every: REVIEW_EVERY.to_owned(),
         };
-        let placed = retention::place_hold(&self.engine, &self.tenant, new, true, "local");
+        let placed = retention::place_hold(&self.engine.journal, &self.tenant, new, true, "local");
         let placed = placed.unwrap();
         assert_eq!(placed.covers_events, 1, "{person}");
         placed.id
     }
 
     fn lift(&self, id: &str) {
-        retention::lift_hold(&self.engine, &self.tenant, id, "over", "local").unwrap();
+        retention::lift_hold(&self.engine.journal, &self.tenant, id, "over", "local").unwrap();
     }
 
     /// A run destroys what the preview shows, and what is due by what was said, and nothing else.
     fn run_at(&self, millis: u64) {
         self.set(millis);
         let now = self.clock.wall();
-        let preview = retention::preview(&self.engine, &self.tenant, now).unwrap();
-        let report = retention::run(&self.engine, &self.tenant, "local").unwrap();
+        let preview = run::preview(&self.engine.journal, &self.tenant, now).unwrap();
+        let report = run::run(&self.engine, &self.tenant, "local").unwrap();
         assert_eq!(preview.destroyed, report.destroyed, "{now}: {preview:?}");
         for case in &self.events {
-            let is_gone = open_event(&self.engine, self.tenant.active(), case.seq).is_err();
+            let is_gone = open_event(&self.engine.journal, self.tenant.active(), case.seq).is_err();
             let is_due = case.destroyed_at.is_some_and(|at| at <= millis);
             assert_eq!(
                 is_gone, is_due,

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::Value;
 use trailkeep_core::Engine;
 use trailkeep_core::clock::SystemClock;
-use trailkeep_core::ledger::Ledger;
-use trailkeep_core::open::{Files, StartOptions};
+use trailkeep_core::ingest::{Received, StagingSettings, assemble_all, assemble_due, receive};
+use trailkeep_core::ops::open::{Files, StartOptions};
 use trailkeep_core::query::{Query, query};
-use trailkeep_core::staging::{Received, StagingSettings, assemble_all, assemble_due, receive};
 use trailkeep_core::tenant::Tenant;
+use trailkeep_core::tenant::ledger::Ledger;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_otlp::decode::{Encoding, Signal, decode};
 use trailkeep_ports::directory::DataDirectory;
@@ -71,7 +71,10 @@ impl Running {
             ..StartOptions::new(as_clock)
         };
         let engine = files.start(options).unwrap();
-        let tenant = engine.tenant(&TenantName::new("default").unwrap()).unwrap();
+        let tenant = engine
+            .journal
+            .tenant(&TenantName::new("default").unwrap())
+            .unwrap();
         let ledger = Arc::clone(tenant.active());
         Self {
             directory,
@@ -110,7 +113,7 @@ impl Running {
 
     pub fn receive(&self, signal: Signal, encoding: Encoding, body: &[u8]) -> Received {
         receive(
-            &self.engine,
+            &self.engine.inbox,
             &self.tenant,
             decode(signal, encoding, body).unwrap(),
         )
@@ -118,11 +121,11 @@ impl Running {
     }
 
     pub fn assemble(&self) {
-        while assemble_due(&self.engine).unwrap() {}
+        while assemble_due(&self.engine.inbox).unwrap() {}
     }
 
     pub fn assemble_all(&self) {
-        assemble_all(&self.engine, &self.tenant).unwrap();
+        assemble_all(&self.engine.inbox, &self.tenant).unwrap();
     }
 
     /// All events, oldest first.
@@ -131,7 +134,13 @@ impl Running {
             limit: 1_000,
             ..Query::default()
         };
-        let page = query(&self.engine, &self.ledger, &self.ledger.published(), &all).unwrap();
+        let page = query(
+            &self.engine.journal,
+            &self.ledger,
+            &self.ledger.published(),
+            &all,
+        )
+        .unwrap();
         let events = page
             .events
             .iter()
@@ -140,7 +149,7 @@ impl Running {
     }
 
     pub fn counter(&self, name: &str) -> u64 {
-        let all = self.engine.staging.counters().all();
+        let all = self.engine.inbox.counters().all();
         all.iter().find(|(known, _)| *known == name).unwrap().1
     }
 }

@@ -127,7 +127,7 @@ fn a_regime_that_is_gone_with_the_tenants_default_leaves_the_default_class() {
         FROM_OCCURRENCE,
     ];
     crate::support::succeeded(&directory.run(&set));
-    let settings = trailkeep_core::staging::StagingSettings::default();
+    let settings = trailkeep_core::ingest::StagingSettings::default();
     let running = Running::over(directory, clock, settings);
     let received = running.traces(&traces(&[call(
         1,

@@ -1,7 +1,8 @@
 //! Regimes that telemetry names: a name that no policy knows costs neither the event nor its data subject.
 
 use serde_json::{Value, json};
-use trailkeep_core::settings::{self, SettingsChange};
+use trailkeep_core::govern::settings;
+use trailkeep_core::govern::settings::SettingsChange;
 use trailkeep_proof::ids::TenantName;
 
 use super::engine::Running;
@@ -16,8 +17,11 @@ fn printed(directory: &Directory, arguments: &[&str]) -> String {
 }
 
 fn change(running: &Running, change: &SettingsChange) {
-    let tenant = running.engine.tenant(&TenantName::new("default").unwrap());
-    settings::change(&running.engine, &tenant.unwrap(), change, "test").unwrap();
+    let tenant = running
+        .engine
+        .journal
+        .tenant(&TenantName::new("default").unwrap());
+    settings::change(&running.engine.journal, &tenant.unwrap(), change, "test").unwrap();
 }
 
 /// A call whose regimes stand on the span around it.
@@ -127,6 +131,7 @@ fn more_regimes_than_an_event_may_have_are_told_and_the_default_applies_with_the
     let running = Running::new();
     let all: Vec<String> = running
         .engine
+        .journal
         .policies
         .regimes()
         .into_iter()

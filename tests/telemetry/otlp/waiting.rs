@@ -1,7 +1,7 @@
 //! What waits, for how long, and what comes of it.
 
 use serde_json::{Value, json};
-use trailkeep_core::staging::StagingSettings;
+use trailkeep_core::ingest::StagingSettings;
 use trailkeep_otlp::classify::Keep;
 use trailkeep_otlp::decode::{Encoding, Signal};
 
@@ -376,9 +376,10 @@ fn what_waits_is_assembled_at_once_before_an_erasure_and_nothing_stays_behind() 
     running.logs(&logs_request(&[details(1, 2)]));
     running.assemble_all();
     assert_eq!(running.events().len(), 1);
-    assert_eq!(running.engine.staging.waiting(), 0);
+    assert_eq!(running.engine.inbox.waiting(), 0);
     let keys = running
         .engine
+        .journal
         .keyring
         .vault()
         .records("staging-key", running.ledger.record.number)
@@ -394,6 +395,7 @@ fn what_waits_is_sealed_under_the_key_of_its_day_which_goes_when_nothing_waits_u
     let keys = || {
         running
             .engine
+            .journal
             .keyring
             .vault()
             .records("staging-key", running.ledger.record.number)

@@ -20,8 +20,8 @@ use super::failure::Failure;
 use super::output::note;
 use super::settings::start_options;
 use trailkeep_core::Engine;
-use trailkeep_core::open::{Files, OpenError, StartOptions};
-use trailkeep_core::vault_copy;
+use trailkeep_core::govern::replica;
+use trailkeep_core::ops::open::{Files, OpenError, StartOptions};
 use trailkeep_ports::StoreError;
 use trailkeep_server::{Entrance, router};
 use trailkeep_server::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
@@ -204,7 +204,7 @@ impl Client {
             drop(router);
             let ended = trailkeep_core::blocking(move || {
                 // A server copies new keys within a minute; a single command does it now.
-                let behind = vault_copy::keep_up(&engine);
+                let behind = replica::keep_up(&engine.custody);
                 engine.close().map(|()| behind)
             });
             match ended.await? {

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::output::note;
 use super::settings::Faulty;
-use trailkeep_core::open::OpenError;
-use trailkeep_core::restore::RestoreError;
+use trailkeep_core::ops::open::OpenError;
+use trailkeep_core::ops::restore::RestoreError;
 use trailkeep_ports::StoreError;
 use trailkeep_server::problem::Kind;
 use trailkeep_verify::exit::Exit;

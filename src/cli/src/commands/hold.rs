@@ -49,7 +49,7 @@ only.")]
         #[arg(long, value_name = "T")]
         to: Option<String>,
         /// Period after which the hold is due for review
-        #[arg(long, value_name = "PERIOD", default_value = trailkeep_core::hold::REVIEW_EVERY)]
+        #[arg(long, value_name = "PERIOD", default_value = trailkeep_core::tenant::hold::REVIEW_EVERY)]
         review: String,
         /// Refuse a hold that covers no event now (exit code 4), such as one with a misspelt scope
         #[arg(long)]

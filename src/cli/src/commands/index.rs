@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::DirectoryArgs;
 use super::output::{print_line, progress_bar};
-use trailkeep_core::rebuild_index::rebuild_index;
+use trailkeep_core::ops::rebuild_index::rebuild_index;
 use trailkeep_store_sqlite::Sqlite;
 
 #[derive(Subcommand)]

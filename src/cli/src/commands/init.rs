@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::output::{note, print_json, print_line};
 use super::{DirectoryArgs, clock};
-use trailkeep_core::init::init;
+use trailkeep_core::ops::init::init;
 use trailkeep_proof::ids::LogName;
 use trailkeep_store_sqlite::Sqlite;
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::TargetArgs;
 use super::client::{ask, ask_text, segment};
 use super::output::{Table, note, print_bytes, print_json, print_line};
-use trailkeep_core::access::Role;
+use trailkeep_core::keys::role::Role;
 
 #[derive(Subcommand)]
 pub(super) enum KeyCommand {

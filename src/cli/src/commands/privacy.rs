@@ -73,7 +73,7 @@ pub(super) struct SubjectArgs {
 #[derive(Args)]
 struct IdentityArgs {
     /// How the requester's identity was verified [default: `not checked` is recorded]
-    #[arg(long, value_name = "TEXT", default_value = trailkeep_core::privacy::NOT_CHECKED)]
+    #[arg(long, value_name = "TEXT", default_value = trailkeep_core::requests::NOT_CHECKED)]
     identity_verified_by: String,
 }
 

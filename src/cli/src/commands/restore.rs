@@ -9,7 +9,7 @@ use clap::Args;
 use super::output::{note, print_json, print_line, progress_bar};
 use super::settings::start_options;
 use super::{DirectoryArgs, clock};
-use trailkeep_core::restore::{RestoreRequest, Restored, record_restore, restore};
+use trailkeep_core::ops::restore::{RestoreRequest, Restored, record_restore, restore};
 use trailkeep_ports::directory::DataDirectory;
 use trailkeep_store_sqlite::Sqlite;
 

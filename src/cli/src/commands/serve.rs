@@ -16,7 +16,7 @@ use super::clock;
 use super::output::print_line;
 use super::settings::{Flags, LogFormat, LogSettings, Settings};
 use trailkeep_core::anchor::schedule::at_start;
-use trailkeep_core::open::Files;
+use trailkeep_core::ops::open::Files;
 use trailkeep_policy::PolicySet;
 use trailkeep_policy::lint::is_review_overdue;
 use trailkeep_proof::text::Shown;
@@ -63,7 +63,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let open = move || Files::open(Arc::new(Sqlite), directory, &root_key)?.start(options);
     let engine = Arc::new(trailkeep_core::blocking(open).await?);
     // A target that has seen more of a ledger than there is says so before anything is signed.
-    at_start(&engine).await;
+    at_start(&engine.anchors).await;
     let listener = TcpListener::bind(settings.listen).await.with_context(|| {
         format!(
             "can't listen on {}: another process may use it; choose another address with --listen",
@@ -82,7 +82,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         }
         tracing::info!("stopping");
     };
-    let policies = Arc::clone(&engine.policies);
+    let policies = Arc::clone(&engine.journal.policies);
     let serving = serve(engine, listener, serve_options, stop)?;
     warn_of_reviews(&policies, clock().wall());
     print_line(&format!("listening on {scheme}://{address}"))?;

@@ -12,10 +12,10 @@ use super::client::{Client, segment};
 use super::failure::Failure;
 use super::output::{print_json, print_line, progress_bar};
 use super::{TargetArgs, clock};
-use trailkeep_core::backup::open_backup;
-use trailkeep_core::open::Files;
+use trailkeep_core::audit::{Question, Subject, verify as verify_ledger};
+use trailkeep_core::ops::backup::open_backup;
+use trailkeep_core::ops::open::Files;
 use trailkeep_core::tenant::Tenant;
-use trailkeep_core::verify::{Question, Subject, verify as verify_ledger};
 use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ledger::cosignature::WitnessKey;
 use trailkeep_store_sqlite::Sqlite;
@@ -119,7 +119,7 @@ async fn verify_here(args: &VerifyArgs, against: Option<String>) -> anyhow::Resu
         &directory.root_key(),
     ) {
         Ok(files) => files,
-        Err(trailkeep_core::open::OpenError::Store(StoreError::Locked(_))) => {
+        Err(trailkeep_core::ops::open::OpenError::Store(StoreError::Locked(_))) => {
             return ask(args, against).await;
         }
         Err(error) => return Err(error.into()),

@@ -3,15 +3,15 @@
 //! What stands there is read first: a head that this ledger's key signed and that is no beginning of the ledger shows that
 //! it was rolled back, and is not written over.
 
+use crate::tenant::ledger::read_edge;
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
-use super::AnchorError;
-use super::rolled_back::RolledBack;
-use crate::Engine;
-use crate::ledger::{Ledger, Published};
-use crate::open::read_edge;
+use crate::anchor::{AnchorError, Anchors};
+use crate::journal::Journal;
+use crate::tenant::ledger::{Ledger, Published};
+use crate::tenant::rolled_back::RolledBack;
 use trailkeep_files::Folder;
 use trailkeep_ports::StoredCheckpoint;
 use trailkeep_proof::ledger::checkpoint::Checkpoint;
@@ -21,7 +21,7 @@ const NEWEST: &str = "checkpoint";
 
 /// Puts a head there. `last` is the size that was last put there. On disk when it returns.
 pub(super) fn put(
-    engine: &Engine,
+    anchors: &Anchors,
     ledger: &Ledger,
     published: &Published,
     (target, base): (&str, &Path),
@@ -31,7 +31,7 @@ pub(super) fn put(
     let Ok(there) = base.canonicalize() else {
         return bad("the directory does not exist: check that its disk is mounted");
     };
-    let own = engine.directory.path().canonicalize();
+    let own = anchors.own_directory.canonicalize();
     if own.is_ok_and(|own| there.starts_with(own)) {
         return bad(
             "the directory is inside the data directory, so the checkpoint is not kept elsewhere: choose another disk or host",
@@ -40,7 +40,13 @@ pub(super) fn put(
     let origin = Path::new(ledger.record.origin.as_str());
     let newest = there.join(origin).join(NEWEST);
     match read_newest(&there, origin).map_err(AnchorError::io(&newest))? {
-        Some(note) => compare(engine, ledger, published, target, (&newest, &note))?,
+        Some(note) => compare(
+            &anchors.journal,
+            ledger,
+            published,
+            target,
+            (&newest, &note),
+        )?,
         None if last.is_some() => {
             return bad(
                 "the checkpoints that were written here are missing: check that its disk is mounted; give a new place a new name in the settings",
@@ -84,7 +90,7 @@ fn write_head(base: &Path, origin: &Path, head: &StoredCheckpoint) -> io::Result
 
 /// What stands there must be a beginning of the ledger.
 fn compare(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     published: &Published,
     target: &str,
@@ -98,16 +104,16 @@ fn compare(
     let kept = Checkpoint::open(note, &ledger.verifier).map_err(foreign)?;
     let here = published.head.size;
     if kept.size > here {
-        let found = RolledBack::larger(target, kept.size, here, engine.clock.wall());
+        let found = RolledBack::larger(target, kept.size, here, journal.clock.wall());
         return Err(AnchorError::RolledBack(Box::new(found)));
     }
     let root = if kept.size == here {
         published.head.root
     } else {
-        read_edge(&engine.ledgers, ledger.record.number, kept.size)?.root()
+        read_edge(&journal.ledgers, ledger.record.number, kept.size)?.root()
     };
     if root != kept.root {
-        let found = RolledBack::other(target, kept.size, here, engine.clock.wall());
+        let found = RolledBack::other(target, kept.size, here, journal.clock.wall());
         return Err(AnchorError::RolledBack(Box::new(found)));
     }
     Ok(())

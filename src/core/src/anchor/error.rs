@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::rolled_back::RolledBack;
-use crate::keyring::KeyError;
-use crate::ledger::ReadTileError;
+use crate::keys::keyring::KeyError;
+use crate::tenant::ledger::ReadTileError;
+use crate::tenant::rolled_back::RolledBack;
 use trailkeep_ports::StoreError;
 use trailkeep_proof::ledger::cosignature::CosignatureError;
 use trailkeep_proof::ledger::merkle::ProofError;

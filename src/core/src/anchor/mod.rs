@@ -15,27 +15,31 @@ mod target_state;
 mod webhook;
 mod witness;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 use serde::Serialize;
 
 pub use self::error::AnchorError;
+pub use self::rolled_back::ResumeError;
 pub(super) use self::rolled_back::load as load_rolled_back;
-pub use self::rolled_back::{ResumeError, RolledBack, resume};
-use self::send::Sender;
-use self::settings::{AnchorSettings, Place, Target};
-use self::target_state::TargetStates;
-use super::Engine;
-use super::ledger::{Ledger, Published};
-use super::tenant::Tenant;
+pub use self::rolled_back::resume;
+use crate::anchor::send::Sender;
+use crate::anchor::settings::{AnchorSettings, Place, Target};
+use crate::anchor::target_state::TargetStates;
+use crate::journal::Journal;
+use crate::tenant::Tenant;
+use crate::tenant::ledger::{Ledger, Published};
 use trailkeep_ports::{AnchoringRow, StoreError};
 use trailkeep_proof::ledger::cosignature::with_lines;
 use trailkeep_proof::time::UnixMillis;
 
 /// Targets and how it stands with them.
-#[derive(Default)]
 pub struct Anchors {
+    pub(crate) journal: Arc<Journal>,
+    /// The data directory, which no target may be in.
+    pub(crate) own_directory: PathBuf,
     settings: AnchorSettings,
     states: TargetStates,
     sender: Sender,
@@ -43,10 +47,17 @@ pub struct Anchors {
 
 impl Anchors {
     /// With these settings.
-    pub fn new(settings: AnchorSettings) -> Self {
+    pub(crate) fn new(
+        journal: Arc<Journal>,
+        own_directory: PathBuf,
+        settings: AnchorSettings,
+    ) -> Self {
         Self {
+            journal,
+            own_directory,
             settings,
-            ..Self::default()
+            states: TargetStates::default(),
+            sender: Sender::default(),
         }
     }
 
@@ -116,28 +127,28 @@ impl Given {
 /// Gives the published head of a tenant's active ledger to targets, side by side. It waits for the network: not to be called on the event
 /// loop.
 pub fn run(
-    engine: &Engine,
+    anchors: &Anchors,
     tenant: &Tenant,
     which: Which,
 ) -> Result<Vec<AnchorOutcome>, AnchorError> {
-    Ok(run_on_head(engine, tenant.active(), which)?.1)
+    Ok(run_on_head(anchors, tenant.active(), which)?.1)
 }
 
 /// The same, with the head that was given.
 fn run_on_head(
-    engine: &Engine,
+    anchors: &Anchors,
     ledger: &Ledger,
     which: Which,
 ) -> Result<(Arc<Published>, Vec<AnchorOutcome>), AnchorError> {
-    if ledger.is_superseded() || engine.anchors.targets().is_empty() {
+    if ledger.is_superseded() || anchors.targets().is_empty() {
         return Ok((ledger.published(), Vec::new()));
     }
     let _one = ledger.anchoring();
-    let states = &engine.anchors.states;
-    states.load(engine, ledger)?;
+    let states = &anchors.states;
+    states.load(&anchors.journal, ledger)?;
     let published = ledger.published();
     let size = published.head.size;
-    let wanted = engine.anchors.targets().iter().filter(|target| {
+    let wanted = anchors.targets().iter().filter(|target| {
         let is_behind = states.last_size(ledger, target) != Some(size);
         target.is_for(&ledger.record.tenant)
             && match which {
@@ -150,19 +161,19 @@ fn run_on_head(
     let wanted: Vec<&Target> = wanted.collect();
     let offered = wanted.iter().map(|target| {
         let last = states.last_size(ledger, target);
-        offer(engine, ledger, &published, target, last)
+        offer(anchors, ledger, &published, target, last)
     });
     let answers = send::block_on(join_all(offered))?;
     let outcomes = wanted.into_iter().zip(answers);
     let outcomes = outcomes
-        .map(|(target, answer)| note_answer(engine, ledger, target, size, answer))
+        .map(|(target, answer)| note_answer(anchors, ledger, target, size, answer))
         .collect::<Result<_, _>>()?;
     Ok((published, outcomes))
 }
 
 /// Gives a head to one target. `last` is the size that it was last given.
 async fn offer(
-    engine: &Engine,
+    anchors: &Anchors,
     ledger: &Ledger,
     published: &Arc<Published>,
     target: &Target,
@@ -170,12 +181,12 @@ async fn offer(
 ) -> Result<Given, AnchorError> {
     match &target.place {
         Place::Directory(path) => {
-            directory::put(engine, ledger, published, (&target.name, path), last)?;
+            directory::put(anchors, ledger, published, (&target.name, path), last)?;
             Ok(Given::plain(published))
         }
         Place::Webhook { url, key } => {
-            let now = engine.clock.wall();
-            webhook::post(&engine.anchors.sender, url, key, &published.head.note, now).await?;
+            let now = anchors.journal.clock.wall();
+            webhook::post(&anchors.sender, url, key, &published.head.note, now).await?;
             Ok(Given::plain(published))
         }
         Place::Witness { url, key } => {
@@ -184,14 +195,14 @@ async fn offer(
                 url,
                 key,
             };
-            witness::ask(engine, ledger, &asked, Arc::clone(published), last).await
+            witness::ask(anchors, ledger, &asked, Arc::clone(published), last).await
         }
     }
 }
 
 /// Keeps what came of it: the head with its cosignatures, the state of the target, a roll-back.
 fn note_answer(
-    engine: &Engine,
+    anchors: &Anchors,
     ledger: &Ledger,
     target: &Target,
     size: u64,
@@ -205,24 +216,24 @@ fn note_answer(
         error: None,
     };
     match answer.and_then(|given| {
-        keep(engine, ledger, target, &given)
+        keep(&anchors.journal, ledger, target, &given)
             .map(|()| given)
             .map_err(Into::into)
     }) {
         Ok(given) => {
-            rolled_back::agreed(engine, ledger, &target.name)?;
-            engine.anchors.states.has(ledger, target, given.size);
+            rolled_back::agreed(&anchors.journal, ledger, &target.name)?;
+            anchors.states.has(ledger, target, given.size);
             outcome.size = given.size;
             outcome.cosigned_at = given.cosigned_at.map(UnixMillis::to_short_rfc3339);
         }
         Err(error) => {
-            let now = engine.clock.wall();
-            engine.anchors.states.failed(ledger, target, &error, now);
+            let now = anchors.journal.clock.wall();
+            anchors.states.failed(ledger, target, &error, now);
             let origin = &ledger.record.origin;
             tracing::warn!(%origin, target = target.name, %error, "a checkpoint could not be anchored");
             outcome.error = Some(error.to_string());
             if let AnchorError::RolledBack(found) = error {
-                rolled_back::found(engine, ledger, *found)?;
+                rolled_back::found(&anchors.journal, ledger, *found)?;
             }
         }
     }
@@ -230,7 +241,7 @@ fn note_answer(
 }
 
 fn keep(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     target: &Target,
     given: &Given,
@@ -239,10 +250,10 @@ fn keep(
         size: given.size,
         target: target.name.clone(),
         kind: target.place.kind().to_owned(),
-        at: engine.clock.wall(),
+        at: journal.clock.wall(),
     };
     let is_cosigned = given.cosigned_at.is_some();
-    engine
+    journal
         .ledgers
         .keep_anchored(ledger.record.number, &row, is_cosigned, &|known| {
             let note = known.unwrap_or_else(|| given.note.clone());
@@ -253,12 +264,15 @@ fn keep(
 /// The head for a bundle: the published one, cosigned by as many witnesses as answer; and its note, which has what they
 /// say. Waits for the network.
 pub(super) fn witnessed_head(
-    engine: &Engine,
+    anchors: &Anchors,
     ledger: &Ledger,
 ) -> Result<(Arc<Published>, String), AnchorError> {
-    let (published, _) = run_on_head(engine, ledger, Which::Witnesses)?;
+    let (published, _) = run_on_head(anchors, ledger, Which::Witnesses)?;
     let number = ledger.record.number;
-    let known = engine.ledgers.anchored_at(number, published.head.size)?;
+    let known = anchors
+        .journal
+        .ledgers
+        .anchored_at(number, published.head.size)?;
     let note = known.map_or_else(|| published.head.note.clone(), |known| known.note);
     Ok((published, note))
 }

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Url, redirect};
 
-use super::AnchorError;
+use crate::anchor::AnchorError;
 
 /// How long a connection may take.
 const CONNECT_MAX: Duration = Duration::from_secs(5);

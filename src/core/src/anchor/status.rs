@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::AnchorError;
-use crate::Engine;
-use crate::ledger::Ledger;
+use crate::anchor::{AnchorError, Anchors};
+use crate::journal::Journal;
+use crate::tenant::ledger::Ledger;
 use trailkeep_proof::time::UnixMillis;
 
 /// A target, as it is listed.
@@ -56,17 +56,17 @@ pub struct Anchored {
 
 /// How it stands with the targets of a ledger.
 pub fn status(
-    engine: &Engine,
+    anchors: &Anchors,
     ledger: &Ledger,
     is_operator: bool,
 ) -> Result<AnchorStatus, AnchorError> {
     let number = ledger.record.number;
-    let known = engine.ledgers.last_anchorings(number)?;
-    let targets = engine.anchors.targets().iter();
+    let known = anchors.journal.ledgers.last_anchorings(number)?;
+    let targets = anchors.targets().iter();
     let targets = targets.filter(|target| target.is_for(&ledger.record.tenant));
     let targets = targets.map(|target| {
         let last = known.iter().find(|row| row.target == target.name);
-        let failed = engine.anchors.states.of(ledger, &target.name).failed;
+        let failed = anchors.states.of(ledger, &target.name).failed;
         let (error, failed_at) = failed.unzip();
         AnchorTargetStatus {
             name: target.name.clone(),
@@ -81,7 +81,8 @@ pub fn status(
     });
     Ok(AnchorStatus {
         size: ledger.published().head.size,
-        witnessed_size: engine
+        witnessed_size: anchors
+            .journal
             .ledgers
             .newest_cosigned(number, 0)?
             .map(|head| head.size),
@@ -92,12 +93,12 @@ pub fn status(
 
 /// What was given to whom, newest first, heads of at most `up_to` entries.
 pub fn history(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     up_to: u64,
     limit: u32,
 ) -> Result<Vec<Anchored>, AnchorError> {
-    let rows = engine
+    let rows = journal
         .ledgers
         .anchorings(ledger.record.number, up_to, limit)?;
     let rows = rows.into_iter().map(|row| Anchored {
@@ -111,15 +112,15 @@ pub fn history(
 
 /// The note of an anchored head: of that size; else the newest that a witness cosigned, else the newest.
 pub fn anchored_note(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     size: Option<u64>,
 ) -> Result<Option<String>, AnchorError> {
     let number = ledger.record.number;
     let head = match size {
-        Some(size) => engine.ledgers.anchored_at(number, size)?,
-        None => match engine.ledgers.newest_cosigned(number, 0)? {
-            None => engine.ledgers.newest_anchored(number, 0)?,
+        Some(size) => journal.ledgers.anchored_at(number, size)?,
+        None => match journal.ledgers.newest_cosigned(number, 0)? {
+            None => journal.ledgers.newest_anchored(number, 0)?,
             cosigned => cosigned,
         },
     };
@@ -127,8 +128,8 @@ pub fn anchored_note(
 }
 
 /// How many of how many open ledgers take no entry, since a target has seen more of them.
-pub fn stopped(engine: &Engine) -> (usize, usize) {
-    let tenants = engine.tenants();
+pub fn stopped(journal: &Journal) -> (usize, usize) {
+    let tenants = journal.tenants();
     let stopped = tenants
         .iter()
         .filter(|tenant| tenant.active().rolled_back().is_some());

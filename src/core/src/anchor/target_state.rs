@@ -4,10 +4,10 @@ use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::AnchorError;
-use super::settings::Target;
-use crate::Engine;
-use crate::ledger::Ledger;
+use crate::anchor::AnchorError;
+use crate::anchor::settings::Target;
+use crate::journal::Journal;
+use crate::tenant::ledger::Ledger;
 use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::LedgerNumber;
 use trailkeep_proof::time::UnixMillis;
@@ -41,12 +41,12 @@ pub(super) struct TargetState {
 
 impl TargetStates {
     /// Reads what the targets of a ledger have, unless it is known.
-    pub(super) fn load(&self, engine: &Engine, ledger: &Ledger) -> Result<(), StoreError> {
+    pub(super) fn load(&self, journal: &Journal, ledger: &Ledger) -> Result<(), StoreError> {
         let number = ledger.record.number;
         if self.lock().ledgers.contains_key(&number) {
             return Ok(());
         }
-        let rows = engine.ledgers.last_anchorings(number)?.into_iter();
+        let rows = journal.ledgers.last_anchorings(number)?.into_iter();
         let known = rows.map(|row| {
             let state = TargetState {
                 last_size: Some(row.size),

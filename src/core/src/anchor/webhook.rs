@@ -10,9 +10,9 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 
-use super::AnchorError;
-use super::send::Sender;
-use super::settings::WebhookKey;
+use crate::anchor::AnchorError;
+use crate::anchor::send::Sender;
+use crate::anchor::settings::WebhookKey;
 use trailkeep_proof::ids::hex;
 use trailkeep_proof::time::UnixMillis;
 

@@ -1,16 +1,17 @@
 //! A witness as a target: C2SP tlog-witness, `add-checkpoint`. It cosigns a head that continues all that it saw.
 
+use crate::tenant::ledger::read_edge;
 use std::sync::Arc;
 
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
-use super::rolled_back::RolledBack;
-use super::send::Answer;
-use super::{AnchorError, Given};
-use crate::Engine;
-use crate::ledger::{Ledger, Published, StoredTiles};
-use crate::open::read_edge;
+use crate::anchor::Anchors;
+use crate::anchor::send::Answer;
+use crate::anchor::{AnchorError, Given};
+use crate::journal::Journal;
+use crate::tenant::ledger::{Ledger, Published, StoredTiles};
+use crate::tenant::rolled_back::RolledBack;
 use trailkeep_proof::ledger::cosignature::WitnessKey;
 use trailkeep_proof::ledger::merkle::verify_consistency;
 use trailkeep_proof::ledger::tile::consistency_path;
@@ -28,7 +29,7 @@ pub(super) struct Asked<'a> {
 
 /// Has a published head cosigned. `last` is the size that the witness last cosigned.
 pub(super) async fn ask(
-    engine: &Engine,
+    anchors: &Anchors,
     ledger: &Ledger,
     asked: &Asked<'_>,
     mut published: Arc<Published>,
@@ -36,8 +37,8 @@ pub(super) async fn ask(
 ) -> Result<Given, AnchorError> {
     let mut old = last.unwrap_or(0).min(published.head.size);
     for _ in 0..ANSWERS_MAX {
-        let body = request(engine, ledger, &published, old)?;
-        let sender = &engine.anchors.sender;
+        let body = request(&anchors.journal, ledger, &published, old)?;
+        let sender = &anchors.sender;
         let answer = sender.post(asked.url, HeaderMap::new(), body).await?;
         match (answer.status, seen(&answer)) {
             (200, _) => {
@@ -57,7 +58,8 @@ pub(super) async fn ask(
                 }
                 let here = published.head.size;
                 if seen > here {
-                    let found = RolledBack::larger(asked.target, seen, here, engine.clock.wall());
+                    let found =
+                        RolledBack::larger(asked.target, seen, here, anchors.journal.clock.wall());
                     return Err(AnchorError::RolledBack(Box::new(found)));
                 }
                 if seen == old {
@@ -71,7 +73,8 @@ pub(super) async fn ask(
             // The proof holds by our own roots: what the witness saw at that size is another ledger's beginning.
             (422, _) => {
                 let here = published.head.size;
-                let found = RolledBack::other(asked.target, old, here, engine.clock.wall());
+                let found =
+                    RolledBack::other(asked.target, old, here, anchors.journal.clock.wall());
                 return Err(AnchorError::RolledBack(Box::new(found)));
             }
             (status @ (403 | 404), _) => return Err(AnchorError::UnknownToWitness { status }),
@@ -92,7 +95,7 @@ fn seen(answer: &Answer) -> Option<u64> {
 
 /// The request, whose proof was checked: a witness that refuses it has seen another ledger.
 fn request(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     published: &Published,
     old: u64,
@@ -102,12 +105,12 @@ fn request(
         return Ok(add_checkpoint_body(old, &[], &head.note));
     }
     let tiles = StoredTiles {
-        ledgers: &engine.ledgers,
+        ledgers: &journal.ledgers,
         ledger: number,
         published,
     };
     let path = consistency_path(old, head.size, &tiles)?;
-    let old_root = read_edge(&engine.ledgers, number, old)?.root();
+    let old_root = read_edge(&journal.ledgers, number, old)?.root();
     verify_consistency(old, head.size, &old_root, &head.root, &path)?;
     Ok(add_checkpoint_body(old, &path, &head.note))
 }

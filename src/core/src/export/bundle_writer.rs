@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
-use super::ExportError;
+use crate::export::ExportError;
 use trailkeep_crypto::spool::{Spool, SpoolWriter};
 use trailkeep_proof::bundle::member;
 use trailkeep_proof::bundle::sums::{self, Sum};

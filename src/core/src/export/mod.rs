@@ -7,6 +7,7 @@
 mod bundle_writer;
 mod gaps;
 mod html;
+pub mod jobs;
 mod person;
 mod plan;
 mod readme;
@@ -23,11 +24,12 @@ pub use person::{CopyForm, PersonScope, PersonsEvents, join_withheld};
 pub(super) use plan::still_there;
 pub use plan::{Plan, plan};
 
-use super::Engine;
-use super::append::AppendError;
-use super::keyring::KeyError;
-use super::ledger::{Ledger, ReadTileError};
-use super::read::ReadError;
+use crate::export::jobs::Exports;
+use crate::journal::Journal;
+use crate::journal::append::AppendError;
+use crate::journal::read::ReadError;
+use crate::keys::keyring::KeyError;
+use crate::tenant::ledger::{Ledger, ReadTileError};
 use trailkeep_crypto::spool::{Spool, SpoolError};
 use trailkeep_ports::StoreError;
 use trailkeep_proof::bundle::manifest::{Counts, Proof, Recorded, SeqRange};
@@ -110,7 +112,7 @@ pub struct ExportSummary {
 
 /// Makes what a plan says. `progress` hears how many entries of how many are done.
 pub fn write(
-    engine: &Engine,
+    exports: &Exports,
     ledger: &Ledger,
     plan: &Plan,
     cancelled: &AtomicBool,
@@ -118,28 +120,28 @@ pub fn write(
 ) -> Result<Exported, ExportError> {
     match &plan.request.person {
         Some(person) if person.form == CopyForm::Json => {
-            person::portable::write(engine, ledger, plan, person, cancelled, progress)
+            person::portable::write(exports, ledger, plan, person, cancelled, progress)
         }
-        _ => write::write(engine, ledger, plan, cancelled, progress),
+        _ => write::write(exports, ledger, plan, cancelled, progress),
     }
 }
 
 /// The line of one of the ledger's own entries, with the salts that open it.
 pub(super) fn statement_line(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     seq: Seq,
 ) -> Result<Vec<u8>, ExportError> {
-    let row = rows::read_statement(engine, ledger, seq)?;
+    let row = rows::read_statement(journal, ledger, seq)?;
     Ok(row.content.statement().to_vec())
 }
 
 /// Stops an export that was cancelled, or that the disk has no room for.
-fn check_going_on(engine: &Engine, cancelled: &AtomicBool) -> Result<(), ExportError> {
+fn check_going_on(exports: &Exports, cancelled: &AtomicBool) -> Result<(), ExportError> {
     if cancelled.load(Ordering::Relaxed) {
         return Err(ExportError::Cancelled);
     }
-    if engine.spools.is_full() {
+    if exports.spools.is_full() {
         return Err(ExportError::Full);
     }
     Ok(())

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::person::withheld::Tally;
-use super::person::{PersonsEvents, all_seqs};
-use super::rows::neighbours;
-use super::{ExportError, ExportRequest, OlderHead, Scope};
-use crate::Engine;
-use crate::append::append_read;
-use crate::ledger::Ledger;
-use crate::read::{ReadError, entry_at};
+use crate::export::person::withheld::Tally;
+use crate::export::person::{PersonsEvents, all_seqs};
+use crate::export::rows::neighbours;
+use crate::export::{ExportError, ExportRequest, OlderHead, Scope};
+use crate::journal::Journal;
+use crate::journal::append::append_read;
+use crate::journal::read::{ReadError, entry_at};
+use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_proof::bundle::line::ALWAYS_DISCLOSED;
 use trailkeep_proof::bundle::manifest::{Proof, Recorded, SeqRange};
@@ -98,9 +98,9 @@ impl Plan {
     }
 
     /// Takes out of a selection what went since it was made.
-    pub fn drop_deleted(&mut self, engine: &Engine, ledger: &Ledger) -> Result<(), ExportError> {
+    pub fn drop_deleted(&mut self, journal: &Journal, ledger: &Ledger) -> Result<(), ExportError> {
         if let Seqs::Selection(seqs) = &self.seqs {
-            self.seqs = Seqs::Selection(still_there(engine, ledger, seqs, self.is_own())?);
+            self.seqs = Seqs::Selection(still_there(journal, ledger, seqs, self.is_own())?);
         }
         Ok(())
     }
@@ -123,7 +123,11 @@ impl Plan {
 }
 
 /// Decides what a bundle holds, and records the export: from here on it is seen (invariant 7).
-pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<Plan, ExportError> {
+pub fn plan(
+    journal: &Journal,
+    ledger: &Ledger,
+    request: ExportRequest,
+) -> Result<Plan, ExportError> {
     let recipients = request
         .recipients
         .iter()
@@ -139,11 +143,11 @@ pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<
         .iter()
         .map(|note| older_head(ledger, note, size))
         .collect::<Result<_, _>>()?;
-    let (first, end) = ends(engine, ledger, &request.scope, size)?;
+    let (first, end) = ends(journal, ledger, &request.scope, size)?;
     let (mut reference, mut only_acted) = (None, 0);
     let seqs = match (&request.person, &request.action) {
         (Some(person), _) => {
-            let found = PersonsEvents::find(engine, ledger, &person.subject, end.get())?;
+            let found = PersonsEvents::find(journal, ledger, &person.subject, end.get())?;
             reference = found.reference;
             if !person.include_acted {
                 only_acted = found.as_actor.len() as u64;
@@ -153,19 +157,19 @@ pub fn plan(engine: &Engine, ledger: &Ledger, request: ExportRequest) -> Result<
         (None, None) => Seqs::Range(first, Seq::new(end.get() - 1)),
         (None, Some(action)) => {
             let key = LookupKey::from(ledger.index_key.tag(TagLabel::Action, "", action));
-            let found = all_seqs(engine, ledger, key, first, end)?;
-            Seqs::Selection(still_there(engine, ledger, &found, false)?)
+            let found = all_seqs(journal, ledger, key, first, end)?;
+            Seqs::Selection(still_there(journal, ledger, &found, false)?)
         }
     };
-    let recorded_by = record(engine, ledger, &request, &seqs, reference)?;
-    let recorded = covered_time(engine, ledger, &request.scope, end)?;
+    let recorded_by = record(journal, ledger, &request, &seqs, reference)?;
+    let recorded = covered_time(journal, ledger, &request.scope, end)?;
     // A closed ledger takes no entry: the one that continues it has the export's, and the genesis stands in.
     let (export_seq, exported_at) = if ledger.is_superseded() {
-        (Seq::new(0), engine.clock.wall())
+        (Seq::new(0), journal.clock.wall())
     } else {
         (
             recorded_by,
-            entry_at(engine, ledger, recorded_by)?.recorded_at,
+            entry_at(journal, ledger, recorded_by)?.recorded_at,
         )
     };
     Ok(Plan {
@@ -210,7 +214,7 @@ fn older_head(ledger: &Ledger, note: &str, size: u64) -> Result<OlderHead, Expor
 
 /// The first seq of a scope and the one after its last, which is larger.
 fn ends(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     scope: &Scope,
     size: u64,
@@ -226,7 +230,9 @@ fn ends(
         }
         Scope::Time { from, to } => {
             let edge = |moment: Option<UnixMillis>, open| match moment {
-                Some(moment) => engine.ledgers.first_recorded_at(number, size, moment.get()),
+                Some(moment) => journal
+                    .ledgers
+                    .first_recorded_at(number, size, moment.get()),
                 None => Ok(Seq::new(open)),
             };
             let (first, end) = (edge(from, 0)?, edge(to, size)?);
@@ -234,8 +240,8 @@ fn ends(
                 return Ok((first, end));
             }
             Err(ExportError::NothingRecorded {
-                first: entry_at(engine, ledger, Seq::new(0))?.recorded_at,
-                last: entry_at(engine, ledger, Seq::new(size - 1))?.recorded_at,
+                first: entry_at(journal, ledger, Seq::new(0))?.recorded_at,
+                last: entry_at(journal, ledger, Seq::new(size - 1))?.recorded_at,
             })
         }
     }
@@ -243,7 +249,7 @@ fn ends(
 
 /// Those whose texts have not gone. What is restricted is in a person's own copy alone.
 pub(crate) fn still_there(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     seqs: &[u64],
     is_own: bool,
@@ -252,8 +258,8 @@ pub(crate) fn still_there(
     let mut there = Vec::with_capacity(seqs.len());
     for near in neighbours(seqs) {
         let range = near[0]..near[near.len() - 1] + 1;
-        let marks = engine.ledgers.marks(number, range.clone())?;
-        for (seq, bytes) in engine.ledgers.entry_rows(number, range)? {
+        let marks = journal.ledgers.marks(number, range.clone())?;
+        for (seq, bytes) in journal.ledgers.entry_rows(number, range)? {
             let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
             let mark = marks.get(&seq).copied().unwrap_or_default();
             let hidden = ledger.covers.hidden(&entry, mark, is_own);
@@ -267,7 +273,7 @@ pub(crate) fn still_there(
 
 /// The export's own entry: who, what kind, names of the filters, no value of any.
 fn record(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     request: &ExportRequest,
     seqs: &Seqs,
@@ -294,7 +300,7 @@ fn record(
         ("export", section.as_bytes()),
     ];
     let persons = reference.into_iter().collect();
-    append_read(&engine.writer, ledger, &sections, persons)
+    append_read(&journal.writer, ledger, &sections, persons)
         .map_err(|error| ExportError::Append(Box::new(error)))
 }
 
@@ -316,7 +322,7 @@ fn names_of_filters(request: &ExportRequest) -> Vec<&'static str> {
 /// The time that a range provably covers: up to `to` only if the entry after it was recorded by then,
 /// which a `to` in the future is not.
 fn covered_time(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     scope: &Scope,
     end: Seq,
@@ -329,7 +335,7 @@ fn covered_time(
     let after = if is_end {
         UnixMillis::new(0)
     } else {
-        entry_at(engine, ledger, end)?.recorded_at
+        entry_at(journal, ledger, end)?.recorded_at
     };
     Ok(Recorded {
         from: from.map(|moment| moment.to_string()),

@@ -1,7 +1,7 @@
 //! README.txt: what the bundle is, for whoever opens it first.
 
-use super::plan::{Plan, Seqs, question};
-use crate::ledger::Ledger;
+use crate::export::plan::{Plan, Seqs, question};
+use crate::tenant::ledger::Ledger;
 use trailkeep_proof::bundle::verify::fingerprint;
 
 /// The whole text.

@@ -2,15 +2,15 @@
 
 use std::io::{self, Write};
 
+use crate::export::html::filters;
+use crate::export::plan::{Plan, question};
+use crate::export::statements::Explaining;
+use crate::export::summary::{Cell, EventRow, Summary};
+use crate::tenant::ledger::{Ledger, Published};
 use askama::Template;
-
-use super::html::filters;
-use super::plan::{Plan, question};
-use super::statements::Explaining;
-use super::summary::{Cell, EventRow, Summary};
-use crate::ledger::{Ledger, Published};
 use trailkeep_ports::StoredCheckpoint;
-use trailkeep_proof::bundle::manifest::{Counts, Proof, SeqRange};
+use trailkeep_proof::bundle::manifest::SeqRange;
+use trailkeep_proof::bundle::manifest::{Counts, Proof};
 use trailkeep_proof::bundle::sources;
 use trailkeep_proof::bundle::verify::fingerprint;
 use trailkeep_proof::ledger::sources::ListedSource;

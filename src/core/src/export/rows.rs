@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
-use super::person::withheld::OfEvent;
-use super::person::{card_of, purpose_of};
-use super::plan::Seqs;
-use super::summary::Brief;
-use super::{ExportError, ExportRequest};
-use crate::Engine;
-use crate::deletion::Hidden;
-use crate::ledger::Ledger;
-use crate::read::{ReadError, open_payload};
+use crate::export::person::withheld::OfEvent;
+use crate::export::person::{card_of, purpose_of};
+use crate::export::plan::Seqs;
+use crate::export::summary::Brief;
+use crate::export::{ExportError, ExportRequest};
+use crate::journal::Journal;
+use crate::journal::read::{ReadError, open_payload};
+use crate::tenant::deletion::Hidden;
+use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::payload::OpenedEvent;
 use trailkeep_ports::Mark;
 use trailkeep_proof::bundle::line::{Line, Section};
@@ -71,7 +71,7 @@ pub(super) struct Wanted {
 
 /// Reads the entries of a bundle, in order, some at a time.
 pub(super) struct Rows<'a> {
-    engine: &'a Engine,
+    journal: &'a Journal,
     ledger: &'a Ledger,
     request: &'a ExportRequest,
     seqs: &'a Seqs,
@@ -112,13 +112,13 @@ impl Text {
 
 impl<'a> Rows<'a> {
     pub(super) fn new(
-        engine: &'a Engine,
+        journal: &'a Journal,
         ledger: &'a Ledger,
         request: &'a ExportRequest,
         seqs: &'a Seqs,
     ) -> Self {
         Self {
-            engine,
+            journal,
             ledger,
             request,
             seqs,
@@ -156,7 +156,7 @@ impl<'a> Rows<'a> {
         let (Some(first), Some(last)) = (seqs.first(), seqs.last()) else {
             return Ok(Vec::new());
         };
-        let (ledgers, number) = (&self.engine.ledgers, self.ledger.record.number);
+        let (ledgers, number) = (&self.journal.ledgers, self.ledger.record.number);
         let entries = ledgers.entry_rows(number, *first..last + 1)?;
         let mut entries: HashMap<Seq, Vec<u8>> = entries.into_iter().collect();
         let payloads = ledgers.payload_rows(number, *first..last + 1)?;
@@ -186,7 +186,7 @@ impl<'a> Rows<'a> {
         std::thread::scope(|scope| {
             let render = |part: &[Stored]| -> Result<Vec<Row>, ExportError> {
                 part.iter()
-                    .map(|row| render(self.engine, self.ledger, row, Some((self.request, wanted))))
+                    .map(|row| render(self.journal, self.ledger, row, Some((self.request, wanted))))
                     .collect()
             };
             let parts: Vec<_> = stored
@@ -214,15 +214,15 @@ pub(super) fn neighbours(seqs: &[u64]) -> impl Iterator<Item = &[u64]> {
 
 /// One of the ledger's own entries, or an event, in full.
 pub(super) fn read_statement(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     seq: Seq,
 ) -> Result<Row, ExportError> {
-    render(engine, ledger, &read_one(engine, ledger, seq)?, None)
+    render(journal, ledger, &read_one(journal, ledger, seq)?, None)
 }
 
-fn read_one(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Stored, ExportError> {
-    let found = engine.ledgers.event(ledger.record.number, seq)?;
+fn read_one(journal: &Journal, ledger: &Ledger, seq: Seq) -> Result<Stored, ExportError> {
+    let found = journal.ledgers.event(ledger.record.number, seq)?;
     let row = found.ok_or(ReadError::NotFound)?;
     stored(
         ledger,
@@ -251,7 +251,7 @@ fn stored(
 }
 
 fn render(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     stored: &Stored,
     asked: Option<(&ExportRequest, Wanted)>,
@@ -268,7 +268,7 @@ fn render(
             });
         }
     };
-    let files = (&*engine.ledgers, &*engine.keyring);
+    let files = (&*journal.ledgers, &*journal.keyring);
     let opened = open_payload(files, &ledger.record, &entry, payload.clone())?;
     // The ledger's own entries are never redacted.
     let asked = asked.filter(|_| entry.kind == EntryKind::Event);

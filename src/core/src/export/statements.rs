@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::ExportError;
-use super::plan::Plan;
-use super::rows::{Content, Row, read_statement};
-use crate::Engine;
-use crate::ledger::Ledger;
-use crate::read::entry_at;
+use crate::export::ExportError;
+use crate::export::plan::Plan;
+use crate::export::rows::{Content, Row, read_statement};
+use crate::journal::Journal;
+use crate::journal::read::entry_at;
+use crate::tenant::ledger::Ledger;
 use trailkeep_proof::bundle::line::Line;
 use trailkeep_proof::bundle::manifest::ClassPolicies;
 use trailkeep_proof::bundle::tombstone::ClassSection;
@@ -27,7 +27,7 @@ pub(super) struct Explaining {
 
 /// Finds them for the classes that the events have.
 pub(super) fn explaining(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     plan: &Plan,
     classes: &BTreeSet<ClassNumber>,
@@ -36,13 +36,13 @@ pub(super) fn explaining(
     let mut seqs = BTreeSet::from([Seq::new(0), plan.export_seq]);
     seqs.extend(covering);
     let (mut policies, mut periods) = (Vec::new(), Vec::new());
-    for row in engine.ledgers.classes(ledger.record.number)? {
+    for row in journal.ledgers.classes(ledger.record.number)? {
         if !classes.contains(&row.number) {
             continue;
         }
         let section: ClassSection = serde_json::from_str(&row.definition)?;
         let wanted = section.policies.iter().map(|policy| policy.sha256.clone());
-        find_policies(engine, ledger, row.statement, wanted.collect(), &mut seqs)?;
+        find_policies(journal, ledger, row.statement, wanted.collect(), &mut seqs)?;
         seqs.insert(row.statement);
         periods.push((
             section.minimum,
@@ -58,7 +58,7 @@ pub(super) fn explaining(
     let rows = seqs
         .into_iter()
         .filter(|seq| !plan.seqs.contains(*seq))
-        .map(|seq| read_statement(engine, ledger, seq))
+        .map(|seq| read_statement(journal, ledger, seq))
         .collect::<Result<_, _>>()?;
     Ok(Explaining {
         rows,
@@ -69,7 +69,7 @@ pub(super) fn explaining(
 
 /// Policies are loaded shortly before the class that they make: the entries before it are looked through.
 fn find_policies(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     class: Seq,
     mut wanted: Vec<String>,
@@ -83,10 +83,10 @@ fn find_policies(
         if wanted.is_empty() {
             break;
         }
-        if entry_at(engine, ledger, seq)?.kind != EntryKind::System {
+        if entry_at(journal, ledger, seq)?.kind != EntryKind::System {
             continue;
         }
-        let row = read_statement(engine, ledger, seq)?;
+        let row = read_statement(journal, ledger, seq)?;
         let Content::Statement(text) = &row.content else {
             continue;
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use super::gaps::{Flag, Gaps, flags_of};
+use crate::export::gaps::{Flag, Gaps, flags_of};
 use trailkeep_proof::bundle::line::Line;
 use trailkeep_proof::bundle::sources;
 use trailkeep_proof::ledger::entry::Entry;

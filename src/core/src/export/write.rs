@@ -8,18 +8,20 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::bundle_writer::BundleWriter;
-use super::person::page::{self, CARDS_MAX, PersonPage};
-use super::person::withheld::Tally;
-use super::plan::{Plan, Seqs, question};
-use super::rows::{Content, Row, Rows, Wanted, neighbours};
-use super::statements::{Explaining, explaining};
-use super::summary::Summary;
-use super::{ExportError, ExportSummary, Exported, check_going_on, readme, report};
-use crate::Engine;
 use crate::anchor::witnessed_head;
-use crate::ledger::{Ledger, LedgerKeys, Published, StoredTiles};
-use crate::tombstone::ItemTrees;
+use crate::export::bundle_writer::BundleWriter;
+use crate::export::jobs::Exports;
+use crate::export::person::page;
+use crate::export::person::page::{CARDS_MAX, PersonPage};
+use crate::export::person::withheld::Tally;
+use crate::export::plan::{Plan, Seqs, question};
+use crate::export::rows::{Content, Row, Rows, Wanted, neighbours};
+use crate::export::statements::{Explaining, explaining};
+use crate::export::summary::Summary;
+use crate::export::{ExportError, ExportSummary, Exported, check_going_on, readme, report};
+use crate::journal::Journal;
+use crate::journal::tombstone::ItemTrees;
+use crate::tenant::ledger::{Ledger, LedgerKeys, Published, StoredTiles};
 use trailkeep_crypto::spool::{Spool, SpoolWriter};
 use trailkeep_proof::bundle::line::Disposition;
 use trailkeep_proof::bundle::manifest::{Counts, FORMAT, Manifest, Proof, StatementCounts};
@@ -57,19 +59,19 @@ struct Walked {
 
 /// Writes the bundle of a plan.
 pub(super) fn write(
-    engine: &Engine,
+    exports: &Exports,
     ledger: &Ledger,
     plan: &Plan,
     cancelled: &AtomicBool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Exported, ExportError> {
-    let keys = LedgerKeys::load(&engine.keyring, &ledger.record)?;
-    let spool = SpoolWriter::new(&engine.spools)?;
+    let keys = LedgerKeys::load(&exports.journal.keyring, &ledger.record)?;
+    let spool = SpoolWriter::new(&exports.spools)?;
     let mut bundle = BundleWriter::new(spool, &plan.recipients)?;
     bundle.add(member::README, readme::text(ledger, plan).as_bytes())?;
-    let classes = write_entries(engine, ledger, plan, &mut bundle)?;
-    let mut walked = write_events(engine, ledger, plan, &mut bundle, cancelled, progress)?;
-    let explaining = explaining(engine, ledger, plan, &classes, &walked.covering)?;
+    let classes = write_entries(&exports.journal, ledger, plan, &mut bundle)?;
+    let mut walked = write_events(exports, ledger, plan, &mut bundle, cancelled, progress)?;
+    let explaining = explaining(&exports.journal, ledger, plan, &classes, &walked.covering)?;
     write_statements(plan, &explaining, &mut walked, &mut bundle)?;
     bundle.start(member::DISPOSITIONS)?;
     io::copy(&mut walked.dispositions.reader(), &mut bundle)?;
@@ -77,10 +79,17 @@ pub(super) fn write(
     io::copy(&mut walked.table.reader(), &mut bundle)?;
 
     // The head that is published now holds all that was read, and the export's own entry. Witnesses are asked for it.
-    let (published, checkpoint) = witnessed_head(engine, ledger)?;
-    let boundary = boundary(engine, ledger, plan, published.head.size)?;
+    let (published, checkpoint) = witnessed_head(&exports.anchors, ledger)?;
+    let boundary = boundary(&exports.journal, ledger, plan, published.head.size)?;
     bundle.add(member::BOUNDARY, &encode_entry_bundle(&boundary))?;
-    write_proofs(engine, ledger, plan, &published, &explaining, &mut bundle)?;
+    write_proofs(
+        &exports.journal,
+        ledger,
+        plan,
+        &published,
+        &explaining,
+        &mut bundle,
+    )?;
     bundle.add(member::CHECKPOINT, checkpoint.as_bytes())?;
     bundle.add(member::KEYS, b"")?;
     let pem = public_key_pem(ledger.verifier.public());
@@ -88,7 +97,7 @@ pub(super) fn write(
     let vkey = format!("{}\n", ledger.verifier);
     bundle.add(member::PUBLIC_KEY_VKEY, vkey.as_bytes())?;
     write_pages(
-        engine,
+        &exports.journal,
         ledger,
         plan,
         &published,
@@ -120,7 +129,7 @@ pub(super) fn write(
 
 /// The pages for readers.
 fn write_pages(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     plan: &Plan,
     published: &Published,
@@ -134,7 +143,7 @@ fn write_pages(
     if let Some(person) = &plan.request.person {
         bundle.start(member::PERSON)?;
         page::render(
-            engine,
+            journal,
             ledger,
             (plan, person),
             (&walked.page, summary, &walked.withheld),
@@ -148,7 +157,7 @@ fn write_pages(
 
 /// entries.bin. Gives the classes of the events.
 fn write_entries(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     plan: &Plan,
     bundle: &mut BundleWriter,
@@ -157,7 +166,7 @@ fn write_entries(
     let number = ledger.record.number;
     let mut classes = BTreeSet::new();
     let mut copy = |start: u64, end: u64, wanted: &[u64]| -> Result<(), ExportError> {
-        let mut entries = engine.ledgers.entries(number, start..end)?;
+        let mut entries = journal.ledgers.entries(number, start..end)?;
         if !wanted.is_empty() {
             entries.retain(|bytes| {
                 Entry::decode(bytes)
@@ -190,18 +199,18 @@ fn write_entries(
 
 /// events.jsonl, and what is found on the way.
 fn write_events(
-    engine: &Engine,
+    exports: &Exports,
     ledger: &Ledger,
     plan: &Plan,
     bundle: &mut BundleWriter,
     cancelled: &AtomicBool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Walked, ExportError> {
-    let room = &engine.spools;
+    let room = &exports.spools;
     let mut table = SpoolWriter::new(room)?;
     let (mut lines, mut entries) = (SpoolWriter::new(room)?, SpoolWriter::new(room)?);
     let mut dispositions = SpoolWriter::new(room)?;
-    let mut trees = ItemTrees::new(&engine.ledgers, ledger);
+    let mut trees = ItemTrees::new(&exports.journal.ledgers, ledger);
     let mut covering = BTreeSet::new();
     let mut counts = Counts::default();
     let mut summary = Summary::new();
@@ -210,9 +219,9 @@ fn write_events(
     let mut withheld = Tally::default();
     let mut redacted: BTreeSet<String> = plan.request.redact.iter().cloned().collect();
     let (mut page, mut cards) = (PersonPage::default(), SpoolWriter::new(room)?);
-    let mut rows = Rows::new(engine, ledger, &plan.request, &plan.seqs);
+    let mut rows = Rows::new(&exports.journal, ledger, &plan.request, &plan.seqs);
     loop {
-        check_going_on(engine, cancelled)?;
+        check_going_on(exports, cancelled)?;
         let some = rows.read(Wanted {
             excerpts: summary.wants_rows(),
             cards: page.cards < CARDS_MAX,
@@ -303,14 +312,14 @@ fn write_statements(
 
 /// The entries beside a range: before it there may be none, after it only a closed ledger has none.
 fn boundary(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     plan: &Plan,
     size: u64,
 ) -> Result<Vec<EntryBytes>, ExportError> {
     let mut entries = Vec::new();
     for seq in beside(&plan.seqs, size) {
-        let found = engine
+        let found = journal
             .ledgers
             .entries(ledger.record.number, seq.get()..seq.get() + 1)?;
         entries.extend(found);
@@ -330,7 +339,7 @@ fn beside(seqs: &Seqs, size: u64) -> Vec<Seq> {
 }
 
 fn write_proofs(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     plan: &Plan,
     published: &Published,
@@ -338,7 +347,7 @@ fn write_proofs(
     bundle: &mut BundleWriter,
 ) -> Result<(), ExportError> {
     let tiles = StoredTiles {
-        ledgers: &engine.ledgers,
+        ledgers: &journal.ledgers,
         ledger: ledger.record.number,
         published,
     };

@@ -2,12 +2,12 @@
 
 mod candidates;
 
-use self::candidates::{Candidates, List, Lists, Step};
-use super::Engine;
-use super::append::{PROMPT_VERSION, person_tag};
-use super::keyring::KeyError;
-use super::ledger::{Ledger, Published};
-use super::read::{ReadError, StoredEvent, is_event, open_event};
+use crate::journal::Journal;
+use crate::journal::append::{PROMPT_VERSION, person_tag};
+use crate::journal::read::{ReadError, StoredEvent, is_event, open_event};
+use crate::keys::keyring::KeyError;
+use crate::query::candidates::{Candidates, List, Lists, Step};
+use crate::tenant::ledger::{Ledger, Published};
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_ports::{Order, Span, StoreError};
 use trailkeep_proof::ids::{ClassNumber, LookupKey, Seq};
@@ -147,7 +147,7 @@ pub struct Page {
 
 /// Answers a query. Its cost follows the page, not the ledger.
 pub fn query(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     published: &Published,
     query: &Query,
@@ -162,16 +162,16 @@ pub fn query(
         next: None,
         restricted: 0,
     };
-    let Some(keys) = query.filters.keys(engine, ledger)? else {
+    let Some(keys) = query.filters.keys(journal, ledger)? else {
         return Ok(page);
     };
     let mut wanted: Vec<List> = keys.into_iter().map(List::Key).collect();
     if let Some(regime) = &query.regime {
-        wanted.push(List::Classes(classes_of(engine, ledger, regime)?));
+        wanted.push(List::Classes(classes_of(journal, ledger, regime)?));
     }
-    let span = span_of(engine, ledger, query, size)?;
-    let lists = IndexLists { engine, ledger };
-    let mut entries = Entries::of(engine, ledger, wanted.is_empty(), order);
+    let span = span_of(journal, ledger, query, size)?;
+    let lists = IndexLists { journal, ledger };
+    let mut entries = Entries::of(journal, ledger, wanted.is_empty(), order);
     let mut candidates = Candidates::new(&lists, wanted, span, order);
     let mut bytes = 0;
     loop {
@@ -192,7 +192,7 @@ pub fn query(
             page.next = Some(Cursor::at(rest, order, size));
             return Ok(page);
         }
-        let event = match open_event(engine, ledger, seq) {
+        let event = match open_event(journal, ledger, seq) {
             // What went lawfully answers to nothing any more.
             Err(ReadError::Gone { .. }) => continue,
             event => event?,
@@ -210,7 +210,7 @@ pub fn query(
 
 /// Entries, read ahead where all of them are walked over.
 struct Entries<'a> {
-    engine: &'a Engine,
+    journal: &'a Journal,
     ledger: &'a Ledger,
     order: Order,
     at_once: u64,
@@ -218,9 +218,9 @@ struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    fn of(engine: &'a Engine, ledger: &'a Ledger, is_walk: bool, order: Order) -> Self {
+    fn of(journal: &'a Journal, ledger: &'a Ledger, is_walk: bool, order: Order) -> Self {
         Self {
-            engine,
+            journal,
             ledger,
             order,
             at_once: if is_walk { ENTRIES_PER_READ } else { 1 },
@@ -239,7 +239,7 @@ impl<'a> Entries<'a> {
                 .starting_at(seq, self.order)
                 .beginning(self.order, self.at_once);
             self.ahead = self
-                .engine
+                .journal
                 .ledgers
                 .entry_rows(self.ledger.record.number, range)?;
         }
@@ -249,10 +249,17 @@ impl<'a> Entries<'a> {
 }
 
 /// The entries that a query is about.
-fn span_of(engine: &Engine, ledger: &Ledger, query: &Query, size: u64) -> Result<Span, QueryError> {
+fn span_of(
+    journal: &Journal,
+    ledger: &Ledger,
+    query: &Query,
+    size: u64,
+) -> Result<Span, QueryError> {
     let number = ledger.record.number;
     let edge = |moment: Option<UnixMillis>, open_end| match moment {
-        Some(moment) => engine.ledgers.first_recorded_at(number, size, moment.get()),
+        Some(moment) => journal
+            .ledgers
+            .first_recorded_at(number, size, moment.get()),
         None => Ok(open_end),
     };
     let mut span = Span {
@@ -281,7 +288,7 @@ fn span_of(engine: &Engine, ledger: &Ledger, query: &Query, size: u64) -> Result
 
 /// The classes whose events' retention follows a regime.
 fn classes_of(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     regime: &str,
 ) -> Result<Vec<ClassNumber>, QueryError> {
@@ -297,7 +304,7 @@ fn classes_of(
             .any(|policy| policy.id == regime || is_of(&policy.sha256))
     });
     let numbers: Vec<ClassNumber> = classes.map(|class| class.number).collect();
-    if numbers.is_empty() && engine.policies.of_regime(regime).is_none() {
+    if numbers.is_empty() && journal.policies.of_regime(regime).is_none() {
         return Err(QueryError::UnknownRegime);
     }
     Ok(numbers)
@@ -329,7 +336,11 @@ impl Query {
 
 impl Filters {
     /// The keys of all filters; none where a person is asked for who is not known.
-    fn keys(&self, engine: &Engine, ledger: &Ledger) -> Result<Option<Vec<LookupKey>>, QueryError> {
+    fn keys(
+        &self,
+        journal: &Journal,
+        ledger: &Ledger,
+    ) -> Result<Option<Vec<LookupKey>>, QueryError> {
         let tag = |label, namespace: &str, id: &str| {
             LookupKey::from(ledger.index_key.tag(label, namespace, id))
         };
@@ -359,7 +370,7 @@ impl Filters {
             let Some(person) = person else { continue };
             let tag = person_tag(&ledger.index_key, label, person);
             let (origin, number) = (&ledger.record.origin, ledger.record.number);
-            match engine.keyring.stored_person(origin, number, tag)? {
+            match journal.keyring.stored_person(origin, number, tag)? {
                 Some(reference) => keys.push(LookupKey::from(reference)),
                 None => return Ok(None),
             }
@@ -370,7 +381,7 @@ impl Filters {
 
 /// The lists of a ledger's index, and its entries.
 struct IndexLists<'a> {
-    engine: &'a Engine,
+    journal: &'a Journal,
     ledger: &'a Ledger,
 }
 
@@ -385,11 +396,11 @@ impl Lists for IndexLists<'_> {
         let number = self.ledger.record.number;
         match list {
             List::Key(key) => self
-                .engine
+                .journal
                 .index
                 .find_in_order(number, *key, span, order, limit),
             List::Classes(classes) => {
-                let ledgers = &self.engine.ledgers;
+                let ledgers = &self.journal.ledgers;
                 ledgers.events_of_classes(number, classes, span, order, limit)
             }
             List::All => Ok(span.first_seqs(order, limit)),

@@ -1,18 +1,20 @@
 //! What is due at a moment: nothing changes here.
 
+use crate::destroy::present::{present, present_marked};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::RetentionError;
-use super::rules::Rules;
-use super::single::find_single;
-use crate::Engine;
-use crate::classes::Class;
-use crate::hold::Holds;
-use crate::ledger::Ledger;
-use crate::read::{ReadError, entry_at, open_event};
+use crate::destroy::DeletionError;
+use crate::destroy::job::Job;
+use crate::journal::Journal;
+use crate::journal::read::{ReadError, entry_at, open_event};
+use crate::retention::single::find_single;
+use crate::tenant::classes::Class;
+use crate::tenant::hold::Holds;
+use crate::tenant::ledger::Ledger;
+use crate::tenant::rules::Rules;
 use trailkeep_proof::ids::{ClassNumber, Seq};
-use trailkeep_proof::ledger::entry::{Entry, EntryKind};
+use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::Facts;
 use trailkeep_proof::time::UnixMillis;
 
@@ -62,6 +64,12 @@ pub struct DueClass {
 }
 
 impl DueClass {
+    /// The job that destroys what is due.
+    pub(crate) fn job(&self) -> Job {
+        let time = (self.expired_before, self.recorded_before);
+        Job::of_class(&self.class, time, &self.released)
+    }
+
     /// How many events go.
     pub fn goes(&self) -> u64 {
         self.months.values().sum::<u64>() + self.released.len() as u64
@@ -98,12 +106,12 @@ impl Due {
 
 /// What is due at a moment, and what of it the holds keep. Its cost follows what has become due since the last run,
 /// and what holds keep.
-pub(super) fn due(
-    engine: &Engine,
+pub(crate) fn due(
+    journal: &Journal,
     ledger: &Ledger,
     holds: &Holds,
     now: UnixMillis,
-) -> Result<Due, RetentionError> {
+) -> Result<Due, DeletionError> {
     let mut due = Due::default();
     let mut single = Vec::new();
     for class in ledger.classes.all() {
@@ -125,19 +133,19 @@ pub(super) fn due(
             });
         }
     }
-    find_expired(engine, ledger, holds, &mut due)?;
-    find_released(engine, ledger, holds, now, &mut due)?;
-    find_single(engine, ledger, holds, now, &single, &mut due)?;
+    find_expired(journal, ledger, holds, &mut due)?;
+    find_released(journal, ledger, holds, now, &mut due)?;
+    find_single(journal, ledger, holds, now, &single, &mut due)?;
     Ok(due)
 }
 
 /// Walks over the entries that became due since the last run.
 fn find_expired(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     holds: &Holds,
     due: &mut Due,
-) -> Result<(), RetentionError> {
+) -> Result<(), DeletionError> {
     let number = ledger.record.number;
     let size = ledger.published().head.size;
     let fresh: Vec<&DueClass> = due
@@ -155,14 +163,14 @@ fn find_expired(
     let mut start = size;
     for class in &fresh {
         let first = match class.expired_before {
-            Some(before) => engine
+            Some(before) => journal
                 .ledgers
                 .first_recorded_at(number, size, before.get())?,
             None => class.class.statement,
         };
         start = start.min(first.get());
     }
-    let end = engine
+    let end = journal
         .ledgers
         .first_recorded_at(number, size, end.get())?
         .get();
@@ -175,7 +183,7 @@ fn find_expired(
     let mut first = start;
     while first < end {
         let last = end.min(first + ENTRIES_PER_READ);
-        for entry in present(engine, ledger, first, last)? {
+        for entry in present(journal, ledger, first, last)? {
             let Some(class) = places
                 .get(&entry.class)
                 .map(|place| &mut due.classes[*place])
@@ -185,7 +193,7 @@ fn find_expired(
             if entry.recorded_at >= class.recorded_before {
                 continue;
             }
-            if is_held(engine, ledger, holds, &entry, &class.class)? {
+            if is_held(journal, ledger, holds, &entry, &class.class)? {
                 class.held.push(entry.seq);
             } else {
                 let month = entry.recorded_at.to_string()[..7].to_owned();
@@ -198,64 +206,24 @@ fn find_expired(
     Ok(())
 }
 
-/// Entries of events whose text is there and that no statement covers, of a range. What a hold kept from an earlier
-/// expiry is looked at apart.
-pub(super) fn present(
-    engine: &Engine,
-    ledger: &Ledger,
-    first: u64,
-    end: u64,
-) -> Result<Vec<Entry>, RetentionError> {
-    let marked = present_marked(engine, ledger, first, end)?;
-    let entries = marked.into_iter().filter(|(_, is_overdue)| !is_overdue);
-    Ok(entries.map(|(entry, _)| entry).collect())
-}
-
-/// The same with what a hold kept from an earlier expiry, which is marked.
-pub(super) fn present_marked(
-    engine: &Engine,
-    ledger: &Ledger,
-    first: u64,
-    end: u64,
-) -> Result<Vec<(Entry, bool)>, RetentionError> {
-    let number = ledger.record.number;
-    let there = engine.ledgers.seqs_with_payload(number, first..end)?;
-    if there.is_empty() {
-        return Ok(Vec::new());
-    }
-    let marks = engine.ledgers.marks(number, first..end)?;
-    let mut entries = Vec::with_capacity(there.len());
-    for (seq, bytes) in engine.ledgers.entry_rows(number, first..end)? {
-        if there.binary_search(&seq).is_err() {
-            continue;
-        }
-        let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
-        let mark = marks.get(&seq).copied().unwrap_or_default();
-        if entry.kind == EntryKind::Event && ledger.covers.gone(&entry, mark).is_none() {
-            entries.push((entry, mark.is_overdue));
-        }
-    }
-    Ok(entries)
-}
-
 /// Looks again at what holds kept from earlier runs.
 fn find_released(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     holds: &Holds,
     now: UnixMillis,
     due: &mut Due,
-) -> Result<(), RetentionError> {
+) -> Result<(), DeletionError> {
     let number = ledger.record.number;
     let mut from = Seq::new(0);
     loop {
-        let overdue = engine.ledgers.overdue(number, from, SEQS_PER_LOOKUP)?;
+        let overdue = journal.ledgers.overdue(number, from, SEQS_PER_LOOKUP)?;
         let Some(last) = overdue.last() else {
             return Ok(());
         };
         from = last.next();
         for seq in overdue {
-            let entry = entry_at(engine, ledger, seq)?;
+            let entry = entry_at(journal, ledger, seq)?;
             let place = due
                 .classes
                 .iter_mut()
@@ -266,7 +234,7 @@ fn find_released(
             let is_due = rules
                 .recorded_before(now)
                 .is_some_and(|before| entry.recorded_at < before);
-            if !is_due || is_held(engine, ledger, holds, &entry, &class.class)? {
+            if !is_due || is_held(journal, ledger, holds, &entry, &class.class)? {
                 class.still_held += 1;
             } else {
                 class.released.push(seq);
@@ -277,15 +245,15 @@ fn find_released(
 
 /// Looks at the entries of events whose texts are there, of a range.
 pub(super) fn for_present(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     range: std::ops::Range<u64>,
-    mut each: impl FnMut(&Entry) -> Result<(), RetentionError>,
-) -> Result<(), RetentionError> {
+    mut each: impl FnMut(&Entry) -> Result<(), DeletionError>,
+) -> Result<(), DeletionError> {
     let mut first = range.start;
     while first < range.end {
         let next = range.end.min(first + ENTRIES_PER_READ);
-        for (entry, _) in present_marked(engine, ledger, first, next)? {
+        for (entry, _) in present_marked(journal, ledger, first, next)? {
             each(&entry)?;
         }
         first = next;
@@ -295,13 +263,13 @@ pub(super) fn for_present(
 
 /// Whether a hold covers an event. One whose text does not open is held: nobody can say that it is not.
 pub(super) fn is_held(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     holds: &Holds,
     entry: &Entry,
     class: &Class,
-) -> Result<bool, RetentionError> {
-    let facts = || facts_of(engine, ledger, entry.seq);
+) -> Result<bool, DeletionError> {
+    let facts = || facts_of(journal, ledger, entry.seq);
     match holds.covering(entry, class, facts) {
         Ok(covering) => Ok(!covering.is_empty()),
         Err(ReadError::Store(error)) => Err(error.into()),
@@ -313,8 +281,8 @@ pub(super) fn is_held(
 }
 
 /// The facts of a stored event.
-pub(super) fn facts_of(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<Facts, ReadError> {
-    let stored = open_event(engine, ledger, seq)?;
+pub(super) fn facts_of(journal: &Journal, ledger: &Ledger, seq: Seq) -> Result<Facts, ReadError> {
+    let stored = open_event(journal, ledger, seq)?;
     let sections = stored.sections.iter();
     let sections = sections.map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
     Facts::from_sections(sections).map_err(|_| ReadError::PayloadMissing(seq))

@@ -2,15 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::RetentionError;
-use super::due::facts_of;
-use super::rules::{Rules, StoredFacts};
-use crate::Engine;
-use crate::explain::explain;
-use crate::hold::Holds;
-use crate::read::ReadError;
-use crate::tenant::ReadScope;
-use crate::{privacy, trigger};
+use crate::destroy::DeletionError;
+use crate::journal::Journal;
+use crate::journal::read::ReadError;
+use crate::retention::due::facts_of;
+use crate::tenant::explain::explain;
+use crate::tenant::hold::Holds;
+use crate::tenant::rules::{Rules, StoredFacts};
+use crate::tenant::{ReadScope, trigger};
 use trailkeep_policy::HoldSpan;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::entry::Entry;
@@ -18,14 +17,14 @@ use trailkeep_proof::time::UnixMillis;
 
 /// Explains the entry at a seq, judged at a moment. It shows no text: of a text that went it says which statement
 /// covers it.
-pub fn explain_event(
-    engine: &Engine,
+pub(crate) fn explain_event(
+    journal: &Journal,
     scope: &ReadScope,
-    seq: Seq,
+    (seq, erasure_requested_at): (Seq, Option<UnixMillis>),
     at: UnixMillis,
-) -> Result<Value, RetentionError> {
+) -> Result<Value, DeletionError> {
     let ledger = scope.ledger();
-    let found = engine.ledgers.event(ledger.record.number, seq)?;
+    let found = journal.ledgers.event(ledger.record.number, seq)?;
     let row = found.ok_or(ReadError::NotFound)?;
     let entry = Entry::decode(&row.entry).map_err(|error| ReadError::Entry { seq, error })?;
     let mut said = json!({
@@ -44,22 +43,22 @@ pub fn explain_event(
         return Ok(said);
     }
     let rules = Rules::of(ledger, &class)?;
-    let facts = facts_of(engine, ledger, seq)?;
+    let facts = facts_of(journal, ledger, seq)?;
     let mut triggers = None;
     if let Some(record) = &facts.record {
         let tag = |record: &str| trigger::record_tag(ledger, record);
-        let mut records = trigger::by_record(&engine.keyring, ledger.active_record(), tag)?;
+        let mut records = trigger::by_record(&journal.keyring, ledger.active_record(), tag)?;
         triggers = records.remove(&tag(record));
         said["record"] = json!(record);
     }
-    let holds = Holds::load(&engine.keyring, ledger.active_record())?;
+    let holds = Holds::load(&journal.keyring, ledger.active_record())?;
     let facts_again = || Ok::<_, ReadError>(facts.clone());
     let covering = holds.covering(&entry, &class, facts_again)?;
     let spans: Vec<HoldSpan> = covering.iter().map(|(_, hold)| hold.span()).collect();
     let stored = StoredFacts {
         recorded_at: entry.recorded_at,
         triggers: triggers.as_ref(),
-        erasure_requested_at: privacy::erasure_asked_at(engine, scope, seq)?,
+        erasure_requested_at,
         holds: &spans,
     };
     let verdict = rules.judge(&stored, |case| explain(case, at));

@@ -1,18 +1,21 @@
 //! Placing and lifting holds, between the decisions of runs, and what they cover.
 
+use crate::govern;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::RetentionError;
-use super::due::{self, facts_of, for_present, is_held};
-use super::keys::events_under;
-use crate::Engine;
-use crate::append::person_tag;
-use crate::hold::{self, HeldPerson, Hold, HoldError, HoldScope, Holds, NewHold};
-use crate::ledger::Ledger;
+use crate::destroy::DeletionError;
+use crate::destroy::keys::events_under;
+use crate::govern::hold::{HoldError, NewHold};
+use crate::journal::Journal;
+use crate::journal::append::person_tag;
+use crate::retention::due;
+use crate::retention::due::{facts_of, for_present, is_held};
 use crate::tenant::Tenant;
+use crate::tenant::hold::{HeldPerson, Hold, HoldScope, Holds};
+use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::{ClassNumber, Seq};
@@ -55,28 +58,28 @@ pub struct TooLate {
 
 /// Places a hold, between decisions and not during one. With `must_cover` one that covers no event now is refused.
 pub fn place_hold(
-    engine: &Engine,
+    journal: &Journal,
     tenant: &Tenant,
     new: NewHold,
     must_cover: bool,
     by: &str,
 ) -> Result<PlacedHold, RetentionOrHoldError> {
-    let _no_run_decides = engine.retention();
-    let prepared = hold::prepare(engine, new, by)?;
-    let covers_events = covered(engine, tenant, &prepared, u64::MAX)?.unwrap_or_default();
+    let _no_run_decides = journal.locks.decision();
+    let prepared = govern::hold::prepare(journal, new, by)?;
+    let covers_events = covered(journal, tenant, &prepared, u64::MAX)?.unwrap_or_default();
     let other_namespaces = match &prepared.scope.subject {
-        Some(person) if covers_events == 0 => Some(in_other_namespaces(engine, tenant, person)?),
+        Some(person) if covers_events == 0 => Some(in_other_namespaces(journal, tenant, person)?),
         _ => None,
     };
     if must_cover && covers_events == 0 {
         return Err(HoldError::CoversNothing(how_to_go_on(other_namespaces)).into());
     }
-    let (id, hold) = hold::place(engine, tenant, prepared)?;
-    let now = engine.clock.wall();
+    let (id, hold) = govern::hold::place(journal, tenant, prepared)?;
+    let now = journal.clock.wall();
     let this = Holds::from_one(&id, &hold);
     let mut late = 0;
     for ledger in tenant.all() {
-        late += due::due(engine, ledger, &this, now)?.newly_held();
+        late += due::due(journal, ledger, &this, now)?.newly_held();
     }
     Ok(PlacedHold {
         seq: hold.placed_seq,
@@ -84,7 +87,7 @@ pub fn place_hold(
         covers_events,
         other_namespaces,
         late,
-        already_deleted: too_late(engine, tenant.active(), &hold).map_err(RetentionError::from)?,
+        already_deleted: too_late(journal, tenant.active(), &hold).map_err(DeletionError::from)?,
         id,
     })
 }
@@ -103,23 +106,23 @@ fn how_to_go_on(other_namespaces: Option<u64>) -> String {
 /// How many events a hold covers now, in all ledgers of its tenant; none where so many texts would have to be opened for
 /// it that a list should not wait for that.
 pub fn covers_events(
-    engine: &Engine,
+    journal: &Journal,
     tenant: &Tenant,
     hold: &Hold,
-) -> Result<Option<u64>, RetentionError> {
-    covered(engine, tenant, hold, TEXTS_MAX)
+) -> Result<Option<u64>, DeletionError> {
+    covered(journal, tenant, hold, TEXTS_MAX)
 }
 
 fn covered(
-    engine: &Engine,
+    journal: &Journal,
     tenant: &Tenant,
     hold: &Hold,
     texts_max: u64,
-) -> Result<Option<u64>, RetentionError> {
+) -> Result<Option<u64>, DeletionError> {
     let mut events = 0;
     for ledger in tenant.all() {
         let size = ledger.published().head.size;
-        let of_index = candidates(engine, ledger, &hold.scope)?;
+        let of_index = candidates(journal, ledger, &hold.scope)?;
         if of_index.is_none() && hold.scope.action.is_some() && size > texts_max {
             return Ok(None);
         }
@@ -127,10 +130,10 @@ fn covered(
             Some(seqs) => {
                 for seq in seqs {
                     let range = seq.get()..seq.get() + 1;
-                    events += count_covered(engine, ledger, hold, range)?;
+                    events += count_covered(journal, ledger, hold, range)?;
                 }
             }
-            None => events += count_covered(engine, ledger, hold, 0..size)?,
+            None => events += count_covered(journal, ledger, hold, 0..size)?,
         }
     }
     Ok(Some(events))
@@ -138,10 +141,10 @@ fn covered(
 
 /// The only events that a hold may cover, where the index knows them: those of its data subject or of its action.
 fn candidates(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     scope: &HoldScope,
-) -> Result<Option<Vec<Seq>>, RetentionError> {
+) -> Result<Option<Vec<Seq>>, DeletionError> {
     if let Some(held) = &scope.subject {
         let person = Person {
             id: held.id.clone(),
@@ -149,34 +152,34 @@ fn candidates(
         };
         let tag = person_tag(&ledger.index_key, TagLabel::Subject, &person);
         let (origin, number) = (&ledger.record.origin, ledger.record.number);
-        let reference = engine.keyring.stored_person(origin, number, tag)?;
+        let reference = journal.keyring.stored_person(origin, number, tag)?;
         let Some(reference) = reference else {
             return Ok(Some(Vec::new()));
         };
-        return Ok(Some(events_under(engine, ledger, reference.into())?));
+        return Ok(Some(events_under(journal, ledger, reference.into())?));
     }
     match &scope.action {
         Some(action) if !action.contains('*') => {
             let tag = ledger.index_key.tag(TagLabel::Action, "", action);
-            Ok(Some(events_under(engine, ledger, tag.into())?))
+            Ok(Some(events_under(journal, ledger, tag.into())?))
         }
         _ => Ok(None),
     }
 }
 
 fn count_covered(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     hold: &Hold,
     range: std::ops::Range<u64>,
-) -> Result<u64, RetentionError> {
+) -> Result<u64, DeletionError> {
     let this = Holds::from_one("", hold);
     let mut events = 0;
-    for_present(engine, ledger, range, |entry| {
+    for_present(journal, ledger, range, |entry| {
         let Some(class) = ledger.classes.class(entry.class) else {
             return Ok(());
         };
-        events += u64::from(is_held(engine, ledger, &this, entry, &class)?);
+        events += u64::from(is_held(journal, ledger, &this, entry, &class)?);
         Ok(())
     })?;
     Ok(events)
@@ -184,19 +187,19 @@ fn count_covered(
 
 /// Events about the same id in another namespace, of the newest.
 fn in_other_namespaces(
-    engine: &Engine,
+    journal: &Journal,
     tenant: &Tenant,
     held: &HeldPerson,
-) -> Result<u64, RetentionError> {
+) -> Result<u64, DeletionError> {
     let mut events = 0;
     for ledger in tenant.all() {
         let size = ledger.published().head.size;
         let newest = size.saturating_sub(TEXTS_MAX)..size;
-        for_present(engine, ledger, newest, |entry| {
+        for_present(journal, ledger, newest, |entry| {
             let is_near =
                 |person: &Person| person.id == held.id && person.namespace != held.namespace;
             // A text that does not open says nothing here.
-            let facts = facts_of(engine, ledger, entry.seq);
+            let facts = facts_of(journal, ledger, entry.seq);
             let is_about = facts.is_ok_and(|facts| facts.subjects.iter().any(is_near));
             events += u64::from(is_about);
             Ok(())
@@ -207,14 +210,14 @@ fn in_other_namespaces(
 
 /// Lifts a hold. What it kept goes with the next run.
 pub fn lift_hold(
-    engine: &Engine,
+    journal: &Journal,
     tenant: &Tenant,
     id: &str,
     reason: &str,
     by: &str,
 ) -> Result<Hold, HoldError> {
-    let _no_run_decides = engine.retention();
-    hold::lift(engine, tenant, id, reason, by)
+    let _no_run_decides = journal.locks.decision();
+    govern::hold::lift(journal, tenant, id, reason, by)
 }
 
 /// Why a hold was not placed.
@@ -225,12 +228,12 @@ pub enum RetentionOrHoldError {
     Hold(#[from] HoldError),
     /// It is placed; what it came too late for can't be told.
     #[error("the hold is placed; which events were already deleted is unknown: {0}")]
-    Retention(#[from] RetentionError),
+    Retention(#[from] DeletionError),
 }
 
 /// The last expiry of each class that a hold may have covered events of.
-fn too_late(engine: &Engine, ledger: &Ledger, hold: &Hold) -> Result<Vec<TooLate>, StoreError> {
-    let expiries = engine.ledgers.expiries(ledger.record.number)?;
+fn too_late(journal: &Journal, ledger: &Ledger, hold: &Hold) -> Result<Vec<TooLate>, StoreError> {
+    let expiries = journal.ledgers.expiries(ledger.record.number)?;
     let mut last: BTreeMap<ClassNumber, TooLate> = BTreeMap::new();
     for row in expiries {
         let class = ledger.classes.class(row.class);

@@ -6,15 +6,16 @@ use std::collections::HashMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::RetentionError;
-use super::due::{Due, DueClass, due, facts_of};
-use super::rules::Rules;
-use super::single::due_since;
-use crate::Engine;
-use crate::hold::Holds;
-use crate::ledger::Ledger;
-use crate::read::{ReadError, entry_at};
+use crate::destroy::DeletionError;
+use crate::journal::Journal;
+use crate::journal::read::{ReadError, entry_at};
+use crate::retention::Retention;
+use crate::retention::due::{Due, DueClass, due, facts_of};
+use crate::retention::single::due_since;
 use crate::tenant::Tenant;
+use crate::tenant::hold::Holds;
+use crate::tenant::ledger::Ledger;
+use crate::tenant::rules::Rules;
 use trailkeep_proof::ids::{LedgerNumber, Seq};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::time::UnixMillis;
@@ -52,7 +53,7 @@ impl From<Overdue> for ShownOverdue {
 
 /// The last answers, by ledger.
 #[derive(Default)]
-pub struct OverdueCache(Mutex<HashMap<LedgerNumber, (UnixMillis, Overdue)>>);
+pub(super) struct OverdueCache(Mutex<HashMap<LedgerNumber, (UnixMillis, Overdue)>>);
 
 impl Overdue {
     fn add(&mut self, since: UnixMillis) {
@@ -61,37 +62,37 @@ impl Overdue {
 }
 
 /// The overdue events of a tenant, as they were at most some minutes ago.
-pub fn recently_overdue(engine: &Engine, tenant: &Tenant) -> Result<Overdue, RetentionError> {
-    let now = engine.clock.wall();
+pub fn recently_overdue(retention: &Retention, tenant: &Tenant) -> Result<Overdue, DeletionError> {
+    let now = retention.deletions.journal.clock.wall();
     let number = tenant.active().record.number;
-    let cache = &engine.overdue.0;
+    let cache = &retention.overdue.0;
     let known = cache.lock().get(&number).copied();
     if let Some((at, overdue)) = known
         && (at.get()..at.get().saturating_add(KEPT_MS)).contains(&now.get())
     {
         return Ok(overdue);
     }
-    let overdue = overdue(engine, tenant)?;
+    let overdue = overdue(&retention.deletions.journal, tenant)?;
     let mut cache = cache.lock();
     cache.insert(number, (now, overdue));
     Ok(overdue)
 }
 
 /// Forgets the answers, since a run changed them.
-pub(super) fn forget(engine: &Engine) {
-    let mut cache = engine.overdue.0.lock();
+pub(crate) fn forget(retention: &Retention) {
+    let mut cache = retention.overdue.0.lock();
     cache.clear();
 }
 
 /// The overdue events of a tenant, in its superseded ledgers too.
-pub fn overdue(engine: &Engine, tenant: &Tenant) -> Result<Overdue, RetentionError> {
-    let now = engine.clock.wall();
+pub fn overdue(journal: &Journal, tenant: &Tenant) -> Result<Overdue, DeletionError> {
+    let now = journal.clock.wall();
     let mut overdue = Overdue::default();
     for ledger in tenant.all() {
-        let holds = Holds::of(engine, tenant)?.in_force();
-        let due = due(engine, ledger, &holds, now)?;
+        let holds = Holds::of(&journal.keyring, tenant)?.in_force();
+        let due = due(journal, ledger, &holds, now)?;
         overdue.events += due.goes();
-        for since in oldest(engine, ledger, &due, now)? {
+        for since in oldest(journal, ledger, &due, now)? {
             overdue.add(since);
         }
     }
@@ -100,16 +101,16 @@ pub fn overdue(engine: &Engine, tenant: &Tenant) -> Result<Overdue, RetentionErr
 
 /// Since when the oldest events of each class are due: what a hold kept counts from its lifting.
 fn oldest(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     due: &Due,
     now: UnixMillis,
-) -> Result<Vec<UnixMillis>, RetentionError> {
-    let holds = Holds::load(&engine.keyring, ledger.active_record())?;
+) -> Result<Vec<UnixMillis>, DeletionError> {
+    let holds = Holds::load(&journal.keyring, ledger.active_record())?;
     let any_lifted = holds.iter().any(|(_, hold)| hold.lifted.is_some());
     let since = |entry: &Entry, since: UnixMillis| {
         if any_lifted {
-            lifted_after(engine, ledger, &holds, entry, since)
+            lifted_after(journal, ledger, &holds, entry, since)
         } else {
             Ok(since)
         }
@@ -125,7 +126,7 @@ fn oldest(
         let rules = Rules::of(ledger, class)?;
         let seqs: Vec<Seq> = oldest.iter().chain(released.first()).copied().collect();
         for seq in seqs {
-            let entry = entry_at(engine, ledger, seq)?;
+            let entry = entry_at(journal, ledger, seq)?;
             if let Some(due) = due_since(&rules, &entry, None, now) {
                 found.push(since(&entry, due)?);
             }
@@ -139,16 +140,16 @@ fn oldest(
 
 /// A moment, or the later one at which the last hold that covered an event was lifted.
 fn lifted_after(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     holds: &Holds,
     entry: &Entry,
     since: UnixMillis,
-) -> Result<UnixMillis, RetentionError> {
+) -> Result<UnixMillis, DeletionError> {
     let Some(class) = ledger.classes.class(entry.class) else {
         return Ok(since);
     };
-    let facts = || facts_of(engine, ledger, entry.seq);
+    let facts = || facts_of(journal, ledger, entry.seq);
     let covering = match holds.covering(entry, &class, facts) {
         Ok(covering) => covering,
         Err(ReadError::Store(error)) => return Err(error.into()),

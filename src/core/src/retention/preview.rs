@@ -1,22 +1,22 @@
 //! What a run would do at a moment, by class and month: nothing changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::RetentionError;
-use super::carry_out::count_present;
-use super::due::{Due, DueClass, due};
-use super::overdue::{ShownOverdue, overdue};
-use super::rules::Rules;
-use crate::Engine;
-use crate::hold::Holds;
-use crate::ledger::Ledger;
-use crate::privacy;
-use crate::read::entry_at;
+use crate::destroy::DeletionError;
+use crate::destroy::present::count_present;
+use crate::journal::Journal;
+use crate::journal::read::entry_at;
+use crate::retention::due::{Due, DueClass, due};
+use crate::retention::overdue::{ShownOverdue, overdue};
 use crate::tenant::Tenant;
-use trailkeep_proof::ids::ClassNumber;
+use crate::tenant::hold::Holds;
+use crate::tenant::ledger::Ledger;
+use crate::tenant::rules::Rules;
+use trailkeep_proof::ids::{ClassNumber, Seq};
 use trailkeep_proof::time::UnixMillis;
 
 /// What a run would do.
@@ -80,12 +80,13 @@ pub struct AwaitingTrigger {
 /// Two years, in days: longer than any that has a leap day.
 const REVIEW_AFTER_MS: u64 = 731 * 86_400_000;
 
-/// Tells what a run at a moment would do with the holds as they are.
-pub fn preview(
-    engine: &Engine,
+/// Tells what a run at a moment would do with the holds as they are, beside what requests would destroy in each ledger.
+pub(crate) fn preview(
+    journal: &Journal,
     tenant: &Tenant,
     as_of: UnixMillis,
-) -> Result<Preview, RetentionError> {
+    asked: Vec<(Arc<Ledger>, BTreeSet<Seq>)>,
+) -> Result<Preview, DeletionError> {
     let mut preview = Preview {
         as_of: as_of.to_string(),
         destroyed: 0,
@@ -95,13 +96,12 @@ pub fn preview(
         classes: Vec::new(),
         awaiting_trigger: Vec::new(),
     };
-    if as_of <= engine.clock.wall() {
-        preview.overdue = Some(overdue(engine, tenant)?.into());
+    if as_of <= journal.clock.wall() {
+        preview.overdue = Some(overdue(journal, tenant)?.into());
     }
-    let asked = privacy::foreseen(engine, tenant, as_of)?;
     for (ledger, asked) in asked {
-        let holds = Holds::of(engine, tenant)?.in_force();
-        let due = due(engine, &ledger, &holds, as_of)?;
+        let holds = Holds::of(&journal.keyring, tenant)?.in_force();
+        let due = due(journal, &ledger, &holds, as_of)?;
         preview.destroyed += due.goes();
         preview.held += due.held();
         preview
@@ -111,7 +111,7 @@ pub fn preview(
         // What goes by itself is counted once.
         let mut requested = BTreeMap::new();
         for seq in asked {
-            let entry = entry_at(engine, &ledger, seq)?;
+            let entry = entry_at(journal, &ledger, seq)?;
             if !due.takes(&entry) {
                 *requested.entry(entry.class).or_default() += 1;
             }
@@ -131,7 +131,7 @@ pub fn preview(
                 preview.classes.push(row);
             }
         }
-        let waiting = awaiting(engine, &ledger, as_of)?;
+        let waiting = awaiting(journal, &ledger, as_of)?;
         preview.awaiting_trigger.extend(waiting);
     }
     let is_met = |class: &ClassPreview| {
@@ -200,10 +200,10 @@ fn of_single(ledger: &Ledger, due: &Due) -> Vec<ClassPreview> {
 
 /// The classes that wait for triggers, with their events.
 fn awaiting(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     as_of: UnixMillis,
-) -> Result<Vec<AwaitingTrigger>, RetentionError> {
+) -> Result<Vec<AwaitingTrigger>, DeletionError> {
     let mut waiting: BTreeMap<ClassNumber, AwaitingTrigger> = BTreeMap::new();
     let mut start = u64::MAX;
     for class in ledger.classes.all() {
@@ -221,7 +221,7 @@ fn awaiting(
         }
     }
     let size = ledger.published().head.size;
-    count_present(engine, ledger, start..size, |entry| {
+    count_present(journal, ledger, start..size, |entry| {
         let Some(waits) = waiting.get_mut(&entry.class) else {
             return;
         };

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::RetentionError;
-use super::due::{Due, DueEvent, ENTRIES_PER_READ, is_held, present_marked};
-use super::rules::{Rules, StoredFacts};
-use crate::Engine;
-use crate::hold::Holds;
-use crate::ledger::Ledger;
-use crate::trigger;
+use crate::destroy::DeletionError;
+use crate::destroy::present::present_marked;
+use crate::journal::Journal;
+use crate::retention::due::{Due, DueEvent, ENTRIES_PER_READ, is_held};
+use crate::tenant::hold::Holds;
+use crate::tenant::ledger::Ledger;
+use crate::tenant::rules::{Rules, StoredFacts};
+use crate::tenant::trigger;
 use trailkeep_policy::{Date, verdict};
 use trailkeep_proof::ids::{ClassNumber, LookupKey, Seq, Tag};
 use trailkeep_proof::ledger::entry::Entry;
@@ -20,19 +21,19 @@ const SEQS_PER_LOOKUP: usize = 10_000;
 /// Looks at the events of classes that do not go together: by what happened to their records, and by their receipt
 /// where nothing did.
 pub(super) fn find_single(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     holds: &Holds,
     now: UnixMillis,
     single: &[Rules],
     due: &mut Due,
-) -> Result<(), RetentionError> {
+) -> Result<(), DeletionError> {
     if single.is_empty() {
         return Ok(());
     }
     let mut found = Vec::new();
-    let fired = find_triggered(engine, ledger, now, single, &mut found)?;
-    find_untriggered(engine, ledger, now, single, &fired, &mut found)?;
+    let fired = find_triggered(journal, ledger, now, single, &mut found)?;
+    find_untriggered(journal, ledger, now, single, &fired, &mut found)?;
     found.sort_unstable_by_key(|due: &DueEvent| due.entry.seq);
     found.dedup_by_key(|due| due.entry.seq);
     for event in found {
@@ -40,7 +41,7 @@ pub(super) fn find_single(
         let Some(rules) = single.iter().find(of_class) else {
             continue;
         };
-        if is_held(engine, ledger, holds, &event.entry, &rules.class)? {
+        if is_held(journal, ledger, holds, &event.entry, &rules.class)? {
             due.single_held.push(event);
         } else {
             due.single.push(event);
@@ -51,17 +52,17 @@ pub(super) fn find_single(
 
 /// The events of the records that something happened to: those that are due are added, and all are given.
 fn find_triggered(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     now: UnixMillis,
     single: &[Rules],
     found: &mut Vec<DueEvent>,
-) -> Result<HashSet<Seq>, RetentionError> {
+) -> Result<HashSet<Seq>, DeletionError> {
     let mut fired = HashSet::new();
     let tag = |record: &str| trigger::record_tag(ledger, record);
-    let records = trigger::by_record(&engine.keyring, ledger.active_record(), tag)?;
+    let records = trigger::by_record(&journal.keyring, ledger.active_record(), tag)?;
     for (record, triggers) in records {
-        for entry in of_record(engine, ledger, record)? {
+        for entry in of_record(journal, ledger, record)? {
             let rules = single
                 .iter()
                 .find(|rules| rules.class.number == entry.class);
@@ -77,13 +78,13 @@ fn find_triggered(
 
 /// The events to whose records nothing happened: those recorded before a cut-off, where their clocks start without.
 fn find_untriggered(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     now: UnixMillis,
     single: &[Rules],
     fired: &HashSet<Seq>,
     found: &mut Vec<DueEvent>,
-) -> Result<(), RetentionError> {
+) -> Result<(), DeletionError> {
     let (number, size) = (ledger.record.number, ledger.published().head.size);
     let by_receipt: HashMap<ClassNumber, (&Rules, UnixMillis)> = single
         .iter()
@@ -94,13 +95,13 @@ fn find_untriggered(
     };
     let starts = by_receipt.values().map(|(rules, _)| rules.class.statement);
     let mut first = starts.min().unwrap_or(Seq::new(size)).get();
-    let end = engine
+    let end = journal
         .ledgers
         .first_recorded_at(number, size, last.get())?
         .get();
     while first < end {
         let next = end.min(first + ENTRIES_PER_READ);
-        for (entry, _) in present_marked(engine, ledger, first, next)? {
+        for (entry, _) in present_marked(journal, ledger, first, next)? {
             let Some((rules, before)) = by_receipt.get(&entry.class) else {
                 continue;
             };
@@ -134,13 +135,13 @@ pub(super) fn due_since(
 }
 
 /// The entries of a record's events whose texts are there.
-fn of_record(engine: &Engine, ledger: &Ledger, record: Tag) -> Result<Vec<Entry>, RetentionError> {
+fn of_record(journal: &Journal, ledger: &Ledger, record: Tag) -> Result<Vec<Entry>, DeletionError> {
     let number = ledger.record.number;
     let mut entries = Vec::new();
     let mut from = Seq::new(0);
     loop {
         let key = LookupKey::from(record);
-        let found = engine
+        let found = journal
             .index
             .find(number, key, from, Seq::MAX, SEQS_PER_LOOKUP)?;
         let Some(last) = found.last() else {
@@ -148,7 +149,7 @@ fn of_record(engine: &Engine, ledger: &Ledger, record: Tag) -> Result<Vec<Entry>
         };
         from = last.next();
         for seq in found {
-            let marked = present_marked(engine, ledger, seq.get(), seq.get() + 1)?;
+            let marked = present_marked(journal, ledger, seq.get(), seq.get() + 1)?;
             entries.extend(marked.into_iter().map(|(entry, _)| entry));
         }
     }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Succession;
-use crate::keyring::{KeyError, Keyring};
-use crate::ledger::Ledger;
-use crate::records::{self, Record};
+use crate::keys::keyring::{KeyError, Keyring};
+use crate::keys::records;
+use crate::keys::records::Record;
+use crate::tenant::Succession;
+use crate::tenant::ledger::Ledger;
 use trailkeep_ports::{LedgerRecord, StoredCheckpoint, SupersededLedger};
 use trailkeep_proof::ids::Seq;
 

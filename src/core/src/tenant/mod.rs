@@ -4,17 +4,30 @@
 //! Whoever writes takes a [`Tenant`]: it acts on the active ledger, and on all generations where the matter concerns all
 //! of them. Whoever reads takes a [`ReadScope`], which may name a superseded ledger.
 
+pub mod classes;
+pub mod deletion;
+pub mod explain;
 mod generation;
+pub(crate) mod head;
+pub mod hold;
+pub mod ledger;
+pub mod rolled_back;
+pub(crate) mod rules;
+pub mod settings;
 mod succession;
+pub mod trigger;
 
 use std::sync::Arc;
 
-pub(super) use generation::{ActiveRecord, Successor, SupersededAt, superseded_at};
-pub(super) use succession::Succession;
+pub(crate) use generation::{ActiveRecord, Successor, SupersededAt, superseded_at};
+pub(crate) use succession::Succession;
 
-use super::ledger::Ledger;
+use crate::tenant::ledger::Ledger;
 use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ids::TenantName;
+
+/// The tenant that `init` makes: the operator's own. Its administrators make the others.
+pub const DEFAULT_TENANT: &str = "default";
 
 /// A ledger that is one of its tenant's generations: an open one, or its record where no engine runs.
 pub trait Generation: Clone {
@@ -141,7 +154,7 @@ impl<L: Generation> Tenant<L> {
 
 impl Tenant {
     /// Under which ledger the vault keeps its holds, triggers and requests.
-    pub(super) fn active_record(&self) -> ActiveRecord<'_> {
+    pub(crate) fn active_record(&self) -> ActiveRecord<'_> {
         self.active.active_record()
     }
 }

@@ -4,8 +4,8 @@
 //! such a statement by where it would stand if all ledgers behind this one were one with it: no two have one name, and
 //! each is later than every entry of the closed ledger (docs/design.md, "Closed ledgers").
 
-use super::superseded_at;
-use crate::keyring::{KeyError, Keyring};
+use crate::keys::keyring::{KeyError, Keyring};
+use crate::tenant::superseded_at;
 use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ids::Seq;
 

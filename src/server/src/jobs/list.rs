@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::{Job, Next};
 use crate::tls::Certificates;
 use trailkeep_core::Engine;
-use trailkeep_core::access_log::flush_repeats;
 use trailkeep_core::anchor::schedule::anchor_due;
-use trailkeep_core::append::AppendError;
-use trailkeep_core::retention::RetentionError;
-use trailkeep_core::retention::daily::{finish_open, run_if_due};
-use trailkeep_core::staging::{StagingError, assemble_due};
-use trailkeep_core::vault_keeper::{VaultKeepError, VaultKeeper, fold_some};
+use trailkeep_core::destroy::DeletionError;
+use trailkeep_core::ingest::{StagingError, assemble_due};
+use trailkeep_core::journal::access_log::flush_repeats;
+use trailkeep_core::journal::append::AppendError;
+use trailkeep_core::ops::daily::{finish_open, run_if_due};
+use trailkeep_core::ops::vault_keeper::{VaultKeepError, VaultKeeper, fold_some};
 
 /// How often it is looked whether retention, deletions and anchors are due.
 const SECOND: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ pub(crate) fn jobs(
 fn read_audit(engine: Arc<Engine>) -> Job {
     let failure = "repeated reads could not be recorded";
     Job::new("read-audit", Duration::ZERO, failure, move || {
-        flush_repeats(&engine, false)?;
+        flush_repeats(&engine.journal, false)?;
         Ok::<_, AppendError>(Next::After(REPEATS_EVERY))
     })
 }
@@ -63,24 +63,24 @@ fn retention(engine: Arc<Engine>, hour: u8) -> Job {
             let (destroyed, held) = (report.destroyed, report.held);
             tracing::info!(tenant = report.tenant, destroyed, held, "expiry");
         }
-        Ok::<_, RetentionError>(Next::After(SECOND))
+        Ok::<_, DeletionError>(Next::After(SECOND))
     })
 }
 
 /// What a reader outside kept from being finished goes on, whether there is a daily run or not.
 fn deletions(engine: Arc<Engine>) -> Job {
     Job::new("deletions", SECOND, "a deletion job failed", move || {
-        finish_open(&engine)?;
-        Ok::<_, RetentionError>(Next::After(SECOND))
+        finish_open(&engine.deletions)?;
+        Ok::<_, DeletionError>(Next::After(SECOND))
     })
 }
 
 /// Telemetry becomes events when its trace is done.
 fn telemetry(engine: Arc<Engine>) -> Job {
     let failure = "staged telemetry could not be assembled";
-    let pause = engine.staging.look_every();
+    let pause = engine.inbox.look_every();
     Job::new("telemetry", pause, failure, move || {
-        let is_more_due = assemble_due(&engine)?;
+        let is_more_due = assemble_due(&engine.inbox)?;
         let pause = if is_more_due { Duration::ZERO } else { pause };
         Ok::<_, StagingError>(Next::After(pause))
     })
@@ -91,7 +91,7 @@ fn vault(engine: Arc<Engine>) -> Job {
     let failure = "the vault could not be replicated or rotated";
     let mut keeper = VaultKeeper::default();
     Job::new("vault", VAULT_EVERY, failure, move || {
-        let is_done = keeper.step(&engine)?;
+        let is_done = keeper.step(&engine.custody)?;
         let next = if is_done {
             Next::After(VAULT_EVERY)
         } else {
@@ -105,13 +105,13 @@ fn vault(engine: Arc<Engine>) -> Job {
 fn identifiers(engine: Arc<Engine>) -> Job {
     let failure = "similar identifiers could not be prepared";
     Job::new("similar-identifiers", VAULT_EVERY, failure, move || {
-        let is_done = fold_some(&engine)?;
+        let is_done = fold_some(&engine.journal)?;
         let next = if is_done {
             Next::Done
         } else {
             Next::After(VAULT_EVERY)
         };
-        Ok::<_, trailkeep_core::privacy::PrivacyError>(next)
+        Ok::<_, trailkeep_core::requests::PrivacyError>(next)
     })
 }
 
@@ -122,7 +122,7 @@ fn anchors(engine: Arc<Engine>) -> Job {
         SECOND,
         "checkpoints could not be anchored",
         move || {
-            let is_done = anchor_due(&engine);
+            let is_done = anchor_due(&engine.anchors);
             let next = if is_done {
                 Next::After(SECOND)
             } else {

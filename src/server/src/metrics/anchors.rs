@@ -8,7 +8,7 @@ use super::Labels;
 use crate::problem::Problem;
 use trailkeep_core::Engine;
 use trailkeep_core::anchor::status::status;
-use trailkeep_core::ledger::Ledger;
+use trailkeep_core::tenant::ledger::Ledger;
 use trailkeep_proof::time::UnixMillis;
 
 /// Adds where the heads of a ledger are.
@@ -17,7 +17,7 @@ pub(super) fn register(
     engine: &Engine,
     ledger: &Ledger,
 ) -> Result<(), Problem> {
-    let status = status(engine, ledger, false)?;
+    let status = status(&engine.anchors, ledger, false)?;
     let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let stopped = Gauge::<i64>::default();
     stopped.set(i64::from(status.rolled_back.is_some()));

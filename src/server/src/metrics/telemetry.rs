@@ -8,7 +8,7 @@ use trailkeep_core::Engine;
 use trailkeep_core::figures::Labels;
 
 pub(super) fn register(registry: &mut Registry, engine: &Engine) {
-    let counters = engine.staging.counters();
+    let counters = engine.inbox.counters();
     registry.register(
         "telemetry_rejected_items",
         "Rejected spans and log records, by reason",

@@ -12,7 +12,8 @@ use crate::auth::{Caller, Identified, may};
 use crate::body::read_json;
 use crate::problem::Problem;
 use trailkeep_core::blocking;
-use trailkeep_core::privacy::{self, DryRun, ShownRequest};
+use trailkeep_core::requests;
+use trailkeep_core::requests::{DryRun, ShownRequest};
 use trailkeep_core::tenant::{ReadScope, Tenant};
 
 /// How long an answer waits for the end of an erasure: what takes longer goes on behind it.
@@ -46,8 +47,8 @@ pub(crate) async fn preview(
     let caller = caller.identified();
     blocking(move || {
         let by = (caller.key_id.as_str(), caller.purpose.as_deref());
-        Ok(Json(privacy::preview(
-            &caller.engine,
+        Ok(Json(requests::preview(
+            &caller.engine.journal,
             caller.on.tenant(),
             &id,
             by,
@@ -83,7 +84,7 @@ pub(crate) async fn execute(
     let (to, rotates) = (caller.clone(), said.now);
     let ordered = blocking(move || {
         let reason = said.not_the_same_person.as_deref();
-        privacy::order(&to.engine, &to.on, &id, reason, &to.key_id)
+        requests::order(&to.engine.inbox, &to.on, &id, reason, &to.key_id)
     })
     .await?;
     Ok(Json(carry_out(caller, ordered, rotates).await?))
@@ -98,8 +99,8 @@ async fn carry_out(
     let (id, to) = (request.id.clone(), request.id.clone());
     let work = blocking(move || {
         let (engine, tenant, by) = (&caller.engine, &caller.on, &caller.key_id);
-        privacy::carry_out_now(engine, tenant, by, rotates)?;
-        privacy::one(engine, tenant, &to)
+        requests::carry_out_now(&engine.requests, tenant, by, rotates)?;
+        requests::one(&engine.journal, tenant, &to)
     });
     let work = tokio::spawn(work);
     match tokio::time::timeout(WAITED_FOR, work).await {

@@ -15,8 +15,9 @@ use crate::document::Bytes as FileBytes;
 use crate::exports::chunks;
 use crate::problem::Problem;
 use trailkeep_core::blocking;
-use trailkeep_core::exports::DROPPED;
-use trailkeep_core::privacy::{self, CopyState};
+use trailkeep_core::export::jobs::DROPPED;
+use trailkeep_core::requests;
+use trailkeep_core::requests::CopyState;
 use trailkeep_core::tenant::ReadScope;
 
 /// A copy that is being written.
@@ -52,7 +53,8 @@ pub(crate) async fn bundle(
 ) -> Result<Response, Problem> {
     let caller = caller.identified();
     let state =
-        blocking(move || privacy::copy(&caller.engine, &caller.on, &id, &caller.key_id)).await?;
+        blocking(move || requests::copy(&caller.engine.requests, &caller.on, &id, &caller.key_id))
+            .await?;
     match state {
         CopyState::Running { done, total } => {
             let progress = CopyProgress {
@@ -110,7 +112,8 @@ pub(crate) async fn certificate(
 ) -> Result<Response, Problem> {
     let caller = caller.identified();
     let signed =
-        blocking(move || privacy::certificate_of(&caller.engine, caller.on.tenant(), &id)).await?;
+        blocking(move || requests::certificate_of(&caller.engine.custody, caller.on.tenant(), &id))
+            .await?;
     let head = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "private, no-store"),
@@ -132,7 +135,8 @@ pub(crate) async fn signature(
 ) -> Result<Response, Problem> {
     let caller = caller.identified();
     let signed =
-        blocking(move || privacy::certificate_of(&caller.engine, caller.on.tenant(), &id)).await?;
+        blocking(move || requests::certificate_of(&caller.engine.custody, caller.on.tenant(), &id))
+            .await?;
     let bytes = signed.signature_bytes().ok_or_else(Problem::internal)?;
     let head = [
         (header::CONTENT_TYPE, "application/octet-stream"),

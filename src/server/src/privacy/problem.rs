@@ -1,8 +1,8 @@
 //! What went wrong with a request of a person, as callers see it.
 
 use crate::problem::Problem;
-use trailkeep_core::exports::StartError;
-use trailkeep_core::privacy::PrivacyError;
+use trailkeep_core::export::jobs::StartError;
+use trailkeep_core::requests::PrivacyError;
 
 impl From<PrivacyError> for Problem {
     fn from(error: PrivacyError) -> Self {

@@ -10,9 +10,9 @@ use super::PolicyArgs;
 use crate::commands::clock;
 use crate::commands::failure::Failure;
 use crate::commands::output::{Table, print_json, print_line};
-use trailkeep_core::classes::policies_of;
-use trailkeep_core::explain::explain;
-use trailkeep_core::policies::load;
+use trailkeep_core::govern::policies::load;
+use trailkeep_core::tenant::classes::policies_of;
+use trailkeep_core::tenant::explain::explain;
 use trailkeep_policy::ingest::is_past_maximum;
 use trailkeep_policy::{
     Applied, CalendarPeriod, Case, ClassDefinition, ClassKey, EventTimes, HoldSpan,

@@ -16,7 +16,7 @@ use super::TargetArgs;
 use super::client::ask;
 use super::output::{Table, print_bytes, print_json, print_line};
 use crate::commands::failure::Failure;
-use trailkeep_core::policies::load;
+use trailkeep_core::govern::policies::load;
 use trailkeep_policy::lint;
 use trailkeep_policy::{Policy, PolicySet};
 use trailkeep_verify::exit::Exit;

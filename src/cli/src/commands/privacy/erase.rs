@@ -13,7 +13,7 @@ use crate::commands::client::{Client, segment};
 use crate::commands::confirm::{check_can_ask, confirm};
 use crate::commands::out_file::Replacing;
 use crate::commands::output::{note, print_json, print_line, progress_bar};
-use trailkeep_core::readiness::WAITING;
+use trailkeep_core::ops::readiness::WAITING;
 
 /// How often it is asked whether an erasure is over.
 const POLL: Duration = Duration::from_millis(500);

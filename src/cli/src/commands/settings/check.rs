@@ -2,7 +2,7 @@
 
 use super::{Fault, Faulty, Flags, Layers, Settings, keys};
 use crate::commands::settings::keys::Key;
-use trailkeep_core::policies;
+use trailkeep_core::govern::policies;
 use trailkeep_crypto::root::RootKeySource;
 
 impl Settings {

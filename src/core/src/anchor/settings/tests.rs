@@ -1,4 +1,4 @@
-use super::*;
+use crate::anchor::settings::*;
 
 const KEY: &str = "w.example/1";
 

@@ -3,7 +3,7 @@
 use askama::Template;
 use serde_json::Value;
 
-use super::{PersonScope, section};
+use crate::export::person::{PersonScope, section};
 use crate::export::summary::reading;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::entry::Entry;

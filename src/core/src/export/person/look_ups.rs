@@ -1,12 +1,12 @@
 //! Who looked at a person's events: dates, ways and purposes (CJEU C-579/21, Pankki S).
 
-use super::section;
-use crate::Engine;
 use crate::export::ExportError;
+use crate::export::person::section;
 use crate::export::plan::Plan;
-use crate::ledger::Ledger;
-use crate::read::{ReadError, open_event};
+use crate::journal::Journal;
+use crate::journal::read::{ReadError, open_event};
 use crate::tenant::Tenant;
+use crate::tenant::ledger::Ledger;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::time::UnixMillis;
 
@@ -23,31 +23,31 @@ pub(super) struct LookUp {
 
 /// The reads that showed the person's data, newest first, and how many there are in all.
 pub(super) fn look_ups(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     plan: &Plan,
 ) -> Result<(Vec<LookUp>, usize), ExportError> {
     let Some(reference) = plan.reference else {
         return Ok((Vec::new(), 0));
     };
-    let mut reads = engine.ledgers.reads_of_person(reference)?;
+    let mut reads = journal.ledgers.reads_of_person(reference)?;
     let own = (ledger.recorder().record.number, plan.recorded_by);
     reads.retain(|place| *place != own);
     let total = reads.len();
     let newest = reads.iter().rev().take(LOOK_UPS_MAX);
     // What was read of a closed ledger is recorded in the one that goes on.
-    let tenant = engine.tenant(&ledger.record.tenant);
+    let tenant = journal.tenant(&ledger.record.tenant);
     let found = newest.map(|(number, seq)| {
         let mut ledgers = tenant.iter().flat_map(Tenant::all);
         let recorder = ledgers.find(|ledger| ledger.record.number == *number);
         let recorder = recorder.ok_or(ReadError::NotFound)?;
-        look_up(engine, recorder, *seq)
+        look_up(journal, recorder, *seq)
     });
     Ok((found.collect::<Result<_, _>>()?, total))
 }
 
-fn look_up(engine: &Engine, ledger: &Ledger, seq: Seq) -> Result<LookUp, ExportError> {
-    let read = open_event(engine, ledger, seq)?;
+fn look_up(journal: &Journal, ledger: &Ledger, seq: Seq) -> Result<LookUp, ExportError> {
+    let read = open_event(journal, ledger, seq)?;
     let access = section(&read.sections, "access");
     let export = section(&read.sections, "export");
     let what = match access["route"].as_str() {

@@ -5,16 +5,16 @@ use std::io::{self, Write};
 
 use askama::Template;
 
-use super::PersonScope;
-use super::card::{date, words};
-use super::look_ups::{LookUp, look_ups};
-use crate::Engine;
 use crate::export::ExportError;
 use crate::export::html::filters;
+use crate::export::person::PersonScope;
+use crate::export::person::card::{date, words};
+use crate::export::person::look_ups::{LookUp, look_ups};
 use crate::export::plan::Plan;
 use crate::export::statements::Explaining;
 use crate::export::summary::{Summary, Tally};
-use crate::ledger::Ledger;
+use crate::journal::Journal;
+use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::spool::Spool;
 use trailkeep_proof::privacy::{Day, Regime, Withheld, Withholding};
 use trailkeep_proof::time::UnixMillis;
@@ -90,7 +90,7 @@ struct Periods {
 
 /// Writes the page.
 pub(in crate::export) fn render(
-    engine: &Engine,
+    journal: &Journal,
     ledger: &Ledger,
     (plan, person): (&Plan, &PersonScope),
     (page, summary, withheld): (&PersonPage, &Summary, &[Withheld]),
@@ -98,7 +98,7 @@ pub(in crate::export) fn render(
     cards: &Spool,
     out: &mut impl Write,
 ) -> Result<(), ExportError> {
-    let (look_ups, look_ups_total) = look_ups(engine, ledger, plan)?;
+    let (look_ups, look_ups_total) = look_ups(journal, ledger, plan)?;
     let (held, look_ups_total) = (plan.entries(), look_ups_total as u64);
     let models = summary.models.most_frequent();
     let actions = summary.actions.most_frequent().into_iter();

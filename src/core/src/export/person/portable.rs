@@ -6,14 +6,14 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
 
-use super::PersonScope;
-use super::withheld::Tally;
-use crate::Engine;
 use crate::export::bundle_writer::Hashed;
+use crate::export::jobs::Exports;
+use crate::export::person::PersonScope;
+use crate::export::person::withheld::Tally;
 use crate::export::plan::Plan;
 use crate::export::rows::{Content, Rows, Wanted};
 use crate::export::{ExportError, ExportSummary, Exported, check_going_on};
-use crate::ledger::Ledger;
+use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::spool::SpoolWriter;
 use trailkeep_proof::bundle::line::{Line, Section};
 use trailkeep_proof::bundle::manifest::Counts;
@@ -24,14 +24,14 @@ const FORMAT: &str = "trailkeep/portable/v1";
 
 /// Writes the file (docs/gdpr.md has its form).
 pub(in crate::export) fn write(
-    engine: &Engine,
+    exports: &Exports,
     ledger: &Ledger,
     plan: &Plan,
     person: &PersonScope,
     cancelled: &AtomicBool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Exported, ExportError> {
-    let mut out = Hashed::new(SpoolWriter::new(&engine.spools)?);
+    let mut out = Hashed::new(SpoolWriter::new(&exports.spools)?);
     let head = json!({
         "format": FORMAT,
         "origin": ledger.record.origin.as_str(),
@@ -44,14 +44,14 @@ pub(in crate::export) fn write(
     // The head's object stays open for the events.
     out.write_all(head.strip_suffix('}').unwrap_or(&head).as_bytes())?;
     out.write_all(b",\"events\":[")?;
-    let mut rows = Rows::new(engine, ledger, &plan.request, &plan.seqs);
+    let mut rows = Rows::new(&exports.journal, ledger, &plan.request, &plan.seqs);
     let wanted = Wanted {
         excerpts: false,
         cards: false,
     };
     let (mut counts, mut withheld) = (Counts::default(), Tally::default());
     loop {
-        check_going_on(engine, cancelled)?;
+        check_going_on(exports, cancelled)?;
         let some = rows.read(wanted)?;
         if some.is_empty() {
             break;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::PersonScope;
+use crate::export::person::PersonScope;
 use trailkeep_proof::privacy::{Regime, Withheld, Withholding};
 
 /// Sections of one event that a copy leaves out, each with the reason.

@@ -1,0 +1,207 @@
+//! Creating, listing and revoking API keys, recorded before it holds.
+
+use crate::journal::Journal;
+use crate::journal::append::{AppendError, append_changing};
+use crate::keys::api_key::{SECRET_BYTES, Sealed, TOKEN_PREFIX, open};
+use crate::keys::keyring::KeyError;
+use crate::keys::role::Role;
+use crate::keys::rows::Changes;
+use crate::tenant::Tenant;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde_json::json;
+use trailkeep_crypto::secret::random_bytes;
+use trailkeep_policy::CalendarPeriod;
+use trailkeep_proof::ids::{TenantName, hex};
+use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::time::UnixMillis;
+use zeroize::Zeroizing;
+
+/// A key as listed, without its secret or the secret's hash.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct ListedKey {
+    /// Its id.
+    pub id: String,
+    /// Its role.
+    pub role: Role,
+    /// Whose it is.
+    pub tenant: String,
+    /// When it was created (RFC 3339, UTC).
+    pub created_at: String,
+    /// When it expires; absent: never.
+    pub expires_at: Option<String>,
+    /// When it was revoked.
+    pub revoked_at: Option<String>,
+}
+
+/// A key that was made just now.
+pub struct CreatedKey {
+    /// Its id.
+    pub id: String,
+    /// The token: it is shown this once.
+    pub token: Zeroizing<String>,
+    /// When it ends.
+    pub expires_at: Option<UnixMillis>,
+}
+
+/// Why a key was not made or revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum ManageError {
+    /// The tenant has no such key.
+    #[error("API key not found: `trailkeep key list` shows the ids")]
+    NoSuchKey,
+    /// A period that leads beyond the calendar.
+    #[error("an API key cannot expire after the year 9999")]
+    Expiry,
+    /// It could not be recorded, so it was not done.
+    #[error("nothing was changed, because the ledger could not record it: {0}")]
+    Record(#[from] Box<AppendError>),
+    /// The vault failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// The first key of a tenant, an admin's. The ledger's first entries state it; then it is stored.
+pub struct FirstKey {
+    id: String,
+    by: String,
+    secret: Zeroizing<[u8; SECRET_BYTES]>,
+}
+
+impl FirstKey {
+    /// A key that is made by `init`, or by the operator's key of this id.
+    pub fn new(by: &str) -> Result<Self, KeyError> {
+        Ok(Self {
+            id: hex(&random_bytes::<8>()?),
+            by: by.to_owned(),
+            secret: Zeroizing::new(random_bytes()?),
+        })
+    }
+
+    /// Its public id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The section `key` of the entry that states it.
+    pub(crate) fn section(&self) -> String {
+        said_of_new(&self.id, Role::Admin, None, &self.by)
+    }
+
+    /// Its row, as the entry that states it commits to it.
+    pub(crate) fn put_into(
+        &self,
+        changes: &mut Changes,
+        tenant: &TenantName,
+        now: UnixMillis,
+    ) -> Result<(), KeyError> {
+        let sealed = Sealed::new(tenant, Role::Admin, &self.secret, (now, None));
+        changes.put_key(&self.id, &sealed)
+    }
+
+    /// The token that opens the tenant, once its row stands.
+    pub fn token(&self) -> Zeroizing<String> {
+        token(Role::Admin, &self.id, &self.secret)
+    }
+}
+
+/// Makes a key, after recording that it is made.
+pub fn create(
+    journal: &Journal,
+    tenant: &Tenant,
+    role: Role,
+    expires_after: Option<CalendarPeriod>,
+    by: &str,
+) -> Result<CreatedKey, ManageError> {
+    let now = journal.clock.wall();
+    let expires_at = expires_after
+        .map(|period| period.after(now).ok_or(ManageError::Expiry))
+        .transpose()?;
+    let id = hex(&random_bytes::<8>().map_err(KeyError::from)?);
+    let said = said_of_new(&id, role, expires_at, by);
+    let secret = Zeroizing::new(random_bytes().map_err(KeyError::from)?);
+    let sealed = Sealed::new(tenant.name(), role, &secret, (now, expires_at));
+    record(
+        journal,
+        tenant,
+        (SystemAction::KeyCreate, &said),
+        (&id, &sealed),
+    )?;
+    Ok(CreatedKey {
+        token: token(role, &id, &secret),
+        id,
+        expires_at,
+    })
+}
+
+/// Revokes a key of the tenant, after recording it. A second time changes nothing.
+pub fn revoke(journal: &Journal, tenant: &Tenant, id: &str, by: &str) -> Result<(), ManageError> {
+    // A row is read before it is written.
+    let _one = journal.locks.creation();
+    let vault = journal.keyring.vault();
+    let row = vault.api_key(id).map_err(KeyError::from)?;
+    let row = row.ok_or(ManageError::NoSuchKey)?;
+    let mut sealed = open(&journal.keyring, &row)?;
+    if sealed.tenant != tenant.name().as_str() {
+        return Err(ManageError::NoSuchKey);
+    }
+    if sealed.revoked_at_ms.is_some() {
+        return Ok(());
+    }
+    let said = json!({"id": id, "role": sealed.role, "by": by}).to_string();
+    sealed.revoked_at_ms = Some(journal.clock.wall().get());
+    record(
+        journal,
+        tenant,
+        (SystemAction::KeyRevoke, &said),
+        (id, &sealed),
+    )
+}
+
+/// The keys of a tenant, the oldest first.
+pub fn list(journal: &Journal, tenant: &Tenant) -> Result<Vec<ListedKey>, KeyError> {
+    let mut keys = Vec::new();
+    for row in journal.keyring.vault().api_keys()? {
+        let sealed = open(&journal.keyring, &row)?;
+        if sealed.tenant == tenant.name().as_str() {
+            let time = |millis| UnixMillis::new(millis).to_string();
+            let listed = ListedKey {
+                id: row.id,
+                role: sealed.role,
+                tenant: sealed.tenant,
+                created_at: time(sealed.created_at_ms),
+                expires_at: sealed.expires_at_ms.map(time),
+                revoked_at: sealed.revoked_at_ms.map(time),
+            };
+            keys.push((sealed.created_at_ms, listed));
+        }
+    }
+    keys.sort_by_key(|(created_at_ms, _)| *created_at_ms);
+    Ok(keys.into_iter().map(|(_, key)| key).collect())
+}
+
+/// What the entry says that records the making of a key.
+fn said_of_new(id: &str, role: Role, expires_at: Option<UnixMillis>, by: &str) -> String {
+    let expires_at = expires_at.map(|moment| moment.to_string());
+    json!({"id": id, "role": role, "expires_at": expires_at, "by": by}).to_string()
+}
+
+fn record(
+    journal: &Journal,
+    tenant: &Tenant,
+    (action, said): (SystemAction, &str),
+    (id, sealed): (&str, &Sealed),
+) -> Result<(), ManageError> {
+    let mut changes = Changes::default();
+    changes.put_key(id, sealed)?;
+    let sections: [(&str, &[u8]); 2] = [("action", action.section()), ("key", said.as_bytes())];
+    append_changing(journal, tenant.active(), &sections, changes)
+        .map(drop)
+        .map_err(|error| Box::new(error).into())
+}
+
+fn token(role: Role, id: &str, secret: &[u8; SECRET_BYTES]) -> Zeroizing<String> {
+    let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(secret));
+    Zeroizing::new(format!("{TOKEN_PREFIX}{role}_{id}_{}", *secret))
+}

@@ -1,0 +1,241 @@
+//! Beginning a ledger: its keys, its genesis, the policy that applies where nothing else does, its class, and
+//! the first API key.
+
+use std::sync::Arc;
+
+use crate::failpoint::FailPoint;
+use crate::govern::api_key::FirstKey;
+use crate::journal::append::{
+    AppendError, Extended, Extension, LedgerState, PreparedEvent, prepare_system,
+};
+use crate::keys::keyring::{KeyError, Keyring};
+use crate::keys::rows;
+use crate::keys::rows::Changes;
+use crate::tenant::classes::{Class, ClassBook, StatedPolicy, policy_section};
+use crate::tenant::deletion::Tombstones;
+use crate::tenant::ledger::{Ledger, LedgerKeys, Published};
+use crate::tenant::settings;
+use crate::tenant::settings::TenantSettings;
+use trailkeep_crypto::secret::{RandomError, random_bytes};
+use trailkeep_policy::{Applied, ClassDefinition, ClassKey, DEFAULT_90D, Policy, PolicyError};
+use trailkeep_ports::{LedgerRecord, Ledgers, Statement, StoreError, Watermark};
+use trailkeep_proof::ids::{ClassNumber, Seq, hex};
+use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::ledger::chain::ChainHead;
+use trailkeep_proof::ledger::note::VerifierKey;
+use trailkeep_proof::ledger::tile::EdgeTiles;
+use trailkeep_proof::time::Clock;
+
+/// Why a ledger was not begun.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateLedgerError {
+    /// A file can't be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A secret can't be made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// No random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The first entries can't be sealed.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The shipped policy is wrong; a fault of this program.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+}
+
+/// The end of the ledger that another one continues, as its genesis says it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(crate) struct Continues {
+    /// Origin of the closed ledger.
+    pub(crate) origin: String,
+    /// Its entries; what was acknowledged beyond them is lost.
+    pub(crate) size: u64,
+    /// The root over them, in base64.
+    pub(crate) root: String,
+}
+
+/// Begins a ledger. The vault comes first, its memory of the head too: a crash in between leaves secrets of a
+/// number that no ledger has, and never a ledger that can't be opened.
+pub(crate) fn found(
+    keyring: &Keyring,
+    ledgers: &Ledgers,
+    record: LedgerRecord,
+    first_key: Option<&FirstKey>,
+    clock: &Arc<dyn Clock>,
+    continues: Option<&Continues>,
+) -> Result<LedgerState, CreateLedgerError> {
+    let keys = LedgerKeys::random()?;
+    let vault = keyring.vault();
+    loop {
+        match vault.add_ledger(&record, &keys.seal(keyring, &record)?) {
+            // A rotation ended meanwhile.
+            Err(StoreError::RetiredEpoch) => {}
+            added => break added?,
+        }
+    }
+    FailPoint::LedgerSecretsKept.reach();
+    let settings = TenantSettings::default();
+    let mut changes = Changes::default();
+    changes.put(keyring, &record, settings::ROW_ID, &settings)?;
+    if let Some(first_key) = first_key {
+        first_key.put_into(&mut changes, &record.tenant, clock.wall())?;
+    }
+    let classes = ClassBook::default();
+    let said = (first_key, &changes);
+    let Extended {
+        batch,
+        chain,
+        edge,
+        stated,
+    } = first_entries(&record, &keys, &classes, said, clock, continues)?;
+    if let Some(seq) = stated {
+        take(keyring, &record, &changes, seq)?;
+    }
+    FailPoint::LedgerRowsKept.reach();
+    let mark = Watermark {
+        size: batch.checkpoint.size,
+        root: batch.checkpoint.root,
+        seen_at: clock.wall(),
+    };
+    vault.set_watermark(record.number, &mark)?;
+    FailPoint::LedgerMarked.reach();
+    ledgers.create_ledger(&record, &batch)?;
+    FailPoint::LedgerFounded.reach();
+    keyring.add_system_key(&keys.system);
+    let published = Published {
+        head: batch.checkpoint,
+        edge: edge.clone(),
+        last_recorded_at: chain.last_recorded_at,
+    };
+    Ok(LedgerState {
+        ledger: Arc::new(Ledger::new(
+            record,
+            &keys,
+            (classes, Tombstones::default()),
+            settings,
+            published,
+        )),
+        signing: keys.signing,
+        chain,
+        edge,
+        stated,
+        watermark_size: mark.size,
+        merged_end: Seq::new(0),
+    })
+}
+
+/// The section of the first entry: the format, the ledger and its key.
+fn genesis(
+    record: &LedgerRecord,
+    keys: &LedgerKeys,
+    continues: Option<&Continues>,
+) -> Result<String, CreateLedgerError> {
+    let verifier = VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
+    let mut genesis = serde_json::json!({
+        "format": "trailkeep/ledger/v1",
+        "origin": record.origin.as_str(),
+        "id": hex(&random_bytes::<16>()?),
+        "vkey": verifier.to_string(),
+    });
+    if let Some(continues) = continues {
+        genesis["continues"] = serde_json::json!(continues);
+    }
+    Ok(genesis.to_string())
+}
+
+/// The genesis, the policy as loaded, the class that it makes, and the key that is about to be stored.
+fn first_entries(
+    record: &LedgerRecord,
+    keys: &LedgerKeys,
+    classes: &ClassBook,
+    (first_key, changes): (Option<&FirstKey>, &Changes),
+    clock: &Arc<dyn Clock>,
+    continues: Option<&Continues>,
+) -> Result<Extended, CreateLedgerError> {
+    let now = clock.wall();
+    let genesis = genesis(record, keys, continues)?;
+    let policy = Arc::new(Policy::parse(DEFAULT_90D)?);
+    let any_action = "";
+    let applied = [Applied::to(&policy, any_action, now)];
+    let definition = ClassDefinition::new(1, ClassKey::of(&applied, any_action), &applied);
+    let class = serde_json::json!(definition).to_string();
+    let system =
+        |sections: &[(&str, &[u8])], states: Option<Statement>| -> Result<_, AppendError> {
+            let event = prepare_system(&record.origin, &keys.system, sections)?;
+            Ok(PreparedEvent {
+                states: states.map(Into::into),
+                ..event
+            })
+        };
+    let states_class = Statement::Class {
+        number: ClassNumber::new(1),
+        definition: class.clone(),
+    };
+    let rows = changes.section(record.origin.as_str());
+    let rows = (rows::SECTION, rows.as_bytes());
+    let mut define: Vec<(&str, &[u8])> = vec![
+        ("action", SystemAction::ClassDefine.section()),
+        ("class", class.as_bytes()),
+    ];
+    // A ledger that continues another has the keys of its tenant: this is its last statement.
+    define.extend(first_key.is_none().then_some(rows));
+    let events = [
+        system(&[("ledger", genesis.as_bytes())], None)?,
+        system(
+            &[
+                ("action", SystemAction::PolicyLoad.section()),
+                ("policy", policy_section(&policy).as_bytes()),
+            ],
+            Some(Statement::Policy),
+        )?,
+        system(&define, Some(states_class))?,
+    ];
+    let mut events = Vec::from(events);
+    if let Some(first_key) = first_key {
+        let key = first_key.section();
+        let sections = [
+            ("action", SystemAction::KeyCreate.section()),
+            ("key", key.as_bytes()),
+            rows,
+        ];
+        events.push(system(&sections, None)?);
+    }
+    let mut extension = Extension::of(
+        record.number,
+        (ChainHead::EMPTY, EdgeTiles::default()),
+        Seq::new(0),
+        None,
+    );
+    for event in events {
+        extension.place(event, now);
+    }
+    classes.add_policy(StatedPolicy {
+        statement: Seq::new(1),
+        policy,
+    });
+    if let Some(class) = Class::from_definition(Seq::new(2), definition) {
+        classes.add(class);
+    }
+    Ok(extension.sign(record, &keys.signing, &keys.system))
+}
+
+/// Takes the rows that the first entries state, before the entries are anywhere.
+fn take(
+    keyring: &Keyring,
+    record: &LedgerRecord,
+    changes: &Changes,
+    seq: Seq,
+) -> Result<(), CreateLedgerError> {
+    loop {
+        let place = (record.number, record.origin.as_str());
+        let rows = changes.rows(keyring, place, seq)?;
+        match keyring.vault().apply(&rows) {
+            // A rotation ended meanwhile.
+            Err(StoreError::RetiredEpoch) => {}
+            taken => return Ok(taken?),
+        }
+    }
+}

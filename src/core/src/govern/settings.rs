@@ -1,0 +1,174 @@
+//! Changing what is set for a tenant, and closing it; recorded before it holds.
+
+use crate::ingest;
+use crate::ingest::{Inbox, StagingError};
+use crate::journal::Journal;
+use crate::journal::append::{AppendError, append_changing};
+use crate::keys::keyring::{KeyError, Keyring};
+use crate::keys::records;
+use crate::keys::rows::Changes;
+use crate::tenant::Tenant;
+use crate::tenant::classes::{ClassError, policies_of};
+use crate::tenant::settings::{ROW_ID, TenantSettings, load};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use trailkeep_ports::LedgerRecord;
+use trailkeep_proof::ids::Seq;
+use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::time::UnixMillis;
+
+/// A change of settings; absent members stay.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsChange {
+    /// Makes checkpoints and tiles public, or private.
+    pub public_log: Option<bool>,
+    /// Switches the read audit on or off.
+    pub read_audit: Option<bool>,
+    /// Switches strict mode on or off.
+    pub strict: Option<bool>,
+    /// Sets the regimes of events that name none.
+    pub default_regimes: Option<Vec<String>>,
+    /// Sets the regime of telemetry that names one without a policy; an empty string: the default ones.
+    pub unknown_regime: Option<String>,
+}
+
+/// Why settings were not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// No policy is of a regime.
+    #[error(transparent)]
+    Regime(#[from] ClassError),
+    /// It could not be recorded, so it was not done.
+    #[error("nothing was changed, because the ledger could not record it: {0}")]
+    Record(Box<AppendError>),
+    /// The vault failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What waited could not become events.
+    #[error(transparent)]
+    Telemetry(#[from] StagingError),
+}
+
+/// Takes over the settings that a statement says, in a vault that lacks them; `false` where it says something else.
+pub(crate) fn take_over(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+    said: &serde_json::Value,
+) -> Result<bool, KeyError> {
+    let before = load(keyring, ledger)?;
+    let mut said = said.clone();
+    if let Some(members) = said.as_object_mut() {
+        members.remove("by");
+        members.insert("closed_at_ms".to_owned(), json!(before.closed_at_ms));
+    }
+    let Ok(settings) = serde_json::from_value::<TenantSettings>(said) else {
+        return Ok(false);
+    };
+    records::put(keyring, ledger, ROW_ID, &settings)?;
+    Ok(true)
+}
+
+/// Closes a tenant in a vault that lacks its closing.
+pub(crate) fn take_over_close(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+    at_ms: u64,
+) -> Result<bool, KeyError> {
+    let mut settings = load(keyring, ledger)?;
+    settings.closed_at_ms = Some(at_ms);
+    records::put(keyring, ledger, ROW_ID, &settings)?;
+    Ok(true)
+}
+
+/// Changes settings; recorded first.
+pub fn change(
+    journal: &Journal,
+    tenant: &Tenant,
+    change: &SettingsChange,
+    by: &str,
+) -> Result<TenantSettings, SettingsError> {
+    let _one = journal.locks.creation();
+    let ledger = tenant.active();
+    let mut settings = (*ledger.settings()).clone();
+    settings.public_log = change.public_log.unwrap_or(settings.public_log);
+    settings.read_audit = change.read_audit.unwrap_or(settings.read_audit);
+    settings.strict = change.strict.unwrap_or(settings.strict);
+    if let Some(regimes) = &change.default_regimes {
+        policies_of(&journal.policies, &[], regimes, "")?;
+        settings.default_regimes.clone_from(regimes);
+    }
+    if let Some(regime) = &change.unknown_regime {
+        settings.unknown_regime = Some(regime.clone()).filter(|regime| !regime.is_empty());
+        let named: Vec<String> = settings.unknown_regime.iter().cloned().collect();
+        policies_of(&journal.policies, &[], &named, "")?;
+    }
+    if settings == *ledger.settings() {
+        return Ok(settings);
+    }
+    let mut said = json!({
+        "public_log": settings.public_log,
+        "read_audit": settings.read_audit,
+        "strict": settings.strict,
+        "default_regimes": settings.default_regimes,
+        "by": by,
+    });
+    if let Some(regime) = &settings.unknown_regime {
+        said["unknown_regime"] = regime.as_str().into();
+    }
+    record(journal, tenant, SystemAction::TenantSet, &said, &settings)?;
+    ledger.set_settings(settings.clone());
+    Ok(settings)
+}
+
+/// Closes a tenant: its ledger takes no event after the entry that says so. Gives that entry's seq, and when.
+pub fn close(
+    inbox: &Inbox,
+    tenant: &Tenant,
+    by: &str,
+) -> Result<(Option<Seq>, UnixMillis), SettingsError> {
+    let _one = inbox.journal.locks.creation();
+    let ledger = tenant.active();
+    let mut settings = (*ledger.settings()).clone();
+    if let Some(superseded_at) = settings.closed_at_ms {
+        return Ok((None, UnixMillis::new(superseded_at)));
+    }
+    // What was acknowledged becomes events before there can be no more.
+    ingest::finish(inbox, tenant)?;
+    let now = inbox.journal.clock.wall();
+    // The writer refuses events from here on, so that the entry comes after the last of them.
+    let before = ledger.settings();
+    settings.closed_at_ms = Some(now.get());
+    ledger.set_settings(settings.clone());
+    let said = json!({ "by": by, "entries_before": ledger.published().head.size });
+    match record(
+        &inbox.journal,
+        tenant,
+        SystemAction::TenantClose,
+        &said,
+        &settings,
+    ) {
+        Ok(seq) => Ok((Some(seq), now)),
+        Err(error) => {
+            ledger.set_settings((*before).clone());
+            ingest::go_on(inbox, tenant);
+            Err(error)
+        }
+    }
+}
+
+fn record(
+    journal: &Journal,
+    tenant: &Tenant,
+    action: SystemAction,
+    said: &serde_json::Value,
+    settings: &TenantSettings,
+) -> Result<Seq, SettingsError> {
+    let mut changes = Changes::default();
+    let ledger = tenant.active();
+    changes.put(&journal.keyring, &ledger.record, ROW_ID, settings)?;
+    let said = said.to_string();
+    let sections: [(&str, &[u8]); 2] = [("action", action.section()), ("tenant", said.as_bytes())];
+    append_changing(journal, ledger, &sections, changes)
+        .map_err(|error| SettingsError::Record(Box::new(error)))
+}

@@ -1,0 +1,447 @@
+//! Appending: from events to acknowledged entries.
+//!
+//! [`append`] parses nothing and knows no HTTP: it compares ids, seals on the caller's side, queues, and
+//! waits for the writer (writer.rs) to have the events on disk.
+
+mod error;
+mod extension;
+mod incoming;
+mod newest;
+pub(crate) mod operator;
+mod prepare;
+mod queue;
+mod system;
+mod thread;
+mod upkeep;
+mod writer;
+
+pub use error::AppendError;
+pub(crate) use error::Refusal;
+pub(crate) use extension::{Extended, Extension};
+pub use incoming::Incoming;
+pub(crate) use incoming::{Refusing, gaps_of};
+pub(crate) use newest::Newest;
+pub(crate) use prepare::{
+    PROMPT_VERSION, lookup_keys, person_tag, prepare_statement, prepare_system,
+};
+pub(crate) use system::{
+    Changing, append_changing, append_read, append_statement, append_statement_changing,
+    append_statements, append_system,
+};
+pub use thread::{StoppedBadly, WriterThread};
+pub(crate) use writer::{LedgerState, NewLedgers, Writer};
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::blocking;
+use crate::journal::Journal;
+use crate::journal::class::class_for;
+use crate::journal::read::{ReadError, open_event};
+use crate::keys::keyring::Needs;
+use crate::tenant::Tenant;
+use crate::tenant::classes::{Class, default_class};
+use crate::tenant::deletion::DeletionCause;
+use crate::tenant::ledger::{Ledger, Published};
+use trailkeep_crypto::secret::TagLabel;
+use trailkeep_policy::KeyPeriod;
+use trailkeep_ports::{GapName, Stated};
+use trailkeep_proof::ids::{
+    ClassNumber, Commitment, LedgerNumber, LookupKey, PersonReference, Seq, Tag,
+};
+use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryKind};
+use trailkeep_proof::ledger::event::{Event, same_value};
+use trailkeep_proof::time::UnixMillis;
+
+/// How often an append looks again after somebody else wrote one of its ids.
+const ATTEMPTS_MAX: usize = 8;
+
+/// An event, sealed, on its way to the writer.
+#[derive(Debug)]
+pub struct PreparedEvent {
+    /// What the entry says it is.
+    pub kind: EntryKind,
+    /// Its retention class.
+    pub class: ClassNumber,
+    /// The ciphertext.
+    pub payload: Vec<u8>,
+    /// What the entry commits to.
+    pub commitment: Commitment,
+    /// What it is found by, the event id's key first; none for system events.
+    pub lookups: Vec<LookupKey>,
+    /// The persons whose events the recorded read showed; of reads alone.
+    pub shown_persons: Vec<PersonReference>,
+    /// What it states for other entries; of system events alone.
+    pub states: Option<Stated>,
+    /// What its policies found it to lack.
+    pub gaps: Vec<GapName>,
+    /// Whether it states a change of the vault.
+    pub changes_vault: bool,
+}
+
+/// Events that stand together: all of them are written, or none.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(crate) ledger: LedgerNumber,
+    pub(crate) events: Vec<PreparedEvent>,
+    /// What the vault must hold first.
+    pub(crate) needs: Needs,
+    /// The index's merged end before the ids were looked up.
+    pub(crate) looked_up_below: Seq,
+    /// When it may be recorded: what it says holds in this time, from inclusive, to exclusive.
+    pub(crate) recorded_within: Range<UnixMillis>,
+}
+
+/// At any time.
+const EVER: Range<UnixMillis> = UnixMillis::new(0)..UnixMillis::new(u64::MAX);
+
+impl Submission {
+    fn bytes(&self) -> usize {
+        self.events.iter().map(|event| event.payload.len()).sum()
+    }
+}
+
+/// What the writer says of a submission that is on disk.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) entries: Vec<EntryBytes>,
+    pub(crate) published: Arc<Published>,
+}
+
+/// One event of an answered append.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// Its id, given or added.
+    pub id: String,
+    /// What became of it.
+    pub result: AppendedAs,
+}
+
+/// What became of one event of an append.
+#[derive(Clone, Copy, Debug)]
+pub enum AppendedAs {
+    /// It was written just now.
+    New(EntryBytes),
+    /// An event of the same content had been recorded before; its bytes are the evidence.
+    Before {
+        /// Its entry.
+        entry: EntryBytes,
+        /// Whether this request's bytes are those that were recorded, and not another spelling of them.
+        same_bytes: bool,
+    },
+    /// It had been recorded, and its text has gone since: nothing was written.
+    Gone(DeletionCause),
+}
+
+impl Appended {
+    /// Its entry, while it can be told which it is.
+    pub const fn entry(&self) -> Option<&EntryBytes> {
+        match &self.result {
+            AppendedAs::New(entry) | AppendedAs::Before { entry, .. } => Some(entry),
+            AppendedAs::Gone(_) => None,
+        }
+    }
+
+    /// Whether it had been recorded before this request.
+    pub const fn is_duplicate(&self) -> bool {
+        !matches!(self.result, AppendedAs::New(_))
+    }
+
+    /// Its state.
+    pub fn decoded(&self) -> Option<Entry> {
+        Entry::decode(self.entry()?).ok()
+    }
+}
+
+/// An answered append: the events in the request's order, and a head that holds them all.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The events.
+    pub events: Vec<Appended>,
+    /// The head.
+    pub published: Arc<Published>,
+}
+
+/// Appends events, all or none. When it returns, they are on disk (invariant 1).
+///
+/// Every event has an `id` section by now. One that is recorded already with the same sections is
+/// answered with its first entry, also where its JSON is spelled otherwise; with others the request is refused.
+pub async fn append(
+    journal: &Arc<Journal>,
+    tenant: &Tenant,
+    events: Vec<Incoming>,
+) -> Result<Outcome, AppendError> {
+    let (events, ledger) = (Arc::new(events), tenant.active());
+    for _ in 0..ATTEMPTS_MAX {
+        let (answer, recorded) = {
+            let (journal, ledger, events) =
+                (Arc::clone(journal), Arc::clone(ledger), Arc::clone(&events));
+            blocking(move || submit(&journal, &ledger, &events, Refusing::AsTheTenantSays)).await?
+        };
+        let accepted = match answer {
+            None => None,
+            Some(answer) => match answer.await.unwrap_or(Err(Refusal::OutcomeUnknown)) {
+                Ok(accepted) => Some(accepted),
+                Err(Refusal::LookAgain) => continue,
+                Err(refusal) => return Err(refusal.into()),
+            },
+        };
+        return Ok(join(ledger, &events, recorded, accepted));
+    }
+    Err(AppendError::Busy)
+}
+
+/// The same for a thread that may wait, of events that were acknowledged before; not to be called on the event loop.
+pub(crate) fn append_waiting(
+    journal: &Journal,
+    ledger: &Ledger,
+    events: &[Incoming],
+    refusing: Refusing,
+) -> Result<Outcome, AppendError> {
+    for _ in 0..ATTEMPTS_MAX {
+        let (answer, recorded) = submit(journal, ledger, events, refusing)?;
+        let answered = answer.map(tokio::sync::oneshot::Receiver::blocking_recv);
+        let accepted = match answered.map(|answer| answer.unwrap_or(Err(Refusal::OutcomeUnknown))) {
+            None => None,
+            Some(Ok(accepted)) => Some(accepted),
+            Some(Err(Refusal::LookAgain)) => continue,
+            Some(Err(refusal)) => return Err(refusal.into()),
+        };
+        return Ok(join(ledger, events, recorded, accepted));
+    }
+    Err(AppendError::Busy)
+}
+
+type Answer = tokio::sync::oneshot::Receiver<Result<Accepted, Refusal>>;
+
+/// Looks the ids up, seals what is new and queues it. Gives where the answer will come, if anything is
+/// new, and what is recorded already.
+fn submit(
+    journal: &Journal,
+    ledger: &Ledger,
+    events: &[Incoming],
+    refusing: Refusing,
+) -> Result<(Option<Answer>, Vec<Recorded>), AppendError> {
+    let looked_up_below = journal.index.merged_end(ledger.record.number);
+    let recorded = find_recorded(journal, ledger, events)?;
+    // Recorded time does not step back, whatever the clock does.
+    let now = journal
+        .clock
+        .wall()
+        .max(ledger.published().last_recorded_at);
+    let mut recorded_within = EVER;
+    let mut needs = Needs::default();
+    let mut prepared = Vec::with_capacity(events.len());
+    let applying = incoming::policies_of_new(journal, ledger, events, &recorded, refusing)?;
+    let checked = incoming::check(&applying, events, (refusing, ledger.settings().strict), now)?;
+    for ((event, policies), checked) in events.iter().zip(&applying).zip(&checked) {
+        if let Some(policies) = policies {
+            let facts = event.event.facts();
+            let class = match class_for(journal, ledger, policies, &facts.action, now) {
+                Err(error @ AppendError::Class { .. }) if refusing.takes_any_class(event) => {
+                    default_class(ledger).ok_or(error)?
+                }
+                class => class?,
+            };
+            let period = key_period(ledger, &event.event, &class, now);
+            let bounds = period.bounds();
+            // A key serves its period alone: so it can go when the period has.
+            recorded_within.start = recorded_within.start.max(bounds.start);
+            recorded_within.end = recorded_within.end.min(bounds.end);
+            let (key_slot, received) = ((class.number, period), event.received(checked));
+            let keyring = &journal.keyring;
+            let sealed =
+                prepare::prepare_event(keyring, ledger, event, &received, key_slot, &mut needs)?;
+            let gaps = incoming::gap_names(checked);
+            prepared.push(PreparedEvent { gaps, ..sealed });
+        }
+    }
+    if prepared.is_empty() {
+        return Ok((None, recorded));
+    }
+    let submission = Submission {
+        ledger: ledger.record.number,
+        events: prepared,
+        needs,
+        looked_up_below,
+        recorded_within,
+    };
+    Ok((Some(journal.writer.push(submission)?), recorded))
+}
+
+/// The time that the data keys of an event serve: a record's whole life where something that happens to it starts
+/// the clock, else a week or a month.
+fn key_period(ledger: &Ledger, event: &Event, class: &Class, now: UnixMillis) -> KeyPeriod {
+    match &event.facts().record {
+        Some(record) if class.after.is_none() => {
+            KeyPeriod::Record(ledger.index_key.tag(TagLabel::Record, "", record))
+        }
+        _ => KeyPeriod::of(now, class.after),
+    }
+}
+
+/// Whether an event of a request is recorded.
+enum Recorded {
+    New,
+    Before { entry: EntryBytes, same_bytes: bool },
+    Gone(DeletionCause),
+    EarlierInRequest { same_bytes: bool },
+}
+
+/// Which of the events are recorded already; refuses an id that stands for something else.
+fn find_recorded(
+    journal: &Journal,
+    ledger: &Ledger,
+    events: &[Incoming],
+) -> Result<Vec<Recorded>, AppendError> {
+    let mut in_request: std::collections::HashMap<&str, &Event> = std::collections::HashMap::new();
+    let mut recorded = Vec::with_capacity(events.len());
+    for (position, Incoming { event, .. }) in events.iter().enumerate() {
+        let id = event.facts().id.as_deref().unwrap_or_default();
+        if let Some(earlier) = in_request.insert(id, event) {
+            let earlier: Vec<_> = sections_of(earlier).collect();
+            let Some(same_bytes) = repeats(event, &earlier) else {
+                return Err(AppendError::Conflict {
+                    position,
+                    recorded: None,
+                });
+            };
+            recorded.push(Recorded::EarlierInRequest { same_bytes });
+            continue;
+        }
+        let key = ledger.index_key.tag(TagLabel::EventId, "", id).into();
+        let found = journal
+            .index
+            .find(ledger.record.number, key, Seq::new(0), Seq::MAX, 1)?;
+        let Some(seq) = found.first().copied() else {
+            recorded.push(Recorded::New);
+            continue;
+        };
+        let stored = match open_event(journal, ledger, seq) {
+            Err(ReadError::Gone { deletion_cause, .. }) => {
+                recorded.push(Recorded::Gone(deletion_cause));
+                continue;
+            }
+            stored => stored?,
+        };
+        let text = stored
+            .sections
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        let text: Vec<_> = without_received(text).collect();
+        let Some(same_bytes) = repeats(event, &text) else {
+            return Err(AppendError::Conflict {
+                position,
+                recorded: Some(seq),
+            });
+        };
+        recorded.push(Recorded::Before {
+            entry: stored.entry_bytes,
+            same_bytes,
+        });
+    }
+    find_deleted(journal, ledger, events, &mut recorded)?;
+    Ok(recorded)
+}
+
+/// Which of the events that seem new were recorded once and went.
+fn find_deleted(
+    journal: &Journal,
+    ledger: &Ledger,
+    events: &[Incoming],
+    recorded: &mut [Recorded],
+) -> Result<(), AppendError> {
+    if ledger.covers.is_empty() {
+        return Ok(());
+    }
+    let tag = |event: &Incoming| {
+        let id = event.event.facts().id.as_deref().unwrap_or_default();
+        ledger.index_key.tag(TagLabel::EventId, "", id)
+    };
+    let tags: Vec<Tag> = events.iter().map(tag).collect();
+    let number = ledger.record.number;
+    let gone = journal
+        .ledgers
+        .deleted_ids(number, &tags, journal.clock.wall())?;
+    for (recorded, gone) in recorded.iter_mut().zip(gone) {
+        if let (Recorded::New, Some(deletion_cause)) = (&recorded, gone) {
+            *recorded = Recorded::Gone(deletion_cause);
+        }
+    }
+    Ok(())
+}
+
+/// Whether an event has the sections that are recorded under its id, by their JSON values: a retry may come from another
+/// JSON library. Gives whether the bytes are the same, too.
+fn repeats(event: &Event, recorded: &[(&str, &[u8])]) -> Option<bool> {
+    if sections_of(event).eq(recorded.iter().copied()) {
+        return Some(true);
+    }
+    let is_same = event.sections().len() == recorded.len()
+        && sections_of(event)
+            .zip(recorded)
+            .all(|((name, bytes), (known, recorded))| {
+                name == *known && same_value(bytes, recorded)
+            });
+    is_same.then_some(false)
+}
+
+fn sections_of(event: &Event) -> impl Iterator<Item = (&str, &[u8])> {
+    event
+        .sections()
+        .iter()
+        .map(|section| (&*section.name, &*section.bytes))
+}
+
+/// What the application sent: `received` is the server's word about the sending, written when it is recorded.
+fn without_received<'a>(
+    sections: impl Iterator<Item = (&'a str, &'a [u8])>,
+) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    sections.filter(|(name, _)| *name != "received")
+}
+
+/// Brings what was recorded before and what was written now back into the request's order.
+fn join(
+    ledger: &Ledger,
+    events: &[Incoming],
+    recorded: Vec<Recorded>,
+    accepted: Option<Accepted>,
+) -> Outcome {
+    let published = accepted.as_ref().map_or_else(
+        || ledger.published(),
+        |accepted| Arc::clone(&accepted.published),
+    );
+    let mut written = accepted
+        .map(|accepted| accepted.entries)
+        .unwrap_or_default()
+        .into_iter();
+    let mut results: std::collections::HashMap<String, AppendedAs> =
+        std::collections::HashMap::new();
+    let mut joined = Vec::with_capacity(events.len());
+    for (event, recorded) in events.iter().zip(recorded) {
+        let id = event.event.facts().id.clone().unwrap_or_default();
+        let result = match recorded {
+            Recorded::New => written.next().map(AppendedAs::New),
+            Recorded::Before { entry, same_bytes } => {
+                Some(AppendedAs::Before { entry, same_bytes })
+            }
+            Recorded::Gone(deletion_cause) => Some(AppendedAs::Gone(deletion_cause)),
+            Recorded::EarlierInRequest { same_bytes } => {
+                results.get(&id).map(|earlier| match *earlier {
+                    AppendedAs::New(entry) | AppendedAs::Before { entry, .. } => {
+                        AppendedAs::Before { entry, same_bytes }
+                    }
+                    AppendedAs::Gone(deletion_cause) => AppendedAs::Gone(deletion_cause),
+                })
+            }
+        };
+        // Every new event of an accepted submission was written.
+        let Some(result) = result else { continue };
+        results.entry(id.clone()).or_insert(result);
+        joined.push(Appended { id, result });
+    }
+    Outcome {
+        events: joined,
+        published,
+    }
+}

@@ -1,0 +1,237 @@
+//! From a parsed event to what the writer needs: keys, commitment, ciphertext, look-up keys.
+//! All of it runs side by side on the request tasks.
+
+use crate::journal::append::{AppendError, Incoming, PreparedEvent};
+use crate::journal::folded::fold;
+use crate::journal::read::CLOSED;
+use crate::keys::keyring::{KeyError, KeySlot, Keyring, Needs};
+use crate::keys::rows;
+use crate::tenant::ledger::Ledger;
+use trailkeep_crypto::payload::{EVENT_NONCE_BYTES, KeySet, NumberedKey, seal};
+use trailkeep_crypto::secret::{IndexKey, TagLabel, random_bytes};
+use trailkeep_policy::KeyPeriod;
+use trailkeep_ports::{Stated, Statement};
+use trailkeep_proof::ids::{ClassNumber, LookupKey};
+use trailkeep_proof::ledger::entry::EntryKind;
+use trailkeep_proof::ledger::event::shape::RECEIVED;
+use trailkeep_proof::ledger::event::{Facts, Person};
+
+/// Namespace of the tags of prompts' versions; their names have none.
+pub(crate) const PROMPT_VERSION: &str = "version";
+
+/// Seals an event of an application with the server's word about it. What it needs in the vault joins `needs`.
+pub(super) fn prepare_event(
+    keyring: &Keyring,
+    ledger: &Ledger,
+    incoming: &Incoming,
+    received: &[u8],
+    (class, period): (ClassNumber, KeyPeriod),
+    needs: &mut Needs,
+) -> Result<PreparedEvent, AppendError> {
+    let event = &incoming.event;
+    let facts = event.facts();
+    let slot = |person| KeySlot {
+        ledger: ledger.record.number,
+        person,
+        class,
+        period,
+    };
+    let origin = &ledger.record.origin;
+    let subject_tags = facts
+        .subjects
+        .iter()
+        .map(|person| person_tags(&ledger.index_key, TagLabel::Subject, person));
+    let mut keys = subject_tags
+        .map(|(tag, folded)| {
+            // The person's row must exist before the key that names it.
+            keyring.person(origin, ledger.record.number, (tag, folded), needs)?;
+            keyring.data_key(origin, slot(Some(tag)), needs)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if keys.is_empty() {
+        keys.push(keyring.data_key(origin, slot(None), needs)?);
+    }
+    let lookups = lookup_keys(&ledger.index_key, facts, |label, person| {
+        let tags = person_tags(&ledger.index_key, label, person);
+        keyring
+            .person(origin, ledger.record.number, tags, needs)
+            .map(Some)
+    })?;
+    let mut sections: Vec<(&str, &[u8])> = event
+        .sections()
+        .iter()
+        .map(|section| (&*section.name, &*section.bytes))
+        .collect();
+    let place = sections.partition_point(|(name, _)| *name < RECEIVED);
+    sections.insert(place, (RECEIVED, received));
+    let sealed = seal_under(origin, keys, &sections)?;
+    Ok(PreparedEvent {
+        kind: EntryKind::Event,
+        class,
+        lookups,
+        changes_vault: false,
+        ..sealed
+    })
+}
+
+/// Seals a system event under the ledger's system key.
+pub(crate) fn prepare_system(
+    ledger_origin: &trailkeep_proof::ids::Origin,
+    system_key: &NumberedKey,
+    sections: &[(&str, &[u8])],
+) -> Result<PreparedEvent, AppendError> {
+    seal_under(ledger_origin, vec![system_key.clone()], sections)
+}
+
+/// Sections that state something for other entries.
+const STATING: [&str; 4] = ["covers", "expiry", "lift", "restricts"];
+
+/// Seals a system event that states something for others, with a nonce from which its items' salts come. What is stated
+/// of a closed ledger stands in the one that goes on, under the closed one's name.
+pub(crate) fn prepare_statement(
+    ledger: &Ledger,
+    nonce: [u8; EVENT_NONCE_BYTES],
+    sections: &[(&str, &[u8])],
+    statement: Statement,
+) -> Result<PreparedEvent, AppendError> {
+    let recorder = ledger.recorder();
+    let keys = vec![recorder.system_key.clone()];
+    let closed = ledger.as_superseded();
+    let seal =
+        |sections: &[(&str, &[u8])]| seal_with(&recorder.record.origin, keys, nonce, sections);
+    let sealed = if closed.is_some() {
+        let is_stating = |name: &str| STATING.contains(&name);
+        let stating = sections.iter().filter(|(name, _)| is_stating(name));
+        let mut members = vec![format!(
+            "\"ledger\":{}",
+            serde_json::json!(ledger.record.origin.as_str())
+        )];
+        members.extend(
+            stating.map(|(name, json)| format!("\"{name}\":{}", String::from_utf8_lossy(json))),
+        );
+        let section = format!("{{{}}}", members.join(","));
+        let mut moved: Vec<(&str, &[u8])> = vec![(CLOSED, section.as_bytes())];
+        moved.extend(sections.iter().filter(|(name, _)| !is_stating(name)));
+        moved.sort_unstable_by_key(|(name, _)| *name);
+        seal(&moved)?
+    } else {
+        seal(sections)?
+    };
+    Ok(PreparedEvent {
+        states: Some(Stated { statement, closed }),
+        ..sealed
+    })
+}
+
+/// The keys by which an event is found, the event id's first. `reference` gives a person's reference;
+/// where it has none, the person's rows are left out.
+pub(crate) fn lookup_keys(
+    index_key: &IndexKey,
+    facts: &Facts,
+    mut reference: impl FnMut(
+        TagLabel,
+        &Person,
+    ) -> Result<Option<trailkeep_proof::ids::PersonReference>, KeyError>,
+) -> Result<Vec<LookupKey>, KeyError> {
+    let mut keys: Vec<LookupKey> = Vec::with_capacity(8);
+    let tag =
+        |label, namespace: &str, id: &str| LookupKey::from(index_key.tag(label, namespace, id));
+    keys.push(tag(
+        TagLabel::EventId,
+        "",
+        facts.id.as_deref().unwrap_or_default(),
+    ));
+    keys.push(tag(TagLabel::Action, "", &facts.action));
+    let optional = [
+        (TagLabel::Outcome, &facts.outcome),
+        (TagLabel::Conversation, &facts.conversation),
+        (TagLabel::Trace, &facts.trace),
+        (TagLabel::Prompt, &facts.prompt),
+        (TagLabel::Record, &facts.record),
+    ];
+    keys.extend(
+        optional
+            .into_iter()
+            .filter_map(|(label, value)| Some(tag(label, "", value.as_deref()?))),
+    );
+    let version = facts.prompt_version.as_deref();
+    keys.extend(version.map(|version| tag(TagLabel::Prompt, PROMPT_VERSION, version)));
+    keys.extend(
+        facts
+            .targets
+            .iter()
+            .map(|target| tag(TagLabel::Target, &target.kind, &target.id)),
+    );
+    keys.extend(
+        facts
+            .models
+            .iter()
+            .map(|model| tag(TagLabel::Model, "", model)),
+    );
+    keys.extend(
+        facts
+            .source
+            .iter()
+            .map(|(name, _)| tag(TagLabel::Source, "", name)),
+    );
+    let subjects = facts
+        .subjects
+        .iter()
+        .map(|person| (TagLabel::Subject, person));
+    for (label, person) in subjects.chain([(TagLabel::Actor, &facts.actor)]) {
+        keys.extend(reference(label, person)?.map(LookupKey::from));
+    }
+    let mut seen = std::collections::HashSet::new();
+    keys.retain(|key| seen.insert(*key));
+    Ok(keys)
+}
+
+/// A person's tag, and of a data subject what other spellings of the identifier share with it.
+fn person_tags(
+    index_key: &IndexKey,
+    label: TagLabel,
+    person: &Person,
+) -> (trailkeep_proof::ids::Tag, Option<trailkeep_proof::ids::Tag>) {
+    let folded = (label == TagLabel::Subject)
+        .then(|| index_key.tag(TagLabel::SubjectFolded, "", &fold(&person.id)));
+    (person_tag(index_key, label, person), folded)
+}
+
+/// A person's tag.
+pub(crate) fn person_tag(
+    index_key: &IndexKey,
+    label: TagLabel,
+    person: &Person,
+) -> trailkeep_proof::ids::Tag {
+    index_key.tag(label, &person.namespace, &person.id)
+}
+
+fn seal_under(
+    origin: &trailkeep_proof::ids::Origin,
+    keys: Vec<NumberedKey>,
+    sections: &[(&str, &[u8])],
+) -> Result<PreparedEvent, AppendError> {
+    let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes().map_err(KeyError::from)?;
+    seal_with(origin, keys, nonce, sections)
+}
+
+fn seal_with(
+    origin: &trailkeep_proof::ids::Origin,
+    keys: Vec<NumberedKey>,
+    nonce: [u8; EVENT_NONCE_BYTES],
+    sections: &[(&str, &[u8])],
+) -> Result<PreparedEvent, AppendError> {
+    let keys = KeySet::new(keys).ok_or(AppendError::TooManySubjects)?;
+    let sealed = seal(origin, &keys, nonce, sections).ok_or(AppendError::Unsealable)?;
+    Ok(PreparedEvent {
+        kind: EntryKind::System,
+        class: ClassNumber::NONE,
+        payload: sealed.payload,
+        commitment: sealed.commitment,
+        lookups: Vec::new(),
+        shown_persons: Vec::new(),
+        states: None,
+        gaps: Vec::new(),
+        changes_vault: sections.iter().any(|(name, _)| *name == rows::SECTION),
+    })
+}

@@ -1,0 +1,40 @@
+//! The statements of a ledger that change rows of the vault.
+
+use crate::journal::read::{ReadError, StoredEvent, open_stored};
+use crate::keys::keyring::Keyring;
+use crate::keys::rows::SECTION;
+use crate::tenant::deletion::Tombstones;
+use trailkeep_ports::LedgerRecord;
+use trailkeep_ports::Ledgers;
+use trailkeep_proof::ids::Seq;
+use trailkeep_proof::ledger::entry::{Entry, EntryKind};
+
+/// Entries of one read.
+const ENTRIES_PER_READ: u64 = 1_000;
+
+/// The statements in a range that change the vault, in order.
+pub(crate) fn each_change(
+    (ledgers, keyring): (&Ledgers, &Keyring),
+    record: &LedgerRecord,
+    range: std::ops::Range<u64>,
+    mut each: impl FnMut(Seq, &StoredEvent),
+) -> Result<(), ReadError> {
+    // System entries never go.
+    let nothing_gone = Tombstones::default();
+    let mut from = range.start;
+    while from < range.end {
+        let to = range.end.min(from + ENTRIES_PER_READ);
+        for bytes in ledgers.entries(record.number, from..to)? {
+            let entry = Entry::decode(&bytes).ok();
+            let Some(entry) = entry.filter(|entry| entry.kind == EntryKind::System) else {
+                continue;
+            };
+            let opened = open_stored(ledgers, keyring, record, &nothing_gone, entry.seq)?;
+            if opened.section(SECTION).is_some() {
+                each(entry.seq, &opened);
+            }
+        }
+        from = to;
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! API keys: made, shown once, stored as a hash that is sealed with what the key may do.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::keys::keyring::{KeyError, Keyring};
+use crate::keys::role::Role;
+use crate::keys::rows::Row;
+use trailkeep_ports::ApiKeyRow;
+use trailkeep_proof::ids::TenantName;
+use trailkeep_proof::time::UnixMillis;
+
+/// Begins every token, so that secret scanners find one that leaked.
+pub(crate) const TOKEN_PREFIX: &str = "trailkeep_";
+/// Bytes of a secret.
+pub(crate) const SECRET_BYTES: usize = 32;
+
+/// Who sent a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// Id of the API key; `local` for a command on the machine itself.
+    pub key_id: String,
+    /// Whose ledger it reads and writes.
+    pub tenant: TenantName,
+    /// Its role.
+    pub role: Role,
+}
+
+/// What stands in the vault, sealed. Times are milliseconds since 1970.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Sealed {
+    pub(crate) tenant: String,
+    pub(crate) role: Role,
+    pub(crate) secret_sha256: [u8; 32],
+    #[serde(default)]
+    pub(crate) created_at_ms: u64,
+    #[serde(default)]
+    pub(crate) expires_at_ms: Option<u64>,
+    #[serde(default)]
+    pub(crate) revoked_at_ms: Option<u64>,
+}
+
+impl Sealed {
+    pub(crate) fn new(
+        tenant: &TenantName,
+        role: Role,
+        secret: &[u8; SECRET_BYTES],
+        (now, expires_at): (UnixMillis, Option<UnixMillis>),
+    ) -> Self {
+        Self {
+            tenant: tenant.as_str().to_owned(),
+            role,
+            secret_sha256: Sha256::digest(secret).into(),
+            created_at_ms: now.get(),
+            expires_at_ms: expires_at.map(UnixMillis::get),
+            revoked_at_ms: None,
+        }
+    }
+}
+
+/// Who has this token; none for a wrong, revoked or expired one.
+///
+/// A token whose id is unknown takes the same way as one whose secret is wrong, and the comparison is in
+/// constant time: neither says how near a guess was.
+pub fn authenticate(
+    keyring: &Keyring,
+    token: &str,
+    now: UnixMillis,
+) -> Result<Option<Principal>, KeyError> {
+    let Some((role, id, secret)) = split(token) else {
+        return Ok(None);
+    };
+    let row = keyring.vault().api_key(id)?;
+    let sealed = row.map(|row| open(keyring, &row)).transpose()?;
+    let hash: [u8; 32] = Sha256::digest(&*secret).into();
+    let stored = sealed
+        .as_ref()
+        .map_or([0; 32], |sealed| sealed.secret_sha256);
+    let is_right = bool::from(hash.ct_eq(&stored));
+    let Some(sealed) = sealed.filter(|_| is_right) else {
+        return Ok(None);
+    };
+    let is_over = sealed.revoked_at_ms.is_some()
+        || sealed.expires_at_ms.is_some_and(|end| end <= now.get())
+        || sealed.role != role;
+    if is_over {
+        return Ok(None);
+    }
+    let tenant =
+        TenantName::new(&sealed.tenant).map_err(|_| KeyError::DoesNotOpen("an API key"))?;
+    Ok(Some(Principal {
+        key_id: id.to_owned(),
+        tenant,
+        role,
+    }))
+}
+
+/// Revokes a key in a vault that lacks its revoking; `false` where it does not know the key.
+pub(crate) fn take_over_revoke(keyring: &Keyring, id: &str, at_ms: u64) -> Result<bool, KeyError> {
+    let Some(row) = keyring.vault().api_key(id)? else {
+        return Ok(false);
+    };
+    let mut sealed = open(keyring, &row)?;
+    sealed.revoked_at_ms = Some(at_ms);
+    let text = serde_json::to_string(&sealed).expect("it is plain data, which has a JSON form");
+    let before = open_row(keyring, &row)?;
+    let text = Row::changed(Some(before), Some(text)).unwrap_or_default();
+    let (epoch, sealed) = keyring.seal(&text, &place(id))?;
+    keyring.vault().replace_api_key(&ApiKeyRow {
+        id: id.to_owned(),
+        epoch,
+        sealed,
+    })?;
+    Ok(true)
+}
+
+/// A stored key's row and its tenant; for verifying.
+pub(crate) fn row_of(keyring: &Keyring, row: &ApiKeyRow) -> Result<(Row, String), KeyError> {
+    let tenant = open(keyring, row)?.tenant;
+    Ok((open_row(keyring, row)?, tenant))
+}
+
+fn open_row(keyring: &Keyring, row: &ApiKeyRow) -> Result<Row, KeyError> {
+    let text = keyring.unseal(row.epoch, &row.sealed, &place(&row.id), "an API key")?;
+    Row::read(&text).ok_or(KeyError::DoesNotOpen("an API key"))
+}
+
+fn split(token: &str) -> Option<(Role, &str, Zeroizing<Vec<u8>>)> {
+    let (role, rest) = token.strip_prefix(TOKEN_PREFIX)?.split_once('_')?;
+    let (id, secret) = rest.split_once('_')?;
+    let secret = URL_SAFE_NO_PAD.decode(secret).map(Zeroizing::new).ok()?;
+    (secret.len() == SECRET_BYTES).then_some((role.parse().ok()?, id, secret))
+}
+
+pub(crate) fn open(keyring: &Keyring, row: &ApiKeyRow) -> Result<Sealed, KeyError> {
+    let broken = || KeyError::DoesNotOpen("an API key");
+    let row = open_row(keyring, row)?;
+    let sealed = row.record().ok_or_else(broken)?;
+    sealed.map_err(|()| broken())
+}
+
+/// What the sealing of a key is bound to.
+pub(crate) fn place(id: &str) -> String {
+    format!("trailkeep/api-key/v1\n{id}")
+}

@@ -1,0 +1,447 @@
+//! Who has which key: finds or makes the keys of a person, class and period, and opens keys by number.
+//!
+//! A new key is usable at once and *pending* until the writer has put it into the vault; every event
+//! that uses a pending key carries it to the writer, so no event is ever on disk without its key.
+
+mod destroy;
+mod sums;
+
+use parking_lot::{Mutex, MutexGuard, RwLock};
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use lru::LruCache;
+use zeroize::Zeroizing;
+
+pub use self::destroy::Destroyed;
+pub(crate) use self::sums::KIND as ROW_KEY_KIND;
+use trailkeep_crypto::epoch::{DirectoryId, Epoch};
+use trailkeep_crypto::payload::{KeySet, NumberedKey, OpenError, key_ids};
+use trailkeep_crypto::secret::{DataKey, RandomError, random_bytes};
+use trailkeep_ports::{DataKeyRow, NewDataKey, NewPerson, StoreError, Vault, VaultChanges};
+use trailkeep_proof::ids::{ClassNumber, KeyId, LedgerNumber, Origin, PersonReference, Tag};
+
+/// Persons and keys kept in memory: what a few million events of some ten thousand people need.
+const CACHE_ENTRIES: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The vault has no key with this number.
+    #[error("the vault has no key {0:016x}")]
+    Missing(u64),
+    /// The vault's row does not open under its epoch: damaged, or moved from another place.
+    #[error("the vault's row of {0} cannot be decrypted: it was changed, or moved from elsewhere")]
+    DoesNotOpen(&'static str),
+    /// The vault could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The payload names no keys.
+    #[error(transparent)]
+    Payload(#[from] OpenError),
+}
+
+/// What a data key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeySlot {
+    /// The ledger.
+    pub ledger: LedgerNumber,
+    /// The person by tag, or nobody.
+    pub person: Option<Tag>,
+    /// The retention class.
+    pub class: ClassNumber,
+    /// The period.
+    pub period: trailkeep_policy::KeyPeriod,
+}
+
+/// Something new that the vault must hold before any event that needs it.
+#[derive(Debug)]
+pub struct Pending<K, V, R> {
+    slot: K,
+    value: V,
+    row: R,
+    /// What the row's sealing is bound to, for sealing it anew.
+    place: String,
+    durable: AtomicBool,
+}
+
+/// A person whom the vault does not know yet.
+pub type PendingPerson = Pending<(LedgerNumber, Tag), PersonReference, NewPerson>;
+/// A data key that the vault does not hold yet.
+pub type PendingKey = Pending<KeySlot, NumberedKey, NewDataKey>;
+
+/// What an event needs to be in the vault before its own commit.
+#[derive(Clone, Debug, Default)]
+pub struct Needs {
+    /// Persons.
+    pub persons: Vec<Arc<PendingPerson>>,
+    /// Data keys.
+    pub keys: Vec<Arc<PendingKey>>,
+}
+
+/// Values that are in the vault, and those on their way there.
+struct Known<K, V, R> {
+    ready: LruCache<K, V>,
+    pending: HashMap<K, Weak<Pending<K, V, R>>>,
+}
+
+/// The keys of one data directory.
+pub struct Keyring {
+    vault: Arc<Vault>,
+    directory: DirectoryId,
+    epochs: RwLock<Arc<[Epoch]>>,
+    persons: Mutex<Known<(LedgerNumber, Tag), PersonReference, NewPerson>>,
+    keys: Mutex<Known<KeySlot, NumberedKey, NewDataKey>>,
+    by_id: Mutex<LruCache<KeyId, Arc<DataKey>>>,
+    system: Mutex<HashMap<KeyId, Arc<DataKey>>>,
+    destroyed: RwLock<Destroyed>,
+}
+
+impl Keyring {
+    /// The keyring over a vault whose epochs are open; the last one seals.
+    pub fn new(vault: Arc<Vault>, directory: DirectoryId, epochs: Vec<Epoch>) -> Self {
+        Self {
+            vault,
+            directory,
+            epochs: RwLock::new(epochs.into()),
+            persons: Mutex::new(Known::default()),
+            keys: Mutex::new(Known::default()),
+            by_id: Mutex::new(LruCache::new(CACHE_ENTRIES)),
+            system: Mutex::default(),
+            destroyed: RwLock::default(),
+        }
+    }
+
+    /// The vault below.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// The data directory whose secrets these are.
+    pub fn directory(&self) -> DirectoryId {
+        self.directory
+    }
+
+    /// The epochs that open, ascending; the last one seals.
+    pub fn epochs(&self) -> Arc<[Epoch]> {
+        let epochs = self.epochs.read();
+        Arc::clone(&epochs)
+    }
+
+    /// Takes the epochs that `epoch.key` has now.
+    pub(crate) fn set_epochs(&self, epochs: Vec<Epoch>) {
+        *self.epochs.write() = epochs.into();
+    }
+
+    /// Seals a secret under the current epoch, for a place.
+    pub fn seal(&self, secret: &[u8], place: &str) -> Result<(u32, Vec<u8>), RandomError> {
+        let epochs = self.epochs();
+        let epoch = epochs
+            .last()
+            .expect("epoch.key holds at least one epoch: its reader checked");
+        let place = format!("{place}\n{}", self.directory);
+        Ok((epoch.number.0, epoch.key.wrap(secret, place.as_bytes())?))
+    }
+
+    /// Opens what [`Self::seal`] sealed for the same place.
+    pub fn unseal(
+        &self,
+        epoch: u32,
+        sealed: &[u8],
+        place: &str,
+        what: &'static str,
+    ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let place = format!("{place}\n{}", self.directory);
+        let epochs = self.epochs();
+        let epoch = epochs.iter().find(|known| known.number.0 == epoch);
+        epoch
+            .and_then(|epoch| epoch.key.unwrap(sealed, place.as_bytes()).ok())
+            .ok_or(KeyError::DoesNotOpen(what))
+    }
+
+    /// The reference that stands for a person in the ledger's files. A new person joins `needs`, with
+    /// the folded tag where they are a data subject.
+    pub fn person(
+        &self,
+        origin: &Origin,
+        ledger: LedgerNumber,
+        (tag, folded): (Tag, Option<Tag>),
+        needs: &mut Needs,
+    ) -> Result<PersonReference, KeyError> {
+        let slot = (ledger, tag);
+        if let Some(found) = lock(&self.persons).find(&slot, &mut needs.persons) {
+            return Ok(found);
+        }
+        if let Some(reference) = self.stored_person(origin, ledger, tag)? {
+            lock(&self.persons).ready.put(slot, reference);
+            return Ok(reference);
+        }
+        let reference = PersonReference::new(random_bytes()?);
+        let place = person_place(origin.as_str());
+        let (epoch, sealed) = self.seal(reference.as_bytes(), &place)?;
+        let row = NewPerson {
+            ledger,
+            tag,
+            folded,
+            epoch,
+            sealed,
+        };
+        Ok(lock(&self.persons).find_or_add(slot, reference, (row, place), &mut needs.persons))
+    }
+
+    /// The reference of a person whom the vault knows.
+    pub fn stored_person(
+        &self,
+        origin: &Origin,
+        ledger: LedgerNumber,
+        tag: Tag,
+    ) -> Result<Option<PersonReference>, KeyError> {
+        let Some(row) = self.vault.person(ledger, tag)? else {
+            return Ok(None);
+        };
+        let reference = self.unseal(
+            row.epoch,
+            &row.sealed,
+            &person_place(origin.as_str()),
+            "a person",
+        )?;
+        PersonReference::from_slice(&reference)
+            .map(Some)
+            .ok_or(KeyError::DoesNotOpen("a person"))
+    }
+
+    /// The data key for a slot. A new key joins `needs`.
+    pub fn data_key(
+        &self,
+        origin: &Origin,
+        slot: KeySlot,
+        needs: &mut Needs,
+    ) -> Result<NumberedKey, KeyError> {
+        if let Some(found) = lock(&self.keys).find(&slot, &mut needs.keys) {
+            return Ok(found);
+        }
+        let period = slot.period.to_string();
+        if let Some(row) = self
+            .vault
+            .data_key_for(slot.ledger, slot.person, slot.class, &period)?
+        {
+            let numbered = NumberedKey {
+                id: row.key_id,
+                key: self.open_row(origin, &row)?,
+            };
+            lock(&self.keys).ready.put(slot, numbered.clone());
+            return Ok(numbered);
+        }
+        let numbered = NumberedKey {
+            id: KeyId::new(u64::from_be_bytes(random_bytes()?)),
+            key: Arc::new(DataKey::random()?),
+        };
+        let mut row = DataKeyRow {
+            key_id: numbered.id,
+            ledger: slot.ledger,
+            person: 0,
+            class: slot.class,
+            period,
+            epoch: 0,
+            sealed: Vec::new(),
+        };
+        let place = data_key_place(origin.as_str(), row.key_id, row.class, &row.period);
+        (row.epoch, row.sealed) = self.seal(numbered.key.expose(), &place)?;
+        let row = NewDataKey {
+            person: slot.person,
+            row,
+        };
+        Ok(lock(&self.keys).find_or_add(slot, numbered, (row, place), &mut needs.keys))
+    }
+
+    /// Makes a ledger's system key known; it is never destroyed.
+    pub fn add_system_key(&self, key: &NumberedKey) {
+        lock(&self.system).insert(key.id, Arc::clone(&key.key));
+    }
+
+    /// The keys that a payload names.
+    pub fn keys_of(&self, origin: &Origin, payload: &[u8]) -> Result<KeySet, KeyError> {
+        let keys = key_ids(payload)?.into_iter().map(|id| {
+            let system = lock(&self.system).get(&id).cloned();
+            let known = system.or_else(|| lock(&self.by_id).get(&id).cloned());
+            if let Some(key) = known {
+                return Ok(NumberedKey { id, key });
+            }
+            let row = self
+                .vault
+                .data_key(id)?
+                .ok_or(KeyError::Missing(id.get()))?;
+            let key = self.open_row(origin, &row)?;
+            lock(&self.by_id).put(id, Arc::clone(&key));
+            Ok(NumberedKey { id, key })
+        });
+        KeySet::new(keys.collect::<Result<Vec<_>, KeyError>>()?)
+            .ok_or(KeyError::Payload(OpenError::KeyList))
+    }
+
+    /// Opens a data key's row.
+    pub fn open_row(&self, origin: &Origin, row: &DataKeyRow) -> Result<Arc<DataKey>, KeyError> {
+        let key = self.unseal(
+            row.epoch,
+            &row.sealed,
+            &data_key_place(origin.as_str(), row.key_id, row.class, &row.period),
+            "a data key",
+        )?;
+        DataKey::from_slice(&key)
+            .map(Arc::new)
+            .ok_or(KeyError::DoesNotOpen("a data key"))
+    }
+
+    /// Puts what a batch of events needs into the vault. When it returns, it is on disk.
+    pub fn make_durable<'a>(
+        &self,
+        needs: impl Iterator<Item = &'a Needs> + Clone,
+    ) -> Result<usize, KeyError> {
+        let persons = distinct(needs.clone().flat_map(|needs| &needs.persons));
+        let keys = distinct(needs.flat_map(|needs| &needs.keys));
+        if persons.is_empty() && keys.is_empty() {
+            return Ok(0);
+        }
+        // What was sealed before a rotation began is sealed anew; one that ends meanwhile refuses the commit.
+        loop {
+            let mut changes = VaultChanges::default();
+            for pending in &persons {
+                let mut row = pending.row.clone();
+                let secret = pending.value.as_bytes();
+                (row.epoch, row.sealed) =
+                    self.current(row.epoch, row.sealed, secret, &pending.place)?;
+                changes.persons.push(row);
+            }
+            for pending in &keys {
+                let mut new = pending.row.clone();
+                let (row, secret) = (&mut new.row, pending.value.key.expose());
+                let sealed = std::mem::take(&mut row.sealed);
+                (row.epoch, row.sealed) =
+                    self.current(row.epoch, sealed, secret, &pending.place)?;
+                changes.data_keys.push(new);
+            }
+            match self.vault.commit(&changes) {
+                Err(StoreError::RetiredEpoch) => {}
+                committed => break committed?,
+            }
+        }
+        lock(&self.persons).settle(&persons);
+        lock(&self.keys).settle(&keys);
+        Ok(persons.len() + keys.len())
+    }
+
+    /// The same, while the writer writes nothing.
+    pub(crate) fn make_durable_alone(&self, needs: &Needs) -> Result<(), KeyError> {
+        let _no_batch = self.destroyed.write();
+        self.make_durable(std::iter::once(needs)).map(drop)
+    }
+
+    /// A sealing of the current epoch: the one that there is, or a new one.
+    fn current(
+        &self,
+        epoch: u32,
+        sealed: Vec<u8>,
+        secret: &[u8],
+        place: &str,
+    ) -> Result<(u32, Vec<u8>), RandomError> {
+        let now = self.epochs().last().map(|now| now.number.0);
+        if now == Some(epoch) {
+            return Ok((epoch, sealed));
+        }
+        self.seal(secret, place)
+    }
+}
+
+impl<K: Copy + Eq + std::hash::Hash, V: Clone, R> Known<K, V, R> {
+    fn find(&mut self, slot: &K, needs: &mut Vec<Arc<Pending<K, V, R>>>) -> Option<V> {
+        if let Some(value) = self.ready.get(slot) {
+            return Some(value.clone());
+        }
+        let pending = self.pending.get(slot)?.upgrade()?;
+        let value = pending.value.clone();
+        needs.push(pending);
+        Some(value)
+    }
+
+    /// The value that somebody else made meanwhile, or this one, which then is pending.
+    fn find_or_add(
+        &mut self,
+        slot: K,
+        value: V,
+        (row, place): (R, String),
+        needs: &mut Vec<Arc<Pending<K, V, R>>>,
+    ) -> V {
+        if let Some(found) = self.find(&slot, needs) {
+            return found;
+        }
+        let pending = Arc::new(Pending {
+            slot,
+            value: value.clone(),
+            row,
+            place,
+            durable: AtomicBool::new(false),
+        });
+        self.pending.insert(slot, Arc::downgrade(&pending));
+        needs.push(pending);
+        value
+    }
+
+    fn settle(&mut self, settled: &[&Arc<Pending<K, V, R>>]) {
+        for pending in settled {
+            pending.durable.store(true, Ordering::Release);
+            self.pending.remove(&pending.slot);
+            self.ready.put(pending.slot, pending.value.clone());
+        }
+        // What refused requests left behind.
+        if self.pending.len() > CACHE_ENTRIES.get() {
+            self.pending.retain(|_, pending| pending.strong_count() > 0);
+        }
+    }
+}
+
+impl<K: Eq + std::hash::Hash, V, R> Default for Known<K, V, R> {
+    fn default() -> Self {
+        Self {
+            ready: LruCache::new(CACHE_ENTRIES),
+            pending: HashMap::new(),
+        }
+    }
+}
+
+/// What is not in the vault yet, each once.
+fn distinct<'a, K: Copy + Eq + std::hash::Hash + 'a, V: 'a, R: 'a>(
+    pending: impl Iterator<Item = &'a Arc<Pending<K, V, R>>>,
+) -> Vec<&'a Arc<Pending<K, V, R>>> {
+    let mut seen = std::collections::HashSet::new();
+    pending
+        .filter(|one| !one.durable.load(Ordering::Acquire) && seen.insert(one.slot))
+        .collect()
+}
+
+/// What the sealing of a person's reference is bound to.
+pub(crate) fn person_place(origin: &str) -> String {
+    format!("trailkeep/person/v1\n{origin}")
+}
+
+/// What the sealing of a data key is bound to.
+pub(crate) fn data_key_place(
+    origin: &str,
+    key_id: KeyId,
+    class: ClassNumber,
+    period: &str,
+) -> String {
+    format!(
+        "trailkeep/data-key/v1\n{origin}\n{:016x}\n{}\n{period}",
+        key_id.get(),
+        class.get()
+    )
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock()
+}

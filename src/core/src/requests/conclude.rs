@@ -1,0 +1,384 @@
+//! Answering requests for erasure and restriction: once the job is over, and once more when what stayed went, too.
+
+use serde_json::{Value, json};
+
+use crate::govern::Custody;
+use crate::journal::Journal;
+use crate::journal::append::append_statement_changing;
+use crate::journal::read::open_statement;
+use crate::keys::keyring::KeyError;
+use crate::keys::rows::Changes;
+use crate::requests::certify::{Answer, issue, what_was_destroyed};
+use crate::requests::filed::{Filed, FirstAnswer};
+use crate::requests::register::{named, record};
+use crate::requests::view::ShownRequest;
+use crate::requests::{PrivacyError, filed, waiting};
+use crate::tenant::Tenant;
+use crate::tenant::ledger::Ledger;
+use trailkeep_ports::Statement;
+use trailkeep_proof::ids::{Origin, Seq};
+use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::privacy::{Events, Kept, KeptState, Kind, Outcome, State};
+use trailkeep_proof::time::UnixMillis;
+
+/// The requests that a statement serves.
+pub(super) fn of_statement(
+    journal: &Journal,
+    tenant: &Tenant,
+    ledger: &Ledger,
+    statement: Seq,
+) -> Result<Vec<Filed>, PrivacyError> {
+    let stated = Stated::open(journal, ledger, statement)?;
+    let mut rows = filed::all(journal, tenant)?;
+    rows.retain(|filed| stated.serves(filed));
+    Ok(rows)
+}
+
+/// A statement that serves requests, as it is read.
+struct Stated {
+    /// The ledger whose requests they are.
+    desk: Origin,
+    stands_in: Origin,
+    /// Its entry there.
+    seq: Seq,
+    covering: Vec<u64>,
+    restricting: Vec<u64>,
+    /// Its place among the statements of one decision, from 0, and how many those are.
+    part: (u64, u64),
+}
+
+impl Stated {
+    fn open(journal: &Journal, ledger: &Ledger, statement: Seq) -> Result<Self, PrivacyError> {
+        let stated = open_statement(journal, ledger, statement)?;
+        let (record, seq) = ledger.place_of(statement);
+        let read = |section: Option<Vec<u8>>| -> Value {
+            serde_json::from_slice(&section.unwrap_or_default()).unwrap_or_default()
+        };
+        let requests = |name| {
+            let section = read(stated.stated(&ledger.record.origin, &record.origin, name));
+            let seqs = section["requests"].as_array().into_iter().flatten();
+            seqs.filter_map(Value::as_u64).collect()
+        };
+        let job = read(stated.section("job").map(<[u8]>::to_vec));
+        let part = job["part"].as_u64().zip(job["parts"].as_u64());
+        Ok(Self {
+            desk: ledger.active_record().record().origin.clone(),
+            stands_in: record.origin.clone(),
+            seq,
+            covering: requests("covers"),
+            restricting: requests("restricts"),
+            part: part.unwrap_or((0, 1)),
+        })
+    }
+
+    fn covers_for(&self, filed: &Filed) -> bool {
+        self.names(&self.covering, filed)
+    }
+
+    fn restricts_for(&self, filed: &Filed) -> bool {
+        self.names(&self.restricting, filed)
+    }
+
+    fn serves(&self, filed: &Filed) -> bool {
+        self.covers_for(filed) || self.restricts_for(filed)
+    }
+
+    fn names(&self, requests: &[u64], filed: &Filed) -> bool {
+        let is_it = |seq: &u64| filed.is_at(&self.desk, (&self.stands_in, *seq));
+        requests.iter().any(is_it)
+    }
+
+    /// Whether an entry of the same ledger states another part of the decision.
+    fn is_with(&self, seq: Seq) -> bool {
+        let (place, parts) = self.part;
+        let first = self.seq.get().saturating_sub(place);
+        seq != self.seq && (first..first + parts).contains(&seq.get())
+    }
+}
+
+/// What else one decision stated, in other ledgers of the tenant or apart: each with whether it is still being done.
+fn stated_together(
+    journal: &Journal,
+    tenant: &Tenant,
+    stated: &Stated,
+) -> Result<Vec<(Stated, bool)>, PrivacyError> {
+    let mut together = Vec::new();
+    if stated.part.1 == 1 {
+        return Ok(together);
+    }
+    for ledger in tenant.all() {
+        let number = ledger.record.number;
+        let statements = journal.ledgers.statements(number).map_err(KeyError::from)?;
+        for (named, _, is_open) in statements {
+            let (record, seq) = ledger.place_of(named);
+            if record.origin == stated.stands_in && stated.is_with(seq) {
+                together.push((Stated::open(journal, ledger, named)?, is_open));
+            }
+        }
+    }
+    Ok(together)
+}
+
+/// Answers the requests that a statement serves, now that what it states is done. Done twice, it changes nothing.
+pub(crate) fn answer_all(
+    custody: &Custody,
+    tenant: &Tenant,
+    ledger: &Ledger,
+    statement: Seq,
+) -> Result<(), PrivacyError> {
+    let _one = custody.journal.locks.requests();
+    let stated = Stated::open(&custody.journal, ledger, statement)?;
+    // What a closed ledger stated itself proves nothing where the answer stands: its requests are decided anew.
+    if stated.stands_in != tenant.active().record.origin {
+        return Ok(());
+    }
+    let together = stated_together(&custody.journal, tenant, &stated)?;
+    let served = filed::all(&custody.journal, tenant)?.into_iter();
+    for mut filed in served.filter(|filed| stated.serves(filed)) {
+        // What else was stated for it is still being done: whoever ends last answers.
+        let mut others = together.iter().filter(|(other, _)| other.serves(&filed));
+        if others.any(|(_, is_open)| *is_open) {
+            continue;
+        }
+        let parts = together.iter().map(|(other, _)| other).chain([&stated]);
+        let covering = parts.filter(|part| part.covers_for(&filed));
+        let mut by: Vec<Seq> = covering.map(|part| part.seq).collect();
+        by.sort_unstable();
+        if by.is_empty() {
+            by.push(stated.seq);
+        }
+        match filed.request.state() {
+            State::Open | State::Executing => first_answer(custody, tenant, &mut filed, &by)?,
+            State::Restricted | State::Closed | State::AwaitingIdentity => {
+                last_answer(custody, tenant, filed, &by)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Says what was destroyed, what stays, until when and why. The person learns it from the certificate.
+pub(super) fn first_answer(
+    custody: &Custody,
+    tenant: &Tenant,
+    filed: &mut Filed,
+    statements: &[Seq],
+) -> Result<(), PrivacyError> {
+    let now = custody.journal.clock.wall();
+    let decided = filed.decided.clone().ok_or(PrivacyError::NotDecided)?;
+    let kept: u64 = decided.kept.iter().map(|row| row.events).sum();
+    let events = Events {
+        held: decided.destroyed + kept,
+        disclosed: 0,
+        destroyed: decided.destroyed,
+        kept,
+    };
+    let outcome = outcome_of(events, &decided.kept);
+    let mut is_waiting = false;
+    for ledger in tenant.all() {
+        is_waiting |= waiting::of(&custody.journal, ledger, &filed.request.id)?.is_some();
+    }
+    let is_restriction = filed.request.kind == Kind::Restriction && kept > 0;
+    if let Some(statement) = statements.last() {
+        if filed.request.state() == State::Open {
+            filed.request.execute(statement.get())?;
+        }
+        if is_waiting || is_restriction {
+            filed.request.restrict(last_of(&decided.kept))?;
+        } else {
+            filed.request.answer(now, outcome)?;
+        }
+    } else {
+        filed.request.answer(now, outcome)?;
+    }
+    filed.answered = Some(FirstAnswer {
+        at_ms: now.get(),
+        outcome,
+        statement: statements.last().map(|statement| statement.get()),
+    });
+    give(
+        custody,
+        tenant,
+        filed,
+        statements,
+        (outcome, events, decided.kept),
+    )
+}
+
+/// What stayed of a request for erasure has gone by a later statement.
+fn last_answer(
+    custody: &Custody,
+    tenant: &Tenant,
+    mut filed: Filed,
+    statements: &[Seq],
+) -> Result<(), PrivacyError> {
+    let id = filed.request.id.clone();
+    let (mut destroyed, mut waiting) = (0, Vec::new());
+    for ledger in tenant.all() {
+        if let Some(mut waits) = waiting::of(&custody.journal, ledger, &id)? {
+            let before = waits.seqs().len();
+            waits.drop_deleted(&custody.journal, ledger)?;
+            destroyed += (before - waits.seqs().len()) as u64;
+            waiting.push((ledger, waits));
+        }
+    }
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let is_over = waiting.iter().all(|(_, waits)| waits.events.is_empty());
+    if is_over && filed.request.state() == State::Restricted {
+        let events = Events {
+            held: destroyed,
+            destroyed,
+            ..Events::default()
+        };
+        filed
+            .request
+            .answer(custody.journal.clock.wall(), Outcome::Erased)?;
+        let answer = (Outcome::Erased, events, Vec::new());
+        give(custody, tenant, &mut filed, statements, answer)?;
+    }
+    for (ledger, waits) in waiting {
+        waiting::keep(&custody.journal, ledger, &id, &waits)?;
+    }
+    Ok(())
+}
+
+/// What stayed of a request has gone in the ordinary course: nothing of it is held any more.
+pub(super) fn went_by_itself(
+    custody: &Custody,
+    tenant: &Tenant,
+    filed: Option<&Filed>,
+) -> Result<(), PrivacyError> {
+    let Some(mut filed) = filed.cloned() else {
+        return Ok(());
+    };
+    if filed.request.state() != State::Restricted {
+        return Ok(());
+    }
+    let outcome = Outcome::NothingHeld;
+    filed
+        .request
+        .answer(custody.journal.clock.wall(), outcome)?;
+    let answer = (outcome, Events::default(), Vec::new());
+    give(custody, tenant, &mut filed, &[], answer)
+}
+
+/// Records an answer, and issues its certificate while it is known who asked.
+fn give(
+    custody: &Custody,
+    tenant: &Tenant,
+    filed: &mut Filed,
+    statements: &[Seq],
+    (outcome, events, kept): (Outcome, Events, Vec<Kept>),
+) -> Result<(), PrivacyError> {
+    let (statement, also) = match statements.split_last() {
+        Some((last, others)) if events.destroyed > 0 => (Some(*last), others),
+        _ => (None, &[][..]),
+    };
+    let mut section = named(&filed.request);
+    section["outcome"] = json!(outcome);
+    section["events"] = json!(events);
+    section["statement"] = json!(statement.map(Seq::get));
+    section["export"] = json!(null);
+    section["by"] = json!("trailkeep");
+    // The row is closed behind the entry, with the certificate: a crash between asks for the answer again.
+    let before = filed::find(&custody.journal, tenant, &filed.request.id)?;
+    let seq = record(
+        &custody.journal,
+        tenant,
+        SystemAction::PrivacyAnswer,
+        ("answer", &section),
+        &before,
+    )?;
+    let destroyed = statement.map(|by| what_was_destroyed(custody, (by, also)));
+    let answer = Answer {
+        seq,
+        outcome,
+        events,
+        bundle: None,
+        withheld: None,
+        destroyed: destroyed.transpose()?,
+        kept,
+        openings_given: None,
+    };
+    filed.epoch = custody
+        .journal
+        .keyring
+        .epochs()
+        .last()
+        .map(|last| last.number.0);
+    if let Ok(mut about) = filed.about(tenant) {
+        about.certificate = Some(issue(&custody.journal, tenant, (filed, &about), answer)?);
+        filed.set_about(tenant, &about)?;
+    }
+    Ok(filed::keep(&custody.journal, tenant, filed)?)
+}
+
+/// Shows again what a person's restriction hid, and closes the request.
+pub fn lift(
+    journal: &Journal,
+    tenant: &Tenant,
+    id: &str,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    let _one = journal.locks.requests();
+    let now = journal.clock.wall();
+    let mut filed = filed::find(journal, tenant, id)?;
+    let is_restriction = filed.request.kind == Kind::Restriction;
+    if !is_restriction || filed.request.state() != State::Restricted {
+        return Err(PrivacyError::NotRestricted);
+    }
+    for ledger in tenant.all() {
+        let number = ledger.record.number;
+        let restrictions = journal
+            .ledgers
+            .restrictions(number)
+            .map_err(KeyError::from)?;
+        for (restriction, lifted_by) in restrictions {
+            let stated = Stated::open(journal, ledger, restriction)?;
+            if lifted_by.is_some() || !stated.restricts_for(&filed) {
+                continue;
+            }
+            let lift = json!({"restricts": restriction.get(), "requests": [filed.seq], "by": by});
+            let lift = lift.to_string();
+            let sections: [(&str, &[u8]); 2] = [
+                ("action", SystemAction::PrivacyLift.section()),
+                ("lift", lift.as_bytes()),
+            ];
+            let states = Statement::Lift { restriction };
+            let mut changes = Changes::default();
+            changes.put(
+                &journal.keyring,
+                tenant.active_record().record(),
+                id,
+                &filed,
+            )?;
+            append_statement_changing(journal, ledger, &sections, states, changes)?;
+        }
+    }
+    filed.request.answer(now, Outcome::Restricted)?;
+    filed::keep(journal, tenant, &filed)?;
+    let about = filed.about(tenant).ok();
+    Ok(ShownRequest::of(&filed, about.as_ref(), now))
+}
+
+/// In one word.
+fn outcome_of(events: Events, kept: &[Kept]) -> Outcome {
+    let all = |state: KeptState| kept.iter().all(|row| row.state == state);
+    match (events.destroyed, events.kept) {
+        (0, 0) => Outcome::NothingHeld,
+        (_, 0) => Outcome::Erased,
+        (0, _) if all(KeptState::Held) => Outcome::Held,
+        (0, _) if all(KeptState::Refused) => Outcome::Refused,
+        (0, _) => Outcome::Restricted,
+        (_, _) => Outcome::Partial,
+    }
+}
+
+/// Until when something stays; none where that is not known of all of it.
+fn last_of(kept: &[Kept]) -> Option<UnixMillis> {
+    let until = |row: &Kept| UnixMillis::parse_rfc3339(row.until.as_deref()?);
+    let all: Option<Vec<_>> = kept.iter().map(until).collect();
+    all?.into_iter().max()
+}

@@ -1,0 +1,326 @@
+//! A request's row in the vault: what may stay, and, under a key of the row's own, whom it is about.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+
+use crate::journal::Journal;
+use crate::keys::keyring::{KeyError, Keyring};
+use crate::keys::records;
+use crate::keys::records::Record;
+use crate::keys::rows::STATED_HERE;
+use crate::requests::PrivacyError;
+use crate::requests::register::NOT_CHECKED;
+use crate::tenant::{ActiveRecord, Tenant};
+use trailkeep_crypto::secret::RecordKey;
+use trailkeep_proof::ids::{Origin, SubjectSalt};
+use trailkeep_proof::ledger::event::Person;
+use trailkeep_proof::privacy::certificate::{Bundle, Signed};
+use trailkeep_proof::privacy::{Ended, Kept, Outcome, Request, Withheld};
+use trailkeep_proof::time::UnixMillis;
+
+/// A request as the vault keeps it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filed {
+    /// The request, which names nobody.
+    pub(super) request: Request,
+    /// The entry that records it.
+    pub(super) seq: u64,
+    /// Events held when it was filed or identified: about the person, and in which they only acted.
+    pub(super) held: Option<Held>,
+    /// The copy that was fetched last.
+    pub(super) fetched: Option<Fetched>,
+    /// Ledgers which a recovery closed and that hold events of the person, each with its copy that was fetched last.
+    #[serde(default)]
+    pub(super) closed_ledgers: BTreeMap<String, Option<Fetched>>,
+    /// Of an erasure or restriction: when its execution was ordered. Nothing is deleted before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ordered: Option<Ordered>,
+    /// Of an erasure or restriction: what was decided, before it is stated.
+    #[serde(default)]
+    pub(super) decided: Option<Decided>,
+    /// Of an erasure or restriction: its first answer.
+    #[serde(default)]
+    pub(super) answered: Option<FirstAnswer>,
+    /// The epoch of the vault when the last answer was given: a later one says that the copies are dead.
+    #[serde(default)]
+    pub(super) epoch: Option<u32>,
+    /// Its entries in ledgers that recoveries closed since.
+    #[serde(default)]
+    pub(super) former: Vec<Former>,
+    /// Whether it is still to be answered and has no entry of the ledger that goes on.
+    #[serde(default)]
+    pub(super) is_unrecorded: bool,
+    /// Whom it is about; gone after it was answered.
+    about: Option<OwnSealed>,
+}
+
+/// The order to carry out a request, apart from the proof of who asks.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ordered {
+    pub(super) at_ms: u64,
+    /// The entry that records it.
+    pub(super) seq: u64,
+}
+
+/// What becomes of a person's events.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Decided {
+    pub(super) destroyed: u64,
+    pub(super) kept: Vec<Kept>,
+}
+
+/// The answer that the person was given first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FirstAnswer {
+    pub(super) at_ms: u64,
+    pub(super) outcome: Outcome,
+    /// What it was stated by.
+    pub(super) statement: Option<u64>,
+}
+
+/// The entry of a request in a ledger that was closed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Former {
+    pub(super) ledger: String,
+    pub(super) seq: u64,
+}
+
+/// Number of events found for a data subject.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = EventsHeld)]
+pub struct Held {
+    /// About them.
+    pub as_subject: u64,
+    /// Events in which they are only the actor.
+    pub as_actor: u64,
+}
+
+/// A copy that was handed out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Fetched {
+    pub(super) bundle: Bundle,
+    /// Events in it.
+    pub(super) events: u64,
+    /// What it leaves out.
+    #[serde(default)]
+    pub(super) withheld: Vec<Withheld>,
+}
+
+/// Whom a request is about, and all else that may name somebody.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct About {
+    pub(super) namespace: String,
+    pub(super) id: String,
+    /// The caller's own name for the request.
+    pub(super) reference: Option<String>,
+    /// How the requester's identity was verified.
+    pub(super) identity_verified_by: Option<String>,
+    /// Why data subjects with a near identifier are other people.
+    #[serde(default)]
+    pub(super) not_the_same_person: Option<String>,
+    /// Why it was extended.
+    pub(super) extended_because: Option<String>,
+    /// Why other persons are shown in the copy.
+    pub(super) shown_because: Option<String>,
+    pub(super) include_acted: bool,
+    pub(super) show_others: bool,
+    pub(super) show_staff: bool,
+    /// Salt of the commitment in the request's entry, in base64.
+    pub(super) salt: String,
+    /// The answer's certificate, which holds the salt too.
+    pub(super) certificate: Option<Signed>,
+}
+
+impl About {
+    pub(super) fn person(&self) -> Person {
+        Person {
+            namespace: self.namespace.clone(),
+            id: self.id.clone(),
+        }
+    }
+
+    /// Whether somebody checked who asks.
+    pub(super) fn is_identity_checked(&self) -> bool {
+        let method = self.identity_verified_by.as_deref();
+        method.is_some_and(|method| method != NOT_CHECKED)
+    }
+
+    pub(super) fn salt(&self) -> Result<SubjectSalt, KeyError> {
+        SubjectSalt::from_base64(&self.salt).ok_or(KeyError::DoesNotOpen(Filed::WHAT))
+    }
+}
+
+/// A text sealed under a key that stands beside it and goes with it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnSealed {
+    key: String,
+    sealed: String,
+}
+
+impl Record for Filed {
+    const KIND: &'static str = crate::keys::rows::REQUEST;
+    const WHAT: &'static str = "a privacy request";
+}
+
+impl Filed {
+    /// One whose statement is about to come.
+    pub(super) fn new(
+        tenant: &Tenant,
+        request: Request,
+        about: &About,
+    ) -> Result<Self, PrivacyError> {
+        let mut filed = Self {
+            request,
+            seq: STATED_HERE,
+            held: None,
+            fetched: None,
+            closed_ledgers: BTreeMap::new(),
+            ordered: None,
+            decided: None,
+            answered: None,
+            epoch: None,
+            former: Vec::new(),
+            is_unrecorded: false,
+            about: None,
+        };
+        filed.set_about(tenant, about)?;
+        Ok(filed)
+    }
+
+    /// The data subject.
+    pub(super) fn about(&self, tenant: &Tenant) -> Result<About, PrivacyError> {
+        self.about_at(&tenant.active_record().record().origin)
+    }
+
+    fn about_at(&self, origin: &Origin) -> Result<About, PrivacyError> {
+        let about = self.about.as_ref().ok_or(PrivacyError::Forgotten)?;
+        let broken = || KeyError::DoesNotOpen(Self::WHAT);
+        let decode = |text: &str| BASE64.decode(text).map_err(|_| broken());
+        let key = RecordKey::from_slice(&decode(&about.key)?).ok_or_else(broken)?;
+        let opened = key.unwrap(&decode(&about.sealed)?, &self.place(origin));
+        let opened = opened.map_err(|_| broken())?;
+        Ok(serde_json::from_slice(&opened).map_err(|_| broken())?)
+    }
+
+    /// Whether an entry of a ledger is its own: of the one that goes on, or of one where it stood before.
+    pub(super) fn is_at(&self, desk: &Origin, (ledger, seq): (&Origin, u64)) -> bool {
+        let is_now = ledger == desk && !self.is_unrecorded && seq == self.seq;
+        let was = |former: &Former| former.ledger == ledger.as_str() && former.seq == seq;
+        is_now || self.former.iter().any(was)
+    }
+
+    /// Whether it is still known whom it is about.
+    pub(super) const fn knows_whom(&self) -> bool {
+        self.about.is_some()
+    }
+
+    /// Seals it anew, under a new key.
+    pub(super) fn set_about(&mut self, tenant: &Tenant, about: &About) -> Result<(), PrivacyError> {
+        self.set_about_at(&tenant.active_record().record().origin, about)
+    }
+
+    fn set_about_at(&mut self, origin: &Origin, about: &About) -> Result<(), PrivacyError> {
+        let text = zeroize::Zeroizing::new(
+            serde_json::to_vec(about).expect("it is plain data, which has a JSON form"),
+        );
+        let key = RecordKey::random()?;
+        let sealed = key.wrap(&text, &self.place(origin))?;
+        self.about = Some(OwnSealed {
+            key: BASE64.encode(key.expose()),
+            sealed: BASE64.encode(sealed),
+        });
+        Ok(())
+    }
+
+    /// Drops the key, and what it opens.
+    pub(super) fn forget(&mut self) {
+        self.about = None;
+    }
+
+    fn place(&self, origin: &Origin) -> Vec<u8> {
+        format!("trailkeep/privacy-about/v1\n{origin}\n{}", self.request.id).into_bytes()
+    }
+}
+
+/// Files the requests of a ledger that was closed with the one that continues it.
+pub(crate) fn carry_over(
+    keyring: &Keyring,
+    from: ActiveRecord<'_>,
+    to: ActiveRecord<'_>,
+) -> Result<(), KeyError> {
+    let (from, to) = (from.record(), to.record());
+    for (id, mut filed) in records::all::<Filed>(keyring, from)? {
+        let broken = |_| KeyError::DoesNotOpen(Filed::WHAT);
+        if filed.knows_whom() {
+            let about = filed.about_at(&from.origin).map_err(broken)?;
+            filed.set_about_at(&to.origin, &about).map_err(broken)?;
+        }
+        if !filed.is_unrecorded {
+            filed.former.push(Former {
+                ledger: from.origin.to_string(),
+                seq: filed.seq,
+            });
+        }
+        filed.is_unrecorded = filed.request.closed().is_none();
+        records::put(keyring, to, &id, &filed)?;
+        records::move_away::<Filed>(keyring, from, &id)?;
+    }
+    Ok(())
+}
+
+/// Closes a request in a vault that lacks its closing, as its entry says it; `false` where the vault does not know the request, or
+/// it can't be closed so.
+pub(crate) fn take_over_close(
+    keyring: &Keyring,
+    tenant: ActiveRecord<'_>,
+    id: &str,
+    (at_ms, said): (u64, &serde_json::Value),
+) -> Result<bool, KeyError> {
+    let rows = records::all::<Filed>(keyring, tenant.record())?;
+    let Some((_, mut filed)) = rows.into_iter().find(|(known, _)| known == id) else {
+        return Ok(false);
+    };
+    let at = UnixMillis::new(at_ms);
+    let outcome: Option<Outcome> = serde_json::from_value(said["outcome"].clone()).ok();
+    let ended: Option<Ended> = serde_json::from_value(said["decision"].clone()).ok();
+    let closed = match (outcome, ended) {
+        (Some(outcome), _) => filed.request.answer(at, outcome).is_ok(),
+        (None, Some(ended)) => filed.request.end(at, ended).is_ok(),
+        (None, None) => false,
+    };
+    if closed {
+        records::put(keyring, tenant.record(), id, &filed)?;
+    }
+    Ok(closed)
+}
+
+/// Keeps a row; on disk when it returns.
+pub(super) fn keep(journal: &Journal, tenant: &Tenant, filed: &Filed) -> Result<(), KeyError> {
+    let active = tenant.active_record().record();
+    records::put(&journal.keyring, active, &filed.request.id, filed)
+}
+
+/// All rows of a tenant.
+pub(super) fn all(journal: &Journal, tenant: &Tenant) -> Result<Vec<Filed>, KeyError> {
+    let rows = records::all::<Filed>(&journal.keyring, tenant.active_record().record())?;
+    Ok(rows.into_iter().map(|(_, filed)| filed).collect())
+}
+
+/// The row of a request.
+pub(super) fn find(journal: &Journal, tenant: &Tenant, id: &str) -> Result<Filed, PrivacyError> {
+    let rows = all(journal, tenant)?;
+    let found = rows.into_iter().find(|filed| filed.request.id == id);
+    found.ok_or(PrivacyError::NotFound)
+}

@@ -1,0 +1,46 @@
+//! What stays of a person's events, and by which ground.
+
+use crate::requests::erase::{ErasureScope, PayloadState, Reason, Standing};
+use crate::tenant::ledger::Ledger;
+use trailkeep_proof::ids::ClassNumber;
+use trailkeep_proof::privacy::{Kept, Regime};
+use trailkeep_proof::time::UnixMillis;
+
+/// What is said of events that their data subject had restricted.
+const RESTRICTED: &str =
+    "the data subject asked to keep it and not to use it without their consent";
+
+/// All of a person's events, kept and used for nothing.
+pub(super) fn restriction(mut scope: ErasureScope, regime: Regime) -> ErasureScope {
+    let citation = match regime {
+        Regime::Ccpa => "Cal. Civ. Code 1798.121",
+        Regime::Gdpr | Regime::UkGdpr => "GDPR Art. 18",
+    };
+    for (_, _, deletion) in &mut scope.events {
+        *deletion = PayloadState::Keep(Reason {
+            state: Standing::Minimum,
+            until: None,
+            note: RESTRICTED.to_owned(),
+            ground: RESTRICTED.to_owned(),
+            citation: citation.to_owned(),
+        });
+    }
+    scope
+}
+
+/// What stays, by class and ground, as the certificate says it.
+pub(super) fn kept(ledger: &Ledger, scope: &ErasureScope) -> Vec<Kept> {
+    let row = |((class, deletion), events): ((ClassNumber, &PayloadState), u64)| match deletion {
+        PayloadState::Destroy => None,
+        PayloadState::Keep(reason) => Some(Kept {
+            class: class.get(),
+            policies: ledger.classes.policy_names(class),
+            events,
+            state: reason.state.kept_state(),
+            until: reason.until.map(UnixMillis::to_short_rfc3339),
+            ground: reason.ground.clone(),
+            citation: reason.citation.clone(),
+        }),
+    };
+    scope.counted().into_iter().filter_map(row).collect()
+}

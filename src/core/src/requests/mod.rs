@@ -1,0 +1,229 @@
+//! Requests of persons: filed, identified, extended, answered, ended, forgotten.
+//!
+//! The ledger's entries name nobody (docs/format.md, "Certificate"): a request's id, number, dates, decision, counts,
+//! and a salted commitment to the person. Who it is about stands in the request's row of the vault, sealed under
+//! a key of the row's own that goes within 30 days of the closing (filed.rs).
+
+mod answer;
+mod certify;
+mod conclude;
+mod copy;
+mod dry_run;
+pub mod erase;
+mod execute;
+mod filed;
+mod foreseen;
+mod kept;
+mod near;
+mod register;
+mod view;
+mod waiting;
+
+use parking_lot::{Mutex, MutexGuard};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use answer::answer;
+pub use certify::certificate_of;
+use conclude::answer_all;
+pub use conclude::lift;
+pub use copy::{CopyState, copy};
+pub use dry_run::{DryRun, DryRunCounts, DryRunRow, dry_run, preview};
+pub(crate) use execute::carry_out_open;
+pub use execute::{carry_out_now, order};
+pub use filed::Held;
+pub(crate) use filed::{carry_over, take_over_close};
+pub(crate) use foreseen::{erasure_asked_at, foreseen};
+pub(crate) use near::fold_persons;
+pub use near::{ShownNear, ShownNearPerson};
+pub(crate) use register::record_carried;
+pub use register::{
+    NOT_CHECKED, NewRequest, counts, end, extend, forget_answered, identify, list, one, receive,
+    show,
+};
+pub use view::{ShownRequest, ShownSubject};
+use waiting::leaving;
+
+use crate::destroy::job::{Completion, CompletionError, Leaving};
+use crate::destroy::{DeletionError, Deletions};
+use crate::export::ExportError;
+use crate::export::jobs::{Exports, StartError};
+use crate::govern::Custody;
+use crate::govern::rotation::RotationError;
+use crate::ingest::{Inbox, StagingError};
+use crate::journal::Journal;
+use crate::journal::append::AppendError;
+use crate::journal::read::ReadError;
+use crate::keys::keyring::KeyError;
+use crate::tenant::Tenant;
+use crate::tenant::ledger::Ledger;
+use trailkeep_crypto::secret::RandomError;
+use trailkeep_proof::ids::LedgerNumber;
+use trailkeep_proof::ids::Seq;
+use trailkeep_proof::privacy::{ExtendError, StageError};
+
+/// The request registry: data subject requests of a running server, and what carries them out.
+pub struct Requests {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) custody: Arc<Custody>,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) deletions: Arc<Deletions>,
+    pub(crate) exports: Arc<Exports>,
+    /// The export that makes a request's copy, by the request's id.
+    copies: Mutex<HashMap<(LedgerNumber, String), String>>,
+}
+
+impl Requests {
+    pub(crate) fn new(
+        custody: Arc<Custody>,
+        inbox: Arc<Inbox>,
+        deletions: Arc<Deletions>,
+        exports: Arc<Exports>,
+    ) -> Self {
+        Self {
+            journal: Arc::clone(&custody.journal),
+            custody,
+            inbox,
+            deletions,
+            exports,
+            copies: Mutex::default(),
+        }
+    }
+
+    fn copies(&self) -> MutexGuard<'_, HashMap<(LedgerNumber, String), String>> {
+        self.copies.lock()
+    }
+}
+
+/// Answers the requests that an erasure serves, as the end of its deletion job.
+pub(crate) struct RequestAnswers {
+    pub(crate) custody: Arc<Custody>,
+}
+
+impl Completion for RequestAnswers {
+    fn leaving(
+        &self,
+        tenant: &Tenant,
+        ledger: &Ledger,
+        statement: Seq,
+    ) -> Result<Vec<Leaving>, CompletionError> {
+        Ok(leaving(&self.custody.journal, tenant, ledger, statement)?)
+    }
+
+    fn complete(
+        &self,
+        tenant: &Tenant,
+        ledger: &Ledger,
+        statement: Seq,
+    ) -> Result<(), CompletionError> {
+        Ok(answer_all(&self.custody, tenant, ledger, statement)?)
+    }
+}
+
+/// Why something was not done with a request. Nothing quotes the person.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivacyError {
+    /// There is no such request in this ledger.
+    #[error("request not found: `trailkeep privacy list` shows the requests")]
+    NotFound,
+    /// What was sent can't be a request.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// The day of receipt has not come yet.
+    #[error("`received_at` is in the future")]
+    Future,
+    /// Its state does not allow it.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// It can't be extended.
+    #[error(transparent)]
+    Extend(#[from] ExtendError),
+    /// It asks for no copy.
+    #[error("the request has no copy: only access and portability requests have one")]
+    NoCopy,
+    /// It is answered with a copy, and nothing is carried out.
+    #[error("the request is for a copy: only an erasure or a restriction is carried out")]
+    NothingToCarryOut,
+    /// There is no copy to answer with.
+    #[error(
+        "the copy was not fetched yet: fetch it (`trailkeep privacy bundle`; with --ledger also that of each superseded ledger), give it to the data subject, then close the request as answered"
+    )]
+    NotFetched,
+    /// Who it is about is not known any more.
+    #[error(
+        "the request is closed, and its identifier was deleted since: the data subject has the certificate"
+    )]
+    Forgotten,
+    /// Nothing is held under exactly this identifier, and something under a near one.
+    #[error(
+        "nothing is held under this identifier and namespace, but {events} events are held under {persons} similar identifiers (another spelling or namespace): `trailkeep privacy show` lists them, masked; file a request for the right one, or say why it is someone else (--not-the-same-person, `not_the_same_person`)"
+    )]
+    NearMatches {
+        /// How many.
+        persons: usize,
+        /// Their events.
+        events: u64,
+    },
+    /// It has no certificate.
+    #[error("the request has no certificate, because it was not answered")]
+    NoCertificate,
+    /// There is nothing to lift.
+    #[error("the request is not a restriction: only a restriction can be lifted")]
+    NotRestricted,
+    /// It has no decision.
+    #[error("the request has no decision yet")]
+    NotDecided,
+    /// Somebody keeps an old page.
+    #[error(
+        "the events are deleted, but old pages may still be in the write-ahead logs, because another program reads the files: stop it; the purge is retried automatically, and the request is answered then"
+    )]
+    ScrubPending,
+    /// The vault could not be rotated.
+    #[error("the events are deleted; the vault could not be rotated yet: {0}")]
+    Rotation(Box<RotationError>),
+    /// What waits to become events could not be put together.
+    #[error("staged telemetry could not be assembled, and may be about the data subject: {0}")]
+    Telemetry(Box<StagingError>),
+    /// It could not be recorded, so it was not done.
+    #[error("nothing was changed, because the ledger could not record it: {0}")]
+    Record(Box<AppendError>),
+    /// The vault failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The copy could not be begun.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Events could not be found or read.
+    #[error(transparent)]
+    Export(Box<ExportError>),
+    /// An event could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// What an erasure meets could not be found out.
+    #[error(transparent)]
+    Retention(#[from] DeletionError),
+    /// No random numbers.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+impl From<ExportError> for PrivacyError {
+    fn from(error: ExportError) -> Self {
+        Self::Export(Box::new(error))
+    }
+}
+
+impl From<AppendError> for PrivacyError {
+    fn from(error: AppendError) -> Self {
+        Self::Record(Box::new(error))
+    }
+}
+
+impl From<PrivacyError> for DeletionError {
+    fn from(error: PrivacyError) -> Self {
+        match error {
+            PrivacyError::Retention(error) => error,
+            error => Self::Request(Box::new(error)),
+        }
+    }
+}

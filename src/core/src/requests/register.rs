@@ -1,0 +1,467 @@
+//! The register of requests: each step is an entry of the ledger before it holds.
+
+use serde_json::{Value, json};
+
+use crate::export::PersonsEvents;
+use crate::journal::Journal;
+use crate::journal::access_log::{AccessRecord, record_read};
+use crate::journal::append::{AppendError, append_changing};
+use crate::keys::keyring::KeyError;
+use crate::keys::rows::{Changes, STATED_HERE};
+use crate::requests::Requests;
+use crate::requests::filed::{About, Filed, Held};
+use crate::requests::near::Near;
+use crate::requests::view::{ShownRequest, ShownSubject};
+use crate::requests::{PrivacyError, copy, filed, near};
+use crate::tenant::Tenant;
+use trailkeep_crypto::secret::random_bytes;
+use trailkeep_policy::CalendarPeriod;
+use trailkeep_proof::ids::{Origin, Seq, SubjectSalt, hex};
+use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::ledger::event::Person;
+use trailkeep_proof::privacy::{Closed, Day, Ended, Kind, Regime, Request, commit_to_subject};
+use trailkeep_proof::time::UnixMillis;
+
+use std::sync::Arc;
+
+/// Whom a closed request was about is forgotten after this: a daily run keeps the promise of 30 days.
+const FORGET_AFTER: &str = "P29D";
+/// Crockford's base32: nothing in it can be taken for something else.
+const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// Longest texts of a request, in bytes; those of a person are the event schema's, in characters.
+pub(super) const TEXT_BYTES_MAX: usize = 1_024;
+const ID_CHARACTERS_MAX: usize = 512;
+const NAMESPACE_CHARACTERS_MAX: usize = 128;
+
+/// What is recorded instead of a method where nobody checked who asks, and somebody answers for it all the same.
+pub const NOT_CHECKED: &str = "not checked";
+
+/// A request as it comes in.
+#[derive(Clone, Debug)]
+pub struct NewRequest {
+    /// What is asked for.
+    pub kind: Kind,
+    /// Under which law.
+    pub regime: Regime,
+    /// Who asks.
+    pub subject: Person,
+    /// The caller's own name for it.
+    pub reference: Option<String>,
+    /// By what it was established who asks; none: it waits for that.
+    pub identity_verified_by: Option<String>,
+    /// The day on which it came in; today unless said.
+    pub received_on: Option<Day>,
+    /// Include events in which the data subject is only the actor.
+    pub include_acted: bool,
+    /// Shows other persons in the same events, and why.
+    pub show_others: Option<String>,
+    /// Shows who of the staff acted.
+    pub show_staff: bool,
+    /// Why data subjects with a near identifier are other people.
+    pub not_the_same_person: Option<String>,
+}
+
+impl NewRequest {
+    pub(super) fn check(&self, today: Day) -> Result<(), PrivacyError> {
+        let Person { namespace, id } = &self.subject;
+        let is_name = |text: &str, most: usize| {
+            text.chars().count() <= most && !text.chars().any(char::is_control)
+        };
+        if id.is_empty() || !is_name(id, ID_CHARACTERS_MAX) {
+            return Err(PrivacyError::Malformed(
+                "`subject.id` must be 1 to 512 characters without control characters, as in events",
+            ));
+        }
+        if !is_name(namespace, NAMESPACE_CHARACTERS_MAX) {
+            return Err(PrivacyError::Malformed(
+                "`subject.namespace` must be at most 128 characters without control characters, as in events",
+            ));
+        }
+        let texts = [
+            &self.reference,
+            &self.identity_verified_by,
+            &self.show_others,
+        ];
+        let mut texts = texts.into_iter().flatten();
+        if texts.any(|text| text.trim().is_empty() || text.len() > TEXT_BYTES_MAX) {
+            return Err(PrivacyError::Malformed(
+                "`reference`, `identity_verified_by` and `show_others` must be 1 to 1,024 bytes, or left out",
+            ));
+        }
+        self.not_the_same_person
+            .as_deref()
+            .map_or(Ok(()), near::check_reason)?;
+        // A day further east may have begun.
+        if self.received_on.is_some_and(|day| day > today.plus_days(1)) {
+            return Err(PrivacyError::Future);
+        }
+        Ok(())
+    }
+}
+
+/// Files a request. Where it is identified and asks for a copy, that is begun.
+pub fn receive(
+    requests: &Arc<Requests>,
+    tenant: &Tenant,
+    new: &NewRequest,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    let now = requests.journal.clock.wall();
+    let today = Day::of(now);
+    new.check(today)?;
+    let salt = SubjectSalt::new(random_bytes()?);
+    let id = hex(&random_bytes::<16>()?);
+    let request = Request::received(
+        (id.clone(), receipt_number()?),
+        (new.kind, new.regime),
+        new.received_on.unwrap_or(today),
+        new.identity_verified_by.as_ref().map(|_| today),
+    );
+    let near = Near::find(&requests.journal, tenant, &new.subject)?.show(
+        &requests.journal,
+        tenant,
+        ("POST", "/v1/privacy/requests"),
+        (&id, by, None),
+    )?;
+    let mut about = About {
+        namespace: new.subject.namespace.clone(),
+        id: new.subject.id.clone(),
+        reference: new.reference.clone(),
+        identity_verified_by: new.identity_verified_by.clone(),
+        not_the_same_person: None,
+        extended_because: None,
+        shown_because: new.show_others.clone(),
+        include_acted: new.include_acted,
+        show_others: new.show_others.is_some(),
+        show_staff: new.show_staff,
+        salt: salt.to_string(),
+        certificate: None,
+    };
+    let mut section = received(
+        &request,
+        &tenant.active_record().record().origin,
+        Some((&about, &salt)),
+    );
+    section["by"] = json!(by);
+    let mut filed = Filed::new(tenant, request, &about)?;
+    if filed.request.check_open().is_ok() {
+        find_held(&requests.journal, tenant, &mut filed, &about)?;
+    }
+    filed.seq = record(
+        &requests.journal,
+        tenant,
+        SystemAction::PrivacyReceive,
+        ("request", &section),
+        &filed,
+    )?
+    .get();
+    let reason = new.not_the_same_person.as_deref();
+    near::distinguish(
+        &requests.journal,
+        tenant,
+        (&mut filed, &mut about),
+        (reason, by),
+    )?;
+    copy::begin_or_later(requests, tenant, &filed, &about, by);
+    let mut shown = ShownRequest::of(&filed, Some(&about), now);
+    shown.near = near;
+    Ok(shown)
+}
+
+/// Gives each request an entry that was filed in a ledger which a recovery closed, and that is still to be answered: what
+/// answers it proves from one ledger.
+pub(crate) fn record_carried(journal: &Journal, tenant: &Tenant) -> Result<(), PrivacyError> {
+    if tenant.superseded().is_empty() {
+        return Ok(());
+    }
+    let _one = journal.locks.requests();
+    for mut filed in filed::all(journal, tenant)? {
+        if !filed.is_unrecorded {
+            continue;
+        }
+        // Of one that was answered a month ago nobody knows any more who asked; what stayed waits still.
+        let about = filed
+            .knows_whom()
+            .then(|| filed.about(tenant))
+            .transpose()?;
+        let salt = about.as_ref().map(About::salt).transpose()?;
+        let subject = about.as_ref().zip(salt.as_ref());
+        let mut section = received(
+            &filed.request,
+            &tenant.active_record().record().origin,
+            subject,
+        );
+        section["former"] = json!(filed.former.last());
+        section["by"] = json!("trailkeep");
+        filed.seq = STATED_HERE;
+        filed.is_unrecorded = false;
+        record(
+            journal,
+            tenant,
+            SystemAction::PrivacyReceive,
+            ("request", &section),
+            &filed,
+        )?;
+    }
+    Ok(())
+}
+
+/// What the entry of a request says of it, where it is filed and where it goes on.
+fn received(request: &Request, origin: &Origin, subject: Option<(&About, &SubjectSalt)>) -> Value {
+    let mut section = named(request);
+    section["regime"] = json!(request.regime);
+    section["received_on"] = json!(request.received_on);
+    if let Some((about, salt)) = subject {
+        let (namespace, id) = (&about.namespace, &about.id);
+        let subject = commit_to_subject(origin, &request.id, salt, namespace, id);
+        section["subject"] = json!(subject.to_string());
+        if request.identified_on().is_some() {
+            section["identity_checked"] = json!(about.is_identity_checked());
+        }
+    }
+    section["identified"] = json!(request.identified_on().is_some());
+    section
+}
+
+/// Somebody established who asks: it can be answered from here on.
+pub fn identify(
+    requests: &Arc<Requests>,
+    tenant: &Tenant,
+    id: &str,
+    verified_by: &str,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    if verified_by.trim().is_empty() || verified_by.len() > TEXT_BYTES_MAX {
+        return Err(PrivacyError::Malformed(
+            "`verified_by` must say how the identity was verified, in 1 to 1,024 bytes",
+        ));
+    }
+    let one = requests.journal.locks.requests();
+    let now = requests.journal.clock.wall();
+    let mut filed = filed::find(&requests.journal, tenant, id)?;
+    filed.request.identify(Day::of(now))?;
+    let mut about = filed.about(tenant)?;
+    about.identity_verified_by = Some(verified_by.to_owned());
+    filed.set_about(tenant, &about)?;
+    let mut section = named(&filed.request);
+    section["identity_checked"] = json!(about.is_identity_checked());
+    section["by"] = json!(by);
+    find_held(&requests.journal, tenant, &mut filed, &about)?;
+    record(
+        &requests.journal,
+        tenant,
+        SystemAction::PrivacyIdentify,
+        ("request", &section),
+        &filed,
+    )?;
+    drop(one);
+    copy::begin_or_later(requests, tenant, &filed, &about, by);
+    Ok(ShownRequest::of(&filed, Some(&about), now))
+}
+
+/// Takes more time for a request, once, while the first period runs, with a reason.
+pub fn extend(
+    journal: &Journal,
+    tenant: &Tenant,
+    id: &str,
+    reason: &str,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    if reason.trim().is_empty() || reason.len() > TEXT_BYTES_MAX {
+        return Err(PrivacyError::Malformed(
+            "`reason` must say why more time is needed, in 1 to 1,024 bytes: the data subject is told it (GDPR Art. 12(3))",
+        ));
+    }
+    let _one = journal.locks.requests();
+    let now = journal.clock.wall();
+    let mut filed = filed::find(journal, tenant, id)?;
+    filed.request.extend(now)?;
+    let mut about = filed.about(tenant)?;
+    about.extended_because = Some(reason.to_owned());
+    filed.set_about(tenant, &about)?;
+    let mut section = named(&filed.request);
+    section["due"] = json!(filed.request.deadline().map(|last| last.due));
+    section["by"] = json!(by);
+    record(
+        journal,
+        tenant,
+        SystemAction::PrivacyExtend,
+        ("request", &section),
+        &filed,
+    )?;
+    Ok(ShownRequest::of(&filed, Some(&about), now))
+}
+
+/// Ends a request without an answer.
+pub fn end(
+    journal: &Journal,
+    tenant: &Tenant,
+    id: &str,
+    ended: Ended,
+    by: &str,
+) -> Result<ShownRequest, PrivacyError> {
+    let _one = journal.locks.requests();
+    let now = journal.clock.wall();
+    let mut filed = filed::find(journal, tenant, id)?;
+    filed.request.end(now, ended)?;
+    let mut section = named(&filed.request);
+    section["decision"] = json!(ended);
+    section["by"] = json!(by);
+    record(
+        journal,
+        tenant,
+        SystemAction::PrivacyEnd,
+        ("request", &section),
+        &filed,
+    )?;
+    let about = filed.about(tenant).ok();
+    Ok(ShownRequest::of(&filed, about.as_ref(), now))
+}
+
+/// All requests, those due first; closed ones behind, the newest first. They name nobody but by reference.
+pub fn list(journal: &Journal, tenant: &Tenant) -> Result<Vec<ShownRequest>, PrivacyError> {
+    let now = journal.clock.wall();
+    let mut rows = filed::all(journal, tenant)?;
+    rows.sort_by_key(|filed| {
+        let closed = filed.request.closed().map(Closed::at);
+        let due = filed.request.deadline().map(|last| last.due);
+        (closed.is_some(), std::cmp::Reverse(closed), due, filed.seq)
+    });
+    let shown = rows.iter().map(|filed| {
+        let about = filed.about(tenant).ok();
+        ShownRequest::of(filed, about.as_ref(), now)
+    });
+    Ok(shown.collect())
+}
+
+/// How many requests are not closed, and how many of them are overdue.
+pub fn counts(journal: &Journal, tenant: &Tenant) -> Result<(u64, u64), PrivacyError> {
+    let now = journal.clock.wall();
+    let rows = filed::all(journal, tenant)?;
+    let open = rows.iter().filter(|filed| filed.request.closed().is_none());
+    let overdue = rows.iter().filter(|filed| filed.request.is_overdue(now));
+    Ok((open.count() as u64, overdue.count() as u64))
+}
+
+/// One request, without whom it is about.
+pub fn one(journal: &Journal, tenant: &Tenant, id: &str) -> Result<ShownRequest, PrivacyError> {
+    let filed = filed::find(journal, tenant, id)?;
+    let about = filed.about(tenant).ok();
+    let now = journal.clock.wall();
+    Ok(ShownRequest::of(&filed, about.as_ref(), now))
+}
+
+/// One request with whom it is about, which is recorded as a read.
+pub fn show(
+    journal: &Journal,
+    tenant: &Tenant,
+    id: &str,
+    (by, purpose): (&str, Option<&str>),
+) -> Result<ShownRequest, PrivacyError> {
+    let filed = filed::find(journal, tenant, id)?;
+    let about = filed.about(tenant).ok();
+    let mut shown = ShownRequest::of(&filed, about.as_ref(), journal.clock.wall());
+    if let Some(about) = &about {
+        let active = tenant.active();
+        let size = active.published().head.size;
+        let found = PersonsEvents::find(journal, active, &about.person(), size)?;
+        record_read(
+            journal,
+            active,
+            &AccessRecord {
+                by,
+                verb: "GET",
+                route: "/v1/privacy/requests/{id}",
+                question: id,
+                filters: Vec::new(),
+                purpose,
+                events: 0,
+                restricted: 0,
+                seq: None,
+                persons: found.reference.into_iter().collect(),
+            },
+        )?;
+        shown.subject = Some(ShownSubject::of(about));
+        let route = ("GET", "/v1/privacy/requests/{id}");
+        let near = Near::find(journal, tenant, &about.person())?;
+        shown.near = near.show(journal, tenant, route, (id, by, purpose))?;
+    }
+    Ok(shown)
+}
+
+/// Forgets whom the requests were about that were answered or ended 29 days ago or earlier, so that the daily run
+/// keeps the promise of 30 days. Gives how many; the vault's log is to be emptied then.
+pub fn forget_answered(
+    journal: &Journal,
+    tenant: &Tenant,
+    now: UnixMillis,
+) -> Result<usize, KeyError> {
+    let after = CalendarPeriod::parse(FORGET_AFTER).expect("it is a period");
+    let mut forgotten = 0;
+    let _one = journal.locks.requests();
+    for mut filed in filed::all(journal, tenant)? {
+        // What is kept for years after the answer does not keep who asked.
+        let answered = filed.answered.as_ref();
+        let answered = answered.map(|first| UnixMillis::new(first.at_ms));
+        let closed = filed.request.closed().map(Closed::at);
+        let due = answered.or(closed).and_then(|over| after.after(over));
+        if filed.knows_whom() && due.is_some_and(|due| due <= now) {
+            filed.forget();
+            filed::keep(journal, tenant, &filed)?;
+            forgotten += 1;
+        }
+    }
+    Ok(forgotten)
+}
+
+/// What every entry about a request says of it.
+pub(super) fn named(request: &Request) -> Value {
+    json!({"id": request.id, "receipt": request.receipt, "type": request.kind})
+}
+
+/// Appends the entry of a step, with the request's row as it is from there on.
+pub(super) fn record(
+    journal: &Journal,
+    tenant: &Tenant,
+    action: SystemAction,
+    (name, section): (&str, &Value),
+    filed: &Filed,
+) -> Result<Seq, AppendError> {
+    let mut changes = Changes::default();
+    let active = tenant.active_record().record();
+    changes.put(&journal.keyring, active, &filed.request.id, filed)?;
+    let section = section.to_string();
+    let sections: [(&str, &[u8]); 2] = [("action", action.section()), (name, section.as_bytes())];
+    append_changing(journal, tenant.active(), &sections, changes)
+}
+
+fn find_held(
+    journal: &Journal,
+    tenant: &Tenant,
+    filed: &mut Filed,
+    about: &About,
+) -> Result<(), PrivacyError> {
+    let mut held = Held::default();
+    for ledger in tenant.all() {
+        let size = ledger.published().head.size;
+        let found = PersonsEvents::find(journal, ledger, &about.person(), size)?;
+        held.as_subject += found.as_subject.len() as u64;
+        held.as_actor += found.as_actor.len() as u64;
+        if ledger.is_superseded() && !found.asked_for(about.include_acted).is_empty() {
+            let name = ledger.name().to_owned();
+            filed.closed_ledgers.entry(name).or_default();
+        }
+    }
+    filed.held = Some(held);
+    Ok(())
+}
+
+/// 80 random bits for people: `7K3M-V2QX-0D9T-HN4R`.
+fn receipt_number() -> Result<String, PrivacyError> {
+    let bits = random_bytes::<10>()?
+        .iter()
+        .fold(0_u128, |bits, byte| (bits << 8) | u128::from(*byte));
+    let digit = |place: u32| char::from(DIGITS[(bits >> (5 * place) & 31) as usize]);
+    let groups = (0..4).map(|group| (0..4).map(|place| digit(4 * group + place)).collect());
+    Ok(groups.collect::<Vec<String>>().join("-"))
+}
