@@ -14,6 +14,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("proof", &[]),
     ("files", &[]),
     ("verify", &["proof"]),
+    ("api", &["proof"]),
     ("policy", &["proof"]),
     ("otlp", &["proof"]),
     ("crypto", &["proof", "files"]),
@@ -29,7 +30,7 @@ const CRATES: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "proof", "policy", "otlp", "files", "crypto", "ports", "core",
+            "proof", "policy", "otlp", "files", "crypto", "ports", "core", "api",
         ],
     ),
     (
@@ -44,6 +45,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "ports",
             "store-sqlite",
             "core",
+            "api",
             "server",
         ],
     ),
@@ -72,6 +74,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("flate2", &["proof", "server/src/body/coding.rs"]),
     ("csv", &["proof"]),
     ("prost", &["otlp"]),
+    ("utoipa", &["proof", "api", "server"]),
     ("opentelemetry_proto", &["otlp"]),
 ];
 

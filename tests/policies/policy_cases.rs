@@ -8,7 +8,6 @@ use std::process::{Command, Output};
 use crate::support::trailkeep;
 use serde_json::{Value, json};
 use trailkeep_core::tenant::classes::policies_of;
-use trailkeep_core::tenant::explain::explain;
 use trailkeep_policy::{self, Applied, EventTimes, Policy, PolicySet, change, ingest, later, lint};
 use trailkeep_proof::time::UnixMillis;
 
@@ -844,6 +843,12 @@ fn law(version: u32, keep: &str, delete: &str, force: &str) -> Policy {
          [erasure]\nrequest = \"restrict_until_minimum\"\njustification = \"j\"\n"
     );
     lint::check(&text).unwrap()
+}
+
+/// The verdict as it is answered.
+fn explain(case: &trailkeep_policy::Case<'_>, at: UnixMillis) -> Value {
+    let explained = trailkeep_core::tenant::explain::explain(case, at);
+    serde_json::to_value(trailkeep_server::verdict(explained)).unwrap()
 }
 
 #[test]

@@ -4,17 +4,18 @@ use axum::Json;
 use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Caller, may};
 use super::body::read_json;
 use super::extract::Query;
 use super::problem::Problem;
+use trailkeep_api::anchors::{
+    AnchorHistory, AnchorOutcome, AnchorRun, AnchorStatus, AnchorTargetStatus, Anchored,
+    CheckpointQuestion, HistoryQuestion, HistoryReviewed, LedgerResumed,
+};
 use trailkeep_core::anchor;
 use trailkeep_core::anchor::status;
-use trailkeep_core::anchor::status::{AnchorStatus, Anchored};
-use trailkeep_core::anchor::{AnchorError, AnchorOutcome, ResumeError, Which};
+use trailkeep_core::anchor::{AnchorError, ResumeError, Which};
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_core::{DEFAULT_TENANT, blocking};
 use trailkeep_proof::ids::{Seq, TenantName};
@@ -22,25 +23,6 @@ use trailkeep_proof::ids::{Seq, TenantName};
 /// Rows of a page, if nothing is said.
 const ROWS_DEFAULT: u32 = 100;
 const ROWS_MAX: u32 = 1_000;
-
-/// The parameters, each once.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Asked {
-    /// Checkpoints of at most this many entries; default: all.
-    #[param(maximum = 1_099_511_627_775_u64)]
-    up_to: Option<u64>,
-    /// Maximum rows; default 100.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-}
-
-/// Checkpoints that were sent to targets.
-#[derive(Serialize, ToSchema)]
-pub(super) struct AnchorHistory {
-    anchored: Vec<Anchored>,
-}
 
 /// Lists the anchor targets and the newest checkpoint of each.
 #[utoipa::path(
@@ -55,19 +37,19 @@ pub(super) async fn list(
         let is_operator = caller.on.tenant().name().as_str() == DEFAULT_TENANT;
         status::status(&caller.engine.anchors, caller.on.ledger(), is_operator)
     });
-    Ok(Json(status.await?))
+    Ok(Json(shown(status.await?)))
 }
 
 /// Lists which checkpoints were sent where, newest first.
 #[utoipa::path(
     get,
     path = "/v1/anchors/history",
-    params(Asked),
+    params(HistoryQuestion),
     responses((status = 200, description = "The checkpoints that were sent.", body = AnchorHistory)),
 )]
 pub(super) async fn history(
     caller: Caller<may::Prove, ReadScope>,
-    asked: Result<Query<Asked>, Problem>,
+    asked: Result<Query<HistoryQuestion>, Problem>,
 ) -> Result<Json<AnchorHistory>, Problem> {
     let Query(asked) = asked.map_err(|_| {
         Problem::bad_request(
@@ -83,30 +65,22 @@ pub(super) async fn history(
     let anchored =
         blocking(move || status::history(&caller.engine.journal, caller.on.ledger(), up_to, limit))
             .await?;
-    Ok(Json(AnchorHistory { anchored }))
-}
-
-/// The parameter, once.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Wanted {
-    /// Entries of the checkpoint; default: the newest that a witness cosigned, else the newest that was sent.
-    #[param(maximum = 1_099_511_627_775_u64)]
-    size: Option<u64>,
+    Ok(Json(AnchorHistory {
+        anchored: anchored.into_iter().map(anchored_at).collect(),
+    }))
 }
 
 /// Returns an anchored checkpoint with the cosignatures of witnesses.
 #[utoipa::path(
     get,
     path = "/v1/anchors/checkpoint",
-    params(Wanted),
+    params(CheckpointQuestion),
     responses((status = 200, description = "C2SP tlog-checkpoint with cosignatures.", body = String)),
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn checkpoint(
     caller: Caller<may::Prove, ReadScope>,
-    wanted: Result<Query<Wanted>, Problem>,
+    wanted: Result<Query<CheckpointQuestion>, Problem>,
 ) -> Result<Response, Problem> {
     let Query(wanted) = wanted.map_err(|_| {
         Problem::bad_request("unknown parameter; the only parameter is size, a number")
@@ -120,12 +94,6 @@ pub(super) async fn checkpoint(
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response())
 }
 
-/// The result of each target.
-#[derive(Serialize, ToSchema)]
-pub(super) struct AnchorRun {
-    outcomes: Vec<AnchorOutcome>,
-}
-
 /// Sends the newest checkpoint to all targets now, and answers when each target has answered or timed out.
 #[utoipa::path(
     post,
@@ -135,24 +103,8 @@ pub(super) struct AnchorRun {
 pub(super) async fn run(caller: Caller<may::Verify, Tenant>) -> Result<Json<AnchorRun>, Problem> {
     let ran = blocking(move || anchor::run(&caller.engine.anchors, &caller.on, Which::All));
     Ok(Json(AnchorRun {
-        outcomes: ran.await?,
+        outcomes: ran.await?.into_iter().map(outcome).collect(),
     }))
-}
-
-/// A confirmation after a review.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct HistoryReviewed {
-    /// Whose ledger.
-    tenant: String,
-    /// True: no entry is missing, and the target is wrong.
-    reviewed_history: bool,
-}
-
-/// Whether there was anything to resume.
-#[derive(Serialize, ToSchema)]
-pub(super) struct LedgerResumed {
-    was_stopped: bool,
 }
 
 /// Resumes a ledger that stopped because a target has a later checkpoint. It is recorded.
@@ -180,6 +132,44 @@ pub(super) async fn resume(
     let was_stopped =
         blocking(move || anchor::resume(&caller.engine.anchors, &tenant, &caller.key_id)).await?;
     Ok(Json(LedgerResumed { was_stopped }))
+}
+
+fn shown(status: status::AnchorStatus) -> AnchorStatus {
+    let target = |target: status::AnchorTargetStatus| AnchorTargetStatus {
+        name: target.name,
+        kind: target.kind.to_owned(),
+        place: target.place,
+        key: target.key,
+        size: target.size,
+        at: target.at,
+        error: target.error,
+        failed_at: target.failed_at,
+    };
+    AnchorStatus {
+        size: status.size,
+        witnessed_size: status.witnessed_size,
+        rolled_back: status.rolled_back,
+        targets: status.targets.into_iter().map(target).collect(),
+    }
+}
+
+fn anchored_at(anchored: status::Anchored) -> Anchored {
+    Anchored {
+        size: anchored.size,
+        target: anchored.target,
+        kind: anchored.kind,
+        at: anchored.at,
+    }
+}
+
+fn outcome(outcome: anchor::AnchorOutcome) -> AnchorOutcome {
+    AnchorOutcome {
+        target: outcome.target,
+        kind: outcome.kind.to_owned(),
+        size: outcome.size,
+        cosigned_at: outcome.cosigned_at,
+        error: outcome.error,
+    }
 }
 
 fn size_of(size: Option<u64>) -> Result<Option<u64>, Problem> {

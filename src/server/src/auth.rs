@@ -19,20 +19,13 @@ use super::connections::places::Place;
 use super::document::{Access, Guard};
 use super::problem::Problem;
 use super::{App, Entrance};
+use trailkeep_api::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
 use trailkeep_core::keys::api_key::{Principal, authenticate};
 use trailkeep_core::keys::role::{Right, Role};
 use trailkeep_core::tenant::{NamedLedgerError, ReadScope, Tenant};
 use trailkeep_core::{DEFAULT_TENANT, Engine};
 use trailkeep_proof::ids::TenantName;
 
-/// Names the tenant that a command on the machine acts for. Over the network the token alone says it.
-pub const TENANT_HEADER: &str = "trailkeep-tenant";
-
-/// Names a ledger of the caller's tenant, to read one that a recovery superseded; without it, it is the active one.
-pub const LEDGER_HEADER: &str = "trailkeep-ledger";
-
-/// Why a caller reads, in their words; it is recorded with the read.
-pub const PURPOSE_HEADER: &str = "trailkeep-purpose";
 const PURPOSE_BYTES_MAX: usize = 256;
 
 /// How long the answer to a wrong token takes: guessing is not to be cheap.

@@ -1,28 +1,16 @@
 //! `/v1/backup`: from the machine itself alone, since it writes to its disk.
 
-use std::path::PathBuf;
-
 use axum::body::Body;
 use axum::response::Response;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::Entrance;
 use super::auth::{Caller, may};
 use super::body::read_json;
 use super::problem::Problem;
 use super::progress::follow;
-use trailkeep_core::ops::backup::backup;
+use trailkeep_api::backup::{BackupDone, LedgerBackedUp, NewBackup};
+use trailkeep_core::ops::backup::{BackedUp, BackupSummary, backup};
 use trailkeep_core::tenant::Tenant;
-
-/// The directory of a backup.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct NewBackup {
-    /// An empty directory on the server's machine, or an earlier backup; absolute.
-    #[schema(value_type = String)]
-    out: PathBuf,
-}
 
 /// Creates or updates a backup in a directory; only from the server's machine.
 ///
@@ -45,6 +33,23 @@ pub(super) async fn make(
     }
     let asked: NewBackup = read_json(body, "{\"out\":\"/mnt/backup\"}").await?;
     Ok(follow(move |progress| {
-        backup(&caller.engine.custody, &asked.out, &caller.key_id, progress)
+        backup(&caller.engine.custody, &asked.out, &caller.key_id, progress).map(shown)
     }))
+}
+
+fn shown(done: BackupSummary) -> BackupDone {
+    let note = done.note;
+    let ledger = |BackedUp { origin, size }| LedgerBackedUp { origin, size };
+    BackupDone {
+        out: done.out,
+        new_entries: done.new_entries,
+        new_payloads: done.new_payloads,
+        gone_payloads: done.gone_payloads,
+        format: note.format,
+        id: note.id,
+        directory: note.directory,
+        made_at: note.made_at,
+        ledgers: note.ledgers.into_iter().map(ledger).collect(),
+        epoch: note.epoch,
+    }
 }

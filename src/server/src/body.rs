@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use self::pieces::Pieces;
 use super::Entrance;
-use super::problem::{LineFault, Problem};
+use super::problem::{LineFault, Problem, line_faults};
 use trailkeep_core::journal::append::Incoming;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_proof::ids::hex;
@@ -296,7 +296,7 @@ fn refuse(errors: Vec<(usize, EventError)>) -> Problem {
                 detail: other.to_string(),
             }],
         };
-        LineFault::of(line, faults)
+        line_faults(line, faults)
     });
     Problem::invalid_events(faults.take(FAULTS_MAX).collect())
 }

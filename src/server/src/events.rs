@@ -4,15 +4,16 @@ use axum::Json;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
 use super::body;
-use super::document::Event;
 use super::extract::Path;
 use super::problem::Problem;
+use trailkeep_api::events::{
+    AlreadyDeleted, AppendAnswer, AppendedBrief, AppendedMany, AppendedOne, RecordedEvent,
+    Submission,
+};
 use trailkeep_core::blocking;
 use trailkeep_core::journal::access_log::{AccessRecord, persons_of, record_read};
 use trailkeep_core::journal::append::{Appended, AppendedAs, Outcome, append as append_events};
@@ -23,45 +24,6 @@ use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::entry::{Entry, leaf_hash};
 
-/// An event as it was recorded.
-#[derive(Serialize, ToSchema)]
-#[schema(as = RecordedEvent)]
-pub(super) struct Shown {
-    /// Its id; entries of the server have none.
-    id: Option<String>,
-    /// Its place in the ledger.
-    seq: u64,
-    /// When it was recorded, by the server's clock (RFC 3339, UTC).
-    recorded_at: String,
-    /// Leaf hash of its entry, base64.
-    leaf_hash: String,
-    /// Its sections, each exactly as it came; `received` is the server's.
-    #[schema(value_type = Object)]
-    event: Box<RawValue>,
-}
-
-/// One event, recorded.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AppendedOne)]
-struct Single {
-    id: String,
-    /// Its place in the ledger.
-    seq: u64,
-    /// When it was recorded, by the server's clock (RFC 3339, UTC).
-    recorded_at: String,
-    /// Leaf hash of its entry, base64.
-    leaf_hash: String,
-    /// Proof that it is in the ledger: C2SP tlog-proof.
-    receipt: String,
-    /// Whether an event with the same content was already recorded; absent for a new one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    already_recorded: Option<bool>,
-    /// Of one that had been recorded: whether its bytes are the recorded ones. Those are the evidence; where this is
-    /// false, the same JSON values came in another spelling.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    same_bytes: Option<bool>,
-}
-
 /// Whether the bytes are the recorded ones, of an event that had been recorded before.
 const fn same_bytes(event: &Appended) -> Option<bool> {
     match event.result {
@@ -70,77 +32,13 @@ const fn same_bytes(event: &Appended) -> Option<bool> {
     }
 }
 
-/// Several events, recorded.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AppendedMany)]
-struct Many {
-    /// Recorded by this request.
-    accepted: usize,
-    /// Already recorded with the same content.
-    duplicates: usize,
-    first_seq: Option<u64>,
-    last_seq: Option<u64>,
-    /// The events in the order in which they were sent.
-    events: Vec<Brief>,
-    /// Events that were recorded before and whose payloads were deleted since.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unavailable: Vec<AlreadyDeleted>,
-    /// A signed checkpoint that covers all of them.
-    checkpoint: String,
-}
-
-/// An event that was recorded before and whose payload was deleted since; nothing was written.
-#[derive(Serialize, ToSchema)]
-pub(super) struct AlreadyDeleted {
-    id: String,
-    already_recorded: bool,
-    /// It expired.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    expired: bool,
-    /// It was erased.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    erased: bool,
-}
-
-impl AlreadyDeleted {
-    fn of(id: String, deletion_cause: DeletionCause) -> Self {
-        Self {
-            id,
-            already_recorded: true,
-            expired: deletion_cause == DeletionCause::Expired,
-            erased: deletion_cause == DeletionCause::Erased,
-        }
+fn already_deleted(id: String, deletion_cause: DeletionCause) -> AlreadyDeleted {
+    AlreadyDeleted {
+        id,
+        already_recorded: true,
+        expired: deletion_cause == DeletionCause::Expired,
+        erased: deletion_cause == DeletionCause::Erased,
     }
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = AppendedBrief)]
-struct Brief {
-    id: String,
-    seq: u64,
-    leaf_hash: String,
-    /// Whether an event with the same content was already recorded; absent for a new one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    already_recorded: Option<bool>,
-    /// If it was already recorded: whether its bytes are the recorded ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    same_bytes: Option<bool>,
-}
-
-#[derive(ToSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "it is only described")]
-enum Submission {
-    One(Event),
-    Many(Vec<Event>),
-}
-
-#[derive(ToSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "it is only described")]
-enum AppendAnswer {
-    One(Single),
-    Many(Many),
 }
 
 /// Appends events.
@@ -189,7 +87,7 @@ pub(super) async fn append(
 fn answer_single(caller: &Identified<Tenant>, outcome: &Outcome) -> Result<Response, Problem> {
     let event = outcome.events.first().ok_or_else(Problem::internal)?;
     if let AppendedAs::Gone(deletion_cause) = event.result {
-        return Ok(Json(AlreadyDeleted::of(event.id.clone(), deletion_cause)).into_response());
+        return Ok(Json(already_deleted(event.id.clone(), deletion_cause)).into_response());
     }
     let bytes = event.entry().ok_or_else(Problem::internal)?;
     let entry = decode(event)?;
@@ -211,7 +109,7 @@ fn answer_single(caller: &Identified<Tenant>, outcome: &Outcome) -> Result<Respo
     } else {
         StatusCode::CREATED
     };
-    let answer = Single {
+    let answer = AppendedOne {
         id: event.id.clone(),
         seq: entry.seq.get(),
         recorded_at: entry.recorded_at.to_string(),
@@ -224,13 +122,13 @@ fn answer_single(caller: &Identified<Tenant>, outcome: &Outcome) -> Result<Respo
 }
 
 fn answer_many(outcome: &Outcome) -> Response {
-    let briefs: Vec<Brief> = outcome.events.iter().filter_map(brief).collect();
+    let briefs: Vec<AppendedBrief> = outcome.events.iter().filter_map(brief).collect();
     let unavailable = outcome
         .events
         .iter()
         .filter_map(|event| match event.result {
             AppendedAs::Gone(deletion_cause) => {
-                Some(AlreadyDeleted::of(event.id.clone(), deletion_cause))
+                Some(already_deleted(event.id.clone(), deletion_cause))
             }
             AppendedAs::New(_) | AppendedAs::Before { .. } => None,
         });
@@ -240,7 +138,7 @@ fn answer_many(outcome: &Outcome) -> Response {
         .filter(|event| event.is_duplicate())
         .count();
     let seqs = || briefs.iter().map(|brief| brief.seq);
-    let answer = Many {
+    let answer = AppendedMany {
         accepted: outcome.events.len() - duplicates,
         duplicates,
         first_seq: seqs().min(),
@@ -257,9 +155,9 @@ fn answer_many(outcome: &Outcome) -> Response {
     (status, Json(answer)).into_response()
 }
 
-fn brief(event: &Appended) -> Option<Brief> {
+fn brief(event: &Appended) -> Option<AppendedBrief> {
     let seq = event.decoded()?.seq.get();
-    Some(Brief {
+    Some(AppendedBrief {
         id: event.id.clone(),
         seq,
         leaf_hash: leaf_hash(event.entry()?).to_string(),
@@ -277,13 +175,13 @@ fn decode(event: &Appended) -> Result<Entry, Problem> {
     get,
     path = "/v1/events/{id}",
     params(("id" = String, Path, description = "The event's id.", example = "order-17")),
-    responses((status = 200, description = "The event.", body = Shown)),
+    responses((status = 200, description = "The event.", body = RecordedEvent)),
     extensions(("x-trailkeep-problems" = json!(["not-found", "gone", "restricted"]))),
 )]
 pub(super) async fn show(
     caller: Caller<may::Read, ReadScope>,
     Path(id): Path<String>,
-) -> Result<Json<Shown>, Problem> {
+) -> Result<Json<RecordedEvent>, Problem> {
     show_named(caller.identified(), EventName::Id(id)).await
 }
 
@@ -292,20 +190,20 @@ pub(super) async fn show(
     get,
     path = "/v1/entries/{seq}",
     params(("seq" = u64, Path, description = "Place in the ledger, from 0.", maximum = 1_099_511_627_775_u64, example = 3)),
-    responses((status = 200, description = "The entry's event.", body = Shown)),
+    responses((status = 200, description = "The entry's event.", body = RecordedEvent)),
     extensions(("x-trailkeep-problems" = json!(["not-found", "gone", "restricted"]))),
 )]
 pub(super) async fn show_entry(
     caller: Caller<may::Read, ReadScope>,
     Path(seq): Path<String>,
-) -> Result<Json<Shown>, Problem> {
+) -> Result<Json<RecordedEvent>, Problem> {
     show_named(caller.identified(), EventName::Seq(parse_seq(&seq)?)).await
 }
 
 async fn show_named(
     caller: Identified<ReadScope>,
     name: EventName,
-) -> Result<Json<Shown>, Problem> {
+) -> Result<Json<RecordedEvent>, Problem> {
     let event = blocking(move || -> Result<StoredEvent, Problem> {
         let ledger = caller.on.ledger();
         let published = ledger.published();
@@ -392,8 +290,8 @@ pub(super) fn parse_seq(text: &str) -> Result<Seq, Problem> {
 }
 
 /// An event as it is shown.
-pub(super) fn shown(event: &StoredEvent) -> Result<Shown, Problem> {
-    Ok(Shown {
+pub(super) fn shown(event: &StoredEvent) -> Result<RecordedEvent, Problem> {
+    Ok(RecordedEvent {
         id: event.id(),
         seq: event.entry.seq.get(),
         recorded_at: event.entry.recorded_at.to_string(),

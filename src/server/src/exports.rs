@@ -8,116 +8,19 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
 use super::body::{moment, read_json};
 use super::document::Bytes as FileBytes;
 use super::extract::Path;
 use super::problem::Problem;
+use trailkeep_api::exports::{Export, ExportProgress, ExportQuestion};
 use trailkeep_core::blocking;
 use trailkeep_core::export::jobs::{DROPPED, Job, StartError, Status};
 use trailkeep_core::export::{ExportRequest, Scope};
 use trailkeep_core::tenant::ReadScope;
 use trailkeep_crypto::spool::Spool;
-use trailkeep_proof::bundle::manifest::{Counts, Proof, Recorded, SeqRange};
 use trailkeep_proof::ids::Seq;
-
-/// What to export; `{}` is the whole ledger.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = ExportQuestion)]
-struct Question {
-    /// Recorded at this time or later (RFC 3339).
-    #[schema(format = DateTime)]
-    from: Option<String>,
-    /// Recorded before this time (RFC 3339).
-    #[schema(format = DateTime)]
-    to: Option<String>,
-    /// First and last entry, both included; not together with `from` or `to`.
-    #[schema(pattern = "^[0-9]{1,12}\\.\\.[0-9]{1,12}$", example = "17..42")]
-    seq: Option<String>,
-    /// Only events with this action: a selection, which is never complete.
-    action: Option<String>,
-    /// Sections to replace by digests.
-    #[serde(default)]
-    redact: Several,
-    /// age recipients that the file is encrypted for.
-    #[serde(default, alias = "recipient")]
-    recipients: Several,
-    /// Older checkpoints for which consistency is to be proven.
-    #[serde(default)]
-    against: Several,
-}
-
-/// A list, or its only element.
-#[derive(Deserialize, ToSchema)]
-#[schema(as = OneOrSeveral)]
-#[serde(untagged)]
-enum Several {
-    List(Vec<String>),
-    One(String),
-}
-
-impl Default for Several {
-    fn default() -> Self {
-        Self::List(Vec::new())
-    }
-}
-
-impl Several {
-    fn into_list(self) -> Vec<String> {
-        match self {
-            Self::List(list) => list,
-            Self::One(one) => vec![one],
-        }
-    }
-}
-
-/// An export: `done` or `failed` at the end.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Export)]
-#[serde(tag = "state", rename_all = "lowercase")]
-enum Shown {
-    Running {
-        id: String,
-        progress: ShownProgress,
-    },
-    Done {
-        id: String,
-        /// What it can prove.
-        proof: Proof,
-        /// First and last entry; absent if there is none.
-        range: Option<SeqRange>,
-        /// The requested time, which a range covers.
-        recorded: Option<Recorded>,
-        counts: Counts,
-        /// The entry that records the export.
-        export_seq: u64,
-        /// Size of the ledger under the checkpoint.
-        size: u64,
-        /// Bytes of the file.
-        bytes: u64,
-        /// SHA-256 of the file, in hex.
-        sha256: String,
-        /// Whether it is encrypted for the recipients.
-        encrypted: bool,
-    },
-    Failed {
-        id: String,
-        /// What went wrong, and the remedy.
-        error: String,
-    },
-}
-
-/// Entries written, and in all.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ExportProgress)]
-struct ShownProgress {
-    done: u64,
-    total: u64,
-}
 
 /// Starts an export: a signed bundle that can be verified offline.
 ///
@@ -126,8 +29,8 @@ struct ShownProgress {
 #[utoipa::path(
     post,
     path = "/v1/exports",
-    request_body(content = Question, example = json!({"action": "chat.completion", "redact": ["input"]})),
-    responses((status = 202, description = "The export is being written.", body = Shown, headers(
+    request_body(content = ExportQuestion, example = json!({"action": "chat.completion", "redact": ["input"]})),
+    responses((status = 202, description = "The export is being written.", body = Export, headers(
         ("Location" = String, description = "Where to get its state.")
     ))),
     extensions(("x-trailkeep-problems" = json!(["too-large", "too-many", "unprocessable"]))),
@@ -157,7 +60,7 @@ pub(super) async fn start(
     get,
     path = "/v1/exports/{id}",
     params(("id" = String, Path, description = "The export's id.", example = "0123456789abcdef0123456789abcdef")),
-    responses((status = 200, description = "The export.", body = Shown)),
+    responses((status = 200, description = "The export.", body = Export)),
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn show(
@@ -327,15 +230,15 @@ fn no_such_export() -> Problem {
     )
 }
 
-fn shown(id: String, job: &Job) -> Shown {
+fn shown(id: String, job: &Job) -> Export {
     match job.status() {
         Status::Running { done, total } => {
-            let progress = ShownProgress { done, total };
-            Shown::Running { id, progress }
+            let progress = ExportProgress { done, total };
+            Export::Running { id, progress }
         }
         Status::Done(summary) => {
             let summary = *summary;
-            Shown::Done {
+            Export::Done {
                 id,
                 proof: summary.proof,
                 range: summary.range,
@@ -348,8 +251,8 @@ fn shown(id: String, job: &Job) -> Shown {
                 encrypted: summary.encrypted,
             }
         }
-        Status::Failed(error) => Shown::Failed { id, error },
-        Status::Dropped => Shown::Failed {
+        Status::Failed(error) => Export::Failed { id, error },
+        Status::Dropped => Export::Failed {
             id,
             error: DROPPED.to_owned(),
         },
@@ -357,7 +260,7 @@ fn shown(id: String, job: &Job) -> Shown {
 }
 
 fn read_question(
-    question: Question,
+    question: ExportQuestion,
     caller: &Identified<ReadScope>,
 ) -> Result<ExportRequest, Problem> {
     let scope = match &question.seq {

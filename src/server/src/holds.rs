@@ -4,97 +4,27 @@ use axum::Json;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
 use super::body::{moment, read_json};
 use super::extract::Path;
 use super::problem::Problem;
-use trailkeep_core::blocking;
-use trailkeep_core::govern::hold::{HoldError, NewHold};
-use trailkeep_core::journal::access_log::{AccessRecord, record_read};
-use trailkeep_core::retention::{
-    PlacedHold, RetentionOrHoldError, covers_events, lift_hold, place_hold,
+use trailkeep_api::holds::{
+    HeldPerson, HoldLift, HoldList, ListedHold, ListedLift, NewHold, PlacedHold, TooLate,
 };
-use trailkeep_core::tenant::hold::{HeldPerson, Hold, HoldScope, Holds, REVIEW_EVERY};
+use trailkeep_core::blocking;
+use trailkeep_core::govern::hold::{self as govern_hold, HoldError};
+use trailkeep_core::journal::access_log::{AccessRecord, record_read};
+use trailkeep_core::retention::{self, RetentionOrHoldError, covers_events, lift_hold, place_hold};
+use trailkeep_core::tenant::hold::{self, Hold, HoldScope, Holds, REVIEW_EVERY};
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_proof::time::UnixMillis;
-
-/// A hold to place. It covers the events that match all given filters, later ones too.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = NewHold)]
-pub(super) struct NewHoldForm {
-    /// The matter or case.
-    #[schema(min_length = 1, max_length = 1000)]
-    matter: String,
-    /// Why.
-    #[schema(min_length = 1, max_length = 1000)]
-    reason: String,
-    /// Events about this data subject.
-    subject: Option<HeldPerson>,
-    /// Events under this regime.
-    regime: Option<String>,
-    /// Events with this action; `*` matches any characters.
-    action: Option<String>,
-    /// Recorded at this moment (RFC 3339) or later.
-    #[schema(format = DateTime)]
-    from: Option<String>,
-    /// Recorded before this time (RFC 3339).
-    #[schema(format = DateTime)]
-    to: Option<String>,
-    /// ISO 8601 period after which it is due for review; default P6M.
-    review: Option<String>,
-    /// Whether a hold that covers no event now is refused.
-    #[serde(default)]
-    require_match: bool,
-}
-
-/// A hold as listed. Matter, reason and data subject are stored in the vault only.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ListedHold {
-    id: String,
-    matter: String,
-    reason: String,
-    subject: Option<HeldPerson>,
-    regime: Option<String>,
-    action: Option<String>,
-    from: Option<String>,
-    to: Option<String>,
-    placed_at: String,
-    placed_by: String,
-    /// The entry that records it.
-    placed_seq: u64,
-    review_at: Option<String>,
-    review_is_due: bool,
-    /// Events that it covers now; null if it is released, or if counting would decrypt too many payloads.
-    covers_events: Option<u64>,
-    /// Its end.
-    lifted: Option<ListedLift>,
-}
-
-/// The release of a hold.
-#[derive(Serialize, ToSchema)]
-struct ListedLift {
-    at: String,
-    by: String,
-    reason: String,
-    /// The entry that records it.
-    seq: u64,
-}
-
-/// Holds.
-#[derive(Serialize, ToSchema)]
-pub(super) struct HoldList {
-    holds: Vec<ListedHold>,
-}
 
 /// Places a legal hold: no event that it covers is deleted until the hold is released.
 #[utoipa::path(
     post,
     path = "/v1/holds",
-    request_body(content = NewHoldForm, example = json!({"matter": "Doe v. Acme", "reason": "litigation is anticipated", "subject": {"id": "p-7"}})),
+    request_body(content = NewHold, example = json!({"matter": "Doe v. Acme", "reason": "litigation is anticipated", "subject": {"id": "p-7"}})),
     responses((status = 201, description = "The hold, and which events were already deleted.", body = PlacedHold)),
     extensions(("x-trailkeep-problems" = json!(["refused", "unprocessable", "too-large"]))),
 )]
@@ -103,12 +33,14 @@ pub(super) async fn place(
     body: Body,
 ) -> Result<Response, Problem> {
     let form = "{\"matter\",\"reason\",\"subject\":{\"id\",\"namespace\"},\"regime\",\"action\",\"from\",\"to\",\"review\",\"require_match\"}, of which matter and reason are required";
-    let asked: NewHoldForm = read_json(body, form).await?;
-    let new = NewHold {
+    let asked: NewHold = read_json(body, form).await?;
+    let new = govern_hold::NewHold {
         matter: asked.matter,
         reason: asked.reason,
         scope: HoldScope {
-            subject: asked.subject,
+            subject: asked
+                .subject
+                .map(|HeldPerson { id, namespace }| hold::HeldPerson { id, namespace }),
             regime: asked.regime,
             action: asked.action,
             from_ms: moment("from", asked.from.as_deref())?.map(UnixMillis::get),
@@ -122,7 +54,7 @@ pub(super) async fn place(
         let Identified { engine, on, .. } = &caller;
         place_hold(&engine.journal, on, new, must_cover, &caller.key_id)
     });
-    Ok((StatusCode::CREATED, Json(placed.await?)).into_response())
+    Ok((StatusCode::CREATED, Json(placed_as(placed.await?))).into_response())
 }
 
 /// Lists the holds, with those released in the last 30 days. They name data subjects, so the read is recorded.
@@ -166,21 +98,12 @@ pub(super) async fn list(
     .await
 }
 
-/// Why a hold is released.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = HoldLift)]
-pub(super) struct LiftForm {
-    #[schema(min_length = 1, max_length = 1000)]
-    reason: String,
-}
-
 /// Releases a hold. Expired events that it kept are deleted with the next run.
 #[utoipa::path(
     post,
     path = "/v1/holds/{id}/lift",
     params(("id" = String, Path, description = "The hold's id.", example = "0000000000000000")),
-    request_body(content = LiftForm, example = json!({"reason": "the matter is settled"})),
+    request_body(content = HoldLift, example = json!({"reason": "the matter is settled"})),
     responses((status = 200, description = "The hold as it is now.", body = ListedHold)),
     extensions(("x-trailkeep-problems" = json!(["not-found", "not-ready", "unprocessable", "too-large"]))),
 )]
@@ -189,7 +112,7 @@ pub(super) async fn lift(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<ListedHold>, Problem> {
-    let asked: LiftForm = read_json(body, "{\"reason\":\"...\"}").await?;
+    let asked: HoldLift = read_json(body, "{\"reason\":\"...\"}").await?;
     let caller = caller.identified();
     blocking(move || {
         let Identified { engine, on, .. } = &caller;
@@ -199,8 +122,26 @@ pub(super) async fn lift(
     .await
 }
 
+fn placed_as(placed: retention::PlacedHold) -> PlacedHold {
+    let too_late = |late: retention::TooLate| TooLate {
+        statement: late.statement,
+        class: late.class,
+        recorded_before: late.recorded_before,
+    };
+    PlacedHold {
+        id: placed.id,
+        seq: placed.seq,
+        review_at: placed.review_at,
+        covers_events: placed.covers_events,
+        other_namespaces: placed.other_namespaces,
+        late: placed.late,
+        already_deleted: placed.already_deleted.into_iter().map(too_late).collect(),
+    }
+}
+
 fn listed(id: &str, hold: &Hold, covers_events: Option<u64>, now: UnixMillis) -> ListedHold {
     let text = |millis: u64| UnixMillis::new(millis).to_string();
+    let subject = hold.scope.subject.clone();
     let review_at = hold.review_at();
     let is_active = hold.lifted.is_none();
     let lifted = hold.lifted.as_ref().map(|lifted| ListedLift {
@@ -213,7 +154,7 @@ fn listed(id: &str, hold: &Hold, covers_events: Option<u64>, now: UnixMillis) ->
         id: id.to_owned(),
         matter: hold.matter.clone(),
         reason: hold.reason.clone(),
-        subject: hold.scope.subject.clone(),
+        subject: subject.map(|hold::HeldPerson { id, namespace }| HeldPerson { id, namespace }),
         regime: hold.scope.regime.clone(),
         action: hold.scope.action.clone(),
         from: hold.scope.from_ms.map(text),

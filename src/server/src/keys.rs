@@ -4,48 +4,18 @@ use axum::Json;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::auth::{Caller, may};
 use super::body::read_json;
 use super::extract::Path;
 use super::problem::Problem;
+use trailkeep_api::keys::{self, KeyList, ListedKey, MadeKey, NewKey};
 use trailkeep_core::blocking;
 use trailkeep_core::govern::api_key;
-use trailkeep_core::govern::api_key::{ListedKey, ManageError};
+use trailkeep_core::govern::api_key::ManageError;
 use trailkeep_core::keys::role::Role;
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_policy::CalendarPeriod;
-
-/// A key to be made.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct NewKey {
-    #[schema(value_type = Role)]
-    role: String,
-    /// A calendar period after which it ends, such as `P90D` or `P1Y`; none: it does not end by itself.
-    #[schema(pattern = "^P[1-9][0-9]{0,3}[DWMY]$")]
-    expires: Option<String>,
-}
-
-/// A created key.
-#[derive(Serialize, ToSchema)]
-struct MadeKey {
-    id: String,
-    /// The token; only this answer has it.
-    token: String,
-    role: Role,
-    tenant: String,
-    /// When it expires (RFC 3339, UTC).
-    expires_at: Option<String>,
-}
-
-/// API keys.
-#[derive(Serialize, ToSchema)]
-struct KeyList {
-    keys: Vec<ListedKey>,
-}
 
 /// Creates an API key of the caller's tenant.
 #[utoipa::path(
@@ -89,7 +59,7 @@ pub(super) async fn create(
     let answer = MadeKey {
         id: made.id,
         token: made.token.to_string(),
-        role,
+        role: named(role),
         tenant,
         expires_at: made.expires_at.map(|moment| moment.to_string()),
     };
@@ -105,6 +75,7 @@ pub(super) async fn create(
 pub(super) async fn list(caller: Caller<may::ManageKeys, ReadScope>) -> Result<Response, Problem> {
     let keys = blocking(move || api_key::list(&caller.engine.journal, caller.on.tenant())).await;
     let keys = keys.map_err(ManageError::from)?;
+    let keys = keys.into_iter().map(listed).collect();
     Ok(Json(KeyList { keys }).into_response())
 }
 
@@ -124,6 +95,27 @@ pub(super) async fn revoke(
     blocking(move || api_key::revoke(&caller.engine.journal, &caller.on, &id, &caller.key_id))
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn listed(key: api_key::ListedKey) -> ListedKey {
+    ListedKey {
+        id: key.id,
+        role: named(key.role),
+        tenant: key.tenant,
+        created_at: key.created_at,
+        expires_at: key.expires_at,
+        revoked_at: key.revoked_at,
+    }
+}
+
+const fn named(role: Role) -> keys::Role {
+    match role {
+        Role::Writer => keys::Role::Writer,
+        Role::Reader => keys::Role::Reader,
+        Role::Auditor => keys::Role::Auditor,
+        Role::Privacy => keys::Role::Privacy,
+        Role::Admin => keys::Role::Admin,
+    }
 }
 
 impl From<ManageError> for Problem {

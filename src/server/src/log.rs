@@ -2,14 +2,13 @@
 
 use axum::http::HeaderMap;
 use axum::response::Response;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::auth::{Caller, OpenLog, may};
 use super::document::Bytes;
 use super::etag::tagged;
 use super::extract::Path;
 use super::problem::Problem;
+use trailkeep_api::log::PublicKey;
 use trailkeep_core::blocking;
 use trailkeep_core::journal::read::ReadError;
 use trailkeep_core::tenant::ReadScope;
@@ -110,17 +109,6 @@ fn read_tile(log: &OpenLog, path: TilePath) -> Result<Vec<u8>, Problem> {
             Ok(encode_entry_bundle(&entries.map_err(ReadError::from)?))
         }
     }
-}
-
-/// The public key of a ledger.
-#[derive(Serialize, ToSchema)]
-struct PublicKey {
-    /// The ledger's origin, which is the key's name.
-    origin: String,
-    /// SPKI in PEM.
-    pem: String,
-    /// C2SP verifier key.
-    vkey: String,
 }
 
 /// The public key of the caller's ledger.

@@ -3,25 +3,23 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
-use serde_json::json;
-use tokio_stream::wrappers::ReceiverStream;
 
 use super::App;
 use super::auth::{Anyone, Caller, may};
 use super::body::collect;
 use super::problem::Problem;
-use trailkeep_core::audit::{Question, Subject, verify as verify_ledger};
+use super::progress::{Watched, lines};
+use trailkeep_api::operate::Readiness;
+use trailkeep_api::verify::{self as shown, VerifyLine, VerifyReport};
+use trailkeep_core::audit::{self, Question, Subject, verify as verify_ledger};
 use trailkeep_core::blocking;
-use trailkeep_core::ops::readiness::{Readiness, readiness};
+use trailkeep_core::ops::readiness::readiness;
 use trailkeep_core::tenant::ReadScope;
 use trailkeep_proof::ledger::cosignature::WitnessKey;
 use trailkeep_proof::ledger::note::NOTE_BYTES_MAX;
-
-/// Lines that wait for a slow reader; the verifier waits with them.
-const LINES_WAITING_MAX: usize = 16;
 
 /// Reports that the process is alive.
 #[utoipa::path(
@@ -58,7 +56,12 @@ pub(super) async fn readyz(_: Anyone, State(app): State<App>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    (status, Json(readiness)).into_response()
+    let answer = Readiness {
+        ready: readiness.ready,
+        reasons: readiness.reasons,
+        notes: readiness.notes,
+    };
+    (status, Json(answer)).into_response()
 }
 
 /// Verifies the whole ledger.
@@ -90,31 +93,71 @@ pub(super) async fn verify(
             ));
         }
     };
-    let (lines, receiver) =
-        tokio::sync::mpsc::channel::<Result<String, std::convert::Infallible>>(LINES_WAITING_MAX);
-    tokio::task::spawn_blocking(move || {
-        let mut progress = |done: u64, total: u64| {
-            let _ = lines.blocking_send(Ok(format!("{}\n", json!({"done": done, "total": total}))));
-        };
+    // The verifier waits with a slow reader.
+    Ok(lines(Watched::Wholly, move |progress| {
         let question = Question {
             against: against.as_deref(),
             witnesses: &witnesses,
             now: Some(caller.engine.journal.clock.wall()),
         };
-        let report = verify_ledger(
-            Subject::from(&*caller.engine),
-            &caller.on.ledger().record,
-            &question,
-            &mut progress,
-        );
-        let last = match report {
-            Ok(report) => json!({"report": report}),
-            Err(error) => json!({"error": error.to_string()}),
-        };
-        let _ = lines.blocking_send(Ok(format!("{last}\n")));
-    });
-    let body = Body::from_stream(ReceiverStream::new(receiver));
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+        let (subject, record) = (Subject::from(&*caller.engine), &caller.on.ledger().record);
+        let line = |done, total| VerifyLine::<VerifyReport>::Progress { done, total };
+        let mut said = |done, total| progress(line(done, total));
+        match verify_ledger(subject, record, &question, &mut said) {
+            Ok(found) => VerifyLine::Report {
+                report: report(found),
+            },
+            Err(error) => VerifyLine::Error {
+                error: error.to_string(),
+            },
+        }
+    }))
+}
+
+/// What verifying found, as it is answered. The command line prints what it verifies itself in the same form.
+pub fn report(found: audit::Report) -> VerifyReport {
+    let finding = |finding: audit::Finding| shown::Finding {
+        seq: finding.seq,
+        rule: finding.rule.to_owned(),
+        detail: finding.detail,
+    };
+    let anchored = |there: audit::AnchoredAt| shown::AnchoredAt {
+        target: there.target,
+        kind: there.kind,
+        size: there.size,
+        at: there.at,
+    };
+    let witnessed = |by: audit::WitnessedBy| shown::WitnessedBy {
+        name: by.name,
+        key: by.key,
+        size: by.size,
+        at: by.at,
+    };
+    let attested = found.attested;
+    VerifyReport {
+        ok: found.ok,
+        origin: found.origin,
+        entries: found.entries,
+        events: found.events,
+        intact: found.intact,
+        expired: found.expired,
+        erased: found.erased,
+        restricted: found.restricted,
+        held: found.held,
+        damaged: found.damaged,
+        sources: found.sources,
+        unbound: found.unbound,
+        size: found.size,
+        root: found.root,
+        attested: shown::Attested {
+            level: attested.level,
+            anchored: attested.anchored.into_iter().map(anchored).collect(),
+            witnessed: attested.witnessed.into_iter().map(witnessed).collect(),
+            unchecked: attested.unchecked,
+        },
+        findings_total: found.findings_total,
+        findings: found.findings.into_iter().map(finding).collect(),
+    }
 }
 
 /// The witnesses that a question names, each as `witness=VKEY`.

@@ -1,14 +1,11 @@
 //! Errors as RFC 9457 problem details: a stable type, what was wrong, how to mend it. No payload text.
 
-mod kind;
-
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
 
-pub use self::kind::Kind;
+use trailkeep_api::problem;
+pub(super) use trailkeep_api::problem::{Kind, LineFault};
 use trailkeep_core::DEFAULT_TENANT;
 use trailkeep_core::journal::append::AppendError;
 use trailkeep_core::journal::read::ReadError;
@@ -17,78 +14,50 @@ use trailkeep_core::keys::role::{Right, Role};
 use trailkeep_policy::ingest::Refusal;
 use trailkeep_proof::ledger::event::Fault;
 
-/// What went wrong (RFC 9457); docs/errors.md lists the types.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Problem {
-    /// The problem type: stable, for programs.
-    #[serde(rename = "type")]
-    #[schema(pattern = "^urn:trailkeep:problem:[a-z-]+$")]
-    kind: String,
-    /// The kind in words.
-    title: &'static str,
-    /// The status of the answer.
-    #[schema(minimum = 400, maximum = 599)]
-    status: u16,
-    /// What is wrong with this request, and the remedy.
-    detail: String,
-    /// The events at fault.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    errors: Vec<LineFault>,
-    #[serde(skip)]
-    name: &'static str,
-    #[serde(skip)]
+/// A problem to answer with.
+#[derive(Debug)]
+pub(super) struct Problem {
+    told: problem::Problem,
+    kind: Kind,
     retry_after_seconds: Option<u32>,
 }
 
-/// What is wrong with one event of a request.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct LineFault {
-    /// Line of an NDJSON body from 1, or position in an array from 1; 1 for an object.
-    pub line: usize,
-    /// RFC 6901 JSON pointer into the event.
-    pub pointer: String,
-    /// What is wrong, and the remedy.
-    pub detail: String,
+/// The faults of the event on a line.
+pub(super) fn line_faults(line: usize, faults: Vec<Fault>) -> impl Iterator<Item = LineFault> {
+    faults.into_iter().map(move |fault| LineFault {
+        line,
+        pointer: fault.pointer,
+        detail: fault.detail,
+    })
 }
 
-impl LineFault {
-    /// The faults of the event on a line.
-    pub fn of(line: usize, faults: Vec<Fault>) -> impl Iterator<Item = Self> {
-        faults.into_iter().map(move |fault| Self {
-            line,
-            pointer: fault.pointer,
-            detail: fault.detail,
-        })
-    }
+/// The status that a kind of problem is answered with.
+pub(super) fn status_of(kind: Kind) -> StatusCode {
+    StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 impl Problem {
     fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
-            kind: kind.to_type(),
-            name: kind.name(),
-            title: kind.title(),
-            status: kind.status().as_u16(),
-            detail: detail.into(),
-            errors: Vec::new(),
+            told: problem::Problem::new(kind, detail),
+            kind,
             retry_after_seconds: None,
         }
     }
 
     /// 400: the request is not of the form that the route takes.
-    pub fn bad_request(detail: impl Into<String>) -> Self {
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(Kind::BadRequest, detail)
     }
 
     /// 401: no token, or a wrong one.
-    pub fn unauthorized() -> Self {
+    pub(super) fn unauthorized() -> Self {
         let detail = "send `Authorization: Bearer TOKEN` with a valid API token";
         Self::new(Kind::Unauthorized, detail)
     }
 
     /// 403: the key's role has not the right.
-    pub fn forbidden(role: Role, right: Right) -> Self {
+    pub(super) fn forbidden(role: Role, right: Right) -> Self {
         let what = right.as_words();
         let detail = format!(
             "role {role} may not {what}: use a key of another role; docs/access.md has the matrix"
@@ -97,7 +66,7 @@ impl Problem {
     }
 
     /// 403: the key is of another tenant than the operator's.
-    pub fn not_the_operator() -> Self {
+    pub(super) fn not_the_operator() -> Self {
         let detail = format!(
             "only admins of the operator's tenant, `{DEFAULT_TENANT}`, may manage tenants: use a key of that tenant"
         );
@@ -105,25 +74,25 @@ impl Problem {
     }
 
     /// 404.
-    pub fn not_found(detail: impl Into<String>) -> Self {
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(Kind::NotFound, detail)
     }
 
     /// 405.
-    pub fn method_not_allowed() -> Self {
+    pub(super) fn method_not_allowed() -> Self {
         let detail = "this route does not support this method; docs/api.md lists the routes";
         Self::new(Kind::MethodNotAllowed, detail)
     }
 
     /// 408: the body came too slowly.
-    pub fn too_slow(detail: impl Into<String>) -> Self {
+    pub(super) fn too_slow(detail: impl Into<String>) -> Self {
         Self::new(Kind::TooSlow, detail)
     }
 
     /// 409: an id stands for something else already.
-    pub fn conflict(detail: impl Into<String>, line: usize) -> Self {
+    pub(super) fn conflict(detail: impl Into<String>, line: usize) -> Self {
         let mut problem = Self::new(Kind::IdConflict, detail);
-        problem.errors.push(LineFault {
+        problem.told.errors.push(LineFault {
             line,
             pointer: "/id".to_owned(),
             detail: "this id is already recorded with other content: use another id".to_owned(),
@@ -132,73 +101,73 @@ impl Problem {
     }
 
     /// 409: a name that is given once only was given.
-    pub fn name_taken(detail: impl Into<String>) -> Self {
+    pub(super) fn name_taken(detail: impl Into<String>) -> Self {
         Self::new(Kind::NameTaken, detail)
     }
 
     /// 409: what is asked for is not in the state that it needs.
-    pub fn conflict_state(detail: impl Into<String>) -> Self {
+    pub(super) fn conflict_state(detail: impl Into<String>) -> Self {
         Self::new(Kind::NotReady, detail)
     }
 
     /// 409: a request of a person is in a state that does not allow it.
-    pub fn request_state(detail: impl Into<String>) -> Self {
+    pub(super) fn request_state(detail: impl Into<String>) -> Self {
         Self::new(Kind::RequestState, detail)
     }
 
     /// 409: the tenant takes no more events.
-    pub fn tenant_closed(detail: impl Into<String>) -> Self {
+    pub(super) fn tenant_closed(detail: impl Into<String>) -> Self {
         Self::new(Kind::TenantClosed, detail)
     }
 
     /// 409: a write names a superseded ledger.
-    pub fn superseded_ledger(detail: impl Into<String>) -> Self {
+    pub(super) fn superseded_ledger(detail: impl Into<String>) -> Self {
         Self::new(Kind::SupersededLedger, detail)
     }
 
     /// Says first what was done nevertheless.
     #[must_use]
-    pub fn after(mut self, done: &str) -> Self {
-        self.detail.insert_str(0, done);
+    pub(super) fn after(mut self, done: &str) -> Self {
+        self.told.detail.insert_str(0, done);
         self
     }
 
     /// 410: the text went lawfully.
-    pub fn gone(detail: impl Into<String>) -> Self {
+    pub(super) fn gone(detail: impl Into<String>) -> Self {
         Self::new(Kind::Gone, detail)
     }
 
     /// 413: too large.
-    pub fn too_large(detail: impl Into<String>) -> Self {
+    pub(super) fn too_large(detail: impl Into<String>) -> Self {
         Self::new(Kind::TooLarge, detail)
     }
 
     /// 415: a media type or encoding that the route does not take.
-    pub fn unsupported_media_type(detail: impl Into<String>) -> Self {
+    pub(super) fn unsupported_media_type(detail: impl Into<String>) -> Self {
         Self::new(Kind::MediaType, detail)
     }
 
     /// 416: no byte of the file is in the range that was asked for.
-    pub fn range_not_satisfiable(size: u64) -> Self {
+    pub(super) fn range_not_satisfiable(size: u64) -> Self {
         let detail = format!("the file has {size} bytes: request a range within them");
         Self::new(Kind::RangeNotSatisfiable, detail)
     }
 
     /// 422: events that break the rules. All bad lines are named; nothing was recorded.
-    pub fn invalid_events(errors: Vec<LineFault>) -> Self {
+    pub(super) fn invalid_events(errors: Vec<LineFault>) -> Self {
         let detail = "nothing of this request was recorded; fix the fields listed and resend";
         let mut problem = Self::new(Kind::InvalidEvent, detail);
-        problem.errors = errors;
+        problem.told.errors = errors;
         problem
     }
 
     /// 422: the request has the form, and asks for what can't be.
-    pub fn unprocessable(detail: impl Into<String>) -> Self {
+    pub(super) fn unprocessable(detail: impl Into<String>) -> Self {
         Self::new(Kind::Unprocessable, detail)
     }
 
     /// 409: a policy or hold forbids it.
-    pub fn refused(detail: impl Into<String>) -> Self {
+    pub(super) fn refused(detail: impl Into<String>) -> Self {
         Self::new(Kind::Refused, detail)
     }
 
@@ -210,42 +179,42 @@ impl Problem {
             pointer: refusal.pointer,
             detail: refusal.detail,
         });
-        problem.errors = faults.collect();
+        problem.told.errors = faults.collect();
         problem
     }
 
     /// 422: a regime that no policy is of.
-    pub fn unknown_regime(detail: impl Into<String>) -> Self {
+    pub(super) fn unknown_regime(detail: impl Into<String>) -> Self {
         Self::new(Kind::Policy, detail)
     }
 
     /// 500: a fault of this program.
-    pub fn internal() -> Self {
+    pub(super) fn internal() -> Self {
         let detail = "a fault of trailkeep; see the server's log";
         Self::new(Kind::Internal, detail)
     }
 
     /// 500: what is stored is not what was written.
-    pub fn damaged(detail: impl Into<String>) -> Self {
+    pub(super) fn damaged(detail: impl Into<String>) -> Self {
         Self::new(Kind::Damaged, detail)
     }
 
     /// 429: as many as may be at once are under way.
-    pub fn too_many(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
+    pub(super) fn too_many(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
         let mut problem = Self::new(Kind::TooMany, detail);
         problem.retry_after_seconds = Some(retry_after_seconds);
         problem
     }
 
     /// 503: not now.
-    pub fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
+    pub(super) fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
         let mut problem = Self::new(Kind::Unavailable, detail);
         problem.retry_after_seconds = Some(retry_after_seconds);
         problem
     }
 
     /// 507: the disk is full.
-    pub fn disk_full(detail: impl Into<String>) -> Self {
+    pub(super) fn disk_full(detail: impl Into<String>) -> Self {
         let mut problem = Self::new(Kind::DiskFull, detail);
         problem.retry_after_seconds = Some(30);
         problem
@@ -255,13 +224,16 @@ impl Problem {
 impl Problem {
     /// Status, detail and seconds to wait, for answers of another form.
     pub(super) fn into_parts(self) -> (StatusCode, String, Option<u32>) {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, self.detail, self.retry_after_seconds)
+        (
+            status_of(self.kind),
+            self.told.detail,
+            self.retry_after_seconds,
+        )
     }
 
     /// What it is counted as.
     pub(super) fn answered(&self) -> Answered {
-        Answered(self.name)
+        Answered(self.kind.name())
     }
 }
 
@@ -271,10 +243,10 @@ pub(super) struct Answered(pub(super) &'static str);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = status_of(self.kind);
         let retry_after = self.retry_after_seconds;
         let answered = self.answered();
-        let mut response = (status, Json(self)).into_response();
+        let mut response = (status, Json(self.told)).into_response();
         response.extensions_mut().insert(answered);
         let headers = response.headers_mut();
         headers.insert(

@@ -3,19 +3,19 @@
 
 use axum::Json;
 use axum::body::Body;
-use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Caller, Identified, may};
 use super::body::{moment, read_json};
-use super::events::{Shown, shown};
+use super::events::shown;
 use super::extract;
 use super::problem::Problem;
+use trailkeep_api::query::{self, EventPage, EventQuestion, PersonAsked, TargetAsked};
 use trailkeep_core::blocking;
 use trailkeep_core::journal::access_log::{AccessRecord, persons_of, record_read};
 use trailkeep_core::query::{
-    Cursor, Filters, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, Page, Query, QueryError, query,
+    Cursor, Filters, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX, Page, Query, QueryError,
+    query as run_query,
 };
 use trailkeep_core::tenant::ReadScope;
 use trailkeep_ports::Order;
@@ -31,111 +31,6 @@ const FORM: &str = "a JSON object with from, to, action, outcome, conversation, 
 /// What is not asked for in an address.
 const PRIVATE: [&str; 3] = ["subject", "actor", "target"];
 
-/// A query; all filters must match.
-#[derive(Default, Deserialize, Serialize, ToSchema, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[schema(as = EventQuestion)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Question {
-    /// Recorded at this time or later (RFC 3339).
-    #[schema(format = DateTime)]
-    #[param(format = DateTime)]
-    from: Option<String>,
-    /// Recorded before this time (RFC 3339).
-    #[schema(format = DateTime)]
-    #[param(format = DateTime)]
-    to: Option<String>,
-    /// What was done.
-    #[schema(example = "chat.completion")]
-    #[param(example = "chat.completion")]
-    action: Option<String>,
-    /// How it ended.
-    outcome: Option<String>,
-    /// Who did it.
-    #[param(ignore)]
-    actor: Option<PersonAsked>,
-    /// The data subject.
-    #[param(ignore)]
-    subject: Option<PersonAsked>,
-    /// The target.
-    #[param(ignore)]
-    target: Option<TargetAsked>,
-    /// `context.conversation`.
-    conversation: Option<String>,
-    /// `context.trace_id`.
-    trace: Option<String>,
-    /// The requested or answering model.
-    model: Option<String>,
-    /// Name of the prompt template.
-    prompt: Option<String>,
-    /// Version of the prompt template.
-    prompt_version: Option<String>,
-    /// Events under this retention regime.
-    regime: Option<String>,
-    /// Order: `oldest` first (default) or `newest`.
-    order: Option<AskedOrder>,
-    /// Maximum events per page; default 100.
-    #[schema(minimum = 1, maximum = 1000)]
-    #[param(minimum = 1, maximum = 1000)]
-    #[serde(default, deserialize_with = "whole_number")]
-    limit: Option<u64>,
-    /// The `next_cursor` of the previous page; all other filters stay the same.
-    #[schema(pattern = "^[cn](0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})$")]
-    #[param(pattern = "^[cn](0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})$")]
-    cursor: Option<String>,
-}
-
-/// `7.0` is an integer in JSON Schema.
-fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    let number = Option::<f64>::deserialize(deserializer)?;
-    let wrong = |_| serde::de::Error::custom("it must be an integer");
-    // A whole number is written without a point.
-    let read = number.map(|number| number.to_string().parse().map_err(wrong));
-    read.transpose()
-}
-
-/// Which events come first.
-#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = Order)]
-enum AskedOrder {
-    Oldest,
-    Newest,
-}
-
-/// A data subject or an actor.
-#[derive(Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = PersonAsked)]
-struct PersonAsked {
-    id: String,
-    /// Which system the id belongs to; without one, the tenant's own.
-    #[serde(default)]
-    namespace: String,
-}
-
-/// A thing that was touched.
-#[derive(Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = TargetAsked)]
-struct TargetAsked {
-    id: String,
-    /// Its type; empty where the event names none.
-    #[serde(default, rename = "type")]
-    kind: String,
-}
-
-/// A page of events. A short or empty page may have a next one: see `next_cursor`.
-#[derive(Serialize, ToSchema)]
-#[schema(as = EventPage)]
-pub(super) struct Listed {
-    events: Vec<Shown>,
-    /// Value of `cursor` for the next page; absent on the last page.
-    next_cursor: Option<String>,
-    /// Restricted events that match and are not shown, because no purpose was stated.
-    restricted: u64,
-}
-
 /// Lists events, a page at a time.
 ///
 /// Pages are stable while others write: they are of the ledger as it was at the first. Where little is found, a page
@@ -143,14 +38,14 @@ pub(super) struct Listed {
 #[utoipa::path(
     get,
     path = "/v1/events",
-    params(Question),
-    responses((status = 200, description = "A page.", body = Listed)),
+    params(EventQuestion),
+    responses((status = 200, description = "A page.", body = EventPage)),
     extensions(("x-trailkeep-problems" = json!(["unprocessable"]))),
 )]
 pub(super) async fn list(
     caller: Caller<may::Read, ReadScope>,
     pairs: Result<extract::Query<Vec<(String, String)>>, Problem>,
-) -> Result<Json<Listed>, Problem> {
+) -> Result<Json<EventPage>, Problem> {
     let extract::Query(pairs) =
         pairs.map_err(|_| Problem::bad_request("the query string is not UTF-8"))?;
     let question = read_parameters(pairs)?;
@@ -161,14 +56,14 @@ pub(super) async fn list(
 #[utoipa::path(
     post,
     path = "/v1/events/query",
-    request_body(content = Question, example = json!({"subject": {"id": "p-7"}, "order": "newest"})),
-    responses((status = 200, description = "A page.", body = Listed)),
+    request_body(content = EventQuestion, example = json!({"subject": {"id": "p-7"}, "order": "newest"})),
+    responses((status = 200, description = "A page.", body = EventPage)),
     extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
 pub(super) async fn ask(
     caller: Caller<may::Read, ReadScope>,
     body: Body,
-) -> Result<Json<Listed>, Problem> {
+) -> Result<Json<EventPage>, Problem> {
     let question = read_json(body, FORM).await?;
     answer(caller.identified(), ("POST", "/v1/events/query"), question).await
 }
@@ -176,17 +71,17 @@ pub(super) async fn ask(
 async fn answer(
     caller: Identified<ReadScope>,
     (verb, route): (&'static str, &'static str),
-    question: Question,
-) -> Result<Json<Listed>, Problem> {
+    question: EventQuestion,
+) -> Result<Json<EventPage>, Problem> {
     // Compared with others in memory, and forgotten.
     let text = serde_json::to_string(&question).map_err(|_| Problem::internal())?;
-    let asked = question.into_query()?;
+    let asked = asked_of(question)?;
     let page = blocking(move || -> Result<Page, Problem> {
         let Identified { engine, on, .. } = &caller;
         let ledger = on.ledger();
         let mut asked = asked;
         asked.shows_restricted = caller.purpose.is_some();
-        let page = query(&engine.journal, ledger, &ledger.published(), &asked)?;
+        let page = run_query(&engine.journal, ledger, &ledger.published(), &asked)?;
         let read = AccessRecord {
             by: &caller.key_id,
             verb,
@@ -203,7 +98,7 @@ async fn answer(
         Ok(page)
     });
     let page = page.await?;
-    Ok(Json(Listed {
+    Ok(Json(EventPage {
         events: page.events.iter().map(shown).collect::<Result<_, _>>()?,
         next_cursor: page.next.map(|cursor| cursor.to_string()),
         restricted: page.restricted,
@@ -211,7 +106,7 @@ async fn answer(
 }
 
 /// The question of an address's parameters. The errors repeat nothing of them.
-fn read_parameters(pairs: Vec<(String, String)>) -> Result<Question, Problem> {
+fn read_parameters(pairs: Vec<(String, String)>) -> Result<EventQuestion, Problem> {
     let mut object = Map::new();
     for (name, value) in pairs {
         if PRIVATE.contains(&name.as_str()) {
@@ -244,50 +139,48 @@ fn held(id: String, max: usize) -> String {
     }
 }
 
-impl Question {
-    fn into_query(self) -> Result<Query, Problem> {
-        let limit = self.limit.unwrap_or(PAGE_EVENTS_DEFAULT as u64);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        if !(1..=PAGE_EVENTS_MAX).contains(&limit) {
-            let detail = format!("`limit` must be a number from 1 to {PAGE_EVENTS_MAX}");
-            return Err(Problem::bad_request(detail));
-        }
-        let cursor = self.cursor.as_deref().map(|text| {
-            let wrong = "`cursor` must be the `next_cursor` of the previous page";
-            Cursor::parse(text).ok_or_else(|| Problem::bad_request(wrong))
-        });
-        let person = |asked: PersonAsked| Person::asked(&asked.id, &asked.namespace);
-        let target = |TargetAsked { id, kind }| Target {
-            kind,
-            id: held(id, TARGET_CHARACTERS_MAX),
-        };
-        Ok(Query {
-            from: moment("from", self.from.as_deref())?,
-            to: moment("to", self.to.as_deref())?,
-            filters: Filters {
-                action: self.action,
-                outcome: self.outcome,
-                actor: self.actor.map(person),
-                subject: self.subject.map(person),
-                target: self.target.map(target),
-                conversation: self
-                    .conversation
-                    .map(|id| held(id, CONVERSATION_CHARACTERS_MAX)),
-                trace: self.trace,
-                model: self.model,
-                prompt: self.prompt,
-                prompt_version: self.prompt_version,
-            },
-            regime: self.regime,
-            shows_restricted: false,
-            order: match self.order {
-                None | Some(AskedOrder::Oldest) => Order::Oldest,
-                Some(AskedOrder::Newest) => Order::Newest,
-            },
-            limit,
-            cursor: cursor.transpose()?,
-        })
+fn asked_of(question: EventQuestion) -> Result<Query, Problem> {
+    let limit = question.limit.unwrap_or(PAGE_EVENTS_DEFAULT as u64);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if !(1..=PAGE_EVENTS_MAX).contains(&limit) {
+        let detail = format!("`limit` must be a number from 1 to {PAGE_EVENTS_MAX}");
+        return Err(Problem::bad_request(detail));
     }
+    let cursor = question.cursor.as_deref().map(|text| {
+        let wrong = "`cursor` must be the `next_cursor` of the previous page";
+        Cursor::parse(text).ok_or_else(|| Problem::bad_request(wrong))
+    });
+    let person = |asked: PersonAsked| Person::asked(&asked.id, &asked.namespace);
+    let target = |TargetAsked { id, kind }| Target {
+        kind,
+        id: held(id, TARGET_CHARACTERS_MAX),
+    };
+    Ok(Query {
+        from: moment("from", question.from.as_deref())?,
+        to: moment("to", question.to.as_deref())?,
+        filters: Filters {
+            action: question.action,
+            outcome: question.outcome,
+            actor: question.actor.map(person),
+            subject: question.subject.map(person),
+            target: question.target.map(target),
+            conversation: question
+                .conversation
+                .map(|id| held(id, CONVERSATION_CHARACTERS_MAX)),
+            trace: question.trace,
+            model: question.model,
+            prompt: question.prompt,
+            prompt_version: question.prompt_version,
+        },
+        regime: question.regime,
+        shows_restricted: false,
+        order: match question.order {
+            None | Some(query::Order::Oldest) => Order::Oldest,
+            Some(query::Order::Newest) => Order::Newest,
+        },
+        limit,
+        cursor: cursor.transpose()?,
+    })
 }
 
 impl From<QueryError> for Problem {

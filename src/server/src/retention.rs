@@ -2,65 +2,36 @@
 
 use axum::Json;
 use axum::body::Body;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Caller, Identified, may};
 use super::body::{moment, read_json};
 use super::events::parse_seq;
+use super::explained::explanation;
 use super::extract::{Path, Query};
 use super::problem::Problem;
+use super::progress::by_name;
+use trailkeep_api::retention::{
+    AtTime, AwaitingTrigger, ClassPreview, OverdueEvents, RetentionPreview, RetentionRun,
+};
+use trailkeep_api::triggers::{ListedTrigger, NewTrigger, TriggerList};
 use trailkeep_core::blocking;
 use trailkeep_core::destroy::DeletionError;
 use trailkeep_core::govern;
 use trailkeep_core::govern::trigger::TriggerError;
 use trailkeep_core::journal::read::{EventName, find_seq};
 use trailkeep_core::ops::run;
-use trailkeep_core::retention::{Preview, RunReport};
+use trailkeep_core::retention;
 use trailkeep_core::tenant::trigger;
 use trailkeep_core::tenant::trigger::Trigger;
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_proof::time::UnixMillis;
 
-/// A retention trigger to fire.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = NewTrigger)]
-pub(super) struct TriggerForm {
-    /// Its name in the policies.
-    name: String,
-    /// The record, as in `retention.record` of the events.
-    record: String,
-    /// Time of the trigger (RFC 3339); not in the future.
-    #[schema(format = DateTime)]
-    at: String,
-}
-
-/// A fired trigger.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ListedTrigger {
-    name: String,
-    record: String,
-    at: String,
-    /// When it was recorded.
-    fired_at: String,
-    by: String,
-    /// The entry that records it.
-    seq: u64,
-}
-
-/// Fired triggers.
-#[derive(Serialize, ToSchema)]
-pub(super) struct TriggerList {
-    triggers: Vec<ListedTrigger>,
-}
-
 /// Fires a retention trigger, which starts the clocks of all events of its record.
 #[utoipa::path(
     post,
     path = "/v1/triggers",
-    request_body(content = TriggerForm, example = json!({"name": "audit_concluded", "record": "audit-2026", "at": "2026-11-01T00:00:00Z"})),
+    request_body(content = NewTrigger, example = json!({"name": "audit_concluded", "record": "audit-2026", "at": "2026-11-01T00:00:00Z"})),
     responses((status = 200, description = "The trigger is recorded.", body = ListedTrigger)),
     extensions(("x-trailkeep-problems" = json!(["refused", "unprocessable", "too-large"]))),
 )]
@@ -70,7 +41,7 @@ pub(super) async fn fire(
 ) -> Result<Json<ListedTrigger>, Problem> {
     let form =
         "{\"name\":\"audit_concluded\",\"record\":\"audit-2026\",\"at\":\"2027-03-15T00:00:00Z\"}";
-    let TriggerForm { name, record, at } = read_json(body, form).await?;
+    let NewTrigger { name, record, at } = read_json(body, form).await?;
     let at = moment("at", Some(&at))?.unwrap_or(UnixMillis::MAX);
     let caller = caller.identified();
     blocking(move || {
@@ -110,33 +81,70 @@ fn listed(trigger: &Trigger) -> ListedTrigger {
     }
 }
 
-/// At which moment to judge.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct AtForm {
-    /// RFC 3339; default: now.
-    #[param(format = DateTime)]
-    at: Option<String>,
+fn previewed(preview: retention::Preview) -> RetentionPreview {
+    let class = |class: retention::ClassPreview| ClassPreview {
+        class: class.class,
+        closed_ledger: class.closed_ledger,
+        policies: class.policies,
+        recorded_before: class.recorded_before,
+        months: class.months,
+        released: class.released,
+        requested: class.requested,
+        held: class.held,
+    };
+    let waits = |waits: retention::AwaitingTrigger| AwaitingTrigger {
+        class: waits.class,
+        policies: waits.policies,
+        events: waits.events,
+        oldest_recorded_at: waits.oldest_recorded_at,
+        review: waits.review,
+    };
+    RetentionPreview {
+        as_of: preview.as_of,
+        destroyed: preview.destroyed,
+        requested: preview.requested,
+        held: preview.held,
+        overdue: preview.overdue.map(|overdue| OverdueEvents {
+            events: overdue.events,
+            since: overdue.since.map(|moment| moment.to_string()),
+        }),
+        classes: preview.classes.into_iter().map(class).collect(),
+        awaiting_trigger: preview.awaiting_trigger.into_iter().map(waits).collect(),
+    }
+}
+
+fn ran(report: retention::RunReport) -> RetentionRun {
+    RetentionRun {
+        tenant: report.tenant,
+        destroyed: report.destroyed,
+        held: report.held,
+        statements: report.statements,
+        purge_pending: report.purge_pending,
+        longest_step_ms: report.longest_step_ms,
+    }
 }
 
 /// Previews what a run would delete, by class and month. Nothing changes.
 #[utoipa::path(
     get,
     path = "/v1/retention/preview",
-    params(AtForm),
-    responses((status = 200, description = "What would be deleted, and what waits.", body = Preview)),
+    params(AtTime),
+    responses((status = 200, description = "What would be deleted, and what waits.", body = RetentionPreview)),
 )]
 pub(super) async fn preview(
     caller: Caller<may::SeeRetention, ReadScope>,
-    asked: Result<Query<AtForm>, Problem>,
-) -> Result<Json<Preview>, Problem> {
+    asked: Result<Query<AtTime>, Problem>,
+) -> Result<Json<RetentionPreview>, Problem> {
     let at = at_of(asked)?;
     let caller = caller.identified();
     blocking(move || {
         let Identified { engine, on, .. } = &caller;
         let at = at.unwrap_or_else(|| engine.journal.clock.wall());
-        Ok(Json(run::preview(&engine.journal, on.tenant(), at)?))
+        Ok(Json(previewed(run::preview(
+            &engine.journal,
+            on.tenant(),
+            at,
+        )?)))
     })
     .await
 }
@@ -145,15 +153,15 @@ pub(super) async fn preview(
 #[utoipa::path(
     post,
     path = "/v1/retention/run",
-    responses((status = 200, description = "What was deleted, and the tombstones.", body = RunReport)),
+    responses((status = 200, description = "What was deleted, and the tombstones.", body = RetentionRun)),
 )]
 pub(super) async fn run(
     caller: Caller<may::RunRetention, Tenant>,
-) -> Result<Json<RunReport>, Problem> {
+) -> Result<Json<RetentionRun>, Problem> {
     let caller = caller.identified();
     blocking(move || {
         let Identified { engine, on, .. } = &caller;
-        Ok(Json(run::run(engine, on, &caller.key_id)?))
+        Ok(Json(ran(run::run(engine, on, &caller.key_id)?)))
     })
     .await
 }
@@ -164,7 +172,7 @@ pub(super) async fn run(
     path = "/v1/entries/{seq}/retention",
     params(
         ("seq" = u64, Path, description = "Place in the ledger, from 0.", maximum = 1_099_511_627_775_u64, example = 3),
-        AtForm,
+        AtTime,
     ),
     responses((status = 200, description = "The decision of the policies.", body = Value)),
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
@@ -172,7 +180,7 @@ pub(super) async fn run(
 pub(super) async fn explain_entry(
     caller: Caller<may::SeeRetention, ReadScope>,
     Path(seq): Path<String>,
-    asked: Result<Query<AtForm>, Problem>,
+    asked: Result<Query<AtTime>, Problem>,
 ) -> Result<Json<Value>, Problem> {
     let name = EventName::Seq(parse_seq(&seq)?);
     explain(caller.identified(), name, at_of(asked)?).await
@@ -182,14 +190,14 @@ pub(super) async fn explain_entry(
 #[utoipa::path(
     get,
     path = "/v1/events/{id}/retention",
-    params(("id" = String, Path, description = "The event's id.", example = "order-17"), AtForm),
+    params(("id" = String, Path, description = "The event's id.", example = "order-17"), AtTime),
     responses((status = 200, description = "The decision of the policies.", body = Value)),
     extensions(("x-trailkeep-problems" = json!(["not-found"]))),
 )]
 pub(super) async fn explain_event(
     caller: Caller<may::SeeRetention, ReadScope>,
     Path(id): Path<String>,
-    asked: Result<Query<AtForm>, Problem>,
+    asked: Result<Query<AtTime>, Problem>,
 ) -> Result<Json<Value>, Problem> {
     explain(caller.identified(), EventName::Id(id), at_of(asked)?).await
 }
@@ -204,12 +212,13 @@ async fn explain(
         let ledger = on.ledger();
         let seq = find_seq(&engine.journal, ledger, &ledger.published(), &name)?;
         let at = at.unwrap_or_else(|| engine.journal.clock.wall());
-        Ok(Json(run::explain_event(&engine.journal, on, seq, at)?))
+        let explained = run::explain_event(&engine.journal, on, seq, at)?;
+        by_name(&explanation(explained)).map(Json)
     })
     .await
 }
 
-fn at_of(asked: Result<Query<AtForm>, Problem>) -> Result<Option<UnixMillis>, Problem> {
+fn at_of(asked: Result<Query<AtTime>, Problem>) -> Result<Option<UnixMillis>, Problem> {
     let Query(asked) =
         asked.map_err(|_| Problem::bad_request("unknown parameter; the only parameter is `at`"))?;
     moment("at", asked.at.as_deref())

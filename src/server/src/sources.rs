@@ -1,58 +1,26 @@
 //! `/v1/sources`: gaps in producer sequence numbers.
 
 use axum::Json;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
 use super::problem::Problem;
+use trailkeep_api::sources::{Source, SourceList};
 use trailkeep_core::audit::sources::sources;
 use trailkeep_core::blocking;
 use trailkeep_core::journal::access_log::{AccessRecord, record_read};
 use trailkeep_core::tenant::ReadScope;
-use trailkeep_proof::ledger::sources::{Gap, ListedSource};
+use trailkeep_proof::ledger::sources::ListedSource;
 
-/// The producers of a ledger's events.
-#[derive(Serialize, ToSchema)]
-pub(super) struct SourceList {
-    sources: Vec<Source>,
-    /// Events of further sources: the first 10,000 are listed.
-    unattributed: u64,
-}
-
-/// A producer that numbers its events.
-#[derive(Serialize, ToSchema)]
-struct Source {
-    /// Its name.
-    name: String,
-    /// Its events whose payloads are available.
-    events: u64,
-    /// The number of its last event.
-    last_number: u64,
-    /// How often its numbering restarted.
-    restarts: u64,
-    /// Events whose number another event of the source has.
-    repeats: u64,
-    /// Numbers between its first and its last that no event has.
-    missing: u64,
-    /// Of these, how many may be numbers of deleted events, of any source.
-    may_be_deleted: u64,
-    /// The first 100 ranges of missing numbers.
-    gaps: Vec<Gap>,
-}
-
-impl From<ListedSource> for Source {
-    fn from(listed: ListedSource) -> Self {
-        Self {
-            name: listed.name,
-            events: listed.events,
-            last_number: listed.last_number,
-            restarts: listed.restarts,
-            repeats: listed.repeats,
-            missing: listed.missing,
-            may_be_deleted: listed.may_have_gone,
-            gaps: listed.gaps,
-        }
+fn shown(listed: ListedSource) -> Source {
+    Source {
+        name: listed.name,
+        events: listed.events,
+        last_number: listed.last_number,
+        restarts: listed.restarts,
+        repeats: listed.repeats,
+        missing: listed.missing,
+        may_be_deleted: listed.may_have_gone,
+        gaps: listed.gaps,
     }
 }
 
@@ -73,7 +41,7 @@ pub(super) async fn list(
         let Identified { engine, on, .. } = &caller;
         let ledger = on.ledger();
         let listed = sources(&engine.sources, ledger, |book| SourceList {
-            sources: book.list().into_iter().map(Source::from).collect(),
+            sources: book.list().into_iter().map(shown).collect(),
             unattributed: book.untold(),
         })?;
         let read = AccessRecord {

@@ -4,59 +4,19 @@ use axum::Json;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::auth::{Caller, Identified, may};
 use super::body::read_json;
 use super::extract::Path;
 use super::problem::Problem;
-use trailkeep_core::govern::settings;
-use trailkeep_core::govern::settings::{SettingsChange, SettingsError};
-use trailkeep_core::govern::tenants;
-use trailkeep_core::govern::tenants::{ListedTenant, TenantError};
+use trailkeep_api::tenants::{
+    ClosedTenant, ListedTenant, MadeTenant, NewTenant, SettingsChange, TenantList,
+};
+use trailkeep_core::govern::settings::{self, SettingsError};
+use trailkeep_core::govern::tenants::{self, TenantError};
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_core::{DEFAULT_TENANT, blocking};
 use trailkeep_proof::ids::{Seq, TenantName};
-
-/// A tenant to create.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct NewTenant {
-    /// Its name, which is never reused.
-    #[schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
-    name: String,
-}
-
-/// A created tenant.
-#[derive(Serialize, ToSchema)]
-struct MadeTenant {
-    tenant: String,
-    /// Its ledger's origin.
-    origin: String,
-    /// The token of its first API key, with the role admin; only this answer has it.
-    token: String,
-    /// Its ledger's public key, in PEM.
-    public_key: String,
-    /// The same as a C2SP verifier key.
-    vkey: String,
-}
-
-/// Tenants.
-#[derive(Serialize, ToSchema)]
-struct TenantList {
-    tenants: Vec<ListedTenant>,
-}
-
-/// A closed tenant.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ClosedTenant {
-    tenant: String,
-    /// When it was closed (RFC 3339, UTC).
-    closed_at: String,
-    /// The entry of its ledger that records it; absent if it was closed before.
-    seq: Option<u64>,
-}
 
 /// Creates a tenant with its first API key.
 #[utoipa::path(
@@ -97,6 +57,7 @@ pub(super) async fn create(
 )]
 pub(super) async fn list(caller: Caller<may::ManageTenants, ReadScope>) -> Response {
     let tenants = tenants::list(&caller.engine.journal);
+    let tenants = tenants.into_iter().map(listed).collect();
     Json(TenantList { tenants }).into_response()
 }
 
@@ -117,9 +78,16 @@ pub(super) async fn change(
     let form = "such as {\"public_log\":true,\"read_audit\":true,\"strict\":false,\"default_regimes\":[\"soc2\"],\"unknown_regime\":\"soc2\"}";
     let asked: SettingsChange = read_json(body, form).await?;
     let tenant = named(&caller, &name)?;
+    let change = settings::SettingsChange {
+        public_log: asked.public_log,
+        read_audit: asked.read_audit,
+        strict: asked.strict,
+        default_regimes: asked.default_regimes,
+        unknown_regime: asked.unknown_regime,
+    };
     blocking(move || {
-        settings::change(&caller.engine.journal, &tenant, &asked, &caller.key_id)?;
-        Ok(Json(tenants::listed(&tenant)))
+        settings::change(&caller.engine.journal, &tenant, &change, &caller.key_id)?;
+        Ok(Json(listed(tenants::listed(&tenant))))
     })
     .await
 }
@@ -150,6 +118,22 @@ pub(super) async fn close(
         }))
     })
     .await
+}
+
+fn listed(tenant: tenants::ListedTenant) -> ListedTenant {
+    ListedTenant {
+        tenant: tenant.tenant,
+        origin: tenant.origin,
+        size: tenant.size,
+        vkey: tenant.vkey,
+        closed_at: tenant.closed_at,
+        public_log: tenant.public_log,
+        read_audit: tenant.read_audit,
+        strict: tenant.strict,
+        default_regimes: tenant.default_regimes,
+        unknown_regime: tenant.unknown_regime,
+        closed_ledgers: tenant.closed_ledgers,
+    }
 }
 
 fn named(caller: &Identified<Tenant>, name: &str) -> Result<Tenant, Problem> {

@@ -1,14 +1,11 @@
 //! `/v1/vault`: copy targets and rotations of the vault, by the operator's admins.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::Entrance;
 use super::auth::{Caller, may};
@@ -16,33 +13,16 @@ use super::body::read_json;
 use super::extract::Path;
 use super::problem::Problem;
 use super::progress::follow;
+use trailkeep_api::retention::{Resumed, Reviewed};
+use trailkeep_api::vault::{
+    Bound, BoundRows, NewTarget, Removed, RotationStatus, TargetList, TargetStatus,
+};
 use trailkeep_core::blocking;
-use trailkeep_core::destroy::pause;
-use trailkeep_core::destroy::pause::ResumeError;
-use trailkeep_core::govern::bind;
-use trailkeep_core::govern::bind::{BindError, Bound};
-use trailkeep_core::govern::replica;
-use trailkeep_core::govern::replica::{CopyError, Place, Removed, TargetStatus};
-use trailkeep_core::govern::rotation;
-use trailkeep_core::govern::rotation::{RotationError, RotationStatus};
+use trailkeep_core::destroy::pause::{self, ResumeError};
+use trailkeep_core::govern::bind::{self, BindError};
+use trailkeep_core::govern::replica::{self, CopyError, Place};
+use trailkeep_core::govern::rotation::{self, RotationError};
 use trailkeep_core::tenant::{ReadScope, Tenant};
-
-/// A vault replica to register: one of the two.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct NewTarget {
-    /// A directory on the server's machine, absolute.
-    #[schema(value_type = Option<String>)]
-    directory: Option<PathBuf>,
-    /// A shell command; only from the server's machine.
-    command: Option<String>,
-}
-
-/// Vault replicas.
-#[derive(Serialize, ToSchema)]
-pub(super) struct TargetList {
-    targets: Vec<TargetStatus>,
-}
 
 /// Shows the vault's epoch, rotation and replicas.
 #[utoipa::path(
@@ -53,9 +33,8 @@ pub(super) struct TargetList {
 pub(super) async fn show(
     caller: Caller<may::ManageVault, ReadScope>,
 ) -> Result<Json<RotationStatus>, Problem> {
-    Ok(Json(
-        blocking(move || rotation::status(&caller.engine.custody)).await?,
-    ))
+    let status = blocking(move || rotation::status(&caller.engine.custody)).await?;
+    Ok(Json(shown(status)))
 }
 
 /// Rotates the vault now, or continues an interrupted rotation.
@@ -71,15 +50,8 @@ pub(super) async fn rotate(caller: Caller<may::ManageVault, Tenant>) -> Result<R
     let engine = Arc::clone(&caller.engine);
     blocking(move || rotation::check_can_begin(&engine.journal)).await?;
     Ok(follow(move |progress| {
-        rotation::rotate_now(&caller.engine.custody, &caller.key_id, progress)
+        rotation::rotate_now(&caller.engine.custody, &caller.key_id, progress).map(shown)
     }))
-}
-
-/// Vault rows that statements now commit to.
-#[derive(Serialize, ToSchema)]
-pub(super) struct BoundRows {
-    /// By tenant; tenants without such rows are left out.
-    bound: Vec<Bound>,
 }
 
 /// Records statements that commit to vault rows without one, which an earlier version or a restore wrote.
@@ -94,7 +66,46 @@ pub(super) async fn bind(
     caller: Caller<may::ManageVault, Tenant>,
 ) -> Result<Json<BoundRows>, Problem> {
     let bound = blocking(move || bind::bind(&caller.engine.journal, &caller.key_id)).await?;
-    Ok(Json(BoundRows { bound }))
+    let bound = bound.into_iter().map(|bound| Bound {
+        tenant: bound.tenant,
+        rows: bound.rows,
+        statements: bound.statements,
+    });
+    Ok(Json(BoundRows {
+        bound: bound.collect(),
+    }))
+}
+
+fn target(status: replica::TargetStatus) -> TargetStatus {
+    TargetStatus {
+        id: status.id,
+        kind: status.kind.to_owned(),
+        place: status.place,
+        is_current: status.is_current,
+        same_disk: status.same_disk,
+        copied_at: status.copied_at,
+        error: status.error,
+        failed_at: status.failed_at,
+    }
+}
+
+fn listed(targets: Vec<replica::TargetStatus>) -> TargetList {
+    TargetList {
+        targets: targets.into_iter().map(target).collect(),
+    }
+}
+
+fn shown(status: rotation::RotationStatus) -> RotationStatus {
+    RotationStatus {
+        epoch: status.epoch,
+        in_progress: status.in_progress,
+        copies_pending: status.copies_pending,
+        due_since: status.due_since,
+        last_backup_at: status.last_backup_at,
+        last_ended_at: status.last_ended_at,
+        rows: status.rows,
+        targets: listed(status.targets).targets,
+    }
 }
 
 impl From<BindError> for Problem {
@@ -142,7 +153,7 @@ pub(super) async fn add(
     };
     let added =
         blocking(move || replica::add(&caller.engine.custody, place, &caller.key_id)).await?;
-    Ok((StatusCode::CREATED, Json(added)).into_response())
+    Ok((StatusCode::CREATED, Json(target(added))).into_response())
 }
 
 /// Lists the vault replicas.
@@ -155,7 +166,7 @@ pub(super) async fn list(
     caller: Caller<may::ManageVault, ReadScope>,
 ) -> Result<Json<TargetList>, Problem> {
     let targets = blocking(move || replica::list(&caller.engine.custody)).await?;
-    Ok(Json(TargetList { targets }))
+    Ok(Json(listed(targets)))
 }
 
 /// Removes a vault replica; its file is overwritten and deleted if it is reachable.
@@ -172,7 +183,11 @@ pub(super) async fn remove(
 ) -> Result<Json<Removed>, Problem> {
     let removed =
         blocking(move || replica::remove(&caller.engine.journal, &id, &caller.key_id)).await?;
-    Ok(Json(removed))
+    Ok(Json(Removed {
+        id: removed.id,
+        copy_destroyed: removed.copy_destroyed,
+        error: removed.error,
+    }))
 }
 
 /// Reads every replica back and decrypts each key in it.
@@ -185,22 +200,7 @@ pub(super) async fn check(
     caller: Caller<may::ManageVault, Tenant>,
 ) -> Result<Json<TargetList>, Problem> {
     let targets = blocking(move || replica::check(&caller.engine.custody, &caller.key_id)).await?;
-    Ok(Json(TargetList { targets }))
-}
-
-/// A confirmation that the holds were reviewed.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Reviewed {
-    /// True: no hold is missing.
-    reviewed_holds: bool,
-}
-
-/// Whether there was anything to resume.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Resumed {
-    /// Whether deletions were paused.
-    was_paused: bool,
+    Ok(Json(listed(targets)))
 }
 
 /// Resumes deletions after a restore, once the holds were reviewed. It is recorded.

@@ -121,7 +121,8 @@ impl Kept {
     fn explain(&self, seq: Seq) -> Value {
         let now = self.clock.wall();
         let scope = self.tenant.read_scope(None).unwrap();
-        run::explain_event(&self.engine.journal, &scope, seq, now).unwrap()
+        let explained = run::explain_event(&self.engine.journal, &scope, seq, now).unwrap();
+        serde_json::to_value(trailkeep_server::explanation(explained)).unwrap()
     }
 
     /// Asks of every event that is there when it is destroyed. One without a date says why.

@@ -19,12 +19,12 @@ use super::TargetArgs;
 use super::failure::Failure;
 use super::output::note;
 use super::settings::start_options;
+use trailkeep_api::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
 use trailkeep_core::Engine;
 use trailkeep_core::govern::replica;
 use trailkeep_core::ops::open::{Files, OpenError, StartOptions};
 use trailkeep_ports::StoreError;
 use trailkeep_server::{Entrance, router};
-use trailkeep_server::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
 use trailkeep_store_sqlite::Sqlite;
 
 /// What a path segment may hold unescaped (RFC 3986 section 2.3).

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::output::note;
 use super::settings::Faulty;
+use trailkeep_api::problem::Kind;
 use trailkeep_core::ops::open::OpenError;
 use trailkeep_core::ops::restore::RestoreError;
 use trailkeep_ports::StoreError;
-use trailkeep_server::problem::Kind;
 use trailkeep_verify::exit::Exit;
 use trailkeep_verify::offline::FileError;
 
@@ -248,9 +248,8 @@ mod tests {
     #[test]
     fn every_kind_has_the_exit_code_of_the_table() {
         for kind in Kind::ALL {
-            let problem =
-                serde_json::json!({"type": kind.to_type(), "status": kind.status().as_u16()});
-            let failure = Failure::answered(kind.status().as_u16(), &problem.to_string());
+            let problem = serde_json::json!({"type": kind.to_type(), "status": kind.status()});
+            let failure = Failure::answered(kind.status(), &problem.to_string());
             let expected = match kind {
                 Kind::Refused | Kind::Policy => 4,
                 Kind::Unauthorized | Kind::Forbidden | Kind::Restricted => 6,

@@ -18,6 +18,7 @@ use trailkeep_core::ops::open::Files;
 use trailkeep_core::tenant::Tenant;
 use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ledger::cosignature::WitnessKey;
+use trailkeep_server::verify_report;
 use trailkeep_store_sqlite::Sqlite;
 use trailkeep_verify::exit::Exit;
 
@@ -158,7 +159,7 @@ fn verify_open(
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    Ok(serde_json::to_value(report?)?)
+    Ok(serde_json::to_value(verify_report(report?))?)
 }
 
 async fn ask(args: &VerifyArgs, against: Option<String>) -> anyhow::Result<Value> {

@@ -19,7 +19,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use serde::Serialize;
 
 pub use self::error::AnchorError;
 pub use self::rolled_back::ResumeError;
@@ -87,7 +86,7 @@ pub enum Which {
 }
 
 /// The result of one target.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug)]
 pub struct AnchorOutcome {
     /// Its name.
     pub target: String,

@@ -1,14 +1,12 @@
 //! What is anchored where: for lists, for readiness, and for who checks.
 
-use serde::Serialize;
-
 use crate::anchor::{AnchorError, Anchors};
 use crate::journal::Journal;
 use crate::tenant::ledger::Ledger;
 use trailkeep_proof::time::UnixMillis;
 
 /// A target, as it is listed.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug)]
 pub struct AnchorTargetStatus {
     /// Its name.
     pub name: String,
@@ -29,7 +27,7 @@ pub struct AnchorTargetStatus {
 }
 
 /// Where checkpoints of a ledger are kept.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug)]
 pub struct AnchorStatus {
     /// Entries of the ledger.
     pub size: u64,
@@ -42,7 +40,7 @@ pub struct AnchorStatus {
 }
 
 /// A checkpoint at a target.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug)]
 pub struct Anchored {
     /// Entries of the checkpoint.
     pub size: u64,

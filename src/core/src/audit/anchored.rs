@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-
 use crate::audit::{Findings, Question, Subject};
 use trailkeep_ports::{AnchoredHead, LedgerRecord, StoreError};
 use trailkeep_proof::ids::RootHash;
@@ -17,7 +15,7 @@ use trailkeep_proof::ledger::note::{SignedNote, VerifierKey};
 const HEADS_PER_READ: u32 = 1_000;
 
 /// A target that has a head.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct AnchoredAt {
     /// Its name.
     pub target: String,
@@ -30,7 +28,7 @@ pub struct AnchoredAt {
 }
 
 /// A witness that cosigned a head.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct WitnessedBy {
     /// Its name.
     pub name: String,
@@ -43,7 +41,7 @@ pub struct WitnessedBy {
 }
 
 /// What the ledger's entries rest on, besides its own key.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Attested {
     /// The best of what there is.
     pub level: Level,

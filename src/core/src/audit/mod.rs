@@ -23,7 +23,6 @@ pub use self::anchored::AnchoredAt;
 pub use self::anchored::Attested;
 pub use self::anchored::WitnessedBy;
 use crate::tenant::head::check_signed_head;
-use serde::Serialize;
 
 use crate::clock::SystemClock;
 use crate::journal::append::Newest;
@@ -59,7 +58,7 @@ pub struct Subject<'a> {
 }
 
 /// One thing that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The entry it is about, if it is about one.
     pub seq: Option<u64>,
@@ -70,7 +69,7 @@ pub struct Finding {
 }
 
 /// What came out.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Report {
     /// Whether there is no finding.
     pub ok: bool,

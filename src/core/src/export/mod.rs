@@ -106,7 +106,6 @@ pub struct ExportSummary {
     /// Whether it is encrypted for the recipients.
     pub encrypted: bool,
     /// Of a person's copy: what it leaves out, and why.
-    #[serde(skip)]
     pub withheld: Vec<Withheld>,
 }
 

@@ -9,7 +9,6 @@ use crate::keys::rows::Changes;
 use crate::tenant::Tenant;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Serialize;
 use serde_json::json;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::CalendarPeriod;
@@ -19,7 +18,7 @@ use trailkeep_proof::time::UnixMillis;
 use zeroize::Zeroizing;
 
 /// A key as listed, without its secret or the secret's hash.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug)]
 pub struct ListedKey {
     /// Its id.
     pub id: String,

@@ -4,9 +4,7 @@
 use crate::journal::Journal;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use serde_json::json;
-use utoipa::ToSchema;
 
 use crate::journal::append::{AppendError, append_changing};
 use crate::journal::each_change::each_change;
@@ -22,7 +20,7 @@ use trailkeep_proof::ledger::action::SystemAction;
 const ROWS_PER_STATEMENT: usize = 1_000;
 
 /// The statements of one ledger.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug)]
 pub struct Bound {
     /// Its tenant.
     pub tenant: String,

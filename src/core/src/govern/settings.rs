@@ -10,7 +10,6 @@ use crate::keys::rows::Changes;
 use crate::tenant::Tenant;
 use crate::tenant::classes::{ClassError, policies_of};
 use crate::tenant::settings::{ROW_ID, TenantSettings, load};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ids::Seq;
@@ -18,8 +17,7 @@ use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
 
 /// A change of settings; absent members stay.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default)]
 pub struct SettingsChange {
     /// Makes checkpoints and tiles public, or private.
     pub public_log: Option<bool>,
@@ -130,8 +128,8 @@ pub fn close(
     let _one = inbox.journal.locks.creation();
     let ledger = tenant.active();
     let mut settings = (*ledger.settings()).clone();
-    if let Some(superseded_at) = settings.closed_at_ms {
-        return Ok((None, UnixMillis::new(superseded_at)));
+    if let Some(closed_at) = settings.closed_at_ms {
+        return Ok((None, UnixMillis::new(closed_at)));
     }
     // What was acknowledged becomes events before there can be no more.
     ingest::finish(inbox, tenant)?;

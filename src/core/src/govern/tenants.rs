@@ -1,6 +1,5 @@
 //! Creating and listing tenants: each has a ledger, an origin, keys and API keys of its own, and never meets another.
 
-use serde::Serialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -31,7 +30,7 @@ pub struct CreatedTenant {
 }
 
 /// A tenant as it is listed.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug)]
 pub struct ListedTenant {
     /// Its name.
     pub tenant: String,
@@ -42,7 +41,7 @@ pub struct ListedTenant {
     /// Its ledger's public key, as a C2SP verifier key.
     pub vkey: String,
     /// When it was closed (RFC 3339, UTC).
-    pub superseded_at: Option<String>,
+    pub closed_at: Option<String>,
     /// Whether its checkpoints and tiles are public.
     pub public_log: bool,
     /// Whether reads of its events are recorded.
@@ -151,13 +150,13 @@ pub fn list(journal: &Journal) -> Vec<ListedTenant> {
 pub fn listed(tenant: &Tenant) -> ListedTenant {
     let (ledger, superseded) = (tenant.active(), tenant.superseded().iter());
     let settings = ledger.settings();
-    let superseded_at = settings.closed_at_ms.map(UnixMillis::new);
+    let closed_at = settings.closed_at_ms.map(UnixMillis::new);
     ListedTenant {
         tenant: ledger.record.tenant.to_string(),
         origin: ledger.record.origin.to_string(),
         size: ledger.published().head.size,
         vkey: ledger.verifier.to_string(),
-        superseded_at: superseded_at.map(|moment| moment.to_string()),
+        closed_at: closed_at.map(|moment| moment.to_string()),
         public_log: settings.public_log,
         read_audit: settings.read_audit,
         strict: settings.strict,

@@ -8,7 +8,6 @@
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -182,7 +181,7 @@ fn append(
 }
 
 /// An access as it is listed.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug)]
 pub struct ListedAccess {
     /// The entry that records it.
     pub seq: u64,
@@ -191,7 +190,6 @@ pub struct ListedAccess {
     /// What was done: `trailkeep.access`, `trailkeep.export`, `trailkeep.key.create` and so on.
     pub action: String,
     /// Details from the entry.
-    #[schema(value_type = Object)]
     pub detail: serde_json::Value,
 }
 

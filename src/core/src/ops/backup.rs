@@ -58,7 +58,7 @@ pub struct BackedUp {
 }
 
 /// What a run did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct BackupSummary {
     /// Where it is.
     pub out: String,
@@ -69,7 +69,6 @@ pub struct BackupSummary {
     /// Payloads that were destroyed since the last run, and are gone from the backup now.
     pub gone_payloads: u64,
     /// What the backup holds.
-    #[serde(flatten)]
     pub note: BackupNote,
 }
 

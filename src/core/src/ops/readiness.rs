@@ -1,8 +1,6 @@
 //! Whether the server can do its work now, and if not, why: for `/readyz`, which anybody may ask. So no reason names a
 //! path, a tenant or a key.
 
-use serde::Serialize;
-
 use crate::anchor;
 use crate::govern::{Custody, rotation};
 
@@ -10,7 +8,7 @@ use crate::govern::{Custody, rotation};
 pub const WAITING: &str = "waiting";
 
 /// Whether events are accepted, and what an operator should check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Readiness {
     /// Whether it is ready.
     pub ready: bool,

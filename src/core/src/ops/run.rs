@@ -1,7 +1,5 @@
 //! What time ends and what data subjects asked for, together: a run, its preview, and why an event is kept.
 
-use serde_json::Value;
-
 use crate::destroy::DeletionError;
 use crate::destroy::job::purge;
 use crate::destroy::pause::check_not_paused;
@@ -59,7 +57,7 @@ pub fn explain_event(
     scope: &ReadScope,
     seq: Seq,
     at: UnixMillis,
-) -> Result<Value, DeletionError> {
+) -> Result<retention::ExplainedEvent, DeletionError> {
     let asked_at = requests::erasure_asked_at(journal, scope, seq)?;
     retention::explain_event(journal, scope, (seq, asked_at), at)
 }

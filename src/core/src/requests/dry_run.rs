@@ -1,6 +1,5 @@
 //! What a request would do, per class, before anybody decides: recorded as a read, since it opens the events.
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::export::PersonsEvents;
@@ -20,13 +19,11 @@ use trailkeep_proof::privacy::{Day, Kind, Regime};
 use trailkeep_proof::time::UnixMillis;
 
 /// What a request would do.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug)]
 pub struct DryRun {
     /// Always true: nothing was done.
     pub dry_run: bool,
     /// What is asked for.
-    #[serde(rename = "type")]
-    #[schema(value_type = String)]
     pub kind: Kind,
     /// Number of events found.
     pub held: Held,
@@ -35,12 +32,11 @@ pub struct DryRun {
     /// The same, per class and reason.
     pub classes: Vec<DryRunRow>,
     /// Data subjects with a similar identifier, which are not in the scope.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub near: Option<ShownNear>,
 }
 
 /// Number of events by outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DryRunCounts {
     /// In the copy.
     pub disclosed: u64,
@@ -55,7 +51,7 @@ pub struct DryRunCounts {
 }
 
 /// Events of one class with the same outcome.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug)]
 pub struct DryRunRow {
     /// The class.
     pub class: u16,

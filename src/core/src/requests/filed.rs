@@ -94,9 +94,8 @@ pub(super) struct Former {
 }
 
 /// Number of events found for a data subject.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[schema(as = EventsHeld)]
 pub struct Held {
     /// About them.
     pub as_subject: u64,

@@ -4,7 +4,6 @@
 
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::export::{PersonsEvents, still_there};
@@ -34,8 +33,7 @@ const EVENTS_MAX: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Data subjects with a similar identifier. They are not in the scope of the request.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = NearMatches)]
+#[derive(Clone, Debug, Default)]
 pub struct ShownNear {
     /// Whether all data subjects were compared; `false` while those of an older version's vault are still being prepared.
     pub complete: bool,
@@ -46,8 +44,7 @@ pub struct ShownNear {
 }
 
 /// A data subject with a similar identifier.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = NearMatch)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShownNearPerson {
     /// The identifier's namespace; empty for the tenant's own.
     pub namespace: String,

@@ -1,15 +1,12 @@
 //! A request as callers see it.
 
-use serde::{Deserialize, Serialize};
-
 use crate::requests::filed::{About, Filed, Held};
 use crate::requests::near::ShownNear;
 use trailkeep_proof::privacy::{Closed, Day, Decision, Kind, Outcome, Regime, State};
 use trailkeep_proof::time::UnixMillis;
 
 /// The data subject of a request.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = RequestSubject)]
+#[derive(Clone, Debug)]
 pub struct ShownSubject {
     /// The identifier's namespace; empty for the tenant's own.
     pub namespace: String,
@@ -27,47 +24,35 @@ impl ShownSubject {
 }
 
 /// A data subject request. It names the data subject only in the answer about a single request.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = PersonRequest)]
+#[derive(Clone, Debug)]
 pub struct ShownRequest {
     /// Its random id.
     pub id: String,
     /// The receipt number that the data subject can quote.
     pub receipt: String,
     /// What is asked for.
-    #[serde(rename = "type")]
-    #[schema(value_type = String)]
     pub kind: Kind,
     /// Under which law.
-    #[schema(value_type = String)]
     pub regime: Regime,
     /// Its state.
-    #[schema(value_type = String)]
     pub state: State,
     /// How it ended.
     pub decision: Option<String>,
     /// The day of receipt.
-    #[schema(value_type = String)]
     pub received_on: Day,
     /// The last day to acknowledge receipt, if the law sets one.
-    #[schema(value_type = Option<String>)]
     pub acknowledge_by: Option<Day>,
     /// The day on which the requester's identity was verified.
-    #[schema(value_type = Option<String>)]
     pub identified_on: Option<Day>,
     /// The day to answer by; absent while the clock waits for the requester's identity.
-    #[schema(value_type = Option<String>)]
     pub due: Option<Day>,
     /// The last day by law, where that is a working day and no public holiday.
-    #[schema(value_type = Option<String>)]
     pub legal_due: Option<Day>,
     /// The day on which it was extended.
-    #[schema(value_type = Option<String>)]
     pub extended_on: Option<Day>,
     /// Whether it is past its due date without an answer.
     pub overdue: bool,
     /// Of an erasure or restriction: when its execution was ordered. Nothing is deleted before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordered_at: Option<String>,
     /// When it was closed.
     pub closed_at: Option<String>,
@@ -76,15 +61,12 @@ pub struct ShownRequest {
     /// Number of events found.
     pub held: Option<Held>,
     /// Superseded ledgers with some of the events: each has its own copy (`Trailkeep-Ledger`).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub closed_ledgers: Vec<String>,
     /// The caller's own reference, until the identifier is deleted.
     pub reference: Option<String>,
     /// The data subject, in the answer about a single request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<ShownSubject>,
     /// Data subjects with a similar identifier, in the answer about a single request; they are not in its scope.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub near: Option<ShownNear>,
     /// Whether it has a certificate.
     pub certificate: bool,

@@ -1,19 +1,40 @@
 //! Why a stored event is kept, until when, and by which citation; or what became of it.
 
-use serde_json::{Value, json};
-
 use crate::destroy::DeletionError;
 use crate::journal::Journal;
 use crate::journal::read::ReadError;
 use crate::retention::due::facts_of;
-use crate::tenant::explain::explain;
+use crate::tenant::explain::{Explained, explain};
 use crate::tenant::hold::Holds;
 use crate::tenant::rules::{Rules, StoredFacts};
 use crate::tenant::{ReadScope, trigger};
-use trailkeep_policy::HoldSpan;
-use trailkeep_proof::ids::Seq;
+use trailkeep_policy::{Date, HoldSpan};
+use trailkeep_proof::ids::{ClassNumber, Seq};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::time::UnixMillis;
+
+/// Why an entry is kept, or what became of it.
+#[derive(Clone, Debug)]
+pub struct ExplainedEvent {
+    /// Its place.
+    pub seq: Seq,
+    /// When it was recorded.
+    pub recorded_at: UnixMillis,
+    /// Its class.
+    pub class: ClassNumber,
+    /// `kept`, `intact`, `restricted`, `expired` or `erased`.
+    pub state: &'static str,
+    /// The entry that states why it is restricted or deleted.
+    pub by: Option<Seq>,
+    /// Its record, which triggers name.
+    pub record: Option<String>,
+    /// What its dates depend on.
+    pub note: Option<String>,
+    /// What the policies say; none of what was deleted and of the ledger's own entries.
+    pub verdict: Option<Explained>,
+    /// Holds that cover it, where there is a verdict.
+    pub holds: Option<Vec<String>>,
+}
 
 /// Explains the entry at a seq, judged at a moment. It shows no text: of a text that went it says which statement
 /// covers it.
@@ -22,24 +43,29 @@ pub(crate) fn explain_event(
     scope: &ReadScope,
     (seq, erasure_requested_at): (Seq, Option<UnixMillis>),
     at: UnixMillis,
-) -> Result<Value, DeletionError> {
+) -> Result<ExplainedEvent, DeletionError> {
     let ledger = scope.ledger();
     let found = journal.ledgers.event(ledger.record.number, seq)?;
     let row = found.ok_or(ReadError::NotFound)?;
     let entry = Entry::decode(&row.entry).map_err(|error| ReadError::Entry { seq, error })?;
-    let mut said = json!({
-        "seq": seq.get(),
-        "recorded_at": entry.recorded_at.to_string(),
-        "class": entry.class.get(),
-    });
+    let mut said = ExplainedEvent {
+        seq,
+        recorded_at: entry.recorded_at,
+        class: entry.class,
+        state: "kept",
+        by: None,
+        record: None,
+        note: None,
+        verdict: None,
+        holds: None,
+    };
     let Some(class) = ledger.classes.class(entry.class) else {
-        said["state"] = json!("kept");
-        said["note"] = json!("an entry of the ledger itself: it is never deleted");
+        said.note = Some("an entry of the ledger itself: it is never deleted".to_owned());
         return Ok(said);
     };
     if let Some(gone) = ledger.covers.gone(&entry, row.mark) {
-        said["state"] = json!(gone.deletion_cause.as_str());
-        said["by"] = json!(ledger.place_of(gone.by).1.get());
+        said.state = gone.deletion_cause.as_str();
+        said.by = Some(ledger.place_of(gone.by).1);
         return Ok(said);
     }
     let rules = Rules::of(ledger, &class)?;
@@ -49,7 +75,7 @@ pub(crate) fn explain_event(
         let tag = |record: &str| trigger::record_tag(ledger, record);
         let mut records = trigger::by_record(&journal.keyring, ledger.active_record(), tag)?;
         triggers = records.remove(&tag(record));
-        said["record"] = json!(record);
+        said.record = Some(record.clone());
     }
     let holds = Holds::load(&journal.keyring, ledger.active_record())?;
     let facts_again = || Ok::<_, ReadError>(facts.clone());
@@ -62,38 +88,27 @@ pub(crate) fn explain_event(
         holds: &spans,
     };
     let verdict = rules.judge(&stored, |case| explain(case, at));
-    if let Some(note) = note(&verdict, facts.record.is_some()) {
-        said["note"] = json!(note);
-    }
-    said["state"] = json!(if row.mark.restricted_by.is_some() {
+    said.note = note(&verdict, facts.record.is_some());
+    said.state = if row.mark.restricted_by.is_some() {
         "restricted"
     } else {
         "intact"
-    });
-    if let Some(by) = row.mark.restricted_by {
-        said["by"] = json!(ledger.place_of(by).1.get());
-    }
-    if let (Some(said), Value::Object(verdict)) = (said.as_object_mut(), verdict) {
-        said.extend(verdict);
-    }
+    };
+    said.by = row.mark.restricted_by.map(|by| ledger.place_of(by).1);
+    said.verdict = Some(verdict);
     let active = covering
         .iter()
         .filter(|(_, hold)| hold.span().is_active(at));
-    said["holds"] = active.map(|(id, _)| json!(id)).collect();
+    said.holds = Some(active.map(|(id, _)| (*id).clone()).collect());
     Ok(said)
 }
 
 /// Says what an event waits for that has no date, and how it gets one.
-fn note(verdict: &Value, names_a_record: bool) -> Option<String> {
-    if !verdict["expires_at"].is_null() {
+fn note(explained: &Explained, names_a_record: bool) -> Option<String> {
+    if explained.verdict.resolved.expires_at != Date::Open {
         return None;
     }
-    let waits_for = verdict["waits_for"].as_array();
-    let names: Vec<&str> = waits_for
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let names: Vec<&str> = explained.waits_for.iter().map(String::as_str).collect();
     Some(if names.is_empty() {
         "never expires: its policies set no maximum".to_owned()
     } else if names_a_record {

@@ -3,9 +3,6 @@
 use crate::govern;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-use utoipa::ToSchema;
-
 use crate::destroy::DeletionError;
 use crate::destroy::keys::events_under;
 use crate::govern::hold::{HoldError, NewHold};
@@ -25,7 +22,7 @@ use trailkeep_proof::ledger::event::Person;
 const TEXTS_MAX: u64 = 100_000;
 
 /// A placed hold, and which events were already deleted.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug)]
 pub struct PlacedHold {
     /// Its id.
     pub id: String,
@@ -37,7 +34,6 @@ pub struct PlacedHold {
     pub covers_events: u64,
     /// Where it covers none and names a data subject: events about the same id in other namespaces, of the newest
     /// 100,000.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub other_namespaces: Option<u64>,
     /// Events that were due for deletion and that the hold keeps now.
     pub late: u64,
@@ -46,7 +42,7 @@ pub struct PlacedHold {
 }
 
 /// A deletion before a hold.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug)]
 pub struct TooLate {
     /// The statement.
     pub statement: u64,

@@ -10,9 +10,7 @@ mod overdue;
 mod preview;
 mod single;
 
-use serde::Serialize;
 use serde_json::json;
-use utoipa::ToSchema;
 
 use std::sync::Arc;
 
@@ -35,13 +33,14 @@ use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::action::SystemAction;
 
 pub use due::{Due, DueClass, DueEvent};
+pub use explain::ExplainedEvent;
 pub(crate) use explain::explain_event;
 pub use held::{PlacedHold, RetentionOrHoldError, TooLate, covers_events, lift_hold, place_hold};
 use overdue::OverdueCache;
 pub(crate) use overdue::forget;
-pub use overdue::{Overdue, ShownOverdue, overdue, recently_overdue};
-pub use preview::Preview;
+pub use overdue::{Overdue, overdue, recently_overdue};
 pub(crate) use preview::preview;
+pub use preview::{AwaitingTrigger, ClassPreview, Preview};
 
 /// What deletes by time.
 pub struct Retention {
@@ -61,8 +60,7 @@ impl Retention {
 }
 
 /// What a run did in one ledger.
-#[derive(Clone, Debug, Default, Serialize, ToSchema)]
-#[schema(as = RetentionRun)]
+#[derive(Clone, Debug, Default)]
 pub struct RunReport {
     /// The ledger's tenant.
     pub tenant: String,

@@ -3,9 +3,6 @@
 use parking_lot::Mutex;
 use std::collections::HashMap;
 
-use serde::Serialize;
-use utoipa::ToSchema;
-
 use crate::destroy::DeletionError;
 use crate::journal::Journal;
 use crate::journal::read::{ReadError, entry_at};
@@ -30,25 +27,6 @@ pub struct Overdue {
     pub events: u64,
     /// When the oldest of them should have been deleted.
     pub since: Option<UnixMillis>,
-}
-
-/// Overdue events, as answers name them.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = OverdueEvents)]
-pub struct ShownOverdue {
-    /// How many.
-    pub events: u64,
-    /// When the oldest of them should have been deleted.
-    pub since: Option<String>,
-}
-
-impl From<Overdue> for ShownOverdue {
-    fn from(overdue: Overdue) -> Self {
-        Self {
-            events: overdue.events,
-            since: overdue.since.map(|moment| moment.to_string()),
-        }
-    }
 }
 
 /// The last answers, by ledger.

@@ -3,15 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Serialize;
-use utoipa::ToSchema;
-
 use crate::destroy::DeletionError;
 use crate::destroy::present::count_present;
 use crate::journal::Journal;
 use crate::journal::read::entry_at;
 use crate::retention::due::{Due, DueClass, due};
-use crate::retention::overdue::{ShownOverdue, overdue};
+use crate::retention::overdue::{Overdue, overdue};
 use crate::tenant::Tenant;
 use crate::tenant::hold::Holds;
 use crate::tenant::ledger::Ledger;
@@ -20,8 +17,7 @@ use trailkeep_proof::ids::{ClassNumber, Seq};
 use trailkeep_proof::time::UnixMillis;
 
 /// What a run would do.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = RetentionPreview)]
+#[derive(Clone, Debug)]
 pub struct Preview {
     /// The moment.
     pub as_of: String,
@@ -33,7 +29,7 @@ pub struct Preview {
     /// Events that are due and that a hold keeps.
     pub held: u64,
     /// Events that are overdue for deletion; null for another time than now.
-    pub overdue: Option<ShownOverdue>,
+    pub overdue: Option<Overdue>,
     /// By class.
     pub classes: Vec<ClassPreview>,
     /// Classes whose events wait for a trigger of their record.
@@ -41,12 +37,11 @@ pub struct Preview {
 }
 
 /// What a run would do with one class.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug)]
 pub struct ClassPreview {
     /// Its number.
     pub class: u16,
     /// The ledger that the number belongs to, if it is superseded.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_ledger: Option<String>,
     /// Its policies.
     pub policies: Vec<String>,
@@ -63,7 +58,7 @@ pub struct ClassPreview {
 }
 
 /// A class whose events wait.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug)]
 pub struct AwaitingTrigger {
     /// Its number.
     pub class: u16,
@@ -97,7 +92,7 @@ pub(crate) fn preview(
         awaiting_trigger: Vec::new(),
     };
     if as_of <= journal.clock.wall() {
-        preview.overdue = Some(overdue(journal, tenant)?.into());
+        preview.overdue = Some(overdue(journal, tenant)?);
     }
     for (ledger, asked) in asked {
         let holds = Holds::of(&journal.keyring, tenant)?.in_force();

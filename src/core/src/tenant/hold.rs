@@ -40,7 +40,7 @@ pub struct HoldScope {
 }
 
 /// A data subject in a hold's scope.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeldPerson {
     /// The identifier.

@@ -102,7 +102,7 @@ pub struct Gap {
 }
 
 /// The sources of a ledger in sum; it names none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourcesSummary {
     /// How many there are.
     pub sources: u64,

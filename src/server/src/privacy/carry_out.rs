@@ -5,32 +5,19 @@ use std::time::Duration;
 use crate::extract::Path;
 use axum::Json;
 use axum::body::Body;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
+use super::look_at;
+use super::shown::{dry_run, request as shown};
 use crate::auth::{Caller, Identified, may};
 use crate::body::read_json;
 use crate::problem::Problem;
+use trailkeep_api::privacy::{DryRun, PersonRequest, RequestExecution};
 use trailkeep_core::blocking;
-use trailkeep_core::requests;
-use trailkeep_core::requests::{DryRun, ShownRequest};
+use trailkeep_core::requests::{self, ShownRequest};
 use trailkeep_core::tenant::{ReadScope, Tenant};
 
 /// How long an answer waits for the end of an erasure: what takes longer goes on behind it.
 const WAITED_FOR: Duration = Duration::from_secs(10);
-
-/// How to execute a request.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = RequestExecution)]
-pub(crate) struct Execution {
-    /// Of an erasure: the vault is rotated at once, so that what was destroyed opens in no registered replica either; else
-    /// within 24 hours.
-    #[serde(default)]
-    now: bool,
-    /// Why data subjects with a near identifier are other people, where nothing is held under exactly this one.
-    not_the_same_person: Option<String>,
-}
 
 /// Previews what a filed request would do now. It is recorded as a read.
 #[utoipa::path(
@@ -44,17 +31,8 @@ pub(crate) async fn preview(
     caller: Caller<may::AnswerRequests, ReadScope>,
     Path(id): Path<String>,
 ) -> Result<Json<DryRun>, Problem> {
-    let caller = caller.identified();
-    blocking(move || {
-        let by = (caller.key_id.as_str(), caller.purpose.as_deref());
-        Ok(Json(requests::preview(
-            &caller.engine.journal,
-            caller.on.tenant(),
-            &id,
-            by,
-        )?))
-    })
-    .await
+    let said = look_at(caller, id, requests::preview).await?;
+    Ok(Json(dry_run(said)))
 }
 
 /// Carries out an erasure or a restriction whose requester is identified: an erasure destroys now what no minimum and no
@@ -66,16 +44,16 @@ pub(crate) async fn preview(
     post,
     path = "/v1/privacy/requests/{id}/execute",
     params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
-    request_body(content = Execution, example = json!({"now": true})),
-    responses((status = 200, description = "The request.", body = ShownRequest)),
+    request_body(content = RequestExecution, example = json!({"now": true})),
+    responses((status = 200, description = "The request.", body = PersonRequest)),
     extensions(("x-trailkeep-problems" = json!(["not-found", "refused", "request-state", "too-large", "unprocessable"]))),
 )]
 pub(crate) async fn execute(
     caller: Caller<may::AnswerRequests, Tenant>,
     Path(id): Path<String>,
     body: Body,
-) -> Result<Json<ShownRequest>, Problem> {
-    let said: Execution = read_json(
+) -> Result<Json<PersonRequest>, Problem> {
+    let said: RequestExecution = read_json(
         body,
         "{\"now\":true|false,\"not_the_same_person\":\"why\"}, both optional",
     )
@@ -87,7 +65,8 @@ pub(crate) async fn execute(
         requests::order(&to.engine.inbox, &to.on, &id, reason, &to.key_id)
     })
     .await?;
-    Ok(Json(carry_out(caller, ordered, rotates).await?))
+    let carried_out = carry_out(caller, ordered, rotates).await?;
+    Ok(Json(shown(carried_out)))
 }
 
 /// Carries out a request for erasure or restriction that was ordered. Gives the request as it is then.

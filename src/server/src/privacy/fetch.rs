@@ -7,33 +7,18 @@ use axum::Json;
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::auth::{Caller, may};
 use crate::document::Bytes as FileBytes;
 use crate::exports::chunks;
 use crate::problem::Problem;
+use trailkeep_api::privacy::{CopyCounts, CopyProgress};
 use trailkeep_core::blocking;
 use trailkeep_core::export::jobs::DROPPED;
 use trailkeep_core::requests;
 use trailkeep_core::requests::CopyState;
 use trailkeep_core::tenant::ReadScope;
-
-/// A copy that is being written.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct CopyProgress {
-    /// Always `running`.
-    state: &'static str,
-    progress: CopyCounts,
-}
-
-/// Events in the copy, and in all.
-#[derive(Serialize, ToSchema)]
-struct CopyCounts {
-    done: u64,
-    total: u64,
-}
+use trailkeep_proof::privacy::certificate::Signed;
 
 /// Returns the copy of a request.
 #[utoipa::path(
@@ -58,7 +43,7 @@ pub(crate) async fn bundle(
     match state {
         CopyState::Running { done, total } => {
             let progress = CopyProgress {
-                state: "running",
+                state: "running".to_owned(),
                 progress: CopyCounts { done, total },
             };
             let head = [(header::RETRY_AFTER, "1")];
@@ -110,15 +95,8 @@ pub(crate) async fn certificate(
     caller: Caller<may::AnswerRequests, ReadScope>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let caller = caller.identified();
-    let signed =
-        blocking(move || requests::certificate_of(&caller.engine.custody, caller.on.tenant(), &id))
-            .await?;
-    let head = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "private, no-store"),
-    ];
-    Ok((head, signed.text).into_response())
+    let signed = signed(caller, id).await?;
+    Ok(private("application/json", signed.text))
 }
 
 /// Returns the signature over a certificate: 64 bytes, Ed25519.
@@ -133,14 +111,32 @@ pub(crate) async fn signature(
     caller: Caller<may::AnswerRequests, ReadScope>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let caller = caller.identified();
-    let signed =
-        blocking(move || requests::certificate_of(&caller.engine.custody, caller.on.tenant(), &id))
-            .await?;
+    let signed = signed(caller, id).await?;
     let bytes = signed.signature_bytes().ok_or_else(Problem::internal)?;
+    Ok(private("application/octet-stream", bytes.to_vec()))
+}
+
+/// The certificate of a request with its signature.
+async fn signed(
+    caller: Caller<may::AnswerRequests, ReadScope>,
+    id: String,
+) -> Result<Signed, Problem> {
+    let caller = caller.identified();
+    blocking(move || {
+        Ok(requests::certificate_of(
+            &caller.engine.custody,
+            caller.on.tenant(),
+            &id,
+        )?)
+    })
+    .await
+}
+
+/// An answer that no cache keeps.
+fn private(kind: &'static str, body: impl IntoResponse) -> Response {
     let head = [
-        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, "private, no-store"),
     ];
-    Ok((head, bytes.to_vec()).into_response())
+    (head, body).into_response()
 }

@@ -86,7 +86,8 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         erasure_requested_at,
         holds: &holds,
     };
-    let mut answer = explain(&case, at.unwrap_or_else(|| clock().wall()));
+    let explained = explain(&case, at.unwrap_or_else(|| clock().wall()));
+    let mut answer = serde_json::to_value(trailkeep_server::verdict(explained))?;
     if occurred_at.is_some_and(|moment| is_past_maximum(&applied, moment, recorded_at)) {
         answer["note"] = NOT_TAKEN.into();
     }

@@ -65,7 +65,7 @@ impl Record for Target {
 }
 
 /// A replica as listed.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug)]
 pub struct TargetStatus {
     /// Its id.
     pub id: String,
@@ -86,7 +86,7 @@ pub struct TargetStatus {
 }
 
 /// The result of removing a replica.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug)]
 pub struct Removed {
     /// Its id.
     pub id: String,

@@ -94,7 +94,7 @@ pub enum RotationError {
 }
 
 /// State of the vault's rotation.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug)]
 pub struct RotationStatus {
     /// The epoch that wraps new keys.
     pub epoch: u32,

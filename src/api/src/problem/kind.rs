@@ -1,13 +1,11 @@
 //! The kinds of problems: the stable end of their type, their status and their title. docs/errors.md says of each
 //! what causes it and how to mend it; a test compares.
 
-use axum::http::StatusCode;
-
 /// Begins the type of every problem.
 const TYPE_PREFIX: &str = "urn:trailkeep:problem:";
 
 macro_rules! kinds {
-    ($($(#[$meaning:meta])* $kind:ident = $status:ident, $name:literal, $title:literal;)*) => {
+    ($($(#[$meaning:meta])* $kind:ident = $status:literal, $name:literal, $title:literal;)*) => {
         /// A kind of problem.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Kind {
@@ -26,9 +24,9 @@ macro_rules! kinds {
             }
 
             /// The status that it is answered with.
-            pub const fn status(self) -> StatusCode {
+            pub const fn status(self) -> u16 {
                 match self {
-                    $(Self::$kind => StatusCode::$status,)*
+                    $(Self::$kind => $status,)*
                 }
             }
 
@@ -44,57 +42,57 @@ macro_rules! kinds {
 
 kinds! {
     /// The request is not of the form that the route takes.
-    BadRequest = BAD_REQUEST, "bad-request", "Malformed request";
+    BadRequest = 400, "bad-request", "Malformed request";
     /// No token, or a wrong one.
-    Unauthorized = UNAUTHORIZED, "unauthorized", "Not authenticated";
+    Unauthorized = 401, "unauthorized", "Not authenticated";
     /// The key's role has not the right.
-    Forbidden = FORBIDDEN, "forbidden", "Not allowed";
+    Forbidden = 403, "forbidden", "Not allowed";
     /// The event is shown only for a purpose that is stated.
-    Restricted = FORBIDDEN, "restricted", "Restricted";
+    Restricted = 403, "restricted", "Restricted";
     /// It is not there, or not the caller's.
-    NotFound = NOT_FOUND, "not-found", "Not found";
+    NotFound = 404, "not-found", "Not found";
     /// The route does not take this method.
-    MethodNotAllowed = METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed";
+    MethodNotAllowed = 405, "method-not-allowed", "Method not allowed";
     /// Request body too slow, or paused for too long.
-    TooSlow = REQUEST_TIMEOUT, "too-slow", "Request body too slow";
+    TooSlow = 408, "too-slow", "Request body too slow";
     /// An id stands for something else already.
-    IdConflict = CONFLICT, "id-conflict", "Id already in use";
+    IdConflict = 409, "id-conflict", "Id already in use";
     /// A name that is given once only was given.
-    NameTaken = CONFLICT, "name-taken", "Name already in use";
+    NameTaken = 409, "name-taken", "Name already in use";
     /// What is asked for is not in the state that it needs.
-    NotReady = CONFLICT, "not-ready", "Not ready";
+    NotReady = 409, "not-ready", "Not ready";
     /// A request of a person is in a state that does not allow it.
-    RequestState = CONFLICT, "request-state", "Not possible in the request's state";
+    RequestState = 409, "request-state", "Not possible in the request's state";
     /// The tenant takes no more events.
-    TenantClosed = CONFLICT, "tenant-closed", "Tenant closed";
+    TenantClosed = 409, "tenant-closed", "Tenant closed";
     /// A write names a ledger that a recovery superseded.
-    SupersededLedger = CONFLICT, "superseded-ledger", "Ledger superseded";
+    SupersededLedger = 409, "superseded-ledger", "Ledger superseded";
     /// A policy or a hold forbids it.
-    Refused = CONFLICT, "refused", "Refused by policy or hold";
+    Refused = 409, "refused", "Refused by policy or hold";
     /// The text went lawfully: it expired, or a person's request reached it.
-    Gone = GONE, "gone", "Payload no longer available";
+    Gone = 410, "gone", "Payload no longer available";
     /// An event, a body or a batch is too large.
-    TooLarge = PAYLOAD_TOO_LARGE, "too-large", "Too large";
+    TooLarge = 413, "too-large", "Too large";
     /// A media type or encoding that the route does not take.
-    MediaType = UNSUPPORTED_MEDIA_TYPE, "media-type", "Unsupported media type";
+    MediaType = 415, "media-type", "Unsupported media type";
     /// No byte of the file is in the range that was asked for.
-    RangeNotSatisfiable = RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "Range not satisfiable";
+    RangeNotSatisfiable = 416, "range-not-satisfiable", "Range not satisfiable";
     /// The request has the form, and asks for what can't be.
-    Unprocessable = UNPROCESSABLE_ENTITY, "unprocessable", "Unprocessable request";
+    Unprocessable = 422, "unprocessable", "Unprocessable request";
     /// Events that break the rules.
-    InvalidEvent = UNPROCESSABLE_ENTITY, "invalid-event", "Invalid event";
+    InvalidEvent = 422, "invalid-event", "Invalid event";
     /// A policy refuses events, or is not there.
-    Policy = UNPROCESSABLE_ENTITY, "policy", "Refused by policy";
+    Policy = 422, "policy", "Refused by policy";
     /// As many as may be at once are under way, or wait to be fetched.
-    TooMany = TOO_MANY_REQUESTS, "too-many", "Too many requests";
+    TooMany = 429, "too-many", "Too many requests";
     /// A fault of this program.
-    Internal = INTERNAL_SERVER_ERROR, "internal", "Internal error";
+    Internal = 500, "internal", "Internal error";
     /// What is stored is not what was written.
-    Damaged = INTERNAL_SERVER_ERROR, "damaged", "Stored data damaged";
+    Damaged = 500, "damaged", "Stored data damaged";
     /// Temporarily unavailable.
-    Unavailable = SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable";
+    Unavailable = 503, "unavailable", "Temporarily unavailable";
     /// There is no room on the disk.
-    DiskFull = INSUFFICIENT_STORAGE, "disk-full", "Disk full";
+    DiskFull = 507, "disk-full", "Disk full";
 }
 
 impl Kind {
@@ -152,7 +150,7 @@ mod tests {
             let example: serde_json::Value = serde_json::from_str(example).unwrap();
             assert_eq!(example["type"], kind.to_type(), "{name}");
             assert_eq!(example["title"], kind.title(), "{name}");
-            assert_eq!(example["status"], kind.status().as_u16(), "{name}");
+            assert_eq!(example["status"], kind.status(), "{name}");
             assert!(example["detail"].is_string(), "{name}");
             assert!(
                 overview.contains(&format!("`{name}`")),

@@ -1,0 +1,84 @@
+//! Requests and previews as answers.
+
+use trailkeep_api::privacy::{
+    DryRun, DryRunCounts, DryRunRow, EventsHeld, NearMatch, NearMatches, PersonRequest,
+    RequestSubject,
+};
+use trailkeep_core::requests::{self, ShownRequest};
+
+pub(super) fn request(shown: ShownRequest) -> PersonRequest {
+    PersonRequest {
+        id: shown.id,
+        receipt: shown.receipt,
+        kind: shown.kind,
+        regime: shown.regime,
+        state: shown.state,
+        decision: shown.decision,
+        received_on: shown.received_on,
+        acknowledge_by: shown.acknowledge_by,
+        identified_on: shown.identified_on,
+        due: shown.due,
+        legal_due: shown.legal_due,
+        extended_on: shown.extended_on,
+        overdue: shown.overdue,
+        ordered_at: shown.ordered_at,
+        closed_at: shown.closed_at,
+        seq: shown.seq,
+        held: shown.held.map(held),
+        closed_ledgers: shown.closed_ledgers,
+        reference: shown.reference,
+        subject: shown.subject.map(|subject| RequestSubject {
+            namespace: subject.namespace,
+            id: subject.id,
+        }),
+        near: shown.near.map(near),
+        certificate: shown.certificate,
+    }
+}
+
+pub(super) fn dry_run(said: requests::DryRun) -> DryRun {
+    let counts = said.counts;
+    let row = |row: requests::DryRunRow| DryRunRow {
+        class: row.class,
+        policies: row.policies,
+        events: row.events,
+        outcome: row.outcome,
+        until: row.until,
+        ground: row.ground,
+        citation: row.citation,
+    };
+    DryRun {
+        dry_run: said.dry_run,
+        kind: said.kind,
+        held: held(said.held),
+        counts: DryRunCounts {
+            disclosed: counts.disclosed,
+            destroyed: counts.destroyed,
+            restricted: counts.restricted,
+            held: counts.held,
+            refused: counts.refused,
+        },
+        classes: said.classes.into_iter().map(row).collect(),
+        near: said.near.map(near),
+    }
+}
+
+const fn held(held: requests::Held) -> EventsHeld {
+    EventsHeld {
+        as_subject: held.as_subject,
+        as_actor: held.as_actor,
+    }
+}
+
+fn near(near: requests::ShownNear) -> NearMatches {
+    let person = |person: requests::ShownNearPerson| NearMatch {
+        namespace: person.namespace,
+        masked_id: person.masked_id,
+        events: person.events,
+    };
+    NearMatches {
+        complete: near.complete,
+        events: near.events,
+        persons: near.persons.into_iter().map(person).collect(),
+    }
+}
