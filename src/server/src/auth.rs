@@ -14,6 +14,7 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use zeroize::Zeroizing;
 
 use super::connections::places::Place;
 use super::document::{Access, Guard};
@@ -23,7 +24,7 @@ use trailkeep_api::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
 use trailkeep_core::keys::api_key::{Principal, authenticate};
 use trailkeep_core::keys::role::{Right, Role};
 use trailkeep_core::tenant::{NamedLedgerError, ReadScope, Tenant};
-use trailkeep_core::{DEFAULT_TENANT, Engine};
+use trailkeep_core::{DEFAULT_TENANT, Engine, blocking};
 use trailkeep_proof::ids::TenantName;
 
 const PURPOSE_BYTES_MAX: usize = 256;
@@ -260,8 +261,10 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
     let token = header
         .and_then(bearer_token)
         .ok_or_else(Problem::unauthorized)?;
-    let now = app.engine.journal.clock.wall();
-    let found = authenticate(&app.engine.journal.keyring, token, now).map_err(|error| {
+    let (journal, token) = (Arc::clone(&app.engine.journal), Zeroizing::new(token.to_owned()));
+    // The vault is asked each time: a key that was revoked is refused from the next request on.
+    let found = blocking(move || authenticate(&journal.keyring, &token, journal.clock.wall())).await;
+    let found = found.map_err(|error| {
         tracing::error!(%error, "an API token could not be checked");
         Problem::internal()
     })?;

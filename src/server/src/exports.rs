@@ -83,7 +83,10 @@ pub(super) async fn remove(
     caller: Caller<may::Export, ReadScope>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    if caller.engine.exports.remove(caller.on.ledger(), &id) {
+    let caller = caller.identified();
+    // The file goes with the last that knows of it, which takes its time.
+    let is_removed = blocking(move || caller.engine.exports.remove(caller.on.ledger(), &id));
+    if is_removed.await {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(no_such_export())

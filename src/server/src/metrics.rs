@@ -105,6 +105,9 @@ fn register_counters(app: &App, engine: &Engine, registry: &mut Registry) {
         let help = "Connections refused because their address had reached its limit";
         register("connections_refused".to_owned(), help, taken.refused);
     }
+    if let Some(jobs) = &app.jobs {
+        jobs.register(registry);
+    }
 }
 
 /// What clients hold of what the limits allow them.
@@ -230,9 +233,6 @@ fn figures(caller: &Identified<ReadScope>, app: &App) -> Result<String, Problem>
         telemetry::register(&mut registry, engine);
         engine.journal.figures.register(&mut registry);
         register_counters(app, engine, &mut registry);
-        if let Some(jobs) = &app.jobs {
-            jobs.register(&mut registry);
-        }
     }
     let gaps = Family::<Labels, Gauge>::default();
     for row in engine
