@@ -261,9 +261,13 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
     let token = header
         .and_then(bearer_token)
         .ok_or_else(Problem::unauthorized)?;
-    let (journal, token) = (Arc::clone(&app.engine.journal), Zeroizing::new(token.to_owned()));
+    let (journal, token) = (
+        Arc::clone(&app.engine.journal),
+        Zeroizing::new(token.to_owned()),
+    );
     // The vault is asked each time: a key that was revoked is refused from the next request on.
-    let found = blocking(move || authenticate(&journal.keyring, &token, journal.clock.wall())).await;
+    let found =
+        blocking(move || authenticate(&journal.keyring, &token, journal.clock.wall())).await;
     let found = found.map_err(|error| {
         tracing::error!(%error, "an API token could not be checked");
         Problem::internal()

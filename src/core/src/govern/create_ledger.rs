@@ -8,7 +8,7 @@ use crate::govern::api_key::FirstKey;
 use crate::journal::append::{
     AppendError, Extended, Extension, LedgerState, PreparedEvent, prepare_system,
 };
-use crate::keys::keyring::{KeyError, Keyring};
+use crate::keys::keyring::{KeyError, Keyring, with_current_epoch};
 use crate::keys::rows;
 use crate::keys::rows::Changes;
 use crate::tenant::classes::{Class, ClassBook, StatedPolicy, policy_section};
@@ -69,13 +69,7 @@ pub(crate) fn found(
 ) -> Result<LedgerState, CreateLedgerError> {
     let keys = LedgerKeys::random()?;
     let vault = keyring.vault();
-    loop {
-        match vault.add_ledger(&record, &keys.seal(keyring, &record)?) {
-            // A rotation ended meanwhile.
-            Err(StoreError::RetiredEpoch) => {}
-            added => break added?,
-        }
-    }
+    with_current_epoch(|| Ok(vault.add_ledger(&record, &keys.seal(keyring, &record)?)?))?;
     FailPoint::LedgerSecretsKept.reach();
     let settings = TenantSettings::default();
     let mut changes = Changes::default();
@@ -229,13 +223,10 @@ fn take(
     changes: &Changes,
     seq: Seq,
 ) -> Result<(), CreateLedgerError> {
-    loop {
-        let place = (record.number, record.origin.as_str());
+    let place = (record.number, record.origin.as_str());
+    let taken = with_current_epoch(|| {
         let rows = changes.rows(keyring, place, seq)?;
-        match keyring.vault().apply(&rows) {
-            // A rotation ended meanwhile.
-            Err(StoreError::RetiredEpoch) => {}
-            taken => return Ok(taken?),
-        }
-    }
+        Ok(keyring.vault().apply(&rows)?)
+    });
+    Ok(taken?)
 }

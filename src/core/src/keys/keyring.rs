@@ -46,6 +46,19 @@ pub enum KeyError {
     Payload(#[from] OpenError),
 }
 
+/// Does work that seals under the current epoch and writes that to the vault. A rotation that ends in between makes the vault
+/// refuse it: then the work is done again, under the next epoch.
+pub(crate) fn with_current_epoch<T>(
+    mut work: impl FnMut() -> Result<T, KeyError>,
+) -> Result<T, KeyError> {
+    loop {
+        match work() {
+            Err(KeyError::Store(StoreError::RetiredEpoch)) => {}
+            outcome => return outcome,
+        }
+    }
+}
+
 /// What a data key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeySlot {
@@ -307,8 +320,8 @@ impl Keyring {
         if persons.is_empty() && keys.is_empty() {
             return Ok(0);
         }
-        // What was sealed before a rotation began is sealed anew; one that ends meanwhile refuses the commit.
-        loop {
+        // What was sealed before a rotation began is sealed anew.
+        with_current_epoch(|| {
             let mut changes = VaultChanges::default();
             for pending in &persons {
                 let mut row = pending.row.clone();
@@ -325,11 +338,8 @@ impl Keyring {
                     self.current(row.epoch, sealed, secret, &pending.place)?;
                 changes.data_keys.push(new);
             }
-            match self.vault.commit(&changes) {
-                Err(StoreError::RetiredEpoch) => {}
-                committed => break committed?,
-            }
-        }
+            Ok(self.vault.commit(&changes)?)
+        })?;
         lock(&self.persons).settle(&persons);
         lock(&self.keys).settle(&keys);
         Ok(persons.len() + keys.len())

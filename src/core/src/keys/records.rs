@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::keys::keyring::{KeyError, Keyring};
+use crate::keys::keyring::{KeyError, Keyring, with_current_epoch};
 use crate::keys::rows::Row;
-use trailkeep_ports::{LedgerRecord, SealedRecordRow, StoreError};
+use trailkeep_ports::{LedgerRecord, SealedRecordRow};
 use trailkeep_proof::ids::LedgerNumber;
 
 /// The kind of the keys under which telemetry waits; they are no records.
@@ -38,14 +38,10 @@ fn put_at<R: Record>(
     id: &str,
     record: &R,
 ) -> Result<(), KeyError> {
-    // A rotation that ends between the sealing and the writing refuses the row.
-    loop {
+    with_current_epoch(|| {
         let row = seal(keyring, ledger, origin, id, record)?;
-        match keyring.vault().put_record(&row) {
-            Err(StoreError::RetiredEpoch) => {}
-            put => return Ok(put?),
-        }
-    }
+        Ok(keyring.vault().put_record(&row)?)
+    })
 }
 
 /// The row that holds a record.
@@ -131,7 +127,7 @@ fn remove_at<R: Record>(
     origin: &str,
     id: &str,
 ) -> Result<(), KeyError> {
-    loop {
+    with_current_epoch(|| {
         let Some(before) = row_at::<R>(keyring, ledger, origin, id)? else {
             return Ok(());
         };
@@ -139,11 +135,8 @@ fn remove_at<R: Record>(
             return Ok(keyring.vault().delete_record(R::KIND, ledger, id)?);
         };
         let row = seal_text(keyring, (R::KIND, ledger, origin), id, &text)?;
-        match keyring.vault().put_record(&row) {
-            Err(StoreError::RetiredEpoch) => {}
-            put => return Ok(put?),
-        }
-    }
+        Ok(keyring.vault().put_record(&row)?)
+    })
 }
 
 /// Takes a record away that stands in another place now.
@@ -213,13 +206,10 @@ pub(crate) fn put_own_note<R: Record>(
     id: &str,
     record: &R,
 ) -> Result<(), KeyError> {
-    loop {
+    with_current_epoch(|| {
         let row = seal(keyring, NO_LEDGER, "", id, record)?;
-        match keyring.vault().put_note(&row) {
-            Err(StoreError::RetiredEpoch) => {}
-            put => return Ok(put?),
-        }
-    }
+        Ok(keyring.vault().put_note(&row)?)
+    })
 }
 
 /// All records of the whole data directory of a kind, with their ids.

@@ -3,7 +3,7 @@
 use parking_lot::RwLockReadGuard;
 use std::collections::HashSet;
 
-use crate::keys::keyring::{KeyError, Keyring, data_key_place, lock};
+use crate::keys::keyring::{KeyError, Keyring, data_key_place, lock, with_current_epoch};
 use trailkeep_ports::{DataKeyRow, RETIRED, StoreError};
 use trailkeep_proof::ids::{KeyId, LedgerNumber, LookupKey, Origin, PersonReference, Tag};
 
@@ -33,7 +33,7 @@ impl Keyring {
     pub fn retire_keys(&self, origin: &Origin, rows: &[DataKeyRow]) -> Result<(), KeyError> {
         // The writer writes nothing meanwhile; what was sealed before comes back to be sealed under another key.
         let mut destroyed = self.destroyed.write();
-        loop {
+        with_current_epoch(|| {
             let mut retired = Vec::with_capacity(rows.len());
             for row in rows.iter().filter(|row| !row.period.ends_with(RETIRED)) {
                 let key = self.open_row(origin, row)?;
@@ -43,11 +43,8 @@ impl Keyring {
                 (row.epoch, row.sealed) = self.seal(key.expose(), &place)?;
                 retired.push(row);
             }
-            match self.vault.retire_data_keys(&retired) {
-                Err(StoreError::RetiredEpoch) => {}
-                retired => break retired?,
-            }
-        }
+            Ok(self.vault.retire_data_keys(&retired)?)
+        })?;
         destroyed.keys.extend(rows.iter().map(|row| row.key_id));
         self.forget_slots(&destroyed);
         Ok(())

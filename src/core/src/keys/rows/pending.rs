@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::keys::keyring::{KeyError, Keyring};
+use crate::keys::keyring::{KeyError, Keyring, with_current_epoch};
 use crate::keys::records;
 use crate::keys::records::Record;
 use crate::keys::rows::Changes;
 use trailkeep_crypto::secret::random_bytes;
-use trailkeep_ports::{LedgerRecord, StoreError};
+use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ids::{Seq, hex};
 
 /// Changes whose statement is on its way.
@@ -76,16 +76,12 @@ impl Noted {
         seq: Seq,
     ) -> Result<(), KeyError> {
         let place = (recorder.number, recorder.origin.as_str());
-        loop {
+        with_current_epoch(|| {
             let mut rows = self.pending.changes.rows(keyring, place, seq)?;
             let pending = (Pending::KIND.to_owned(), recorder.number, self.id.clone());
             rows.taken.push(pending);
-            match keyring.vault().apply(&rows) {
-                // A rotation ended meanwhile.
-                Err(StoreError::RetiredEpoch) => {}
-                applied => return Ok(applied?),
-            }
-        }
+            Ok(keyring.vault().apply(&rows)?)
+        })
     }
 
     /// The statement does not stand: nothing changes.
