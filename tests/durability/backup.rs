@@ -7,30 +7,14 @@ mod lacking;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use crate::support::{Directory, files_of, said, succeeded, trailkeep};
+use crate::support::{
+    Directory, events_about_persons as events, files_of, said, succeeded, trailkeep,
+};
 use serde_json::{Value, json};
 use trailkeep_core::failpoint::FailPoint;
 
 fn answer(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
-}
-
-/// Events about persons; each new person brings two secrets.
-fn events(from: usize, count: usize) -> String {
-    let event = |number: usize| {
-        json!({
-            "id": format!("event-{number}"),
-            "action": "test.append",
-            "actor": {"id": "tester"},
-            "subjects": [{"id": format!("person-{number}")}],
-            "input": format!("text {number}"),
-        })
-        .to_string()
-    };
-    (from..from + count)
-        .map(event)
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 /// A directory, other disks, and what is done with them.

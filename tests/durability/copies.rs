@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use crate::support::{Directory, Server, files_of, said, succeeded, trailkeep};
+use crate::support::{
+    Directory, Server, events_about_persons as events, files_of, said, succeeded, trailkeep,
+};
 use serde_json::{Value, json};
 use trailkeep_core::failpoint::FailPoint;
 
@@ -37,24 +39,6 @@ fn targets(directory: &Directory) -> Vec<Value> {
 fn status(directory: &Directory, server: &Server) -> Value {
     let _ = directory;
     server.client().get("/v1/vault").unwrap().json()
-}
-
-/// Events about persons that nobody knows yet: each brings two secrets.
-fn events(from: usize, count: usize) -> String {
-    let event = |number: usize| {
-        json!({
-            "id": format!("event-{number}"),
-            "action": "test.append",
-            "actor": {"id": "tester"},
-            "subjects": [{"id": format!("person-{number}")}],
-            "input": format!("text {number}"),
-        })
-        .to_string()
-    };
-    (from..from + count)
-        .map(event)
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 /// All events, with their texts.

@@ -369,22 +369,12 @@ fn closed_with_anna() -> Clocked {
 
 #[test]
 fn an_erasure_over_two_ledgers_is_taken_up_wherever_it_was_killed() {
-    let asked = [
-        "privacy",
-        "erase",
-        "--subject",
-        "anna-4711",
-        "--reference",
-        "R",
-        "--yes",
-    ];
     for point in FailPoint::OF_DESTRUCTION.into_iter().map(FailPoint::name) {
         // In the job of the first ledger, and in that of the second.
         for time in 1..=2 {
             let clocked = closed_with_anna();
-            let place = format!("{point}=kill@{time}");
-            let killed = clocked.output_with(&asked, &[("TRAILKEEP_FAILPOINT", &place)]);
-            assert!(!killed.status.success(), "{place}");
+            let place = format!("{point}@{time}");
+            clocked.erase_killed_at("anna-4711", point, Some(time));
             let listed = clocked.json(&["privacy", "list", "--json"]);
             assert_eq!(
                 listed["requests"][0]["decision"], "erased",

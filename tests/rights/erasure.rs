@@ -836,18 +836,7 @@ fn kill_an_erasure(point: &str, is_one_held: bool) {
         clocked.json(&[&["hold", "place"][..], &hold].concat());
     }
     let traces = Traces::of(&clocked, "anna-4711", &["words of anna-4711"]);
-    let asked = [
-        "privacy",
-        "erase",
-        "--subject",
-        "anna-4711",
-        "--reference",
-        "R",
-        "--yes",
-    ];
-    let killed = format!("{point}=kill");
-    let killed = clocked.output_with(&asked, &[("TRAILKEEP_FAILPOINT", &killed)]);
-    assert!(!killed.status.success(), "{point}");
+    clocked.erase_killed_at("anna-4711", point, None);
     // The next start finishes it; whoever asked gets the answer.
     let listed = clocked.json(&["privacy", "list", "--json"]);
     let request = &listed["requests"][0];

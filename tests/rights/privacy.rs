@@ -512,16 +512,7 @@ fn a_dry_run_says_per_class_what_an_erasure_would_do_and_does_nothing() {
     assert_eq!(before["events"], after["events"]);
     // Looking is recorded, and is a look that the person learns of.
     let file = out(&directory, "person.zip");
-    privacy(
-        &directory,
-        &[
-            "access",
-            "--subject",
-            "ada-17",
-            "--out",
-            file.to_str().unwrap(),
-        ],
-    );
+    directory.copy_for("ada-17", &file);
     let page = member(&file, "person.html");
     assert!(
         page.contains("Your data was searched for a request of yours"),
@@ -557,16 +548,7 @@ fn a_hold_and_later_a_lifted_one_are_what_an_erasure_meets() {
     assert_eq!((destroyed, restricted), (&json!(2), &json!(1)), "{said}");
     // A hold keeps nothing from the person's own copy.
     let file = out(&directory, "person.zip");
-    privacy(
-        &directory,
-        &[
-            "access",
-            "--subject",
-            "ada-17",
-            "--out",
-            file.to_str().unwrap(),
-        ],
-    );
+    directory.copy_for("ada-17", &file);
     assert_eq!(verified(&directory, &file)["counts"]["disclosed"], 3);
 }
 

@@ -305,17 +305,7 @@ fn expiry_is_taken_up_wherever_it_was_killed() {
         clocked.set("2026-07-01T10:00:00Z");
         clocked.append(&event("young", &json!({})));
         if number % 2 == 0 {
-            clocked.json(&[
-                "hold",
-                "place",
-                "--reason",
-                "r",
-                "--matter",
-                "m",
-                "--subject",
-                "person-of-e5",
-                "--json",
-            ]);
+            clocked.hold("person-of-e5");
         }
         clocked.set("2026-08-31T02:00:00Z");
         let killed = clocked.output_with(
@@ -403,17 +393,7 @@ fn a_month_of_days_agrees_with_a_simple_model() {
         if random.below(6) == 0 {
             let person = random.below(5);
             let subject = format!("p{person}");
-            let placed = clocked.json(&[
-                "hold",
-                "place",
-                "--reason",
-                "r",
-                "--matter",
-                "m",
-                "--subject",
-                &subject,
-                "--json",
-            ]);
+            let placed = clocked.hold(&subject);
             holds.push((placed["id"].as_str().unwrap().to_owned(), person));
         }
         if !holds.is_empty() && random.below(5) == 0 {
@@ -466,17 +446,7 @@ fn what_the_tables_say_of_destruction_is_checked() {
     let clocked = Clocked::at("2026-06-01T10:00:00Z");
     let sox = json!({"regimes": ["sox"], "retention": {"record": "audit-2026"}});
     clocked.append(&(event("a", &json!({})) + &event("held", &json!({})) + &event("paper", &sox)));
-    clocked.json(&[
-        "hold",
-        "place",
-        "--reason",
-        "r",
-        "--matter",
-        "m",
-        "--subject",
-        "person-of-held",
-        "--json",
-    ]);
+    clocked.hold("person-of-held");
     let fire = [
         "retention",
         "trigger",

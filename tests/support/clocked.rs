@@ -136,6 +136,24 @@ impl Clocked {
         self.json(&[&asked[..], more].concat())
     }
 
+    /// Asks for an erasure that is killed at a fail point, the first time or a later one.
+    pub fn erase_killed_at(&self, person: &str, point: &str, time: Option<u32>) {
+        let place = match time {
+            Some(time) => format!("{point}=kill@{time}"),
+            None => format!("{point}=kill"),
+        };
+        let asked = ["privacy", "erase", "--subject", person];
+        let asked = [&asked[..], &["--reference", "R", "--yes"]].concat();
+        let killed = self.output_with(&asked, &[("TRAILKEEP_FAILPOINT", &place)]);
+        assert!(!killed.status.success(), "{place}");
+    }
+
+    /// Holds what is about a person; gives the answer.
+    pub fn hold(&self, person: &str) -> Value {
+        let place = ["hold", "place", "--reason", "r", "--matter", "m"];
+        self.json(&[&place[..], &["--subject", person, "--json"]].concat())
+    }
+
     /// Restricts a person; gives the answer.
     pub fn restrict(&self, person: &str) -> Value {
         self.json(&[

@@ -133,6 +133,13 @@ impl Directory {
         serde_json::from_slice(&succeeded(&child.wait_with_output().unwrap()).stdout).unwrap()
     }
 
+    /// A person's copy, as a request for access is answered with, at a path.
+    pub fn copy_for(&self, person: &str, out: &Path) {
+        let asked = ["privacy", "access", "--subject", person, "--json", "--out"];
+        let output = self.run(&[&asked[..], &[out.to_str().unwrap()]].concat());
+        succeeded(&output);
+    }
+
     pub fn verify(&self) -> Value {
         let output = self.run(&["verify", "--json"]);
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
@@ -223,22 +230,24 @@ impl Server {
     /// SIGKILL, and what it had logged.
     pub fn kill(mut self) -> String {
         let _ = self.child.kill();
-        let _ = self.child.wait();
-        self.log.take().unwrap().join().unwrap()
+        self.ended_with().1
     }
 
     /// SIGTERM; the server must end well.
     pub fn stop(mut self) -> String {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let status = self.child.wait().unwrap();
-        let log = self.log.take().unwrap().join().unwrap();
+        let (status, log) = self.ended_with();
         assert!(status.success(), "{status}: {log}");
         log
     }
 
     /// How the process ended by itself, and what it had logged.
     pub fn ended(mut self) -> (std::process::ExitStatus, String) {
+        self.ended_with()
+    }
+
+    fn ended_with(&mut self) -> (std::process::ExitStatus, String) {
         let status = self.child.wait().unwrap();
         (status, self.log.take().unwrap().join().unwrap())
     }
@@ -246,6 +255,14 @@ impl Server {
     /// Whether the process has ended by itself.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
+    }
+}
+
+/// No server outlives its test, not even where the test fails.
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -384,6 +401,22 @@ fn read_chunks(connection: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> std
             return Ok(());
         }
     }
+}
+
+/// Events about persons that nobody knows yet, a line each: each person brings two secrets.
+pub fn events_about_persons(from: usize, count: usize) -> String {
+    let event = |number: usize| {
+        serde_json::json!({
+            "id": format!("event-{number}"),
+            "action": "test.append",
+            "actor": {"id": "tester"},
+            "subjects": [{"id": format!("person-{number}")}],
+            "input": format!("text {number}"),
+        })
+        .to_string()
+    };
+    let events = (from..from + count).map(event);
+    events.collect::<Vec<_>>().join("\n")
 }
 
 /// The output of a command that must have succeeded.
