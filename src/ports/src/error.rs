@@ -54,6 +54,11 @@ pub enum StoreError {
         /// What stands in the file.
         found: u64,
     },
+    /// It was to be written without a claim.
+    #[error(
+        "this process has no claim of the ledgers any more: nothing of this was written; restart"
+    )]
+    Unclaimed,
     /// A row was sealed before a rotation ended its epoch. Nothing was written; seal it again.
     #[error("a vault rotation ended meanwhile: nothing of this was written; retry")]
     RetiredEpoch,

@@ -9,8 +9,8 @@ use trailkeep_proof::ledger::tile::TileCoordinate;
 
 use crate::directory::DataDirectory;
 use crate::{
-    AnchoredHeads, Copied, Deletions, EventRow, Head, LedgerBatch, LedgerRecord, Order, SideTables,
-    Span, Statements, StoreError, StoredCheckpoint, Upkeep,
+    AnchoredHeads, Claim, Committed, Copied, Deletions, EventRow, Head, LedgerBatch, LedgerRecord,
+    Order, ShardId, SideTables, Span, Statements, StoreError, StoredCheckpoint, Upkeep,
 };
 
 /// The ledgers of a data directory: entries, payloads, tiles, and the signed head of each. Its one write of evidence is
@@ -21,11 +21,18 @@ pub trait LedgerStore:
     /// Adds a ledger with its first entries: both are on disk when this returns, or neither.
     fn create_ledger(&self, record: &LedgerRecord, first: &LedgerBatch) -> Result<(), StoreError>;
 
-    /// The one write of evidence: all of it is on disk when this returns, or none of it.
-    ///
-    /// `Full` and `Fenced` mean that nothing was written. Any other error leaves it unknown: the caller
-    /// must drop all it knows and open the directory again.
-    fn commit(&self, batches: &[LedgerBatch]) -> Result<(), StoreError>;
+    /// The one write of evidence, under claims of all shards that the ledgers are of: all of it is on disk when this says
+    /// so, or none of it. An error says that nothing of it was written.
+    fn commit(
+        &self,
+        claims: &mut [Claim],
+        batches: &[LedgerBatch],
+    ) -> Result<Committed, StoreError>;
+
+    /// What became of a commit whose outcome is unknown: of each claim, whether the batch is there. Nothing of before comes
+    /// later. A claim that is another's now is taken out, and so is one of which the engine can't tell: then the directory
+    /// must be opened again.
+    fn resolve(&self, claims: &mut Vec<Claim>) -> Result<Vec<(ShardId, bool)>, StoreError>;
 
     /// All ledgers, by number.
     fn ledgers(&self) -> Result<Vec<LedgerRecord>, StoreError>;

@@ -4,12 +4,15 @@
 //! `Arc<dyn ...>`. The large ones are put together from traits of one subject each.
 #![forbid(unsafe_code)]
 
+mod claims;
 pub mod directory;
 mod error;
 pub mod files;
 mod handles;
 mod inbox;
 mod ledgers;
+#[cfg(feature = "testing")]
+pub mod model;
 mod persons;
 mod records;
 mod rows;
@@ -21,6 +24,7 @@ mod storage;
 mod upkeep;
 mod vault;
 
+pub use claims::{Claim, Claims, Committed, Fence, ShardId};
 pub use error::StoreError;
 pub use handles::{Ledgers, Staging, Vault};
 pub use inbox::InboxStore;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use trailkeep_proof::ids::LedgerNumber;
 
 use crate::directory::DataDirectory;
-use crate::{Ledgers, NewRuns, RowMac, RunStore, Staging, StoreError, Vault, VaultLook, Watermark};
+use crate::{
+    Claims, Ledgers, NewRuns, RowMac, RunStore, Staging, StoreError, Vault, VaultLook, Watermark,
+};
 
 /// An engine. The program chooses one; the domain names none.
 pub trait Storage: Send + Sync {
@@ -19,6 +21,9 @@ pub trait Storage: Send + Sync {
         directory: &DataDirectory,
         directory_id: &str,
     ) -> Result<(), StoreError>;
+
+    /// What this process may take of a directory. Nothing in it is opened before.
+    fn claims(&self, directory: &DataDirectory) -> Arc<dyn Claims>;
 
     /// Opens the ledgers.
     fn open_ledgers(

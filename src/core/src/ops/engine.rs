@@ -10,8 +10,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_crypto::spool::SpoolRoom;
-use trailkeep_ports::directory::{DataDirectory, DirectoryLock, free_bytes};
-use trailkeep_ports::{Staging as StagingFile, Storage, StoreError};
+use trailkeep_ports::directory::{DataDirectory, free_bytes};
+use trailkeep_ports::{Claims, Staging as StagingFile, Storage, StoreError};
 
 use crate::audit::sources::Sources;
 use crate::destroy::Deletions;
@@ -45,7 +45,8 @@ pub struct Engine {
     pub sources: Arc<Sources>,
     pub(crate) daily_run_at_ms: AtomicU64,
     pub(crate) merger: MergeThread,
-    pub(crate) _lock: DirectoryLock,
+    // Given away when all else is closed: it stands last.
+    pub(crate) _claims: Arc<dyn Claims>,
 }
 
 impl Engine {
@@ -98,7 +99,7 @@ pub(crate) struct Parts {
     /// Bytes that exports may have on disk together.
     pub(super) export_bytes_max: u64,
     pub(super) merger: MergeThread,
-    pub(super) lock: DirectoryLock,
+    pub(super) claims: Arc<dyn Claims>,
 }
 
 impl Parts {
@@ -145,7 +146,7 @@ impl Parts {
             requests: Arc::new(requests),
             daily_run_at_ms: AtomicU64::new(0),
             merger: self.merger,
-            _lock: self.lock,
+            _claims: self.claims,
         })
     }
 }

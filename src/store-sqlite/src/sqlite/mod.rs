@@ -1,5 +1,6 @@
 //! SQLite as the store: how each file is made, checked and opened.
 
+mod claims;
 mod header;
 mod ledgers;
 mod new_runs;
@@ -224,6 +225,14 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.try_write(work)?
+    }
+
+    /// The same, which tells the two apart: the outer error wrote nothing, the inner one is that of the commit.
+    pub(super) fn try_write<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<Result<T, StoreError>, StoreError> {
         let mut connection = lock(&self.writer);
         let transaction = connection
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
@@ -231,10 +240,12 @@ impl Database {
         // Dropping the transaction on an early return rolls it back.
         let value = work(&transaction)?;
         let begun = Instant::now();
-        transaction.commit().map_err(|error| self.error(error))?;
+        if let Err(error) = transaction.commit() {
+            return Ok(Err(self.error(error)));
+        }
         let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.synced_in_nanos.store(nanos, Ordering::Relaxed);
-        Ok(value)
+        Ok(Ok(value))
     }
 
     /// Prepares the writer's connection.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::claims::SqliteClaims;
 use super::ledgers::SqliteLedgers;
 use super::new_runs::SqliteNewRuns;
 use super::runs::SqliteRuns;
@@ -10,7 +11,8 @@ use super::staging::SqliteInbox;
 use super::vault::SqliteVault;
 use trailkeep_ports::directory::DataDirectory;
 use trailkeep_ports::{
-    Ledgers, NewRuns, RowMac, RunStore, Staging, Storage, StoreError, Vault, VaultLook, Watermark,
+    Claims, Ledgers, NewRuns, RowMac, RunStore, Staging, Storage, StoreError, Vault, VaultLook,
+    Watermark,
 };
 use trailkeep_proof::ids::LedgerNumber;
 
@@ -31,6 +33,10 @@ impl Storage for Sqlite {
         directory_id: &str,
     ) -> Result<(), StoreError> {
         SqliteLedgers::create(&directory.ledger_db(), directory_id)
+    }
+
+    fn claims(&self, directory: &DataDirectory) -> Arc<dyn Claims> {
+        Arc::new(SqliteClaims::of(directory))
     }
 
     fn open_ledgers(

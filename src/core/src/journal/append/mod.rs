@@ -8,6 +8,7 @@ mod extension;
 mod incoming;
 mod newest;
 pub(crate) mod operator;
+mod outcome;
 mod prepare;
 mod queue;
 mod system;
@@ -21,6 +22,7 @@ pub(crate) use extension::{Extended, Extension};
 pub use incoming::Incoming;
 pub(crate) use incoming::{Refusing, gaps_of};
 pub(crate) use newest::Newest;
+pub(crate) use outcome::Shards;
 pub(crate) use prepare::{
     PROMPT_VERSION, lookup_keys, person_tag, prepare_statement, prepare_system,
 };

@@ -23,7 +23,7 @@ impl Writer {
         let doubt = lock(&self.clock_guard).changed_doubt(&*self.clock);
         let memory = is_time.then(|| lock(&self.clock_guard).memory(&*self.clock));
         clock_guard::remember(memory.flatten().or(doubt), &self.keyring)?;
-        for (number, state) in &mut self.states {
+        for (number, state) in &mut self.shards.states {
             let size = state.edge.size();
             if size == state.watermark_size && !is_time {
                 continue;
@@ -49,7 +49,7 @@ impl Writer {
 
     /// Deletes active index rows that stand in a merged run, a few at a time.
     pub(super) fn drop_merged_rows(&mut self) -> Result<(), StoreError> {
-        for (number, state) in &mut self.states {
+        for (number, state) in &mut self.shards.states {
             let merged_end = self.index.merged_end(*number);
             if merged_end == state.merged_end {
                 continue;

@@ -11,7 +11,8 @@ use ed25519_dalek::SigningKey;
 use crate::failpoint::FailPoint;
 use crate::figures::Figures;
 use crate::journal::append::extension::{Extended, Extension};
-use crate::journal::append::queue::{Queue, Reply, Waiting, Woken};
+use crate::journal::append::outcome::{Shards, refuse_commit};
+use crate::journal::append::queue::{Queue, Waiting, Woken};
 use crate::journal::append::{Accepted, PreparedEvent, Refusal, Submission};
 use crate::journal::clock_guard::ClockGuard;
 use crate::keys::keyring::{Destroyed, KeyError, Keyring};
@@ -37,9 +38,7 @@ pub(crate) struct Writer {
     pub(crate) index: Arc<Index>,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) states: HashMap<LedgerNumber, LedgerState>,
-    /// Ledgers that take no entry, and of which others state what goes.
-    pub(crate) closed: HashMap<LedgerNumber, Arc<Ledger>>,
+    pub(crate) shards: Shards,
     pub(crate) new_ledgers: NewLedgers,
     pub(crate) directory: PathBuf,
     pub(crate) min_free_bytes: u64,
@@ -95,7 +94,7 @@ impl Writer {
         let begun = new_ledgers
             .drain(..)
             .map(|state| (state.ledger.record.number, state));
-        self.states.extend(begun);
+        self.shards.states.extend(begun);
     }
 
     /// From the queue to the commit and the answers: the whole way of a batch, top to bottom.
@@ -145,11 +144,11 @@ impl Writer {
         // Durability point 2: entries, payloads, tiles, index rows and the signed checkpoint, in one commit.
         FailPoint::BeforeLedgerCommit.reach();
         let begun = Instant::now();
-        if let Err(error) = self.ledgers.commit(&batches) {
-            let full = error.is_full();
-            refuse_commit(replies, full);
+        let committed = self.ledgers.commit(&mut self.shards.claims, &batches);
+        if let Err(failed) = self.settle(committed) {
+            refuse_commit(replies, failed.refusal());
             refuse(repeated, || Refusal::LookAgain);
-            return if full { Ok(()) } else { Err(error) };
+            return failed.into();
         }
         FailPoint::AfterLedgerCommit.reach();
         self.count(&batches, begun.elapsed());
@@ -212,7 +211,7 @@ impl Writer {
     fn refuse_closed(&self, batch: Vec<Waiting>) -> Vec<Waiting> {
         let (open, closed) = batch.into_iter().partition(|waiting| {
             let submission = &waiting.submission;
-            let settings = self.states[&submission.ledger].ledger.settings();
+            let settings = self.shards.states[&submission.ledger].ledger.settings();
             let is_event = |event: &PreparedEvent| event.kind == EntryKind::Event;
             settings.closed_at_ms.is_none() || !submission.events.iter().any(is_event)
         });
@@ -223,7 +222,7 @@ impl Writer {
     /// Turns away what is for ledgers that were rolled back: a head signed now would be the second of its size.
     fn refuse_rolled_back(&self, batch: Vec<Waiting>) -> Vec<Waiting> {
         let (stopped, going) = batch.into_iter().partition(|waiting| {
-            let ledger = &self.states[&waiting.submission.ledger].ledger;
+            let ledger = &self.shards.states[&waiting.submission.ledger].ledger;
             ledger.rolled_back().is_some()
         });
         refuse(stopped, || Refusal::RolledBack);
@@ -239,7 +238,9 @@ impl Writer {
     ) -> (Vec<Waiting>, Vec<Waiting>) {
         batch.into_iter().partition(|waiting| {
             let submission = &waiting.submission;
-            let last = self.states[&submission.ledger].chain.last_recorded_at;
+            let last = self.shards.states[&submission.ledger]
+                .chain
+                .last_recorded_at;
             let is_free = |event: &PreparedEvent| {
                 let keys = key_ids(&event.payload).unwrap_or_default();
                 destroyed.is_free_of(keys.into_iter(), &event.lookups)
@@ -276,7 +277,7 @@ impl Writer {
         let mut extensions: HashMap<LedgerNumber, Extension> = HashMap::new();
         let mut placed = Vec::with_capacity(batch.len());
         for submission in batch {
-            let state = &self.states[&submission.ledger];
+            let state = &self.shards.states[&submission.ledger];
             let merged_end = self.index.merged_end(submission.ledger);
             let extension = extensions.entry(submission.ledger).or_insert_with(|| {
                 Extension::of(
@@ -297,7 +298,7 @@ impl Writer {
             });
         }
         let sign = |(number, extension): (LedgerNumber, Extension)| {
-            let state = &self.states[&number];
+            let state = &self.shards.states[&number];
             let ledger = &state.ledger;
             extension.sign(&ledger.record, &state.signing, &ledger.system_key)
         };
@@ -313,8 +314,8 @@ impl Writer {
         for (row, seq) in batch.rows.iter().zip(first..) {
             let Some(stated) = &row.states else { continue };
             let (number, named) = stated.place(batch.ledger, Seq::new(seq));
-            let open = self.states.get(&number).map(|state| &state.ledger);
-            if let Some(ledger) = open.or_else(|| self.closed.get(&number)) {
+            let open = self.shards.states.get(&number).map(|state| &state.ledger);
+            if let Some(ledger) = open.or_else(|| self.shards.closed.get(&number)) {
                 note_statement(ledger, named, &stated.statement);
             }
         }
@@ -328,6 +329,7 @@ impl Writer {
             rows.map(|(row, seq)| (Seq::new(seq), row.lookups)),
         );
         let state = self
+            .shards
             .states
             .get_mut(&batch.ledger)
             .expect("only ledgers with a state are extended");
@@ -370,17 +372,6 @@ fn note_statement(ledger: &Ledger, seq: Seq, statement: &Statement) {
 struct Placed {
     ledger: LedgerNumber,
     entries: Vec<EntryBytes>,
-}
-
-/// A commit failed: for lack of room nothing was written, else nobody knows.
-fn refuse_commit(replies: Vec<(Reply, Instant)>, full: bool) {
-    for (reply, _) in replies {
-        let _ = reply.send(Err(if full {
-            Refusal::Full
-        } else {
-            Refusal::OutcomeUnknown
-        }));
-    }
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> parking_lot::MutexGuard<'_, T> {

@@ -1,6 +1,7 @@
 //! Opening a data directory: every file is looked at before any is used, and a ledger that is not the
 //! one that the vault last saw is refused.
 
+mod claims;
 mod error;
 mod index;
 mod keys;
@@ -17,13 +18,16 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use self::claims::take_all;
 use crate::anchor::load_rolled_back;
 use crate::anchor::settings::AnchorSettings;
 use crate::destroy::Deletions;
 use crate::figures::Figures;
 use crate::govern::{creation, policies};
 use crate::ingest::StagingSettings;
-use crate::journal::append::{LedgerState, NewLedgers, Writer, WriterThread, append_system};
+use crate::journal::append::{
+    LedgerState, NewLedgers, Shards, Writer, WriterThread, append_system,
+};
 use crate::journal::clock_guard;
 use crate::journal::compaction::MergeThread;
 use crate::keys::keyring::{KeyError, Keyring};
@@ -34,8 +38,8 @@ use crate::tenant::{Succession, Tenant, superseded_at};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_index::Index;
 use trailkeep_policy::PolicySet;
-use trailkeep_ports::directory::{DataDirectory, DirectoryLock};
-use trailkeep_ports::{LedgerRecord, Ledgers, Staging as StagingFile, Storage};
+use trailkeep_ports::directory::DataDirectory;
+use trailkeep_ports::{Claim, Claims, LedgerRecord, Ledgers, Staging as StagingFile, Storage};
 use trailkeep_proof::ids::{LedgerNumber, TenantName};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::{Clock, UnixMillis};
@@ -100,7 +104,9 @@ pub struct Files {
     /// Telemetry that is no event yet.
     pub staging: StagingFile,
     /// Kept while the files are open.
-    pub lock: DirectoryLock,
+    pub claims: Arc<dyn Claims>,
+    /// What was taken of them.
+    pub taken: Vec<Claim>,
     /// Where the root key comes from: rotations ask again.
     pub root_key: RootKeySource,
 }
@@ -119,7 +125,7 @@ impl Files {
         directory: DataDirectory,
         root_key: &RootKeySource,
     ) -> Result<Self, OpenError> {
-        let lock = directory.lock()?;
+        let (claims, taken) = take_all(&*storage, &directory)?;
         directory.check_access()?;
         refuse_a_backup(&directory)?;
         let (keyring, id) = open_keys(&*storage, &directory, root_key)?;
@@ -133,7 +139,8 @@ impl Files {
             index,
             keyring: Arc::new(keyring),
             staging,
-            lock,
+            claims,
+            taken,
             root_key: root_key.clone(),
         })
     }
@@ -166,7 +173,8 @@ impl Files {
             index,
             keyring,
             staging,
-            lock,
+            claims,
+            taken,
             root_key,
         } = self;
         let (new_ledgers, figures) = (NewLedgers::default(), Arc::new(Figures::default()));
@@ -177,8 +185,11 @@ impl Files {
             index: Arc::clone(&index),
             keyring: Arc::clone(&keyring),
             clock: Arc::clone(&clock),
-            states: opened.states,
-            closed: by_number(&opened.superseded),
+            shards: Shards {
+                claims: taken,
+                states: opened.states,
+                closed: by_number(&opened.superseded),
+            },
             new_ledgers: Arc::clone(&new_ledgers),
             directory: directory.path().to_owned(),
             min_free_bytes,
@@ -216,7 +227,7 @@ impl Files {
             anchors,
             export_bytes_max,
             merger,
-            lock,
+            claims,
         };
         let engine = parts.assemble()?;
         policies::state_changes(&engine.journal)?;

@@ -24,7 +24,8 @@ use self::statements::write_statement;
 use super::{Database, FileKind};
 use crate::{row_number, row_seq};
 use trailkeep_ports::{
-    LedgerBatch, LedgerCopy, LedgerRecord, LedgerStore, StoreError, StoredCheckpoint, Upkeep,
+    Claim, Committed, Fence, LedgerBatch, LedgerCopy, LedgerRecord, LedgerStore, ShardId,
+    StoreError, StoredCheckpoint, Upkeep,
 };
 use trailkeep_proof::ids::{LedgerNumber, Origin, RootHash, Seq, TenantName};
 use trailkeep_proof::ledger::entry::ENTRY_BYTES;
@@ -143,12 +144,38 @@ impl LedgerStore for SqliteLedgers {
         })
     }
 
-    fn commit(&self, batches: &[LedgerBatch]) -> Result<(), StoreError> {
-        self.database.write(|tx| {
+    fn commit(
+        &self,
+        claims: &mut [Claim],
+        batches: &[LedgerBatch],
+    ) -> Result<Committed, StoreError> {
+        if let Some(fence) = Fence::of_unclaimed(claims, ShardId::ALL) {
+            return Ok(Committed::Fenced(vec![fence]));
+        }
+        let written = self.database.try_write(|tx| {
             batches
                 .iter()
                 .try_for_each(|batch| self.commit_batch(tx, batch))
-        })
+        });
+        match written {
+            Ok(Ok(())) => {
+                claims.iter_mut().for_each(|claim| claim.version += 1);
+                Ok(Committed::All)
+            }
+            Ok(Err(error)) if error.is_full() => Err(error),
+            Ok(Err(cause)) => Ok(Committed::Unknown(cause)),
+            Err(cause @ StoreError::Fenced { .. }) => {
+                let shard = ShardId::ALL;
+                Ok(Committed::Fenced(vec![Fence { shard, cause }]))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A file system that failed once is not believed the second time: the directory must be opened again.
+    fn resolve(&self, claims: &mut Vec<Claim>) -> Result<Vec<(ShardId, bool)>, StoreError> {
+        claims.clear();
+        Ok(Vec::new())
     }
 
     fn ledgers(&self) -> Result<Vec<LedgerRecord>, StoreError> {

@@ -1,0 +1,85 @@
+//! What a process may write, and what became of a commit that did not write all.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::journal::append::Refusal;
+use crate::journal::append::queue::Reply;
+use crate::journal::append::writer::{LedgerState, Writer};
+use crate::tenant::ledger::Ledger;
+use trailkeep_ports::{Claim, Committed, StoreError};
+use trailkeep_proof::ids::LedgerNumber;
+
+/// What this process may write: the shards that it took, and the ledgers of them.
+pub(crate) struct Shards {
+    /// Every commit goes out under these.
+    pub(crate) claims: Vec<Claim>,
+    /// The ledgers that grow.
+    pub(crate) states: HashMap<LedgerNumber, LedgerState>,
+    /// Ledgers that take no entry, and of which others state what goes.
+    pub(crate) closed: HashMap<LedgerNumber, Arc<Ledger>>,
+}
+
+/// Why a commit did not write all.
+pub(super) enum Failed {
+    /// There is no room: nothing was written, and the writer goes on.
+    Full,
+    /// Another process writes to the ledgers: nothing was written.
+    Fenced(StoreError),
+    /// It may be on disk or not.
+    Unknown(StoreError),
+}
+
+impl Failed {
+    pub(super) const fn refusal(&self) -> Refusal {
+        match self {
+            Self::Full => Refusal::Full,
+            Self::Fenced(_) => Refusal::Stopped,
+            Self::Unknown(_) => Refusal::OutcomeUnknown,
+        }
+    }
+}
+
+impl From<Failed> for Result<(), StoreError> {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Full => Ok(()),
+            Failed::Fenced(cause) | Failed::Unknown(cause) => Err(cause),
+        }
+    }
+}
+
+/// Answers everybody whose entries were in the commit.
+pub(super) fn refuse_commit(replies: Vec<(Reply, Instant)>, refusal: Refusal) {
+    for (reply, _) in replies {
+        let _ = reply.send(Err(refusal));
+    }
+}
+
+impl Writer {
+    /// Of a commit that did not write all: what became of it.
+    pub(super) fn settle(
+        &mut self,
+        committed: Result<Committed, StoreError>,
+    ) -> Result<(), Failed> {
+        match committed {
+            Ok(Committed::All) => Ok(()),
+            Err(error) if error.is_full() => Err(Failed::Full),
+            Ok(Committed::Fenced(fences)) => {
+                let cause = fences.into_iter().next().map(|fence| fence.cause);
+                Err(Failed::Fenced(cause.unwrap_or(StoreError::Unclaimed)))
+            }
+            Ok(Committed::Unknown(cause)) => {
+                // The writer ends, and the next start reads what is there: nothing of before may come later.
+                if let Err(error) = self.ledgers.resolve(&mut self.shards.claims) {
+                    tracing::error!(%error, "what became of the last write could not be asked");
+                }
+                self.shards.claims.clear();
+                Err(Failed::Unknown(cause))
+            }
+            // Nothing was written; a retry with the same id is right in any case.
+            Err(error) => Err(Failed::Unknown(error)),
+        }
+    }
+}
