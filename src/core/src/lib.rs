@@ -20,6 +20,7 @@ pub mod ops;
 pub mod query;
 pub mod requests;
 pub mod retention;
+mod short_reads;
 pub mod tenant;
 
 pub use self::journal::blocking;

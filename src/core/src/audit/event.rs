@@ -11,10 +11,11 @@ use crate::audit::owners::KnownPerson;
 use crate::audit::read::Read;
 use crate::audit::reads::Reads;
 use crate::audit::tombstones::TombstoneCheck;
-use crate::audit::{ENTRIES_PER_READ, Findings, Subject};
+use crate::audit::{Findings, Subject};
 use crate::journal::append::{lookup_keys, person_tag};
 use crate::journal::read::{ReadError, open_payload};
 use crate::keys::keyring::KeyError;
+use crate::short_reads::short_reads;
 use crate::tenant::deletion::{DeletionCause, Gone};
 use crate::tenant::ledger::LedgerKeys;
 use crate::tenant::superseded_at;
@@ -96,9 +97,9 @@ impl<'a> Walk<'a> {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Read, StoreError> {
         let mut total = Read::default();
-        for start in (0..self.size).step_by(ENTRIES_PER_READ as usize) {
-            let end = self.size.min(start + ENTRIES_PER_READ);
-            let rows = self.read_range(start, end)?;
+        for range in short_reads(0..self.size) {
+            let end = range.end;
+            let rows = self.read_range(range.start, end)?;
             if rows.iter().any(|row| self.seems_missing(row)) {
                 // A server beside us may have stated it gone since we began.
                 self.look_again()?;

@@ -41,8 +41,6 @@ use trailkeep_proof::time::{Clock, UnixMillis};
 
 /// Findings that are listed; more are counted.
 const FINDINGS_MAX: usize = 1_000;
-/// Entries of one read.
-const ENTRIES_PER_READ: u64 = 1_000;
 
 /// What the verifier reads.
 #[derive(Clone, Copy)]

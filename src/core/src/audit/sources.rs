@@ -6,14 +6,12 @@ use std::sync::Arc;
 
 use crate::journal::Journal;
 use crate::journal::read::{ReadError, is_event, open_event};
+use crate::short_reads::short_reads;
 use crate::tenant::ledger::Ledger;
 use trailkeep_proof::ids::LedgerNumber;
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::Facts;
 use trailkeep_proof::ledger::sources::{Sighting, SourceBook};
-
-/// Entries read in one transaction.
-const ENTRIES_PER_READ: u64 = 1_000;
 
 /// What is known of each ledger's sources. Forgotten when the process ends: the texts are read again.
 pub struct Sources {
@@ -70,12 +68,9 @@ fn read_on(
     read: &mut Read,
     size: u64,
 ) -> Result<(), ReadError> {
-    while read.next < size {
-        let end = size.min(read.next + ENTRIES_PER_READ);
-        for (seq, bytes) in journal
-            .ledgers
-            .entry_rows(ledger.record.number, read.next..end)?
-        {
+    for range in short_reads(read.next..size) {
+        let end = range.end;
+        for (seq, bytes) in journal.ledgers.entry_rows(ledger.record.number, range)? {
             let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
             if is_event(&entry) {
                 let seen = match open_event(journal, ledger, seq) {

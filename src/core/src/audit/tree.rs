@@ -1,8 +1,10 @@
 //! Chain, leaves, tiles and root: what the entries say without any key.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use crate::audit::{ENTRIES_PER_READ, Findings, Subject};
+use crate::audit::{Findings, Subject};
+use crate::short_reads::short_reads;
 use trailkeep_ports::Ledgers;
 use trailkeep_ports::{StoreError, StoredCheckpoint};
 use trailkeep_proof::ids::{LedgerNumber, RootHash, Seq, TreeHash};
@@ -28,8 +30,8 @@ impl OldRoots {
     /// The root over the first `size` entries.
     pub(super) fn root_at(&self, ledgers: &Ledgers, size: u64) -> Result<RootHash, StoreError> {
         let mut frontier = Frontier::default();
-        for start in (0..size).step_by(ENTRIES_PER_READ as usize) {
-            for entry in ledgers.entries(self.0, start..size.min(start + ENTRIES_PER_READ))? {
+        for range in short_reads(0..size) {
+            for entry in ledgers.entries(self.0, range)? {
                 frontier.push(leaf_hash(&entry));
             }
         }
@@ -49,8 +51,8 @@ pub(super) fn walk(
     let mut chain = ChainHead::EMPTY;
     let mut edge = EdgeTiles::default();
     let mut entries = 0;
-    for start in (0..head.size).step_by(ENTRIES_PER_READ as usize) {
-        let end = head.size.min(start + ENTRIES_PER_READ);
+    for range in short_reads(0..head.size) {
+        let Range { start, end } = range;
         let rows = subject.ledgers.entry_rows(ledger, start..end)?;
         entries += rows.len() as u64;
         let mut expected = start;

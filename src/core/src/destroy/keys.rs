@@ -8,6 +8,7 @@ use crate::journal::Journal;
 use crate::journal::read::entry_at;
 use crate::keys::keyring::KeyError;
 use crate::keys::{rotation_due, unneeded};
+use crate::short_reads::short_reads;
 use crate::tenant::classes::Class;
 use crate::tenant::ledger::Ledger;
 use crate::tenant::{Tenant, trigger};
@@ -18,8 +19,6 @@ use trailkeep_proof::ids::{ClassNumber, KeyId, LookupKey, Seq, Tag};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::time::UnixMillis;
 
-/// Entries of one read.
-const ENTRIES_PER_READ: u64 = 1_000;
 /// Data keys that one commit destroys.
 pub(crate) const KEYS_PER_STEP: usize = 500;
 /// Persons read at once.
@@ -201,18 +200,16 @@ pub(crate) fn events_of_period(
             .ledgers
             .first_recorded_at(number, size, moment.get())
     };
-    let (mut first, end) = (edge(bounds.start)?.get(), edge(bounds.end)?.get());
+    let (first, end) = (edge(bounds.start)?.get(), edge(bounds.end)?.get());
     let mut events = Vec::new();
-    while first < end {
-        let last = end.min(first + ENTRIES_PER_READ);
-        let there = journal.ledgers.seqs_with_payload(number, first..last)?;
-        for (seq, bytes) in journal.ledgers.entry_rows(number, first..last)? {
+    for range in short_reads(first..end) {
+        let there = journal.ledgers.seqs_with_payload(number, range.clone())?;
+        for (seq, bytes) in journal.ledgers.entry_rows(number, range)? {
             let is_of_class = Entry::decode(&bytes).is_ok_and(|entry| entry.class == class);
             if is_of_class && there.binary_search(&seq).is_ok() {
                 events.push(seq);
             }
         }
-        first = last;
     }
     Ok(events)
 }

@@ -3,22 +3,19 @@
 use crate::destroy::DeletionError;
 use crate::journal::Journal;
 use crate::journal::read::ReadError;
+use crate::short_reads::short_reads;
 use crate::tenant::ledger::Ledger;
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::entry::EntryKind;
-
-/// Entries of one read.
-const ENTRIES_PER_READ: u64 = 1_000;
 
 /// Entries of events whose text is there and that no statement covers, of a range. What a hold kept from an earlier
 /// expiry is looked at apart.
 pub(crate) fn present(
     journal: &Journal,
     ledger: &Ledger,
-    first: u64,
-    end: u64,
+    range: std::ops::Range<u64>,
 ) -> Result<Vec<Entry>, DeletionError> {
-    let marked = present_marked(journal, ledger, first, end)?;
+    let marked = present_marked(journal, ledger, range)?;
     let entries = marked.into_iter().filter(|(_, is_overdue)| !is_overdue);
     Ok(entries.map(|(entry, _)| entry).collect())
 }
@@ -27,17 +24,16 @@ pub(crate) fn present(
 pub(crate) fn present_marked(
     journal: &Journal,
     ledger: &Ledger,
-    first: u64,
-    end: u64,
+    range: std::ops::Range<u64>,
 ) -> Result<Vec<(Entry, bool)>, DeletionError> {
     let number = ledger.record.number;
-    let there = journal.ledgers.seqs_with_payload(number, first..end)?;
+    let there = journal.ledgers.seqs_with_payload(number, range.clone())?;
     if there.is_empty() {
         return Ok(Vec::new());
     }
-    let marks = journal.ledgers.marks(number, first..end)?;
+    let marks = journal.ledgers.marks(number, range.clone())?;
     let mut entries = Vec::with_capacity(there.len());
-    for (seq, bytes) in journal.ledgers.entry_rows(number, first..end)? {
+    for (seq, bytes) in journal.ledgers.entry_rows(number, range)? {
         if there.binary_search(&seq).is_err() {
             continue;
         }
@@ -57,13 +53,10 @@ pub(crate) fn count_present(
     range: std::ops::Range<u64>,
     mut each: impl FnMut(&Entry),
 ) -> Result<(), DeletionError> {
-    let mut first = range.start;
-    while first < range.end {
-        let last = range.end.min(first + ENTRIES_PER_READ);
-        for entry in present(journal, ledger, first, last)? {
+    for range in short_reads(range) {
+        for entry in present(journal, ledger, range)? {
             each(&entry);
         }
-        first = last;
     }
     Ok(())
 }

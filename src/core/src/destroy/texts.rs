@@ -9,6 +9,7 @@ use crate::journal::Journal;
 use crate::journal::append::{lookup_keys, person_tag};
 use crate::journal::read::{ReadError, StoredEvent, open_stored};
 use crate::keys::keyring::KeyError;
+use crate::short_reads::short_reads;
 use crate::tenant::classes::Class;
 use crate::tenant::deletion::{DeletionCause, Tombstones};
 use crate::tenant::ledger::Ledger;
@@ -25,8 +26,6 @@ const IDS_REMEMBERED_MS: u64 = 30 * 86_400_000;
 const TEXTS_PER_CHUNK: usize = 512;
 /// Texts that one commit deletes: it holds the writer for a few milliseconds.
 const TEXTS_PER_STEP: usize = 128;
-/// Entries of one read.
-const ENTRIES_PER_READ: u64 = 1_000;
 
 /// Walks over the entries of a class, from what went before to the end of what goes.
 pub(crate) fn destroy_class(
@@ -38,7 +37,7 @@ pub(crate) fn destroy_class(
 ) -> Result<(), DeletionError> {
     let number = ledger.record.number;
     let size = ledger.published().head.size;
-    let mut next = match from {
+    let first = match from {
         Some(from) => journal
             .ledgers
             .first_recorded_at(number, size, from.get())?,
@@ -47,11 +46,9 @@ pub(crate) fn destroy_class(
     let end = journal
         .ledgers
         .first_recorded_at(number, size, before.get())?;
-    while next < end {
-        let last = end.get().min(next.get() + ENTRIES_PER_READ);
-        let seqs = going(journal, ledger, class, next.get()..last)?;
+    for range in short_reads(first.get()..end.get()) {
+        let seqs = going(journal, ledger, class, range)?;
         destroy_all(journal, ledger, &seqs, touched)?;
-        next = Seq::new(last);
     }
     Ok(())
 }

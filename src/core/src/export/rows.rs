@@ -11,6 +11,7 @@ use crate::export::summary::Brief;
 use crate::export::{ExportError, ExportRequest};
 use crate::journal::Journal;
 use crate::journal::read::{ReadError, open_payload};
+use crate::short_reads::ENTRIES_PER_READ;
 use crate::tenant::deletion::Hidden;
 use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::payload::OpenedEvent;
@@ -21,8 +22,6 @@ use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::commitment::{section_digest, section_salt};
 use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryKind};
 
-/// Entries read in one transaction at most (docs/design.md, "No long readers").
-const ENTRIES_PER_READ: u64 = 1_000;
 /// Payloads that are opened together are to have about so many bytes.
 const BYTES_PER_READ: u64 = 4 << 20;
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -21,6 +22,7 @@ use crate::export::summary::Summary;
 use crate::export::{ExportError, ExportSummary, Exported, check_going_on, readme, report};
 use crate::journal::Journal;
 use crate::journal::tombstone::ItemTrees;
+use crate::short_reads::short_reads;
 use crate::tenant::ledger::{Ledger, LedgerKeys, Published, StoredTiles};
 use trailkeep_crypto::spool::{Spool, SpoolWriter};
 use trailkeep_proof::bundle::line::Disposition;
@@ -33,9 +35,6 @@ use trailkeep_proof::ledger::note::public_key_pem;
 use trailkeep_proof::ledger::sources::Sighting;
 use trailkeep_proof::ledger::tile::{InclusionPaths, consistency_path, encode_entry_bundle};
 use trailkeep_proof::privacy::Withheld;
-
-/// Entries copied at a time.
-const ENTRIES_PER_READ: u64 = 1_000;
 
 /// What is known after the texts were written.
 struct Walked {
@@ -165,8 +164,8 @@ fn write_entries(
     bundle.start(member::ENTRIES)?;
     let number = ledger.record.number;
     let mut classes = BTreeSet::new();
-    let mut copy = |start: u64, end: u64, wanted: &[u64]| -> Result<(), ExportError> {
-        let mut entries = journal.ledgers.entries(number, start..end)?;
+    let mut copy = |range: Range<u64>, wanted: &[u64]| -> Result<(), ExportError> {
+        let mut entries = journal.ledgers.entries(number, range)?;
         if !wanted.is_empty() {
             entries.retain(|bytes| {
                 Entry::decode(bytes)
@@ -183,14 +182,13 @@ fn write_entries(
     };
     match &plan.seqs {
         Seqs::Range(first, last) => {
-            let end = last.get() + 1;
-            for start in (first.get()..end).step_by(ENTRIES_PER_READ as usize) {
-                copy(start, end.min(start + ENTRIES_PER_READ), &[])?;
+            for range in short_reads(first.get()..last.get() + 1) {
+                copy(range, &[])?;
             }
         }
         Seqs::Selection(seqs) => {
             for near in neighbours(seqs) {
-                copy(near[0], near[near.len() - 1] + 1, near)?;
+                copy(near[0]..near[near.len() - 1] + 1, near)?;
             }
         }
     }

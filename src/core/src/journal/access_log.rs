@@ -15,6 +15,7 @@ use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_read, person_tag};
 use crate::journal::read::{ReadError, StoredEvent, open_event};
 use crate::keys::keyring::KeyError;
+use crate::short_reads::short_reads;
 use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_proof::ids::{LedgerNumber, PersonReference, Seq};
@@ -27,8 +28,6 @@ use trailkeep_proof::time::UnixMillis;
 const SHARED_MS: u64 = 10_000;
 /// Questions that are remembered for their repetitions.
 const REMEMBERED_MAX: usize = 10_000;
-/// Entries looked through for one page of the list.
-const ENTRIES_PER_READ: u64 = 1_000;
 
 /// A read of payloads.
 pub struct AccessRecord<'a> {
@@ -217,12 +216,11 @@ pub fn list(
             .first_recorded_at(number, size, moment.get()),
         None => Ok(Seq::new(open)),
     };
-    let mut next = edge(from, 0)?.max(start.unwrap_or(Seq::new(0))).get();
+    let first = edge(from, 0)?.max(start.unwrap_or(Seq::new(0))).get();
     let end = edge(to, size)?.get();
     let mut accesses = Vec::new();
-    while next < end {
-        let stop = end.min(next + ENTRIES_PER_READ);
-        for (seq, bytes) in journal.ledgers.entry_rows(number, next..stop)? {
+    for range in short_reads(first..end) {
+        for (seq, bytes) in journal.ledgers.entry_rows(number, range)? {
             let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
             if entry.kind != EntryKind::System {
                 continue;
@@ -233,7 +231,6 @@ pub fn list(
             }
             accesses.extend(listed(&entry, &open_event(journal, ledger, seq)?.sections));
         }
-        next = stop;
     }
     Ok(AccessPage {
         accesses,

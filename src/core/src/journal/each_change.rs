@@ -3,14 +3,12 @@
 use crate::journal::read::{ReadError, StoredEvent, open_stored};
 use crate::keys::keyring::Keyring;
 use crate::keys::rows::SECTION;
+use crate::short_reads::short_reads;
 use crate::tenant::deletion::Tombstones;
 use trailkeep_ports::LedgerRecord;
 use trailkeep_ports::Ledgers;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
-
-/// Entries of one read.
-const ENTRIES_PER_READ: u64 = 1_000;
 
 /// The statements in a range that change the vault, in order.
 pub(crate) fn each_change(
@@ -21,10 +19,8 @@ pub(crate) fn each_change(
 ) -> Result<(), ReadError> {
     // System entries never go.
     let nothing_gone = Tombstones::default();
-    let mut from = range.start;
-    while from < range.end {
-        let to = range.end.min(from + ENTRIES_PER_READ);
-        for bytes in ledgers.entries(record.number, from..to)? {
+    for range in short_reads(range) {
+        for bytes in ledgers.entries(record.number, range)? {
             let entry = Entry::decode(&bytes).ok();
             let Some(entry) = entry.filter(|entry| entry.kind == EntryKind::System) else {
                 continue;
@@ -34,7 +30,6 @@ pub(crate) fn each_change(
                 each(entry.seq, &opened);
             }
         }
-        from = to;
     }
     Ok(())
 }

@@ -4,12 +4,11 @@
 use std::collections::HashSet;
 
 use crate::keys::keyring::Keyring;
+use crate::short_reads::short_reads;
 use trailkeep_crypto::payload::key_ids;
 use trailkeep_ports::{DataKeyRow, LedgerRecord, Ledgers, StoreError};
 use trailkeep_proof::ids::KeyId;
 
-/// Entries of one read.
-const ENTRIES_PER_READ: u64 = 1_000;
 /// Rows of the vault read at once.
 const ROWS_PER_READ: u32 = 1_000;
 
@@ -21,8 +20,7 @@ pub(crate) fn data_keys(
 ) -> Result<Vec<DataKeyRow>, StoreError> {
     let mut needed: HashSet<KeyId> = HashSet::new();
     let end = ledgers.stored_end(record.number)?;
-    for start in (0..end).step_by(ENTRIES_PER_READ as usize) {
-        let range = start..end.min(start + ENTRIES_PER_READ);
+    for range in short_reads(0..end) {
         for (_, payload) in ledgers.payload_rows(record.number, range)? {
             needed.extend(key_ids(&payload).unwrap_or_default());
         }

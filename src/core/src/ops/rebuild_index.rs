@@ -10,6 +10,7 @@ use crate::journal::derive_rows::{Derived, derive};
 use crate::keys::keyring::Keyring;
 use crate::ops::open::OpenError;
 use crate::ops::open::{open_keys, refuse_a_backup};
+use crate::short_reads::short_reads;
 use crate::tenant::ledger::LedgerKeys;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_index::NewIndex;
@@ -18,8 +19,6 @@ use trailkeep_ports::{LedgerRecord, Ledgers, Storage, StoreError};
 use trailkeep_proof::ids::{LookupKey, Seq};
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
 
-/// Entries of one step.
-const ENTRIES_PER_STEP: u64 = 1_000;
 /// Rows of the active run that are deleted at once.
 const ROWS_PER_STEP: usize = 10_000;
 
@@ -61,9 +60,9 @@ pub(crate) fn rebuild(
         let head = ledgers.checkpoint(record.number)?;
         let size = head.map_or(0, |head| head.size);
         let keys = LedgerKeys::load(&keyring, record)?;
-        for start in (0..size).step_by(ENTRIES_PER_STEP as usize) {
-            let end = size.min(start + ENTRIES_PER_STEP);
-            let rows = derive_rows(&ledgers, &keyring, (record, &keys), start..end, &mut counts)?;
+        for range in short_reads(0..size) {
+            let end = range.end;
+            let rows = derive_rows(&ledgers, &keyring, (record, &keys), range, &mut counts)?;
             if index.add(record.number, rows)? {
                 FailPoint::RebuildRunWritten.reach();
             }

@@ -7,6 +7,7 @@ use crate::journal::append::{PROMPT_VERSION, person_tag};
 use crate::journal::read::{ReadError, StoredEvent, is_event, open_event};
 use crate::keys::keyring::KeyError;
 use crate::query::candidates::{Candidates, List, Lists, Step};
+use crate::short_reads::ENTRIES_PER_READ;
 use crate::tenant::ledger::{Ledger, Published};
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_ports::{Order, Span, StoreError};
@@ -19,8 +20,6 @@ use trailkeep_proof::time::UnixMillis;
 pub const PAGE_EVENTS_DEFAULT: usize = 100;
 /// Events of a page at most.
 pub const PAGE_EVENTS_MAX: usize = 1_000;
-/// Entries read in one transaction.
-const ENTRIES_PER_READ: u64 = 1_000;
 /// Text of a page at most, so that large events make shorter pages; one event always fits.
 const PAGE_BYTES_MAX: usize = 8 << 20;
 

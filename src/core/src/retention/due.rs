@@ -9,6 +9,7 @@ use crate::destroy::job::Job;
 use crate::journal::Journal;
 use crate::journal::read::{ReadError, entry_at, open_event};
 use crate::retention::single::find_single;
+use crate::short_reads::short_reads;
 use crate::tenant::classes::Class;
 use crate::tenant::hold::Holds;
 use crate::tenant::ledger::Ledger;
@@ -18,8 +19,6 @@ use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::Facts;
 use trailkeep_proof::time::UnixMillis;
 
-/// Entries of one read.
-pub(super) const ENTRIES_PER_READ: u64 = 1_000;
 /// Seqs of one look-up.
 const SEQS_PER_LOOKUP: usize = 10_000;
 
@@ -180,10 +179,8 @@ fn find_expired(
         .enumerate()
         .map(|(place, class)| (class.class.number, place))
         .collect();
-    let mut first = start;
-    while first < end {
-        let last = end.min(first + ENTRIES_PER_READ);
-        for entry in present(journal, ledger, first, last)? {
+    for range in short_reads(start..end) {
+        for entry in present(journal, ledger, range)? {
             let Some(class) = places
                 .get(&entry.class)
                 .map(|place| &mut due.classes[*place])
@@ -201,7 +198,6 @@ fn find_expired(
                 class.oldest.get_or_insert(entry.seq);
             }
         }
-        first = last;
     }
     Ok(())
 }
@@ -250,13 +246,10 @@ pub(super) fn for_present(
     range: std::ops::Range<u64>,
     mut each: impl FnMut(&Entry) -> Result<(), DeletionError>,
 ) -> Result<(), DeletionError> {
-    let mut first = range.start;
-    while first < range.end {
-        let next = range.end.min(first + ENTRIES_PER_READ);
-        for (entry, _) in present_marked(journal, ledger, first, next)? {
+    for range in short_reads(range) {
+        for (entry, _) in present_marked(journal, ledger, range)? {
             each(&entry)?;
         }
-        first = next;
     }
     Ok(())
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::destroy::DeletionError;
 use crate::destroy::present::present_marked;
 use crate::journal::Journal;
-use crate::retention::due::{Due, DueEvent, ENTRIES_PER_READ, is_held};
+use crate::retention::due::{Due, DueEvent, is_held};
+use crate::short_reads::short_reads;
 use crate::tenant::hold::Holds;
 use crate::tenant::ledger::Ledger;
 use crate::tenant::rules::{Rules, StoredFacts};
@@ -94,14 +95,13 @@ fn find_untriggered(
         return Ok(());
     };
     let starts = by_receipt.values().map(|(rules, _)| rules.class.statement);
-    let mut first = starts.min().unwrap_or(Seq::new(size)).get();
+    let first = starts.min().unwrap_or(Seq::new(size)).get();
     let end = journal
         .ledgers
         .first_recorded_at(number, size, last.get())?
         .get();
-    while first < end {
-        let next = end.min(first + ENTRIES_PER_READ);
-        for (entry, _) in present_marked(journal, ledger, first, next)? {
+    for range in short_reads(first..end) {
+        for (entry, _) in present_marked(journal, ledger, range)? {
             let Some((rules, before)) = by_receipt.get(&entry.class) else {
                 continue;
             };
@@ -112,7 +112,6 @@ fn find_untriggered(
                 found.push(DueEvent { entry, since });
             }
         }
-        first = next;
     }
     Ok(())
 }
@@ -149,7 +148,7 @@ fn of_record(journal: &Journal, ledger: &Ledger, record: Tag) -> Result<Vec<Entr
         };
         from = last.next();
         for seq in found {
-            let marked = present_marked(journal, ledger, seq.get(), seq.get() + 1)?;
+            let marked = present_marked(journal, ledger, seq.get()..seq.get() + 1)?;
             entries.extend(marked.into_iter().map(|(entry, _)| entry));
         }
     }

@@ -9,6 +9,7 @@ use crate::govern::replica::{CopyError, Place, check_copy, container, places};
 use crate::journal::read::open_stored;
 use crate::keys::keyring::Keyring;
 use crate::ops::restore::{RestoreError, RestoreRequest};
+use crate::short_reads::short_reads;
 use crate::tenant::DEFAULT_TENANT;
 use crate::tenant::deletion::Tombstones;
 use crate::tenant::ledger::LedgerKeys;
@@ -20,9 +21,6 @@ use trailkeep_ports::{Ledgers, StoreError, VaultLook};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
-
-/// Entries that one read takes.
-const ENTRIES_PER_READ: u64 = 1_000;
 
 /// A vault that was taken over, and opens.
 pub(super) struct VaultSource {
@@ -152,9 +150,8 @@ pub(super) fn refuse_before_rotation(
             continue;
         }
         keyring.add_system_key(&LedgerKeys::load(keyring, &record)?.system);
-        for start in (0..head.size).step_by(ENTRIES_PER_READ as usize) {
-            let end = head.size.min(start + ENTRIES_PER_READ);
-            for bytes in backup.entries(record.number, start..end)? {
+        for range in short_reads(0..head.size) {
+            for bytes in backup.entries(record.number, range)? {
                 let is_system = Entry::decode(&bytes).ok();
                 let Some(entry) = is_system.filter(|entry| entry.kind == EntryKind::System) else {
                     continue;
