@@ -11,7 +11,6 @@ use zstd::dict::{DecoderDictionary, EncoderDictionary};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Compression {
-    /// As it is.
     None = 0,
     /// Zstandard (RFC 8878).
     Zstd = 1,

@@ -56,9 +56,7 @@ pub struct EpochNumber(pub u32);
 /// An epoch key with its number.
 #[derive(Clone, Debug)]
 pub struct Epoch {
-    /// Its number.
     pub number: EpochNumber,
-    /// The key.
     pub key: EpochKey,
 }
 

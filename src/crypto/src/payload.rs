@@ -30,7 +30,6 @@ const FIXED_HEADER_BYTES: usize = 2 + EVENT_NONCE_BYTES + 1;
 pub struct NumberedKey {
     /// The number that stands in the payload.
     pub id: KeyId,
-    /// The key.
     pub key: std::sync::Arc<DataKey>,
 }
 
@@ -88,7 +87,6 @@ pub enum OpenError {
     Commitment,
 }
 
-/// An event, sealed.
 #[derive(Debug)]
 pub struct SealedEvent {
     /// The bytes to store.

@@ -33,7 +33,6 @@ pub enum RootKeyError {
     /// Others may read it.
     #[error("{path} has mode {mode:04o}: others can read the root key; run `chmod 600 {path}`", path = .path.display())]
     Mode {
-        /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
@@ -41,7 +40,6 @@ pub enum RootKeyError {
     /// The file cannot be read.
     #[error("can't read the root key from {path}: {error}", path = .path.display())]
     Io {
-        /// The file.
         path: PathBuf,
         /// What the system said.
         error: std::io::Error,
@@ -62,7 +60,6 @@ pub enum RootKeyError {
 }
 
 impl RootKeySource {
-    /// Reads the key.
     pub fn load(&self) -> Result<RootKey, RootKeyError> {
         match self {
             Self::File(path) => parse(&read_private_file(path)?, &path.display().to_string()),

@@ -138,7 +138,6 @@ impl SpoolWriter {
         })
     }
 
-    /// Ends it.
     pub fn finish(mut self) -> io::Result<Spool> {
         let size_bytes = self.chunks * CHUNK_BYTES as u64 + self.chunk.len() as u64;
         if !self.chunk.is_empty() {

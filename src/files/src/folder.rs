@@ -94,7 +94,6 @@ impl Folder {
         }
     }
 
-    /// The directory itself.
     pub fn stat(&self) -> io::Result<Stat> {
         Ok(fstat(&self.descriptor)?)
     }

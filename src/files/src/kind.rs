@@ -7,7 +7,6 @@ use rustix::fs::{FileType, Stat};
 /// Why a file is not used: what its name stands for is not a file of this program's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotOurs {
-    /// A symbolic link.
     #[error(
         "it is a symbolic link, which is not followed: remove it, or replace it with the file itself"
     )]

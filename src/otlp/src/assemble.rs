@@ -44,7 +44,6 @@ pub struct Assembled {
 /// A person whom a span names that became no event.
 #[derive(Debug)]
 pub struct KnownPerson {
-    /// The span.
     pub span: SpanKey,
     /// Whether it is the root of its trace: then all in the trace is for this person.
     pub is_root: bool,

@@ -21,9 +21,7 @@ use trailkeep_proof::ledger::event::identifier::{
 pub(super) struct Source<'a> {
     /// The part that stands for it: its span, or a log record where no span has come.
     pub(super) part: &'a Part,
-    /// Its trace.
     pub(super) trace_id: &'a str,
-    /// Its span.
     pub(super) span_id: &'a str,
     /// Where its content may stand.
     pub(super) places: Places<'a>,
@@ -36,13 +34,10 @@ pub(super) struct Source<'a> {
 /// A call, tool or wrapper, mapped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mapped {
-    /// Its trace.
     pub trace_id: String,
-    /// Its span.
     pub span_id: String,
     /// The span that caused it.
     pub parent_span_id: Option<String>,
-    /// What it is.
     pub kind: Kind,
     /// The provider's identifier of the answer.
     pub response_id: Option<String>,

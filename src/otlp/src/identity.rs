@@ -71,9 +71,7 @@ pub struct Identity {
     pub subjects: Vec<String>,
     /// The system to which the chosen ids belong.
     pub subject_namespace: Option<String>,
-    /// The session.
     pub session: Option<String>,
-    /// The conversation.
     pub conversation: Option<String>,
     /// The regimes that the application chose.
     pub regimes: Vec<String>,

@@ -38,7 +38,6 @@ impl<'a> Lookup<'a> {
         names.iter().find_map(|name| self.text(name))
     }
 
-    /// A count.
     pub(super) fn count(&self, name: &str) -> Option<u64> {
         as_count(self.get(name)?)
     }

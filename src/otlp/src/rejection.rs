@@ -73,7 +73,6 @@ impl Rejections {
         }
     }
 
-    /// How many.
     pub fn total(&self) -> u64 {
         self.counts.values().sum()
     }

@@ -20,10 +20,8 @@ const KINDS_WITH_REMOTE_PARENT: [i32; 2] = [2, 5];
 /// Who made the telemetry: name and version of the instrumentation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scope {
-    /// Its name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Its version.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
 }
@@ -46,9 +44,7 @@ pub struct Part {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Item {
-    /// A span.
     Span(Span),
-    /// A log record.
     Log(LogRecord),
 }
 
@@ -69,11 +65,8 @@ pub struct Span {
     pub name: String,
     /// Kind as OTLP numbers it.
     pub kind: i32,
-    /// When it began.
     pub start_ns: u64,
-    /// When it ended.
     pub end_ns: u64,
-    /// Its attributes.
     pub attributes: Attributes,
     /// What happened in it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -88,15 +81,11 @@ pub struct Span {
 /// Something that happened in a span.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SpanEvent {
-    /// Its name.
     pub name: String,
-    /// When.
     pub time_ns: u64,
-    /// Its attributes.
     pub attributes: Attributes,
 }
 
-/// A log record.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LogRecord {
@@ -108,9 +97,7 @@ pub struct LogRecord {
     pub time_ns: u64,
     /// The event's name, from its own field or the attribute `event.name`.
     pub event_name: String,
-    /// Its attributes.
     pub attributes: Attributes,
-    /// Its body.
     pub body: Option<Value>,
     /// The name under which it is an event by itself, where it belongs to no span's.
     #[serde(skip_serializing_if = "Option::is_none")]

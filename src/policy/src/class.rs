@@ -13,9 +13,7 @@ use trailkeep_proof::period::CalendarPeriod;
 /// A policy of a class, as the class's statement names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClassPolicy {
-    /// The policy's id.
     pub id: String,
-    /// Its version.
     pub version: u32,
     /// SHA-256 of its file, in hex.
     pub sha256: String,

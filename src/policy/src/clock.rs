@@ -14,7 +14,6 @@ pub enum ClockRule {
     Occurred,
     /// Something that happens to the record, such as `audit_concluded`.
     Trigger {
-        /// Its name.
         name: String,
         /// Whether it may never happen: it then counts only once it has.
         optional: bool,
@@ -23,7 +22,6 @@ pub enum ClockRule {
     LaterOf(Vec<Self>),
 }
 
-/// Not a clock.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a clock: write received, occurred, trigger:NAME, trigger:NAME? or later_of:A,B"

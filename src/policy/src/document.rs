@@ -61,7 +61,6 @@ pub enum AuthorityKind {
     Law,
     /// Contract, or a standard that one makes binding.
     Contract,
-    /// A standard.
     Standard,
     /// Advice of an authority.
     Guidance,

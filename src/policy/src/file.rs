@@ -84,18 +84,14 @@ pub struct Figures {
 pub struct SpecialCase {
     /// Its name in the file.
     pub name: String,
-    /// Patterns of actions.
     pub actions: Vec<ActionPattern>,
-    /// Its figures.
     pub figures: Figures,
 }
 
 /// Fields that events of some actions should have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequiredFields {
-    /// Which actions.
     pub actions: ActionPattern,
-    /// The fields.
     pub fields: Vec<RequiredField>,
 }
 
@@ -150,7 +146,6 @@ pub struct Policy {
     pub max_clock_skew_ms: u64,
     /// SHA-256 of the file's bytes, in hex.
     pub sha256: String,
-    /// The file's text.
     pub text: String,
 }
 

@@ -19,7 +19,6 @@ impl ActionPattern {
         Self("*".to_owned())
     }
 
-    /// Its text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

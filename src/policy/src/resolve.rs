@@ -48,7 +48,6 @@ impl fmt::Display for Date {
 /// A policy as it applies to an event: by the action's figures, and by whether its law binds yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Applied<'a> {
-    /// The policy.
     pub policy: &'a Policy,
     /// The special case that the event's action falls under.
     pub case: Option<&'a str>,
@@ -208,7 +207,6 @@ impl<'a> Applied<'a> {
 /// One figure of one policy, and the date that it leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// The policy.
     pub policy: String,
     /// Such as `keep_at_least P6Y from received`.
     pub figure: String,
@@ -216,7 +214,6 @@ pub struct Reason {
     pub force: Force,
     /// Where it is said.
     pub citation: String,
-    /// The date.
     pub date: Date,
 }
 

@@ -88,11 +88,8 @@ pub enum PolicySetError {
     /// Two files for one regime.
     #[error("the regime `{regime}` is in {first} and in {second}: a regime has one policy")]
     Twice {
-        /// The regime.
         regime: String,
-        /// One policy.
         first: String,
-        /// The other.
         second: String,
     },
     /// The default policy is missing.

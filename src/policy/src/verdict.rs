@@ -66,7 +66,6 @@ pub struct Verdict {
 pub struct Case<'a> {
     /// The policies that apply.
     pub applied: &'a [Applied<'a>],
-    /// Its moments.
     pub times: &'a EventTimes,
     /// The period that its class states, where it goes with its class.
     pub class_after: Option<CalendarPeriod>,

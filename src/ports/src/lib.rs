@@ -3,6 +3,7 @@
 //! The traits are asked by batch or by query, never by row, so that it costs nothing that they are called through
 //! `Arc<dyn ...>`. The large ones are put together from traits of one subject each.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod claims;
 pub mod directory;

@@ -74,7 +74,6 @@ impl ActsOn for ReadScope {
 
 /// The right that a route needs.
 pub(super) trait Needed {
-    /// Which.
     const RIGHT: Right;
 }
 

@@ -149,7 +149,6 @@ pub(super) fn begun() -> OpenApi {
     OpenApiBuilder::new().info(info.build()).build()
 }
 
-/// The whole document.
 pub fn document() -> &'static Value {
     static DOCUMENT: LazyLock<Value> =
         LazyLock::new(|| complete(&super::routes().split_for_parts().1));

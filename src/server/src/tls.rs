@@ -21,7 +21,6 @@ use trailkeep_proof::time::UnixMillis;
 pub struct TlsFiles {
     /// The certificate, then those of its issuers.
     pub certificate: PathBuf,
-    /// The private key.
     pub key: PathBuf,
 }
 
@@ -31,10 +30,8 @@ pub enum TlsError {
     /// A file can't be read.
     #[error("can't read {path}: {error}", path = .0.display(), error = .1)]
     Read(PathBuf, std::io::Error),
-    /// No certificate.
     #[error("{path} has no certificate in PEM (`-----BEGIN CERTIFICATE-----`)", path = .0.display())]
     NoCertificate(PathBuf),
-    /// No key.
     #[error("{path} has no private key in PEM, or an encrypted one", path = .0.display())]
     NoKey(PathBuf),
     /// The two do not belong together, or the algorithm is not known.
@@ -43,7 +40,6 @@ pub enum TlsError {
         key = .files.key.display(), certificate = .files.certificate.display()
     )]
     NoPair {
-        /// Which.
         files: TlsFiles,
         /// What the library said.
         error: rustls::Error,

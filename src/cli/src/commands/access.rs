@@ -77,7 +77,6 @@ pub(super) async fn run(command: AccessCommand) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// All pages.
 async fn collect(
     client: &Client,
     from: Option<&str>,

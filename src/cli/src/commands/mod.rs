@@ -230,7 +230,6 @@ struct TargetArgs {
     token: Option<String>,
 }
 
-/// Runs the program.
 pub fn run() -> ExitCode {
     let parsed = Cli::command()
         .try_get_matches()

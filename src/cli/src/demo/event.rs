@@ -27,7 +27,6 @@ pub(super) struct Call {
     pub(super) action: &'static str,
     /// The kind of call, in the words of OpenTelemetry.
     pub(super) operation: &'static str,
-    /// How it ended.
     pub(super) ending: Ending,
     /// Who called.
     pub(super) actor: Value,

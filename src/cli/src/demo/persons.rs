@@ -7,7 +7,6 @@ pub(super) struct Person {
     pub(super) id: &'static str,
     /// The register that the id belongs to, one per line of business.
     pub(super) namespace: &'static str,
-    /// The full name.
     pub(super) name: &'static str,
 }
 

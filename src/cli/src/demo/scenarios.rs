@@ -19,7 +19,6 @@ pub(super) struct Scenario {
     pub(super) version: &'static str,
     /// Why the data is used.
     pub(super) purpose: &'static str,
-    /// The system message.
     pub(super) system: &'static str,
     /// Whether a second person is concerned too.
     pub(super) two_subjects: bool,

@@ -103,7 +103,6 @@ pub(super) struct ToolCall {
 pub(super) struct Places<'a> {
     /// The span's attributes, then those of its log record with the details.
     pub(super) lookup: Lookup<'a>,
-    /// The span.
     pub(super) span: Option<&'a Span>,
     /// Log records of the span, by time.
     pub(super) logs: Vec<&'a LogRecord>,

@@ -13,9 +13,7 @@ use trailkeep_proof::time::UnixMillis;
 pub struct Finding {
     /// Line in the file, from 1.
     pub line: usize,
-    /// The rule's name.
     pub rule: &'static str,
-    /// What is wrong.
     pub problem: String,
     /// How to mend it.
     pub remedy: String,

@@ -29,7 +29,6 @@ pub struct FormFault {
     pub path: Vec<String>,
     /// Where in the text, if it is no TOML or no policy at all.
     pub offset: Option<usize>,
-    /// What is wrong.
     pub problem: String,
     /// How to mend it.
     pub remedy: String,

@@ -12,7 +12,6 @@ pub(super) struct BackOff {
 }
 
 impl BackOff {
-    /// The next pause.
     pub(super) fn next(&mut self) -> Duration {
         if let Some(set) = set_in_tests() {
             return set;

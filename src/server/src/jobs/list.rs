@@ -24,7 +24,6 @@ const VAULT_EVERY: Duration = Duration::from_millis(500);
 /// How often the certificate's files are looked at.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(2);
 
-/// All of them.
 pub(crate) fn jobs(
     engine: &Arc<Engine>,
     daily_hour: Option<u8>,

@@ -13,7 +13,6 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// One request.
 pub(super) fn print_request(request: &Value, json: bool) -> anyhow::Result<()> {
     if json {
         return print_json(request);
@@ -152,7 +151,6 @@ pub(super) fn print_certificate(certificate: &Value) -> anyhow::Result<()> {
     Ok(print_line(&table.to_string())?)
 }
 
-/// All of them.
 pub(super) fn print_list(listed: &Value, json: bool) -> anyhow::Result<()> {
     if json {
         return print_json(listed);

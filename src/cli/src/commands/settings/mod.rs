@@ -38,7 +38,6 @@ pub(super) struct Fault {
     pub(super) place: String,
     /// The key, if it is about one.
     pub(super) key: String,
-    /// What is wrong.
     pub(super) problem: String,
     /// How to mend it.
     pub(super) remedy: String,
