@@ -5,6 +5,7 @@ mod deploy;
 mod docs;
 mod doctor;
 mod operating;
+mod rooms;
 mod serving;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,7 +1,10 @@
-//! What Trailkeep does, one verb a file: append, read, query, export, verify, init, open.
+//! What Trailkeep does: the domain, room by room.
 //!
-//! The services decide and act; below them are the store and the keys, above them HTTP and the
-//! command line.
+//! Arrows go one way, from what stands later in this list to what stands earlier: `keys`, `tenant`, `journal`; `ingest`,
+//! `destroy`, `govern`; `anchor`, `query`, `export`; `retention`, `requests`; `audit`, `ops`. `tests/operate/rooms.rs` lists
+//! the arrows and holds them. docs/design.md, "The rooms of core", says what each is for.
+//!
+//! [`Engine`] only puts the rooms together. A use case takes what it needs: most take the [`journal::Journal`].
 #![forbid(unsafe_code)]
 
 pub mod anchor;
