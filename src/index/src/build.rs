@@ -61,6 +61,15 @@ impl NewIndex {
         }
     }
 
+    /// The same, with runs of another size.
+    #[must_use]
+    pub fn with_runs_of(self, events: usize) -> Self {
+        Self {
+            index: self.index.with_runs_of(events),
+            ..self
+        }
+    }
+
     /// Adds events of a ledger, in order. Full runs are written and merged on the way; whether one was.
     pub fn add(
         &self,

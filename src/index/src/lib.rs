@@ -50,6 +50,8 @@ pub struct Index {
     /// Held while rows are deleted and while runs take the place of others; what is deleted beside a merge.
     reshaping: Mutex<merge::Meanwhile>,
     filters_renewed_at: Mutex<Option<Instant>>,
+    /// Events of an active run that is full.
+    full_at: usize,
 }
 
 #[derive(Default)]
@@ -107,6 +109,16 @@ impl Index {
             state: RwLock::default(),
             reshaping: Mutex::default(),
             filters_renewed_at: Mutex::default(),
+            full_at: active_events_max(),
+        }
+    }
+
+    /// The same, with runs of another size: they are many after few events.
+    #[must_use]
+    pub fn with_runs_of(self, events: usize) -> Self {
+        Self {
+            full_at: events,
+            ..self
         }
     }
 

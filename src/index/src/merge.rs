@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::filter::KeyFilter;
 use super::remove::{ROWS_PER_SCAN, wait_for_readers};
-use super::{ACTIVE_SPAN_FACTOR, Index, Run, active_events_max};
+use super::{ACTIVE_SPAN_FACTOR, Index, Run};
 use trailkeep_ports::{MergeStep, RunId, RunRow, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
@@ -68,7 +68,7 @@ impl Index {
 
     fn full_active_run(&self) -> Option<LedgerNumber> {
         let state = self.state_ref();
-        let max = active_events_max();
+        let max = self.full_at;
         let is_full = |ledger: LedgerNumber, active: &super::Active| {
             let last = active.last.map_or(0, Seq::get);
             let span = last.saturating_sub(state.merged_end(ledger).get());

@@ -1,11 +1,13 @@
-//! The store: sealed bytes on disk, and the only place that speaks SQL.
+//! The engine: the ports on SQLite, and the only place that speaks SQL.
 //!
 //! It knows entries, payloads, tiles, index rows and sealed secrets as bytes; it has no key and
-//! opens nothing. Its one write of evidence is [`Ledgers::commit`]. docs/design.md, "Storage", has
+//! opens nothing. Its one write of evidence is [`trailkeep_ports::LedgerStore::commit`]. docs/design.md, "Storage", has
 //! the reasons for the files and their settings.
 #![forbid(unsafe_code)]
 
 mod sqlite;
+#[cfg(feature = "tamper")]
+pub mod tamper;
 
 pub use sqlite::Sqlite;
 

@@ -13,7 +13,6 @@ mod persons;
 mod phrases;
 mod random;
 mod scenarios;
-pub mod tamper;
 mod tasks;
 #[cfg(test)]
 mod tests;

@@ -92,23 +92,23 @@ impl LedgerStore for MemoryLedgers {
         if let Some(fence) = Fence::of_unclaimed(claims, ShardId::ALL) {
             return Ok(Committed::Fenced(vec![fence]));
         }
-        let fence = self.change(|tables| {
-            for batch in batches {
-                if let Some(cause) = tables.fenced(batch) {
-                    return Ok(Err(cause));
-                }
-                tables.write(batch)?;
+        let written = self.change(|tables| {
+            batches.iter().try_for_each(|batch| {
+                tables.fenced(batch).map_or(Ok(()), Err)?;
+                tables.write(batch)
+            })
+        });
+        match written {
+            Ok(()) => {
+                claims.iter_mut().for_each(|claim| claim.version += 1);
+                Ok(Committed::All)
             }
-            Ok(Ok(()))
-        })?;
-        if let Err(cause) = fence {
-            return Ok(Committed::Fenced(vec![Fence {
-                shard: ShardId::ALL,
-                cause,
-            }]));
+            Err(cause @ StoreError::Fenced { .. }) => {
+                let shard = ShardId::ALL;
+                Ok(Committed::Fenced(vec![Fence { shard, cause }]))
+            }
+            Err(error) => Err(error),
         }
-        claims.iter_mut().for_each(|claim| claim.version += 1);
-        Ok(Committed::All)
     }
 
     fn resolve(&self, claims: &mut Vec<Claim>) -> Result<Vec<(ShardId, bool)>, StoreError> {

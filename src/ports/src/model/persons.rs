@@ -85,10 +85,9 @@ impl Persons for MemoryVault {
             for (id, folded) in rows {
                 if let Some(person) = tables.persons.get_mut(id)
                     && person.ledger == ledger
+                    && person.folded == Folded::Unknown
                 {
-                    if person.folded == Folded::Unknown {
-                        person.folded = Folded::Known(*folded);
-                    }
+                    person.folded = Folded::Known(*folded);
                 }
             }
             Ok(())

@@ -25,11 +25,12 @@ use trailkeep_core::ops::open::Files;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_ports::directory::{DataDirectory, make_private_folder};
 use trailkeep_ports::files::write_private_file;
-use trailkeep_proof::ids::LogName;
+use trailkeep_proof::ids::{LogName, Seq};
 use trailkeep_proof::ledger::note::PublicKey;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_server::serve::{ServeOptions, serve};
 use trailkeep_store_sqlite::Sqlite;
+use trailkeep_store_sqlite::tamper::change_one_payload_byte;
 use trailkeep_verify::offline;
 
 /// Events that the demo writes.
@@ -238,7 +239,7 @@ fn show_tampering(path: &Path, answer: &Value, root_key: &RootKeySource) -> anyh
         .and_then(Value::as_u64)
         .context("the first event has no seq")?;
     let tampered = DataDirectory::new(&copy);
-    crate::demo::tamper::change_one_payload_byte(&tampered.ledger_db(), seq)?;
+    change_one_payload_byte(&tampered.ledger_db(), Seq::new(seq))?;
     let report = verify_directory(&tampered, root_key)?;
     print_line(&format!(
         "\n5  Tamper        one byte of seq {seq} changed in a copy of the ledger\n                 {}",
