@@ -21,6 +21,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ports", &["proof", "files"]),
     ("index", &["proof", "ports"]),
     ("store-sqlite", &["proof", "files", "ports"]),
+    ("conformance", &["proof", "ports", "index", "store-sqlite"]),
     (
         "core",
         &[
@@ -64,7 +65,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// Libraries, and the only places that may name them.
 const LIBRARIES: &[(&str, &[&str])] = &[
-    ("rusqlite", &["store-sqlite", "cli/src/demo/tamper.rs"]),
+    ("rusqlite", &["store-sqlite"]),
     ("axum", &["server", "cli"]),
     ("clap", &["cli", "verify/src/main.rs"]),
     ("aes_gcm", &["crypto"]),
@@ -130,6 +131,19 @@ fn a_crate_uses_only_what_is_below_it() {
                 assert!(allowed.contains(&used), "src/{name} uses trailkeep-{used}");
             }
         }
+    }
+}
+
+/// Tests of other crates damage files with it; no program but through the store.
+#[test]
+fn the_engine_is_a_dependency_of_the_store_alone() {
+    for (name, _) in CRATES.iter().filter(|(name, _)| *name != "store-sqlite") {
+        let manifest = root().join("src").join(name).join("Cargo.toml");
+        let text = fs::read_to_string(manifest).unwrap();
+        let mut tables = text.split("\n[");
+        let named = tables
+            .any(|table| !table.starts_with("dev-dependencies]") && table.contains("rusqlite"));
+        assert!(!named, "src/{name} depends on rusqlite");
     }
 }
 
