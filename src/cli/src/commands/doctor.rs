@@ -52,7 +52,6 @@ pub(super) struct DoctorArgs {
     json: bool,
 }
 
-/// Something to mend.
 #[derive(Debug, Serialize)]
 struct Finding {
     check: &'static str,

@@ -163,8 +163,7 @@ impl Files {
             staging: staging_settings,
             anchors,
         } = options;
-        let policies = self.policies(policy_directory)?;
-        let opened = self.open_ledgers()?;
+        let (policies, opened) = (self.policies(policy_directory)?, self.open_ledgers()?);
         let last_seen = opened.last_seen;
         let Self {
             storage,
