@@ -200,3 +200,22 @@ fn such_events_are_counted_and_found_and_the_setting_is_a_command() {
     assert!(said.contains("regime"), "{said}");
     server.stop();
 }
+
+#[test]
+fn a_tenant_closes_with_telemetry_of_a_class_that_it_does_not_have_yet() {
+    let running = Running::new();
+    let received = running.traces(&request(&json!("hipaa")));
+    assert_eq!((received.rejected, received.reason), (0, None));
+    let tenant = running
+        .engine
+        .journal
+        .tenant(&TenantName::new("default").unwrap())
+        .unwrap();
+    let inbox = std::sync::Arc::clone(&running.engine.inbox);
+    let (closed, is_closed) = std::sync::mpsc::channel();
+    // In a thread of its own: it must come to an end, and not wait for a lock that it has.
+    std::thread::spawn(move || closed.send(settings::close(&inbox, &tenant, "test").is_ok()));
+    let outcome = is_closed.recv_timeout(std::time::Duration::from_secs(60));
+    assert_eq!(outcome, Ok(true));
+    assert_eq!(running.events().len(), 1);
+}
