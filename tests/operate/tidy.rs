@@ -178,6 +178,26 @@ fn a_file_uses_only_what_is_below_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A member that is renamed must not compile in its old name.
+#[test]
+fn commands_read_answers_as_types() {
+    let mut wrong = Vec::new();
+    for (file, text) in source_files() {
+        if !file.starts_with("cli/") || file.ends_with("tests.rs") {
+            continue;
+        }
+        let code = code(&text);
+        for (at, _) in code.match_indices("[\"") {
+            let before = code[..at].chars().next_back();
+            if before.is_some_and(|c| c.is_alphanumeric() || [')', ']', '_'].contains(&c)) {
+                let line = code[..at].lines().count();
+                wrong.push(format!("src/{file}:{line} looks a member up by its name"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn files_and_functions_are_of_a_size_to_read() {
     let mut wrong = Vec::new();

@@ -40,7 +40,7 @@ pub struct NewPersonRequest {
 }
 
 /// A data subject.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PersonName {
     /// The identifier, as in the events.

@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::TargetArgs;
-use super::client::{Client, segment};
+use super::client::{Client, ask};
 use super::output::{Table, print_json, print_line};
+use trailkeep_api::access::{AccessQuestion, ListedAccess};
 use trailkeep_core::query::PAGE_EVENTS_MAX;
 
 #[derive(Subcommand)]
@@ -41,10 +43,13 @@ pub(super) async fn run(command: AccessCommand) -> anyhow::Result<ExitCode> {
         to,
         json,
     } = command;
-    let client = Client::to(&target)?;
-    let accesses = collect(&client, from.as_deref(), to.as_deref()).await;
-    client.close().await?;
-    let accesses = accesses?;
+    let question = AccessQuestion {
+        from,
+        to,
+        start: Some(0),
+        limit: Some(PAGE_EVENTS_MAX),
+    };
+    let accesses = ask(&target, async |client| collect(client, question).await).await?;
     if json {
         print_json(&json!({ "accesses": accesses }))?;
         return Ok(ExitCode::SUCCESS);
@@ -53,51 +58,49 @@ pub(super) async fn run(command: AccessCommand) -> anyhow::Result<ExitCode> {
         "seq", "recorded", "by", "what", "events", "times", "purpose",
     ]);
     for access in &accesses {
-        let detail = &access["detail"];
-        let text = |value: &Value| match value {
-            Value::Null => String::new(),
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
+        let access = ListedAccess::deserialize(access)?;
+        let said = access.said();
+        let what = match said.route {
+            Some(route) => format!("read {route}"),
+            None => access.action,
         };
-        let action = text(&access["action"]);
-        let what = detail["route"]
-            .as_str()
-            .map_or(action, |route| format!("read {route}"));
         table.add_row([
-            text(&access["seq"]),
-            text(&access["recorded_at"]),
-            text(&detail["by"]),
+            access.seq.to_string(),
+            access.recorded_at,
+            text(&said.by),
             what,
-            text(detail.get("events").unwrap_or(&detail["entries"])),
-            text(&detail["count"]),
-            text(&detail["purpose"]),
+            text(said.events.as_ref().unwrap_or(&said.entries)),
+            text(&said.count),
+            text(&said.purpose),
         ]);
     }
     print_line(&table.to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn collect(
-    client: &Client,
-    from: Option<&str>,
-    to: Option<&str>,
-) -> anyhow::Result<Vec<Value>> {
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Accesses of a page, whole.
+#[derive(Deserialize)]
+struct Page {
+    accesses: Vec<Value>,
+    next_start: Option<u64>,
+}
+
+async fn collect(client: &Client, mut question: AccessQuestion) -> anyhow::Result<Vec<Value>> {
     let mut accesses = Vec::new();
-    let mut start = Value::from(0);
     loop {
-        let mut path = format!("/v1/access?limit={PAGE_EVENTS_MAX}&start={start}");
-        for (name, value) in [("from", from), ("to", to)] {
-            if let Some(value) = value {
-                path.extend(["&", name, "=", &segment(value)]);
-            }
-        }
-        let mut page: Value = client.get(&path).await?;
-        if let Some(more) = page["accesses"].as_array_mut() {
-            accesses.append(more);
-        }
-        start = page["next_start"].take();
-        if start.is_null() {
+        let page: Page = client.accesses(&question).await?.read_as()?;
+        accesses.extend(page.accesses);
+        if page.next_start.is_none() {
             return Ok(accesses);
         }
+        question.start = page.next_start;
     }
 }

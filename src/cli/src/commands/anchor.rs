@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use super::TargetArgs;
-use super::client::{Client, ask, ask_text, ask_through};
-use super::output::{Table, print_bytes, print_json, print_line};
+use super::client::{Client, ask};
+use super::output::{Table, print_bytes, print_line};
 use super::settings::{Flags, Settings, start_options};
+use trailkeep_api::anchors::{CheckpointQuestion, HistoryReviewed};
 use trailkeep_verify::exit::Exit;
 
 #[derive(Subcommand)]
@@ -81,13 +81,11 @@ pub(super) async fn run(command: AnchorCommand) -> anyhow::Result<ExitCode> {
             checkpoint,
             size,
         } if checkpoint || size.is_some() => {
-            let size = size.map(|size| format!("?size={size}")).unwrap_or_default();
-            let path = format!("/v1/anchors/checkpoint{size}");
-            print_bytes(
-                ask_text(&plain.target, "GET", &path, None)
-                    .await?
-                    .as_bytes(),
-            )?;
+            let question = CheckpointQuestion { size };
+            let asked = ask(&plain.target, async |client| {
+                client.anchored_checkpoint(&question).await
+            });
+            print_bytes(asked.await?.as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
         AnchorCommand::Show { plain, .. } => show(&plain).await,
@@ -103,20 +101,28 @@ async fn run_now(plain: &Plain, config: Option<&Path>) -> anyhow::Result<ExitCod
         }
         Ok(options)
     })?;
-    let ran = ask_through(client, "POST", "/v1/anchors/run", None).await?;
-    let ran: Value = serde_json::from_str(&ran)?;
-    let outcomes = ran["outcomes"].as_array().cloned().unwrap_or_default();
+    let ran = client.closing(Client::run_anchors).await?;
+    let outcomes = ran.read()?.outcomes;
+    let all_have_it = outcomes.iter().all(|outcome| outcome.error.is_none());
     if plain.json {
-        print_json(&ran)?;
+        ran.print()?;
     } else if outcomes.is_empty() {
         print_line(
             "no target: only the ledger's own key signs its checkpoints; see docs/operations.md, \"Witnesses and anchors\"",
         )?;
     } else {
-        let columns = ["target", "kind", "size", "cosigned_at", "error"];
-        print_line(&table(&columns, &outcomes))?;
+        let mut table = Table::new(["target", "kind", "size", "cosigned at", "error"]);
+        for outcome in outcomes {
+            table.add_row([
+                outcome.target,
+                outcome.kind,
+                outcome.size.to_string(),
+                or_dash(outcome.cosigned_at),
+                or_dash(outcome.error),
+            ]);
+        }
+        print_line(&table.to_string())?;
     }
-    let all_have_it = outcomes.iter().all(|outcome| outcome["error"].is_null());
     Ok(if all_have_it {
         ExitCode::SUCCESS
     } else {
@@ -125,47 +131,64 @@ async fn run_now(plain: &Plain, config: Option<&Path>) -> anyhow::Result<ExitCod
 }
 
 async fn list(plain: &Plain) -> anyhow::Result<ExitCode> {
-    let status: Value = ask(&plain.target, "GET", "/v1/anchors", None).await?;
+    let answer = ask(&plain.target, Client::anchors).await?;
     if plain.json {
-        print_json(&status)?;
+        answer.print()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let size = |name: &str| status[name].as_u64();
-    let witnessed = size("witnessed_size").map_or_else(
+    let status = answer.read()?;
+    let witnessed = status.witnessed_size.map_or_else(
         || "no checkpoint was cosigned by a witness".to_owned(),
         |size| format!("witnessed up to {size}"),
     );
-    let entries = size("size").unwrap_or_default();
-    print_line(&format!("{entries} entries; {witnessed}"))?;
-    if let Some(why) = status["rolled_back"].as_str() {
+    print_line(&format!("{} entries; {witnessed}", status.size))?;
+    if let Some(why) = status.rolled_back {
         print_line(&format!("STOPPED: {why}"))?;
     }
-    let targets = status["targets"].as_array().cloned().unwrap_or_default();
-    let columns = ["name", "kind", "place", "size", "at", "failed_at", "error"];
-    print_line(&table(&columns, &targets))?;
+    let mut table = Table::new(["name", "kind", "place", "size", "at", "failed at", "error"]);
+    for target in status.targets {
+        table.add_row([
+            target.name,
+            target.kind,
+            or_dash(target.place),
+            or_dash(target.size),
+            or_dash(target.at),
+            or_dash(target.failed_at),
+            or_dash(target.error),
+        ]);
+    }
+    print_line(&table.to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn show(plain: &Plain) -> anyhow::Result<ExitCode> {
-    let history: Value = ask(&plain.target, "GET", "/v1/anchors/history", None).await?;
+    let history = ask(&plain.target, Client::anchor_history).await?;
     if plain.json {
-        print_json(&history)?;
-    } else {
-        let rows = history["anchored"].as_array().cloned().unwrap_or_default();
-        print_line(&table(&["size", "target", "kind", "at"], &rows))?;
+        history.print()?;
+        return Ok(ExitCode::SUCCESS);
     }
+    let mut table = Table::new(["size", "target", "kind", "at"]);
+    for row in history.read()?.anchored {
+        table.add_row([row.size.to_string(), row.target, row.kind, row.at]);
+    }
+    print_line(&table.to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn resume(target: &TargetArgs) -> anyhow::Result<ExitCode> {
-    let asked = json!({"tenant": target.tenant, "reviewed_history": true});
+    let reviewed = HistoryReviewed {
+        tenant: target.tenant.clone(),
+        reviewed_history: true,
+    };
     // Only the operator may say so, of whichever tenant.
     let operator = TargetArgs {
         tenant: trailkeep_core::DEFAULT_TENANT.to_owned(),
         ..target.clone()
     };
-    let resumed: Value = ask(&operator, "POST", "/v1/anchors/resume", Some(&asked)).await?;
-    print_line(if resumed["was_stopped"] == true {
+    let resumed = ask(&operator, async |client| {
+        client.resume_ledger(&reviewed).await
+    });
+    print_line(if resumed.await?.read()?.was_stopped {
         "the ledger accepts entries again; this was recorded"
     } else {
         "the ledger was not stopped"
@@ -173,14 +196,6 @@ async fn resume(target: &TargetArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(columns: &[&str], rows: &[Value]) -> String {
-    let mut table = Table::new(columns.iter().map(|column| column.replace('_', " ")));
-    for row in rows {
-        table.add_row(columns.iter().map(|column| match &row[*column] {
-            Value::Null => "-".to_owned(),
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        }));
-    }
-    table.to_string()
+fn or_dash(cell: Option<impl ToString>) -> String {
+    cell.map_or_else(|| "-".to_owned(), |cell| cell.to_string())
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::TargetArgs;
 use super::client::Client;
 use super::output::{note, print_json, print_line, progress_bar};
+use trailkeep_api::events::{Appended, AppendedOne};
 
 /// Events of one request.
 const EVENTS_PER_REQUEST: usize = 1_000;
@@ -90,34 +91,25 @@ async fn append_document(
     json: bool,
 ) -> anyhow::Result<()> {
     rest.take(DOCUMENT_BYTES_MAX).read_to_end(&mut text)?;
-    let answer = client
-        .send("POST", "/v1/events", Some("application/json"), text)
-        .await?;
-    let answer: serde_json::Value = answer.json().await?;
+    let answer = client.append("application/json", text).await?;
     if json {
-        return print_json(&answer);
+        return answer.print();
     }
-    let number = |name: &str| {
-        answer
-            .get(name)
-            .and_then(serde_json::Value::as_u64)
-            .unwrap_or_default()
-    };
-    match answer.get("receipt").and_then(serde_json::Value::as_str) {
-        Some(receipt) => {
-            let id = answer
-                .get("id")
-                .and_then(serde_json::Value::as_str)
-                .unwrap_or_default();
-            print_line(&format!("seq {}  id {id}\n\n{receipt}", number("seq")))?;
+    match answer.read()? {
+        Appended::One(event) => {
+            let AppendedOne {
+                id, seq, receipt, ..
+            } = event;
+            print_line(&format!("seq {seq}  id {id}\n\n{receipt}"))?;
         }
-        None => {
-            print_line(&format!(
-                "{} accepted, {} recorded before",
-                number("accepted"),
-                number("duplicates")
-            ))?;
-        }
+        Appended::Many(events) => print_line(&format!(
+            "{} accepted, {} recorded before",
+            events.accepted, events.duplicates
+        ))?,
+        Appended::Deleted(event) => print_line(&format!(
+            "0 accepted, 1 recorded before: the payload of {} was deleted since",
+            event.id
+        ))?,
     }
     Ok(())
 }
@@ -138,13 +130,9 @@ async fn append_lines(
         let full = lines >= EVENTS_PER_REQUEST || request.len() + line.len() > BYTES_PER_REQUEST;
         if (ended || full) && !request.trim_ascii().is_empty() {
             bar.inc_length(lines as u64);
-            let answer = client.send(
-                "POST",
-                "/v1/events",
-                Some("application/x-ndjson"),
-                std::mem::take(&mut request),
-            );
-            let answer: Many = answer.await?.json().await.with_context(|| {
+            let sent = std::mem::take(&mut request);
+            let answer = client.append("application/x-ndjson", sent).await;
+            let answer: Many = answer.and_then(|answer| answer.read_as()).with_context(|| {
                 let sofar = total.accepted + total.duplicates;
                 format!("lines {} to {} were refused (line numbers below count from there); the {sofar} events before them are recorded", lines_before + 1, lines_before + lines)
             })?;

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
 
 use super::TargetArgs;
+use super::client::ask;
 use super::failure::Failure;
-use super::follow::follow;
 use super::out_file::refuse_standard_output;
-use super::output::{note, print_json, print_line};
+use super::output::{note, print_line};
+use trailkeep_api::backup::NewBackup;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -40,21 +40,21 @@ pub(super) async fn run(args: BackupArgs) -> anyhow::Result<ExitCode> {
         .into());
     }
     refuse_standard_output(&args.out, "a backup is a directory: name one")?;
-    let asked = json!({"out": std::path::absolute(&args.out)?});
-    let made = follow(&args.target, "/v1/backup", Some(&asked), "backing up").await?;
+    let new = NewBackup {
+        out: std::path::absolute(&args.out)?,
+    };
+    let made = ask(&args.target, async |client| client.backup(&new).await).await?;
     if args.json {
-        print_json(&made)?;
+        made.print()?;
         return Ok(ExitCode::SUCCESS);
     }
-    for ledger in made["ledgers"].as_array().into_iter().flatten() {
-        let origin = ledger["origin"].as_str().unwrap_or_default();
-        print_line(&format!("{origin}  {} entries", ledger["size"]))?;
+    let made = made.read()?;
+    for ledger in &made.ledgers {
+        print_line(&format!("{}  {} entries", ledger.origin, ledger.size))?;
     }
     print_line(&format!(
         "{}: {} new entries, {} payloads deleted since",
-        made["out"].as_str().unwrap_or_default(),
-        made["new_entries"],
-        made["gone_payloads"]
+        made.out, made.new_entries, made.gone_payloads
     ))?;
     note("The root key is not in the backup. Without the root key the backup cannot be read.");
     Ok(ExitCode::SUCCESS)

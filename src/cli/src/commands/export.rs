@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::TargetArgs;
-use super::client::Client;
+use super::client::{Client, Received, ask};
 use super::out_file::{OutFile, Replacing, is_standard_output, refuse_json_beside};
-use super::output::{note, print_json, print_line, progress_bar};
+use super::output::{note, print_line, progress_bar};
+use trailkeep_api::exports::{Export, ExportQuestion, OneOrSeveral};
+use trailkeep_proof::bundle::manifest::{Counts, Proof, SeqRange};
 use trailkeep_verify::offline::read_text;
 
 /// How often a job is asked how far it is.
@@ -69,100 +71,119 @@ pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|path| read_text(path))
         .collect::<Result<Vec<_>, _>>()?;
-    let question = json!({
-        "from": args.from,
-        "to": args.to,
-        "seq": args.seq,
-        "action": args.action,
-        "redact": args.redact,
-        "recipients": args.recipient,
-        "against": against,
+    let question = ExportQuestion {
+        from: args.from,
+        to: args.to,
+        seq: args.seq,
+        action: args.action,
+        redact: OneOrSeveral::List(args.redact),
+        recipients: OneOrSeveral::List(args.recipient),
+        against: OneOrSeveral::List(against),
+    };
+    let exported = ask(&args.target, async |client| {
+        export_to(client, &question, (&args.out, args.replacing)).await
     });
-    let client = Client::to(&args.target)?;
-    let exported = export_to(&client, &question, (&args.out, args.replacing)).await;
-    client.close().await?;
-    let mut summary = exported?;
+    let exported = exported.await?;
     if args.json {
-        summary["file"] = json!(args.out);
-        print_json(&summary)?;
+        exported.answer.print_with([("file", json!(args.out))])?;
     } else if is_standard_output(&args.out) {
-        note(&describe(&summary, Path::new("standard output")));
+        note(&describe(&exported.bundle, Path::new("standard output")));
     } else {
-        print_line(&describe(&summary, &args.out))?;
+        print_line(&describe(&exported.bundle, &args.out))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A bundle that was put where it belongs.
+pub(super) struct Exported {
+    pub(super) answer: Received<Export>,
+    pub(super) bundle: Bundle,
+}
+
+/// What a bundle holds.
+pub(super) struct Bundle {
+    proof: Proof,
+    range: Option<SeqRange>,
+    counts: Counts,
+    export_seq: u64,
+    pub(super) bytes: u64,
+    sha256: String,
+    encrypted: bool,
 }
 
 /// Asks for a bundle, waits for it, and puts it where it belongs. Gives what it holds.
 pub(super) async fn export_to(
     client: &Client,
-    question: &Value,
+    question: &ExportQuestion,
     (out, replacing): (&Path, Replacing),
-) -> anyhow::Result<Value> {
+) -> anyhow::Result<Exported> {
     let mut file = OutFile::at(out, replacing)?;
-    let body = serde_json::to_vec(question)?;
-    let mut job: Value = client
-        .send("POST", "/v1/exports", Some("application/json"), body)
-        .await?
-        .json()
-        .await?;
-    let id = job["id"]
-        .as_str()
-        .context("the server's answer names no export")?
-        .to_owned();
+    let mut answer = client.start_export(question).await?;
+    let id = answer.read()?.id().to_owned();
     let bar = progress_bar(0, "exporting");
-    while job["state"] == "running" {
-        if let (Some(done), Some(total)) = (
-            job["progress"]["done"].as_u64(),
-            job["progress"]["total"].as_u64(),
-        ) {
-            bar.set_length(total);
-            bar.set_position(done);
+    let bundle = loop {
+        match answer.read()? {
+            Export::Running { progress, .. } => {
+                bar.set_length(progress.total);
+                bar.set_position(progress.done);
+            }
+            Export::Failed { error, .. } => bail!("the export failed: {error}"),
+            Export::Done {
+                proof,
+                range,
+                counts,
+                export_seq,
+                bytes,
+                sha256,
+                encrypted,
+                ..
+            } => {
+                break Bundle {
+                    proof,
+                    range,
+                    counts,
+                    export_seq,
+                    bytes,
+                    sha256,
+                    encrypted,
+                };
+            }
         }
         tokio::time::sleep(POLL).await;
-        job = client.get(&format!("/v1/exports/{id}")).await?;
-    }
+        answer = client.export(&id).await?;
+    };
     bar.finish_and_clear();
-    if job["state"] != "done" {
-        bail!(
-            "the export failed: {}",
-            job["error"].as_str().unwrap_or("the server gave no reason")
-        );
-    }
-    let answer = client
-        .send("GET", &format!("/v1/exports/{id}/file"), None, Vec::new())
-        .await?;
-    let bytes = answer.write_to(&mut file).await?;
-    if job["bytes"].as_u64() != Some(bytes) {
+    let bytes = client.export_file(&id).await?.write_to(&mut file).await?;
+    if bundle.bytes != bytes {
         bail!("the bundle is incomplete: {bytes} bytes arrived; run the export again");
     }
     file.keep()?;
-    client
-        .send("DELETE", &format!("/v1/exports/{id}"), None, Vec::new())
-        .await?
-        .text()
-        .await?;
-    Ok(job)
+    client.remove_export(&id).await?;
+    Ok(Exported { answer, bundle })
 }
 
-fn describe(summary: &Value, out: &Path) -> String {
-    let count = |name: &str| summary["counts"][name].as_u64().unwrap_or_default();
-    let what = if summary["proof"] == "range" {
-        let range = &summary["range"];
-        format!("range, entries {} to {}", range["first"], range["last"])
-    } else {
-        "selection".to_owned()
+fn describe(bundle: &Bundle, out: &Path) -> String {
+    let what = match (bundle.proof, bundle.range) {
+        (Proof::Range, Some(range)) => format!("range, entries {} to {}", range.first, range.last),
+        (Proof::Range, None) => "range, without entries".to_owned(),
+        (Proof::Selection, _) => "selection".to_owned(),
     };
-    let others = ["disclosed", "expired", "erased", "restricted", "withheld"].map(count);
-    let inside = count("entries").saturating_sub(others.iter().sum());
-    let [disclosed, expired, erased, restricted, withheld] = others;
+    let Counts {
+        entries,
+        disclosed,
+        statements,
+        expired,
+        erased,
+        restricted,
+        withheld,
+    } = bundle.counts;
+    let inside = entries.saturating_sub(disclosed + expired + erased + restricted + withheld);
     let counts = format!(
-        "{} entries = {disclosed} events disclosed + {expired} expired + {erased} erased + {restricted} restricted + \
+        "{entries} entries = {disclosed} events disclosed + {expired} expired + {erased} erased + {restricted} restricted + \
          {withheld} withheld + {inside} statements inside\n             {} statements outside of the entries explain them",
-        count("entries"),
-        count("statements").saturating_sub(inside),
+        statements.saturating_sub(inside),
     );
-    let sealed = if summary["encrypted"] == true {
+    let sealed = if bundle.encrypted {
         "\nencrypted    with age: decrypt with `age -d -i KEY_FILE`"
     } else {
         ""
@@ -170,8 +191,8 @@ fn describe(summary: &Value, out: &Path) -> String {
     format!(
         "bundle       {}\nproof        {what}\ncounts       {counts}\nrecorded     as seq {}\nbytes        {}\nsha256       {}{sealed}",
         out.display(),
-        summary["export_seq"],
-        summary["bytes"],
-        summary["sha256"].as_str().unwrap_or_default(),
+        bundle.export_seq,
+        bundle.bytes,
+        bundle.sha256,
     )
 }

@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::output::note;
 use super::settings::Faulty;
-use trailkeep_api::problem::Kind;
+use trailkeep_api::problem::{Kind, LineFault, Problem};
 use trailkeep_core::ops::open::OpenError;
 use trailkeep_core::ops::restore::RestoreError;
 use trailkeep_ports::StoreError;
@@ -25,7 +24,7 @@ pub(super) struct Failure {
     /// What a person reads.
     text: String,
     /// What a route answered (RFC 9457), where one did.
-    problem: Option<Value>,
+    problem: Option<Box<Problem>>,
 }
 
 impl Failure {
@@ -54,13 +53,13 @@ impl Failure {
 
     /// What a route answered with a status of 400 or more.
     pub(super) fn answered(status: u16, body: &str) -> Self {
-        match serde_json::from_str::<Value>(body) {
-            Ok(problem @ Value::Object(_)) => Self {
-                exit: exit_of(status, Some(&problem)),
+        match serde_json::from_str::<Problem>(body) {
+            Ok(problem) => Self {
+                exit: exit_of(status, problem.kind()),
                 text: describe(&problem),
-                problem: Some(problem),
+                problem: Some(Box::new(problem)),
             },
-            _ => Self::new(
+            Err(_) => Self::new(
                 exit_of(status, None),
                 format!("the server answered {status}: {}", body.trim()),
             ),
@@ -69,10 +68,7 @@ impl Failure {
 }
 
 /// The exit code of an answer: by its type where that says more than the status does. A proxy's answer has no type.
-fn exit_of(status: u16, problem: Option<&Value>) -> Exit {
-    let kind = problem
-        .and_then(|problem| problem["type"].as_str())
-        .and_then(Kind::of_type);
+const fn exit_of(status: u16, kind: Option<Kind>) -> Exit {
     match (kind, status) {
         (Some(Kind::Refused | Kind::Policy), _) => Exit::Refused,
         (_, 401 | 403) => Exit::NotAllowed,
@@ -84,26 +80,18 @@ fn exit_of(status: u16, problem: Option<&Value>) -> Exit {
 }
 
 /// A problem (RFC 9457) for a person: what was wrong, and each place.
-fn describe(problem: &Value) -> String {
-    let member = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
-    let head = format!(
-        "{}: {}",
-        member(problem, "title"),
-        member(problem, "detail")
-    );
-    let places = problem["errors"].as_array().into_iter().flatten();
-    let places = places.map(|error| {
-        let line = error["line"].as_u64().unwrap_or(1);
-        let pointer = match member(error, "pointer") {
-            pointer if pointer.is_empty() => pointer,
-            pointer => format!(" {pointer}"),
-        };
-        format!("  line {line}{pointer}: {}", member(error, "detail"))
-    });
-    std::iter::once(head)
-        .chain(places)
-        .collect::<Vec<_>>()
-        .join("\n")
+fn describe(problem: &Problem) -> String {
+    let mut lines = vec![format!("{}: {}", problem.title, problem.detail)];
+    for LineFault {
+        line,
+        pointer,
+        detail,
+    } in &problem.errors
+    {
+        let space = if pointer.is_empty() { "" } else { " " };
+        lines.push(format!("  line {line}{space}{pointer}: {detail}"));
+    }
+    lines.join("\n")
 }
 
 /// What a program reads under `--json`: `{"error":{...}}`.
@@ -113,11 +101,11 @@ struct ErrorJson {
     kind: String,
     title: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u64>,
+    status: Option<u16>,
     detail: String,
     hint: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    errors: Option<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<LineFault>,
     exit_code: u8,
 }
 
@@ -126,29 +114,32 @@ impl ErrorJson {
         let problem = error
             .downcast_ref::<Failure>()
             .and_then(|failure| failure.problem.as_ref());
-        let said = |name: &str| {
-            problem
-                .and_then(|problem| problem[name].as_str())
-                .map(str::to_owned)
-        };
         // What was put before a problem on its way up says what was being done; the problem itself stands apart.
         let before: Vec<String> = error
             .chain()
             .take_while(|cause| !cause.is::<Failure>())
             .map(ToString::to_string)
             .collect();
-        let detail = match said("detail") {
-            Some(detail) if before.is_empty() => detail,
-            Some(detail) => format!("{}: {detail}", before.join(": ")),
+        let detail = match problem {
+            Some(problem) if before.is_empty() => problem.detail.clone(),
+            Some(problem) => format!("{}: {}", before.join(": "), problem.detail),
             None => format!("{error:#}"),
         };
         Self {
-            kind: said("type").unwrap_or_else(|| format!("{TYPE_PREFIX}{}", exit.name())),
-            title: said("title").unwrap_or_else(|| exit.meaning().to_owned()),
-            status: problem.and_then(|problem| problem["status"].as_u64()),
+            kind: problem.map_or_else(
+                || format!("{TYPE_PREFIX}{}", exit.name()),
+                |problem| problem.kind.clone(),
+            ),
+            title: problem.map_or_else(
+                || exit.meaning().to_owned(),
+                |problem| problem.title.clone(),
+            ),
+            status: problem.map(|problem| problem.status),
             detail,
             hint: exit.hint(),
-            errors: problem.and_then(|problem| problem.get("errors")).cloned(),
+            errors: problem
+                .map(|problem| problem.errors.clone())
+                .unwrap_or_default(),
             exit_code: exit.code(),
         }
     }
@@ -248,8 +239,8 @@ mod tests {
     #[test]
     fn every_kind_has_the_exit_code_of_the_table() {
         for kind in Kind::ALL {
-            let problem = serde_json::json!({"type": kind.to_type(), "status": kind.status()});
-            let failure = Failure::answered(kind.status(), &problem.to_string());
+            let problem = serde_json::to_string(&Problem::new(*kind, "why")).unwrap();
+            let failure = Failure::answered(kind.status(), &problem);
             let expected = match kind {
                 Kind::Refused | Kind::Policy => 4,
                 Kind::Unauthorized | Kind::Forbidden | Kind::Restricted => 6,

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use super::TargetArgs;
-use super::client::{ask, segment};
-use super::output::{Table, note, print_json, print_line, renamed};
+use super::client::{Client, ask};
+use super::output::{Table, note, print_line, renamed};
+use trailkeep_api::holds::{HeldPerson, HoldLift, ListedHold, NewHold};
 
 #[derive(Subcommand)]
 pub(super) enum HoldCommand {
@@ -103,14 +103,21 @@ pub(super) async fn run(command: HoldCommand) -> anyhow::Result<ExitCode> {
             require_match,
             json,
         } => {
-            let subject =
-                subject.map(|id| json!({"id": id, "namespace": namespace.unwrap_or_default()}));
-            let asked = json!({
-                "matter": matter, "reason": reason, "subject": subject, "regime": regime,
-                "action": action, "from": from, "to": to, "review": review,
-                "require_match": require_match,
-            });
-            place(&target, &asked, json).await
+            let new = NewHold {
+                matter,
+                reason,
+                subject: subject.map(|id| HeldPerson {
+                    id,
+                    namespace: namespace.unwrap_or_default(),
+                }),
+                regime,
+                action,
+                from,
+                to,
+                review: Some(review),
+                require_match,
+            };
+            place(&target, &new, json).await
         }
         HoldCommand::List { target, json } => list(&target, json).await,
         HoldCommand::Release(args) => release(args).await,
@@ -122,13 +129,18 @@ pub(super) async fn run(command: HoldCommand) -> anyhow::Result<ExitCode> {
 }
 
 async fn release(args: ReleaseArgs) -> anyhow::Result<ExitCode> {
-    let path = format!("/v1/holds/{}/lift", segment(&args.id));
-    let asked = json!({ "reason": args.reason });
-    let hold: Value = ask(&args.target, "POST", &path, Some(&asked)).await?;
-    if args.json {
-        print_json(&hold)?;
+    let ReleaseArgs {
+        target,
+        id,
+        reason,
+        json,
+    } = args;
+    let why = HoldLift { reason };
+    let hold = ask(&target, async |client| client.release_hold(&id, &why).await).await?;
+    if json {
+        hold.print()?;
     } else {
-        print_line(&format!("released hold {}", args.id))?;
+        print_line(&format!("released hold {id}"))?;
         note(
             "Expired events that it kept are deleted with the next run: `trailkeep retention preview` lists them.",
         );
@@ -136,81 +148,71 @@ async fn release(args: ReleaseArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn place(target: &TargetArgs, asked: &Value, json: bool) -> anyhow::Result<ExitCode> {
-    let placed: Value = ask(target, "POST", "/v1/holds", Some(asked)).await?;
+async fn place(target: &TargetArgs, new: &NewHold, json: bool) -> anyhow::Result<ExitCode> {
+    let placed = ask(target, async |client| client.place_hold(new).await).await?;
     if json {
-        print_json(&placed)?;
+        placed.print()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let review = placed["review_at"].as_str().unwrap_or("never");
+    let placed = placed.read()?;
     print_line(&format!(
-        "hold     {}\nentry    {}\nreview   {review}\ncovers   {} now",
-        placed["id"].as_str().unwrap_or_default(),
-        placed["seq"],
-        events(&placed["covers_events"])
+        "hold     {}\nentry    {}\nreview   {}\ncovers   {} now",
+        placed.id,
+        placed.seq,
+        placed.review_at.as_deref().unwrap_or("never"),
+        events(placed.covers_events)
     ))?;
-    if placed["covers_events"] == 0 {
+    if placed.covers_events == 0 {
         note(
             "No event matches its scope now. The hold is in force and covers later events that match. `--require-match` refuses such a hold.",
         );
     }
-    if placed["other_namespaces"]
-        .as_u64()
-        .is_some_and(|near| near > 0)
-    {
-        note(&format!(
-            "{} about the same id in another namespace: add `--namespace`.",
-            match placed["other_namespaces"].as_u64() {
-                Some(1) => "1 event is".to_owned(),
-                _ => format!("{} events are", placed["other_namespaces"]),
-            }
-        ));
+    match placed.other_namespaces {
+        None | Some(0) => {}
+        Some(1) => note("1 event is about the same id in another namespace: add `--namespace`."),
+        Some(near) => note(&format!(
+            "{near} events are about the same id in another namespace: add `--namespace`."
+        )),
     }
-    if placed["late"].as_u64().is_some_and(|late| late > 0) {
+    if placed.late > 0 {
         note(&format!(
             "{} events were due for deletion; the hold keeps them now.",
-            placed["late"]
+            placed.late
         ));
     }
-    for before in placed["already_deleted"].as_array().into_iter().flatten() {
+    for before in &placed.already_deleted {
         note(&format!(
             "Events of class {} recorded before {} are already deleted, by the statement in entry {}.",
-            before["class"],
-            before["recorded_before"].as_str().unwrap_or_default(),
-            before["statement"]
+            before.class, before.recorded_before, before.statement
         ));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let holds: Value = ask(target, "GET", "/v1/holds", None).await?;
+    let holds = ask(target, Client::holds).await?;
     if json {
-        print_json(&holds)?;
+        holds.print()?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new([
         "id", "matter", "reason", "scope", "covers", "placed", "review", "released",
     ]);
-    for hold in holds["holds"].as_array().into_iter().flatten() {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let review = if hold["review_is_due"] == true {
-            format!("{} (due)", text(&hold["review_at"]))
-        } else {
-            text(&hold["review_at"])
-        };
+    for hold in holds.read()?.holds {
+        let scope = scope(&hold);
+        let mut review = hold.review_at.unwrap_or_default();
+        if hold.review_is_due {
+            review.push_str(" (due)");
+        }
         table.add_row([
-            text(&hold["id"]),
-            text(&hold["matter"]),
-            text(&hold["reason"]),
-            scope(hold),
-            match &hold["covers_events"] {
-                Value::Null => String::new(),
-                number => events(number),
-            },
-            text(&hold["placed_at"]),
+            hold.id,
+            hold.matter,
+            hold.reason,
+            scope,
+            hold.covers_events.map(events).unwrap_or_default(),
+            hold.placed_at,
             review,
-            text(&hold["lifted"]["at"]),
+            hold.lifted.map(|lifted| lifted.at).unwrap_or_default(),
         ]);
     }
     print_line(&table.to_string())?;
@@ -218,31 +220,32 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// A number of events in words.
-fn events(number: &Value) -> String {
-    if *number == 1 {
-        "1 event".to_owned()
-    } else {
-        format!("{number} events")
+fn events(number: u64) -> String {
+    match number {
+        1 => "1 event".to_owned(),
+        _ => format!("{number} events"),
     }
 }
 
-fn scope(hold: &Value) -> String {
-    let part = |name: &str| Some(format!("{name} {}", hold[name].as_str()?));
-    let namespace = match hold["subject"]["namespace"].as_str().unwrap_or_default() {
-        "" => String::new(),
-        namespace => format!(" in namespace {namespace}"),
-    };
-    let subject = hold["subject"]["id"]
-        .as_str()
-        .map(|id| format!("subject {id}{namespace}"));
-    let parts: Vec<String> = subject
+fn scope(hold: &ListedHold) -> String {
+    let subject = hold.subject.as_ref().map(|person| {
+        let HeldPerson { id, namespace } = person;
+        if namespace.is_empty() {
+            format!("subject {id}")
+        } else {
+            format!("subject {id} in namespace {namespace}")
+        }
+    });
+    let others = [
+        ("regime", &hold.regime),
+        ("action", &hold.action),
+        ("from", &hold.from),
+        ("to", &hold.to),
+    ];
+    let others = others
         .into_iter()
-        .chain(
-            ["regime", "action", "from", "to"]
-                .into_iter()
-                .filter_map(part),
-        )
-        .collect();
+        .filter_map(|(name, value)| Some(format!("{name} {}", value.as_ref()?)));
+    let parts: Vec<String> = subject.into_iter().chain(others).collect();
     if parts.is_empty() {
         "everything".to_owned()
     } else {

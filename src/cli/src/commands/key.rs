@@ -3,12 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
-use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::TargetArgs;
-use super::client::{ask, ask_text, segment};
-use super::output::{Table, note, print_bytes, print_json, print_line};
+use super::client::{Client, ask};
+use super::output::{Table, note, print_bytes, print_line};
+use trailkeep_api::keys::{MadeKey, NewKey};
 use trailkeep_core::keys::role::Role;
 
 #[derive(Subcommand)]
@@ -81,12 +80,6 @@ pub(super) enum KeyFormat {
     Vkey,
 }
 
-#[derive(Deserialize)]
-struct PublicKey {
-    pem: String,
-    vkey: String,
-}
-
 pub(super) async fn run(command: KeyCommand) -> anyhow::Result<ExitCode> {
     match command {
         KeyCommand::Public { target, format } => public(&target, format).await,
@@ -103,7 +96,7 @@ pub(super) async fn run(command: KeyCommand) -> anyhow::Result<ExitCode> {
 }
 
 async fn public(target: &TargetArgs, format: KeyFormat) -> anyhow::Result<ExitCode> {
-    let key: PublicKey = ask(target, "GET", "/v1/key", None).await?;
+    let key = ask(target, Client::public_key).await?.read()?;
     match format {
         KeyFormat::Pem => print_bytes(key.pem.as_bytes())?,
         KeyFormat::Vkey => print_line(&key.vkey)?,
@@ -117,42 +110,53 @@ async fn create(
     expires: Option<&str>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let asked = json!({"role": role, "expires": expires});
-    let made: Value = ask(target, "POST", "/v1/keys", Some(&asked)).await?;
+    let new = NewKey {
+        role: role.as_str().to_owned(),
+        expires: expires.map(str::to_owned),
+    };
+    let made = ask(target, async |client| client.create_key(&new).await).await?;
     if json {
-        print_json(&made)?;
+        made.print()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let text = |name: &str| made[name].as_str().unwrap_or_default();
-    let end = made["expires_at"].as_str().unwrap_or("never");
+    let MadeKey {
+        id,
+        token,
+        tenant,
+        expires_at,
+        ..
+    } = made.read()?;
+    let end = expires_at.as_deref().unwrap_or("never");
     print_line(&format!(
-        "id        {}\nrole      {role}\ntenant    {}\nexpires   {end}\ntoken     {}",
-        text("id"),
-        text("tenant"),
-        text("token")
+        "id        {id}\nrole      {role}\ntenant    {tenant}\nexpires   {end}\ntoken     {token}"
     ))?;
     note("Store the token now: it is shown only once and is not in any file.");
     Ok(ExitCode::SUCCESS)
 }
 
 async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let keys: Value = ask(target, "GET", "/v1/keys", None).await?;
+    let keys = ask(target, Client::keys).await?;
     if json {
-        print_json(&keys)?;
+        keys.print()?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new(["id", "role", "created", "expires", "revoked"]);
-    for key in keys["keys"].as_array().into_iter().flatten() {
-        let cell = |name: &str| key[name].as_str().unwrap_or("-").to_owned();
-        table.add_row(["id", "role", "created_at", "expires_at", "revoked_at"].map(cell));
+    for key in keys.read()?.keys {
+        let or_dash = |time: Option<String>| time.unwrap_or_else(|| "-".to_owned());
+        table.add_row([
+            key.id,
+            key.role.as_str().to_owned(),
+            key.created_at,
+            or_dash(key.expires_at),
+            or_dash(key.revoked_at),
+        ]);
     }
     print_line(&table.to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn revoke(target: &TargetArgs, id: &str) -> anyhow::Result<ExitCode> {
-    let path = format!("/v1/keys/{}", segment(id));
-    ask_text(target, "DELETE", &path, None).await?;
+    ask(target, async |client| client.revoke_key(id).await).await?;
     print_line(&format!("revoked {id}"))?;
     Ok(ExitCode::SUCCESS)
 }

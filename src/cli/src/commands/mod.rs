@@ -14,7 +14,6 @@ mod demo;
 mod doctor;
 mod export;
 mod failure;
-mod follow;
 mod hold;
 mod index;
 mod init;

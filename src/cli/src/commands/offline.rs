@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Subcommand;
 
 use super::TargetArgs;
-use super::client::{ask_text, segment};
+use super::client::{EventName, ask};
 use super::output::{print_bytes, print_json, print_line};
 use trailkeep_proof::bundle::verify::Question;
 use trailkeep_proof::ledger::cosignature::WitnessKey;
@@ -52,13 +52,10 @@ pub(super) enum ReceiptCommand {
 pub(super) async fn run(command: ReceiptCommand) -> anyhow::Result<ExitCode> {
     match command {
         ReceiptCommand::Get { target, name } => {
-            let kind = if name.bytes().all(|byte| byte.is_ascii_digit()) {
-                "entries"
-            } else {
-                "events"
-            };
-            let path = format!("/v1/{kind}/{}/proof", segment(&name));
-            print_bytes(ask_text(&target, "GET", &path, None).await?.as_bytes())?;
+            let receipt = ask(&target, async |client| {
+                client.receipt(EventName::of(&name)).await
+            });
+            print_bytes(receipt.await?.as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
         ReceiptCommand::Verify {

@@ -10,12 +10,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::{Value, json};
 
 use super::TargetArgs;
-use super::client::{Client, ask, segment};
+use super::client::{Client, Copy, ask};
 use super::out_file::{OutFile, Replacing, is_standard_output, refuse_standard_output};
 use super::output::{print_line, progress_bar};
+use trailkeep_api::privacy::{
+    ClosingDecision, CopyCounts, Identity, NewPersonRequest, PersonName, RequestClosing,
+    RequestExtension,
+};
+use trailkeep_proof::privacy::{Kind, Regime};
 
 /// How often a copy is asked how far it is.
 const POLL: Duration = Duration::from_millis(50);
@@ -96,8 +100,8 @@ Example:  trailkeep privacy file --dir D --type access --subject customer-17 --r
         #[command(flatten)]
         subject: SubjectArgs,
         /// Type of request: access, portability, erasure or restriction
-        #[arg(long = "type", value_name = "TYPE", default_value = "access")]
-        kind: String,
+        #[arg(long = "type", value_name = "TYPE", default_value = "access", value_parser = kind_of)]
+        kind: Kind,
         /// Print JSON: the request
         #[arg(long)]
         json: bool,
@@ -202,22 +206,27 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
             subject,
             kind,
             json,
-        } => file(&subject, &kind, json).await?,
+        } => file(&subject, kind, json).await?,
         PrivacyCommand::Identity {
             target,
             id,
             verified_by,
             json,
         } => {
-            let said = json!({"verified_by": verified_by});
-            step(&target, &id, "identity", &said, json).await?;
+            let said = Identity { verified_by };
+            let answer = ask(&target, async |client| client.identify(&id, &said).await);
+            show::print_request(&answer.await?, json)?;
         }
         PrivacyCommand::Extend {
             target,
             id,
             reason,
             json,
-        } => step(&target, &id, "extend", &json!({"reason": reason}), json).await?,
+        } => {
+            let said = RequestExtension { reason };
+            let answer = ask(&target, async |client| client.extend(&id, &said).await);
+            show::print_request(&answer.await?, json)?;
+        }
         PrivacyCommand::Close {
             target,
             id,
@@ -225,10 +234,14 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
             not_the_same_person,
             json,
         } => {
-            let said = json!({
-                "decision": word(&decision), "not_the_same_person": not_the_same_person,
+            let said = RequestClosing {
+                decision: decision.into(),
+                not_the_same_person,
+            };
+            let answer = ask(&target, async |client| {
+                client.close_request(&id, &said).await
             });
-            step(&target, &id, "close", &said, json).await?;
+            show::print_request(&answer.await?, json)?;
         }
         PrivacyCommand::Bundle {
             target,
@@ -243,12 +256,11 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
             replacing,
         } => certificate(&target, &id, (&out, replacing)).await?,
         PrivacyCommand::List { target, json } => {
-            let listed: Value = ask(&target, "GET", "/v1/privacy/requests", None).await?;
+            let listed = ask(&target, Client::requests).await?;
             show::print_list(&listed, json)?;
         }
         PrivacyCommand::Show { target, id, json } => {
-            let path = format!("/v1/privacy/requests/{}", segment(&id));
-            let request: Value = ask(&target, "GET", &path, None).await?;
+            let request = ask(&target, async |client| client.request(&id).await).await?;
             show::print_request(&request, json)?;
         }
     }
@@ -256,9 +268,12 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
 }
 
 /// Files a request whose requester is not identified yet.
-async fn file(subject: &SubjectArgs, kind: &str, json: bool) -> anyhow::Result<()> {
-    let (path, body) = ("/v1/privacy/requests", subject.body(kind));
-    let filed: Value = ask(&subject.target, "POST", path, Some(&body)).await?;
+async fn file(subject: &SubjectArgs, kind: Kind, json: bool) -> anyhow::Result<()> {
+    let new = subject.asked(kind);
+    let filed = ask(&subject.target, async |client| {
+        client.file_request(&new).await
+    })
+    .await?;
     show::print_request(&filed, json)
 }
 
@@ -267,10 +282,10 @@ async fn bundle(
     id: &str,
     (out, replacing): (&Path, Replacing),
 ) -> anyhow::Result<()> {
-    let client = Client::to(target)?;
-    let saved = save_copy(&client, (id, None), (out, replacing)).await;
-    client.close().await?;
-    let bytes = saved?;
+    let saved = ask(target, async |client| {
+        save_copy(client, (id, None), (out, replacing)).await
+    });
+    let bytes = saved.await?;
     if !is_standard_output(out) {
         print_line(&format!("{bytes} bytes in {}", out.display()))?;
     }
@@ -283,48 +298,65 @@ async fn certificate(
     (out, replacing): (&Path, Replacing),
 ) -> anyhow::Result<()> {
     check_certificate_place(out, replacing)?;
-    let client = Client::to(target)?;
-    let saved = save_certificate(&client, id, (out, replacing)).await;
-    client.close().await?;
-    saved?;
+    ask(target, async |client| {
+        save_certificate(client, id, (out, replacing)).await
+    })
+    .await?;
     Ok(print_line(&format!("{0} and {0}.sig", out.display()))?)
 }
 
-fn word(value: &impl ValueEnum) -> String {
-    let value = value.to_possible_value();
-    value.map_or_else(String::new, |value| value.get_name().to_owned())
+/// A type of request, by its name on the wire.
+fn kind_of(text: &str) -> Result<Kind, String> {
+    let known = serde_json::from_value(text.into());
+    known.map_err(|_| "use access, portability, erasure or restriction".to_owned())
 }
 
-impl SubjectArgs {
-    fn body(&self, kind: &str) -> Value {
-        json!({
-            "type": kind,
-            "subject": {"id": self.subject, "namespace": self.namespace.as_deref().unwrap_or_default()},
-            "reference": self.reference,
-            "regime": word(&self.regime),
-            "received_at": self.received_at,
-            "dry_run": self.dry_run,
-            "include_acted": self.include_acted,
-            "not_the_same_person": self.not_the_same_person,
-        })
+impl From<Law> for Regime {
+    fn from(law: Law) -> Self {
+        match law {
+            Law::Gdpr => Self::Gdpr,
+            Law::UkGdpr => Self::UkGdpr,
+            Law::Ccpa => Self::Ccpa,
+        }
     }
 }
 
-async fn step(
-    target: &TargetArgs,
-    id: &str,
-    verb: &str,
-    body: &Value,
-    json: bool,
-) -> anyhow::Result<()> {
-    let path = format!("/v1/privacy/requests/{}/{verb}", segment(id));
-    let request: Value = ask(target, "POST", &path, Some(body)).await?;
-    show::print_request(&request, json)
+impl From<Close> for ClosingDecision {
+    fn from(close: Close) -> Self {
+        match close {
+            Close::Answered => Self::Answered,
+            Close::Withdrawn => Self::Withdrawn,
+            Close::IdentityNotShown => Self::IdentityNotShown,
+            Close::Forwarded => Self::Forwarded,
+            Close::Lifted => Self::Lifted,
+        }
+    }
 }
 
-async fn dry_run(subject: &SubjectArgs, kind: &str, json: bool) -> anyhow::Result<()> {
-    let body = subject.body(kind);
-    let said: Value = ask(&subject.target, "POST", "/v1/privacy/requests", Some(&body)).await?;
+impl SubjectArgs {
+    fn asked(&self, kind: Kind) -> NewPersonRequest {
+        NewPersonRequest {
+            kind,
+            subject: PersonName {
+                id: self.subject.clone(),
+                namespace: self.namespace.clone().unwrap_or_default(),
+            },
+            reference: self.reference.clone(),
+            regime: self.regime.into(),
+            received_at: self.received_at.clone(),
+            identity_verified_by: None,
+            dry_run: self.dry_run,
+            include_acted: self.include_acted,
+            include_others: None,
+            include_staff: false,
+            not_the_same_person: self.not_the_same_person.clone(),
+        }
+    }
+}
+
+async fn dry_run(subject: &SubjectArgs, kind: Kind, json: bool) -> anyhow::Result<()> {
+    let asked = subject.asked(kind);
+    let said = ask(&subject.target, async |client| client.dry_run(asked).await).await?;
     show::print_dry_run(&said, json)
 }
 
@@ -335,22 +367,21 @@ pub(in crate::commands) async fn save_copy(
     (out, replacing): (&Path, Replacing),
 ) -> anyhow::Result<u64> {
     let mut file = OutFile::at(out, replacing)?;
-    let path = format!("/v1/privacy/requests/{}/bundle", segment(id));
     let bar = progress_bar(0, "collecting");
     loop {
-        let about = ("GET", path.as_str());
-        let answer = client.send_about(ledger, about, None, Vec::new()).await?;
-        if answer.status != 202 {
-            bar.finish_and_clear();
-            let bytes = answer.write_to(&mut file).await?;
-            file.keep()?;
-            return Ok(bytes);
+        match client.copy(id, ledger).await? {
+            Copy::Running(CopyCounts { done, total }) => {
+                bar.set_length(total);
+                bar.set_position(done);
+                tokio::time::sleep(POLL).await;
+            }
+            Copy::Ready(answer) => {
+                bar.finish_and_clear();
+                let bytes = answer.write_to(&mut file).await?;
+                file.keep()?;
+                return Ok(bytes);
+            }
         }
-        let progress: Value = answer.json().await?;
-        let number = |name: &str| progress["progress"][name].as_u64().unwrap_or_default();
-        bar.set_length(number("total"));
-        bar.set_position(number("done"));
-        tokio::time::sleep(POLL).await;
     }
 }
 
@@ -360,11 +391,8 @@ pub(in crate::commands) async fn save_certificate(
     (out, replacing): (&Path, Replacing),
 ) -> anyhow::Result<()> {
     let (mut file, mut signature) = certificate_files(out, replacing)?;
-    let path = format!("/v1/privacy/requests/{}/certificate", segment(id));
-    let text = client.send("GET", &path, None, Vec::new()).await?;
-    file.write_all(text.text().await?.as_bytes())?;
-    let path = format!("{path}/signature");
-    let answer = client.send("GET", &path, None, Vec::new()).await?;
+    file.write_all(client.certificate(id).await?.text().as_bytes())?;
+    let answer = client.certificate_signature(id).await?;
     answer.write_to(&mut signature).await?;
     file.keep_both(signature)
 }

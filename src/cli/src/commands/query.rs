@@ -7,12 +7,14 @@ use anyhow::Context;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::TargetArgs;
-use super::client::Client;
+use super::client::{Client, ask};
 use super::output::{Table, note, print_bytes, print_json, print_line};
-use super::read::Shown;
+use trailkeep_api::events::RecordedEvent;
+use trailkeep_api::query::{self, EventQuestion, PersonAsked, TargetAsked};
 use trailkeep_core::query::PAGE_EVENTS_MAX;
 use trailkeep_proof::bundle::table::{plain, record};
 use trailkeep_proof::text::block;
@@ -45,8 +47,7 @@ const OF_ENTRY: &[&str] = &["seq", "recorded_at", "id", "leaf_hash"];
 const USUAL: &[&str] = &["seq", "recorded_at", "action", "outcome", "actor_id", "id"];
 
 /// In which order.
-#[derive(Clone, Copy, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, ValueEnum)]
 enum Order {
     Oldest,
     Newest,
@@ -92,7 +93,7 @@ pub(super) struct QueryArgs {
 }
 
 /// What is asked for.
-#[derive(Args, Serialize)]
+#[derive(Args)]
 struct FilterArgs {
     /// Recorded at this moment (RFC 3339) or later
     #[arg(long, value_name = "T")]
@@ -126,58 +127,64 @@ struct FilterArgs {
     regime: Option<String>,
     /// Done by this actor
     #[arg(long, value_name = "ID")]
-    #[serde(skip)]
     actor: Option<String>,
     /// Namespace of the actor's id
     #[arg(long, value_name = "NS", requires = "actor")]
-    #[serde(skip)]
     actor_namespace: Option<String>,
     /// About this data subject
     #[arg(long, value_name = "ID")]
-    #[serde(skip)]
     subject: Option<String>,
     /// Namespace of the data subject's id
     #[arg(long, value_name = "NS", requires = "subject")]
-    #[serde(skip)]
     subject_namespace: Option<String>,
     /// With this target
     #[arg(long, value_name = "ID")]
-    #[serde(skip)]
     target: Option<String>,
     /// Type of the target
     #[arg(long, value_name = "TYPE", requires = "target")]
-    #[serde(skip)]
     target_type: Option<String>,
 }
 
 impl FilterArgs {
-    /// As the route takes it.
-    fn add_to(&self, question: &mut Map<String, Value>) -> anyhow::Result<()> {
-        let mut given = json!(self);
-        for (name, id, more, context) in [
-            ("actor", &self.actor, "namespace", &self.actor_namespace),
-            (
-                "subject",
-                &self.subject,
-                "namespace",
-                &self.subject_namespace,
-            ),
-            ("target", &self.target, "type", &self.target_type),
-        ] {
-            if let Some(id) = id {
-                given[name] = json!({"id": id, more: context.as_deref().unwrap_or_default()});
+    /// Adds what is given to a question.
+    fn add_to(&self, question: &mut EventQuestion) {
+        let given = |filter: &mut Option<String>, value: &Option<String>| {
+            if value.is_some() {
+                filter.clone_from(value);
             }
-        }
-        let given = given.as_object().context("filters are an object")?;
-        let given = given.iter().filter(|(_, value)| !value.is_null());
-        question.extend(given.map(|(name, value)| (name.clone(), value.clone())));
-        Ok(())
+        };
+        given(&mut question.from, &self.from);
+        given(&mut question.to, &self.to);
+        given(&mut question.action, &self.action);
+        given(&mut question.outcome, &self.outcome);
+        given(&mut question.conversation, &self.conversation);
+        given(&mut question.trace, &self.trace);
+        given(&mut question.model, &self.model);
+        given(&mut question.prompt, &self.prompt);
+        given(&mut question.prompt_version, &self.prompt_version);
+        given(&mut question.regime, &self.regime);
+        let person = |id: &Option<String>, namespace: &Option<String>| {
+            id.clone().map(|id| PersonAsked {
+                id,
+                namespace: namespace.clone().unwrap_or_default(),
+            })
+        };
+        let actor = person(&self.actor, &self.actor_namespace);
+        question.actor = actor.or(question.actor.take());
+        let subject = person(&self.subject, &self.subject_namespace);
+        question.subject = subject.or(question.subject.take());
+        let target = self.target.clone().map(|id| TargetAsked {
+            id,
+            kind: self.target_type.clone().unwrap_or_default(),
+        });
+        question.target = target.or(question.target.take());
     }
 }
 
+/// Pages as one. Events are kept byte for byte.
 #[derive(Default, Serialize, Deserialize)]
 struct Page {
-    events: Vec<Shown>,
+    events: Vec<Box<RawValue>>,
     next_cursor: Option<String>,
     /// Those that answer and are restricted.
     #[serde(default)]
@@ -186,16 +193,14 @@ struct Page {
 
 pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
     let question = read_question(&args)?;
-    let client = Client::to(&args.target)?;
-    let page = collect(&client, question, &args).await;
-    client.close().await?;
-    let page = page?;
+    let asked = async |client: &Client| collect(client, question, args.limit).await;
+    let page = ask(&args.target, asked).await?;
     if args.json && args.columns.is_empty() {
         print_json(&page)?;
         return Ok(ExitCode::SUCCESS);
     }
     let columns = columns_of(&args);
-    let rows = page.events.iter().map(|shown| row(shown, &columns));
+    let rows = page.events.iter().map(|event| row(event, &columns));
     let rows = rows.collect::<anyhow::Result<Vec<_>>>()?;
     if args.json {
         let object = |row: Vec<Value>| columns.iter().cloned().zip(row).collect::<Map<_, _>>();
@@ -263,7 +268,8 @@ fn columns_of(args: &QueryArgs) -> Vec<String> {
     }
 }
 
-fn row(shown: &Shown, columns: &[String]) -> anyhow::Result<Vec<Value>> {
+fn row(event: &RawValue, columns: &[String]) -> anyhow::Result<Vec<Value>> {
+    let shown: RecordedEvent = serde_json::from_str(event.get())?;
     let event: Value = serde_json::from_str(shown.event.get())?;
     let cell = |column: &String| match column.as_str() {
         "seq" => json!(shown.seq),
@@ -293,9 +299,9 @@ fn print_table(columns: &[String], rows: &[Vec<Value>]) -> anyhow::Result<()> {
 }
 
 /// The question of `--question` with what is given beside it.
-fn read_question(args: &QueryArgs) -> anyhow::Result<Map<String, Value>> {
+fn read_question(args: &QueryArgs) -> anyhow::Result<EventQuestion> {
     let mut question = match args.question.as_deref() {
-        None => Map::new(),
+        None => EventQuestion::default(),
         Some(name) => {
             let mut text = String::new();
             match name {
@@ -305,15 +311,20 @@ fn read_question(args: &QueryArgs) -> anyhow::Result<Map<String, Value>> {
                 }
             }
             .with_context(|| format!("can't read the query from {name}"))?;
-            serde_json::from_str(&text).context("the query must be a JSON object")?
+            serde_json::from_str(&text).context(
+                "the query must be a JSON object with filters, as for POST /v1/events/query",
+            )?
         }
     };
-    args.filters.add_to(&mut question)?;
+    args.filters.add_to(&mut question);
     if let Some(order) = args.order {
-        question.insert("order".to_owned(), json!(order));
+        question.order = Some(match order {
+            Order::Oldest => query::Order::Oldest,
+            Order::Newest => query::Order::Newest,
+        });
     }
-    if let Some(cursor) = &args.cursor {
-        question.insert("cursor".to_owned(), json!(cursor));
+    if args.cursor.is_some() {
+        question.cursor.clone_from(&args.cursor);
     }
     Ok(question)
 }
@@ -321,24 +332,20 @@ fn read_question(args: &QueryArgs) -> anyhow::Result<Map<String, Value>> {
 /// Pages until there are as many events as were asked for.
 async fn collect(
     client: &Client,
-    mut question: Map<String, Value>,
-    args: &QueryArgs,
+    mut question: EventQuestion,
+    limit: usize,
 ) -> anyhow::Result<Page> {
     let mut page = Page::default();
     loop {
-        let missing = args.limit - page.events.len().min(args.limit);
-        question.insert("limit".to_owned(), json!(missing.clamp(1, PAGE_EVENTS_MAX)));
-        let body = serde_json::to_vec(&question)?;
-        let answer = client.send("POST", "/v1/events/query", Some("application/json"), body);
-        let next: Page = answer.await?.json().await?;
+        let missing = limit - page.events.len().min(limit);
+        question.limit = Some(missing.clamp(1, PAGE_EVENTS_MAX) as u64);
+        let next: Page = client.query(&question).await?.read_as()?;
         page.events.extend(next.events);
         page.next_cursor = next.next_cursor;
         page.restricted += next.restricted;
-        match &page.next_cursor {
-            Some(cursor) if page.events.len() < args.limit => {
-                question.insert("cursor".to_owned(), json!(cursor));
-            }
-            _ => return Ok(page),
+        if page.next_cursor.is_none() || page.events.len() >= limit {
+            return Ok(page);
         }
+        question.cursor.clone_from(&page.next_cursor);
     }
 }

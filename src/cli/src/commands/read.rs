@@ -3,12 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::TargetArgs;
-use super::client::{ask, ask_text, segment};
-use super::output::{print_bytes, print_json, print_line};
+use super::client::{Client, EventName, ask};
+use super::output::{print_bytes, print_line};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -36,25 +34,18 @@ pub(super) struct CheckpointArgs {
     target: TargetArgs,
 }
 
-/// An event as the routes show it.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Shown {
-    pub(super) id: Option<String>,
-    pub(super) seq: u64,
-    pub(super) recorded_at: String,
-    pub(super) leaf_hash: String,
-    pub(super) event: Box<RawValue>,
-}
-
 pub(super) async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
-    let is_seq = !args.id && args.name.bytes().all(|byte| byte.is_ascii_digit());
-    let kind = if is_seq { "entries" } else { "events" };
-    let path = format!("/v1/{kind}/{}", segment(&args.name));
-    let shown: Shown = ask(&args.target, "GET", &path, None).await?;
+    let name = if args.id {
+        EventName::Id(&args.name)
+    } else {
+        EventName::of(&args.name)
+    };
+    let shown = ask(&args.target, async |client| client.event(name).await).await?;
     if args.json {
-        print_json(&shown)?;
+        shown.print_as_it_came()?;
         return Ok(ExitCode::SUCCESS);
     }
+    let shown = shown.read()?;
     let event: serde_json::Value = serde_json::from_str(shown.event.get())?;
     print_line(&format!(
         "seq {}  recorded {}  leaf {}",
@@ -65,7 +56,7 @@ pub(super) async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) async fn checkpoint(args: CheckpointArgs) -> anyhow::Result<ExitCode> {
-    let note = ask_text(&args.target, "GET", "/v1/checkpoint", None).await?;
+    let note = ask(&args.target, Client::checkpoint).await?;
     print_bytes(note.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

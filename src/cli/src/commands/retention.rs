@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use serde_json::{Value, json};
 
 use super::TargetArgs;
-use super::client::{Client, ask, segment};
-use super::output::{Table, note, print_json, print_line};
+use super::client::{Client, EventName, ask};
+use super::output::{Table, note, print_line};
+use trailkeep_api::retention::{AtTime, ClassPreview, OverdueEvents, Reviewed};
+use trailkeep_api::triggers::{ListedTrigger, NewTrigger};
 
 #[derive(Subcommand)]
 pub(super) enum RetentionCommand {
@@ -115,7 +116,7 @@ pub(super) async fn run(command: RetentionCommand) -> anyhow::Result<ExitCode> {
             target,
             as_of,
             json,
-        } => preview(&target, as_of.as_deref(), json).await,
+        } => preview(&target, as_of, json).await,
         RetentionCommand::Run {
             target,
             confirm_clock,
@@ -126,7 +127,7 @@ pub(super) async fn run(command: RetentionCommand) -> anyhow::Result<ExitCode> {
             event,
             at,
             json,
-        } => explain(&target, &event, at.as_deref(), json).await,
+        } => explain(&target, &event, at, json).await,
         RetentionCommand::Trigger {
             target,
             name,
@@ -134,16 +135,14 @@ pub(super) async fn run(command: RetentionCommand) -> anyhow::Result<ExitCode> {
             at,
             json,
         } => {
-            let asked = json!({"name": name, "record": record, "at": at});
-            let fired: Value = ask(&target, "POST", "/v1/triggers", Some(&asked)).await?;
+            let new = NewTrigger { name, record, at };
+            let fired = ask(&target, async |client| client.fire(&new).await).await?;
             if json {
-                print_json(&fired)?;
+                fired.print()?;
             } else {
-                print_line(&format!(
-                    "{name} of {record} at {}: entry {}",
-                    fired["at"].as_str().unwrap_or_default(),
-                    fired["seq"]
-                ))?;
+                let ListedTrigger { at, seq, .. } = fired.read()?;
+                let NewTrigger { name, record, .. } = new;
+                print_line(&format!("{name} of {record} at {at}: entry {seq}"))?;
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -157,11 +156,14 @@ pub(super) async fn run(command: RetentionCommand) -> anyhow::Result<ExitCode> {
 }
 
 async fn resume(target: &TargetArgs, reviewed_holds: bool, json: bool) -> anyhow::Result<ExitCode> {
-    let asked = json!({ "reviewed_holds": reviewed_holds });
-    let answer: Value = ask(target, "POST", "/v1/retention/resume", Some(&asked)).await?;
+    let reviewed = Reviewed { reviewed_holds };
+    let answer = ask(target, async |client| {
+        client.resume_deletions(&reviewed).await
+    })
+    .await?;
     if json {
-        print_json(&answer)?;
-    } else if answer["was_paused"] == true {
+        answer.print()?;
+    } else if answer.read()?.was_paused {
         print_line("deletions resumed; this was recorded")?;
     } else {
         print_line("deletions were not paused; nothing was changed")?;
@@ -169,105 +171,84 @@ async fn resume(target: &TargetArgs, reviewed_holds: bool, json: bool) -> anyhow
     Ok(ExitCode::SUCCESS)
 }
 
-fn with_time(path: &str, time: Option<&str>) -> String {
-    time.map_or_else(
-        || path.to_owned(),
-        |time| format!("{path}?at={}", segment(time)),
-    )
-}
-
-async fn preview(target: &TargetArgs, as_of: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
-    let path = with_time("/v1/retention/preview", as_of);
-    let preview: Value = ask(target, "GET", &path, None).await?;
+async fn preview(target: &TargetArgs, at: Option<String>, json: bool) -> anyhow::Result<ExitCode> {
+    let at = AtTime { at };
+    let answer = ask(target, async |client| client.retention_preview(&at).await).await?;
     if json {
-        print_json(&preview)?;
+        answer.print()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(["class", "policies", "month", "deleted", "held"]);
-    for class in preview["classes"].as_array().into_iter().flatten() {
-        let policies = words(&class["policies"]);
-        let number = class["class"].to_string();
-        for (month, events) in class["months"].as_object().into_iter().flatten() {
-            let row = [&number, &policies, month, &events.to_string(), ""];
-            table.add_row(row.map(str::to_owned));
-        }
-        if class["requested"] != 0 {
-            let requested = class["requested"].to_string();
-            table.add_row([&number, &policies, "requested", &requested, ""].map(str::to_owned));
-        }
-        if class["released"] != 0 {
-            let released = class["released"].to_string();
-            table.add_row([&number, &policies, "released", &released, ""].map(str::to_owned));
-        }
-        if class["held"] != 0 {
-            let held = class["held"].to_string();
-            table.add_row([&number, &policies, "", "", &held].map(str::to_owned));
-        }
-    }
-    print_line(&table.to_string())?;
+    let preview = answer.read()?;
+    print_line(&table(&preview.classes).to_string())?;
     print_line(&format!(
         "as of {}: {} events would be deleted, {} are held",
-        preview["as_of"].as_str().unwrap_or_default(),
-        preview["destroyed"],
-        preview["held"]
+        preview.as_of, preview.destroyed, preview.held
     ))?;
-    if let Some(since) = preview["overdue"]["since"].as_str() {
+    if let Some(OverdueEvents {
+        events,
+        since: Some(since),
+    }) = preview.overdue
+    {
         print_line(&format!(
-            "{} events are overdue for deletion, the oldest since {since}: `trailkeep retention run` deletes them",
-            preview["overdue"]["events"]
+            "{events} events are overdue for deletion, the oldest since {since}: `trailkeep retention run` deletes them"
         ))?;
     }
-    for waits in preview["awaiting_trigger"].as_array().into_iter().flatten() {
-        let review = if waits["review"] == true {
+    for waits in preview.awaiting_trigger {
+        let review = if waits.review {
             ", for over two years: review whether they are still needed"
         } else {
             ""
         };
         print_line(&format!(
             "{} events of {} wait for a trigger of their record, or for the period after it; the oldest since {}{review}",
-            waits["events"],
-            words(&waits["policies"]),
-            waits["oldest_recorded_at"].as_str().unwrap_or_default()
+            waits.events,
+            waits.policies.join(" + "),
+            waits.oldest_recorded_at.unwrap_or_default()
         ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn words(list: &Value) -> String {
-    let words: Vec<&str> = list
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    words.join(" + ")
+/// What would be deleted, by class and month, and what is held.
+fn table(classes: &[ClassPreview]) -> Table {
+    let mut table = Table::new(["class", "policies", "month", "deleted", "held"]);
+    for class in classes {
+        let head = [class.class.to_string(), class.policies.join(" + ")];
+        let mut add = |month: &str, deleted: String, held: String| {
+            let [number, policies] = head.clone();
+            table.add_row([number, policies, month.to_owned(), deleted, held]);
+        };
+        for (month, events) in &class.months {
+            add(month, events.to_string(), String::new());
+        }
+        for (what, events) in [("requested", class.requested), ("released", class.released)] {
+            if events != 0 {
+                add(what, events.to_string(), String::new());
+            }
+        }
+        if class.held != 0 {
+            add("", String::new(), class.held.to_string());
+        }
+    }
+    table
 }
 
 async fn destroy(target: &TargetArgs, confirm_clock: bool, json: bool) -> anyhow::Result<ExitCode> {
     let client = Client::to_confirming(target, confirm_clock)?;
-    let answer = async {
-        let path = "/v1/retention/run";
-        client
-            .send("POST", path, None, Vec::new())
-            .await?
-            .json()
-            .await
-    };
-    let answer: anyhow::Result<Value> = answer.await;
-    client.close().await?;
-    let report = answer?;
+    let answer = client.closing(Client::run_retention).await?;
     if json {
-        print_json(&report)?;
+        answer.print()?;
         return Ok(ExitCode::SUCCESS);
     }
+    let report = answer.read()?;
     print_line(&format!(
         "{} events deleted, {} held",
-        report["destroyed"], report["held"]
+        report.destroyed, report.held
     ))?;
-    for statement in report["statements"].as_array().into_iter().flatten() {
+    for statement in report.statements {
         print_line(&format!("stated in entry {statement}"))?;
     }
-    if report["purge_pending"] == true {
+    if report.purge_pending {
         note(
             "Old pages may remain in a database's WAL, because another process reads it. The purge is retried.",
         );
@@ -278,55 +259,43 @@ async fn destroy(target: &TargetArgs, confirm_clock: bool, json: bool) -> anyhow
 async fn explain(
     target: &TargetArgs,
     event: &str,
-    at: Option<&str>,
+    at: Option<String>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let path = if event.bytes().all(|byte| byte.is_ascii_digit()) {
-        format!("/v1/entries/{event}/retention")
-    } else {
-        format!("/v1/events/{}/retention", segment(event))
-    };
-    let said: Value = ask(target, "GET", &with_time(&path, at), None).await?;
+    let (name, at) = (EventName::of(event), AtTime { at });
+    let answer = ask(target, async |client| client.explain(name, &at).await).await?;
     if json {
-        print_json(&said)?;
+        answer.print()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let text = |name: &str| said[name].as_str().unwrap_or("open").to_owned();
+    let said = answer.read()?;
     print_line(&format!(
         "entry {} of {}, class {}: {}",
-        said["seq"],
-        text("recorded_at"),
-        said["class"],
-        text("state")
+        said.seq, said.recorded_at, said.class, said.state
     ))?;
-    if let Some(by) = said["by"].as_u64() {
+    if let Some(by) = said.by {
         print_line(&format!("entry {by} says so"))?;
     }
-    if said["decision"].is_null() {
+    let Some(verdict) = said.verdict else {
         return Ok(ExitCode::SUCCESS);
-    }
-    print_line(&super::policy::describe(&said))?;
-    if let Some(holds) = said["holds"].as_array().filter(|holds| !holds.is_empty()) {
-        print_line(&format!("held by {}", words(&json!(holds))))?;
+    };
+    print_line(&super::policy::describe(&verdict, said.note.as_deref()))?;
+    if let Some(holds) = said.holds.filter(|holds| !holds.is_empty()) {
+        print_line(&format!("held by {}", holds.join(" + ")))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn triggers(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let triggers: Value = ask(target, "GET", "/v1/triggers", None).await?;
+    let triggers = ask(target, Client::triggers).await?;
     if json {
-        print_json(&triggers)?;
+        triggers.print()?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new(["record", "trigger", "time", "entry"]);
-    for trigger in triggers["triggers"].as_array().into_iter().flatten() {
-        let text = |name: &str| trigger[name].as_str().unwrap_or_default().to_owned();
-        table.add_row([
-            text("record"),
-            text("name"),
-            text("at"),
-            trigger["seq"].to_string(),
-        ]);
+    for trigger in triggers.read()?.triggers {
+        let seq = trigger.seq.to_string();
+        table.add_row([trigger.record, trigger.name, trigger.at, seq]);
     }
     print_line(&table.to_string())?;
     Ok(ExitCode::SUCCESS)

@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::Value;
 
 use super::TargetArgs;
-use super::client::ask;
-use super::output::{Table, print_json, print_line};
+use super::client::{Client, ask};
+use super::output::{Table, print_line};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -25,31 +24,34 @@ pub(super) struct SourcesArgs {
 }
 
 pub(super) async fn run(args: SourcesArgs) -> anyhow::Result<ExitCode> {
-    let listed: Value = ask(&args.target, "GET", "/v1/sources", None).await?;
+    let listed = ask(&args.target, Client::sources).await?;
     if args.json {
-        print_json(&listed)?;
+        listed.print()?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new([
         "source", "events", "last", "restarts", "repeats", "missing", "lost", "gaps",
     ]);
-    for source in listed["sources"].as_array().into_iter().flatten() {
-        let number = |name: &str| source[name].as_u64().unwrap_or_default();
-        let gaps = source["gaps"].as_array().into_iter().flatten().take(5);
-        let gaps: Vec<String> = gaps
-            .map(|gap| match (&gap["first"], &gap["last"]) {
-                (first, last) if first == last => first.to_string(),
-                (first, last) => format!("{first}-{last}"),
-            })
-            .collect();
+    for source in listed.read()?.sources {
+        let gaps = source.gaps.iter().take(5).map(|gap| {
+            if gap.first == gap.last {
+                gap.first.to_string()
+            } else {
+                format!("{}-{}", gap.first, gap.last)
+            }
+        });
+        let gaps: Vec<String> = gaps.collect();
         table.add_row([
-            source["name"].as_str().unwrap_or_default().to_owned(),
-            number("events").to_string(),
-            number("last_number").to_string(),
-            number("restarts").to_string(),
-            number("repeats").to_string(),
-            number("missing").to_string(),
-            (number("missing") - number("may_be_deleted")).to_string(),
+            source.name,
+            source.events.to_string(),
+            source.last_number.to_string(),
+            source.restarts.to_string(),
+            source.repeats.to_string(),
+            source.missing.to_string(),
+            source
+                .missing
+                .saturating_sub(source.may_be_deleted)
+                .to_string(),
             gaps.join(", "),
         ]);
     }

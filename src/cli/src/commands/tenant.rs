@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
-use serde_json::{Value, json};
 
 use super::TargetArgs;
-use super::client::{Client, ask, segment};
+use super::client::{Client, ask};
 use super::export::export_to;
 use super::out_file::{OutFile, Replacing, refuse_standard_output};
-use super::output::{Table, note, print_json, print_line};
+use super::output::{Table, note, print_line};
+use trailkeep_api::exports::ExportQuestion;
+use trailkeep_api::tenants::{ListedTenant, MadeTenant, NewTenant, SettingsChange};
 
 /// On or off.
 #[derive(Clone, Copy, ValueEnum)]
@@ -117,13 +118,25 @@ pub(super) async fn run(command: TenantCommand) -> anyhow::Result<ExitCode> {
             unknown_regime,
             json,
         } => {
-            let switches = [
-                ("public_log", public_log),
-                ("read_audit", read_audit),
-                ("strict", strict),
-            ];
-            let regimes = (default_regime.as_slice(), unknown_regime.as_deref());
-            set(&target, &name, switches, regimes, json).await
+            let on = |switch: Switch| matches!(switch, Switch::On);
+            let change = SettingsChange {
+                public_log: public_log.map(on),
+                read_audit: read_audit.map(on),
+                strict: strict.map(on),
+                default_regimes: match default_regime.as_slice() {
+                    [] => None,
+                    [none] if none == "none" => Some(Vec::new()),
+                    _ => Some(default_regime),
+                },
+                unknown_regime: unknown_regime.map(|regime| {
+                    if regime == "none" {
+                        String::new()
+                    } else {
+                        regime
+                    }
+                }),
+            };
+            set(&target, &name, &change, json).await
         }
         TenantCommand::Close {
             target,
@@ -138,18 +151,22 @@ pub(super) async fn run(command: TenantCommand) -> anyhow::Result<ExitCode> {
 }
 
 async fn create(target: &TargetArgs, name: &str, json: bool) -> anyhow::Result<ExitCode> {
-    let asked = json!({ "name": name });
-    let made: Value = ask(target, "POST", "/v1/tenants", Some(&asked)).await?;
+    let new = NewTenant {
+        name: name.to_owned(),
+    };
+    let made = ask(target, async |client| client.create_tenant(&new).await).await?;
     if json {
-        print_json(&made)?;
+        made.print()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let text = |name: &str| made[name].as_str().unwrap_or_default();
+    let MadeTenant {
+        origin,
+        token,
+        vkey,
+        ..
+    } = made.read()?;
     print_line(&format!(
-        "tenant      {name}\norigin      {}\npublic key  {}\nAPI token   {}",
-        text("origin"),
-        text("vkey"),
-        text("token")
+        "tenant      {name}\norigin      {origin}\npublic key  {vkey}\nAPI token   {token}"
     ))?;
     note("Store the token now: it is shown only once and is not in any file.");
     Ok(ExitCode::SUCCESS)
@@ -158,35 +175,17 @@ async fn create(target: &TargetArgs, name: &str, json: bool) -> anyhow::Result<E
 async fn set(
     target: &TargetArgs,
     name: &str,
-    switches: [(&str, Option<Switch>); 3],
-    (default_regimes, unknown_regime): (&[String], Option<&str>),
+    change: &SettingsChange,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let mut asked = serde_json::Map::new();
-    for (name, switch) in switches {
-        if let Some(switch) = switch {
-            asked.insert(name.to_owned(), json!(matches!(switch, Switch::On)));
-        }
-    }
-    match default_regimes {
-        [] => {}
-        [none] if none == "none" => {
-            asked.insert("default_regimes".to_owned(), json!([]));
-        }
-        regimes => {
-            asked.insert("default_regimes".to_owned(), json!(regimes));
-        }
-    }
-    if let Some(regime) = unknown_regime {
-        let regime = if regime == "none" { "" } else { regime };
-        asked.insert("unknown_regime".to_owned(), regime.into());
-    }
-    let path = format!("/v1/tenants/{}", segment(name));
-    let tenant: Value = ask(target, "PATCH", &path, Some(&Value::Object(asked))).await?;
+    let tenant = ask(target, async |client| {
+        client.change_tenant(name, change).await
+    })
+    .await?;
     if json {
-        print_json(&tenant)?;
+        tenant.print()?;
     } else {
-        print_line(&table([&tenant].into_iter()))?;
+        print_line(&table([tenant.read()?]))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -202,8 +201,8 @@ async fn close(
         refuse_standard_output(out, "the result is printed there: name a file")?;
         drop(OutFile::at(out, replacing)?);
     }
-    let path = format!("/v1/tenants/{}/close", segment(name));
-    let mut closed: Value = ask(&target, "POST", &path, Some(&json!({}))).await?;
+    let closed = ask(&target, async |client| client.close_tenant(name).await).await?;
+    let mut bundle = None;
     if let Some(out) = out {
         if target.url.is_some() {
             bail!(
@@ -212,18 +211,20 @@ async fn close(
             );
         }
         target.tenant = name.to_owned();
-        let client = Client::to(&target)?;
-        let bundle = export_to(&client, &json!({}), (out, replacing)).await;
-        client.close().await?;
-        closed["bundle"] = bundle.with_context(|| {
+        let question = ExportQuestion::default();
+        let exported = ask(&target, async |client| {
+            export_to(client, &question, (out, replacing)).await
+        });
+        let exported = exported.await.with_context(|| {
             format!("{name} is closed, and its export failed: run the command again")
         })?;
+        bundle = Some(("bundle", exported.answer.read_as()?));
     }
     if json {
-        print_json(&closed)?;
+        closed.print_with(bundle)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let at = closed["closed_at"].as_str().unwrap_or_default();
+    let at = closed.read()?.closed_at;
     print_line(&format!(
         "{name} is closed since {at}: it accepts no more events"
     ))?;
@@ -234,17 +235,16 @@ async fn close(
 }
 
 async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let tenants: Value = ask(target, "GET", "/v1/tenants", None).await?;
+    let tenants = ask(target, Client::tenants).await?;
     if json {
-        print_json(&tenants)?;
+        tenants.print()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let tenants = tenants["tenants"].as_array();
-    print_line(&table(tenants.into_iter().flatten()))?;
+    print_line(&table(tenants.read()?.tenants))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn table<'a>(tenants: impl Iterator<Item = &'a Value>) -> String {
+fn table(tenants: impl IntoIterator<Item = ListedTenant>) -> String {
     let mut table = Table::new([
         "tenant",
         "entries",
@@ -257,24 +257,17 @@ fn table<'a>(tenants: impl Iterator<Item = &'a Value>) -> String {
         "public key",
     ]);
     for tenant in tenants {
-        let text = |name: &str| tenant[name].as_str().unwrap_or_default().to_owned();
-        let switch = |name: &str| (if tenant[name] == true { "on" } else { "off" }).to_owned();
-        let regimes = tenant["default_regimes"].as_array();
-        let regimes: Vec<&str> = regimes
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let switch = |is_on: bool| (if is_on { "on" } else { "off" }).to_owned();
         table.add_row([
-            text("tenant"),
-            tenant["size"].to_string(),
-            text("closed_at"),
-            switch("public_log"),
-            switch("read_audit"),
-            switch("strict"),
-            regimes.join(", "),
-            text("unknown_regime"),
-            text("vkey"),
+            tenant.tenant,
+            tenant.size.to_string(),
+            tenant.closed_at.unwrap_or_default(),
+            switch(tenant.public_log),
+            switch(tenant.read_audit),
+            switch(tenant.strict),
+            tenant.default_regimes.join(", "),
+            tenant.unknown_regime.unwrap_or_default(),
+            tenant.vkey,
         ]);
     }
     table.to_string()

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use serde_json::Value;
 
 use super::TargetArgs;
-use super::client::ask;
-use super::output::{print_json, print_line};
+use super::client::{Client, ask};
+use super::output::print_line;
+use trailkeep_api::vault::Bound;
 
 #[derive(Subcommand)]
 pub(super) enum VaultCommand {
@@ -28,22 +28,17 @@ and requests first: from then on `verify` treats them as correct.")]
 
 pub(super) async fn run(command: VaultCommand) -> anyhow::Result<ExitCode> {
     let VaultCommand::Bind { target, json } = command;
-    let answer: Value = ask(&target, "POST", "/v1/vault/bind", None).await?;
+    let answer = ask(&target, Client::bind).await?;
     if json {
-        print_json(&answer)?;
+        answer.print()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let bound = answer["bound"].as_array();
-    let bound = bound.map(Vec::as_slice).unwrap_or_default();
+    let bound = answer.read()?.bound;
     if bound.is_empty() {
         print_line("Every row of the vault has a statement already.")?;
     }
-    for tenant in bound {
-        let (name, rows) = (
-            tenant["tenant"].as_str().unwrap_or_default(),
-            &tenant["rows"],
-        );
-        print_line(&format!("{name}: {rows} rows committed"))?;
+    for Bound { tenant, rows, .. } in bound {
+        print_line(&format!("{tenant}: {rows} rows committed"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

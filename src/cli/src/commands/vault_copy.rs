@@ -5,13 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use super::TargetArgs;
-use super::client::{ask, segment};
+use super::client::{Client, ask};
 use super::failure::Failure;
-use super::follow::follow;
-use super::output::{Table, note, print_json, print_line};
+use super::output::{Table, note, print_line};
+use trailkeep_api::vault::{NewTarget, TargetStatus};
 use trailkeep_verify::exit::Exit;
 
 #[derive(Args)]
@@ -109,24 +108,18 @@ async fn add(
         Some(path) if target.url.is_none() => Some(std::path::absolute(path)?),
         other => other,
     };
-    let mut asked = serde_json::Map::new();
-    if let Some(path) = directory {
-        asked.insert("directory".to_owned(), json!(path));
-    }
-    if let Some(command) = command {
-        asked.insert("command".to_owned(), json!(command));
-    }
-    let asked = Value::Object(asked);
-    let added: Value = ask(target, "POST", "/v1/vault/copies", Some(&asked)).await?;
+    let new = NewTarget { directory, command };
+    let added = ask(target, async |client| client.add_replica(&new).await).await?;
     if json {
-        print_json(&added)?;
+        added.print()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let id = added["id"].as_str().unwrap_or_default();
+    let added = added.read()?;
     print_line(&format!(
-        "added {id}: the replica was read back and can be opened"
+        "added {}: the replica was read back and can be opened",
+        added.id
     ))?;
-    if added["same_disk"] == true {
+    if added.same_disk {
         note(
             "It is on the same disk as the data directory: one disk failure loses both. Add one on another disk.",
         );
@@ -136,29 +129,33 @@ async fn add(
 }
 
 async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let listed: Value = ask(target, "GET", "/v1/vault/copies", None).await?;
+    let listed = ask(target, Client::replicas).await?;
     if json {
-        print_json(&listed)?;
-    } else if listed["targets"].as_array().is_some_and(Vec::is_empty) {
+        listed.print()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let targets = listed.read()?.targets;
+    if targets.is_empty() {
         print_line(
             "no replica: there is one copy of the key vault; losing it loses every payload. Add one with `trailkeep vault-replica add`",
         )?;
     } else {
-        print_line(&table(&listed["targets"]))?;
+        print_line(&table(targets))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn check(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let checked: Value = ask(target, "POST", "/v1/vault/copies/check", None).await?;
-    let targets = checked["targets"].as_array();
-    let all_open = targets.is_some_and(|all| all.iter().all(|one| one["error"].is_null()));
+    let checked = ask(target, Client::check_replicas).await?;
+    let targets = checked.read()?.targets;
+    let is_none = targets.is_empty();
+    let all_open = targets.iter().all(|one| one.error.is_none());
     if json {
-        print_json(&checked)?;
+        checked.print()?;
     } else {
-        print_line(&table(&checked["targets"]))?;
+        print_line(&table(targets))?;
     }
-    if targets.is_some_and(Vec::is_empty) {
+    if is_none {
         bail!("no replica is registered. Add one with `trailkeep vault-replica add`");
     }
     Ok(if all_open {
@@ -169,9 +166,8 @@ async fn check(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 async fn remove(target: &TargetArgs, id: &str) -> anyhow::Result<ExitCode> {
-    let path = format!("/v1/vault/copies/{}", segment(id));
-    let removed: Value = ask(target, "DELETE", &path, None).await?;
-    if let Some(error) = removed["error"].as_str() {
+    let removed = ask(target, async |client| client.remove_replica(id).await);
+    if let Some(error) = removed.await?.read()?.error {
         print_line(&format!(
             "removed {id}; its replica was not destroyed: {error}"
         ))?;
@@ -188,12 +184,13 @@ async fn remove(target: &TargetArgs, id: &str) -> anyhow::Result<ExitCode> {
 
 /// `trailkeep key rotate-vault`.
 pub(super) async fn rotate(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let status = follow(target, "/v1/vault/rotate", None, "re-encrypting").await?;
-    let pending = status["copies_pending"].as_bool().unwrap_or_default();
+    let answer = ask(target, Client::rotate).await?;
+    let status = answer.read()?;
+    let pending = status.copies_pending;
     if json {
-        print_json(&status)?;
+        answer.print()?;
     } else if pending {
-        print_line(&table(&status["targets"]))?;
+        print_line(&table(status.targets))?;
         note(
             "The vault is re-encrypted, but a replica is unreachable: the old epoch key is destroyed only when every replica \
              is current. Restore it, or remove it with `trailkeep vault-replica remove`; then the rotation continues.",
@@ -201,9 +198,9 @@ pub(super) async fn rotate(target: &TargetArgs, json: bool) -> anyhow::Result<Ex
     } else {
         print_line(&format!(
             "rotated: epoch {}, {} keys re-encrypted, the old epoch key is destroyed here and at {} replica(s)",
-            status["epoch"],
-            status["rows"],
-            status["targets"].as_array().map_or(0, Vec::len)
+            status.epoch,
+            status.rows.unwrap_or_default(),
+            status.targets.len()
         ))?;
     }
     Ok(if pending {
@@ -213,22 +210,18 @@ pub(super) async fn rotate(target: &TargetArgs, json: bool) -> anyhow::Result<Ex
     })
 }
 
-fn table(targets: &Value) -> String {
+fn table(targets: Vec<TargetStatus>) -> String {
     let mut table = Table::new(["id", "kind", "place", "current", "copied", "error"]);
-    for target in targets.as_array().into_iter().flatten() {
-        let text = |name: &str| target[name].as_str().unwrap_or("-").to_owned();
-        let current = if target["is_current"] == true {
-            "yes"
-        } else {
-            "no"
-        };
+    for target in targets {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        let current = if target.is_current { "yes" } else { "no" };
         table.add_row([
-            text("id"),
-            text("kind"),
-            text("place"),
+            target.id,
+            target.kind,
+            target.place,
             current.to_owned(),
-            text("copied_at"),
-            text("error"),
+            or_dash(target.copied_at),
+            or_dash(target.error),
         ]);
     }
     table.to_string()

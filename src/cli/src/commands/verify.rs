@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
-use serde_json::Value;
 
-use super::client::{Client, segment};
+use super::client::{self, Received};
 use super::failure::Failure;
-use super::output::{print_json, print_line, progress_bar};
+use super::output::{print_line, progress_bar};
 use super::{TargetArgs, clock};
+use trailkeep_api::verify::{Attested, Finding, VerifyReport};
 use trailkeep_core::audit::{Question, Subject, verify as verify_ledger};
 use trailkeep_core::ops::backup::open_backup;
 use trailkeep_core::ops::open::Files;
@@ -60,14 +60,14 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<ExitCode> {
     } else {
         verify_here(&args, against).await?
     };
-    let ok = report.get("ok").and_then(Value::as_bool).unwrap_or(false);
+    let found = report.read()?;
     if args.json {
-        print_json(&report)?;
+        report.print()?;
     } else {
-        print_line(&describe(&report))?;
+        print_line(&describe(&found))?;
     }
-    Ok(match verdict(&report) {
-        _ if ok => ExitCode::SUCCESS,
+    Ok(match verdict(&found) {
+        _ if found.ok => ExitCode::SUCCESS,
         Verdict::KeysMissing => Exit::Failed.into(),
         Verdict::Tampered => Exit::Tampered.into(),
     })
@@ -81,11 +81,10 @@ enum Verdict {
     Tampered,
 }
 
-fn verdict(report: &Value) -> Verdict {
-    let findings = report["findings"].as_array();
-    let is_key = |finding: &Value| finding["rule"] == "key-missing";
-    let all_listed = findings.is_some_and(|listed| report["findings_total"] == listed.len() as u64);
-    if all_listed && findings.is_some_and(|listed| listed.iter().all(is_key)) {
+fn verdict(report: &VerifyReport) -> Verdict {
+    let all_listed = report.findings_total == report.findings.len() as u64;
+    let is_key = |finding: &Finding| finding.rule == "key-missing";
+    if all_listed && report.findings.iter().all(is_key) {
         Verdict::KeysMissing
     } else {
         Verdict::Tampered
@@ -94,7 +93,10 @@ fn verdict(report: &Value) -> Verdict {
 
 /// Opens the files without starting a writer, so that a damaged ledger can be looked at; if a server has
 /// them, asks the server.
-async fn verify_here(args: &VerifyArgs, against: Option<String>) -> anyhow::Result<Value> {
+async fn verify_here(
+    args: &VerifyArgs,
+    against: Option<String>,
+) -> anyhow::Result<Received<VerifyReport>> {
     let directory = &args.target.directory;
     if directory.directory().is_backup() {
         let backup = open_backup(&Sqlite, &directory.directory(), &directory.root_key())?;
@@ -143,7 +145,7 @@ fn verify_open(
     subject: Subject<'_>,
     (tenant, name): (&str, Option<&str>),
     question: &Question<'_>,
-) -> anyhow::Result<Value> {
+) -> anyhow::Result<Received<VerifyReport>> {
     let bar = progress_bar(0, "verifying");
     let ledgers = subject.ledgers.ledgers()?;
     let is_theirs = |record: &LedgerRecord| record.tenant.as_str() == tenant;
@@ -159,102 +161,49 @@ fn verify_open(
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    Ok(serde_json::to_value(verify_report(report?))?)
+    Received::made(&verify_report(report?))
 }
 
-async fn ask(args: &VerifyArgs, against: Option<String>) -> anyhow::Result<Value> {
-    let client = Client::to(&args.target)?;
-    let bar = progress_bar(0, "verifying");
-    let mut report = None;
-    let body = against.unwrap_or_default().into_bytes();
-    let named = args.witnesses.iter();
-    let named: Vec<String> = named
-        .map(|key| format!("witness={}", segment(&key.to_string())))
-        .collect();
-    let path = format!("/v1/verify?{}", named.join("&"));
-    let path = path.trim_end_matches('?');
-    let answer = client.send("POST", path, Some("text/plain"), body).await?;
-    answer
-        .lines(|line| {
-            let line: Value = serde_json::from_str(line)?;
-            if let Some(error) = line.get("error").and_then(Value::as_str) {
-                bail!("{error}");
-            }
-            let number = |name: &str| line.get(name).and_then(Value::as_u64);
-            if let (Some(done), Some(total)) = (number("done"), number("total")) {
-                bar.set_length(total);
-                bar.set_position(done);
-            }
-            if let Some(found) = line.get("report") {
-                report = Some(found.clone());
-            }
-            Ok(())
-        })
-        .await?;
-    bar.finish_and_clear();
-    client.close().await?;
-    report.context("the server stopped before the verification was complete; run it again")
+async fn ask(args: &VerifyArgs, against: Option<String>) -> anyhow::Result<Received<VerifyReport>> {
+    let witnesses: Vec<String> = args.witnesses.iter().map(ToString::to_string).collect();
+    client::ask(&args.target, async |client| {
+        client.verify(&witnesses, against).await
+    })
+    .await
 }
 
-fn describe(report: &Value) -> String {
-    let number = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or_default();
-    let text = |value: &Value, name: &str| {
-        value
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+fn describe(report: &VerifyReport) -> String {
     let mut lines = vec![
-        format!("ledger    {}", text(report, "origin")),
+        format!("ledger    {}", report.origin),
         format!(
             "entries   {} (size {}, root {})",
-            number("entries"),
-            number("size"),
-            text(report, "root")
+            report.entries, report.size, report.root
         ),
         format!(
             "events    {}: {} intact, {} expired, {} erased, {} restricted, {} damaged",
-            number("events"),
-            number("intact"),
-            number("expired"),
-            number("erased"),
-            number("restricted"),
-            number("damaged")
+            report.events,
+            report.intact,
+            report.expired,
+            report.erased,
+            report.restricted,
+            report.damaged
         ),
     ];
-    let sources = &report["sources"];
-    let count = |name: &str| sources[name].as_u64().unwrap_or_default();
-    if count("sources") > 0 {
+    let sources = report.sources;
+    if sources.sources > 0 {
         lines.push(format!(
             "sources   {}: {} of their numbers missing, {} of which may be deleted; {} repeated, {} restarts",
-            count("sources"),
-            count("missing"),
-            count("may_be_deleted"),
-            count("repeats"),
-            count("restarts")
+            sources.sources, sources.missing, sources.may_be_deleted, sources.repeats, sources.restarts
         ));
     }
     lines.extend(attested(report));
-    let findings = report
-        .get("findings")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    for finding in &findings {
-        let place = finding
-            .get("seq")
-            .and_then(Value::as_u64)
-            .map_or_else(|| "ledger".to_owned(), |seq| format!("seq {seq}"));
-        lines.push(format!(
-            "  {place:>10}  {}: {}",
-            text(finding, "rule"),
-            text(finding, "detail")
-        ));
+    for Finding { seq, rule, detail } in &report.findings {
+        let place = seq.map_or_else(|| "ledger".to_owned(), |seq| format!("seq {seq}"));
+        lines.push(format!("  {place:>10}  {rule}: {detail}"));
     }
-    let total = number("findings_total");
-    if total > findings.len() as u64 {
-        lines.push(format!("  and {} more", total - findings.len() as u64));
+    let (total, listed) = (report.findings_total, report.findings.len() as u64);
+    if total > listed {
+        lines.push(format!("  and {} more", total - listed));
     }
     let keys_missing = matches!(verdict(report), Verdict::KeysMissing);
     lines.push(if total > 0 && keys_missing {
@@ -271,49 +220,39 @@ fn describe(report: &Value) -> String {
 }
 
 /// Who vouches for the heads besides the ledger's own key, as far as which entry.
-fn attested(report: &Value) -> Vec<String> {
-    let attested = &report["attested"];
-    let rows = |name: &str| attested[name].as_array().cloned().unwrap_or_default();
-    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
-    let reaches = |rows: &[Value]| rows.iter().filter_map(|row| row["size"].as_u64()).max();
-    let (witnessed, anchored) = (rows("witnessed"), rows("anchored"));
+fn attested(report: &VerifyReport) -> Vec<String> {
+    let Attested {
+        anchored,
+        witnessed,
+        unchecked,
+        ..
+    } = &report.attested;
     let mut lines: Vec<String> = Vec::new();
-    for by in &witnessed {
-        let (name, at) = (text(by, "name"), text(by, "at"));
+    for by in witnessed {
         lines.push(format!(
-            "the first {} entries witnessed by {name} at {at}",
-            by["size"]
+            "the first {} entries witnessed by {} at {}",
+            by.size, by.name, by.at
         ));
     }
-    for there in &anchored {
-        let (target, kind, at) = (
-            text(there, "target"),
-            text(there, "kind"),
-            text(there, "at"),
-        );
+    for there in anchored {
         lines.push(format!(
-            "the first {} entries anchored at {at} with the {kind} `{target}` (as the operator states; --against proves it)",
-            there["size"]
+            "the first {} entries anchored at {} with the {} `{}` (as the operator states; --against proves it)",
+            there.size, there.at, there.kind, there.target
         ));
     }
-    let unchecked: Vec<String> = rows("unchecked")
-        .iter()
-        .filter_map(|name| name.as_str().map(str::to_owned))
-        .collect();
     if !unchecked.is_empty() {
         lines.push(format!(
             "not checked, since --witness did not name their keys: cosignatures by {}",
             unchecked.join(", ")
         ));
     }
-    let size = report["size"].as_u64().unwrap_or_default();
-    let reached = reaches(&witnessed)
-        .max(reaches(&anchored))
-        .unwrap_or_default();
-    if reached < size {
+    let sizes = witnessed.iter().map(|by| by.size);
+    let sizes = sizes.chain(anchored.iter().map(|there| there.size));
+    let reached = sizes.max().unwrap_or_default();
+    if reached < report.size {
         lines.push(format!(
             "the last {} entries self-attested: only the ledger's own key signs them",
-            size - reached
+            report.size - reached
         ));
     }
     let named = |(at, line)| format!("{}  {line}", if at == 0 { "attested" } else { "        " });

@@ -199,9 +199,12 @@ impl Conversation {
             "release": *random.pick(&["2026.44.1", "2026.45.0", "2026.45.2"]),
             "region": *random.pick(&["eu-north", "eu-west"]),
         });
-        if ending == Ending::Failed {
+        if ending == Ending::Failed
+            && let Some(attributes) = attributes.as_object_mut()
+        {
             let status = *random.pick(&[429, 503, 504]);
-            attributes["error"] = json!({"type": "provider_unavailable", "status": status});
+            let error = json!({"type": "provider_unavailable", "status": status});
+            attributes.insert("error".to_owned(), error);
         }
         Call {
             action: "chat.completion",

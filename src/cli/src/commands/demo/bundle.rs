@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use serde_json::json;
 
 use super::super::TargetArgs;
-use super::super::client::Client;
+use super::super::client::ask;
 use super::super::export::export_to;
 use super::super::out_file::Replacing;
 use super::super::output::print_line;
+use trailkeep_api::exports::{ExportQuestion, OneOrSeveral};
 use trailkeep_ports::files::write_private_file;
 use trailkeep_proof::bundle::archive::Archive;
 use trailkeep_proof::bundle::member;
@@ -20,24 +20,22 @@ use trailkeep_verify::offline::{Checked, FileQuestion, FileSource, check_file};
 pub(super) async fn show_bundles(target: &TargetArgs, path: &Path) -> anyhow::Result<()> {
     let key = path.join("public-key.pem");
     let (whole, redacted) = (path.join("bundle.zip"), path.join("bundle-redacted.zip"));
-    let client = Client::to(target)?;
-    let exported = async {
-        let summary = export_to(&client, &json!({}), (&whole, Replacing::default())).await?;
-        export_to(
-            &client,
-            &json!({"redact": ["input", "output"]}),
-            (&redacted, Replacing::default()),
-        )
-        .await?;
-        anyhow::Ok(summary)
-    };
-    let summary = exported.await;
-    client.close().await?;
-    let summary = summary?;
+    let exported = ask(target, async |client| {
+        let place = (whole.as_path(), Replacing::default());
+        let exported = export_to(client, &ExportQuestion::default(), place).await?;
+        let question = ExportQuestion {
+            redact: OneOrSeveral::List(vec!["input".to_owned(), "output".to_owned()]),
+            ..ExportQuestion::default()
+        };
+        let place = (redacted.as_path(), Replacing::default());
+        export_to(client, &question, place).await?;
+        Ok(exported)
+    });
+    let bytes = exported.await?.bundle.bytes;
     print_line(&format!(
         "\n6  A bundle      {} ({} KiB): signed, for an auditor; report.html in it is for reading\n                 {}",
         whole.display(),
-        summary["bytes"].as_u64().unwrap_or_default() / 1024,
+        bytes / 1024,
         verdict(&whole, &key, true)?,
     ))?;
     print_line(&format!(

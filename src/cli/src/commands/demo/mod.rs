@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -19,6 +18,7 @@ use super::client::Client;
 use super::output::{print_line, progress_bar};
 use super::{DirectoryArgs, TargetArgs, clock};
 use crate::demo::demo_events;
+use trailkeep_api::events::AppendedOne;
 use trailkeep_core::audit::{Question, Report, Subject, verify};
 use trailkeep_core::ops::init::{Initialised, init};
 use trailkeep_core::ops::open::Files;
@@ -138,7 +138,7 @@ async fn write_events(
     directory: &DataDirectory,
     root_key: &RootKeySource,
     made: &Initialised,
-) -> anyhow::Result<Value> {
+) -> anyhow::Result<AppendedOne> {
     let engine = Arc::new(
         Files::open(Arc::new(Sqlite), directory.clone(), root_key)?
             .start(super::settings::start_options(false)?)?,
@@ -164,25 +164,14 @@ async fn write_events(
     let bar = progress_bar(EVENTS as u64, "writing");
     let mut first = None;
     for event in &events[..SINGLE_EVENTS] {
-        let answer = client
-            .send(
-                "POST",
-                "/v1/events",
-                Some("application/json"),
-                event.clone().into_bytes(),
-            )
-            .await?;
-        let answer: Value = answer.json().await?;
+        let answer = client.append("application/json", event.clone().into_bytes());
+        let answer: AppendedOne = answer.await?.read_as()?;
         first.get_or_insert(answer);
         bar.inc(1);
     }
     for some in events[SINGLE_EVENTS..].chunks(EVENTS_PER_REQUEST) {
         let body = some.join("\n").into_bytes();
-        client
-            .send("POST", "/v1/events", Some("application/x-ndjson"), body)
-            .await?
-            .text()
-            .await?;
+        client.append("application/x-ndjson", body).await?;
         bar.inc(some.len() as u64);
     }
     bar.finish_and_clear();
@@ -197,18 +186,14 @@ async fn write_events(
 }
 
 /// Keeps the first event's receipt and the public key as files, and checks the one with the other.
-fn show_receipt(path: &Path, answer: &Value, made: &Initialised) -> anyhow::Result<()> {
-    let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
-    let receipt = text("receipt");
+fn show_receipt(path: &Path, answer: &AppendedOne, made: &Initialised) -> anyhow::Result<()> {
+    let AppendedOne {
+        id, seq, receipt, ..
+    } = answer;
     fs_write(&path.join("demo-000001.tlog-proof"), receipt)?;
     fs_write(&path.join("public-key.pem"), &made.public_key_pem)?;
     print_line(&format!(
-        "\n3  A receipt     of {} (seq {}): proof that it is in the ledger, for anyone with the public key\n",
-        text("id"),
-        answer
-            .get("seq")
-            .and_then(Value::as_u64)
-            .unwrap_or_default()
+        "\n3  A receipt     of {id} (seq {seq}): proof that it is in the ledger, for anyone with the public key\n"
     ))?;
     for line in receipt.lines() {
         print_line(&format!("                 {line}"))?;
@@ -228,16 +213,17 @@ fn show_receipt(path: &Path, answer: &Value, made: &Initialised) -> anyhow::Resu
 }
 
 /// Changes one byte of a stored payload in a copy, and shows what verify says.
-fn show_tampering(path: &Path, answer: &Value, root_key: &RootKeySource) -> anyhow::Result<()> {
+fn show_tampering(
+    path: &Path,
+    answer: &AppendedOne,
+    root_key: &RootKeySource,
+) -> anyhow::Result<()> {
     let copy = path.join("tampered-copy");
     make_private_folder(&copy)?;
     for name in ["ledger.db", "index.db", "vault.db", "epoch.key"] {
         fs::copy(path.join(name), copy.join(name)).with_context(|| format!("can't copy {name}"))?;
     }
-    let seq = answer
-        .get("seq")
-        .and_then(Value::as_u64)
-        .context("the first event has no seq")?;
+    let seq = answer.seq;
     let tampered = DataDirectory::new(&copy);
     change_one_payload_byte(&tampered.ledger_db(), Seq::new(seq))?;
     let report = verify_directory(&tampered, root_key)?;

@@ -2,91 +2,108 @@
 
 use std::path::Path;
 
-use anyhow::Context;
-use serde_json::{Value, json};
+use anyhow::bail;
+use serde::Deserialize;
 
 use crate::commands::TargetArgs;
-use crate::commands::client::Client;
+use crate::commands::client::{Client, EventName, ask};
 use crate::commands::out_file::Replacing;
 use crate::commands::output::print_line;
+use crate::commands::privacy::{save_certificate, save_copy};
+use trailkeep_api::events::RecordedEvent;
+use trailkeep_api::privacy::{
+    ClosingDecision, NewPersonRequest, PersonName, RequestClosing, RequestExecution,
+};
+use trailkeep_api::query::{EventQuestion, Order};
+use trailkeep_proof::privacy::certificate::Certificate;
+use trailkeep_proof::privacy::{Kind, Regime};
 
 /// Answers both requests over the data directory, as `trailkeep privacy` does.
 pub(super) async fn show_person(target: &TargetArgs, path: &Path) -> anyhow::Result<()> {
-    let client = Client::to(target)?;
-    let done = answer_and_erase(&client, path).await;
-    client.close().await?;
-    done
+    ask(target, async |client| answer_and_erase(client, path).await).await
 }
 
 async fn answer_and_erase(client: &Client, path: &Path) -> anyhow::Result<()> {
     let person = person_of(client).await?;
     let copy = path.join("person.zip");
-    let request = post(client, "/v1/privacy/requests", &ask("access", &person)).await?;
-    let id = id_of(&request)?;
-    let bytes =
-        crate::commands::privacy::save_copy(client, (&id, None), (&copy, Replacing::default()))
-            .await?;
-    let close = format!("/v1/privacy/requests/{id}/close");
-    post(client, &close, &json!({"decision": "answered"})).await?;
+    let asked = request_of(Kind::Access, &person);
+    let request = client.file_request(&asked).await?.read()?;
+    let place = (copy.as_path(), Replacing::default());
+    let bytes = save_copy(client, (&request.id, None), place).await?;
+    let closing = RequestClosing {
+        decision: ClosingDecision::Answered,
+        not_the_same_person: None,
+    };
+    client.close_request(&request.id, &closing).await?;
     print_line(&format!(
         "\n9  Access        data subject {} asks for a copy: {} events, as person.html in {} ({} KiB)",
-        person["id"].as_str().unwrap_or_default(),
-        request["held"]["as_subject"],
+        person.id,
+        request.held.unwrap_or_default().as_subject,
         copy.display(),
         bytes / 1024,
     ))?;
 
-    let asked = ask("erasure", &person);
-    let request = post(client, "/v1/privacy/requests", &asked).await?;
-    let id = id_of(&request)?;
-    let execute = format!("/v1/privacy/requests/{id}/execute");
-    post(client, &execute, &json!({"now": true})).await?;
-    let certificate = path.join("certificate.json");
-    crate::commands::privacy::save_certificate(client, &id, (&certificate, Replacing::default()))
-        .await?;
-    let said: Value = serde_json::from_slice(&std::fs::read(&certificate)?)?;
+    let asked = request_of(Kind::Erasure, &person);
+    let id = client.file_request(&asked).await?.read()?.id;
+    let order = RequestExecution {
+        now: true,
+        not_the_same_person: None,
+    };
+    client.execute(&id, &order).await?;
+    let place = path.join("certificate.json");
+    save_certificate(client, &id, (&place, Replacing::default())).await?;
+    let certificate: Certificate = serde_json::from_slice(&std::fs::read(&place)?)?;
     print_line(&format!(
         "\n10 Erasure       {} events destroyed with their keys, {} kept for the minimum of a law; the certificate is {}",
-        said["events"]["destroyed"],
-        said["events"]["kept"],
-        certificate.display(),
+        certificate.events.destroyed,
+        certificate.events.kept,
+        place.display(),
     ))
     .map_err(anyhow::Error::from)
 }
 
+/// Of an event, whom it is about.
+#[derive(Deserialize)]
+struct Subjects {
+    #[serde(default)]
+    subjects: Vec<PersonName>,
+}
+
+/// Whom an event is about first.
+fn subject_of(event: &RecordedEvent) -> anyhow::Result<Option<PersonName>> {
+    let event: Subjects = serde_json::from_str(event.event.get())?;
+    Ok(event.subjects.into_iter().next())
+}
+
 /// Somebody whom an event is about, but not the first one: that stays for you to look at.
-async fn person_of(client: &Client) -> anyhow::Result<Value> {
-    let first = client.send("GET", "/v1/events/demo-000001", None, Vec::new());
-    let first: Value = first.await?.json().await?;
-    let page = client.send("GET", "/v1/events?order=newest", None, Vec::new());
-    let page: Value = page.await?.json().await?;
-    let events = page["events"].as_array();
-    let mut persons = events
-        .into_iter()
-        .flatten()
-        .filter_map(|event| event["event"]["subjects"].get(0));
-    let other = persons.find(|person| **person != first["event"]["subjects"][0]);
-    other
-        .cloned()
-        .context("the demo's events are all about one data subject: this is a fault of trailkeep")
+async fn person_of(client: &Client) -> anyhow::Result<PersonName> {
+    let first = client.event(EventName::Id("demo-000001")).await?;
+    let first = subject_of(&first.read()?)?;
+    let newest = EventQuestion {
+        order: Some(Order::Newest),
+        ..EventQuestion::default()
+    };
+    for event in client.query(&newest).await?.read()?.events {
+        match subject_of(&event)? {
+            Some(other) if Some(&other) != first.as_ref() => return Ok(other),
+            _ => {}
+        }
+    }
+    bail!("the demo's events are all about one data subject: this is a fault of trailkeep")
 }
 
-fn ask(kind: &str, person: &Value) -> Value {
-    json!({
-        "type": kind,
-        "subject": {"id": person["id"], "namespace": person["namespace"].as_str().unwrap_or_default()},
-        "reference": "demo",
-        "identity_verified_by": "the demo",
-    })
-}
-
-async fn post(client: &Client, path: &str, body: &Value) -> anyhow::Result<Value> {
-    let body = serde_json::to_vec(body)?;
-    let answer = client.send("POST", path, Some("application/json"), body);
-    answer.await?.json().await
-}
-
-fn id_of(request: &Value) -> anyhow::Result<String> {
-    let id = request["id"].as_str().map(str::to_owned);
-    id.context("the request has no id: this is a fault of trailkeep")
+fn request_of(kind: Kind, person: &PersonName) -> NewPersonRequest {
+    NewPersonRequest {
+        kind,
+        subject: person.clone(),
+        reference: Some("demo".to_owned()),
+        regime: Regime::default(),
+        received_at: None,
+        identity_verified_by: Some("the demo".to_owned()),
+        dry_run: false,
+        include_acted: false,
+        include_others: None,
+        include_staff: false,
+        not_the_same_person: None,
+    }
 }

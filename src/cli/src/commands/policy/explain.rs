@@ -7,9 +7,11 @@ use clap::Args;
 use serde_json::Value;
 
 use super::PolicyArgs;
+use crate::commands::client::Received;
 use crate::commands::clock;
 use crate::commands::failure::Failure;
-use crate::commands::output::{Table, print_json, print_line};
+use crate::commands::output::{Table, print_line};
+use trailkeep_api::retention::Verdict;
 use trailkeep_core::govern::policies::load;
 use trailkeep_core::tenant::classes::policies_of;
 use trailkeep_core::tenant::explain::explain;
@@ -87,14 +89,14 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         holds: &holds,
     };
     let explained = explain(&case, at.unwrap_or_else(|| clock().wall()));
-    let mut answer = serde_json::to_value(trailkeep_server::verdict(explained))?;
-    if occurred_at.is_some_and(|moment| is_past_maximum(&applied, moment, recorded_at)) {
-        answer["note"] = NOT_TAKEN.into();
-    }
+    let is_late = occurred_at.is_some_and(|moment| is_past_maximum(&applied, moment, recorded_at));
+    let verdict = trailkeep_server::verdict(explained);
+    let note = is_late.then_some(NOT_TAKEN);
     if args.json {
-        print_json(&answer)?;
+        let more = note.map(|note| ("note", Value::from(note)));
+        Received::<Verdict>::made(&verdict)?.print_with(more)?;
     } else {
-        print_line(&describe(&answer))?;
+        print_line(&describe(&verdict, note))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -160,43 +162,38 @@ fn triggers(
 }
 
 /// The verdict for people.
-pub(in crate::commands) fn describe(answer: &Value) -> String {
-    let date = |value: &Value| value.as_str().unwrap_or("open").to_owned();
+pub(in crate::commands) fn describe(verdict: &Verdict, note: Option<&str>) -> String {
+    let date = |date: &Option<String>| date.clone().unwrap_or_else(|| "open".to_owned());
     let mut lines = vec![
-        format!(
-            "decision    {}",
-            answer["decision"].as_str().unwrap_or_default()
-        ),
-        format!("keep until  {}", date(&answer["keep_until"])),
-        format!("expires at  {}", date(&answer["expires_at"])),
-        format!("destroy at  {}", date(&answer["destroy_at"])),
+        format!("decision    {}", verdict.decision),
+        format!("keep until  {}", date(&verdict.keep_until)),
+        format!("expires at  {}", date(&verdict.expires_at)),
+        format!("destroy at  {}", date(&verdict.destroy_at)),
     ];
-    let outcome = answer["erasure"]["outcome"].as_str().unwrap_or_default();
-    let until = match (outcome, &answer["erasure"]["until"]) {
-        ("honour", _) => String::new(),
-        (_, until) => format!(" until {}", date(until)),
+    let outcome = &verdict.erasure.outcome;
+    let until = if outcome == "honour" {
+        String::new()
+    } else {
+        format!(" until {}", date(&verdict.erasure.until))
     };
     lines.push(format!("on request  {outcome}{until}"));
-    if let Some(note) = answer["note"].as_str() {
+    if let Some(note) = note {
         lines.push(format!("note        {note}"));
     }
     let mut table = Table::new(["policy", "figure", "force", "date", "citation"]);
-    for reason in answer["reasons"].as_array().into_iter().flatten() {
-        let text = |name: &str| reason[name].as_str().unwrap_or_default().to_owned();
+    for reason in &verdict.reasons {
+        let when = date(&reason.date);
         table.add_row([
-            text("policy"),
-            text("figure"),
-            text("force"),
-            date(&reason["date"]),
-            text("citation"),
+            &reason.policy,
+            &reason.figure,
+            &reason.force,
+            &when,
+            &reason.citation,
         ]);
     }
     lines.push(table.to_string());
-    for conflict in answer["conflicts"].as_array().into_iter().flatten() {
-        lines.push(format!(
-            "conflict    {}",
-            conflict["detail"].as_str().unwrap_or_default()
-        ));
+    for conflict in &verdict.conflicts {
+        lines.push(format!("conflict    {}", conflict.detail));
     }
     lines.join("\n")
 }

@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::TargetArgs;
-use super::client::ask;
+use super::client::{Client, ask};
 use super::output::{Table, print_bytes, print_json, print_line};
 use crate::commands::failure::Failure;
 use trailkeep_core::govern::policies::load;
@@ -156,8 +157,44 @@ fn check(files: &[PathBuf], json: bool) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// A policy as it is listed.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    version: u32,
+    title: &'a str,
+    regimes: Vec<&'a String>,
+    keep_at_least: String,
+    keep_force: String,
+    delete_after: Option<String>,
+    delete_force: String,
+    clock: String,
+    on_erasure_request: String,
+    review_by: Option<String>,
+    sha256: &'a str,
+}
+
+impl<'a> Row<'a> {
+    fn of(policy: &'a Policy) -> Self {
+        Self {
+            id: &policy.id,
+            version: policy.version,
+            title: &policy.title,
+            regimes: std::iter::once(&policy.id).chain(&policy.regimes).collect(),
+            keep_at_least: policy.figures.keep_at_least.to_string(),
+            keep_force: policy.keep_force.to_string(),
+            delete_after: policy.figures.delete_after.map(|after| after.to_string()),
+            delete_force: policy.delete_force.to_string(),
+            clock: policy.figures.clock.to_string(),
+            on_erasure_request: policy.erasure.request.to_string(),
+            review_by: policy.review_by.map(|day| day.to_string()),
+            sha256: &policy.sha256,
+        }
+    }
+}
+
 fn list(set: &PolicySet, json: bool) -> anyhow::Result<ExitCode> {
-    let rows: Vec<Value> = set.iter().map(|policy| row(policy)).collect();
+    let rows: Vec<Row<'_>> = set.iter().map(|policy| Row::of(policy)).collect();
     if json {
         print_json(&json!({ "policies": rows }))?;
         return Ok(ExitCode::SUCCESS);
@@ -172,62 +209,36 @@ fn list(set: &PolicySet, json: bool) -> anyhow::Result<ExitCode> {
         "on request",
         "review by",
     ]);
-    for row in &rows {
-        let cell = |name: &str| {
-            row[name]
-                .as_str()
-                .map_or_else(|| row[name].to_string().replace("null", ""), str::to_owned)
-        };
-        table.add_row(
-            [
-                "id",
-                "version",
-                "keep_at_least",
-                "keep_force",
-                "delete_after",
-                "clock",
-                "on_erasure_request",
-                "review_by",
-            ]
-            .map(cell),
-        );
+    for row in rows {
+        table.add_row([
+            row.id.to_owned(),
+            row.version.to_string(),
+            row.keep_at_least,
+            row.keep_force,
+            row.delete_after.unwrap_or_default(),
+            row.clock,
+            row.on_erasure_request,
+            row.review_by.unwrap_or_default(),
+        ]);
     }
     print_line(&table.to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(policy: &Policy) -> Value {
-    let regimes: Vec<&String> = std::iter::once(&policy.id).chain(&policy.regimes).collect();
-    json!({
-        "id": policy.id,
-        "version": policy.version,
-        "title": policy.title,
-        "regimes": regimes,
-        "keep_at_least": policy.figures.keep_at_least.to_string(),
-        "keep_force": policy.keep_force.to_string(),
-        "delete_after": policy.figures.delete_after.map(|after| after.to_string()),
-        "delete_force": policy.delete_force.to_string(),
-        "clock": policy.figures.clock.to_string(),
-        "on_erasure_request": policy.erasure.request.to_string(),
-        "review_by": policy.review_by.map(|day| day.to_string()),
-        "sha256": policy.sha256,
-    })
-}
-
 async fn gaps(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
-    let answer: Value = ask(target, "GET", "/v1/policies/gaps", None).await?;
+    let answer = ask(target, Client::gaps).await?;
     if json {
-        print_json(&answer)?;
+        answer.print()?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new(["policy", "what", "events", "first seq", "last seq"]);
-    for gap in answer["gaps"].as_array().into_iter().flatten() {
+    for gap in answer.read()?.gaps {
         table.add_row([
-            gap["policy"].as_str().unwrap_or_default().to_owned(),
-            gap["what"].as_str().unwrap_or_default().to_owned(),
-            gap["events"].to_string(),
-            gap["first_seq"].to_string(),
-            gap["last_seq"].to_string(),
+            gap.policy,
+            gap.what,
+            gap.events.to_string(),
+            gap.first_seq.to_string(),
+            gap.last_seq.to_string(),
         ]);
     }
     print_line(&table.to_string())?;

@@ -1,19 +1,22 @@
 //! A person's copy.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     IdentityArgs, SubjectArgs, check_certificate_place, dry_run, save_certificate, save_copy, show,
 };
-use crate::commands::client::Client;
+use crate::commands::client::{Client, Received, ask};
 use crate::commands::out_file::{
     OutFile, Replacing, is_standard_output, refuse_json_beside, refuse_standard_output,
 };
-use crate::commands::output::{note, print_json, print_line};
+use crate::commands::output::{note, print_line};
+use trailkeep_api::privacy::{ClosingDecision, NewPersonRequest, PersonRequest, RequestClosing};
+use trailkeep_proof::privacy::Kind;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -62,17 +65,19 @@ pub(in crate::commands) struct AccessArgs {
 
 pub(super) async fn access(args: &AccessArgs) -> anyhow::Result<()> {
     let kind = if args.portable {
-        "portability"
+        Kind::Portability
     } else {
-        "access"
+        Kind::Access
     };
     let (Some(out), false) = (&args.out, args.subject.dry_run) else {
         return dry_run(&args.subject, kind, args.json).await;
     };
-    let mut body = args.subject.body(kind);
-    body["identity_verified_by"] = json!(args.identity.identity_verified_by);
-    body["include_others"] = json!(args.include_others);
-    body["include_staff"] = json!(args.include_staff);
+    let asked = NewPersonRequest {
+        identity_verified_by: Some(args.identity.identity_verified_by.clone()),
+        include_others: args.include_others.clone(),
+        include_staff: args.include_staff,
+        ..args.subject.asked(kind)
+    };
     // Places that can't be written to are found before anything is filed.
     refuse_json_beside(out, args.json)?;
     drop(OutFile::at(out, args.replacing)?);
@@ -82,96 +87,105 @@ pub(super) async fn access(args: &AccessArgs) -> anyhow::Result<()> {
             bail!("--out and --certificate name the same file: nothing was filed");
         }
     }
-    let client = Client::to(&args.subject.target)?;
-    let answered = answer(&client, args, &body, out).await;
-    client.close().await?;
-    let mut request = answered?;
+    let answered = ask(&args.subject.target, async |client| {
+        answer(client, args, &asked, out).await
+    });
+    let Answered {
+        request,
+        bytes,
+        closed_files,
+    } = answered.await?;
     if args.json {
-        request["file"] = json!(out);
-        print_json(&request)?;
-        return Ok(());
+        let mut more = vec![("bytes", json!(bytes)), ("file", json!(out))];
+        if !closed_files.is_empty() {
+            more.push(("closed_files", json!(closed_files)));
+        }
+        return request.print_with(more);
     }
+    let shown = request.read()?;
     if is_standard_output(out) {
-        let id = request["id"].as_str().unwrap_or_default();
         note(&format!(
-            "request {id}: the copy was written to standard output"
+            "request {}: the copy was written to standard output",
+            shown.id
         ));
         return Ok(());
     }
     show::print_request(&request, false)?;
     print_line(&format!("{:<14} {}", "file", out.display()))?;
-    for (name, file) in request["closed_files"].as_object().into_iter().flatten() {
-        let file = file.as_str().unwrap_or_default();
+    for (name, file) in &closed_files {
         print_line(&format!(
-            "{:<14} {file} (of the superseded ledger {name})",
-            "file"
+            "{:<14} {} (of the superseded ledger {name})",
+            "file",
+            file.display()
         ))?;
     }
-    let held = &request["held"];
-    if held["as_subject"] == 0 && !args.subject.include_acted {
+    let held = shown.held.unwrap_or_default();
+    if held.as_subject == 0 && !args.subject.include_acted {
         print_line("No event names this data subject; the file says so.")?;
     }
-    let acted = held["as_actor"].as_u64().unwrap_or_default();
-    if acted > 0 && !args.subject.include_acted {
+    if held.as_actor > 0 && !args.subject.include_acted {
         note(&format!(
-            "The data subject is only the actor in {acted} more events; --include-acted adds them."
+            "The data subject is only the actor in {} more events; --include-acted adds them.",
+            held.as_actor
         ));
     }
     Ok(())
+}
+
+/// A request whose copy was saved.
+struct Answered {
+    request: Received<PersonRequest>,
+    /// Bytes of all files.
+    bytes: u64,
+    /// Files of superseded ledgers, by the ledger's name.
+    closed_files: BTreeMap<String, PathBuf>,
 }
 
 /// Files the request, saves the copy, closes the request, saves the certificate.
 async fn answer(
     client: &Client,
     args: &AccessArgs,
-    body: &Value,
+    asked: &NewPersonRequest,
     out: &Path,
-) -> anyhow::Result<Value> {
-    let body = serde_json::to_vec(body)?;
-    let kind = Some("application/json");
-    let filed: Value = client
-        .send("POST", "/v1/privacy/requests", kind, body)
-        .await?
-        .json()
-        .await?;
-    let id = filed["id"]
-        .as_str()
-        .context("the server's answer names no request")?;
+) -> anyhow::Result<Answered> {
+    let filed = client.file_request(asked).await?;
+    let told = filed.read()?;
+    let id = told.id.as_str();
     if !args.keep_open {
         let is_said = args.subject.not_the_same_person.is_some();
-        show::check_near(&filed, (is_said, args.subject.include_acted))?;
+        show::check_near(&told, (is_said, args.subject.include_acted))?;
     }
     let left_open =
         || format!("the request {id} is filed and open: `trailkeep privacy bundle {id}`");
-    let superseded = filed["closed_ledgers"].as_array();
-    if superseded.is_some_and(|names| !names.is_empty()) {
+    if !told.closed_ledgers.is_empty() {
         let why = "this tenant has more than one ledger, and each has its own file: name a file with --out";
         refuse_standard_output(out, why).with_context(left_open)?;
     }
     let copy = save_copy(client, (id, None), (out, args.replacing)).await;
     let mut bytes = copy.with_context(left_open)?;
-    let mut closed = serde_json::Map::new();
-    for name in superseded.into_iter().flatten() {
-        let name = name.as_str().unwrap_or_default();
+    let mut closed_files = BTreeMap::new();
+    for name in &told.closed_ledgers {
         let out = beside(out, name);
         let copy = save_copy(client, (id, Some(name)), (&out, args.replacing)).await;
         bytes += copy.with_context(left_open)?;
-        closed.insert(name.to_owned(), json!(out));
+        closed_files.insert(name.clone(), out);
     }
-    let mut request = filed.clone();
+    let mut request = filed;
     if !args.keep_open {
-        let path = format!("/v1/privacy/requests/{id}/close");
-        let body = serde_json::to_vec(&json!({"decision": "answered"}))?;
-        request = client.send("POST", &path, kind, body).await?.json().await?;
+        let closing = RequestClosing {
+            decision: ClosingDecision::Answered,
+            not_the_same_person: None,
+        };
+        request = client.close_request(id, &closing).await?;
         if let Some(path) = &args.certificate {
             save_certificate(client, id, (path, args.replacing)).await?;
         }
     }
-    request["bytes"] = json!(bytes);
-    if !closed.is_empty() {
-        request["closed_files"] = closed.into();
-    }
-    Ok(request)
+    Ok(Answered {
+        request,
+        bytes,
+        closed_files,
+    })
 }
 
 /// `person.zip` of a ledger that a recovery closed: `person.default.zip`.

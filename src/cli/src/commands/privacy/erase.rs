@@ -1,19 +1,22 @@
 //! Erasing and restricting.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{IdentityArgs, SubjectArgs, check_certificate_place, dry_run, save_certificate, show};
 use crate::commands::TargetArgs;
-use crate::commands::client::{Client, segment};
+use crate::commands::client::{Client, Received, ask};
 use crate::commands::confirm::{check_can_ask, confirm};
 use crate::commands::out_file::Replacing;
-use crate::commands::output::{note, print_json, print_line, progress_bar};
+use crate::commands::output::{note, print_line, progress_bar};
+use trailkeep_api::privacy::{DryRun, NewPersonRequest, PersonRequest, RequestExecution};
 use trailkeep_core::ops::readiness::WAITING;
+use trailkeep_proof::privacy::certificate::{Certificate, Kept};
+use trailkeep_proof::privacy::{Kind, Outcome, State};
 
 /// How often it is asked whether an erasure is over.
 const POLL: Duration = Duration::from_millis(500);
@@ -129,75 +132,73 @@ const WORD: &str = "erase";
 pub(super) async fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     let AskedArgs { subject, place, .. } = &args.asked;
     if subject.dry_run {
-        return dry_run(subject, "erasure", args.asked.json).await;
+        return dry_run(subject, Kind::Erasure, args.asked.json).await;
     }
     let ConfirmArgs { yes, now } = args.confirmed;
     check_can_ask(yes, "an erasure")?;
     place.check()?;
-    let client = Client::to(&subject.target)?;
-    let done = async {
+    let done = ask(&subject.target, async |client| {
         if !yes {
-            let mut asked = subject.body("erasure");
-            asked["dry_run"] = json!(true);
-            let preview = post(&client, "/v1/privacy/requests", &asked).await?;
-            ask_for_it(&preview)?;
+            let preview = client.dry_run(subject.asked(Kind::Erasure)).await?;
+            ask_for_it(&preview.read()?)?;
         }
-        file_and_execute(&client, &args.asked, "erasure", now).await
-    };
-    let done = done.await;
-    client.close().await?;
-    let done = done?;
-    let is_late = now && !is_rotated(&done.1);
-    args.asked.print(done)?;
+        file_and_execute(client, &args.asked, Kind::Erasure, now).await
+    });
+    let done = done.await?;
+    let is_late = now && !is_rotated(&done.certificate);
+    args.asked.print(&done)?;
     check_rotated(is_late)
 }
 
 pub(super) async fn restrict(args: &RestrictArgs) -> anyhow::Result<()> {
     let AskedArgs { subject, place, .. } = &args.asked;
     if subject.dry_run {
-        return dry_run(subject, "restriction", args.asked.json).await;
+        return dry_run(subject, Kind::Restriction, args.asked.json).await;
     }
     place.check()?;
-    let client = Client::to(&subject.target)?;
-    let done = file_and_execute(&client, &args.asked, "restriction", false).await;
-    client.close().await?;
-    args.asked.print(done?)
+    let done = ask(&subject.target, async |client| {
+        file_and_execute(client, &args.asked, Kind::Restriction, false).await
+    });
+    args.asked.print(&done.await?)
 }
 
 pub(super) async fn execute(args: &ExecuteArgs) -> anyhow::Result<()> {
     let ConfirmArgs { yes, now } = args.confirmed;
     args.place.check()?;
-    let client = Client::to(&args.target)?;
-    let preview = format!("/v1/privacy/requests/{}/preview", segment(&args.id));
-    let done = async {
+    let done = ask(&args.target, async |client| {
         if args.dry_run || !yes {
-            let preview: Value = client.get(&preview).await?;
+            let preview = client.preview_request(&args.id).await?;
             if args.dry_run {
                 show::print_dry_run(&preview, args.json)?;
                 return Ok(None);
             }
-            if preview["type"] == "erasure" {
+            let preview = preview.read()?;
+            if preview.kind == Kind::Erasure {
                 check_can_ask(yes, "an erasure")?;
                 ask_for_it(&preview)?;
             }
         }
-        let order = json!({"now": now, "not_the_same_person": args.not_the_same_person});
-        execute_and_wait(&client, &args.id, (&order, &args.place))
+        let order = RequestExecution {
+            now,
+            not_the_same_person: args.not_the_same_person.clone(),
+        };
+        execute_and_wait(client, &args.id, (&order, &args.place))
             .await
             .map(Some)
+    });
+    let Some(done) = done.await? else {
+        return Ok(());
     };
-    let done: anyhow::Result<_> = done.await;
-    client.close().await?;
-    let Some(done) = done? else { return Ok(()) };
-    let is_late = now && !is_rotated(&done.1);
-    print(done, args.place.out.as_ref(), args.json)?;
+    let is_late = now && !is_rotated(&done.certificate);
+    done.print(args.place.out.as_deref(), args.json)?;
     check_rotated(is_late)
 }
 
 /// Whether no registered replica opens what was destroyed, or nothing was.
-fn is_rotated(certificate: &Value) -> bool {
-    certificate["events"]["destroyed"] == 0
-        || certificate["destroyed"]["copies_dead_at"].is_string()
+fn is_rotated(certificate: &Certificate) -> bool {
+    let destroyed = certificate.destroyed.as_ref();
+    certificate.events.destroyed == 0
+        || destroyed.is_some_and(|destroyed| destroyed.copies_dead_at.is_some())
 }
 
 fn check_rotated(is_late: bool) -> anyhow::Result<()> {
@@ -212,42 +213,43 @@ fn check_rotated(is_late: bool) -> anyhow::Result<()> {
 
 /// What a deletion waits for, in the server's words, once it has waited for some seconds.
 async fn waited_for(client: &Client) -> Option<String> {
-    let ready: Value = client.get("/readyz").await.ok()?;
-    let notes = ready["notes"].as_array()?.iter().filter_map(Value::as_str);
-    notes
-        .filter(|note| note.starts_with(WAITING))
-        .map(str::to_owned)
-        .next()
+    let ready = client.ready().await.ok()?.read().ok()?;
+    ready
+        .notes
+        .into_iter()
+        .find(|note| note.starts_with(WAITING))
 }
 
 /// Shows what would be destroyed, and asks.
-fn ask_for_it(preview: &Value) -> anyhow::Result<()> {
+fn ask_for_it(preview: &DryRun) -> anyhow::Result<()> {
     note(&show::dry_run_text(preview));
     confirm("Deleted data", WORD)
 }
 
-async fn post(client: &Client, path: &str, body: &Value) -> anyhow::Result<Value> {
-    let body = serde_json::to_vec(body)?;
-    let answer = client.send("POST", path, Some("application/json"), body);
-    answer.await?.json().await
+/// A request that was carried out.
+struct Done {
+    request: Received<PersonRequest>,
+    certificate: Certificate,
 }
 
-/// Files the request, carries it out and waits until it is answered. Gives it with its certificate.
+/// Files the request, carries it out and waits until it is answered.
 async fn file_and_execute(
     client: &Client,
     asked: &AskedArgs,
-    kind: &str,
+    kind: Kind,
     now: bool,
-) -> anyhow::Result<(Value, Value)> {
-    let mut body = asked.subject.body(kind);
-    body["identity_verified_by"] = json!(asked.identity.identity_verified_by);
-    let filed = post(client, "/v1/privacy/requests", &body).await?;
-    let id = filed["id"]
-        .as_str()
-        .context("the server's answer names no request")?;
+) -> anyhow::Result<Done> {
+    let new = NewPersonRequest {
+        identity_verified_by: Some(asked.identity.identity_verified_by.clone()),
+        ..asked.subject.asked(kind)
+    };
+    let id = client.file_request(&new).await?.read()?.id;
     // What was said of near identifiers stands in the request already.
-    let order = json!({"now": now});
-    execute_and_wait(client, id, (&order, &asked.place))
+    let order = RequestExecution {
+        now,
+        not_the_same_person: None,
+    };
+    execute_and_wait(client, &id, (&order, &asked.place))
         .await
         .with_context(|| format!("the request {id} is filed"))
 }
@@ -255,14 +257,16 @@ async fn file_and_execute(
 async fn execute_and_wait(
     client: &Client,
     id: &str,
-    (order, place): (&Value, &PlaceArgs),
-) -> anyhow::Result<(Value, Value)> {
-    let path = format!("/v1/privacy/requests/{}", segment(id));
+    (order, place): (&RequestExecution, &PlaceArgs),
+) -> anyhow::Result<Done> {
     let bar = progress_bar(0, "destroying");
-    let execute = format!("{path}/execute");
-    let mut request = post(client, &execute, order).await?;
+    let mut answer = client.execute(id, order).await?;
     let (begun, mut is_said) = (Instant::now(), false);
-    while request["state"] == "open" || request["state"] == "executing" {
+    let request = loop {
+        let request = answer.read()?;
+        if !matches!(request.state, State::Open | State::Executing) {
+            break request;
+        }
         tokio::time::sleep(POLL).await;
         bar.tick();
         if !is_said && let Some(waiting) = waited_for(client).await {
@@ -277,82 +281,90 @@ async fn execute_and_wait(
                  retention run` or `trailkeep serve` to finish it"
             );
         }
-        let listed: Value = client.get("/v1/privacy/requests").await?;
-        let requests = listed["requests"].as_array();
-        let found = requests.and_then(|all| all.iter().find(|one| one["id"] == id));
-        request = found.cloned().context("the request is no longer listed")?;
-    }
+        let listed = client.requests().await?.read()?.requests;
+        let found = listed.into_iter().find(|one| one.id == id);
+        answer = Received::made(&found.context("the request is no longer listed")?)?;
+    };
     bar.finish_and_clear();
-    if request["certificate"] != true {
+    if !request.certificate {
         bail!(
             "the request {id} is {}, and has no certificate",
-            request["state"]
+            show::word(&request.state)
         );
     }
-    let path = format!("{path}/certificate");
-    let mut certificate: Value = client.get(&path).await?;
+    let mut certificate = client.certificate(id).await?.read()?;
     let ended = Instant::now();
-    while order["now"] == true && !is_rotated(&certificate) && ended.elapsed() < ROTATED_WITHIN {
+    while order.now && !is_rotated(&certificate) && ended.elapsed() < ROTATED_WITHIN {
         tokio::time::sleep(POLL).await;
-        certificate = client.get(&path).await?;
+        certificate = client.certificate(id).await?.read()?;
     }
     if let Some(out) = &place.out {
         save_certificate(client, id, (out, place.replacing)).await?;
     }
-    Ok((request, certificate))
+    Ok(Done {
+        request: answer,
+        certificate,
+    })
 }
 
 impl AskedArgs {
-    fn print(&self, done: (Value, Value)) -> anyhow::Result<()> {
-        let acted = done.0["held"]["as_actor"].as_u64().unwrap_or_default();
-        print(done, self.place.out.as_ref(), self.json)?;
-        if !self.json && acted > 0 && !self.subject.include_acted {
+    fn print(&self, done: &Done) -> anyhow::Result<()> {
+        done.print(self.place.out.as_deref(), self.json)?;
+        let held = done.request.read()?.held.unwrap_or_default();
+        if !self.json && held.as_actor > 0 && !self.subject.include_acted {
             note(&format!(
-                "The data subject is only the actor in {acted} more events; --include-acted adds them."
+                "The data subject is only the actor in {} more events; --include-acted adds them.",
+                held.as_actor
             ));
         }
         Ok(())
     }
 }
 
-fn print(
-    (request, certificate): (Value, Value),
-    out: Option<&PathBuf>,
-    json: bool,
-) -> anyhow::Result<()> {
-    if json {
-        return print_json(&summary(&certificate));
+impl Done {
+    fn print(&self, out: Option<&Path>, json: bool) -> anyhow::Result<()> {
+        if json {
+            return Received::<Summary<'_>>::made(&Summary::of(&self.certificate))?.print();
+        }
+        show::print_request(&self.request, false)?;
+        show::print_certificate(&self.certificate)?;
+        if let Some(out) = out {
+            print_line(&format!(
+                "{:<14} {1} and {1}.sig",
+                "certificate",
+                out.display()
+            ))?;
+        }
+        Ok(())
     }
-    show::print_request(&request, false)?;
-    show::print_certificate(&certificate)?;
-    if let Some(out) = out {
-        print_line(&format!(
-            "{:<14} {1} and {1}.sig",
-            "certificate",
-            out.display()
-        ))?;
-    }
-    Ok(())
 }
 
 /// What scripts want to know.
-fn summary(certificate: &Value) -> Value {
-    let kept = certificate["kept"].as_array();
-    let kept = kept.into_iter().flatten().map(|row| {
-        json!({
-            "class": row["class"], "policies": row["policies"], "events": row["events"],
-            "state": row["state"], "until": row["until"], "ground": row["ground"],
-            "citation": row["citation"],
-        })
-    });
-    json!({
-        "request": certificate["request"]["id"],
-        "receipt": certificate["request"]["receipt"],
-        "outcome": certificate["outcome"],
-        "erased_events": certificate["events"]["destroyed"],
-        "kept": kept.collect::<Vec<_>>(),
-        "primary_destroyed_at": certificate["destroyed"]["live_at"],
-        "replicas_destroyed_at": certificate["destroyed"]["copies_dead_at"],
-        "rotated": is_rotated(certificate),
-    })
+#[derive(Serialize)]
+struct Summary<'a> {
+    request: &'a str,
+    receipt: &'a str,
+    outcome: Outcome,
+    erased_events: u64,
+    kept: &'a [Kept],
+    primary_destroyed_at: Option<&'a str>,
+    replicas_destroyed_at: Option<&'a str>,
+    rotated: bool,
+}
+
+impl<'a> Summary<'a> {
+    fn of(certificate: &'a Certificate) -> Self {
+        let destroyed = certificate.destroyed.as_ref();
+        Self {
+            request: &certificate.request.id,
+            receipt: &certificate.request.receipt,
+            outcome: certificate.outcome,
+            erased_events: certificate.events.destroyed,
+            kept: &certificate.kept,
+            primary_destroyed_at: destroyed.map(|destroyed| destroyed.live_at.as_str()),
+            replicas_destroyed_at: destroyed
+                .and_then(|destroyed| destroyed.copies_dead_at.as_deref()),
+            rotated: is_rotated(certificate),
+        }
+    }
 }

@@ -1,159 +1,174 @@
 //! Requests for people.
 
-use serde_json::Value;
+use serde::Serialize;
 
+use crate::commands::client::Received;
 use crate::commands::failure::Failure;
-use crate::commands::output::{Table, print_json, print_line};
+use crate::commands::output::{Table, print_line};
+use trailkeep_api::privacy::{DryRun, EventsHeld, NearMatches, PersonRequest, RequestList};
+use trailkeep_proof::privacy::Day;
+use trailkeep_proof::privacy::certificate::Certificate;
 
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+/// The word that stands for a value on the wire.
+pub(super) fn word(value: &impl Serialize) -> String {
+    let value = serde_json::to_value(value).ok();
+    let word = value.as_ref().and_then(|value| value.as_str());
+    word.unwrap_or_default().to_owned()
 }
 
-pub(super) fn print_request(request: &Value, json: bool) -> anyhow::Result<()> {
+fn day(day: Option<Day>) -> String {
+    day.map_or_else(String::new, |day| day.to_string())
+}
+
+pub(super) fn print_request(answer: &Received<PersonRequest>, json: bool) -> anyhow::Result<()> {
     if json {
-        return print_json(request);
+        return answer.print();
     }
-    let mut due = text(&request["due"]);
-    if request["legal_due"] != request["due"] {
-        due = format!("{due} (by law {})", text(&request["legal_due"]));
+    let request = answer.read()?;
+    let mut due = day(request.due);
+    if request.legal_due != request.due {
+        due = format!("{due} (by law {})", day(request.legal_due));
     }
-    if request["overdue"] == true {
+    if request.overdue {
         due.push_str(", OVERDUE");
     }
-    let about = match text(&request["subject"]["namespace"]) {
-        namespace if namespace.is_empty() => text(&request["subject"]["id"]),
-        namespace => format!("{} ({namespace})", text(&request["subject"]["id"])),
-    };
-    let held = &request["held"];
-    let events = if held.is_null() {
-        String::new()
-    } else {
-        format!(
-            "{} about the data subject, {} in which they are only the actor",
-            held["as_subject"], held["as_actor"]
-        )
-    };
-    let state = match text(&request["decision"]) {
-        decision if decision.is_empty() => text(&request["state"]),
-        decision => format!("{}, {decision}", text(&request["state"])),
-    };
+    let about = request.subject.map(|subject| {
+        if subject.namespace.is_empty() {
+            subject.id
+        } else {
+            format!("{} ({})", subject.id, subject.namespace)
+        }
+    });
+    let state = word(&request.state);
     let rows = [
-        ("request", text(&request["id"])),
-        ("receipt", text(&request["receipt"])),
-        ("about", about),
-        ("reference", text(&request["reference"])),
+        ("request", request.id),
+        ("receipt", request.receipt),
+        ("about", about.unwrap_or_default()),
+        ("reference", request.reference.unwrap_or_default()),
         (
             "type",
-            format!("{} ({})", text(&request["type"]), text(&request["regime"])),
+            format!("{} ({})", word(&request.kind), word(&request.regime)),
         ),
-        ("state", state),
-        ("received on", text(&request["received_on"])),
-        ("acknowledge by", text(&request["acknowledge_by"])),
+        (
+            "state",
+            match request.decision {
+                Some(decision) => format!("{state}, {decision}"),
+                None => state,
+            },
+        ),
+        ("received on", request.received_on.to_string()),
+        ("acknowledge by", day(request.acknowledge_by)),
         ("due", due),
-        ("extended on", text(&request["extended_on"])),
-        ("closed at", text(&request["closed_at"])),
-        ("events", events),
-        ("recorded", format!("as seq {}", request["seq"])),
+        ("extended on", day(request.extended_on)),
+        ("closed at", request.closed_at.unwrap_or_default()),
+        (
+            "events",
+            request.held.map(events_in_words).unwrap_or_default(),
+        ),
+        ("recorded", format!("as seq {}", request.seq)),
     ];
     for (name, value) in rows {
         if !value.is_empty() {
             print_line(&format!("{name:<14} {value}"))?;
         }
     }
-    for line in near_lines(&request["near"]) {
+    for line in near_lines(request.near.as_ref()) {
         print_line(&format!("{:<14} {line}", "near"))?;
     }
     Ok(())
 }
 
+fn events_in_words(held: EventsHeld) -> String {
+    format!(
+        "{} about the data subject, {} in which they are only the actor",
+        held.as_subject, held.as_actor
+    )
+}
+
 /// The data subjects with a near identifier, one a line; none without.
-fn near_lines(near: &Value) -> Vec<String> {
-    let persons = near["persons"].as_array().into_iter().flatten();
+fn near_lines(near: Option<&NearMatches>) -> Vec<String> {
+    let Some(near) = near else {
+        return Vec::new();
+    };
+    let persons = near.persons.iter();
     let mut lines: Vec<String> = persons
         .map(|one| {
-            let namespace = match text(&one["namespace"]) {
-                namespace if namespace.is_empty() => "without a namespace".to_owned(),
-                namespace => format!("in the namespace {namespace}"),
+            let namespace = if one.namespace.is_empty() {
+                "without a namespace".to_owned()
+            } else {
+                format!("in the namespace {}", one.namespace)
             };
-            let (id, events) = (text(&one["masked_id"]), &one["events"]);
+            let (id, events) = (&one.masked_id, one.events);
             format!("{id} {namespace}: {events} events, outside the scope of this request")
         })
         .collect();
-    if near["complete"] == false {
+    if !near.complete {
         lines.push("not all identifiers are compared yet: retry later".to_owned());
     }
     lines
 }
 
 /// Refuses an answer of "nothing held" beside near identifiers, before a copy is made.
-pub(super) fn check_near(request: &Value, (is_said, is_acted): (bool, bool)) -> anyhow::Result<()> {
-    let (held, near) = (&request["held"], &request["near"]);
-    let is_held = held["as_subject"] != 0 || (is_acted && held["as_actor"] != 0);
-    let is_near = near["persons"]
-        .as_array()
-        .is_some_and(|all| !all.is_empty());
+pub(super) fn check_near(
+    request: &PersonRequest,
+    (is_said, is_acted): (bool, bool),
+) -> anyhow::Result<()> {
+    let held = request.held.unwrap_or_default();
+    let is_held = held.as_subject != 0 || (is_acted && held.as_actor != 0);
+    let near = request.near.as_ref();
+    let is_near = near.is_some_and(|near| !near.persons.is_empty());
     if is_held || is_said || !is_near {
         return Ok(());
     }
     let refused = format!(
         "nothing is held under this identifier and namespace, but under similar ones:\n  {}\nthe request {} is filed and open: file a request for the right identifier and close this one as withdrawn, or `trailkeep privacy close {1} --decision answered --not-the-same-person REASON` after `trailkeep privacy bundle`",
         near_lines(near).join("\n  "),
-        text(&request["id"]),
+        request.id,
     );
     Err(Failure::refused(refused).into())
 }
 
 /// What an answer says of an erasure or restriction.
-pub(super) fn print_certificate(certificate: &Value) -> anyhow::Result<()> {
-    let (events, destroyed) = (&certificate["events"], &certificate["destroyed"]);
+pub(super) fn print_certificate(certificate: &Certificate) -> anyhow::Result<()> {
+    let events = certificate.events;
     let mut rows = vec![
-        ("outcome", text(&certificate["outcome"])),
-        ("destroyed", format!("{} events", events["destroyed"])),
-        ("kept", format!("{} events", events["kept"])),
+        ("outcome", word(&certificate.outcome)),
+        ("destroyed", format!("{} events", events.destroyed)),
+        ("kept", format!("{} events", events.kept)),
     ];
-    if !destroyed.is_null() {
-        rows.push(("deleted at", text(&destroyed["live_at"])));
-        let copies = match text(&destroyed["copies_dead_at"]) {
-            pending if pending.is_empty() => {
-                "with the next vault rotation, within 24 hours (`trailkeep key rotate-vault`)"
-                    .to_owned()
-            }
-            at => at,
-        };
-        rows.push(("replicas", copies));
+    if let Some(destroyed) = &certificate.destroyed {
+        rows.push(("deleted at", destroyed.live_at.clone()));
+        let pending =
+            "with the next vault rotation, within 24 hours (`trailkeep key rotate-vault`)";
+        let replicas = destroyed.copies_dead_at.as_deref().unwrap_or(pending);
+        rows.push(("replicas", replicas.to_owned()));
     }
     for (name, value) in rows {
         print_line(&format!("{name:<14} {value}"))?;
     }
-    let kept = certificate["kept"].as_array();
-    let Some(kept) = kept.filter(|kept| !kept.is_empty()) else {
+    if certificate.kept.is_empty() {
         return Ok(());
-    };
+    }
     let mut table = Table::new([
         "class", "policies", "events", "state", "until", "ground", "citation",
     ]);
-    for row in kept {
-        let policies = row["policies"].as_array().into_iter().flatten().map(text);
+    for row in &certificate.kept {
         table.add_row([
-            text(&row["class"]),
-            policies.collect::<Vec<_>>().join(", "),
-            text(&row["events"]),
-            text(&row["state"]),
-            text(&row["until"]),
-            text(&row["ground"]),
-            text(&row["citation"]),
+            row.class.to_string(),
+            row.policies.join(", "),
+            row.events.to_string(),
+            word(&row.state),
+            row.until.clone().unwrap_or_default(),
+            row.ground.clone(),
+            row.citation.clone(),
         ]);
     }
     Ok(print_line(&table.to_string())?)
 }
 
-pub(super) fn print_list(listed: &Value, json: bool) -> anyhow::Result<()> {
+pub(super) fn print_list(listed: &Received<RequestList>, json: bool) -> anyhow::Result<()> {
     if json {
-        return print_json(listed);
+        return listed.print();
     }
     let mut table = Table::new([
         "request",
@@ -164,78 +179,60 @@ pub(super) fn print_list(listed: &Value, json: bool) -> anyhow::Result<()> {
         "due",
         "reference",
     ]);
-    for request in listed["requests"].as_array().into_iter().flatten() {
-        let mut due = text(&request["due"]);
-        if request["overdue"] == true {
+    for request in listed.read()?.requests {
+        let mut due = day(request.due);
+        if request.overdue {
             due.push_str(" OVERDUE");
         }
-        let decision = text(&request["decision"]);
-        let state = if decision.is_empty() {
-            text(&request["state"])
-        } else {
-            decision
-        };
         table.add_row([
-            text(&request["id"]),
-            text(&request["receipt"]),
-            text(&request["type"]),
-            state,
-            text(&request["received_on"]),
+            request.id,
+            request.receipt,
+            word(&request.kind),
+            request.decision.unwrap_or_else(|| word(&request.state)),
+            request.received_on.to_string(),
             due,
-            text(&request["reference"]),
+            request.reference.unwrap_or_default(),
         ]);
     }
     Ok(print_line(&table.to_string())?)
 }
 
 /// What a request would do.
-pub(super) fn print_dry_run(said: &Value, json: bool) -> anyhow::Result<()> {
+pub(super) fn print_dry_run(said: &Received<DryRun>, json: bool) -> anyhow::Result<()> {
     if json {
-        return print_json(said);
+        return said.print();
     }
-    Ok(print_line(&format!(
-        "Nothing was done. {}",
-        dry_run_text(said)
-    ))?)
+    let text = dry_run_text(&said.read()?);
+    Ok(print_line(&format!("Nothing was done. {text}"))?)
 }
 
 /// The same as text.
-pub(super) fn dry_run_text(said: &Value) -> String {
-    let held = &said["held"];
+pub(super) fn dry_run_text(said: &DryRun) -> String {
+    let held = said.held;
     let mut lines = format!(
         "Held: {} events about the data subject, {} in which they are only the actor.",
-        held["as_subject"], held["as_actor"]
+        held.as_subject, held.as_actor
     );
-    let rows = said["classes"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    for line in near_lines(&said["near"]) {
+    for line in near_lines(said.near.as_ref()) {
         lines.push_str("\nNear: ");
         lines.push_str(&line);
     }
-    if rows.is_empty() {
+    if said.classes.is_empty() {
         return lines;
     }
     let mut table = Table::new([
         "class", "policies", "events", "would be", "until", "ground", "citation",
     ]);
-    for row in rows {
-        let policies = row["policies"].as_array().into_iter().flatten();
-        let policies: Vec<&str> = policies.filter_map(Value::as_str).collect();
-        let is_kept = !row["ground"].is_null();
-        let until = match text(&row["until"]) {
-            until if until.is_empty() && is_kept => "open".to_owned(),
-            until => until,
-        };
+    for row in &said.classes {
+        let open = if row.ground.is_some() { "open" } else { "" };
         table.add_row([
-            text(&row["class"]),
-            policies.join(", "),
-            text(&row["events"]),
-            text(&row["outcome"]),
-            until,
-            text(&row["ground"]),
-            text(&row["citation"]),
+            &row.class.to_string(),
+            &row.policies.join(", "),
+            &row.events.to_string(),
+            &row.outcome,
+            row.until.as_deref().unwrap_or(open),
+            row.ground.as_deref().unwrap_or_default(),
+            row.citation.as_deref().unwrap_or_default(),
         ]);
     }
     lines.push('\n');

@@ -2,6 +2,10 @@
 //! over the network.
 
 use std::sync::Arc;
+mod follow;
+mod received;
+mod routes;
+
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,9 +16,10 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::de::DeserializeOwned;
 use tower::ServiceExt;
 
+pub(super) use self::received::Received;
+pub(super) use self::routes::{Copy, EventName};
 use super::TargetArgs;
 use super::failure::Failure;
 use super::output::note;
@@ -35,7 +40,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// A way to the routes.
-pub(super) enum Client {
+pub(in crate::commands) enum Client {
     /// This process has the directory's lock.
     Here {
         router: Router,
@@ -51,24 +56,27 @@ pub(super) enum Client {
 }
 
 /// An answer, read to its end or line by line.
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(in crate::commands) struct Answer {
+    status: u16,
     body: BoxStream<'static, anyhow::Result<Bytes>>,
 }
 
 impl Client {
     /// The way to what the arguments name: a server's URL, else the directory; if a server has that, its socket.
-    pub(super) fn to(target: &TargetArgs) -> anyhow::Result<Self> {
+    pub(in crate::commands) fn to(target: &TargetArgs) -> anyhow::Result<Self> {
         Self::to_confirming(target, false)
     }
 
     /// The same; where this process opens the directory, it may say that the clock is right.
-    pub(super) fn to_confirming(target: &TargetArgs, confirm_clock: bool) -> anyhow::Result<Self> {
+    pub(in crate::commands) fn to_confirming(
+        target: &TargetArgs,
+        confirm_clock: bool,
+    ) -> anyhow::Result<Self> {
         Self::to_opening(target, || Ok(start_options(confirm_clock)?))
     }
 
     /// The same; where this process opens the directory, it runs so.
-    pub(super) fn to_opening(
+    pub(in crate::commands) fn to_opening(
         target: &TargetArgs,
         options: impl FnOnce() -> anyhow::Result<StartOptions>,
     ) -> anyhow::Result<Self> {
@@ -111,7 +119,7 @@ impl Client {
     }
 
     /// Sends a request and waits for the answer's head.
-    pub(super) async fn send(
+    async fn send(
         &self,
         method: &str,
         path: &str,
@@ -123,7 +131,7 @@ impl Client {
     }
 
     /// The same about a ledger that a recovery closed.
-    pub(super) async fn send_about(
+    async fn send_about(
         &self,
         ledger: Option<&str>,
         (method, path): (&str, &str),
@@ -193,13 +201,18 @@ impl Client {
         }
     }
 
-    /// Sends a GET and reads a JSON answer.
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        self.send("GET", path, None, Vec::new()).await?.json().await
+    /// Asks, and ends however that went.
+    pub(in crate::commands) async fn closing<T>(
+        self,
+        asked: impl AsyncFnOnce(&Self) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let answer = asked(&self).await;
+        self.close().await?;
+        answer
     }
 
     /// Ends: where this process has the directory, writes what waits and closes the files.
-    pub(super) async fn close(self) -> anyhow::Result<()> {
+    pub(in crate::commands) async fn close(self) -> anyhow::Result<()> {
         if let Self::Here { router, engine, .. } = self {
             drop(router);
             let ended = trailkeep_core::blocking(move || {
@@ -219,51 +232,17 @@ impl Client {
     }
 }
 
-/// One request to what the arguments name, and its whole answer as text.
-pub(super) async fn ask_text(
+/// Asks what the arguments name, and closes it: a command that asks once.
+pub(in crate::commands) async fn ask<T>(
     target: &TargetArgs,
-    method: &str,
-    path: &str,
-    body: Option<&serde_json::Value>,
-) -> anyhow::Result<String> {
-    ask_through(Client::to(target)?, method, path, body).await
-}
-
-/// The same, by a way that is there.
-pub(super) async fn ask_through(
-    client: Client,
-    method: &str,
-    path: &str,
-    body: Option<&serde_json::Value>,
-) -> anyhow::Result<String> {
-    let asked = async {
-        let kind = body.map(|_| "application/json");
-        let bytes = body
-            .map(serde_json::to_vec)
-            .transpose()?
-            .unwrap_or_default();
-        client.send(method, path, kind, bytes).await?.text().await
-    };
-    let answer = asked.await;
-    client.close().await?;
-    answer
-}
-
-/// One request to what the arguments name, and its answer as JSON.
-pub(super) async fn ask<T: DeserializeOwned>(
-    target: &TargetArgs,
-    method: &str,
-    path: &str,
-    body: Option<&serde_json::Value>,
+    asked: impl AsyncFnOnce(&Client) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    Ok(serde_json::from_str(
-        &ask_text(target, method, path, body).await?,
-    )?)
+    Client::to(target)?.closing(asked).await
 }
 
 impl Answer {
     /// The whole answer as text, whatever its status.
-    pub(super) async fn any_text(mut self) -> anyhow::Result<String> {
+    async fn any_text(mut self) -> anyhow::Result<String> {
         let mut bytes = Vec::new();
         while let Some(part) = self.body.next().await {
             bytes.extend_from_slice(&part?);
@@ -272,7 +251,7 @@ impl Answer {
     }
 
     /// The whole answer as text; a problem becomes an error.
-    pub(super) async fn text(self) -> anyhow::Result<String> {
+    async fn text(self) -> anyhow::Result<String> {
         let status = self.status;
         let text = self.any_text().await?;
         if status >= 400 {
@@ -282,12 +261,15 @@ impl Answer {
     }
 
     /// The whole answer as JSON; a problem becomes an error.
-    pub(super) async fn json<T: DeserializeOwned>(self) -> anyhow::Result<T> {
-        Ok(serde_json::from_str(&self.text().await?)?)
+    async fn received<T>(self) -> anyhow::Result<Received<T>> {
+        Ok(Received::of(self.text().await?))
     }
 
     /// Writes the whole answer as it comes; a problem becomes an error. Gives the number of bytes.
-    pub(super) async fn write_to(mut self, out: &mut impl std::io::Write) -> anyhow::Result<u64> {
+    pub(in crate::commands) async fn write_to(
+        mut self,
+        out: &mut impl std::io::Write,
+    ) -> anyhow::Result<u64> {
         if self.status >= 400 {
             self.text().await?;
             return Ok(0);
@@ -302,7 +284,7 @@ impl Answer {
     }
 
     /// The answer line by line, as it comes.
-    pub(super) async fn lines(
+    async fn lines(
         mut self,
         mut each: impl FnMut(&str) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
@@ -324,7 +306,7 @@ impl Answer {
 
 /// A path segment with what must be escaped, escaped. `query` is a route beside the ids of events, so an id of this
 /// name is written in another way.
-pub(super) fn segment(text: &str) -> String {
+fn segment(text: &str) -> String {
     if text == "query" {
         return "%71uery".to_owned();
     }
