@@ -13,7 +13,7 @@ use trailkeep_core::ops::open::{Files, StartOptions};
 use trailkeep_core::tenant::Tenant;
 use trailkeep_core::{Engine, blocking};
 use trailkeep_crypto::root::RootKeySource;
-use trailkeep_ports::directory::DataDirectory;
+use trailkeep_files::directory::DataDirectory;
 use trailkeep_proof::ids::LogName;
 use trailkeep_proof::ledger::event::parse_event;
 use trailkeep_proof::time::{Clock, UnixMillis};

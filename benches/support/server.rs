@@ -15,7 +15,7 @@ use trailkeep_core::ops::open::{Files, StartOptions};
 use trailkeep_core::tenant::Tenant;
 use trailkeep_core::{Engine, blocking};
 use trailkeep_crypto::root::RootKeySource;
-use trailkeep_ports::directory::DataDirectory;
+use trailkeep_files::directory::DataDirectory;
 use trailkeep_proof::ids::LogName;
 use trailkeep_proof::time::Clock;
 use trailkeep_server::serve::{ServeError, ServeOptions, serve};

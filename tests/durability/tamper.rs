@@ -15,7 +15,7 @@ use rusqlite::types::Value;
 use trailkeep_core::audit::{Question, Subject, verify};
 use trailkeep_core::ops::open::Files;
 use trailkeep_crypto::root::RootKeySource;
-use trailkeep_ports::directory::DataDirectory;
+use trailkeep_files::directory::DataDirectory;
 use trailkeep_store_sqlite::Sqlite;
 
 /// What a changed byte of it means nothing to the evidence, and why.

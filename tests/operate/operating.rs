@@ -536,7 +536,7 @@ fn what_only_grows_is_a_counter_and_refused_tokens_count() {
 fn exports_leave_the_room_that_appends_have() {
     let directory = Directory::new();
     directory.append(ABOUT_ANNA);
-    let free = trailkeep_ports::directory::free_bytes(&directory.path).unwrap();
+    let free = trailkeep_files::directory::free_bytes(&directory.path).unwrap();
     for (setting, value) in [
         ("TRAILKEEP_MIN_FREE_BYTES", free / 3 * 2),
         ("TRAILKEEP_LIMITS_EXPORT_BYTES", 0),

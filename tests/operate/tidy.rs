@@ -21,7 +21,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ports", &["proof", "files"]),
     ("index", &["proof", "ports"]),
     ("store-sqlite", &["proof", "files", "ports"]),
-    ("conformance", &["proof", "ports", "index", "store-sqlite"]),
+    (
+        "conformance",
+        &["proof", "files", "ports", "index", "store-sqlite"],
+    ),
     (
         "core",
         &[

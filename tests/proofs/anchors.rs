@@ -23,7 +23,7 @@ use trailkeep_core::clock::SystemClock;
 use trailkeep_core::ops::open::{Files, StartOptions};
 use trailkeep_core::tenant::Tenant;
 use trailkeep_crypto::root::RootKeySource;
-use trailkeep_ports::directory::DataDirectory;
+use trailkeep_files::directory::DataDirectory;
 use trailkeep_proof::ids::TenantName;
 use trailkeep_store_sqlite::Sqlite;
 

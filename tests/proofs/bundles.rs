@@ -645,7 +645,7 @@ fn an_export_while_writers_and_a_scrub_go_on() {
     use trailkeep_core::export::{ExportRequest, Scope, plan, write};
     use trailkeep_core::ops::open::{Files, StartOptions};
     use trailkeep_crypto::root::RootKeySource;
-    use trailkeep_ports::directory::DataDirectory;
+    use trailkeep_files::directory::DataDirectory;
     use trailkeep_store_sqlite::Sqlite;
 
     let directory = Directory::new();

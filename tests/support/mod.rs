@@ -476,7 +476,7 @@ pub fn open_engine(directory: &Directory) -> trailkeep_core::Engine {
     use trailkeep_core::ops::open::{Files, StartOptions};
     let files = Files::open(
         std::sync::Arc::new(trailkeep_store_sqlite::Sqlite),
-        trailkeep_ports::directory::DataDirectory::new(&directory.path),
+        trailkeep_files::directory::DataDirectory::new(&directory.path),
         &trailkeep_crypto::root::RootKeySource::File(directory.path.join("root.key")),
     );
     let clock = std::sync::Arc::new(trailkeep_core::clock::SystemClock);

@@ -4,12 +4,16 @@
 //! reached through its directory's descriptor, and never through a link ([`Folder`]).
 #![forbid(unsafe_code)]
 
+pub mod directory;
+mod error;
 mod folder;
 mod kind;
 pub mod named;
 mod new_file;
+pub mod private;
 mod volume;
 
+pub use error::{FileError, io_error};
 pub use folder::{Folder, folder_of};
 pub use kind::NotOurs;
 pub use new_file::NewFile;

@@ -2,17 +2,14 @@
 
 use std::path::PathBuf;
 
+use trailkeep_files::FileError;
+
 /// What went wrong in the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A file of the data directory is missing.
-    #[error("{path} is missing: {hint}", path = .path.display())]
-    Missing {
-        /// The file.
-        path: PathBuf,
-        /// What to do.
-        hint: &'static str,
-    },
+    /// A file of the data directory can't be used.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A file is there and is not what it should be.
     #[error("{path} {what}: {hint}", path = .path.display())]
     Damaged {
@@ -33,9 +30,6 @@ pub enum StoreError {
         /// What to do.
         hint: &'static str,
     },
-    /// Another process has the directory.
-    #[error("another trailkeep process has locked {path}: stop it, or let this command reach it through its socket", path = .0.display())]
-    Locked(PathBuf),
     /// The disk is full. Nothing was written.
     #[error("the disk with {file} is full: nothing of this was written; free space and retry")]
     Full {
@@ -80,26 +74,6 @@ pub enum StoreError {
         file: &'static str,
         /// What the engine said; it never quotes values.
         error: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Every user of the machine can replace the directory's files.
-    #[error(
-        "{path} has mode {mode:04o}: every user of this machine can replace the files in it; run `chmod 700 {path}`, or \
-         name a directory inside it",
-        path = .path.display()
-    )]
-    OpenToAll {
-        /// The directory.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
-    /// The file system said no.
-    #[error("{path}: {error}", path = .path.display())]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        error: std::io::Error,
     },
 }
 

@@ -7,11 +7,11 @@ use trailkeep_proof::ids::{ClassNumber, LedgerNumber, LookupKey, Seq};
 use trailkeep_proof::ledger::entry::EntryBytes;
 use trailkeep_proof::ledger::tile::TileCoordinate;
 
-use crate::directory::DataDirectory;
 use crate::{
     AnchoredHeads, Claim, Committed, Copied, Deletions, EventRow, Head, LedgerBatch, LedgerRecord,
     Order, ShardId, SideTables, Span, Statements, StoreError, StoredCheckpoint, Upkeep,
 };
+use trailkeep_files::directory::DataDirectory;
 
 /// The ledgers of a data directory: entries, payloads, tiles, and the signed head of each. Its one write of evidence is
 /// [`Self::commit`].

@@ -6,9 +6,7 @@
 #![warn(missing_docs)]
 
 mod claims;
-pub mod directory;
 mod error;
-pub mod files;
 mod handles;
 mod inbox;
 mod ledgers;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use trailkeep_proof::ids::LedgerNumber;
 
-use crate::directory::DataDirectory;
 use crate::{
     Claims, Ledgers, NewRuns, RowMac, RunStore, Staging, StoreError, Vault, VaultLook, Watermark,
 };
+use trailkeep_files::directory::DataDirectory;
 
 /// An engine. The program chooses one; the domain names none.
 pub trait Storage: Send + Sync {

@@ -45,7 +45,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 use self::failure::{report, report_usage};
 use trailkeep_core::clock::SystemClock;
 use trailkeep_crypto::root::RootKeySource;
-use trailkeep_ports::directory::DataDirectory;
+use trailkeep_files::directory::DataDirectory;
 use trailkeep_proof::time::Clock;
 use trailkeep_verify::exit::Exit;
 

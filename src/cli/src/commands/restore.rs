@@ -10,7 +10,7 @@ use super::output::{note, print_json, print_line, progress_bar};
 use super::settings::start_options;
 use super::{DirectoryArgs, clock};
 use trailkeep_core::ops::restore::{RestoreRequest, Restored, record_restore, restore};
-use trailkeep_ports::directory::DataDirectory;
+use trailkeep_files::directory::DataDirectory;
 use trailkeep_store_sqlite::Sqlite;
 
 #[derive(Args)]

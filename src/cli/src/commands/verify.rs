@@ -16,6 +16,7 @@ use trailkeep_core::audit::{Question, Subject, verify as verify_ledger};
 use trailkeep_core::ops::backup::open_backup;
 use trailkeep_core::ops::open::Files;
 use trailkeep_core::tenant::Tenant;
+use trailkeep_files::FileError;
 use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ledger::cosignature::WitnessKey;
 use trailkeep_server::verify_report;
@@ -122,7 +123,9 @@ async fn verify_here(
         &directory.root_key(),
     ) {
         Ok(files) => files,
-        Err(trailkeep_core::ops::open::OpenError::Store(StoreError::Locked(_))) => {
+        Err(trailkeep_core::ops::open::OpenError::Store(StoreError::File(FileError::Locked(
+            _,
+        )))) => {
             return ask(args, against).await;
         }
         Err(error) => return Err(error.into()),

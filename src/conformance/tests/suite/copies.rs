@@ -3,6 +3,7 @@
 use crate::Fixture;
 use crate::fixture::{Folded, ID, events, ledger, record, seqs};
 use crate::random::shown;
+use trailkeep_files::FileError;
 use trailkeep_ports::{StoreError, Watermark};
 use trailkeep_proof::ids::{RootHash, Seq};
 use trailkeep_proof::time::UnixMillis;
@@ -110,7 +111,7 @@ pub(crate) fn a_vault_of_another_directory_is_refused(fixture: &Fixture) {
     let nowhere = fixture.directory("empty");
     let missing = fixture.storage.open_ledgers(&nowhere, ID).err();
     assert!(
-        matches!(missing, Some(StoreError::Missing { .. })),
+        matches!(missing, Some(StoreError::File(FileError::Missing { .. }))),
         "{missing:?}"
     );
 }

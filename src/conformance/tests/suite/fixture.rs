@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use trailkeep_ports::directory::DataDirectory;
+use trailkeep_files::directory::DataDirectory;
 use trailkeep_ports::model::MemoryStorage;
 use trailkeep_ports::{
     Claim, Claims, LedgerBatch, LedgerRecord, Ledgers, Row, RowMac, RunStore, SealedRecordRow,

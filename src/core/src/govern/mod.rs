@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use crate::journal::Journal;
 use trailkeep_crypto::root::RootKeySource;
+use trailkeep_files::directory::DataDirectory;
 use trailkeep_ports::Storage;
-use trailkeep_ports::directory::DataDirectory;
 
 /// The vault's files and their root key: what replicates the vault and rotates its keys.
 pub struct Custody {

@@ -15,10 +15,10 @@ use crate::keys::keyring::Keyring;
 use crate::locks::Locks;
 use crate::tenant::ledger::Ledger;
 use crate::tenant::{DEFAULT_TENANT, ReadScope, Tenant};
+use trailkeep_files::directory::free_bytes;
 use trailkeep_index::Index;
 use trailkeep_policy::PolicySet;
 use trailkeep_ports::Ledgers;
-use trailkeep_ports::directory::free_bytes;
 use trailkeep_proof::ids::TenantName;
 use trailkeep_proof::time::{Clock, UnixMillis};
 

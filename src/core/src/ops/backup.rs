@@ -24,8 +24,9 @@ use crate::ops::open::{OpenError, open_keys};
 use crate::tenant::ledger::ReadTileError;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_crypto::secret::random_bytes;
-use trailkeep_ports::directory::{DataDirectory, DirectoryLock, foreign_name};
-use trailkeep_ports::files::{put_beside, read_file, take_place, write_private_file};
+use trailkeep_files::FileError;
+use trailkeep_files::directory::{DataDirectory, DirectoryLock, foreign_name};
+use trailkeep_files::private::{put_beside, read_file, take_place, write_private_file};
 use trailkeep_ports::{Copied, Head, LedgerCopy, Ledgers, Storage, StoreError, Watermark};
 use trailkeep_proof::ids::hex;
 use trailkeep_proof::ledger::action::SystemAction;
@@ -104,6 +105,12 @@ pub enum BackupError {
     /// A file failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<FileError> for BackupError {
+    fn from(error: FileError) -> Self {
+        Self::Store(error.into())
+    }
 }
 
 /// Makes a backup, or brings one up to date. `progress` hears how many entries of how many are done.
@@ -271,7 +278,7 @@ fn new_note(id: &str, own_id: String) -> BackupNote {
 
 fn write_note(directory: &DataDirectory, note: &BackupNote) -> Result<(), StoreError> {
     let text = serde_json::to_vec_pretty(note).expect("strings and numbers have a JSON form");
-    write_private_file(&directory.backup_json(), &text)
+    Ok(write_private_file(&directory.backup_json(), &text)?)
 }
 
 /// What a backup says of itself.

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_crypto::spool::SpoolRoom;
-use trailkeep_ports::directory::{DataDirectory, free_bytes};
+use trailkeep_files::directory::{DataDirectory, free_bytes};
 use trailkeep_ports::{Claims, Staging as StagingFile, Storage, StoreError};
 
 use crate::audit::sources::Sources;

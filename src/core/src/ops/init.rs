@@ -14,8 +14,9 @@ use crate::tenant::DEFAULT_TENANT;
 use trailkeep_crypto::epoch::{self, DirectoryId, Epoch, EpochNumber};
 use trailkeep_crypto::root::{self, RootKeySource};
 use trailkeep_crypto::secret::{EpochKey, RandomError, RootKey, random_bytes};
-use trailkeep_ports::directory::DataDirectory;
-use trailkeep_ports::files::write_private_file;
+use trailkeep_files::FileError;
+use trailkeep_files::directory::DataDirectory;
+use trailkeep_files::private::write_private_file;
 use trailkeep_ports::{LedgerRecord, Storage, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, LogName, NameError, Origin, TenantName};
 use trailkeep_proof::ledger::note::{VerifierKey, public_key_pem};
@@ -65,6 +66,12 @@ pub enum InitError {
     /// A file can't be moved to its place.
     #[error("can't finish {path}: {error}", path = .0.display(), error = .1)]
     Move(std::path::PathBuf, std::io::Error),
+}
+
+impl From<FileError> for InitError {
+    fn from(error: FileError) -> Self {
+        Self::Store(error.into())
+    }
 }
 
 /// Makes a data directory. One that holds a ledger is refused and left as it is.

@@ -11,11 +11,11 @@ use trailkeep_proof::time::UnixMillis;
 use super::side_tables::MemoryCopy;
 use super::storage::Disk;
 use super::{Place, Shared, refused};
-use crate::directory::DataDirectory;
 use crate::{
     Claim, Committed, DeletionCause, Fence, GapName, LedgerBatch, LedgerCopy, LedgerRecord,
     LedgerStore, ShardId, Statement, StoreError, StoredCheckpoint, Upkeep,
 };
+use trailkeep_files::directory::DataDirectory;
 
 /// The tables of a data directory's ledgers.
 #[derive(Clone, Default)]

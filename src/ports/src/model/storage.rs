@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use trailkeep_files::FileError;
 use trailkeep_proof::ids::LedgerNumber;
 
 use super::claims::MemoryClaims;
@@ -13,11 +14,11 @@ use super::ledgers::MemoryLedgers;
 use super::runs::{MemoryNewRuns, MemoryRuns};
 use super::vault::MemoryVault;
 use super::{Shared, inbox, ledgers, refused, runs, vault};
-use crate::directory::DataDirectory;
 use crate::{
     Claims, Ledgers, NewRuns, RowMac, RunStore, Staging, Storage, StoreError, Vault, VaultLook,
     Watermark,
 };
+use trailkeep_files::directory::DataDirectory;
 
 /// What is stored, by path; and which directories are claimed.
 #[derive(Default)]
@@ -41,7 +42,7 @@ fn found<T>(
     match files.get(&path) {
         Some((id, tables)) if id == directory_id => Ok(Arc::clone(tables)),
         Some(_) => Err(StoreError::OtherDirectory { path, hint: HINT }),
-        None => Err(StoreError::Missing { path, hint: HINT }),
+        None => Err(FileError::Missing { path, hint: HINT }.into()),
     }
 }
 
@@ -74,10 +75,11 @@ impl Disk {
 
     fn vault(&self, path: &Path) -> Result<Shared<vault::Tables>, StoreError> {
         let found = self.vaults.get(path).map(Arc::clone);
-        found.ok_or_else(|| StoreError::Missing {
+        let missing = || FileError::Missing {
             path: path.to_owned(),
             hint: HINT,
-        })
+        };
+        Ok(found.ok_or_else(missing)?)
     }
 }
 

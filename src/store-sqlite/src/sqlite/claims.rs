@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use trailkeep_ports::directory::{DataDirectory, DirectoryLock};
+use trailkeep_files::FileError;
+use trailkeep_files::directory::{DataDirectory, DirectoryLock};
 use trailkeep_ports::{Claim, Claims, ShardId, StoreError};
 
 /// The claims of one data directory.
@@ -37,8 +38,8 @@ impl Claims for SqliteClaims {
         }
         let lock = match self.directory.lock() {
             Ok(lock) => lock,
-            Err(StoreError::Locked(_)) => return Ok(None),
-            Err(error) => return Err(error),
+            Err(FileError::Locked(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
         let epoch = self.epochs.fetch_add(1, Ordering::Relaxed) + 1;
         *held = Some((epoch, lock));

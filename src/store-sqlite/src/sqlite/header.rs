@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::unfinished::with_suffix;
 use super::{FileKind, PAGE_BYTES, upgrade};
-use trailkeep_files::folder_of;
+use trailkeep_files::io_error;
+use trailkeep_files::{FileError, folder_of};
 use trailkeep_ports::StoreError;
-use trailkeep_ports::directory::io_error;
 
 /// What is said of a directory in the place of a file.
 pub(super) fn is_directory(kind: &'static FileKind, path: &Path) -> StoreError {
@@ -27,12 +27,12 @@ pub(super) fn check_header(kind: &'static FileKind, path: &Path) -> Result<(), S
     };
     let opened = folder_of(path).and_then(|(folder, name)| folder.open_to_read(name));
     let mut file = opened.map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => StoreError::Missing {
+        std::io::ErrorKind::NotFound => StoreError::from(FileError::Missing {
             path: path.to_owned(),
             hint: kind.hint,
-        },
+        }),
         _ if path.is_dir() => is_directory(kind, path),
-        _ => io_error(path, error),
+        _ => io_error(path, error).into(),
     })?;
     let mut header = [0; 100];
     file.read_exact(&mut header)

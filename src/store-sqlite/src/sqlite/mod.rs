@@ -25,8 +25,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use self::header::{check_header, is_directory};
 use self::unfinished::{Unfinished, remove_leftovers};
 use trailkeep_files::folder_of;
+use trailkeep_files::io_error;
 use trailkeep_ports::StoreError;
-use trailkeep_ports::directory::io_error;
 
 /// Bytes of a page: what the measurements in docs/performance.md were made with.
 const PAGE_BYTES: u32 = 8192;
@@ -73,7 +73,7 @@ impl Database {
         directory_id: &str,
     ) -> Result<(), StoreError> {
         if path.exists() {
-            return Err(io_error(path, std::io::ErrorKind::AlreadyExists.into()));
+            return Err(io_error(path, std::io::ErrorKind::AlreadyExists.into()).into());
         }
         let unfinished = Unfinished::begin(path)?;
         Self::fill(kind, &unfinished.path(), directory_id)?;

@@ -9,7 +9,7 @@ use super::new_runs::SqliteNewRuns;
 use super::runs::SqliteRuns;
 use super::staging::SqliteInbox;
 use super::vault::SqliteVault;
-use trailkeep_ports::directory::DataDirectory;
+use trailkeep_files::directory::DataDirectory;
 use trailkeep_ports::{
     Claims, Ledgers, NewRuns, RowMac, RunStore, Staging, Storage, StoreError, Vault, VaultLook,
     Watermark,

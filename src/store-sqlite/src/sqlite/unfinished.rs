@@ -4,9 +4,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use trailkeep_files::io_error;
 use trailkeep_files::{Folder, folder_of};
 use trailkeep_ports::StoreError;
-use trailkeep_ports::directory::io_error;
 
 /// Behind the name of a file that is being made.
 const UNFINISHED: &str = ".unfinished";
@@ -29,7 +29,7 @@ impl Unfinished {
             let place = name.to_owned();
             Ok(Self { folder, place })
         };
-        begin().map_err(|error| io_error(place, error))
+        Ok(begin().map_err(|error| io_error(place, error))?)
     }
 
     /// Where it is made.
@@ -45,7 +45,7 @@ impl Unfinished {
             self.folder.rename(&name, &self.place)?;
             self.folder.sync()
         };
-        take().map_err(|error| io_error(&self.folder.path(&self.place), error))
+        Ok(take().map_err(|error| io_error(&self.folder.path(&self.place), error))?)
     }
 }
 
@@ -71,7 +71,9 @@ pub(super) fn remove_logs(path: &Path) -> Result<(), StoreError> {
 /// Removes a file, if it is there.
 pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io_error(path, error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(io_error(path, error).into())
+        }
         _ => Ok(()),
     }
 }

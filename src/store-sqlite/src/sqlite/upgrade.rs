@@ -6,8 +6,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{FileKind, check_header, connect, is_full, sqlite_error};
 use trailkeep_files::folder_of;
+use trailkeep_files::io_error;
 use trailkeep_ports::StoreError;
-use trailkeep_ports::directory::io_error;
 
 /// `ledger.db` of schema 1 is kept as `ledger.db.schema-1`.
 fn old_file(path: &Path, version: usize) -> PathBuf {
@@ -38,7 +38,7 @@ pub(super) fn keep_old_file(
         new.fill(&mut folder.open_to_read(name)?)?;
         new.place_new()
     };
-    copy().map_err(|error| io_error(&old, error))
+    Ok(copy().map_err(|error| io_error(&old, error))?)
 }
 
 /// What is said of a file with tables that this program does not know.

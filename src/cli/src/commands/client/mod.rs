@@ -28,6 +28,7 @@ use trailkeep_api::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
 use trailkeep_core::Engine;
 use trailkeep_core::govern::replica;
 use trailkeep_core::ops::open::{Files, OpenError, StartOptions};
+use trailkeep_files::FileError;
 use trailkeep_ports::StoreError;
 use trailkeep_server::{Entrance, router};
 use trailkeep_store_sqlite::Sqlite;
@@ -100,7 +101,7 @@ impl Client {
                     headers: headers_of(target)?,
                 })
             }
-            Err(OpenError::Store(error @ StoreError::Locked(_))) => {
+            Err(OpenError::Store(error @ StoreError::File(FileError::Locked(_)))) => {
                 if !socket.exists() {
                     return Err(error.into());
                 }

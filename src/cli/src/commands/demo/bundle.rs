@@ -10,7 +10,7 @@ use super::super::export::export_to;
 use super::super::out_file::Replacing;
 use super::super::output::print_line;
 use trailkeep_api::exports::{ExportQuestion, OneOrSeveral};
-use trailkeep_ports::files::write_private_file;
+use trailkeep_files::private::write_private_file;
 use trailkeep_proof::bundle::archive::Archive;
 use trailkeep_proof::bundle::member;
 use trailkeep_verify::offline::{Checked, FileQuestion, FileSource, check_file};

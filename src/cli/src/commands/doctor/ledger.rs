@@ -8,7 +8,7 @@ use trailkeep_api::anchors::{AnchorStatus, AnchorTargetStatus};
 use trailkeep_api::operate::Readiness;
 use trailkeep_api::vault::{RotationStatus, TargetStatus};
 use trailkeep_core::ops::readiness::WAITING;
-use trailkeep_ports::directory::{Exposure, exposure_of};
+use trailkeep_files::directory::{Exposure, exposure_of};
 use trailkeep_proof::time::UnixMillis;
 
 /// A backup is daily; a day is left for one that failed.

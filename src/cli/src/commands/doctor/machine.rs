@@ -7,8 +7,8 @@ use super::{DAY_MS, Findings};
 use crate::commands::settings::Settings;
 use trailkeep_core::govern::policies;
 use trailkeep_crypto::root::RootKeySource;
+use trailkeep_files::directory::{Exposure, exposure_of, free_bytes, owner_of_files};
 use trailkeep_policy::lint::is_review_overdue;
-use trailkeep_ports::directory::{Exposure, exposure_of, free_bytes, owner_of_files};
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_server::tls::TlsFiles;
 

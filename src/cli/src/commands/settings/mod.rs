@@ -24,7 +24,7 @@ use trailkeep_core::anchor::settings::AnchorSettings;
 use trailkeep_core::ingest::StagingSettings;
 use trailkeep_core::ops::open::StartOptions;
 use trailkeep_crypto::root::RootKeySource;
-use trailkeep_ports::directory::DataDirectory;
+use trailkeep_files::directory::DataDirectory;
 use trailkeep_server::limits::Limits;
 use trailkeep_server::tls::TlsFiles;
 

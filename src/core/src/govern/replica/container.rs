@@ -13,7 +13,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
 use crate::govern::replica::CopyError;
-use trailkeep_ports::files::new_private_file;
+use trailkeep_files::private::new_private_file;
 
 const FIRST_LINE: &str = "trailkeep/vault-copy/v1";
 /// Bytes of an `epoch.key`: two epochs take a few hundred.

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::govern::replica::{CopyError, Snapshot};
+use trailkeep_files::directory::{foreign_name, make_private_folder};
+use trailkeep_files::private::replace_file;
 use trailkeep_files::{Folder, NewFile};
-use trailkeep_ports::directory::{foreign_name, make_private_folder};
-use trailkeep_ports::files::replace_file;
 
 /// Says whose copies a directory takes. A disk that is not mounted has no such file: nothing is written then.
 const MARKER: &str = "trailkeep-copy.json";

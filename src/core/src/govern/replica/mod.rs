@@ -27,8 +27,9 @@ use crate::keys::rows::Changes;
 use trailkeep_crypto::epoch::EpochFileError;
 use trailkeep_crypto::root::RootKeyError;
 use trailkeep_crypto::secret::{RandomError, RootKey, random_bytes};
-use trailkeep_ports::directory::is_same_disk;
-use trailkeep_ports::files::destroy_file;
+use trailkeep_files::FileError;
+use trailkeep_files::directory::is_same_disk;
+use trailkeep_files::private::destroy_file;
 use trailkeep_ports::{CopyState, StoreError, VaultLook};
 use trailkeep_proof::ids::hex;
 use trailkeep_proof::ledger::action::SystemAction;
@@ -167,10 +168,16 @@ pub enum CopyError {
     Store(#[from] StoreError),
 }
 
+impl From<FileError> for CopyError {
+    fn from(error: FileError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
 impl CopyError {
     pub(crate) fn io(path: &Path, error: std::io::Error) -> Self {
         let path = path.to_owned();
-        Self::Store(StoreError::Io { path, error })
+        Self::Store(FileError::Io { path, error }.into())
     }
 }
 

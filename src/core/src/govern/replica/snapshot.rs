@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use crate::govern::Custody;
 use crate::govern::replica::CopyError;
 use crate::govern::replica::directory::hash_of;
+use trailkeep_files::private::{destroy_file, open_file, read_file};
 use trailkeep_ports::VaultLook;
-use trailkeep_ports::files::{destroy_file, open_file, read_file};
 
 /// A copy on its way to the targets, with the epoch keys that open it.
 pub(crate) struct Snapshot {

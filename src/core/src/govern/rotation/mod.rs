@@ -24,8 +24,9 @@ use crate::keys::rows::Changes;
 use trailkeep_crypto::epoch::{self, Epoch, EpochNumber};
 use trailkeep_crypto::root::RootKeyError;
 use trailkeep_crypto::secret::{EpochKey, RandomError, RootKey};
+use trailkeep_files::FileError;
+use trailkeep_files::private::{destroy_leftovers, put_beside, replace_file, take_place};
 use trailkeep_ports::StoreError;
-use trailkeep_ports::files::{destroy_leftovers, put_beside, replace_file, take_place};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
 
@@ -91,6 +92,12 @@ pub enum RotationError {
     /// A file failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<FileError> for RotationError {
+    fn from(error: FileError) -> Self {
+        Self::Store(error.into())
+    }
 }
 
 /// State of the vault's rotation.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use trailkeep_ports::directory::DataDirectory;
+use trailkeep_files::FileError;
+use trailkeep_files::directory::DataDirectory;
 use trailkeep_ports::{Claim, Claims, Storage, StoreError};
 
 /// Takes all shards of a directory: this process is the only one that writes to it.
@@ -14,7 +15,7 @@ pub(super) fn take_all(
     let mut taken = Vec::new();
     for shard in claims.shards()? {
         let claim = claims.take(shard)?;
-        taken.push(claim.ok_or_else(|| StoreError::Locked(directory.path().to_owned()))?);
+        taken.push(claim.ok_or_else(|| FileError::Locked(directory.path().to_owned()))?);
     }
     Ok((claims, taken))
 }

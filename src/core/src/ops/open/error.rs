@@ -7,6 +7,7 @@ use crate::keys::keyring::KeyError;
 use std::path::PathBuf;
 use trailkeep_crypto::epoch::EpochFileError;
 use trailkeep_crypto::root::RootKeyError;
+use trailkeep_files::FileError;
 use trailkeep_ports::{ChangedPart, StoreError};
 
 /// Why a data directory can't be used. Nothing was written.
@@ -100,6 +101,12 @@ pub enum OpenError {
     /// A thread could not be started.
     #[error("no thread could be started: {0}")]
     Thread(std::io::Error),
+}
+
+impl From<FileError> for OpenError {
+    fn from(error: FileError) -> Self {
+        Self::Store(error.into())
+    }
 }
 
 impl OpenError {

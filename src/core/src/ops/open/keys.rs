@@ -6,8 +6,9 @@ use crate::keys::keyring::Keyring;
 use crate::ops::open::OpenError;
 use trailkeep_crypto::epoch::{self, DirectoryId};
 use trailkeep_crypto::root::RootKeySource;
-use trailkeep_ports::directory::DataDirectory;
-use trailkeep_ports::files::read_own_file;
+use trailkeep_files::FileError;
+use trailkeep_files::directory::DataDirectory;
+use trailkeep_files::private::read_own_file;
 use trailkeep_ports::{Storage, StoreError};
 
 /// A backup that took events would be a second ledger of the same name.
@@ -32,7 +33,7 @@ pub(crate) fn open_keys(
     };
     let directory_id = DirectoryId::parse(&id).ok_or_else(|| damaged("names no data directory"))?;
     let path = directory.epoch_key();
-    let text = read_own_file(&path)?.ok_or_else(|| StoreError::Missing {
+    let text = read_own_file(&path)?.ok_or_else(|| FileError::Missing {
         path: path.clone(),
         hint: "without it the vault cannot be opened: restore the epoch.key that belongs to this vault",
     })?;

@@ -31,7 +31,8 @@ use crate::ops::restore::source::VaultSource;
 use crate::tenant::ledger::ReadTileError;
 use crate::tenant::superseded_at;
 use trailkeep_crypto::root::RootKeySource;
-use trailkeep_ports::directory::{DataDirectory, foreign_name};
+use trailkeep_files::FileError;
+use trailkeep_files::directory::{DataDirectory, foreign_name};
 use trailkeep_ports::{Storage, StoreError};
 use trailkeep_proof::ids::RootHash;
 use trailkeep_proof::ledger::action::SystemAction;
@@ -141,6 +142,12 @@ pub enum RestoreError {
     Store(#[from] StoreError),
 }
 
+impl From<FileError> for RestoreError {
+    fn from(error: FileError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
 fn describe(ledgers: &[LedgerOutcome]) -> String {
     let lines = ledgers.iter().map(|ledger| {
         let (origin, size, seen) = (&ledger.origin, ledger.size, ledger.seen);
@@ -226,7 +233,7 @@ fn check_place(to: &DataDirectory, unfinished: &Path) -> Result<(), RestoreError
     if to.epoch_key().exists() {
         return bad("is a data directory");
     }
-    let io = |error| StoreError::Io {
+    let io = |error| FileError::Io {
         path: to.path().to_owned(),
         error,
     };

@@ -14,10 +14,11 @@ use crate::tenant::DEFAULT_TENANT;
 use crate::tenant::deletion::Tombstones;
 use crate::tenant::ledger::LedgerKeys;
 use trailkeep_crypto::epoch::{self, DirectoryId};
+use trailkeep_files::FileError;
+use trailkeep_files::directory::DataDirectory;
 use trailkeep_files::named::open_named;
-use trailkeep_ports::directory::DataDirectory;
-use trailkeep_ports::files::{open_file, read_file, replace_file};
-use trailkeep_ports::{Ledgers, StoreError, VaultLook};
+use trailkeep_files::private::{open_file, read_file, replace_file};
+use trailkeep_ports::{Ledgers, VaultLook};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
@@ -134,7 +135,7 @@ fn io(path: &Path, error: std::io::Error) -> RestoreError {
 fn missing(path: &Path) -> RestoreError {
     let hint = "a vault replica is a directory with vault.db and epoch.key, or a file that a command received";
     let path = path.to_owned();
-    StoreError::Missing { path, hint }.into()
+    FileError::Missing { path, hint }.into()
 }
 
 /// The ledger records its rotations: a vault of an older epoch would undo one.

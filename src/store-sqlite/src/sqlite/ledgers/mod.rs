@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
-use trailkeep_ports::directory::DataDirectory;
+use trailkeep_files::directory::DataDirectory;
 
 use rusqlite::{OptionalExtension, params};
 

@@ -7,7 +7,7 @@ use rusqlite::{OpenFlags, OptionalExtension, params};
 use super::file::{self, VaultFile};
 use super::{FILE, SqliteVault};
 use crate::sqlite::{Database, check_header, connect, resolved, sqlite_error};
-use trailkeep_ports::files::new_private_file;
+use trailkeep_files::private::new_private_file;
 use trailkeep_ports::{
     CopyState, RowMac, SealedTable, StoreError, VaultCopies, VaultLook, Watermark,
 };
@@ -103,8 +103,9 @@ impl VaultCopies for SqliteVault {
             .execute("VACUUM INTO ?1", [resolved(path)?.to_string_lossy()])
             .map_err(fail)?;
         // SQLite does not sync what VACUUM INTO wrote.
-        file.sync_all()
-            .map_err(|error| trailkeep_ports::directory::io_error(path, error))
+        Ok(file
+            .sync_all()
+            .map_err(|error| trailkeep_files::io_error(path, error))?)
     }
 
     fn changes(&self) -> Result<u64, StoreError> {

@@ -1,18 +1,16 @@
 //! Files that hold secrets and are replaced or destroyed: the old bytes are overwritten before the name is removed.
 //!
-//! Each is reached through its directory's descriptor ([`trailkeep_files`]): a link in a directory that others can write
+//! Each is reached through its directory's descriptor ([`crate::Folder`]): a link in a directory that others can write
 //! to leads nowhere. How far a medium really overwrites is its own affair: docs/threat-model.md, "Copies".
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::StoreError;
-use super::directory::io_error;
-use trailkeep_files::{NewFile, folder_of};
+use crate::{FileError, NewFile, folder_of, io_error};
 
 /// Makes a new file for its owner alone; what stood there is destroyed first.
-pub fn new_private_file(path: &Path) -> Result<File, StoreError> {
+pub fn new_private_file(path: &Path) -> Result<File, FileError> {
     named(path, || {
         let (folder, name) = folder_of(path)?;
         folder.destroy(name)?;
@@ -21,7 +19,7 @@ pub fn new_private_file(path: &Path) -> Result<File, StoreError> {
 }
 
 /// Overwrites a file in its place, syncs that, and removes it. A file that is not there is destroyed already.
-pub fn destroy_file(path: &Path) -> Result<(), StoreError> {
+pub fn destroy_file(path: &Path) -> Result<(), FileError> {
     named(path, || {
         let (folder, name) = folder_of(path)?;
         folder.destroy(name)
@@ -31,12 +29,12 @@ pub fn destroy_file(path: &Path) -> Result<(), StoreError> {
 /// Puts a file in the place of an older one: written beside it, synced, renamed; then the older one is overwritten
 /// and removed. After a crash the old one or the new one stands there whole; what is left beside it is destroyed by
 /// the next replacement, or by [`destroy_leftovers`].
-pub fn replace_file(path: &Path, source: &mut dyn Read) -> Result<(), StoreError> {
+pub fn replace_file(path: &Path, source: &mut dyn Read) -> Result<(), FileError> {
     take_place(path, put_beside(path, source)?)
 }
 
 /// The first half of a replacement: the new file stands beside the old one, whole and synced.
-pub fn put_beside(path: &Path, source: &mut dyn Read) -> Result<NewFile, StoreError> {
+pub fn put_beside(path: &Path, source: &mut dyn Read) -> Result<NewFile, FileError> {
     named(path, || {
         let (folder, name) = folder_of(path)?;
         folder.destroy_leftovers(name)?;
@@ -48,12 +46,12 @@ pub fn put_beside(path: &Path, source: &mut dyn Read) -> Result<NewFile, StoreEr
 }
 
 /// The second half: the file beside takes the place of `path`, and the old one is overwritten and removed.
-pub fn take_place(path: &Path, new: NewFile) -> Result<(), StoreError> {
+pub fn take_place(path: &Path, new: NewFile) -> Result<(), FileError> {
     named(path, || new.replace_and_destroy())
 }
 
 /// Destroys what a replacement that was interrupted left beside a file.
-pub fn destroy_leftovers(path: &Path) -> Result<(), StoreError> {
+pub fn destroy_leftovers(path: &Path) -> Result<(), FileError> {
     named(path, || {
         let (folder, name) = folder_of(path)?;
         folder.destroy_leftovers(name)
@@ -62,7 +60,7 @@ pub fn destroy_leftovers(path: &Path) -> Result<(), StoreError> {
 
 /// Writes a whole small file for its owner alone: under a temporary name, synced, renamed, the directory synced.
 /// After it returns, a crash leaves the new file; before, the old one or none.
-pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     named(path, || {
         let (folder, name) = folder_of(path)?;
         let mut new = folder.begin(name)?;
@@ -72,7 +70,7 @@ pub fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 }
 
 /// Reads a whole file of the program's, not through a link; none where there is none.
-pub fn read_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+pub fn read_file(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     named(path, || {
         let (folder, name) = folder_of(path)?;
         folder.read(name)
@@ -80,7 +78,7 @@ pub fn read_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
 }
 
 /// The same of a file that the program will replace or destroy: it must be ours, with one name.
-pub fn read_own_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+pub fn read_own_file(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     named(path, || {
         let (folder, name) = folder_of(path)?;
         folder.check_own(name)?;
@@ -89,14 +87,14 @@ pub fn read_own_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
 }
 
 /// Opens a file of the program's to be read, not through a link.
-pub fn open_file(path: &Path) -> Result<File, StoreError> {
+pub fn open_file(path: &Path) -> Result<File, FileError> {
     named(path, || {
         let (folder, name) = folder_of(path)?;
         folder.open_to_read(name)
     })
 }
 
-fn named<T>(path: &Path, work: impl FnOnce() -> io::Result<T>) -> Result<T, StoreError> {
+fn named<T>(path: &Path, work: impl FnOnce() -> io::Result<T>) -> Result<T, FileError> {
     work().map_err(|error| io_error(path, error))
 }
 
@@ -106,7 +104,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
-    use trailkeep_files::NotOurs;
+    use crate::NotOurs;
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
@@ -117,8 +115,8 @@ mod tests {
         names
     }
 
-    fn reason(error: &StoreError) -> NotOurs {
-        let StoreError::Io { error, .. } = error else {
+    fn reason(error: &FileError) -> NotOurs {
+        let FileError::Io { error, .. } = error else {
             panic!("{error}");
         };
         let reason = error.get_ref().and_then(|inner| inner.downcast_ref());

@@ -6,8 +6,7 @@ use std::fs::{self, DirBuilder, File, Permissions, TryLockError, set_permissions
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::StoreError;
-use trailkeep_files::{Folder, is_of_the_volume};
+use crate::{FileError, Folder, io_error, is_of_the_volume};
 
 /// Paths of the files of one data directory.
 #[derive(Clone, Debug)]
@@ -83,7 +82,7 @@ impl DataDirectory {
     }
 
     /// Makes the directory, for its owner alone, and syncs its parent.
-    pub fn create(&self) -> Result<(), StoreError> {
+    pub fn create(&self) -> Result<(), FileError> {
         if !self.path.exists() {
             make_private_folder(&self.path).map_err(|error| io_error(&self.path, error))?;
         }
@@ -95,10 +94,10 @@ impl DataDirectory {
     }
 
     /// Refuses a directory in which every user of the machine can replace the files. What is less than that is logged.
-    pub fn check_access(&self) -> Result<(), StoreError> {
+    pub fn check_access(&self) -> Result<(), FileError> {
         let exposure = exposure_of(&self.path, owner_of_files(self));
         match exposure.map_err(|error| io_error(&self.path, error))? {
-            Some(Exposure::Everybody(mode)) => Err(StoreError::OpenToAll {
+            Some(Exposure::Everybody(mode)) => Err(FileError::OpenToAll {
                 path: self.path.clone(),
                 mode,
             }),
@@ -113,7 +112,7 @@ impl DataDirectory {
 
     /// Moves the files of a directory that was made inside of this one to their places. `epoch.key` comes last, when the
     /// others are on disk: a directory that has it is whole.
-    pub fn take_files_of(&self, unfinished: &Self) -> Result<(), StoreError> {
+    pub fn take_files_of(&self, unfinished: &Self) -> Result<(), FileError> {
         let take = |from: PathBuf, to: PathBuf| {
             fs::rename(from, &to).map_err(|error| io_error(&to, error))
         };
@@ -129,10 +128,10 @@ impl DataDirectory {
     }
 
     /// Takes the lock, or says that another process has it.
-    pub fn lock(&self) -> Result<DirectoryLock, StoreError> {
+    pub fn lock(&self) -> Result<DirectoryLock, FileError> {
         let path = self.path.join("lock");
         if !self.path.is_dir() {
-            return Err(StoreError::Missing {
+            return Err(FileError::Missing {
                 path: self.path.clone(),
                 hint: "the directory does not exist; create it with `trailkeep init --dir DIR`, or name the right one with --dir or TRAILKEEP_DIR",
             });
@@ -142,7 +141,7 @@ impl DataDirectory {
             .map_err(|error| io_error(&path, error))?;
         match file.try_lock() {
             Ok(()) => Ok(DirectoryLock(file)),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Locked(self.path.clone())),
+            Err(TryLockError::WouldBlock) => Err(FileError::Locked(self.path.clone())),
             Err(TryLockError::Error(error)) => Err(io_error(&path, error)),
         }
     }
@@ -210,7 +209,7 @@ pub fn owner_of_files(directory: &DataDirectory) -> u32 {
 }
 
 /// The first name in a directory that is neither one of `known` nor one that a volume holds by itself.
-pub fn foreign_name(path: &Path, known: &[&str]) -> Result<Option<PathBuf>, StoreError> {
+pub fn foreign_name(path: &Path, known: &[&str]) -> Result<Option<PathBuf>, FileError> {
     let names = Folder::open(path).and_then(|folder| folder.names());
     let mut names = names.map_err(|error| io_error(path, error))?;
     names.retain(|name| !is_of_the_volume(name) && !known.iter().any(|known| name == known));
@@ -236,16 +235,8 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
     Some(status.f_bavail.saturating_mul(status.f_frsize))
 }
 
-/// Names the file in an error of the system.
-pub fn io_error(path: &Path, error: std::io::Error) -> StoreError {
-    StoreError::Io {
-        path: path.to_owned(),
-        error,
-    }
-}
-
 /// Makes the names in a directory survive a crash.
-pub fn sync_directory(path: &Path) -> Result<(), StoreError> {
+pub fn sync_directory(path: &Path) -> Result<(), FileError> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
         .map_err(|error| io_error(path, error))
@@ -259,10 +250,10 @@ mod tests {
     fn one_holder_of_the_lock() {
         let temporary = tempfile::tempdir().unwrap();
         let directory = DataDirectory::new(temporary.path().join("data"));
-        assert!(matches!(directory.lock(), Err(StoreError::Missing { .. })));
+        assert!(matches!(directory.lock(), Err(FileError::Missing { .. })));
         directory.create().unwrap();
         let held = directory.lock().unwrap();
-        assert!(matches!(directory.lock(), Err(StoreError::Locked(_))));
+        assert!(matches!(directory.lock(), Err(FileError::Locked(_))));
         drop(held);
         directory.lock().unwrap();
     }
