@@ -1082,12 +1082,12 @@ fn odd_sets_of_regimes() {
             [&eight[..], &["sox"]].concat(),
             "the event has 9 regimes; the maximum is 8",
         ),
+        (vec!["hipaa", "unheard-of"], "unknown regime \"unheard-of\""),
         (
-            vec!["hipaa", "unheard-of"],
-            "regime `unheard-of` is not known",
+            vec!["HIPAA"],
+            "unknown regime \"HIPAA\"; did you mean \"hipaa\"?",
         ),
-        (vec!["HIPAA"], "regime `HIPAA` is not known"),
-        (vec![""], "regime `` is not known"),
+        (vec![""], "unknown regime \"\""),
     ] {
         let output = run(&regimes);
         assert_eq!(output.status.code(), Some(4), "{output:?}");

@@ -5,10 +5,6 @@
 //! Answers may gain members, so they are read with whatever else is in them; requests are refused with a member that is
 //! not known, since it may be a filter.
 #![forbid(unsafe_code)]
-#![allow(
-    missing_docs,
-    reason = "a comment here is a description in the OpenAPI document; some names need none"
-)]
 
 pub mod access;
 pub mod anchors;

@@ -26,7 +26,7 @@ pub use file::{Force, OnErasureRequest, Policy};
 pub use pattern::ActionPattern;
 pub use read::PolicyError;
 pub use resolve::{Applied, Date, Resolved, resolve};
-pub use set::{DEFAULT_POLICY, PolicySet, PolicySetError};
+pub use set::{DEFAULT_POLICY, PolicySet, PolicySetError, UnknownRegime};
 pub use trailkeep_proof::period::{CalendarPeriod, KeyPeriod};
 pub use verdict::{Case, Decision, ErasureOutcome, HoldSpan, Verdict, verdict};
 

@@ -1,5 +1,6 @@
 //! The policies that are in force, by the regimes they are of.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::file::Policy;
@@ -145,6 +146,20 @@ impl PolicySet {
         self.policies.iter().find(|policy| policy.is_of(regime))
     }
 
+    /// The policy of a regime, or what may have been meant.
+    pub fn known(&self, regime: &str) -> Result<&Arc<Policy>, UnknownRegime> {
+        self.of_regime(regime).ok_or_else(|| {
+            let lower = regime.to_ascii_lowercase();
+            let far = self.regimes().into_iter();
+            let far = far.map(|known| (edits(&lower, known), known));
+            let near = far.filter(|(edits, known)| *edits <= EDITS_MAX && *edits < known.len() / 2);
+            UnknownRegime {
+                near: near.min().map(|(_, known)| known.to_owned()),
+                regime: regime.to_owned(),
+            }
+        })
+    }
+
     /// All of them, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Policy>> {
         self.policies.iter()
@@ -162,6 +177,48 @@ impl PolicySet {
         names.dedup();
         names
     }
+}
+
+/// Letters that are wrong in a name that is still guessed.
+const EDITS_MAX: usize = 2;
+
+/// A regime that no policy is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownRegime {
+    /// As it was written.
+    regime: String,
+    /// The regime that may be meant.
+    near: Option<String>,
+}
+
+impl fmt::Display for UnknownRegime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { regime, near } = self;
+        match near {
+            Some(near) => write!(f, "unknown regime \"{regime}\"; did you mean \"{near}\"?"),
+            None => write!(
+                f,
+                "unknown regime \"{regime}\": `trailkeep policy list` shows the regimes"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for UnknownRegime {}
+
+/// How many letters must be put in, left out or exchanged to make one word of another (Levenshtein).
+fn edits(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (above, letter) in one.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = above + 1;
+        for (at, wanted) in other.bytes().enumerate() {
+            let exchanged = diagonal + usize::from(letter != wanted);
+            diagonal = row[at + 1];
+            row[at + 1] = exchanged.min(row[at] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
 }
 
 #[cfg(test)]
@@ -186,5 +243,24 @@ mod tests {
             set.with(&[other]),
             Err(PolicySetError::Twice { .. })
         ));
+    }
+
+    #[test]
+    fn a_misspelt_regime_is_guessed_and_another_is_not() {
+        for (one, other, expected) in [
+            ("hippa", "hipaa", 1),
+            ("", "sox", 3),
+            ("gdpr", "gdpr", 0),
+            ("soc", "soc2", 1),
+        ] {
+            assert_eq!(edits(one, other), expected, "{one} {other}");
+        }
+        let set = PolicySet::shipped().unwrap();
+        let said = |regime: &str| set.known(regime).unwrap_err().to_string();
+        let meant = |regime| format!("unknown regime \"{regime}\"; did you mean \"hipaa\"?");
+        assert_eq!(said("hippa"), meant("hippa"));
+        assert_eq!(said("HIPAA"), meant("HIPAA"));
+        assert!(said("unheard-of").ends_with("shows the regimes"));
+        assert!(said("").ends_with("shows the regimes"));
     }
 }

@@ -186,7 +186,7 @@ fn asked_of(question: EventQuestion) -> Result<Query, Problem> {
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
         match error {
-            QueryError::UnknownRegime => Self::unprocessable(error.to_string()),
+            QueryError::UnknownRegime(_) => Self::unprocessable(error.to_string()),
             QueryError::Read(error) => error.into(),
             QueryError::Key(error) => error.into(),
             QueryError::Store(error) => {

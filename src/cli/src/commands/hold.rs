@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::TargetArgs;
 use super::client::{Client, ask};
-use super::output::{Table, note, print_line, renamed};
+use super::output::{Table, events_in_words, note, print_line, renamed};
 use trailkeep_api::holds::{HeldPerson, HoldLift, ListedHold, NewHold};
 
 #[derive(Subcommand)]
@@ -160,7 +160,7 @@ async fn place(target: &TargetArgs, new: &NewHold, json: bool) -> anyhow::Result
         placed.id,
         placed.seq,
         placed.review_at.as_deref().unwrap_or("never"),
-        events(placed.covers_events)
+        events_in_words(placed.covers_events)
     ))?;
     if placed.covers_events == 0 {
         note(
@@ -209,7 +209,7 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
             hold.matter,
             hold.reason,
             scope,
-            hold.covers_events.map(events).unwrap_or_default(),
+            hold.covers_events.map(events_in_words).unwrap_or_default(),
             hold.placed_at,
             review,
             hold.lifted.map(|lifted| lifted.at).unwrap_or_default(),
@@ -217,14 +217,6 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     print_line(&table.to_string())?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// A number of events in words.
-fn events(number: u64) -> String {
-    match number {
-        1 => "1 event".to_owned(),
-        _ => format!("{number} events"),
-    }
 }
 
 fn scope(hold: &ListedHold) -> String {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::DirectoryArgs;
-use super::output::{print_line, progress_bar};
+use super::output::{events_in_words, print_line, progress_bar};
 use trailkeep_core::ops::rebuild_index::rebuild_index;
 use trailkeep_store_sqlite::Sqlite;
 
@@ -31,6 +31,6 @@ pub(super) fn run(command: IndexCommand) -> anyhow::Result<ExitCode> {
         },
     )?;
     bar.finish_and_clear();
-    print_line(&format!("indexed {events} events"))?;
+    print_line(&format!("indexed {}", events_in_words(events)))?;
     Ok(ExitCode::SUCCESS)
 }

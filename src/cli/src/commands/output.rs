@@ -41,6 +41,14 @@ fn write_out(bytes: &[u8]) -> io::Result<()> {
     output.flush()
 }
 
+/// A number of events in words.
+pub(super) fn events_in_words(number: u64) -> String {
+    match number {
+        1 => "1 event".to_owned(),
+        _ => format!("{number} events"),
+    }
+}
+
 /// A note for the person at the terminal, beside the result.
 pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{}", text::block(text));

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::TargetArgs;
 use super::client::{Client, ask};
-use super::output::{Table, note, print_bytes, print_json, print_line};
+use super::output::{Table, events_in_words, note, print_bytes, print_json, print_line};
 use trailkeep_api::events::RecordedEvent;
 use trailkeep_api::query::{self, EventQuestion, PersonAsked, TargetAsked};
 use trailkeep_core::query::PAGE_EVENTS_MAX;
@@ -220,8 +220,8 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
             .next_cursor
             .map(|cursor| format!("; more with --cursor {cursor}"));
         print_line(&format!(
-            "{} events{}",
-            rows.len(),
+            "{}{}",
+            events_in_words(rows.len() as u64),
             more.unwrap_or_default()
         ))?;
         if page.restricted > 0 {

@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::TargetArgs;
 use super::client::{Client, EventName, ask};
-use super::output::{Table, note, print_line};
+use super::output::{Table, events_in_words, note, print_line};
 use trailkeep_api::retention::{AtTime, ClassPreview, OverdueEvents, Reviewed};
 use trailkeep_api::triggers::{ListedTrigger, NewTrigger};
 
@@ -242,8 +242,9 @@ async fn destroy(target: &TargetArgs, confirm_clock: bool, json: bool) -> anyhow
     }
     let report = answer.read()?;
     print_line(&format!(
-        "{} events deleted, {} held",
-        report.destroyed, report.held
+        "{} deleted, {} held",
+        events_in_words(report.destroyed),
+        report.held
     ))?;
     for statement in report.statements {
         print_line(&format!("stated in entry {statement}"))?;

@@ -183,12 +183,8 @@ fn checked(journal: &Journal, mut new: NewHold) -> Result<NewHold, HoldError> {
     }
     let scope = &mut new.scope;
     if let Some(regime) = &mut scope.regime {
-        let policy = journal.policies.of_regime(regime);
-        let policy = policy.ok_or_else(|| {
-            HoldError::Wrong(format!(
-                "regime `{regime}` is not known: `trailkeep policy list` shows the regimes"
-            ))
-        })?;
+        let policy = journal.policies.known(regime);
+        let policy = policy.map_err(|unknown| HoldError::Wrong(unknown.to_string()))?;
         regime.clone_from(&policy.id);
     }
     if scope

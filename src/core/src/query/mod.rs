@@ -10,6 +10,7 @@ use crate::query::candidates::{Candidates, List, Lists, Step};
 use crate::short_reads::ENTRIES_PER_READ;
 use crate::tenant::ledger::{Ledger, Published};
 use trailkeep_crypto::secret::TagLabel;
+use trailkeep_policy::UnknownRegime;
 use trailkeep_ports::{Order, Span, StoreError};
 use trailkeep_proof::ids::{ClassNumber, LookupKey, Seq};
 use trailkeep_proof::ledger::entry::Entry;
@@ -73,8 +74,8 @@ pub struct Filters {
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// A regime that is of no policy, and that nothing was recorded under.
-    #[error("the regime is not known: `trailkeep policy list` shows the regimes")]
-    UnknownRegime,
+    #[error(transparent)]
+    UnknownRegime(#[from] UnknownRegime),
     /// An event can't be shown.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -303,8 +304,8 @@ fn classes_of(
             .any(|policy| policy.id == regime || is_of(&policy.sha256))
     });
     let numbers: Vec<ClassNumber> = classes.map(|class| class.number).collect();
-    if numbers.is_empty() && journal.policies.of_regime(regime).is_none() {
-        return Err(QueryError::UnknownRegime);
+    if numbers.is_empty() {
+        journal.policies.known(regime)?;
     }
     Ok(numbers)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::tenant::ledger::Ledger;
+use trailkeep_policy::UnknownRegime;
 use trailkeep_policy::{
     CalendarPeriod, ClassDefinition, ClassKey, DEFAULT_POLICY, Policy, PolicySet,
 };
@@ -71,8 +72,8 @@ pub struct LastStated {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClassError {
     /// A regime that no policy is of.
-    #[error("regime `{0}` is not known: `trailkeep policy list` shows the regimes")]
-    UnknownRegime(String),
+    #[error(transparent)]
+    UnknownRegime(#[from] UnknownRegime),
     /// More regimes than an event may name.
     #[error("the event has {0} regimes; the maximum is {REGIMES_MAX}")]
     TooManyRegimes(usize),
@@ -200,8 +201,7 @@ pub fn policies_of(
     }
     let mut found: Vec<Arc<Policy>> = Vec::new();
     for regime in regimes {
-        let policy = policies.of_regime(regime);
-        let policy = policy.ok_or_else(|| ClassError::UnknownRegime(regime.clone()))?;
+        let policy = policies.known(regime)?;
         let is_for = policy.actions.iter().any(|pattern| pattern.matches(action));
         if is_for && !found.iter().any(|known| known.id == policy.id) {
             found.push(Arc::clone(policy));

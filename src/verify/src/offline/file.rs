@@ -23,7 +23,7 @@ pub const FILE_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The system said no.
-    #[error("can't read {path}: {error}", path = .path.display())]
+    #[error("can't read {path}: {error}{remedy}", path = .path.display(), remedy = remedy(error))]
     Io {
         /// Which file.
         path: PathBuf,
@@ -47,6 +47,15 @@ pub enum FileError {
         /// What is wrong.
         error: NoteError,
     },
+}
+
+/// What to do about what the system said, where that is known.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => ": check the path",
+        io::ErrorKind::PermissionDenied => ": run it as a user who may read the file",
+        _ => "",
+    }
 }
 
 /// A bundle's file, read where the verifier asks.

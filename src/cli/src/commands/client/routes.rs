@@ -1,10 +1,13 @@
 //! The routes: a method each, with the types of what goes in and what comes back.
 
+mod privacy;
+
 use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
 
+pub(in crate::commands) use self::privacy::Copy;
 use super::{Answer, Client, Received, segment};
 use trailkeep_api::access::{AccessPage, AccessQuestion};
 use trailkeep_api::anchors::{
@@ -18,10 +21,6 @@ use trailkeep_api::keys::{KeyList, MadeKey, NewKey};
 use trailkeep_api::log::PublicKey;
 use trailkeep_api::operate::Readiness;
 use trailkeep_api::policies::GapList;
-use trailkeep_api::privacy::{
-    CopyCounts, CopyProgress, DryRun, Identity, NewPersonRequest, PersonRequest, RequestClosing,
-    RequestExecution, RequestExtension, RequestList,
-};
 use trailkeep_api::progress::Line;
 use trailkeep_api::query::{EventPage, EventQuestion};
 use trailkeep_api::retention::{
@@ -36,11 +35,8 @@ use trailkeep_api::vault::{
     BoundRows, NewTarget, Removed, RotationStatus, TargetList, TargetStatus,
 };
 use trailkeep_api::verify::{VerifyLine, VerifyReport};
-use trailkeep_proof::privacy::certificate::Certificate;
 
 type Answered<T> = anyhow::Result<Received<T>>;
-
-const REQUESTS: &str = "/v1/privacy/requests";
 
 /// An entry by its place, or an event by its id.
 #[derive(Clone, Copy)]
@@ -67,12 +63,6 @@ impl fmt::Display for EventName<'_> {
             Self::Id(id) => write!(f, "/v1/events/{}", segment(id)),
         }
     }
-}
-
-/// A data subject's copy: not there yet, or its bytes.
-pub(in crate::commands) enum Copy {
-    Running(CopyCounts),
-    Ready(Answer),
 }
 
 /// A path with what is asked behind it; members without a value are left out.
@@ -304,105 +294,6 @@ impl Client {
         reviewed: &Reviewed,
     ) -> Answered<Resumed> {
         self.post("/v1/retention/resume", reviewed).await
-    }
-}
-
-/// Data subject requests.
-impl Client {
-    pub(in crate::commands) async fn file_request(
-        &self,
-        new: &NewPersonRequest,
-    ) -> Answered<PersonRequest> {
-        self.post(REQUESTS, new).await
-    }
-
-    /// What a request that nobody files would do.
-    pub(in crate::commands) async fn dry_run(&self, new: NewPersonRequest) -> Answered<DryRun> {
-        let asked = NewPersonRequest {
-            dry_run: true,
-            ..new
-        };
-        self.post(REQUESTS, &asked).await
-    }
-
-    pub(in crate::commands) async fn requests(&self) -> Answered<RequestList> {
-        self.get(REQUESTS).await
-    }
-
-    pub(in crate::commands) async fn request(&self, id: &str) -> Answered<PersonRequest> {
-        self.get(&format!("{REQUESTS}/{}", segment(id))).await
-    }
-
-    pub(in crate::commands) async fn preview_request(&self, id: &str) -> Answered<DryRun> {
-        self.get(&format!("{REQUESTS}/{}/preview", segment(id)))
-            .await
-    }
-
-    async fn step(&self, id: &str, verb: &str, said: &impl Serialize) -> Answered<PersonRequest> {
-        self.post(&format!("{REQUESTS}/{}/{verb}", segment(id)), said)
-            .await
-    }
-
-    pub(in crate::commands) async fn identify(
-        &self,
-        id: &str,
-        said: &Identity,
-    ) -> Answered<PersonRequest> {
-        self.step(id, "identity", said).await
-    }
-
-    pub(in crate::commands) async fn extend(
-        &self,
-        id: &str,
-        said: &RequestExtension,
-    ) -> Answered<PersonRequest> {
-        self.step(id, "extend", said).await
-    }
-
-    pub(in crate::commands) async fn close_request(
-        &self,
-        id: &str,
-        said: &RequestClosing,
-    ) -> Answered<PersonRequest> {
-        self.step(id, "close", said).await
-    }
-
-    pub(in crate::commands) async fn execute(
-        &self,
-        id: &str,
-        said: &RequestExecution,
-    ) -> Answered<PersonRequest> {
-        self.step(id, "execute", said).await
-    }
-
-    /// The copy of a request, of the active ledger or of one that a recovery superseded.
-    pub(in crate::commands) async fn copy(
-        &self,
-        id: &str,
-        ledger: Option<&str>,
-    ) -> anyhow::Result<Copy> {
-        let path = format!("{REQUESTS}/{}/bundle", segment(id));
-        let answer = self
-            .send_about(ledger, ("GET", &path), None, Vec::new())
-            .await?;
-        if answer.status != 202 {
-            return Ok(Copy::Ready(answer));
-        }
-        let running: Received<CopyProgress> = answer.received().await?;
-        Ok(Copy::Running(running.read()?.progress))
-    }
-
-    pub(in crate::commands) async fn certificate(&self, id: &str) -> Answered<Certificate> {
-        self.get(&format!("{REQUESTS}/{}/certificate", segment(id)))
-            .await
-    }
-
-    pub(in crate::commands) async fn certificate_signature(
-        &self,
-        id: &str,
-    ) -> anyhow::Result<Answer> {
-        let path = format!("{REQUESTS}/{}/certificate/signature", segment(id));
-        self.send("GET", &path, None, Vec::new()).await
     }
 }
 

@@ -103,12 +103,8 @@ pub(super) async fn run(command: PolicyCommand) -> anyhow::Result<ExitCode> {
 }
 
 fn named<'a>(set: &'a PolicySet, regime: &str) -> Result<&'a Arc<Policy>, Failure> {
-    set.of_regime(regime).ok_or_else(|| {
-        let known = set.regimes().join(", ");
-        Failure::not_found(format!(
-            "regime `{regime}` is not known; regimes are: {known}"
-        ))
-    })
+    let found = set.known(regime);
+    found.map_err(|unknown| Failure::not_found(unknown.to_string()))
 }
 
 fn check(files: &[PathBuf], json: bool) -> anyhow::Result<ExitCode> {

@@ -228,7 +228,9 @@ fn check_directory(custody: &Custody, path: &Path) -> Result<(), CopyError> {
     let own = custody.directory.path().canonicalize();
     let parent = path.parent().unwrap_or(path);
     let (Ok(own), Ok(there)) = (own, path.canonicalize().or_else(|_| parent.canonicalize())) else {
-        return bad("neither the directory nor its parent exists");
+        return bad(
+            "neither the directory nor its parent exists: mount its disk, or create the parent directory",
+        );
     };
     if there.starts_with(own) {
         return bad("a replica inside the data directory is lost with it: choose another disk");
