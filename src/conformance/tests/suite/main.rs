@@ -9,6 +9,7 @@ mod inbox;
 mod ledgers;
 mod lookups;
 mod random;
+mod random_vault;
 mod runs;
 mod vault;
 
@@ -86,7 +87,8 @@ suite! {
         a_vault_of_another_directory_is_refused;
     random:
         ledgers_are_as_the_model_says,
-        lookups_are_as_the_model_says,
+        lookups_are_as_the_model_says;
+    random_vault:
         the_vault_is_as_the_model_says,
         the_inbox_is_as_the_model_says;
 }

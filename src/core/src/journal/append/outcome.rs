@@ -21,6 +21,20 @@ pub(crate) struct Shards {
     pub(crate) closed: HashMap<LedgerNumber, Arc<Ledger>>,
 }
 
+impl Shards {
+    pub(crate) const fn new(
+        claims: Vec<Claim>,
+        states: HashMap<LedgerNumber, LedgerState>,
+        closed: HashMap<LedgerNumber, Arc<Ledger>>,
+    ) -> Self {
+        Self {
+            claims,
+            states,
+            closed,
+        }
+    }
+}
+
 /// Why a commit did not write all.
 pub(super) enum Failed {
     /// There is no room: nothing was written, and the writer goes on.

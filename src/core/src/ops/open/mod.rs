@@ -184,11 +184,7 @@ impl Files {
             index: Arc::clone(&index),
             keyring: Arc::clone(&keyring),
             clock: Arc::clone(&clock),
-            shards: Shards {
-                claims: taken,
-                states: opened.states,
-                closed: by_number(&opened.superseded),
-            },
+            shards: Shards::new(taken, opened.states, by_number(&opened.superseded)),
             new_ledgers: Arc::clone(&new_ledgers),
             directory: directory.path().to_owned(),
             min_free_bytes,
