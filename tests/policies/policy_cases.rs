@@ -1091,7 +1091,8 @@ fn odd_sets_of_regimes() {
     ] {
         let output = run(&regimes);
         assert_eq!(output.status.code(), Some(4), "{output:?}");
-        let said = String::from_utf8(output.stderr).unwrap();
+        let said: Value = serde_json::from_slice(&output.stderr).unwrap();
+        let said = said["error"]["detail"].as_str().unwrap();
         assert!(said.contains(words), "{said}");
         assert!(output.stdout.is_empty());
     }

@@ -185,7 +185,7 @@ fn default_regimes_are_those_of_events_that_name_none() {
     let refused = set(&["soc2", "unheard-of"]);
     assert_eq!(refused.status.code(), Some(4));
     assert!(
-        said(&refused).contains("unknown regime \"unheard-of\""),
+        said(&refused).contains("unknown regime \\\"unheard-of\\\""),
         "{}",
         said(&refused)
     );
