@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use crate::support::trailkeep;
 use serde_json::{Value, json};
-use trailkeep_core::tenant::classes::policies_of;
+use trailkeep_core::journal::class::policies_of;
 use trailkeep_policy::{self, Applied, EventTimes, Policy, PolicySet, change, ingest, later, lint};
 use trailkeep_proof::time::UnixMillis;
 

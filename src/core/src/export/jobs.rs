@@ -1,6 +1,6 @@
 //! Exports as jobs: started, looked at, fetched, dropped.
 //!
-//! A finished bundle waits encrypted under a key that only this process has (seal/spool.rs), for an hour.
+//! A finished bundle waits encrypted under a key that only this process has (crypto/src/spool.rs), for an hour.
 //! A restart forgets it: the export is asked for again, and recorded again.
 
 use crate::anchor::Anchors;

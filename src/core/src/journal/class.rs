@@ -2,13 +2,13 @@
 
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_statement};
-use crate::tenant::classes::{
-    CLASSES_MAX, Class, ClassError, LastStated, StatedPolicy, policy_section,
-};
+use crate::tenant::classes::{Class, LastStated, StatedPolicy, policy_section};
 use crate::tenant::ledger::Ledger;
 use serde_json::json;
 use std::sync::Arc;
-use trailkeep_policy::{Applied, ClassDefinition, ClassKey, Policy};
+use trailkeep_policy::Applied;
+use trailkeep_policy::UnknownRegime;
+use trailkeep_policy::{ClassDefinition, ClassKey, DEFAULT_POLICY, Policy, PolicySet};
 use trailkeep_ports::Statement;
 use trailkeep_proof::ids::ClassNumber;
 use trailkeep_proof::ledger::action::SystemAction;
@@ -83,4 +83,56 @@ pub(crate) fn state_policy(
         policy: Arc::clone(policy),
     });
     Ok(())
+}
+
+/// Regimes that an event may name: schema/event.schema.json.
+const REGIMES_MAX: usize = 8;
+
+/// The policies that apply to an event: those of its regimes that are for its action; the default one where none is.
+pub fn policies_of(
+    policies: &PolicySet,
+    default_regimes: &[String],
+    regimes: &[String],
+    action: &str,
+) -> Result<Vec<Arc<Policy>>, ClassError> {
+    let regimes = if regimes.is_empty() {
+        default_regimes
+    } else {
+        regimes
+    };
+    if regimes.len() > REGIMES_MAX {
+        return Err(ClassError::TooManyRegimes(regimes.len()));
+    }
+    let mut found: Vec<Arc<Policy>> = Vec::new();
+    for regime in regimes {
+        let policy = policies.known(regime)?;
+        let is_for = policy.actions.iter().any(|pattern| pattern.matches(action));
+        if is_for && !found.iter().any(|known| known.id == policy.id) {
+            found.push(Arc::clone(policy));
+        }
+    }
+    if found.is_empty() {
+        let default = policies.of_regime(DEFAULT_POLICY);
+        found.extend(default.cloned());
+    }
+    Ok(found)
+}
+
+/// Classes that a ledger may have.
+const CLASSES_MAX: u16 = 4_096;
+
+/// Why an event has no class.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClassError {
+    /// A regime that no policy is of.
+    #[error(transparent)]
+    UnknownRegime(#[from] UnknownRegime),
+    /// More regimes than an event may name.
+    #[error("the event has {0} regimes; the maximum is {REGIMES_MAX}")]
+    TooManyRegimes(usize),
+    /// The ledger has as many classes as it may.
+    #[error(
+        "the ledger has {CLASSES_MAX} retention classes, the maximum: use a set of regimes that is in use"
+    )]
+    TooMany,
 }

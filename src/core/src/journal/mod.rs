@@ -2,7 +2,7 @@
 
 pub mod access_log;
 pub mod append;
-pub(crate) mod class;
+pub mod class;
 pub(crate) mod clock_guard;
 pub(crate) mod compaction;
 mod context;

@@ -1,7 +1,6 @@
 //! The data directory as its operator has it: create, open, back up, restore, and whether it is ready.
 
 pub mod backup;
-pub mod daily;
 mod engine;
 pub mod init;
 pub mod open;

@@ -1,5 +1,8 @@
 //! Answering requests for erasure and restriction: once the job is over, and once more when what stayed went, too.
 
+use std::sync::Arc;
+
+use crate::destroy::job::{Completion, CompletionError, Leaving};
 use serde_json::{Value, json};
 
 use crate::govern::Custody;
@@ -20,6 +23,36 @@ use trailkeep_proof::ids::{Origin, Seq};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::privacy::{Events, Kept, KeptState, Kind, Outcome, State};
 use trailkeep_proof::time::UnixMillis;
+
+/// Answers the requests that an erasure serves, as the end of its deletion job.
+pub(crate) struct RequestAnswers {
+    pub(crate) custody: Arc<Custody>,
+}
+
+impl Completion for RequestAnswers {
+    fn leaving(
+        &self,
+        tenant: &Tenant,
+        ledger: &Ledger,
+        statement: Seq,
+    ) -> Result<Vec<Leaving>, CompletionError> {
+        Ok(waiting::leaving(
+            &self.custody.journal,
+            tenant,
+            ledger,
+            statement,
+        )?)
+    }
+
+    fn complete(
+        &self,
+        tenant: &Tenant,
+        ledger: &Ledger,
+        statement: Seq,
+    ) -> Result<(), CompletionError> {
+        Ok(answer_all(&self.custody, tenant, ledger, statement)?)
+    }
+}
 
 /// The requests that a statement serves.
 pub(super) fn of_statement(
@@ -120,7 +153,7 @@ fn stated_together(
 }
 
 /// Answers the requests that a statement serves, now that what it states is done. Done twice, it changes nothing.
-pub(crate) fn answer_all(
+fn answer_all(
     custody: &Custody,
     tenant: &Tenant,
     ledger: &Ledger,

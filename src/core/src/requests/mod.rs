@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub use answer::answer;
 pub use certify::certificate_of;
-use conclude::answer_all;
+pub(crate) use conclude::RequestAnswers;
 pub use conclude::lift;
 pub use copy::{CopyState, copy};
 pub use dry_run::{DryRun, DryRunCounts, DryRunRow, dry_run, preview};
@@ -42,9 +42,7 @@ pub use register::{
     show,
 };
 pub use view::{ShownRequest, ShownSubject};
-use waiting::leaving;
 
-use crate::destroy::job::{Completion, CompletionError, Leaving};
 use crate::destroy::{DeletionError, Deletions};
 use crate::export::ExportError;
 use crate::export::jobs::{Exports, StartError};
@@ -55,11 +53,8 @@ use crate::journal::Journal;
 use crate::journal::append::AppendError;
 use crate::journal::read::ReadError;
 use crate::keys::keyring::KeyError;
-use crate::tenant::Tenant;
-use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::secret::RandomError;
 use trailkeep_proof::ids::LedgerNumber;
-use trailkeep_proof::ids::Seq;
 use trailkeep_proof::privacy::{ExtendError, StageError};
 
 /// The request registry: data subject requests of a running server, and what carries them out.
@@ -92,31 +87,6 @@ impl Requests {
 
     fn copies(&self) -> MutexGuard<'_, HashMap<(LedgerNumber, String), String>> {
         self.copies.lock()
-    }
-}
-
-/// Answers the requests that an erasure serves, as the end of its deletion job.
-pub(crate) struct RequestAnswers {
-    pub(crate) custody: Arc<Custody>,
-}
-
-impl Completion for RequestAnswers {
-    fn leaving(
-        &self,
-        tenant: &Tenant,
-        ledger: &Ledger,
-        statement: Seq,
-    ) -> Result<Vec<Leaving>, CompletionError> {
-        Ok(leaving(&self.custody.journal, tenant, ledger, statement)?)
-    }
-
-    fn complete(
-        &self,
-        tenant: &Tenant,
-        ledger: &Ledger,
-        statement: Seq,
-    ) -> Result<(), CompletionError> {
-        Ok(answer_all(&self.custody, tenant, ledger, statement)?)
     }
 }
 

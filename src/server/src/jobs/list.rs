@@ -12,7 +12,7 @@ use trailkeep_core::destroy::DeletionError;
 use trailkeep_core::ingest::{StagingError, assemble_due};
 use trailkeep_core::journal::access_log::flush_repeats;
 use trailkeep_core::journal::append::AppendError;
-use trailkeep_core::ops::daily::{finish_open, run_if_due};
+use trailkeep_core::ops::run::{finish_open, run_if_due};
 use trailkeep_core::ops::vault_keeper::{VaultKeepError, VaultKeeper, fold_some};
 
 /// How often it is looked whether retention, deletions and anchors are due.

@@ -1,4 +1,4 @@
-//! `vault.db`: sealed secrets. The rows are opaque here; service/keyring.rs seals and opens them.
+//! `vault.db`: sealed secrets. The rows are opaque here; the keyring of `core` seals and opens them.
 
 mod api_keys;
 mod compare;

@@ -13,7 +13,7 @@ use crate::commands::failure::Failure;
 use crate::commands::output::{Table, print_line};
 use trailkeep_api::retention::Verdict;
 use trailkeep_core::govern::policies::load;
-use trailkeep_core::tenant::classes::policies_of;
+use trailkeep_core::journal::class::policies_of;
 use trailkeep_core::tenant::explain::explain;
 use trailkeep_policy::ingest::is_past_maximum;
 use trailkeep_policy::{

@@ -1,9 +1,9 @@
 //! Why the writer did not take events, and what an append says of it.
 
+use crate::journal::class::ClassError;
 use crate::journal::clock_guard::ClockJump;
 use crate::journal::read::ReadError;
 use crate::keys::keyring::KeyError;
-use crate::tenant::classes::ClassError;
 use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::Seq;
 

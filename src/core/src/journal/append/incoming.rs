@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, Recorded};
-use crate::tenant::classes::policies_of;
+use crate::journal::class::policies_of;
 use crate::tenant::ledger::Ledger;
 use trailkeep_policy::ingest::{self, Checked, Gap};
 use trailkeep_policy::{DEFAULT_POLICY, Policy};

@@ -31,7 +31,7 @@ use crate::journal::append::{
 use crate::journal::clock_guard;
 use crate::journal::compaction::MergeThread;
 use crate::keys::keyring::{KeyError, Keyring};
-use crate::ops::daily::finish_open;
+use crate::ops::run::finish_open;
 use crate::requests;
 use crate::tenant::ledger::{Ledger, LedgerKeys};
 use crate::tenant::{Succession, Tenant, superseded_at};
