@@ -2,6 +2,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::thread::{self, ScopedJoinHandle};
 
 use sha2::{Digest, Sha256};
 
@@ -138,20 +139,29 @@ impl Check<'_> {
     }
 }
 
+/// Checks events on all cores. A part is checked here where no thread can be had, as on WebAssembly.
 fn check_side_by_side(origin: &Origin, waiting: &[(Entry, Vec<u8>)]) -> Vec<Checked> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let share = waiting.len().div_ceil(cores).max(1);
-    std::thread::scope(|scope| {
+    let check = |part: &[(Entry, Vec<u8>)]| -> Vec<Checked> {
+        let events = part.iter();
+        events
+            .map(|(entry, text)| check_event(origin, entry, text))
+            .collect()
+    };
+    thread::scope(|scope| {
         let parts: Vec<_> = waiting
             .chunks(share)
             .map(|part| {
-                let check = |(entry, text): &(Entry, Vec<u8>)| check_event(origin, entry, text);
-                scope.spawn(move || part.iter().map(check).collect::<Vec<_>>())
+                let elsewhere = thread::Builder::new().spawn_scoped(scope, move || check(part));
+                elsewhere.map_err(|_| part)
             })
             .collect();
-        let join = |part: std::thread::ScopedJoinHandle<'_, Vec<Checked>>| match part.join() {
-            Ok(checked) => checked,
-            Err(panic) => std::panic::resume_unwind(panic),
+        let join = |part: Result<ScopedJoinHandle<'_, Vec<Checked>>, &[_]>| match part {
+            Ok(elsewhere) => elsewhere
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(here) => check(here),
         };
         parts.into_iter().flat_map(join).collect()
     })
