@@ -6,7 +6,7 @@ use crate::export::PersonsEvents;
 use crate::journal::Journal;
 use crate::journal::access_log::{AccessRecord, record_read};
 use crate::journal::read::entry_at;
-use crate::requests::erase::{Asked, ErasureScope, Judge, PayloadState, Reason, Standing};
+use crate::requests::erase::{Asked, ErasureScope, EventDecision, Judge, Reason, Standing};
 use crate::requests::filed::Held;
 use crate::requests::near::{Near, ShownNear};
 use crate::requests::register::NewRequest;
@@ -214,16 +214,16 @@ pub(super) fn classes_alone(
         let class = entry.map_or(ClassNumber::NONE, |entry| entry.class);
         scope
             .events
-            .push((Seq::new(*seq), class, PayloadState::Destroy));
+            .push((Seq::new(*seq), class, EventDecision::Destroy));
     }
     Ok(scope)
 }
 
 fn rows(ledger: &Ledger, kind: Kind, scope: &ErasureScope) -> Vec<DryRunRow> {
-    let row = |((class, deletion), events): ((ClassNumber, &PayloadState), u64)| {
+    let row = |((class, deletion), events): ((ClassNumber, &EventDecision), u64)| {
         let reason = match deletion {
-            PayloadState::Keep(reason) => Some(reason),
-            PayloadState::Destroy => None,
+            EventDecision::Keep(reason) => Some(reason),
+            EventDecision::Destroy => None,
         };
         DryRunRow {
             class: class.get(),

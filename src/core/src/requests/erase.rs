@@ -27,7 +27,7 @@ const HOLD: &str = "a legal hold covers it: it is not deleted until the hold is 
 
 /// What an erasure does with an event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PayloadState {
+pub enum EventDecision {
     /// It goes at once.
     Destroy,
     /// It stays.
@@ -82,12 +82,12 @@ impl Standing {
 #[derive(Clone, Debug, Default)]
 pub struct ErasureScope {
     /// Each event with its class and what becomes of it, ascending by seq.
-    pub events: Vec<(Seq, ClassNumber, PayloadState)>,
+    pub events: Vec<(Seq, ClassNumber, EventDecision)>,
 }
 
 impl ErasureScope {
     /// How many events of each class meet the same.
-    pub(super) fn counted(&self) -> BTreeMap<(ClassNumber, &PayloadState), u64> {
+    pub(super) fn counted(&self) -> BTreeMap<(ClassNumber, &EventDecision), u64> {
         let mut counted = BTreeMap::new();
         for (_, class, deletion) in &self.events {
             *counted.entry((*class, deletion)).or_default() += 1;
@@ -99,7 +99,7 @@ impl ErasureScope {
     pub fn destroyed(&self) -> impl Iterator<Item = Seq> {
         self.events
             .iter()
-            .filter(|(_, _, deletion)| *deletion == PayloadState::Destroy)
+            .filter(|(_, _, deletion)| *deletion == EventDecision::Destroy)
             .map(|(seq, _, _)| *seq)
     }
 }
@@ -152,14 +152,14 @@ impl<'a> Judge<'a> {
         let mut scope = ErasureScope::default();
         for seq in seqs.iter().copied().map(Seq::new) {
             let event = open_event(self.journal, self.ledger, seq)?;
-            let deletion = self.fate_of(&event)?;
+            let deletion = self.decision_of(&event)?;
             scope.events.push((seq, event.entry.class, deletion));
         }
         Ok(scope)
     }
 
     /// What the erasure does with an event.
-    pub fn fate_of(&self, event: &StoredEvent) -> Result<PayloadState, DeletionError> {
+    pub fn decision_of(&self, event: &StoredEvent) -> Result<EventDecision, DeletionError> {
         let class = event.entry.class;
         let rules = self.rules.get(&class);
         let rules = rules.ok_or(UnknownPolicies(class.get()))?;
@@ -182,9 +182,9 @@ impl<'a> Judge<'a> {
         Ok(rules.judge(&stored, |case| {
             let verdict = verdict(case, self.asked.now);
             if verdict.decision == Decision::Destroy {
-                PayloadState::Destroy
+                EventDecision::Destroy
             } else {
-                PayloadState::Keep(reason(case, &verdict, self.asked.regime))
+                EventDecision::Keep(reason(case, &verdict, self.asked.regime))
             }
         }))
     }

@@ -22,7 +22,7 @@ use crate::keys::rows::{Changes, STATED_HERE};
 use crate::requests::Requests;
 use crate::requests::conclude::first_answer;
 use crate::requests::dry_run::classes_alone;
-use crate::requests::erase::{Asked, ErasureScope, Judge, PayloadState, Standing};
+use crate::requests::erase::{Asked, ErasureScope, EventDecision, Judge, Standing};
 use crate::requests::filed::{Decided, Filed, Ordered};
 use crate::requests::kept::{kept, restriction};
 use crate::requests::register::{named, record, record_carried};
@@ -359,14 +359,14 @@ fn decide_waiting(
         waits.retain(|seq| due.binary_search(&seq).is_err());
         for (seq, _, deletion) in &scope.events {
             match deletion {
-                PayloadState::Destroy => {
+                EventDecision::Destroy => {
                     plan.covers.insert(*seq);
                     plan.covering
                         .insert(row.map_or(waits.request, |filed| filed.seq));
                     // Until it is gone, it is looked at with every run.
                     waits.add(*seq, None);
                 }
-                PayloadState::Keep(reason) => waits.add(*seq, reason.due()),
+                EventDecision::Keep(reason) => waits.add(*seq, reason.due()),
             }
         }
         waiting::keep(&custody.journal, ledger, &id, &waits)?;
@@ -385,11 +385,11 @@ impl Plan {
         };
         for (seq, _, deletion) in &scope.events {
             match deletion {
-                PayloadState::Destroy => {
+                EventDecision::Destroy => {
                     self.covers.insert(*seq);
                     self.covering.insert(filed.seq);
                 }
-                PayloadState::Keep(reason) => {
+                EventDecision::Keep(reason) => {
                     if reason.state != Standing::Refusal {
                         self.restricts.insert(*seq);
                         self.restricting.insert(filed.seq);

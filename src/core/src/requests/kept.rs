@@ -1,6 +1,6 @@
 //! What stays of a person's events, and by which ground.
 
-use crate::requests::erase::{ErasureScope, PayloadState, Reason, Standing};
+use crate::requests::erase::{ErasureScope, EventDecision, Reason, Standing};
 use crate::tenant::ledger::Ledger;
 use trailkeep_proof::ids::ClassNumber;
 use trailkeep_proof::privacy::{Kept, Regime};
@@ -17,7 +17,7 @@ pub(super) fn restriction(mut scope: ErasureScope, regime: Regime) -> ErasureSco
         Regime::Gdpr | Regime::UkGdpr => "GDPR Art. 18",
     };
     for (_, _, deletion) in &mut scope.events {
-        *deletion = PayloadState::Keep(Reason {
+        *deletion = EventDecision::Keep(Reason {
             state: Standing::Minimum,
             until: None,
             note: RESTRICTED.to_owned(),
@@ -30,9 +30,9 @@ pub(super) fn restriction(mut scope: ErasureScope, regime: Regime) -> ErasureSco
 
 /// What stays, by class and ground, as the certificate says it.
 pub(super) fn kept(ledger: &Ledger, scope: &ErasureScope) -> Vec<Kept> {
-    let row = |((class, deletion), events): ((ClassNumber, &PayloadState), u64)| match deletion {
-        PayloadState::Destroy => None,
-        PayloadState::Keep(reason) => Some(Kept {
+    let row = |((class, deletion), events): ((ClassNumber, &EventDecision), u64)| match deletion {
+        EventDecision::Destroy => None,
+        EventDecision::Keep(reason) => Some(Kept {
             class: class.get(),
             policies: ledger.classes.policy_names(class),
             events,
