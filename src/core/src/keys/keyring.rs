@@ -6,7 +6,7 @@
 mod destroy;
 mod sums;
 
-use parking_lot::{Mutex, MutexGuard, RwLock};
+use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -187,11 +187,11 @@ impl Keyring {
         needs: &mut Needs,
     ) -> Result<PersonReference, KeyError> {
         let slot = (ledger, tag);
-        if let Some(found) = lock(&self.persons).find(&slot, &mut needs.persons) {
+        if let Some(found) = self.persons.lock().find(&slot, &mut needs.persons) {
             return Ok(found);
         }
         if let Some(reference) = self.stored_person(origin, ledger, tag)? {
-            lock(&self.persons).ready.put(slot, reference);
+            self.persons.lock().ready.put(slot, reference);
             return Ok(reference);
         }
         let reference = PersonReference::new(random_bytes()?);
@@ -204,7 +204,10 @@ impl Keyring {
             epoch,
             sealed,
         };
-        Ok(lock(&self.persons).find_or_add(slot, reference, (row, place), &mut needs.persons))
+        Ok(self
+            .persons
+            .lock()
+            .find_or_add(slot, reference, (row, place), &mut needs.persons))
     }
 
     /// The reference of a person whom the vault knows.
@@ -235,7 +238,7 @@ impl Keyring {
         slot: KeySlot,
         needs: &mut Needs,
     ) -> Result<NumberedKey, KeyError> {
-        if let Some(found) = lock(&self.keys).find(&slot, &mut needs.keys) {
+        if let Some(found) = self.keys.lock().find(&slot, &mut needs.keys) {
             return Ok(found);
         }
         let period = slot.period.to_string();
@@ -247,7 +250,7 @@ impl Keyring {
                 id: row.key_id,
                 key: self.open_row(origin, &row)?,
             };
-            lock(&self.keys).ready.put(slot, numbered.clone());
+            self.keys.lock().ready.put(slot, numbered.clone());
             return Ok(numbered);
         }
         let numbered = NumberedKey {
@@ -269,19 +272,22 @@ impl Keyring {
             person: slot.person,
             row,
         };
-        Ok(lock(&self.keys).find_or_add(slot, numbered, (row, place), &mut needs.keys))
+        Ok(self
+            .keys
+            .lock()
+            .find_or_add(slot, numbered, (row, place), &mut needs.keys))
     }
 
     /// Makes a ledger's system key known; it is never destroyed.
     pub fn add_system_key(&self, key: &NumberedKey) {
-        lock(&self.system).insert(key.id, Arc::clone(&key.key));
+        self.system.lock().insert(key.id, Arc::clone(&key.key));
     }
 
     /// The keys that a payload names.
     pub fn keys_of(&self, origin: &Origin, payload: &[u8]) -> Result<KeySet, KeyError> {
         let keys = key_ids(payload)?.into_iter().map(|id| {
-            let system = lock(&self.system).get(&id).cloned();
-            let known = system.or_else(|| lock(&self.by_id).get(&id).cloned());
+            let system = self.system.lock().get(&id).cloned();
+            let known = system.or_else(|| self.by_id.lock().get(&id).cloned());
             if let Some(key) = known {
                 return Ok(NumberedKey { id, key });
             }
@@ -290,7 +296,7 @@ impl Keyring {
                 .data_key(id)?
                 .ok_or(KeyError::Missing(id.get()))?;
             let key = self.open_row(origin, &row)?;
-            lock(&self.by_id).put(id, Arc::clone(&key));
+            self.by_id.lock().put(id, Arc::clone(&key));
             Ok(NumberedKey { id, key })
         });
         KeySet::new(keys.collect::<Result<Vec<_>, KeyError>>()?)
@@ -340,8 +346,8 @@ impl Keyring {
             }
             Ok(self.vault.commit(&changes)?)
         })?;
-        lock(&self.persons).settle(&persons);
-        lock(&self.keys).settle(&keys);
+        self.persons.lock().settle(&persons);
+        self.keys.lock().settle(&keys);
         Ok(persons.len() + keys.len())
     }
 
@@ -450,8 +456,4 @@ pub(crate) fn data_key_place(
         key_id.get(),
         class.get()
     )
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock()
 }

@@ -200,7 +200,7 @@ impl Database {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let _open = self.gate.read();
-        let idle = lock(&self.idle_readers).pop();
+        let idle = self.idle_readers.lock().pop();
         let mut connection = match idle {
             Some(connection) => connection,
             None => self.open_reader()?,
@@ -212,7 +212,7 @@ impl Database {
             Ok(value)
         })();
         let value = outcome.map_err(|error| self.error(error))?;
-        let mut idle = lock(&self.idle_readers);
+        let mut idle = self.idle_readers.lock();
         if idle.len() < IDLE_READERS_MAX {
             idle.push(connection);
         }
@@ -233,7 +233,7 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<Result<T, StoreError>, StoreError> {
-        let mut connection = lock(&self.writer);
+        let mut connection = self.writer.lock();
         let transaction = connection
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
             .map_err(|error| self.error(error))?;
@@ -253,7 +253,7 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> Result<(), StoreError> {
-        work(&lock(&self.writer)).map_err(|error| self.error(error))
+        work(&self.writer.lock()).map_err(|error| self.error(error))
     }
 
     /// How long the last commit statement took: the write-ahead log was written and synced.
@@ -272,7 +272,7 @@ impl Database {
 
     /// Gives up to `pages` free pages back to the file system, in one transaction; whether there are more.
     pub(super) fn release_pages(&self, pages: u32) -> Result<bool, StoreError> {
-        let connection = lock(&self.writer);
+        let connection = self.writer.lock();
         let release = || -> rusqlite::Result<bool> {
             let mut step = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
             // Each row that it gives is a page; it must be asked to its end.
@@ -289,8 +289,8 @@ impl Database {
     /// `false` where somebody else still reads: then old pages may remain, and it is to be tried again.
     pub(super) fn purge(&self) -> Result<bool, StoreError> {
         let _alone = self.gate.write();
-        lock(&self.idle_readers).clear();
-        let connection = lock(&self.writer);
+        self.idle_readers.lock().clear();
+        let connection = self.writer.lock();
         // A TRUNCATE that waits would hold the writer for as long.
         let busy = connection.busy_timeout(Duration::ZERO).and_then(|()| {
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
@@ -358,11 +358,6 @@ pub(super) fn resolved(path: &Path) -> Result<PathBuf, StoreError> {
     let parent = parent.unwrap_or(Path::new(".")).canonicalize();
     let parent = parent.map_err(|error| io_error(path, error))?;
     Ok(parent.join(path.file_name().unwrap_or_default()))
-}
-
-/// A mutex whose holder panicked guards a connection that rolled back: it stays usable.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> parking_lot::MutexGuard<'_, T> {
-    mutex.lock()
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {

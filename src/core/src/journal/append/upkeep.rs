@@ -1,7 +1,7 @@
 //! What the writer does between batches: the vault's memory of the heads, and rows that a merged run has taken over.
 
 use crate::failpoint::FailPoint;
-use crate::journal::append::writer::{Writer, lock};
+use crate::journal::append::writer::Writer;
 use crate::journal::clock_guard;
 use trailkeep_ports::{StoreError, Watermark};
 use trailkeep_proof::time::UnixMillis;
@@ -18,10 +18,10 @@ impl Writer {
         // A directory that rests is seen nevertheless, else its next start would ask whether the clock is right.
         let is_old = |last: UnixMillis| seen_at.get() >= last.get().saturating_add(SEEN_EVERY_MS);
         let is_time =
-            self.seen_at.is_none_or(is_old) && lock(&self.clock_guard).now(&*self.clock).is_ok();
+            self.seen_at.is_none_or(is_old) && self.clock_guard.lock().now(&*self.clock).is_ok();
         // Told at once, since the next start must not take for a pause what was refused as a jump.
-        let doubt = lock(&self.clock_guard).changed_doubt(&*self.clock);
-        let memory = is_time.then(|| lock(&self.clock_guard).memory(&*self.clock));
+        let doubt = self.clock_guard.lock().changed_doubt(&*self.clock);
+        let memory = is_time.then(|| self.clock_guard.lock().memory(&*self.clock));
         clock_guard::remember(memory.flatten().or(doubt), &self.keyring)?;
         for (number, state) in &mut self.shards.states {
             let size = state.edge.size();

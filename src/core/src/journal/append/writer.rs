@@ -196,7 +196,7 @@ impl Writer {
 
     /// The time, where it can be believed and there is room.
     fn time_to_write(&self) -> Result<UnixMillis, Refusal> {
-        let guarded = lock(&self.clock_guard).now(&*self.clock);
+        let guarded = self.clock_guard.lock().now(&*self.clock);
         let now = guarded.map_err(|jump| {
             tracing::error!(%jump, "appends are refused");
             Refusal::Clock(jump)
@@ -372,10 +372,6 @@ fn note_statement(ledger: &Ledger, seq: Seq, statement: &Statement) {
 struct Placed {
     ledger: LedgerNumber,
     entries: Vec<EntryBytes>,
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> parking_lot::MutexGuard<'_, T> {
-    mutex.lock()
 }
 
 fn refuse(batch: Vec<Waiting>, refusal: impl Fn() -> Refusal) {

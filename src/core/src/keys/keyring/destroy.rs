@@ -3,7 +3,7 @@
 use parking_lot::RwLockReadGuard;
 use std::collections::HashSet;
 
-use crate::keys::keyring::{KeyError, Keyring, data_key_place, lock, with_current_epoch};
+use crate::keys::keyring::{KeyError, Keyring, data_key_place, with_current_epoch};
 use trailkeep_ports::{DataKeyRow, RETIRED, StoreError};
 use trailkeep_proof::ids::{KeyId, LedgerNumber, LookupKey, Origin, PersonReference, Tag};
 
@@ -52,7 +52,7 @@ impl Keyring {
 
     /// No new event finds these keys by what they are for.
     fn forget_slots(&self, destroyed: &Destroyed) {
-        let mut known = lock(&self.keys);
+        let mut known = self.keys.lock();
         let gone: Vec<_> = known
             .ready
             .iter()
@@ -69,7 +69,7 @@ impl Keyring {
         let mut destroyed = self.destroyed.write();
         destroyed.keys.extend(keys);
         self.vault.delete_data_keys(keys)?;
-        let mut by_id = lock(&self.by_id);
+        let mut by_id = self.by_id.lock();
         for key in keys {
             by_id.pop(key);
         }
@@ -108,7 +108,7 @@ impl Keyring {
             .extend(gone.iter().copied().map(LookupKey::from));
         before(&gone)?;
         self.vault.delete_persons(&rows)?;
-        let mut known = lock(&self.persons);
+        let mut known = self.persons.lock();
         for tag in tags {
             known.ready.pop(&(ledger, *tag));
         }
