@@ -13,7 +13,7 @@ pub enum Role {
     Reader,
     /// Exports and verifies.
     Auditor,
-    /// Answers the requests of persons.
+    /// Answers data subject requests.
     Privacy,
     /// Everything of its tenant, API keys included.
     Admin,
@@ -37,7 +37,7 @@ impl Role {
 pub struct NewKey {
     #[schema(value_type = Role)]
     pub role: String,
-    /// A calendar period after which it ends, such as `P90D` or `P1Y`; none: it does not end by itself.
+    /// A calendar period after which the key expires, such as `P90D` or `P1Y`; absent: it never expires.
     #[schema(pattern = "^P[1-9][0-9]{0,3}[DWMY]$")]
     pub expires: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A line of the answer: how far the work is, and at its end what came of it.
+/// A line of the answer: progress, or at the end the result or an error.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Line<T> {

@@ -1,10 +1,10 @@
-//! `/v1/verify`: what came of verifying a ledger.
+//! `/v1/verify`: the report of a verification.
 
 use serde::{Deserialize, Serialize};
 use trailkeep_proof::ledger::attestation::Level;
 use trailkeep_proof::ledger::sources::SourcesSummary;
 
-/// A line of the answer: how far it is, and at its end what came of it.
+/// A line of the answer: progress, or at the end the report or an error.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum VerifyLine<T = VerifyReport> {
@@ -13,10 +13,10 @@ pub enum VerifyLine<T = VerifyReport> {
     Report { report: T },
 }
 
-/// What came out.
+/// The result of a verification.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct VerifyReport {
-    /// Whether there is no finding.
+    /// True if nothing was found to be wrong.
     pub ok: bool,
     /// Whose ledger it is.
     pub origin: String,

@@ -1,4 +1,4 @@
-//! `/v1/privacy/requests`: requests of persons (docs/gdpr.md). The person stands in bodies, never in a path.
+//! `/v1/privacy/requests`: data subject requests (docs/gdpr.md). The data subject stands in bodies, never in a path.
 
 pub(super) mod carry_out;
 pub(super) mod fetch;

@@ -19,18 +19,14 @@ mod tree;
 mod unneeded;
 mod vault;
 
-pub use self::anchored::AnchoredAt;
-pub use self::anchored::Attested;
-pub use self::anchored::WitnessedBy;
-use crate::tenant::head::check_signed_head;
-
+pub use self::anchored::{AnchoredAt, Attested, WitnessedBy};
 use crate::clock::SystemClock;
 use crate::journal::append::Newest;
 use crate::keys::keyring::Keyring;
+use crate::tenant::head::check_signed_head;
 use crate::tenant::ledger::LedgerKeys;
 use trailkeep_index::Index;
-use trailkeep_ports::{LedgerRecord, StoreError, StoredCheckpoint};
-use trailkeep_ports::{Ledgers, Staging};
+use trailkeep_ports::{LedgerRecord, Ledgers, Staging, StoreError, StoredCheckpoint};
 use trailkeep_proof::ids::RootHash;
 use trailkeep_proof::ledger::checkpoint::Checkpoint;
 use trailkeep_proof::ledger::cosignature::WitnessKey;
@@ -66,10 +62,10 @@ pub struct Finding {
     pub detail: String,
 }
 
-/// What came out.
+/// The result of a verification.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Whether there is no finding.
+    /// True if nothing was found to be wrong.
     pub ok: bool,
     /// Whose ledger it is.
     pub origin: String,

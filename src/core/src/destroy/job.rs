@@ -122,7 +122,7 @@ impl Job {
         }
     }
 
-    /// What requests of persons lead to.
+    /// The erasure that data subject requests lead to.
     pub(crate) fn of_requests(statement: Seq, items: Vec<Seq>) -> Self {
         Self {
             statement,

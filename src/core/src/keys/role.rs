@@ -15,7 +15,7 @@ pub enum Role {
     Reader,
     /// Exports and verifies.
     Auditor,
-    /// Answers the requests of persons.
+    /// Answers data subject requests.
     Privacy,
     /// Everything of its tenant, API keys included.
     Admin,
@@ -45,7 +45,7 @@ pub enum Right {
     RunRetention,
     /// Places and lifts legal holds.
     ManageHolds,
-    /// Files, answers and closes the requests of persons.
+    /// Files, answers and closes data subject requests.
     AnswerRequests,
     /// Makes and lists tenants; in the operator's own tenant alone.
     ManageTenants,

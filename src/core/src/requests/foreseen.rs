@@ -1,4 +1,4 @@
-//! What the requests of persons would destroy at a moment: nothing changes, and nothing is recorded.
+//! What data subject requests would delete at a moment: nothing changes, and nothing is recorded.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -66,7 +66,7 @@ pub struct AwaitingTrigger {
     pub policies: Vec<String>,
     /// Events that wait, or whose clock runs.
     pub events: u64,
-    /// When the oldest of them was recorded: what waits for over two years is to be reviewed (Art. 5(1)(e) GDPR).
+    /// When the oldest of them was recorded. Events that have waited for over two years must be reviewed (Art. 5(1)(e) GDPR).
     pub oldest_recorded_at: Option<String>,
     /// Whether it waits for over two years.
     pub review: bool,

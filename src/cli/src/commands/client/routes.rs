@@ -1,4 +1,4 @@
-//! The routes: a method each, with the types of what goes in and what comes back.
+//! The client's methods: one for each route, with the types of its request and answer.
 
 mod privacy;
 

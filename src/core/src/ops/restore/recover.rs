@@ -157,7 +157,7 @@ fn continue_ledger(
     Ok(record.origin)
 }
 
-/// What the vault keeps for a tenant goes on with it: legal holds, what happened to records, requests of persons.
+/// What the vault keeps for a tenant goes on with it: legal holds, fired triggers, data subject requests.
 fn carry_over(
     keyring: &Keyring,
     from: &LedgerRecord,
