@@ -84,6 +84,6 @@ pub trait DataKeys: Send + Sync {
     /// for their new period. On disk when it returns.
     fn retire_data_keys(&self, rows: &[DataKeyRow]) -> Result<(), StoreError>;
 
-    /// Destroys data keys. On disk when it returns; the write-ahead log still holds them until it is scrubbed.
+    /// Destroys data keys. On disk when it returns; the write-ahead log still holds them until it is purged.
     fn delete_data_keys(&self, keys: &[KeyId]) -> Result<(), StoreError>;
 }

@@ -28,7 +28,7 @@ use trailkeep_proof::ledger::entry::{Entry, leaf_hash};
 const fn same_bytes(event: &Appended) -> Option<bool> {
     match event.result {
         AppendedAs::Before { same_bytes, .. } => Some(same_bytes),
-        AppendedAs::New(_) | AppendedAs::Gone(_) => None,
+        AppendedAs::New(_) | AppendedAs::Deleted(_) => None,
     }
 }
 
@@ -86,7 +86,7 @@ pub(super) async fn append(
 
 fn answer_single(caller: &Identified<Tenant>, outcome: &Outcome) -> Result<Response, Problem> {
     let event = outcome.events.first().ok_or_else(Problem::internal)?;
-    if let AppendedAs::Gone(deletion_cause) = event.result {
+    if let AppendedAs::Deleted(deletion_cause) = event.result {
         return Ok(Json(already_deleted(event.id.clone(), deletion_cause)).into_response());
     }
     let bytes = event.entry().ok_or_else(Problem::internal)?;
@@ -127,7 +127,7 @@ fn answer_many(outcome: &Outcome) -> Response {
         .events
         .iter()
         .filter_map(|event| match event.result {
-            AppendedAs::Gone(deletion_cause) => {
+            AppendedAs::Deleted(deletion_cause) => {
                 Some(already_deleted(event.id.clone(), deletion_cause))
             }
             AppendedAs::New(_) | AppendedAs::Before { .. } => None,

@@ -16,7 +16,7 @@ use crate::journal::append::{lookup_keys, person_tag};
 use crate::journal::read::{ReadError, open_payload};
 use crate::keys::keyring::KeyError;
 use crate::short_reads::short_reads;
-use crate::tenant::deletion::{DeletionCause, Gone};
+use crate::tenant::deletion::{DeletionCause, Deletion};
 use crate::tenant::ledger::LedgerKeys;
 use crate::tenant::superseded_at;
 use trailkeep_crypto::payload::OpenedEvent;
@@ -171,7 +171,7 @@ impl<'a> Walk<'a> {
     fn seems_missing(&self, row: &Stored) -> bool {
         let entry = row.entry.filter(|_| row.payload.is_none());
         entry.is_some_and(|entry| {
-            entry.kind == EntryKind::Event && self.cover.gone(&entry, row.mark).is_none()
+            entry.kind == EntryKind::Event && self.cover.deletion(&entry, row.mark).is_none()
         })
     }
 
@@ -244,7 +244,7 @@ impl<'a> Walk<'a> {
             // An entry that is missing or malformed is a finding of the chain's.
             let Some(entry) = row.entry else { continue };
             read.events += u64::from(entry.kind == EntryKind::Event);
-            if let Some(gone) = self.cover.gone(&entry, row.mark) {
+            if let Some(gone) = self.cover.deletion(&entry, row.mark) {
                 read.seen.push(Sighting::Gone(row.seq));
                 self.check_deleted(row, &entry, gone, &mut read, &mut findings);
                 continue;
@@ -270,7 +270,7 @@ impl<'a> Walk<'a> {
         &self,
         row: &Stored,
         entry: &Entry,
-        gone: Gone,
+        gone: Deletion,
         read: &mut Read,
         findings: &mut Findings,
     ) {

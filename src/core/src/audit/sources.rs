@@ -80,7 +80,7 @@ fn read_on(
                         let facts = Facts::from_sections(sections).ok();
                         facts.and_then(|facts| Sighting::of(seq, &facts))
                     }
-                    Err(ReadError::Gone { .. }) => Some(Sighting::Gone(seq)),
+                    Err(ReadError::Deleted { .. }) => Some(Sighting::Gone(seq)),
                     Err(error) => return Err(error),
                 };
                 seen.into_iter().for_each(|seen| read.book.see(seen));

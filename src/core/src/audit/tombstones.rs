@@ -9,7 +9,7 @@ use crate::journal::read::ReadError;
 use crate::journal::tombstone::{ItemTree, statement_nonce};
 use crate::keys::keyring::KeyError;
 use crate::tenant::classes::Class;
-use crate::tenant::deletion::{Gone, Tombstones};
+use crate::tenant::deletion::{Deletion, Tombstones};
 use crate::tenant::hold::Holds;
 use crate::tenant::ledger::LedgerKeys;
 use trailkeep_ports::{ClassRow, LedgerRecord, Mark, StoreError};
@@ -196,12 +196,12 @@ impl TombstoneCheck {
         Ok(statements.len() == self.known && !statements.iter().any(|(_, _, open)| *open))
     }
 
-    pub(super) fn gone(&self, entry: &Entry, mark: Mark) -> Option<Gone> {
-        self.covers.gone(entry, mark)
+    pub(super) fn deletion(&self, entry: &Entry, mark: Mark) -> Option<Deletion> {
+        self.covers.deletion(entry, mark)
     }
 
     /// Whether the statement lets the text go. What it says of its items as a whole was checked at the beginning.
-    pub(super) fn check(&self, entry: &Entry, gone: Gone) -> Result<(), String> {
+    pub(super) fn check(&self, entry: &Entry, gone: Deletion) -> Result<(), String> {
         if self.wrong.contains(&gone.by) {
             return Err(format!(
                 "entry {} does not cover the events it names",

@@ -34,7 +34,7 @@ use trailkeep_proof::time::UnixMillis;
 /// Free pages that one step gives back.
 const PAGES_PER_STEP: u32 = 64;
 /// How long the logs are tried to be emptied before the job is left for the next time.
-const SCRUB_PATIENCE: Duration = Duration::from_secs(10);
+const PURGE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why the room above could not do its part of a deletion.
 pub(crate) type CompletionError = Box<dyn std::error::Error + Send + Sync>;
@@ -89,7 +89,7 @@ pub(crate) struct JobDone {
     /// Events whose texts were destroyed, as far as this process did it.
     pub destroyed: u64,
     /// Whether old pages may still be in a file's log.
-    pub scrub_pending: bool,
+    pub purge_pending: bool,
     /// The longest step that the writer may have waited for.
     pub longest_step: Duration,
 }
@@ -229,7 +229,7 @@ fn destroy(
         FailPoint::KeysDestroyed.reach();
     }
     if !done.step(|| purge(journal))? {
-        done.scrub_pending = true;
+        done.purge_pending = true;
         return Ok(done);
     }
     FailPoint::LogsEmptied.reach();
@@ -306,7 +306,7 @@ pub(crate) fn purge(journal: &Journal) -> Result<bool, StoreError> {
     let begun = Instant::now();
     loop {
         let emptied = purge_once(journal)?;
-        if emptied || begun.elapsed() >= SCRUB_PATIENCE {
+        if emptied || begun.elapsed() >= PURGE_PATIENCE {
             return Ok(emptied);
         }
         std::thread::sleep(Duration::from_millis(50));

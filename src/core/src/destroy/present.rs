@@ -39,7 +39,7 @@ pub(crate) fn present_marked(
         }
         let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
         let mark = marks.get(&seq).copied().unwrap_or_default();
-        if entry.kind == EntryKind::Event && ledger.covers.gone(&entry, mark).is_none() {
+        if entry.kind == EntryKind::Event && ledger.tombstones.deletion(&entry, mark).is_none() {
             entries.push((entry, mark.is_overdue));
         }
     }

@@ -262,7 +262,7 @@ pub(crate) fn still_there(
         for (seq, bytes) in journal.ledgers.entry_rows(number, range)? {
             let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
             let mark = marks.get(&seq).copied().unwrap_or_default();
-            let hidden = ledger.covers.hidden(&entry, mark, is_own);
+            let hidden = ledger.tombstones.hidden(&entry, mark, is_own);
             if near.binary_search(&seq.get()).is_ok() && hidden.is_none() {
                 there.push(seq.get());
             }

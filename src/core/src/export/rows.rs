@@ -241,7 +241,7 @@ fn stored(
 ) -> Result<Stored, ExportError> {
     let bytes = EntryBytes::try_from(bytes).map_err(|_| ReadError::NotFound)?;
     let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
-    let text = match (ledger.covers.hidden(&entry, mark, is_own), payload) {
+    let text = match (ledger.tombstones.hidden(&entry, mark, is_own), payload) {
         (Some(hidden), _) => Text::Hidden(hidden),
         (None, Some(payload)) => Text::Payload(payload),
         (None, None) => return Err(ReadError::PayloadMissing(seq).into()),

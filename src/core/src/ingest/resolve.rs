@@ -254,7 +254,7 @@ fn read(journal: &Journal, ledger: &Ledger, seq: Seq) -> Result<Found, StagingEr
         // Expired or erased: nothing is to be said of it any more. What is missing without a statement is for
         // `verify` to find; it must not hold up what waits.
         Err(
-            ReadError::Gone { .. }
+            ReadError::Deleted { .. }
             | ReadError::PayloadMissing(_)
             | ReadError::Key { .. }
             | ReadError::NotFound,

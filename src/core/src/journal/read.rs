@@ -2,7 +2,7 @@
 
 use crate::journal::Journal;
 use crate::keys::keyring::{KeyError, Keyring};
-use crate::tenant::deletion::{DeletionCause, Gone, Tombstones};
+use crate::tenant::deletion::{DeletionCause, Deletion, Tombstones};
 use crate::tenant::ledger::{Ledger, Published, ReadTileError};
 use trailkeep_crypto::payload::{OpenError, OpenedEvent, open};
 use trailkeep_crypto::secret::TagLabel;
@@ -23,7 +23,7 @@ pub enum ReadError {
         deletion_cause = .deletion_cause.as_str(),
         of = .stands_in.as_ref().map_or(String::new(), |origin| format!(" of {origin}"))
     )]
-    Gone {
+    Deleted {
         /// Which.
         seq: Seq,
         /// How it went.
@@ -203,11 +203,11 @@ pub fn open_event(journal: &Journal, ledger: &Ledger, seq: Seq) -> Result<Stored
         &journal.ledgers,
         &journal.keyring,
         &ledger.record,
-        &ledger.covers,
+        &ledger.tombstones,
         seq,
     );
     opened.map_err(|error| match error {
-        ReadError::Gone {
+        ReadError::Deleted {
             seq,
             deletion_cause,
             by,
@@ -215,7 +215,7 @@ pub fn open_event(journal: &Journal, ledger: &Ledger, seq: Seq) -> Result<Stored
         } => {
             let (record, by) = ledger.place_of(by);
             let stands_in = (record.number != ledger.record.number).then(|| record.origin.clone());
-            ReadError::Gone {
+            ReadError::Deleted {
                 seq,
                 deletion_cause,
                 by,
@@ -242,11 +242,11 @@ pub(crate) fn open_stored(
     } = found.ok_or(ReadError::NotFound)?;
     let entry = Entry::decode(&entry_bytes).map_err(|error| ReadError::Entry { seq, error })?;
     // Asked after the row was read: what is stated gone meanwhile is not shown.
-    if let Some(Gone {
+    if let Some(Deletion {
         deletion_cause, by, ..
-    }) = covers.gone(&entry, mark)
+    }) = covers.deletion(&entry, mark)
     {
-        return Err(ReadError::Gone {
+        return Err(ReadError::Deleted {
             seq,
             deletion_cause,
             by,

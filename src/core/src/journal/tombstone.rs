@@ -115,7 +115,7 @@ impl<'a> ItemTrees<'a> {
         hidden: Hidden,
     ) -> Result<PayloadState, ReadError> {
         let (by, is_item) = match hidden {
-            Hidden::Gone(gone) => (gone.by, gone.is_item),
+            Hidden::Deleted(gone) => (gone.by, gone.is_item),
             Hidden::Restricted(by) => (by, true),
         };
         // What went since the ledger was closed is stated in another one, which a bundle of this can't prove.
@@ -131,7 +131,7 @@ impl<'a> ItemTrees<'a> {
         let covered = Tombstone { by, item };
         Ok(match hidden {
             Hidden::Restricted(_) => PayloadState::Restricted(covered),
-            Hidden::Gone(gone) => match gone.deletion_cause {
+            Hidden::Deleted(gone) => match gone.deletion_cause {
                 DeletionCause::Expired => PayloadState::Expired(covered),
                 DeletionCause::Erased => PayloadState::Erased(covered),
             },

@@ -194,7 +194,7 @@ pub fn query(
         }
         let event = match open_event(journal, ledger, seq) {
             // What went lawfully answers to nothing any more.
-            Err(ReadError::Gone { .. }) => continue,
+            Err(ReadError::Deleted { .. }) => continue,
             event => event?,
         };
         // What is restricted answers to nobody who does not say for what.

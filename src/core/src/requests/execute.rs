@@ -114,11 +114,11 @@ pub fn carry_out_now(
             .map(|carried| carried.done),
     );
     drop(alone);
-    if done.iter().any(|done| done.scrub_pending) {
+    if done.iter().any(|done| done.purge_pending) {
         if rotates {
             rotation_due::hasten(&requests.journal.keyring, requests.journal.clock.wall())?;
         }
-        return Err(PrivacyError::ScrubPending);
+        return Err(PrivacyError::PurgePending);
     }
     if rotates && let Err(error) = rotation::rotate_now(&requests.custody, by, &mut |_, _| {}) {
         rotation_due::hasten(&requests.journal.keyring, requests.journal.clock.wall())?;

@@ -147,7 +147,7 @@ pub enum PrivacyError {
     #[error(
         "the events are deleted, but old pages may still be in the write-ahead logs, because another program reads the files: stop it; the purge is retried automatically, and the request is answered then"
     )]
-    ScrubPending,
+    PurgePending,
     /// The vault could not be rotated.
     #[error("the events are deleted; the vault could not be rotated yet: {0}")]
     Rotation(Box<RotationError>),

@@ -118,7 +118,7 @@ pub(crate) fn due(
         if !rules.goes_by_class() {
             single.push(rules);
         } else if let Some(recorded_before) = rules.recorded_before(now) {
-            let expired_before = ledger.covers.expired_before(class.number);
+            let expired_before = ledger.tombstones.expired_before(class.number);
             due.classes.push(DueClass {
                 class,
                 // A law that became longer never takes back what is stated.

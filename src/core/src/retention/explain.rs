@@ -63,7 +63,7 @@ pub(crate) fn explain_event(
         said.note = Some("an entry of the ledger itself: it is never deleted".to_owned());
         return Ok(said);
     };
-    if let Some(gone) = ledger.covers.gone(&entry, row.mark) {
+    if let Some(gone) = ledger.tombstones.deletion(&entry, row.mark) {
         said.state = gone.deletion_cause.as_str();
         said.by = Some(ledger.place_of(gone.by).1);
         return Ok(said);

@@ -85,7 +85,7 @@ impl RunReport {
 
     fn add(&mut self, done: JobDone) {
         self.destroyed += done.destroyed;
-        self.purge_pending |= done.scrub_pending;
+        self.purge_pending |= done.purge_pending;
         let longest = u64::try_from(done.longest_step.as_millis()).unwrap_or(u64::MAX);
         self.longest_step_ms = self.longest_step_ms.max(longest);
     }

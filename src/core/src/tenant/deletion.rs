@@ -10,10 +10,10 @@ use trailkeep_proof::ids::{ClassNumber, LedgerNumber, Seq};
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
 use trailkeep_proof::time::UnixMillis;
 
-/// A text that went, and the statement that says so.
+/// A payload that was deleted, and its tombstone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gone {
-    /// How it went.
+pub struct Deletion {
+    /// Why it was deleted.
     pub deletion_cause: DeletionCause,
     /// The statement.
     pub by: Seq,
@@ -24,13 +24,13 @@ pub struct Gone {
 /// Why a text is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hidden {
-    /// It went.
-    Gone(Gone),
+    /// It was deleted.
+    Deleted(Deletion),
     /// It is there, and this statement restricts it.
     Restricted(Seq),
 }
 
-/// The statements of one ledger by which texts went.
+/// The tombstones of one ledger.
 #[derive(Debug, Default)]
 pub struct Tombstones {
     inner: RwLock<Inner>,
@@ -86,8 +86,8 @@ impl Tombstones {
             .map(|(before, _)| *before)
     }
 
-    /// What became of an event's text; none where it must be there.
-    pub fn gone(&self, entry: &Entry, mark: Mark) -> Option<Gone> {
+    /// How an event's payload was deleted; none where it must be there.
+    pub fn deletion(&self, entry: &Entry, mark: Mark) -> Option<Deletion> {
         if entry.kind != EntryKind::Event {
             return None;
         }
@@ -100,7 +100,7 @@ impl Tombstones {
         if !mark.is_overdue
             && let Some(by) = expired()
         {
-            return Some(Gone {
+            return Some(Deletion {
                 deletion_cause: DeletionCause::Expired,
                 by,
                 is_item: false,
@@ -111,7 +111,7 @@ impl Tombstones {
             DeletionBasis::Request => DeletionCause::Erased,
             DeletionBasis::Trigger => DeletionCause::Expired,
         };
-        Some(Gone {
+        Some(Deletion {
             deletion_cause,
             by,
             is_item: true,
@@ -122,7 +122,7 @@ impl Tombstones {
     /// Art. 15; COMPLIANCE T21).
     pub fn hidden(&self, entry: &Entry, mark: Mark, is_own_copy: bool) -> Option<Hidden> {
         let restricted = mark.restricted_by.filter(|_| !is_own_copy);
-        let gone = self.gone(entry, mark).map(Hidden::Gone);
+        let gone = self.deletion(entry, mark).map(Hidden::Deleted);
         gone.or(restricted.map(Hidden::Restricted))
     }
 

@@ -41,7 +41,7 @@ pub struct Ledger {
     /// Its retention classes.
     pub classes: ClassBook,
     /// The statements by which texts went.
-    pub covers: Tombstones,
+    pub tombstones: Tombstones,
     settings: RwLock<Arc<TenantSettings>>,
     published: RwLock<Arc<Published>>,
     pub(crate) successor: OnceLock<Successor>,
@@ -75,7 +75,7 @@ impl Ledger {
     pub fn new(
         record: LedgerRecord,
         keys: &LedgerKeys,
-        (classes, covers): (ClassBook, Tombstones),
+        (classes, tombstones): (ClassBook, Tombstones),
         settings: TenantSettings,
         published: Published,
     ) -> Self {
@@ -86,7 +86,7 @@ impl Ledger {
             index_key: keys.index.clone(),
             system_key: keys.system.clone(),
             classes,
-            covers,
+            tombstones,
             settings: RwLock::new(Arc::new(settings)),
             published: RwLock::new(Arc::new(published)),
             successor: OnceLock::new(),

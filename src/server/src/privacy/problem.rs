@@ -20,7 +20,7 @@ impl From<PrivacyError> for Problem {
             | PrivacyError::NotFetched
             | PrivacyError::NotRestricted
             | PrivacyError::NotDecided => Self::request_state(detail),
-            PrivacyError::ScrubPending | PrivacyError::Rotation(_) => {
+            PrivacyError::PurgePending | PrivacyError::Rotation(_) => {
                 tracing::warn!(%error, "erasure incomplete");
                 Self::unavailable(detail, 60)
             }

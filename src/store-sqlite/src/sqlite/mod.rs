@@ -59,7 +59,7 @@ pub(super) struct Database {
     path: PathBuf,
     writer: Mutex<Connection>,
     idle_readers: Mutex<Vec<Connection>>,
-    /// Readers share it; the scrub takes it alone, since a reader on any snapshot keeps it busy.
+    /// Readers share it; the purge takes it alone, since a reader on any snapshot keeps it busy.
     gate: RwLock<()>,
     /// Nanoseconds that the last commit statement took.
     synced_in_nanos: AtomicU64,
@@ -194,7 +194,7 @@ impl Database {
     }
 
     /// Runs `work` in a read transaction of its own. It must be short: a reader on any snapshot holds back
-    /// the scrub of destroyed rows.
+    /// the purge of destroyed rows.
     pub(super) fn read<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,

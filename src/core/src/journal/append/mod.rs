@@ -132,7 +132,7 @@ pub enum AppendedAs {
         same_bytes: bool,
     },
     /// It had been recorded, and its text has gone since: nothing was written.
-    Gone(DeletionCause),
+    Deleted(DeletionCause),
 }
 
 impl Appended {
@@ -140,7 +140,7 @@ impl Appended {
     pub const fn entry(&self) -> Option<&EntryBytes> {
         match &self.result {
             AppendedAs::New(entry) | AppendedAs::Before { entry, .. } => Some(entry),
-            AppendedAs::Gone(_) => None,
+            AppendedAs::Deleted(_) => None,
         }
     }
 
@@ -286,7 +286,7 @@ fn key_period(ledger: &Ledger, event: &Event, class: &Class, now: UnixMillis) ->
 enum Recorded {
     New,
     Before { entry: EntryBytes, same_bytes: bool },
-    Gone(DeletionCause),
+    Deleted(DeletionCause),
     EarlierInRequest { same_bytes: bool },
 }
 
@@ -320,8 +320,8 @@ fn find_recorded(
             continue;
         };
         let stored = match open_event(journal, ledger, seq) {
-            Err(ReadError::Gone { deletion_cause, .. }) => {
-                recorded.push(Recorded::Gone(deletion_cause));
+            Err(ReadError::Deleted { deletion_cause, .. }) => {
+                recorded.push(Recorded::Deleted(deletion_cause));
                 continue;
             }
             stored => stored?,
@@ -353,7 +353,7 @@ fn find_deleted(
     events: &[Incoming],
     recorded: &mut [Recorded],
 ) -> Result<(), AppendError> {
-    if ledger.covers.is_empty() {
+    if ledger.tombstones.is_empty() {
         return Ok(());
     }
     let tag = |event: &Incoming| {
@@ -367,7 +367,7 @@ fn find_deleted(
         .deleted_ids(number, &tags, journal.clock.wall())?;
     for (recorded, gone) in recorded.iter_mut().zip(gone) {
         if let (Recorded::New, Some(deletion_cause)) = (&recorded, gone) {
-            *recorded = Recorded::Gone(deletion_cause);
+            *recorded = Recorded::Deleted(deletion_cause);
         }
     }
     Ok(())
@@ -427,13 +427,13 @@ fn join(
             Recorded::Before { entry, same_bytes } => {
                 Some(AppendedAs::Before { entry, same_bytes })
             }
-            Recorded::Gone(deletion_cause) => Some(AppendedAs::Gone(deletion_cause)),
+            Recorded::Deleted(deletion_cause) => Some(AppendedAs::Deleted(deletion_cause)),
             Recorded::EarlierInRequest { same_bytes } => {
                 results.get(&id).map(|earlier| match *earlier {
                     AppendedAs::New(entry) | AppendedAs::Before { entry, .. } => {
                         AppendedAs::Before { entry, same_bytes }
                     }
-                    AppendedAs::Gone(deletion_cause) => AppendedAs::Gone(deletion_cause),
+                    AppendedAs::Deleted(deletion_cause) => AppendedAs::Deleted(deletion_cause),
                 })
             }
         };

@@ -352,14 +352,14 @@ fn note_statement(ledger: &Ledger, seq: Seq, statement: &Statement) {
             class,
             recorded_before,
             ..
-        } => ledger.covers.add_expiry(ExpiryRow {
+        } => ledger.tombstones.add_expiry(ExpiryRow {
             statement: seq,
             class: *class,
             recorded_before: *recorded_before,
         }),
-        Statement::Tombstones { cause, .. } => ledger.covers.add_cause(seq, *cause),
+        Statement::Tombstones { cause, .. } => ledger.tombstones.add_cause(seq, *cause),
         Statement::Erasure { covers, .. } if !covers.is_empty() => {
-            ledger.covers.add_cause(seq, DeletionBasis::Request);
+            ledger.tombstones.add_cause(seq, DeletionBasis::Request);
         }
         Statement::Class { .. }
         | Statement::Policy

@@ -68,7 +68,7 @@ fn is_looked_up(
     let (Some(payload), Ok(entry)) = (row.payload, Entry::decode(&row.entry)) else {
         return Ok(false);
     };
-    if state.ledger.covers.gone(&entry, row.mark).is_some() {
+    if state.ledger.tombstones.deletion(&entry, row.mark).is_some() {
         return Ok(false);
     }
     let derived = derive(&files.keyring, record, keys, &entry, &payload)?;
