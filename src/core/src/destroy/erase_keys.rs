@@ -11,7 +11,8 @@ use crate::destroy::keys::{KEYS_PER_STEP, Touched, events_of_period, events_unde
 use crate::failpoint::FailPoint;
 use crate::journal::Journal;
 use crate::journal::read::{ReadError, open_payload};
-use crate::keys::keyring::{KeyError, KeySlot, Needs};
+use crate::keys::keyring::Needs;
+use crate::keys::keyring::{KeyError, KeySlot};
 use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::payload::{EVENT_NONCE_BYTES, KeySet, re_encrypt};
 use trailkeep_crypto::secret::random_bytes;

@@ -1,9 +1,10 @@
 //! What the vault remembers of backups: when each was last brought up to date.
 
+use serde::{Deserialize, Serialize};
+
 use crate::keys::keyring::{KeyError, Keyring};
 use crate::keys::records;
 use crate::keys::records::Record;
-use serde::{Deserialize, Serialize};
 use trailkeep_proof::privacy::certificate::Backup;
 use trailkeep_proof::time::UnixMillis;
 

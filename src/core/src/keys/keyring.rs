@@ -4,18 +4,20 @@
 //! that uses a pending key carries it to the writer, so no event is ever on disk without its key.
 
 mod destroy;
+mod pending;
 mod sums;
 
-use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use lru::LruCache;
+use parking_lot::{Mutex, RwLock};
 use zeroize::Zeroizing;
 
 pub use self::destroy::Destroyed;
+use self::pending::{Known, distinct};
+pub use self::pending::{Needs, PendingKey, PendingPerson};
 pub(crate) use self::sums::KIND as ROW_KEY_KIND;
 use trailkeep_crypto::epoch::{DirectoryId, Epoch};
 use trailkeep_crypto::payload::{KeySet, NumberedKey, OpenError, key_ids};
@@ -24,7 +26,7 @@ use trailkeep_ports::{DataKeyRow, NewDataKey, NewPerson, StoreError, Vault, Vaul
 use trailkeep_proof::ids::{ClassNumber, KeyId, LedgerNumber, Origin, PersonReference, Tag};
 
 /// Persons and keys kept in memory: what a few million events of some ten thousand people need.
-const CACHE_ENTRIES: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
+pub(crate) const CACHE_ENTRIES: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -70,37 +72,6 @@ pub struct KeySlot {
     pub class: ClassNumber,
     /// The period.
     pub period: trailkeep_policy::KeyPeriod,
-}
-
-/// Something new that the vault must hold before any event that needs it.
-#[derive(Debug)]
-pub struct Pending<K, V, R> {
-    slot: K,
-    value: V,
-    row: R,
-    /// What the row's sealing is bound to, for sealing it anew.
-    place: String,
-    durable: AtomicBool,
-}
-
-/// A person whom the vault does not know yet.
-pub type PendingPerson = Pending<(LedgerNumber, Tag), PersonReference, NewPerson>;
-/// A data key that the vault does not hold yet.
-pub type PendingKey = Pending<KeySlot, NumberedKey, NewDataKey>;
-
-/// What an event needs to be in the vault before its own commit.
-#[derive(Clone, Debug, Default)]
-pub struct Needs {
-    /// Persons.
-    pub persons: Vec<Arc<PendingPerson>>,
-    /// Data keys.
-    pub keys: Vec<Arc<PendingKey>>,
-}
-
-/// Values that are in the vault, and those on their way there.
-struct Known<K, V, R> {
-    ready: LruCache<K, V>,
-    pending: HashMap<K, Weak<Pending<K, V, R>>>,
 }
 
 /// The keys of one data directory.
@@ -371,72 +342,6 @@ impl Keyring {
         }
         self.seal(secret, place)
     }
-}
-
-impl<K: Copy + Eq + std::hash::Hash, V: Clone, R> Known<K, V, R> {
-    fn find(&mut self, slot: &K, needs: &mut Vec<Arc<Pending<K, V, R>>>) -> Option<V> {
-        if let Some(value) = self.ready.get(slot) {
-            return Some(value.clone());
-        }
-        let pending = self.pending.get(slot)?.upgrade()?;
-        let value = pending.value.clone();
-        needs.push(pending);
-        Some(value)
-    }
-
-    /// The value that somebody else made meanwhile, or this one, which then is pending.
-    fn find_or_add(
-        &mut self,
-        slot: K,
-        value: V,
-        (row, place): (R, String),
-        needs: &mut Vec<Arc<Pending<K, V, R>>>,
-    ) -> V {
-        if let Some(found) = self.find(&slot, needs) {
-            return found;
-        }
-        let pending = Arc::new(Pending {
-            slot,
-            value: value.clone(),
-            row,
-            place,
-            durable: AtomicBool::new(false),
-        });
-        self.pending.insert(slot, Arc::downgrade(&pending));
-        needs.push(pending);
-        value
-    }
-
-    fn settle(&mut self, settled: &[&Arc<Pending<K, V, R>>]) {
-        for pending in settled {
-            pending.durable.store(true, Ordering::Release);
-            self.pending.remove(&pending.slot);
-            self.ready.put(pending.slot, pending.value.clone());
-        }
-        // What refused requests left behind.
-        if self.pending.len() > CACHE_ENTRIES.get() {
-            self.pending.retain(|_, pending| pending.strong_count() > 0);
-        }
-    }
-}
-
-impl<K: Eq + std::hash::Hash, V, R> Default for Known<K, V, R> {
-    fn default() -> Self {
-        Self {
-            ready: LruCache::new(CACHE_ENTRIES),
-            pending: HashMap::new(),
-        }
-    }
-}
-
-/// What is not in the vault yet, each once.
-fn distinct<'a, K: Copy + Eq + std::hash::Hash + 'a, V: 'a, R: 'a>(
-    pending: impl Iterator<Item = &'a Arc<Pending<K, V, R>>>,
-) -> Vec<&'a Arc<Pending<K, V, R>>> {
-    let mut seen = std::collections::HashSet::new();
-    pending
-        .filter(|one| !one.durable.load(Ordering::Acquire) && seen.insert(one.slot))
-        .collect()
 }
 
 /// What the sealing of a person's reference is bound to.

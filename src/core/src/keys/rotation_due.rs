@@ -1,9 +1,10 @@
 //! The note that the vault must be rotated, since something was destroyed.
 
+use serde::{Deserialize, Serialize};
+
 use crate::keys::keyring::{KeyError, Keyring};
 use crate::keys::records;
 use crate::keys::records::Record;
-use serde::{Deserialize, Serialize};
 use trailkeep_proof::time::UnixMillis;
 
 /// The one record of its kind.

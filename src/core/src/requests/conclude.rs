@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::destroy::job::{Completion, CompletionError, Leaving};
 use serde_json::{Value, json};
 
+use crate::destroy::job::{Completion, CompletionError, Leaving};
 use crate::govern::Custody;
 use crate::journal::Journal;
 use crate::journal::append::append_statement_changing;

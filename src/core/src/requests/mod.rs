@@ -8,6 +8,7 @@ mod answer;
 mod certify;
 mod conclude;
 mod copy;
+mod decide;
 mod dry_run;
 pub mod erase;
 mod execute;
@@ -19,10 +20,21 @@ mod register;
 mod view;
 mod waiting;
 
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::destroy::{DeletionError, Deletions};
+use crate::export::ExportError;
+use crate::export::jobs::{Exports, StartError};
+use crate::govern::Custody;
+use crate::govern::rotation::RotationError;
+use crate::ingest::{Inbox, StagingError};
+use crate::journal::Journal;
+use crate::journal::append::AppendError;
+use crate::journal::read::ReadError;
+use crate::keys::keyring::KeyError;
 pub use answer::answer;
 pub use certify::certificate_of;
 pub(crate) use conclude::RequestAnswers;
@@ -41,21 +53,10 @@ pub use register::{
     NOT_CHECKED, NewRequest, counts, end, extend, forget_answered, identify, list, one, receive,
     show,
 };
-pub use view::{ShownRequest, ShownSubject};
-
-use crate::destroy::{DeletionError, Deletions};
-use crate::export::ExportError;
-use crate::export::jobs::{Exports, StartError};
-use crate::govern::Custody;
-use crate::govern::rotation::RotationError;
-use crate::ingest::{Inbox, StagingError};
-use crate::journal::Journal;
-use crate::journal::append::AppendError;
-use crate::journal::read::ReadError;
-use crate::keys::keyring::KeyError;
 use trailkeep_crypto::secret::RandomError;
 use trailkeep_proof::ids::LedgerNumber;
 use trailkeep_proof::privacy::{ExtendError, StageError};
+pub use view::{ShownRequest, ShownSubject};
 
 /// The request registry: data subject requests of a running server, and what carries them out.
 pub struct Requests {

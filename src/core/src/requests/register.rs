@@ -1,5 +1,7 @@
 //! The register of requests: each step is an entry of the ledger before it holds.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::export::PersonsEvents;
@@ -21,8 +23,6 @@ use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::event::Person;
 use trailkeep_proof::privacy::{Closed, Day, Ended, Kind, Regime, Request, commit_to_subject};
 use trailkeep_proof::time::UnixMillis;
-
-use std::sync::Arc;
 
 /// Whom a closed request was about is forgotten after this: a daily run keeps the promise of 30 days.
 const FORGET_AFTER: &str = "P29D";

@@ -16,6 +16,18 @@ mod thread;
 mod upkeep;
 mod writer;
 
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::blocking;
+use crate::journal::Journal;
+use crate::journal::class::class_for;
+use crate::journal::read::{ReadError, open_event};
+use crate::keys::keyring::Needs;
+use crate::tenant::Tenant;
+use crate::tenant::classes::{Class, default_class};
+use crate::tenant::deletion::DeletionCause;
+use crate::tenant::ledger::{Ledger, Published};
 pub use error::AppendError;
 pub(crate) use error::Refusal;
 pub(crate) use extension::{Extended, Extension};
@@ -31,20 +43,6 @@ pub(crate) use system::{
     append_statements, append_system,
 };
 pub use thread::{StoppedBadly, WriterThread};
-pub(crate) use writer::{LedgerState, NewLedgers, Writer};
-
-use std::ops::Range;
-use std::sync::Arc;
-
-use crate::blocking;
-use crate::journal::Journal;
-use crate::journal::class::class_for;
-use crate::journal::read::{ReadError, open_event};
-use crate::keys::keyring::Needs;
-use crate::tenant::Tenant;
-use crate::tenant::classes::{Class, default_class};
-use crate::tenant::deletion::DeletionCause;
-use crate::tenant::ledger::{Ledger, Published};
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_policy::KeyPeriod;
 use trailkeep_ports::{GapName, Stated};
@@ -54,6 +52,7 @@ use trailkeep_proof::ids::{
 use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryKind};
 use trailkeep_proof::ledger::event::{Event, same_value};
 use trailkeep_proof::time::UnixMillis;
+pub(crate) use writer::{LedgerState, NewLedgers, Writer};
 
 /// How often an append looks again after somebody else wrote one of its ids.
 const ATTEMPTS_MAX: usize = 8;

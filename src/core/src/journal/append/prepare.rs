@@ -4,7 +4,8 @@
 use crate::journal::append::{AppendError, Incoming, PreparedEvent};
 use crate::journal::folded::fold;
 use crate::journal::read::CLOSED;
-use crate::keys::keyring::{KeyError, KeySlot, Keyring, Needs};
+use crate::keys::keyring::Needs;
+use crate::keys::keyring::{KeyError, KeySlot, Keyring};
 use crate::keys::rows;
 use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::payload::{EVENT_NONCE_BYTES, KeySet, NumberedKey, seal};

@@ -1,7 +1,8 @@
 //! Destroying keys and persons while others append: what was sealed meanwhile under a key that went is sent back.
 
-use parking_lot::RwLockReadGuard;
 use std::collections::HashSet;
+
+use parking_lot::RwLockReadGuard;
 
 use crate::keys::keyring::{KeyError, Keyring, data_key_place, with_current_epoch};
 use trailkeep_ports::{DataKeyRow, RETIRED, StoreError};
