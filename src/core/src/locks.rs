@@ -10,6 +10,7 @@ use std::sync::Arc;
 use parking_lot::{
     ArcMutexGuard, Mutex, MutexGuard, RawMutex, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
+
 use trailkeep_proof::ids::TenantName;
 
 /// The order: what stands first is taken first.

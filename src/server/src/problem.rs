@@ -308,7 +308,9 @@ impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::NotFound => Self::not_found("no event with this id or seq in this ledger"),
-            ReadError::Deleted { .. } => Self::gone(format!("{error}; its entry and proofs remain")),
+            ReadError::Deleted { .. } => {
+                Self::gone(format!("{error}; its entry and proofs remain"))
+            }
             ReadError::Restricted { .. } => Self::new(Kind::Restricted, error.to_string()),
             error => {
                 tracing::error!(%error, "a read failed");

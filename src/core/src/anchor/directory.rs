@@ -3,13 +3,13 @@
 //! What stands there is read first: a head that this ledger's key signed and that is no beginning of the ledger shows that
 //! it was rolled back, and is not written over.
 
-use crate::tenant::ledger::read_edge;
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
 use crate::anchor::{AnchorError, Anchors};
 use crate::journal::Journal;
+use crate::tenant::ledger::read_edge;
 use crate::tenant::ledger::{Ledger, Published};
 use crate::tenant::rolled_back::RolledBack;
 use trailkeep_files::Folder;

@@ -3,7 +3,6 @@
 //! A head that was signed then would be the second of its size. So the ledger takes no entry, over restarts, until
 //! that target has seen it go on from where it was, or an operator looked at it and says that the target errs.
 
-use crate::tenant::rolled_back::RolledBack;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -17,6 +16,7 @@ use crate::keys::records;
 use crate::keys::records::Record;
 use crate::tenant::Tenant;
 use crate::tenant::ledger::Ledger;
+use crate::tenant::rolled_back::RolledBack;
 use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ledger::action::SystemAction;
 

@@ -1,8 +1,9 @@
 //! How it stands with each target, in memory: what it has, and when it is tried again.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::anchor::AnchorError;
 use crate::anchor::settings::Target;

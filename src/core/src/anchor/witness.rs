@@ -1,6 +1,5 @@
 //! A witness as a target: C2SP tlog-witness, `add-checkpoint`. It cosigns a head that continues all that it saw.
 
-use crate::tenant::ledger::read_edge;
 use std::sync::Arc;
 
 use reqwest::Url;
@@ -10,6 +9,7 @@ use crate::anchor::Anchors;
 use crate::anchor::send::Answer;
 use crate::anchor::{AnchorError, Given};
 use crate::journal::Journal;
+use crate::tenant::ledger::read_edge;
 use crate::tenant::ledger::{Ledger, Published, StoredTiles};
 use crate::tenant::rolled_back::RolledBack;
 use trailkeep_proof::ledger::cosignature::WitnessKey;

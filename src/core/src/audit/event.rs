@@ -1,11 +1,11 @@
 //! Payloads and index rows: each payload opened and checked against its commitment, each index row
 //! against the payload it was made from.
 
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
+use parking_lot::Mutex;
 
 use crate::audit::owners::KnownPerson;
 use crate::audit::read::Read;
@@ -16,7 +16,7 @@ use crate::journal::append::{lookup_keys, person_tag};
 use crate::journal::read::{ReadError, open_payload};
 use crate::keys::keyring::KeyError;
 use crate::short_reads::short_reads;
-use crate::tenant::deletion::{DeletionCause, Deletion};
+use crate::tenant::deletion::{Deletion, DeletionCause};
 use crate::tenant::ledger::LedgerKeys;
 use crate::tenant::superseded_at;
 use trailkeep_crypto::payload::OpenedEvent;

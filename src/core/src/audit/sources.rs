@@ -1,8 +1,9 @@
 //! The sources of a ledger, read off its events (`ledger/sources.rs`). Nothing is stored for it.
 
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::journal::Journal;
 use crate::journal::read::{ReadError, is_event, open_event};

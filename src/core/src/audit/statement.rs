@@ -1,12 +1,13 @@
 //! The ledger's own entries: what they state is what the tables say.
 
+use serde_json::Value;
+
 use crate::audit::Findings;
 use crate::audit::event::{Stored, Walk};
 use crate::audit::read::Read;
 use crate::audit::rows::StatedRows;
 use crate::audit::shown::Shown;
 use crate::keys::rows;
-use serde_json::Value;
 use trailkeep_crypto::payload::OpenedEvent;
 use trailkeep_ports::{DeletionBasis, RESTRICTS};
 use trailkeep_proof::ids::Seq;

@@ -8,10 +8,9 @@ pub mod pause;
 pub(crate) mod present;
 mod texts;
 
-pub use self::error::DeletionError;
-
 use std::sync::Arc;
 
+pub use self::error::DeletionError;
 use crate::journal::Journal;
 
 /// What deletes payloads, keys and index rows.

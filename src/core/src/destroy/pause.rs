@@ -1,5 +1,8 @@
 //! After a restore nothing is destroyed until somebody has reviewed the holds.
 
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
 use crate::destroy::DeletionError;
 use crate::journal::Journal;
 use crate::journal::append::AppendError;
@@ -8,8 +11,6 @@ use crate::keys::keyring::{KeyError, Keyring};
 use crate::keys::records;
 use crate::keys::records::Record;
 use crate::keys::rows::Changes;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
 

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use askama::filters::Escaper;
+
 use trailkeep_proof::text::block;
 
 /// Makes each value of a template safe: it stays text, in an element or an attribute, and steers no screen.

@@ -3,18 +3,19 @@
 //! A finished bundle waits encrypted under a key that only this process has (crypto/src/spool.rs), for an hour.
 //! A restart forgets it: the export is asked for again, and recorded again.
 
-use crate::anchor::Anchors;
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use trailkeep_crypto::spool::SpoolRoom;
 
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::anchor::Anchors;
 use crate::export::{ExportError, ExportRequest, ExportSummary, Exported, Plan, plan, write};
 use crate::journal::Journal;
 use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_crypto::spool::Spool;
+use trailkeep_crypto::spool::SpoolRoom;
 use trailkeep_proof::ids::{LedgerNumber, hex};
 
 /// Bundles that are made at the same time.

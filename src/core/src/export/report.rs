@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 
+use askama::Template;
+
 use crate::export::html::filters;
 use crate::export::plan::{Plan, question};
 use crate::export::statements::Explaining;
 use crate::export::summary::{Cell, EventRow, Summary};
 use crate::tenant::ledger::{Ledger, Published};
-use askama::Template;
 use trailkeep_ports::StoredCheckpoint;
 use trailkeep_proof::bundle::manifest::SeqRange;
 use trailkeep_proof::bundle::manifest::{Counts, Proof};

@@ -1,5 +1,10 @@
 //! Creating, listing and revoking API keys, recorded before it holds.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+use zeroize::Zeroizing;
+
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_changing};
 use crate::keys::api_key::{SECRET_BYTES, Sealed, TOKEN_PREFIX, open};
@@ -7,15 +12,11 @@ use crate::keys::keyring::KeyError;
 use crate::keys::role::Role;
 use crate::keys::rows::Changes;
 use crate::tenant::Tenant;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::json;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::CalendarPeriod;
 use trailkeep_proof::ids::{TenantName, hex};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;
-use zeroize::Zeroizing;
 
 /// A key as listed, without its secret or the secret's hash.
 #[derive(Clone, Debug)]

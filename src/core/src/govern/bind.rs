@@ -1,11 +1,11 @@
 //! Stating the rows of the vault that no statement commits to: those of an earlier version, those that a restore took over, and those
 //! that were changed since by what no statement says.
 
-use crate::journal::Journal;
 use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_changing};
 use crate::journal::each_change::each_change;
 use crate::journal::read::ReadError;

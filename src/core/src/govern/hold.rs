@@ -1,5 +1,7 @@
 //! Placing and releasing legal holds, each recorded first.
 
+use serde_json::json;
+
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_changing};
 use crate::keys::keyring::{KeyError, Keyring};
@@ -7,7 +9,6 @@ use crate::keys::records;
 use crate::keys::rows::{Changes, STATED_HERE};
 use crate::tenant::hold::{HeldPerson, Hold, HoldScope, Holds, Lifted};
 use crate::tenant::{ActiveRecord, Tenant};
-use serde_json::json;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::{ActionPattern, CalendarPeriod};
 use trailkeep_proof::ids::{Seq, hex};

@@ -1,5 +1,7 @@
 //! Changing what is set for a tenant, and closing it; recorded before it holds.
 
+use serde_json::json;
+
 use crate::ingest;
 use crate::ingest::{Inbox, StagingError};
 use crate::journal::Journal;
@@ -10,7 +12,6 @@ use crate::keys::records;
 use crate::keys::rows::Changes;
 use crate::tenant::Tenant;
 use crate::tenant::settings::{ROW_ID, TenantSettings, load};
-use serde_json::json;
 use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::action::SystemAction;

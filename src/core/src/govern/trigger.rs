@@ -1,5 +1,7 @@
 //! Firing a retention trigger for a record, recorded first.
 
+use serde_json::json;
+
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_changing};
 use crate::keys::keyring::KeyError;
@@ -7,7 +9,6 @@ use crate::keys::records;
 use crate::keys::rows::{Changes, STATED_HERE};
 use crate::tenant::Tenant;
 use crate::tenant::trigger::{Trigger, record_tag, row_id};
-use serde_json::json;
 use trailkeep_policy::clock::is_trigger_name;
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::UnixMillis;

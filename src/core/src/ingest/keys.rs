@@ -1,20 +1,20 @@
 //! Staging keys: one for each ledger and UTC day, sealed in the vault, destroyed when nothing waits under it.
 
-use parking_lot::{RwLock, RwLockReadGuard};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+
+use parking_lot::{RwLock, RwLockReadGuard};
 
 use crate::ingest::{Inbox, StagingError};
 use crate::journal::Journal;
 use crate::keys::keyring::{KeyError, Keyring};
 use crate::keys::records;
+pub(crate) use crate::keys::records::INBOX_KEY as KIND;
 use trailkeep_crypto::secret::DataKey;
 use trailkeep_ports::{LedgerRecord, SealedRecordRow};
 use trailkeep_proof::ids::LedgerNumber;
 use trailkeep_proof::time::UnixMillis;
-
-pub(crate) use crate::keys::records::INBOX_KEY as KIND;
 pub(super) const DAY_MS: u64 = 86_400_000;
 
 /// What is known of keys.

@@ -16,10 +16,11 @@ mod regimes;
 mod resolve;
 mod superseded;
 
-use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 pub use self::assemble::assemble_all;
 pub use self::assemble::assemble_due;

@@ -5,9 +5,9 @@
 //! shown; no filter's value, and a seq only where one event was asked for. The same question asked again by
 //! the same key within ten seconds is counted, and the count recorded when the ten seconds are over.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 

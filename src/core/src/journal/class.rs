@@ -1,11 +1,13 @@
 //! The retention class of an event that comes now; a new one is stated in the ledger first.
 
+use std::sync::Arc;
+
+use serde_json::json;
+
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_statement};
 use crate::tenant::classes::{Class, LastStated, StatedPolicy, policy_section};
 use crate::tenant::ledger::Ledger;
-use serde_json::json;
-use std::sync::Arc;
 use trailkeep_policy::Applied;
 use trailkeep_policy::UnknownRegime;
 use trailkeep_policy::{ClassDefinition, ClassKey, DEFAULT_POLICY, Policy, PolicySet};

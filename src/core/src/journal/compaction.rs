@@ -1,9 +1,10 @@
 //! The thread that merges index runs in the background.
 
-use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 use crate::failpoint::FailPoint;
 use trailkeep_index::Index;

@@ -1,8 +1,9 @@
 //! Programs outside of this process that read the files (a database browser, a replicator such as Litestream). While one of
 //! them keeps a read transaction, what was destroyed still stands in SQLite's log, and no destruction comes to its end.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// A reader of a moment is nobody's business.
 const SAID_AFTER: Duration = Duration::from_secs(3);

@@ -2,7 +2,7 @@
 
 use crate::journal::Journal;
 use crate::keys::keyring::{KeyError, Keyring};
-use crate::tenant::deletion::{DeletionCause, Deletion, Tombstones};
+use crate::tenant::deletion::{Deletion, DeletionCause, Tombstones};
 use crate::tenant::ledger::{Ledger, Published, ReadTileError};
 use trailkeep_crypto::payload::{OpenError, OpenedEvent, open};
 use trailkeep_crypto::secret::TagLabel;

@@ -4,8 +4,6 @@
 //! `vault.db` and `epoch.key` of the same moment, and `backup.json`. index.db is derived again by a restore.
 //! While one is made nothing is destroyed; what was destroyed before it is gone from the backup when it ends.
 
-use crate::keys::backups::LastBackup;
-use crate::tenant::ledger::read_edge;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,10 +16,12 @@ use crate::govern::replica::{CopyError, Snapshot};
 use crate::journal::Journal;
 use crate::journal::append::AppendError;
 use crate::journal::append::operator::record_for_operator;
+use crate::keys::backups::LastBackup;
 use crate::keys::keyring::{KeyError, Keyring};
 use crate::keys::records;
 use crate::ops::open::{OpenError, open_keys};
 use crate::tenant::ledger::ReadTileError;
+use crate::tenant::ledger::read_edge;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_files::FileError;

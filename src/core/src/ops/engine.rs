@@ -1,27 +1,27 @@
 //! A data directory, open for reading and writing: all rooms, put together.
 
-use crate::anchor::Anchors;
-use crate::anchor::settings::AnchorSettings;
-use crate::ingest::StagingSettings;
-use crate::journal::Journal;
-use crate::requests::{RequestAnswers, Requests};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
-use trailkeep_crypto::root::RootKeySource;
-use trailkeep_crypto::spool::SpoolRoom;
-use trailkeep_files::directory::{DataDirectory, free_bytes};
-use trailkeep_ports::{Claims, Staging as StagingFile, Storage, StoreError};
 
+use crate::anchor::Anchors;
+use crate::anchor::settings::AnchorSettings;
 use crate::audit::sources::Sources;
 use crate::destroy::Deletions;
 use crate::export::jobs::Exports;
 use crate::govern::Custody;
 use crate::ingest::Inbox;
+use crate::ingest::StagingSettings;
+use crate::journal::Journal;
 use crate::journal::access_log;
 use crate::journal::append::StoppedBadly;
 use crate::journal::compaction::MergeThread;
+use crate::requests::{RequestAnswers, Requests};
 use crate::retention::Retention;
+use trailkeep_crypto::root::RootKeySource;
+use trailkeep_crypto::spool::SpoolRoom;
+use trailkeep_files::directory::{DataDirectory, free_bytes};
+use trailkeep_ports::{Claims, Staging as StagingFile, Storage, StoreError};
 
 /// A data directory, open. One process has it at a time. Each use case takes the part that it needs.
 pub struct Engine {

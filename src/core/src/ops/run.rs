@@ -3,22 +3,20 @@
 //! The daily run of a server comes at a set hour, for all tenants. When it ran last is kept in the vault, so that a server
 //! that was down at the hour runs when it comes up.
 
-use crate::destroy::DeletionError;
-use crate::destroy::Deletions;
+use serde::{Deserialize, Serialize};
+
 use crate::destroy::job::purge;
 use crate::destroy::job::{purge_once, resume};
-use crate::destroy::pause::check_not_paused;
-use crate::destroy::pause::is_destruction_paused;
+use crate::destroy::pause::{check_not_paused, is_destruction_paused};
+use crate::destroy::{DeletionError, Deletions};
 use crate::govern::hold;
 use crate::journal::Journal;
-use crate::keys::records;
 use crate::keys::records::Record;
-use crate::keys::rotation_due;
+use crate::keys::{records, rotation_due};
 use crate::ops::Engine;
 use crate::requests;
 use crate::retention::{self, Preview, RunReport};
 use crate::tenant::{ReadScope, Tenant};
-use serde::{Deserialize, Serialize};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::time::UnixMillis;
 

@@ -1,11 +1,11 @@
 //! What is due at a moment: nothing changes here.
 
-use crate::destroy::present::{present, present_marked};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::destroy::DeletionError;
 use crate::destroy::job::Job;
+use crate::destroy::present::{present, present_marked};
 use crate::journal::Journal;
 use crate::journal::read::{ReadError, entry_at, open_event};
 use crate::retention::single::find_single;

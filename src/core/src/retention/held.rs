@@ -1,10 +1,10 @@
 //! Placing and lifting holds, between the decisions of runs, and what they cover.
 
-use crate::govern;
 use std::collections::BTreeMap;
 
 use crate::destroy::DeletionError;
 use crate::destroy::keys::events_under;
+use crate::govern;
 use crate::govern::hold::{HoldError, NewHold};
 use crate::journal::Journal;
 use crate::journal::append::person_tag;

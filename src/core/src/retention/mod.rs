@@ -10,9 +10,10 @@ mod overdue;
 mod preview;
 mod single;
 
-use serde_json::json;
-
 use std::sync::Arc;
+
+use overdue::OverdueCache;
+use serde_json::json;
 
 use crate::destroy::job::{Job, JobDone, carry_out, resume};
 use crate::destroy::keys::destroy_idle_keys;
@@ -26,21 +27,19 @@ use crate::keys::rows::Changes;
 use crate::tenant::Tenant;
 use crate::tenant::hold::Holds;
 use crate::tenant::ledger::Ledger;
+pub use due::{Due, DueClass, DueEvent};
+pub use explain::ExplainedEvent;
+pub(crate) use explain::explain_event;
+pub use held::{PlacedHold, RetentionOrHoldError, TooLate, covers_events, lift_hold, place_hold};
+pub(crate) use overdue::forget;
+pub use overdue::{Overdue, overdue, recently_overdue};
+pub(crate) use preview::preview;
+pub use preview::{AwaitingTrigger, ClassPreview, Preview};
 use trailkeep_crypto::payload::EVENT_NONCE_BYTES;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_ports::{DeletionBasis, Statement};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::action::SystemAction;
-
-pub use due::{Due, DueClass, DueEvent};
-pub use explain::ExplainedEvent;
-pub(crate) use explain::explain_event;
-pub use held::{PlacedHold, RetentionOrHoldError, TooLate, covers_events, lift_hold, place_hold};
-use overdue::OverdueCache;
-pub(crate) use overdue::forget;
-pub use overdue::{Overdue, overdue, recently_overdue};
-pub(crate) use preview::preview;
-pub use preview::{AwaitingTrigger, ClassPreview, Preview};
 
 /// What deletes by time.
 pub struct Retention {

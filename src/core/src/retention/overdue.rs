@@ -1,7 +1,8 @@
 //! What should be gone: events whose time has come, that no hold keeps, and that no run has destroyed yet.
 
-use parking_lot::Mutex;
 use std::collections::HashMap;
+
+use parking_lot::Mutex;
 
 use crate::destroy::DeletionError;
 use crate::journal::Journal;

@@ -1,10 +1,10 @@
 //! The retention classes of a ledger: found for an event by its regimes, and stated in the ledger when they
 //! are new.
 
-use parking_lot::RwLock;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use serde_json::json;
 
 use crate::tenant::ledger::Ledger;

@@ -1,8 +1,9 @@
 //! What became of an event, by the statements of its ledger: the first state that applies of expired, erased,
 //! restricted and intact (invariant 8).
 
-use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::collections::HashMap;
+
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use trailkeep_ports::DeletionCause;
 use trailkeep_ports::{DeletionBasis, ExpiryRow, Ledgers, Mark, StoreError};

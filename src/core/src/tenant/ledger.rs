@@ -1,31 +1,31 @@
 //! A ledger as the running program knows it: its names, its keys, and its published head.
 
-use crate::tenant::classes::ClassBook;
-use crate::tenant::rolled_back::RolledBack;
-use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::Arc;
 use std::sync::OnceLock;
-use trailkeep_ports::Ledgers;
-use trailkeep_ports::{LedgerRecord, StoreError, StoredCheckpoint};
-use trailkeep_proof::ids::{LedgerNumber, Seq, TreeHash};
-use trailkeep_proof::ledger::entry::leaf_hash;
-use trailkeep_proof::ledger::tile::{
-    EdgeTiles, TILE_WIDTH, TileCoordinate, TileSource, hashes_from_bytes, tile_root,
-};
 
 use ed25519_dalek::SigningKey;
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::keys::keyring::{KeyError, Keyring};
 use crate::tenant::Successor;
+use crate::tenant::classes::ClassBook;
 use crate::tenant::deletion::Tombstones;
+use crate::tenant::rolled_back::RolledBack;
 use crate::tenant::settings::TenantSettings;
 use trailkeep_crypto::payload::NumberedKey;
 use trailkeep_crypto::secret::{DataKey, IndexKey};
 use trailkeep_ports::LedgerSecretRow;
+use trailkeep_ports::Ledgers;
+use trailkeep_ports::{LedgerRecord, StoreError, StoredCheckpoint};
 use trailkeep_proof::ids::KeyId;
+use trailkeep_proof::ids::{LedgerNumber, Seq, TreeHash};
+use trailkeep_proof::ledger::entry::leaf_hash;
 use trailkeep_proof::ledger::note::VerifierKey;
 use trailkeep_proof::ledger::proof::Receipt;
 use trailkeep_proof::ledger::tile::inclusion_path;
+use trailkeep_proof::ledger::tile::{
+    EdgeTiles, TILE_WIDTH, TileCoordinate, TileSource, hashes_from_bytes, tile_root,
+};
 use trailkeep_proof::time::UnixMillis;
 
 /// A ledger and its keys.

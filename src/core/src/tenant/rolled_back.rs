@@ -1,7 +1,8 @@
 //! That somebody outside has seen a newer or another state of a ledger, so that it takes no entry.
 
-use crate::keys::records::Record;
 use serde::{Deserialize, Serialize};
+
+use crate::keys::records::Record;
 use trailkeep_proof::time::UnixMillis;
 
 /// What a target has seen.

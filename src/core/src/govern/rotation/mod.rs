@@ -6,7 +6,6 @@
 
 pub(crate) mod rewrap;
 
-use crate::journal::append::operator::change_for_operator;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -15,6 +14,7 @@ use crate::govern::replica::{CopyError, TargetStatus};
 use crate::govern::{Custody, replica};
 use crate::journal::Journal;
 use crate::journal::append::AppendError;
+use crate::journal::append::operator::change_for_operator;
 use crate::journal::clock_guard::ClockJump;
 use crate::keys::keyring::KeyError;
 use crate::keys::records;

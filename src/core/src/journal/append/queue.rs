@@ -1,9 +1,9 @@
 //! The bounded queue between the request tasks and the one writer.
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use crate::journal::append::{Accepted, Refusal, Submission};

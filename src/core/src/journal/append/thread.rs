@@ -1,9 +1,9 @@
 //! The writer's thread: started with the engine, stopped in order.
 
-use parking_lot::Mutex;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::journal::append::queue::Queue;

@@ -1,12 +1,12 @@
 //! The one writer: takes what gathered in the queue, makes it durable, and only then answers.
 
-use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
+use parking_lot::Mutex;
 
 use crate::failpoint::FailPoint;
 use crate::figures::Figures;

@@ -1,10 +1,11 @@
 //! Why a data directory can't be opened.
 
+use std::path::PathBuf;
+
 use crate::govern::policies::PoliciesError;
 use crate::journal::append::AppendError;
 use crate::journal::read::ReadError;
 use crate::keys::keyring::KeyError;
-use std::path::PathBuf;
 use trailkeep_crypto::epoch::EpochFileError;
 use trailkeep_crypto::root::RootKeyError;
 use trailkeep_files::FileError;

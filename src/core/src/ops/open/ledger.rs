@@ -1,14 +1,14 @@
 //! Opening one ledger: its head is checked against its entries and the vault's memory of it, and its classes are read.
 
-use crate::ops::open::{Files, OpenError};
-use crate::tenant::head::{HeadError, check_signed_head};
-use crate::tenant::ledger::read_edge;
 use std::sync::Arc;
 
 use crate::journal::append::LedgerState;
 use crate::journal::read::{ReadError, open_stored};
+use crate::ops::open::{Files, OpenError};
 use crate::tenant::classes::{Class, ClassBook, StatedPolicy};
 use crate::tenant::deletion::Tombstones;
+use crate::tenant::head::{HeadError, check_signed_head};
+use crate::tenant::ledger::read_edge;
 use crate::tenant::ledger::{Ledger, Published, ReadTileError};
 use trailkeep_policy::Policy;
 use trailkeep_ports::Ledgers;

@@ -8,29 +8,36 @@ mod keys;
 mod ledger;
 mod vault;
 
-use crate::journal::access_log::AccessLog;
-use crate::journal::outside::OutsideReaders;
-use crate::journal::{Disk, Journal};
-use crate::locks::Locks;
-use crate::ops::engine::{Engine, Parts};
-use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use parking_lot::{Mutex, RwLock};
+
 use self::claims::take_all;
+pub use self::error::OpenError;
+pub(crate) use self::keys::open_keys;
+pub(crate) use self::keys::refuse_a_backup;
+pub(crate) use self::vault::end_pending;
 use crate::anchor::load_rolled_back;
 use crate::anchor::settings::AnchorSettings;
 use crate::destroy::Deletions;
 use crate::figures::Figures;
 use crate::govern::{creation, policies};
 use crate::ingest::StagingSettings;
+use crate::journal::access_log::AccessLog;
 use crate::journal::append::{
     LedgerState, NewLedgers, Shards, Writer, WriterThread, append_system,
 };
 use crate::journal::clock_guard;
 use crate::journal::compaction::MergeThread;
+use crate::journal::outside::OutsideReaders;
+use crate::journal::{Disk, Journal};
 use crate::keys::keyring::{KeyError, Keyring};
+use crate::locks::Locks;
+use crate::ops::engine::{Engine, Parts};
+use crate::ops::open::index::check_index;
+use crate::ops::open::ledger::open_ledger;
 use crate::ops::run::finish_open;
 use crate::requests;
 use crate::tenant::ledger::{Ledger, LedgerKeys};
@@ -43,13 +50,6 @@ use trailkeep_ports::{Claim, Claims, LedgerRecord, Ledgers, Staging as StagingFi
 use trailkeep_proof::ids::{LedgerNumber, TenantName};
 use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::time::{Clock, UnixMillis};
-
-pub use self::error::OpenError;
-pub(crate) use self::keys::open_keys;
-pub(crate) use self::keys::refuse_a_backup;
-pub(crate) use self::vault::end_pending;
-use crate::ops::open::index::check_index;
-use crate::ops::open::ledger::open_ledger;
 
 /// Free space below which appends stop, unless set otherwise.
 pub const MIN_FREE_BYTES_DEFAULT: u64 = 256 << 20;

@@ -8,7 +8,6 @@ mod lacking;
 mod recover;
 mod source;
 
-use crate::destroy::pause::{DestructionPaused, pause};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +18,7 @@ use serde_json::json;
 pub use self::lacking::Lacked;
 pub use self::recover::LedgerOutcome;
 use crate::destroy::keys::destroy_again;
+use crate::destroy::pause::{DestructionPaused, pause};
 use crate::govern::create_ledger::CreateLedgerError;
 use crate::govern::replica::CopyError;
 use crate::govern::{bind, creation};

@@ -1,6 +1,5 @@
 //! Ledgers that a restore brought back in an older state: closed where they end, and continued.
 
-use crate::tenant::ledger::read_edge;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use crate::govern::create_ledger::{Continues, found};
 use crate::keys::keyring::Keyring;
 use crate::ops::restore::{RestoreError, root_text};
 use crate::requests;
+use crate::tenant::ledger::read_edge;
 use crate::tenant::{ActiveRecord, SupersededAt, hold, settings, superseded_at, trigger};
 use trailkeep_ports::Ledgers;
 use trailkeep_ports::{LedgerRecord, Watermark};
