@@ -80,6 +80,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("prost", &["otlp"]),
     ("utoipa", &["proof", "api", "server"]),
     ("opentelemetry_proto", &["otlp"]),
+    ("tonic", &["server/src/otlp/grpc.rs", "otlp"]),
 ];
 
 fn source_files() -> Vec<(String, String)> {

@@ -61,10 +61,7 @@ struct Reader<'a> {
 pub(super) fn decode(signal: Signal, body: &[u8]) -> Result<Decoded, DecodeError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let marked = Marked::of_json(body);
-    let raw: &RawValue = serde_json::from_str(&marked.text).map_err(|error| DecodeError::Json {
-        line: error.line(),
-        column: error.column(),
-    })?;
+    let raw: &RawValue = serde_json::from_str(&marked.text)?;
     let wrong = DecodeError::Json { line: 1, column: 1 };
     let request = Members::of(raw).ok_or(wrong.clone())?;
     let groups = match signal {

@@ -20,6 +20,7 @@ mod identity;
 mod json;
 pub mod late;
 mod lookup;
+pub mod metrics;
 mod original;
 mod protobuf;
 pub mod rejection;

@@ -154,8 +154,7 @@ struct RawList {
 }
 
 pub(super) fn decode(signal: Signal, body: &[u8]) -> Result<Decoded, DecodeError> {
-    let unreadable = |error: prost::DecodeError| DecodeError::Protobuf(error.to_string());
-    let request = Request::decode(Bytes::copy_from_slice(body)).map_err(unreadable)?;
+    let request = Request::decode(Bytes::copy_from_slice(body))?;
     let mut decoded = Decoded::new(signal);
     let mut broken = None;
     for group in request.groups {
@@ -168,7 +167,7 @@ pub(super) fn decode(signal: Signal, body: &[u8]) -> Result<Decoded, DecodeError
         }
     }
     match broken {
-        Some(error) if decoded.is_nothing_but_broken() => Err(unreadable(error)),
+        Some(error) if decoded.is_nothing_but_broken() => Err(error.into()),
         _ => Ok(decoded),
     }
 }

@@ -1,6 +1,7 @@
 //! Request bodies: read to a limit, decoded to a limit, split into events.
 
 mod coding;
+pub(super) mod grpc;
 pub(super) mod intake;
 mod memory;
 mod pieces;
@@ -44,12 +45,16 @@ pub(super) enum Format {
 /// Why a body was not read to its end. Nothing of its request was recorded.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum BodyFault {
-    #[error("`Content-Encoding` may be gzip, zstd or identity")]
+    #[error("`Content-Encoding` (in gRPC `grpc-encoding`) may be gzip, zstd or identity")]
     UnknownCoding,
     #[error("`Content-Encoding` names several compressions: send the body compressed once")]
     CodedTwice,
     #[error("{0}")]
     Undecodable(String),
+    #[error("the body is not one gRPC message behind its flag and length")]
+    NotOneMessage,
+    #[error("the gRPC message is compressed, but `grpc-encoding` does not say how")]
+    UnnamedCoding,
     #[error(
         "the body is larger than {BODY_BYTES_MAX} bytes, as sent or as decoded: split it into several requests"
     )]
@@ -92,7 +97,9 @@ impl From<BodyFault> for Problem {
             )),
             BodyFault::TooLarge | BodyFault::LargerThanAll(_) => Self::too_large(detail),
             BodyFault::TooSlow(_) => Self::too_slow(detail),
-            BodyFault::BrokenOff => Self::bad_request(detail),
+            BodyFault::BrokenOff | BodyFault::NotOneMessage | BodyFault::UnnamedCoding => {
+                Self::bad_request(detail)
+            }
             BodyFault::NoRoom => Self::unavailable(detail, 1),
         }
     }

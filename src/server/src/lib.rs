@@ -52,6 +52,7 @@ pub use self::explained::{explanation, verdict};
 use self::jobs::JobFigures;
 use self::limits::Limits;
 pub use self::operate::report as verify_report;
+use self::otlp::metrics::Told;
 use self::problem::Problem;
 use self::rates::Rates;
 use self::tls::Certificates;
@@ -74,6 +75,7 @@ pub struct App {
     tls: Option<Arc<Certificates>>,
     intake: Arc<Intake>,
     rates: Arc<Rates>,
+    told: Arc<Told>,
     /// Of a server, the places of its connections.
     places: Option<Arc<Places>>,
     /// Of a server, what its jobs did.
@@ -89,6 +91,7 @@ impl App {
             tls: None,
             intake,
             rates: Arc::new(Rates::new(None)),
+            told: Arc::default(),
             places: None,
             jobs: None,
         }
@@ -103,6 +106,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(query::ask))
         .routes(route!(otlp::traces))
         .routes(route!(otlp::logs))
+        .routes(route!(otlp::metrics::export))
         .routes(route!(events::show))
         .routes(route!(events::proof))
         .routes(route!(events::show_entry))
@@ -180,6 +184,7 @@ pub fn router(engine: Arc<Engine>, entrance: Entrance) -> Router {
 /// All routes over what they share.
 fn router_of(app: App) -> Router {
     Router::from(routes())
+        .merge(otlp::grpc::routes())
         .fallback(lost::no_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::disable()) // body/intake.rs has the limits, before and after decoding

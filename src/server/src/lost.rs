@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::body::grpc::is_grpc;
 use super::connections::places::Place;
 use super::document::document;
 use super::otlp;
@@ -15,6 +16,9 @@ use super::problem::Problem;
 
 /// Answers a path that is no route's: it names the route that was probably meant, in a form that exporters log.
 pub(super) async fn no_route(headers: HeaderMap, uri: Uri) -> Response {
+    if is_grpc(&headers) {
+        return otlp::grpc::unknown_method();
+    }
     let detail = match meant(uri.path()) {
         Some(route) => format!("route not found: use {route}"),
         None => {

@@ -1,9 +1,15 @@
-//! `/v1/traces` and `/v1/logs`: OpenTelemetry in (OTLP/HTTP, protobuf and JSON). docs/opentelemetry.md describes it.
+//! `/v1/traces`, `/v1/logs` and `/v1/metrics`: OpenTelemetry in (OTLP/HTTP, protobuf and JSON). docs/opentelemetry.md
+//! describes it. grpc.rs has the same as gRPC.
+
+pub(super) mod grpc;
+pub(super) mod metrics;
 
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::App;
 use super::auth::{Caller, Identified, may};
 use super::body;
 use super::document::Bytes;
@@ -11,11 +17,14 @@ use super::problem::Problem;
 use trailkeep_core::blocking;
 use trailkeep_core::ingest::{Received, StagingError, receive};
 use trailkeep_core::tenant::Tenant;
-use trailkeep_otlp::answer;
+use trailkeep_otlp::answer::{self, Service};
 use trailkeep_otlp::decode::{Encoding, Signal, decode};
 
 /// Seconds after which an exporter is to try again.
 const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// Who may export: errors are answered in OTLP's own form, so it may also be a problem.
+type Exporter = Result<Caller<may::Append, Tenant>, Problem>;
 
 /// Accepts OpenTelemetry traces.
 ///
@@ -38,11 +47,13 @@ const RETRY_AFTER_SECONDS: u32 = 5;
     ),
 )]
 pub(super) async fn traces(
-    caller: Result<Caller<may::Append, Tenant>, Problem>,
+    caller: Exporter,
+    State(app): State<App>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    take(Signal::Traces, caller, &headers, body).await
+    let service = Service::Telemetry(Signal::Traces);
+    answer(&app, service, caller, &headers, body).await
 }
 
 /// Accepts OpenTelemetry log records.
@@ -66,39 +77,55 @@ pub(super) async fn traces(
     ),
 )]
 pub(super) async fn logs(
-    caller: Result<Caller<may::Append, Tenant>, Problem>,
+    caller: Exporter,
+    State(app): State<App>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    take(Signal::Logs, caller, &headers, body).await
+    let service = Service::Telemetry(Signal::Logs);
+    answer(&app, service, caller, &headers, body).await
 }
 
-async fn take(
-    signal: Signal,
-    caller: Result<Caller<may::Append, Tenant>, Problem>,
+async fn answer(
+    app: &App,
+    service: Service,
+    caller: Exporter,
     headers: &HeaderMap,
     body: Body,
 ) -> Response {
     let encoding = encoding_of(headers);
     // A caller of an unknown encoding reads JSON more likely than protobuf.
     let answered_in = encoding.unwrap_or(Encoding::Json);
-    let taken = async {
-        let caller = caller?.identified();
-        let encoding = encoding.ok_or_else(|| {
-            Problem::unsupported_media_type(
-                "send `Content-Type: application/x-protobuf` or `application/json`",
-            )
-        })?;
-        let bytes = body::read(body).await?;
-        blocking(move || stage(signal, encoding, &caller, &bytes)).await
-    };
-    match taken.await {
+    match take(app, service, encoding, caller, body).await {
         Ok(received) => {
             let reason = received.reason.unwrap_or_default();
-            let body = answer::accepted(signal, answered_in, received.rejected, &reason);
+            let body = answer::accepted(service, answered_in, received.rejected, &reason);
             respond(StatusCode::OK, answered_in, body)
         }
         Err(problem) => refuse(answered_in, problem),
+    }
+}
+
+/// Takes a request of a service, however it came. What is taken is on disk when this returns.
+async fn take(
+    app: &App,
+    service: Service,
+    encoding: Option<Encoding>,
+    caller: Exporter,
+    body: Body,
+) -> Result<Received, Problem> {
+    let caller = caller?.identified();
+    let encoding = encoding.ok_or_else(|| {
+        Problem::unsupported_media_type(
+            "send `Content-Type: application/x-protobuf` or `application/json`",
+        )
+    })?;
+    let bytes = body::read(body).await?;
+    match service {
+        Service::Telemetry(signal) => {
+            blocking(move || stage(signal, encoding, &caller, &bytes)).await
+        }
+        Service::Metrics => metrics::reject(app, encoding, &caller, &bytes),
     }
 }
 
@@ -145,13 +172,10 @@ fn respond(status: StatusCode, encoding: Encoding, body: Vec<u8>) -> Response {
 /// the sender did nothing wrong about is a 503.
 pub(super) fn refuse(encoding: Encoding, problem: Problem) -> Response {
     let answered = problem.answered();
-    let (status, detail, retry_after) = problem.into_parts();
-    let status = status_for_exporters(status);
+    let (status, detail, retry_after) = for_exporters(problem);
     let body = answer::refused(encoding, status.as_u16(), &detail);
     let mut response = respond(status, encoding, body);
     response.extensions_mut().insert(answered);
-    let is_for_later = status == StatusCode::SERVICE_UNAVAILABLE;
-    let retry_after = retry_after.or(is_for_later.then_some(RETRY_AFTER_SECONDS));
     if let Some(seconds) = retry_after {
         response
             .headers_mut()
@@ -163,6 +187,15 @@ pub(super) fn refuse(encoding: Encoding, problem: Problem) -> Response {
             .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
+}
+
+/// A problem's status as exporters read it, its detail, and when to try again where that may help.
+fn for_exporters(problem: Problem) -> (StatusCode, String, Option<u32>) {
+    let (status, detail, retry_after) = problem.into_parts();
+    let status = status_for_exporters(status);
+    let is_for_later = status == StatusCode::SERVICE_UNAVAILABLE;
+    let retry_after = retry_after.or(is_for_later.then_some(RETRY_AFTER_SECONDS));
+    (status, detail, retry_after)
 }
 
 /// The status that stands for a problem's.

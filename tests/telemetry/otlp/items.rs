@@ -26,7 +26,7 @@ fn text_attribute(name: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 /// A call of its own trace in protobuf, with attributes as bytes.
-fn raw_span(number: u8, attributes: &[(&[u8], &[u8])]) -> Vec<u8> {
+pub fn raw_span(number: u8, attributes: &[(&[u8], &[u8])]) -> Vec<u8> {
     let mut trace = [0; 16];
     trace[15] = number;
     let mut out = [
@@ -48,7 +48,7 @@ fn raw_span(number: u8, attributes: &[(&[u8], &[u8])]) -> Vec<u8> {
     out
 }
 
-fn raw_request(spans: &[Vec<u8>]) -> Vec<u8> {
+pub fn raw_request(spans: &[Vec<u8>]) -> Vec<u8> {
     let spans: Vec<u8> = spans.iter().flat_map(|span| field(2, span)).collect();
     field(1, &field(2, &spans))
 }

@@ -37,6 +37,8 @@ pub struct StagingCounters {
     pub contradicting_reports: AtomicU64,
     /// Events that name a regime which no policy is of.
     pub unknown_regimes: AtomicU64,
+    /// Data points of metrics: none is recorded.
+    pub data_points_rejected: AtomicU64,
     /// Parts that were refused, by reason.
     pub rejected_by: ByRejection,
     /// Fields that differ from what was sent, by what was done to them.
@@ -85,7 +87,7 @@ impl ByAltering {
 
 impl StagingCounters {
     /// Each counter by its name.
-    pub fn all(&self) -> [(&'static str, u64); 15] {
+    pub fn all(&self) -> [(&'static str, u64); 16] {
         [
             ("spans_received", &self.spans_received),
             ("log_records_received", &self.log_records_received),
@@ -102,6 +104,7 @@ impl StagingCounters {
             ("reduced", &self.reduced),
             ("contradicting_reports", &self.contradicting_reports),
             ("unknown_regimes", &self.unknown_regimes),
+            ("data_points_rejected", &self.data_points_rejected),
         ]
         .map(|(name, counter)| (name, counter.load(Ordering::Relaxed)))
     }

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::coding::{Coding, Decoder, coding_of};
+use super::grpc::{GRPC_ENCODING, is_grpc, unframe};
 use super::memory::{BodyMemory, Share};
 use super::pieces::Pieces;
 use super::{BODY_BYTES_MAX, BodyFault};
@@ -53,7 +54,8 @@ impl Intake {
 /// Stands before all routes. What a body holds counts until its request is answered.
 pub(crate) async fn take_in(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    if body.is_end_stream() && !parts.headers.contains_key(header::CONTENT_ENCODING) {
+    let is_empty = body.is_end_stream() && !is_grpc(&parts.headers);
+    if is_empty && !parts.headers.contains_key(header::CONTENT_ENCODING) {
         return next.run(Request::from_parts(parts, body)).await;
     }
     let share = Arc::new(app.intake.memory.share());
@@ -74,12 +76,16 @@ pub(crate) async fn take_in(State(app): State<App>, request: Request, next: Next
 
 /// A body that comes.
 struct Coming {
+    /// Whether the body is a message of gRPC.
+    is_grpc: bool,
     coding: Result<Option<Coding>, BodyFault>,
     declared: Option<u64>,
     sent: BodyDataStream,
     received: u64,
     begun: Option<Instant>,
     decoder: Option<Decoder>,
+    /// What is left of a message that is not compressed.
+    message: Option<Pieces>,
     decoded: u64,
     /// Bytes that are counted for the decoder.
     decoder_bytes: u64,
@@ -91,13 +97,21 @@ struct Coming {
 impl Coming {
     fn new(headers: &HeaderMap, body: Body, share: Arc<Share>, intake: Arc<Intake>) -> Self {
         let declared = headers.get(header::CONTENT_LENGTH);
+        let is_grpc = is_grpc(headers);
+        let named_by = if is_grpc {
+            GRPC_ENCODING
+        } else {
+            header::CONTENT_ENCODING.as_str()
+        };
         Self {
-            coding: coding_of(headers),
+            is_grpc,
+            coding: coding_of(headers, named_by),
             declared: declared.and_then(|value| value.to_str().ok()?.parse().ok()),
             sent: body.into_data_stream(),
             received: 0,
             begun: None,
             decoder: None,
+            message: None,
             decoded: 0,
             decoder_bytes: 0,
             share,
@@ -128,16 +142,24 @@ impl Coming {
         if self.declared.is_some_and(|length| length > BODY_BYTES_MAX) {
             return Err(BodyFault::TooLarge);
         }
-        match self.coding.clone()? {
-            None => self.receive().await,
-            Some(coding) => {
-                if self.decoder.is_none() {
-                    let body = self.receive_all().await?;
-                    self.decoder = Some(Decoder::new(coding, body)?);
-                    self.count(0).await?;
-                }
-                self.decode().await
+        let coding = self.coding.clone()?;
+        if coding.is_none() && !self.is_grpc {
+            return self.receive().await;
+        }
+        if self.decoder.is_none() && self.message.is_none() {
+            let mut body = self.receive_all().await?;
+            let is_coded = !self.is_grpc || unframe(&mut body)?;
+            if is_coded {
+                let coding = coding.ok_or(BodyFault::UnnamedCoding)?;
+                self.decoder = Some(Decoder::new(coding, body)?);
+                self.count(0).await?;
+            } else {
+                self.message = Some(body);
             }
+        }
+        match &mut self.message {
+            None => self.decode().await,
+            Some(message) => Ok(message.pop().map(Bytes::from)),
         }
     }
 

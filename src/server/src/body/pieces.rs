@@ -55,6 +55,14 @@ impl Pieces {
         }
     }
 
+    /// Takes the first bytes that lie together.
+    pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
+        let mut first = self.held.pop_front()?;
+        first.drain(..std::mem::take(&mut self.taken));
+        self.len -= first.len();
+        Some(first)
+    }
+
     /// Whether it begins with these bytes, or with as many of them as there are.
     pub(super) fn begins_like(&self, bytes: &[u8]) -> bool {
         let others = self.held.iter().skip(1).flatten();
@@ -118,6 +126,11 @@ mod tests {
                 all.drain(..step);
                 prop_assert_eq!(pieces.len(), all.len());
             }
+            let popped = pieces.pop().unwrap_or_default();
+            prop_assert_eq!(popped.is_empty(), all.is_empty());
+            prop_assert_eq!(&popped[..], &all[..popped.len()]);
+            all.drain(..popped.len());
+            prop_assert_eq!(pieces.len(), all.len());
             if let Some(first) = all.first() {
                 prop_assert!(!pieces.begins_like(&[!first]));
             }

@@ -1,15 +1,18 @@
 //! The content coding that a request's headers name.
 
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 
 use super::super::BodyFault;
 use super::Coding;
 
-/// The one coding that all `Content-Encoding` headers name together, if any: their values form one list (RFC 9110
+/// The one coding that all headers `name` name together, if any: those of `Content-Encoding` form one list (RFC 9110
 /// section 8.4).
-pub(in crate::body) fn coding_of(headers: &HeaderMap) -> Result<Option<Coding>, BodyFault> {
+pub(in crate::body) fn coding_of(
+    headers: &HeaderMap,
+    name: &str,
+) -> Result<Option<Coding>, BodyFault> {
     let mut found = None;
-    for value in headers.get_all(header::CONTENT_ENCODING) {
+    for value in headers.get_all(name) {
         let value = value.to_str().map_err(|_| BodyFault::UnknownCoding)?;
         for name in value.split(',') {
             let coding = match name.trim().to_ascii_lowercase().as_str() {
@@ -28,7 +31,7 @@ pub(in crate::body) fn coding_of(headers: &HeaderMap) -> Result<Option<Coding>, 
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use axum::http::{HeaderValue, header};
 
     use super::*;
 
@@ -39,7 +42,7 @@ mod tests {
             for value in values {
                 headers.append(header::CONTENT_ENCODING, HeaderValue::from_static(value));
             }
-            coding_of(&headers).map_err(|fault| fault.to_string())
+            coding_of(&headers, "content-encoding").map_err(|fault| fault.to_string())
         };
         for none in [
             &[][..],
