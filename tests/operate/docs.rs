@@ -8,11 +8,10 @@
     reason = "a test fails by panicking, and says what it could not look at"
 )]
 
-mod block;
 mod script;
 
+use crate::support::blocks::{Block, Kind, blocks_of};
 use crate::support::witness::Witness;
-use block::{Block, Kind, blocks_of};
 use script::Document;
 use serde_json::json;
 
@@ -46,6 +45,9 @@ sed -e "s#/var/lib/trailkeep#$ROOT/D#; s#/etc/trailkeep#$ROOT/etc/trailkeep#" \
 trailkeep append --dir D - < events.ndjson
 trailkeep key public --dir D > audit-key.pem
 "#;
+
+/// All pages in it are run by tests/telemetry/otlp/pages.rs.
+const RUN_WITH_LIBRARIES: &str = "docs/opentelemetry";
 
 /// Places that a document names and that are below the temporary directory here.
 const PLACES: [(&str, &str); 4] = [
@@ -121,7 +123,15 @@ rm -r D
 
 #[test]
 fn opentelemetry_and_retention() {
-    Document::new("docs/opentelemetry.md").after(PREPARED).run();
+    let served = r"
+trailkeep key create --dir D --role writer
+trailkeep serve --dir D --listen 127.0.0.1:$PORT
+";
+    Document::new("docs/opentelemetry.md")
+        .needs(&["curl"])
+        .after(PREPARED)
+        .after(served)
+        .run();
     Document::new("docs/retention.md").run();
 }
 
@@ -177,11 +187,13 @@ fn every_fence_is_run_or_says_why_not() {
     ];
     let root = crate::support::root();
     let mut documents = vec!["README.md".to_owned(), "deploy/README.md".to_owned()];
-    for entry in std::fs::read_dir(root.join("docs")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|kind| kind == "md") {
-            let name = path.file_name().unwrap().to_str().unwrap();
-            documents.push(format!("docs/{name}"));
+    for folder in ["docs", RUN_WITH_LIBRARIES] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|kind| kind == "md") {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                documents.push(format!("{folder}/{name}"));
+            }
         }
     }
     let (mut not_run, mut commands) = (Vec::new(), 0);
@@ -203,7 +215,9 @@ fn every_fence_is_run_or_says_why_not() {
                 }
                 Kind::Text | Kind::File(_) => {}
                 Kind::Shell | Kind::Console | Kind::Python | Kind::JavaScript => {
-                    assert!(run.contains(&document.as_str()), "{place} is not run");
+                    let is_run = run.contains(&document.as_str())
+                        || document.starts_with(RUN_WITH_LIBRARIES);
+                    assert!(is_run, "{place} is not run");
                     commands += 1;
                 }
             }

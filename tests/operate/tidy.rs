@@ -292,9 +292,11 @@ fn nothing_is_left_for_later() {
 /// README.md and the pages of docs/, with their texts.
 fn documents() -> Vec<(PathBuf, String)> {
     let root = root();
-    let pages = fs::read_dir(root.join("docs"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let pages = ["docs", "docs/opentelemetry"]
+        .into_iter()
+        .flat_map(|folder| fs::read_dir(root.join(folder)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file());
     pages
         .chain([root.join("README.md")])
         .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))

@@ -7,6 +7,7 @@
     reason = "each test file uses a part of this; a test fails by panicking"
 )]
 
+pub mod blocks;
 pub mod commands;
 pub mod document;
 pub mod web;

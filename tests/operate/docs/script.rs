@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::block::{Block, Kind, blocks_of};
 use super::{PLACES, events};
+use crate::support::blocks::{Block, Kind, blocks_of};
 use crate::support::witness::Witness;
 
 /// When the documents' commands run: the month that they speak of.

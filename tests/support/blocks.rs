@@ -2,7 +2,7 @@
 
 /// What is done with a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Run by bash.
     Shell,
     /// Commands behind `$ `, and what they print.
@@ -24,15 +24,15 @@ pub(crate) enum Kind {
 }
 
 /// A block.
-pub(crate) struct Block {
-    pub(crate) kind: Kind,
+pub struct Block {
+    pub kind: Kind,
     /// The line of its first fence, from 1.
-    pub(crate) line: usize,
-    pub(crate) text: String,
+    pub line: usize,
+    pub text: String,
 }
 
 /// All blocks of a document, in order.
-pub(crate) fn blocks_of(document: &str) -> Vec<Block> {
+pub fn blocks_of(document: &str) -> Vec<Block> {
     let path = crate::support::root().join(document);
     let text = std::fs::read_to_string(path).unwrap();
     let mut blocks = Vec::new();
@@ -61,6 +61,9 @@ fn kind_of(info: &str, text: &str) -> Option<Kind> {
     let (language, rest) = info.split_once(' ').unwrap_or((info, ""));
     if let Some(why) = rest.strip_prefix("not-run=\"") {
         return Some(Kind::NotRun(why.strip_suffix('"')?.to_owned()));
+    }
+    if let Some(name) = rest.strip_prefix("file=\"") {
+        return Some(Kind::File(name.strip_suffix('"')?.to_owned()));
     }
     if !rest.is_empty() {
         return None;
