@@ -4,6 +4,7 @@ use super::agent;
 use super::fields;
 use super::identity;
 use super::lookup::Lookup;
+use super::prompt;
 use super::rejection::Rejection;
 use super::telemetry::{Attributes, Item, Part};
 
@@ -190,15 +191,16 @@ pub enum Intake {
     Reject(Rejection),
 }
 
-/// Takes what is needed of a part. Of spans that become no event this is who the user was, and which span
-/// caused them.
+/// Takes what is needed of a part. Of spans that become no event this is who the user was, which prompt was
+/// used, and which span caused them.
 pub fn intake(part: Part, keep: Keep) -> Intake {
     match part.item {
         Item::Span(ref span) if classify(&span.attributes).is_kept(keep) => {
             Intake::Stage(Box::new(part))
         }
         Item::Span(mut span) => {
-            span.attributes.retain(|name, _| identity::is_needed(name));
+            span.attributes
+                .retain(|name, _| identity::is_needed(name) || prompt::is_needed(name));
             span.events = Vec::new();
             span.status_message = String::new();
             span.name = String::new();

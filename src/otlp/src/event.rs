@@ -10,6 +10,7 @@ use super::fields::{self, line};
 use super::identity::Identity;
 use super::lookup::Lookup;
 use super::original::{altered, original};
+use super::prompt;
 use super::rejection::Alteration;
 use super::telemetry::{Attributes, Part, Span};
 use trailkeep_proof::ledger::event::identifier::{
@@ -358,7 +359,9 @@ fn llm(kind: &Kind, source: &Source<'_>, reasons: &[String]) -> Map<String, Valu
     set("usage", object(fields::usage(lookup)));
     set("cost", fields::cost(lookup));
     set("parameters", object(fields::parameters(lookup)));
-    set("prompt", object(fields::prompt(lookup)));
+    let around = source.ancestors.iter().copied();
+    let around = around.chain([&*source.part.resource]);
+    set("prompt", object(prompt::prompt(lookup, around)));
     let first_token = fields::time_to_first_token_ms(lookup, span);
     set("time_to_first_token_ms", first_token.map(Value::from));
     set(

@@ -1,14 +1,12 @@
-//! The plain fields of a call: model, provider, tokens, times, parameters, prompt. One table of names for each.
+//! The plain fields of a call: model, provider, tokens, times, parameters. One table of names for each.
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::finish::one_spelling;
-use super::lookup::{Lookup, as_text, parsed};
+use super::lookup::{Lookup, as_text};
 use super::telemetry::Span;
-use trailkeep_proof::ids::hex;
 
-const INVOCATION: &str = "llm.invocation_parameters";
+pub(super) const INVOCATION: &str = "llm.invocation_parameters";
 const EMBEDDING_INVOCATION: &str = "embedding.invocation_parameters";
 
 const PROVIDER: &[&str] = &[
@@ -101,23 +99,6 @@ const PARAMETERS: &[&str] = &["gen_ai.request.", "gen_ai.openai.request.", "ai.s
 /// What of those is no parameter, since it has a field of its own.
 const NO_PARAMETERS: [&str; 2] = ["model", "user"];
 
-const PROMPT_NAME: &[&str] = &[
-    "gen_ai.prompt.name",
-    "traceloop.prompt.key",
-    "llm.prompt_template.name",
-    "langfuse.observation.prompt.name",
-    "ai.telemetry.metadata.promptName",
-];
-const PROMPT_VERSION: &[&str] = &[
-    "gen_ai.prompt.version",
-    "traceloop.prompt.version",
-    "llm.prompt_template.version",
-    "langfuse.observation.prompt.version",
-    "ai.telemetry.metadata.promptVersion",
-    "traceloop.entity.version",
-];
-const PROMPT_TEMPLATE: &[&str] = &["llm.prompt_template.template", "traceloop.prompt.template"];
-
 /// A string for look-ups: no control characters, at most so many characters, never empty.
 pub(super) fn line(text: &str, characters_max: usize) -> String {
     let cleaned: String = text
@@ -153,7 +134,7 @@ pub(super) fn provider(lookup: &Lookup<'_>) -> Option<String> {
     })
 }
 
-fn text_inside(lookup: &Lookup<'_>, name: &str, path: &[&str]) -> Option<String> {
+pub(super) fn text_inside(lookup: &Lookup<'_>, name: &str, path: &[&str]) -> Option<String> {
     as_text(&lookup.inside(name, path)?)
 }
 
@@ -299,47 +280,6 @@ pub(super) fn parameters(lookup: &Lookup<'_>) -> Map<String, Value> {
     }
     parameters.retain(|name, value| !NO_PARAMETERS.contains(&name.as_str()) && !value.is_null());
     parameters
-}
-
-/// Name, version and hash of the prompt's template.
-pub(super) fn prompt(lookup: &Lookup<'_>) -> Map<String, Value> {
-    let inside = |field: &str| text_inside(lookup, INVOCATION, &["metadata", field]);
-    let langfuse = langfuse_prompt(lookup);
-    let (tagged_name, tagged_version) =
-        langfuse.map_or((None, None), |(name, version)| (Some(name), version));
-    let name = lookup
-        .first_text(PROMPT_NAME)
-        .or_else(|| inside("prompt_name"))
-        .or(tagged_name)
-        .or_else(|| lookup.text("ai.telemetry.functionId"));
-    let version = lookup
-        .first_text(PROMPT_VERSION)
-        .or_else(|| inside("prompt_version"))
-        .or(tagged_version);
-    let template = lookup.first_text(PROMPT_TEMPLATE);
-    let sha256 = template.map(|template| hex(&Sha256::digest(template.as_bytes())));
-    let fields = [
-        ("name", name.map(|name| line(&name, 256))),
-        ("version", version.map(|version| line(&version, 256))),
-        ("sha256", sha256),
-    ];
-    fields
-        .into_iter()
-        .filter_map(|(field, value)| Some((field.to_owned(), Value::from(value?))))
-        .collect()
-}
-
-/// `name@version`, or JSON with both.
-fn langfuse_prompt(lookup: &Lookup<'_>) -> Option<(String, Option<String>)> {
-    let value = parsed(lookup.get("ai.telemetry.metadata.langfusePrompt")?);
-    if let Some(name) = value.get("name").and_then(as_text) {
-        return Some((name, value.get("version").and_then(as_text)));
-    }
-    let text = as_text(&value)?;
-    Some(match text.rsplit_once('@') {
-        Some((name, version)) if !name.is_empty() => (name.to_owned(), Some(version.to_owned())),
-        _ => (text, None),
-    })
 }
 
 /// Whether the answer was streamed.

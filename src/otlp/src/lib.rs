@@ -22,6 +22,7 @@ pub mod late;
 mod lookup;
 pub mod metrics;
 mod original;
+mod prompt;
 mod protobuf;
 pub mod rejection;
 pub mod split;

@@ -630,3 +630,35 @@ fn a_strict_tenant_gets_what_its_telemetry_lacks_as_a_flag() {
     );
     running.engine.close().unwrap();
 }
+
+#[test]
+fn a_call_inherits_the_prompt_of_its_request() {
+    let running = Running::new();
+    let mut around = user_span(1, 1, "u-1");
+    for (key, value) in [
+        ("gen_ai.prompt.name", "refunds"),
+        ("gen_ai.prompt.version", "7"),
+    ] {
+        let attribute = json!({"key": key, "value": {"stringValue": value}});
+        around["attributes"].as_array_mut().unwrap().push(attribute);
+    }
+    running.traces(&traces(&[bare_chat(1, 2, 1)]));
+    running.traces(&traces(&[around]));
+    running.pass(5_000);
+    running.assemble();
+    let prompt = json!({"name": "refunds", "version": "7"});
+    assert_eq!(running.events()[0]["llm"]["prompt"], prompt);
+    running.engine.close().unwrap();
+}
+
+#[test]
+fn calls_about_nobody_are_counted() {
+    let running = Running::new();
+    running.traces(&traces(&[bare_chat(1, 2, 1), user_span(1, 1, "u-1")]));
+    running.traces(&traces(&[bare_chat(2, 2, 0)]));
+    running.pass(5_000);
+    running.assemble();
+    assert_eq!(running.events().len(), 2);
+    assert_eq!(running.counter("calls_without_subject"), 1);
+    running.engine.close().unwrap();
+}

@@ -29,6 +29,8 @@ pub struct StagingCounters {
     pub duplicate_events: AtomicU64,
     /// Calls of a model without any content: usually a mistake in the application's settings.
     pub calls_without_content: AtomicU64,
+    /// Calls of a model about no data subject: no erasure request finds them.
+    pub calls_without_subject: AtomicU64,
     /// Parts that do not open, since their key is gone or they were changed.
     pub unreadable: AtomicU64,
     /// Events that could not be recorded as they were, and are in another form: they say in which, and why.
@@ -87,7 +89,7 @@ impl ByAltering {
 
 impl StagingCounters {
     /// Each counter by its name.
-    pub fn all(&self) -> [(&'static str, u64); 16] {
+    pub fn all(&self) -> [(&'static str, u64); 17] {
         [
             ("spans_received", &self.spans_received),
             ("log_records_received", &self.log_records_received),
@@ -100,6 +102,7 @@ impl StagingCounters {
             ("late_events", &self.late_events),
             ("duplicate_events", &self.duplicate_events),
             ("calls_without_content", &self.calls_without_content),
+            ("calls_without_subject", &self.calls_without_subject),
             ("unreadable", &self.unreadable),
             ("reduced", &self.reduced),
             ("contradicting_reports", &self.contradicting_reports),

@@ -13,6 +13,7 @@ use trailkeep_crypto::secret::TagLabel;
 use trailkeep_crypto::staged::staging_tag;
 use trailkeep_otlp::agree::contradicts;
 use trailkeep_otlp::assemble::{Assembled, KnownPerson, Mapped, RESPONSE_TARGET, event_id};
+use trailkeep_otlp::classify::Kind;
 use trailkeep_otlp::late::{self, Recorded};
 use trailkeep_otlp::split::fit;
 use trailkeep_proof::ids::{LookupKey, Seq, hex};
@@ -43,6 +44,9 @@ pub(super) fn resolve(
                 count(&counters.events, 1);
                 if mapped.kind.should_have_content() && !mapped.has_content() {
                     count(&counters.calls_without_content, 1);
+                }
+                if matches!(mapped.kind, Kind::Call(_)) && !sections.contains_key("subjects") {
+                    count(&counters.calls_without_subject, 1);
                 }
                 events.extend(fit(settled(sections), MAX_EVENT_BYTES));
             }
