@@ -9,6 +9,7 @@ mod event_schema;
 mod openapi;
 mod properties;
 mod query;
+mod sending;
 mod settings;
 mod snapshots;
 mod sources;

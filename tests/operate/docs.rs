@@ -122,6 +122,16 @@ rm -r D
 }
 
 #[test]
+fn sending() {
+    Document::new("docs/sending.md")
+        .needs(&["python3"])
+        .after(PREPARED)
+        .after("trailkeep key create --dir D --role writer")
+        .after("trailkeep serve --dir D --listen 127.0.0.1:$PORT")
+        .run();
+}
+
+#[test]
 fn opentelemetry_and_retention() {
     let served = r"
 trailkeep key create --dir D --role writer
@@ -183,6 +193,7 @@ fn every_fence_is_run_or_says_why_not() {
         "docs/runbook.md",
         "docs/opentelemetry.md",
         "docs/retention.md",
+        "docs/sending.md",
         "docs/verify-without-trailkeep.md",
     ];
     let root = crate::support::root();
