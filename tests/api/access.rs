@@ -554,6 +554,51 @@ fn who_looks_is_seen() {
 }
 
 #[test]
+fn pages_of_accesses_join_to_the_list_whatever_one_may_cost() {
+    use trailkeep_core::journal::access_log::{PageLimits, list};
+    let directory = Directory::new();
+    for id in 0..5 {
+        directory.append(&EVENT.replace("an-event", &format!("event-{id}")));
+        succeeded(&directory.run(&["show", &format!("event-{id}")]));
+    }
+    let engine = crate::support::open_engine(&directory);
+    let tenant = engine.journal.tenants().pop().unwrap();
+    let pages = |limits: PageLimits| {
+        let (mut found, mut start) = (Vec::new(), None);
+        let mut pages = 0;
+        loop {
+            let page = list(
+                &engine.journal,
+                tenant.active(),
+                (None, None),
+                start,
+                limits,
+            );
+            let page = page.unwrap();
+            assert!(page.accesses.len() <= limits.accesses);
+            found.extend(page.accesses.iter().map(|access| access.seq));
+            pages += 1;
+            match page.next {
+                Some(next) => start = Some(next),
+                None => return (found, pages),
+            }
+        }
+    };
+    let (all, one) = pages(PageLimits::of(1_000));
+    assert_eq!(
+        (all.len(), one),
+        (6, 1),
+        "the first key and five reads: {all:?}"
+    );
+    for (accesses, entries) in [(1, 100), (2, 100), (100, 1), (100, 3), (1, 2)] {
+        let (found, pages) = pages(PageLimits { accesses, entries });
+        assert_eq!(found, all);
+        assert!(pages > 1, "{accesses} accesses of {entries} entries");
+    }
+    engine.close().unwrap();
+}
+
+#[test]
 fn a_read_that_can_not_be_recorded_is_not_answered() {
     let directory = Directory::new();
     directory.append(EVENT);

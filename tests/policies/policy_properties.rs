@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use trailkeep_policy::later::with_later;
 use trailkeep_policy::resolve::{destroyed_at, expires_at};
 use trailkeep_policy::{
-    Applied, CalendarPeriod, Case, ClassDefinition, ClassKey, Date, Decision, ErasureOutcome,
-    EventTimes, Force, HoldSpan, Policy, cutoff, resolve, verdict,
+    Applied, CalendarPeriod, Case, Date, Decision, ErasureOutcome, EventTimes, Force, HoldSpan,
+    Policy, class_key, cutoff, define_class, resolve, verdict,
 };
 use trailkeep_proof::time::UnixMillis;
 
@@ -100,7 +100,7 @@ proptest! {
         let later = Policy { id: policies[0].id.clone(), version: 99, ..later };
         let stated = applied(&policies, received);
         let versions = [&later];
-        let definition = ClassDefinition::new(1, ClassKey::of(&stated, "a.b"), &stated);
+        let definition = define_class(1, class_key(&stated, "a.b"), &stated);
         let Some(after) = definition.after else { return Ok(()) };
         let after = CalendarPeriod::parse(&after).unwrap();
         let expires_at = |recorded_at| {
@@ -222,7 +222,7 @@ proptest! {
         received in moment(),
     ) {
         let stated = applied(&policies, stated_at);
-        let class = ClassDefinition::new(1, ClassKey::of(&stated, "a.b"), &stated);
+        let class = define_class(1, class_key(&stated, "a.b"), &stated);
         let Some(after) = class.after else { return Ok(()) };
         let period = |text: &str| CalendarPeriod::parse(text).unwrap();
         let expires = expires_at(&stated, &EventTimes::received(received));
@@ -284,7 +284,7 @@ proptest! {
         let later = Policy { id: policies[0].id.clone(), version: 99, ..later };
         let versions = [&later];
         let stated = applied(&policies, received);
-        let class = ClassDefinition::new(1, ClassKey::of(&stated, "a.b"), &stated);
+        let class = define_class(1, class_key(&stated, "a.b"), &stated);
         let after = class.after.map(|after| CalendarPeriod::parse(&after).unwrap());
         let times = EventTimes::received(received);
         let all = with_later(&stated, &versions, &times);

@@ -1,111 +1,68 @@
 //! Retention classes: the policies of an event, and the two figures that its statement fixes for verifiers.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
 use super::clock::EventTimes;
 use super::file::{Figures, Policy};
 use super::resolve::{Applied, Date, expires_at};
 use super::sample;
 use trailkeep_proof::period::CalendarPeriod;
+use trailkeep_proof::system::{ClassDefinition, ClassKey, ClassPolicy};
 
-/// A policy of a class, as the class's statement names it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ClassPolicy {
-    pub id: String,
-    pub version: u32,
-    /// SHA-256 of its file, in hex.
-    pub sha256: String,
-}
-
-/// What makes a class: events for which all of this is the same share it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ClassKey {
-    /// Its policies, by id.
-    pub policies: Vec<ClassPolicy>,
-    /// The special cases of policies that their actions fall under, by the policy's id.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub cases: BTreeMap<String, String>,
-    /// Policies whose law did not bind yet.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub law_not_yet: Vec<String>,
-}
-
-/// A class as its statement defines it: section `class` of docs/format.md.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClassDefinition {
-    /// Its number in the ledger, from 1.
-    pub number: u16,
-    /// What makes it.
-    #[serde(flatten)]
-    pub key: ClassKey,
-    /// Nothing goes before this has passed: the longest minimum of law or contract.
-    pub minimum: String,
-    /// After this it goes in the ordinary course; none: by a trigger, or never.
-    pub after: Option<String>,
-}
-
-impl ClassKey {
-    /// The key of the policies that apply to an event of an action.
-    pub fn of(applied: &[Applied<'_>], action: &str) -> Self {
-        let mut sorted: Vec<&Applied<'_>> = applied.iter().collect();
-        sorted.sort_by(|one, other| one.policy.id.cmp(&other.policy.id));
-        let policies = sorted.iter().map(|one| ClassPolicy {
-            id: one.policy.id.clone(),
-            version: one.policy.version,
-            sha256: one.policy.sha256.clone(),
-        });
-        let case = |one: &&Applied<'_>| {
-            let case = one.policy.figures_for(action).0?;
-            Some((one.policy.id.clone(), case.to_owned()))
-        };
-        Self {
-            policies: policies.collect(),
-            cases: sorted.iter().filter_map(case).collect(),
-            law_not_yet: sorted
-                .iter()
-                .filter(|one| !one.law_applies)
-                .map(|one| one.policy.id.clone())
-                .collect(),
-        }
-    }
-
-    /// What applies to the events of the class: its policies as they were stated, each found by its SHA-256, by the
-    /// figures and the law of their receipt. `None` where one of them, or a special case of it, is not found.
-    pub fn applied<'a>(
-        &self,
-        mut stated: impl FnMut(&ClassPolicy) -> Option<&'a Policy>,
-    ) -> Option<Vec<Applied<'a>>> {
-        let applied = |named: &ClassPolicy| {
-            let policy = stated(named)?;
-            let case = self.cases.get(&named.id).map(String::as_str);
-            let case = match case {
-                Some(name) => Some(policy.special_case(name)?),
-                None => None,
-            };
-            Some(Applied {
-                case: case.map(|case| case.name.as_str()),
-                figures: case.map_or(&policy.figures, |case| &case.figures),
-                law_applies: !self.law_not_yet.contains(&named.id),
-                policy,
-                is_later: false,
-            })
-        };
-        self.policies.iter().map(applied).collect()
+/// The key of the policies that apply to an event of an action.
+pub fn class_key(applied: &[Applied<'_>], action: &str) -> ClassKey {
+    let mut sorted: Vec<&Applied<'_>> = applied.iter().collect();
+    sorted.sort_by(|one, other| one.policy.id.cmp(&other.policy.id));
+    let policies = sorted.iter().map(|one| ClassPolicy {
+        id: one.policy.id.clone(),
+        version: one.policy.version,
+        sha256: one.policy.sha256.clone(),
+    });
+    let case = |one: &&Applied<'_>| {
+        let case = one.policy.figures_for(action).0?;
+        Some((one.policy.id.clone(), case.to_owned()))
+    };
+    ClassKey {
+        policies: policies.collect(),
+        cases: sorted.iter().filter_map(case).collect(),
+        law_not_yet: sorted
+            .iter()
+            .filter(|one| !one.law_applies)
+            .map(|one| one.policy.id.clone())
+            .collect(),
     }
 }
 
-impl ClassDefinition {
-    /// Fixes the figures of a class.
-    pub fn new(number: u16, key: ClassKey, applied: &[Applied<'_>]) -> Self {
-        let minimum = minimum_of(applied);
-        Self {
-            number,
-            key,
-            minimum: minimum.to_string(),
-            after: after_of(applied, minimum).map(|after| after.to_string()),
-        }
+/// What applies to the events of a class: its policies as they were stated, each found by its SHA-256, by the
+/// figures and the law of their receipt. `None` where one of them, or a special case of it, is not found.
+pub fn applied_to_class<'a>(
+    key: &ClassKey,
+    mut stated: impl FnMut(&ClassPolicy) -> Option<&'a Policy>,
+) -> Option<Vec<Applied<'a>>> {
+    let applied = |named: &ClassPolicy| {
+        let policy = stated(named)?;
+        let case = key.cases.get(&named.id).map(String::as_str);
+        let case = match case {
+            Some(name) => Some(policy.special_case(name)?),
+            None => None,
+        };
+        Some(Applied {
+            case: case.map(|case| case.name.as_str()),
+            figures: case.map_or(&policy.figures, |case| &case.figures),
+            law_applies: !key.law_not_yet.contains(&named.id),
+            policy,
+            is_later: false,
+        })
+    };
+    key.policies.iter().map(applied).collect()
+}
+
+/// Defines a class: fixes its figures.
+pub fn define_class(number: u16, key: ClassKey, applied: &[Applied<'_>]) -> ClassDefinition {
+    let minimum = minimum_of(applied);
+    ClassDefinition {
+        number,
+        key,
+        minimum: minimum.to_string(),
+        after: after_of(applied, minimum).map(|after| after.to_string()),
     }
 }
 
@@ -173,7 +130,7 @@ mod tests {
             .iter()
             .map(|policy| Applied::to(policy, action, recorded_at))
             .collect();
-        ClassDefinition::new(1, ClassKey::of(&applied, action), &applied)
+        define_class(1, class_key(&applied, action), &applied)
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod sample;
 pub mod set;
 pub mod verdict;
 
-pub use class::{ClassDefinition, ClassKey, ClassPolicy};
+pub use class::{applied_to_class, class_key, define_class};
 pub use clock::{ClockRule, EventTimes};
 pub use document::{Authority, AuthorityKind, Erasure};
 pub use file::{Force, OnErasureRequest, Policy};

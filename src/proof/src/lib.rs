@@ -4,6 +4,7 @@
 //! - [`ledger`]: entries, Merkle tree, proofs, checkpoints, receipts, commitments
 //! - [`bundle`]: the signed export and its verification
 //! - [`privacy`]: requests of data subjects and their certificate
+//! - [`system`]: what a ledger records of itself
 //!
 //! There is no file system here, no network, no database and no secret.
 //!
@@ -40,5 +41,6 @@ pub mod ids;
 pub mod ledger;
 pub mod period;
 pub mod privacy;
+pub mod system;
 pub mod text;
 pub mod time;

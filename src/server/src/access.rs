@@ -8,7 +8,7 @@ use super::extract::Query;
 use super::problem::Problem;
 use trailkeep_api::access::{AccessPage, AccessQuestion, ListedAccess};
 use trailkeep_core::blocking;
-use trailkeep_core::journal::access_log;
+use trailkeep_core::journal::access_log::{self, PageLimits};
 use trailkeep_core::query::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX};
 use trailkeep_core::tenant::ReadScope;
 use trailkeep_proof::ids::Seq;
@@ -50,7 +50,7 @@ pub(super) async fn list(
             caller.on.ledger(),
             time,
             start,
-            limit,
+            PageLimits::of(limit),
         )
     });
     let page = page.await?;

@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use crate::anchor::{AnchorError, Anchors};
 use crate::govern::policies::{PoliciesError, state_changes_in};
 use crate::journal::Journal;
@@ -18,7 +16,7 @@ use crate::tenant::Tenant;
 use crate::tenant::ledger::Ledger;
 use crate::tenant::rolled_back::RolledBack;
 use trailkeep_ports::LedgerRecord;
-use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::system::{AnchorSection, SystemEvent};
 
 /// The only record of a ledger.
 const ROW_ID: &str = "anchor";
@@ -96,13 +94,15 @@ pub fn resume(anchors: &Anchors, tenant: &Tenant, by: &str) -> Result<bool, Resu
         return Err(ResumeError::TargetStays(known.target.clone()));
     }
     forget(&anchors.journal, ledger)?;
-    let said = json!({"target": known.target, "seen": known.seen, "here": known.here, "by": by})
-        .to_string();
-    let sections: [(&str, &[u8]); 2] = [
-        ("action", SystemAction::AnchorResume.section()),
-        ("anchor", said.as_bytes()),
-    ];
-    append_system(&anchors.journal.writer, ledger, &sections)?;
+    let event = SystemEvent::AnchorResume {
+        anchor: AnchorSection {
+            target: known.target.clone(),
+            seen: known.seen,
+            here: known.here,
+            by: by.to_owned(),
+        },
+    };
+    append_system(&anchors.journal.writer, ledger, &event)?;
     state_changes_in(&anchors.journal, ledger)?;
     Ok(true)
 }

@@ -1,7 +1,6 @@
 //! After a restore nothing is destroyed until somebody has reviewed the holds.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::destroy::DeletionError;
 use crate::journal::Journal;
@@ -11,7 +10,7 @@ use crate::keys::keyring::{KeyError, Keyring};
 use crate::keys::records;
 use crate::keys::records::Record;
 use crate::keys::rows::Changes;
-use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::system::{ResumeSection, SystemEvent};
 use trailkeep_proof::time::UnixMillis;
 
 /// Records here have one id.
@@ -71,16 +70,17 @@ pub fn resume(journal: &Journal, by: &str) -> Result<bool, ResumeError> {
     let Some(paused) = is_destruction_paused(journal)? else {
         return Ok(false);
     };
-    let said = json!({
-        "by": by,
-        "reason": paused.reason,
-        "paused_since": UnixMillis::new(paused.since_ms).to_string(),
-        "holds_reviewed": true,
-    });
+    let event = SystemEvent::RetentionResume {
+        retention: ResumeSection {
+            by: by.to_owned(),
+            reason: paused.reason,
+            paused_since: UnixMillis::new(paused.since_ms).to_string(),
+            holds_reviewed: true,
+        },
+    };
     let mut changes = Changes::default();
     changes.take_own::<DestructionPaused>(ID)?;
-    let said = ("retention", &said);
-    change_for_operator(journal, SystemAction::RetentionResume, said, changes)
+    change_for_operator(journal, &event, changes)
         .map_err(|error| ResumeError::Record(Box::new(error)))?;
     Ok(true)
 }

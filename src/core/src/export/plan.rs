@@ -14,11 +14,11 @@ use trailkeep_crypto::secret::TagLabel;
 use trailkeep_proof::bundle::line::ALWAYS_DISCLOSED;
 use trailkeep_proof::bundle::manifest::{Proof, Recorded, SeqRange};
 use trailkeep_proof::ids::{LookupKey, PersonReference, Seq};
-use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::checkpoint::Checkpoint;
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::shape::{RECEIVED, SECTIONS};
 use trailkeep_proof::privacy::Withheld;
+use trailkeep_proof::system::{ExportSection, SystemEvent};
 use trailkeep_proof::time::UnixMillis;
 
 /// What an export will hold.
@@ -279,28 +279,24 @@ fn record(
     seqs: &Seqs,
     reference: Option<PersonReference>,
 ) -> Result<Seq, ExportError> {
-    let mut section = json!({
-        "by": request.asked_by,
-        "proof": seqs.proof(),
-        "filters": names_of_filters(request),
-        "entries": seqs.count(),
-        "redacted_sections": request.redact,
-        "recipients": request.recipients.len(),
-    });
-    if ledger.is_superseded() {
-        section["ledger"] = json!(ledger.record.origin.as_str());
-    }
-    if let Some(person) = &request.person {
-        section["request"] = json!(person.request);
-        section["withholds"] = json!(person.withholds());
-    }
-    let section = section.to_string();
-    let sections: [(&str, &[u8]); 2] = [
-        ("action", SystemAction::Export.section()),
-        ("export", section.as_bytes()),
-    ];
+    let strings = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+    let person = request.person.as_ref();
+    let export = ExportSection {
+        by: request.asked_by.clone(),
+        proof: seqs.proof(),
+        filters: strings(names_of_filters(request)),
+        entries: seqs.count(),
+        redacted_sections: request.redact.clone(),
+        recipients: request.recipients.len() as u64,
+        ledger: ledger
+            .is_superseded()
+            .then(|| ledger.record.origin.to_string()),
+        request: person.map(|person| person.request.clone()),
+        withholds: person.map(|person| strings(person.withholds())),
+    };
     let persons = reference.into_iter().collect();
-    append_read(&journal.writer, ledger, &sections, persons)
+    let event = SystemEvent::Export { export };
+    append_read(&journal.writer, ledger, &event, persons)
         .map_err(|error| ExportError::Append(Box::new(error)))
 }
 

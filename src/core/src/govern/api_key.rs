@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::journal::Journal;
@@ -15,7 +14,7 @@ use crate::tenant::Tenant;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::CalendarPeriod;
 use trailkeep_proof::ids::{TenantName, hex};
-use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::system::{KeyRevokeSection, KeySection, SystemEvent};
 use trailkeep_proof::time::UnixMillis;
 
 /// A key as listed, without its secret or the secret's hash.
@@ -84,9 +83,9 @@ impl FirstKey {
         &self.id
     }
 
-    /// The section `key` of the entry that states it.
-    pub(crate) fn section(&self) -> String {
-        said_of_new(&self.id, Role::Admin, None, &self.by)
+    /// The entry that states it.
+    pub(crate) fn stated(&self) -> SystemEvent {
+        created(&self.id, Role::Admin, None, &self.by)
     }
 
     /// Its row, as the entry that states it commits to it.
@@ -119,13 +118,12 @@ pub fn create(
         .map(|period| period.after(now).ok_or(ManageError::Expiry))
         .transpose()?;
     let id = hex(&random_bytes::<8>().map_err(KeyError::from)?);
-    let said = said_of_new(&id, role, expires_at, by);
     let secret = Zeroizing::new(random_bytes().map_err(KeyError::from)?);
     let sealed = Sealed::new(tenant.name(), role, &secret, (now, expires_at));
     record(
         journal,
         tenant,
-        (SystemAction::KeyCreate, &said),
+        &created(&id, role, expires_at, by),
         (&id, &sealed),
     )?;
     Ok(CreatedKey {
@@ -149,12 +147,16 @@ pub fn revoke(journal: &Journal, tenant: &Tenant, id: &str, by: &str) -> Result<
     if sealed.revoked_at_ms.is_some() {
         return Ok(());
     }
-    let said = json!({"id": id, "role": sealed.role, "by": by}).to_string();
+    let key = KeyRevokeSection {
+        id: id.to_owned(),
+        role: sealed.role.to_string(),
+        by: by.to_owned(),
+    };
     sealed.revoked_at_ms = Some(journal.clock.wall().get());
     record(
         journal,
         tenant,
-        (SystemAction::KeyRevoke, &said),
+        &SystemEvent::KeyRevoke { key },
         (id, &sealed),
     )
 }
@@ -181,22 +183,27 @@ pub fn list(journal: &Journal, tenant: &Tenant) -> Result<Vec<ListedKey>, KeyErr
     Ok(keys.into_iter().map(|(_, key)| key).collect())
 }
 
-/// What the entry says that records the making of a key.
-fn said_of_new(id: &str, role: Role, expires_at: Option<UnixMillis>, by: &str) -> String {
-    let expires_at = expires_at.map(|moment| moment.to_string());
-    json!({"id": id, "role": role, "expires_at": expires_at, "by": by}).to_string()
+/// The entry that states a new key.
+fn created(id: &str, role: Role, expires_at: Option<UnixMillis>, by: &str) -> SystemEvent {
+    SystemEvent::KeyCreate {
+        key: KeySection {
+            id: id.to_owned(),
+            role: role.to_string(),
+            expires_at: expires_at.map(|moment| moment.to_string()),
+            by: by.to_owned(),
+        },
+    }
 }
 
 fn record(
     journal: &Journal,
     tenant: &Tenant,
-    (action, said): (SystemAction, &str),
+    event: &SystemEvent,
     (id, sealed): (&str, &Sealed),
 ) -> Result<(), ManageError> {
     let mut changes = Changes::default();
     changes.put_key(id, sealed)?;
-    let sections: [(&str, &[u8]); 2] = [("action", action.section()), ("key", said.as_bytes())];
-    append_changing(journal, tenant.active(), &sections, changes)
+    append_changing(journal, tenant.active(), event, changes)
         .map(drop)
         .map_err(|error| Box::new(error).into())
 }

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_changing};
 use crate::journal::each_change::each_change;
@@ -14,7 +12,7 @@ use crate::keys::records::NO_LEDGER;
 use crate::keys::rows::{API_KEY, Changes, SECTION, is_stated};
 use crate::keys::{api_key, records};
 use crate::tenant::{DEFAULT_TENANT, Tenant};
-use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::system::{BindSection, LostRow, RowsSection, SystemEvent};
 
 /// Rows that one statement lists.
 const ROWS_PER_STATEMENT: usize = 1_000;
@@ -61,12 +59,14 @@ pub fn bind(journal: &Journal, by: &str) -> Result<Vec<Bound>, BindError> {
         let changes = unbound(journal, &tenant, &mut Named::new())?;
         for changes in changes.chunks(ROWS_PER_STATEMENT) {
             let rows = changes.len() as u64;
-            let vault = json!({"rows": rows, "by": by}).to_string();
-            let sections: [(&str, &[u8]); 2] = [
-                ("action", SystemAction::VaultBind.section()),
-                ("vault", vault.as_bytes()),
-            ];
-            let seq = append_changing(journal, tenant.active(), &sections, changes)
+            let event = SystemEvent::VaultBind {
+                vault: BindSection {
+                    rows,
+                    lost: None,
+                    by: by.to_owned(),
+                },
+            };
+            let seq = append_changing(journal, tenant.active(), &event, changes)
                 .map_err(|error| BindError::Record(Box::new(error)))?;
             said.rows += rows;
             said.statements.push(seq.get());
@@ -88,26 +88,27 @@ pub(crate) fn restate(journal: &Journal, tenant: &Tenant, from: u64) -> Result<(
     let both = (&*journal.ledgers, &*journal.keyring);
     each_change(both, &ledger.record, from..size, |_, statement| {
         let rows = statement.section(SECTION).unwrap_or_default();
-        let rows: serde_json::Value = serde_json::from_slice(rows).unwrap_or_default();
-        for row in rows["rows"].as_array().into_iter().flatten() {
-            let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
-            named.insert((text("kind"), text("id")), !row["commitment"].is_null());
+        let rows: RowsSection = serde_json::from_slice(rows).unwrap_or_default();
+        for row in rows.rows {
+            named.insert((row.kind, row.id), row.commitment.is_some());
         }
     })?;
     let mut changes = unbound(journal, tenant, &mut named)?;
     let mut lost = Vec::new();
     for ((kind, name), was_there) in named {
         if was_there {
-            lost.push(json!({"kind": kind, "id": name}));
             changes.lose(&ledger.record, &kind, &name)?;
+            lost.push(LostRow { kind, id: name });
         }
     }
-    let vault = json!({"rows": changes.len(), "lost": lost, "by": "restore"}).to_string();
-    let sections: [(&str, &[u8]); 2] = [
-        ("action", SystemAction::VaultBind.section()),
-        ("vault", vault.as_bytes()),
-    ];
-    append_changing(journal, ledger, &sections, changes)
+    let event = SystemEvent::VaultBind {
+        vault: BindSection {
+            rows: changes.len() as u64,
+            lost: Some(lost),
+            by: "restore".to_owned(),
+        },
+    };
+    append_changing(journal, ledger, &event, changes)
         .map_err(|error| BindError::Record(Box::new(error)))?;
     Ok(())
 }

@@ -17,13 +17,13 @@ use crate::tenant::ledger::{Ledger, LedgerKeys, Published};
 use crate::tenant::settings;
 use crate::tenant::settings::TenantSettings;
 use trailkeep_crypto::secret::{RandomError, random_bytes};
-use trailkeep_policy::{Applied, ClassDefinition, ClassKey, DEFAULT_90D, Policy, PolicyError};
+use trailkeep_policy::{Applied, DEFAULT_90D, Policy, PolicyError, class_key, define_class};
 use trailkeep_ports::{LedgerRecord, Ledgers, Statement, StoreError, Watermark};
 use trailkeep_proof::ids::{ClassNumber, Seq, hex};
-use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::chain::ChainHead;
 use trailkeep_proof::ledger::note::VerifierKey;
 use trailkeep_proof::ledger::tile::EdgeTiles;
+use trailkeep_proof::system::{Continues, GenesisSection, Sections, SystemEvent};
 use trailkeep_proof::time::Clock;
 
 /// Why a ledger was not begun.
@@ -44,17 +44,6 @@ pub enum CreateLedgerError {
     /// The shipped policy is wrong; a fault of this program.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-}
-
-/// The end of the ledger that another one continues, as its genesis says it.
-#[derive(Clone, Debug, serde::Serialize)]
-pub(crate) struct Continues {
-    /// Origin of the closed ledger.
-    pub(crate) origin: String,
-    /// Its entries; what was acknowledged beyond them is lost.
-    pub(crate) size: u64,
-    /// The root over them, in base64.
-    pub(crate) root: String,
 }
 
 /// Begins a ledger. The vault comes first, its memory of the head too: a crash in between leaves secrets of a
@@ -121,23 +110,21 @@ pub(crate) fn found(
     })
 }
 
-/// The section of the first entry: the format, the ledger and its key.
+/// The sections of the first entry: the format, the ledger and its key.
 fn genesis(
     record: &LedgerRecord,
     keys: &LedgerKeys,
     continues: Option<&Continues>,
-) -> Result<String, CreateLedgerError> {
+) -> Result<Sections, CreateLedgerError> {
     let verifier = VerifierKey::from_public(record.origin.as_str(), &keys.signing.verifying_key());
-    let mut genesis = serde_json::json!({
-        "format": "trailkeep/ledger/v1",
-        "origin": record.origin.as_str(),
-        "id": hex(&random_bytes::<16>()?),
-        "vkey": verifier.to_string(),
-    });
-    if let Some(continues) = continues {
-        genesis["continues"] = serde_json::json!(continues);
-    }
-    Ok(genesis.to_string())
+    let ledger = GenesisSection {
+        format: "trailkeep/ledger/v1".to_owned(),
+        origin: record.origin.to_string(),
+        id: hex(&random_bytes::<16>()?),
+        vkey: verifier.to_string(),
+        continues: continues.cloned(),
+    };
+    Ok(ledger.sections())
 }
 
 /// The genesis, the policy as loaded, the class that it makes, and the key that is about to be stored.
@@ -154,49 +141,40 @@ fn first_entries(
     let policy = Arc::new(Policy::parse(DEFAULT_90D)?);
     let any_action = "";
     let applied = [Applied::to(&policy, any_action, now)];
-    let definition = ClassDefinition::new(1, ClassKey::of(&applied, any_action), &applied);
-    let class = serde_json::json!(definition).to_string();
-    let system =
-        |sections: &[(&str, &[u8])], states: Option<Statement>| -> Result<_, AppendError> {
-            let event = prepare_system(&record.origin, &keys.system, sections)?;
-            Ok(PreparedEvent {
-                states: states.map(Into::into),
-                ..event
-            })
-        };
+    let definition = define_class(1, class_key(&applied, any_action), &applied);
+    let system = |sections: Sections, states: Option<Statement>| -> Result<_, AppendError> {
+        let event = prepare_system(&record.origin, &keys.system, &sections)?;
+        Ok(PreparedEvent {
+            states: states.map(Into::into),
+            ..event
+        })
+    };
     let states_class = Statement::Class {
         number: ClassNumber::new(1),
-        definition: class.clone(),
+        definition: definition.text(),
     };
-    let rows = changes.section(record.origin.as_str());
-    let rows = (rows::SECTION, rows.as_bytes());
-    let mut define: Vec<(&str, &[u8])> = vec![
-        ("action", SystemAction::ClassDefine.section()),
-        ("class", class.as_bytes()),
+    let load = SystemEvent::PolicyLoad {
+        policy: policy_section(&policy),
+    };
+    let define = SystemEvent::ClassDefine {
+        class: definition.clone(),
+    };
+    let mut statements = vec![
+        (genesis, None),
+        (load.sections(), Some(Statement::Policy)),
+        (define.sections(), Some(states_class)),
     ];
-    // A ledger that continues another has the keys of its tenant: this is its last statement.
-    define.extend(first_key.is_none().then_some(rows));
-    let events = [
-        system(&[("ledger", genesis.as_bytes())], None)?,
-        system(
-            &[
-                ("action", SystemAction::PolicyLoad.section()),
-                ("policy", policy_section(&policy).as_bytes()),
-            ],
-            Some(Statement::Policy),
-        )?,
-        system(&define, Some(states_class))?,
-    ];
-    let mut events = Vec::from(events);
-    if let Some(first_key) = first_key {
-        let key = first_key.section();
-        let sections = [
-            ("action", SystemAction::KeyCreate.section()),
-            ("key", key.as_bytes()),
-            rows,
-        ];
-        events.push(system(&sections, None)?);
+    statements.extend(first_key.map(|first_key| (first_key.stated().sections(), None)));
+    // The last statement carries the rows. A ledger that continues another has the keys of its tenant.
+    if let Some((last, _)) = statements.last_mut() {
+        let rows = changes.section(record.origin.as_str());
+        last.push((rows::SECTION.to_owned(), rows.into_bytes()));
+        last.sort_unstable_by(|(one, _), (next, _)| one.cmp(next));
     }
+    let events = statements
+        .into_iter()
+        .map(|(sections, states)| system(sections, states))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut extension = Extension::of(
         record.number,
         (ChainHead::EMPTY, EdgeTiles::default()),

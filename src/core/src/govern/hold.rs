@@ -1,7 +1,5 @@
 //! Placing and releasing legal holds, each recorded first.
 
-use serde_json::json;
-
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_changing};
 use crate::keys::keyring::{KeyError, Keyring};
@@ -12,8 +10,8 @@ use crate::tenant::{ActiveRecord, Tenant};
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::{ActionPattern, CalendarPeriod};
 use trailkeep_proof::ids::{Seq, hex};
-use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::event::Person;
+use trailkeep_proof::system::{HoldLiftSection, HoldSection, SystemEvent};
 use trailkeep_proof::time::UnixMillis;
 
 /// How long what a lifted hold was about is still known.
@@ -74,22 +72,21 @@ pub(crate) fn prepare(journal: &Journal, new: NewHold, by: &str) -> Result<Hold,
 }
 
 /// Places a hold that was prepared; recorded first. Gives its id. From here on nothing that it covers is destroyed, but
-/// for what a job that began before is destroying: `retention` must be held, so that none is being decided.
+/// for what a job that began before is destroying: the decision lock must be held, so that none is being decided.
 pub(crate) fn place(
     journal: &Journal,
     tenant: &Tenant,
     mut hold: Hold,
 ) -> Result<(String, Hold), HoldError> {
     let id = hex(&random_bytes::<8>().map_err(KeyError::from)?);
-    let by = &hold.placed_by;
-    let said = json!({
-        "id": id,
-        "by": by,
-        "filters": names_of_filters(&hold.scope),
-        "review_at": hold.review_at().map(|moment| moment.to_string()),
-    });
-    let said = (SystemAction::HoldPlace, &said);
-    hold.placed_seq = record(journal, tenant, said, (&id, &hold))?.get();
+    let placed = HoldSection {
+        id: id.clone(),
+        by: hold.placed_by.clone(),
+        filters: names_of_filters(&hold.scope),
+        review_at: hold.review_at().map(|moment| moment.to_string()),
+    };
+    let event = SystemEvent::HoldPlace { hold: placed };
+    hold.placed_seq = record(journal, tenant, &event, (&id, &hold))?.get();
     Ok((id, hold))
 }
 
@@ -109,7 +106,12 @@ pub(crate) fn lift(
         return Err(HoldError::Lifted(UnixMillis::new(lifted.at_ms)));
     }
     let at_ms = journal.clock.wall().get();
-    let said = json!({"id": id, "by": by});
+    let event = SystemEvent::HoldLift {
+        hold: HoldLiftSection {
+            id: id.to_owned(),
+            by: by.to_owned(),
+        },
+    };
     let lifted = Lifted {
         at_ms,
         by: by.to_owned(),
@@ -117,13 +119,7 @@ pub(crate) fn lift(
         seq: STATED_HERE,
     };
     hold.lifted = Some(lifted.clone());
-    let seq = record(
-        journal,
-        tenant,
-        (SystemAction::HoldLift, &said),
-        (id, &hold),
-    )?
-    .get();
+    let seq = record(journal, tenant, &event, (id, &hold))?.get();
     hold.lifted = Some(Lifted { seq, ..lifted });
     Ok(hold)
 }
@@ -219,7 +215,7 @@ fn text(name: &str, value: &str) -> Result<String, HoldError> {
     )))
 }
 
-fn names_of_filters(scope: &HoldScope) -> Vec<&'static str> {
+fn names_of_filters(scope: &HoldScope) -> Vec<String> {
     let names = [
         scope.subject.as_ref().map(|_| "subject"),
         scope.regime.as_ref().map(|_| "regime"),
@@ -227,20 +223,18 @@ fn names_of_filters(scope: &HoldScope) -> Vec<&'static str> {
         scope.from_ms.map(|_| "from"),
         scope.to_ms.map(|_| "to"),
     ];
-    names.into_iter().flatten().collect()
+    names.into_iter().flatten().map(str::to_owned).collect()
 }
 
 fn record(
     journal: &Journal,
     tenant: &Tenant,
-    (action, said): (SystemAction, &serde_json::Value),
+    event: &SystemEvent,
     (id, hold): (&str, &Hold),
 ) -> Result<Seq, HoldError> {
     let mut changes = Changes::default();
     let active = tenant.active_record().record();
     changes.put(&journal.keyring, active, id, hold)?;
-    let said = said.to_string();
-    let sections: [(&str, &[u8]); 2] = [("action", action.section()), ("hold", said.as_bytes())];
-    append_changing(journal, tenant.active(), &sections, changes)
+    append_changing(journal, tenant.active(), event, changes)
         .map_err(|error| HoldError::Record(Box::new(error)))
 }

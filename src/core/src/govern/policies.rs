@@ -16,7 +16,7 @@ use trailkeep_policy::lint::{self, Finding};
 use trailkeep_policy::set::SHIPPED;
 use trailkeep_policy::{Policy, PolicySet, PolicySetError};
 use trailkeep_ports::Statement;
-use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::system::SystemEvent;
 
 /// Why policies can't be taken into force.
 #[derive(Debug, thiserror::Error)]
@@ -139,19 +139,19 @@ fn state_change(
                 });
             }
             check_not_lowered(ledger, stated, policy)?;
-            state_policy(journal, ledger, policy, SystemAction::PolicyChange).map_err(record)
+            state_policy(journal, ledger, policy, |policy| {
+                SystemEvent::PolicyChange { policy }
+            })
+            .map_err(record)
         }
         None if !stated.is_dropped => {
             let Some(policy) = ledger.classes.policy(&stated.sha256) else {
                 return Ok(());
             };
-            let section = policy_section(&policy.policy);
-            let sections: [(&str, &[u8]); 2] = [
-                ("action", SystemAction::PolicyDrop.section()),
-                ("policy", section.as_bytes()),
-            ];
-            append_statement(&journal.writer, ledger, &sections, Statement::Policy)
-                .map_err(record)?;
+            let event = SystemEvent::PolicyDrop {
+                policy: policy_section(&policy.policy),
+            };
+            append_statement(&journal.writer, ledger, event, Statement::Policy).map_err(record)?;
             ledger.classes.set_dropped(&stated.id);
             Ok(())
         }

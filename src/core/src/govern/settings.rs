@@ -1,7 +1,5 @@
 //! Changing what is set for a tenant, and closing it; recorded before it holds.
 
-use serde_json::json;
-
 use crate::ingest;
 use crate::ingest::{Inbox, StagingError};
 use crate::journal::Journal;
@@ -14,7 +12,7 @@ use crate::tenant::Tenant;
 use crate::tenant::settings::{ROW_ID, TenantSettings, load};
 use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ids::Seq;
-use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::system::{SystemEvent, TenantCloseSection, TenantSetSection};
 use trailkeep_proof::time::UnixMillis;
 
 /// A change of settings; absent members stay.
@@ -49,20 +47,19 @@ pub enum SettingsError {
     Telemetry(#[from] StagingError),
 }
 
-/// Takes over the settings that a statement says, in a vault that lacks them; `false` where it says something else.
+/// Takes over the settings that a statement sets, in a vault that lacks them.
 pub(crate) fn take_over(
     keyring: &Keyring,
     ledger: &LedgerRecord,
-    said: &serde_json::Value,
+    stated: &TenantSetSection,
 ) -> Result<bool, KeyError> {
-    let before = load(keyring, ledger)?;
-    let mut said = said.clone();
-    if let Some(members) = said.as_object_mut() {
-        members.remove("by");
-        members.insert("closed_at_ms".to_owned(), json!(before.closed_at_ms));
-    }
-    let Ok(settings) = serde_json::from_value::<TenantSettings>(said) else {
-        return Ok(false);
+    let settings = TenantSettings {
+        public_log: stated.public_log,
+        read_audit: stated.read_audit,
+        strict: stated.strict,
+        default_regimes: stated.default_regimes.clone(),
+        unknown_regime: stated.unknown_regime.clone(),
+        closed_at_ms: load(keyring, ledger)?.closed_at_ms,
     };
     records::put(keyring, ledger, ROW_ID, &settings)?;
     Ok(true)
@@ -105,17 +102,17 @@ pub fn change(
     if settings == *ledger.settings() {
         return Ok(settings);
     }
-    let mut said = json!({
-        "public_log": settings.public_log,
-        "read_audit": settings.read_audit,
-        "strict": settings.strict,
-        "default_regimes": settings.default_regimes,
-        "by": by,
-    });
-    if let Some(regime) = &settings.unknown_regime {
-        said["unknown_regime"] = regime.as_str().into();
-    }
-    record(journal, tenant, SystemAction::TenantSet, &said, &settings)?;
+    let event = SystemEvent::TenantSet {
+        tenant: TenantSetSection {
+            public_log: settings.public_log,
+            read_audit: settings.read_audit,
+            strict: settings.strict,
+            default_regimes: settings.default_regimes.clone(),
+            unknown_regime: settings.unknown_regime.clone(),
+            by: by.to_owned(),
+        },
+    };
+    record(journal, tenant, &event, &settings)?;
     ledger.set_settings(settings.clone());
     Ok(settings)
 }
@@ -139,14 +136,13 @@ pub fn close(
     let before = ledger.settings();
     settings.closed_at_ms = Some(now.get());
     ledger.set_settings(settings.clone());
-    let said = json!({ "by": by, "entries_before": ledger.published().head.size });
-    match record(
-        &inbox.journal,
-        tenant,
-        SystemAction::TenantClose,
-        &said,
-        &settings,
-    ) {
+    let event = SystemEvent::TenantClose {
+        tenant: TenantCloseSection {
+            by: by.to_owned(),
+            entries_before: ledger.published().head.size,
+        },
+    };
+    match record(&inbox.journal, tenant, &event, &settings) {
         Ok(seq) => Ok((Some(seq), now)),
         Err(error) => {
             ledger.set_settings((*before).clone());
@@ -159,15 +155,12 @@ pub fn close(
 fn record(
     journal: &Journal,
     tenant: &Tenant,
-    action: SystemAction,
-    said: &serde_json::Value,
+    event: &SystemEvent,
     settings: &TenantSettings,
 ) -> Result<Seq, SettingsError> {
     let mut changes = Changes::default();
     let ledger = tenant.active();
     changes.put(&journal.keyring, &ledger.record, ROW_ID, settings)?;
-    let said = said.to_string();
-    let sections: [(&str, &[u8]); 2] = [("action", action.section()), ("tenant", said.as_bytes())];
-    append_changing(journal, ledger, &sections, changes)
+    append_changing(journal, ledger, event, changes)
         .map_err(|error| SettingsError::Record(Box::new(error)))
 }

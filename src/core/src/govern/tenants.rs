@@ -1,6 +1,5 @@
 //! Creating and listing tenants: each has a ledger, an origin, keys and API keys of its own, and never meets another.
 
-use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::failpoint::FailPoint;
@@ -13,8 +12,8 @@ use crate::keys::keyring::KeyError;
 use crate::tenant::Tenant;
 use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, NameError, Origin, TenantName};
-use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::note::public_key_pem;
+use trailkeep_proof::system::{SystemEvent, TenantSection};
 use trailkeep_proof::time::UnixMillis;
 
 /// A tenant that was made just now.
@@ -106,13 +105,14 @@ pub fn create(
         origin: Origin::of(&operator.record.origin.log_name()?, name),
         tenant: name.clone(),
     };
-    let said =
-        json!({"tenant": name.as_str(), "origin": record.origin.as_str(), "by": by}).to_string();
-    let sections: [(&str, &[u8]); 2] = [
-        ("action", SystemAction::TenantCreate.section()),
-        ("tenant", said.as_bytes()),
-    ];
-    let stated = append_system(&journal.writer, operator, &sections)
+    let event = SystemEvent::TenantCreate {
+        tenant: TenantSection {
+            tenant: name.to_string(),
+            origin: record.origin.to_string(),
+            by: by.to_owned(),
+        },
+    };
+    let stated = append_system(&journal.writer, operator, &event)
         .map_err(|error| TenantError::Record(Box::new(error)))?;
     FailPoint::TenantStated.reach();
     let first_key = FirstKey::new(by)?;

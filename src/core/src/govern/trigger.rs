@@ -1,7 +1,5 @@
 //! Firing a retention trigger for a record, recorded first.
 
-use serde_json::json;
-
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_changing};
 use crate::keys::keyring::KeyError;
@@ -10,7 +8,7 @@ use crate::keys::rows::{Changes, STATED_HERE};
 use crate::tenant::Tenant;
 use crate::tenant::trigger::{Trigger, record_tag, row_id};
 use trailkeep_policy::clock::is_trigger_name;
-use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::system::{SystemEvent, TriggerSection};
 use trailkeep_proof::time::UnixMillis;
 
 /// A trigger says what has happened; so far ahead of our clock another one may be.
@@ -60,11 +58,13 @@ pub fn fire(
             return Ok(known);
         }
     }
-    let said = json!({"name": name, "at": at.to_string(), "by": by}).to_string();
-    let sections: [(&str, &[u8]); 2] = [
-        ("action", SystemAction::RetentionTrigger.section()),
-        ("trigger", said.as_bytes()),
-    ];
+    let event = SystemEvent::RetentionTrigger {
+        trigger: TriggerSection {
+            name: name.to_owned(),
+            at: at.to_string(),
+            by: by.to_owned(),
+        },
+    };
     let mut trigger = Trigger {
         name: name.to_owned(),
         record: record.to_owned(),
@@ -75,7 +75,7 @@ pub fn fire(
     };
     let mut changes = Changes::default();
     changes.put(&journal.keyring, active, &id, &trigger)?;
-    let seq = append_changing(journal, tenant.active(), &sections, changes)
+    let seq = append_changing(journal, tenant.active(), &event, changes)
         .map_err(|error| TriggerError::Record(Box::new(error)))?;
     trigger.seq = seq.get();
     Ok(trigger)

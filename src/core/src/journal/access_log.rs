@@ -19,9 +19,9 @@ use crate::short_reads::short_reads;
 use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_proof::ids::{LedgerNumber, PersonReference, Seq};
-use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
 use trailkeep_proof::ledger::event::Facts;
+use trailkeep_proof::system::{AccessSection, SystemEvent};
 use trailkeep_proof::time::UnixMillis;
 
 /// How long repetitions of one question share an entry.
@@ -88,7 +88,7 @@ pub struct AccessLog {
 struct Recent {
     at_boot_ms: u64,
     repeats: u64,
-    section: serde_json::Value,
+    access: AccessSection,
 }
 
 impl AccessLog {
@@ -125,27 +125,27 @@ pub fn record_read(
         asked.repeats += 1;
         return Ok(());
     }
-    let mut section = json!({
-        "by": read.by,
-        "verb": read.verb,
-        "route": read.route,
-        "filters": read.filters,
-        "purpose": read.purpose,
-        "events": read.events,
-        "restricted": read.restricted,
-        "seq": read.seq.map(Seq::get),
-        "count": 1,
-    });
-    if ledger.is_superseded() {
-        section["ledger"] = json!(ledger.record.origin.as_str());
-    }
-    append(journal, ledger, &section, &read.persons)?;
+    let access = AccessSection {
+        by: read.by.to_owned(),
+        verb: read.verb.to_owned(),
+        route: read.route.to_owned(),
+        filters: read.filters.iter().map(ToString::to_string).collect(),
+        purpose: read.purpose.map(str::to_owned),
+        events: read.events,
+        restricted: read.restricted,
+        seq: read.seq.map(Seq::get),
+        count: 1,
+        ledger: ledger
+            .is_superseded()
+            .then(|| ledger.record.origin.to_string()),
+    };
+    append(journal, ledger, access.clone(), &read.persons)?;
     let mut recent = journal.access_log.recent();
     if recent.len() < REMEMBERED_MAX {
         let asked = Recent {
             at_boot_ms: now,
             repeats: 0,
-            section,
+            access,
         };
         recent.insert(key, asked);
     }
@@ -155,11 +155,14 @@ pub fn record_read(
 /// Records how often questions were repeated, once their ten seconds are over; `all` at the end.
 pub fn flush_repeats(journal: &Journal, all: bool) -> Result<(), AppendError> {
     let now = journal.clock.since_boot_ms();
-    for (number, mut asked) in journal.access_log.take_repeated(now, all) {
+    for (number, asked) in journal.access_log.take_repeated(now, all) {
         let ledgers = journal.all_ledgers();
         if let Some(ledger) = ledgers.iter().find(|ledger| ledger.record.number == number) {
-            asked.section["count"] = json!(asked.repeats);
-            append(journal, ledger, &asked.section, &[])?;
+            let access = AccessSection {
+                count: asked.repeats,
+                ..asked.access
+            };
+            append(journal, ledger, access, &[])?;
         }
     }
     Ok(())
@@ -168,15 +171,11 @@ pub fn flush_repeats(journal: &Journal, all: bool) -> Result<(), AppendError> {
 fn append(
     journal: &Journal,
     ledger: &Ledger,
-    section: &serde_json::Value,
+    access: AccessSection,
     persons: &[PersonReference],
 ) -> Result<(), AppendError> {
-    let section = section.to_string();
-    let sections: [(&str, &[u8]); 2] = [
-        ("access", section.as_bytes()),
-        ("action", SystemAction::Access.section()),
-    ];
-    append_read(&journal.writer, ledger, &sections, persons.to_vec()).map(drop)
+    let event = SystemEvent::Access { access };
+    append_read(&journal.writer, ledger, &event, persons.to_vec()).map(drop)
 }
 
 /// An access as it is listed.
@@ -192,6 +191,25 @@ pub struct ListedAccess {
     pub detail: serde_json::Value,
 }
 
+/// How much one page may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct PageLimits {
+    /// Accesses in it.
+    pub accesses: usize,
+    /// Entries that are looked at for it, of events too.
+    pub entries: u64,
+}
+
+impl PageLimits {
+    /// A page of so many accesses, that looks at 100,000 entries at most.
+    pub const fn of(accesses: usize) -> Self {
+        Self {
+            accesses,
+            entries: 100_000,
+        }
+    }
+}
+
 /// A page of accesses, and where to go on.
 pub struct AccessPage {
     /// The accesses, oldest first.
@@ -200,13 +218,14 @@ pub struct AccessPage {
     pub next: Option<Seq>,
 }
 
-/// Who read, exported, or managed keys and tenants: from an entry on, within a time.
+/// Who read, exported, or managed keys and tenants: from an entry on, within a time. A page may be empty and yet not the
+/// last.
 pub fn list(
     journal: &Journal,
     ledger: &Ledger,
     (from, to): (Option<UnixMillis>, Option<UnixMillis>),
     start: Option<Seq>,
-    limit: usize,
+    limits: PageLimits,
 ) -> Result<AccessPage, ReadError> {
     let number = ledger.record.number;
     let size = ledger.published().head.size;
@@ -218,24 +237,23 @@ pub fn list(
     };
     let first = edge(from, 0)?.max(start.unwrap_or(Seq::new(0))).get();
     let end = edge(to, size)?.get();
+    let last = end.min(first.saturating_add(limits.entries));
     let mut accesses = Vec::new();
-    for range in short_reads(first..end) {
+    for range in short_reads(first..last) {
         for (seq, bytes) in journal.ledgers.entry_rows(number, range)? {
             let entry = Entry::decode(&bytes).map_err(|error| ReadError::Entry { seq, error })?;
             if entry.kind != EntryKind::System {
                 continue;
             }
-            if accesses.len() == limit {
+            if accesses.len() == limits.accesses {
                 let next = Some(seq);
                 return Ok(AccessPage { accesses, next });
             }
             accesses.extend(listed(&entry, &open_event(journal, ledger, seq)?.sections));
         }
     }
-    Ok(AccessPage {
-        accesses,
-        next: None,
-    })
+    let next = (last < end).then(|| Seq::new(last));
+    Ok(AccessPage { accesses, next })
 }
 
 fn listed(entry: &Entry, sections: &[(String, Vec<u8>)]) -> Option<ListedAccess> {

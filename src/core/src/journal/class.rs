@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_statement};
 use crate::tenant::classes::{Class, LastStated, StatedPolicy, policy_section};
 use crate::tenant::ledger::Ledger;
 use trailkeep_policy::Applied;
 use trailkeep_policy::UnknownRegime;
-use trailkeep_policy::{ClassDefinition, ClassKey, DEFAULT_POLICY, Policy, PolicySet};
+use trailkeep_policy::{DEFAULT_POLICY, Policy, PolicySet, class_key, define_class};
 use trailkeep_ports::Statement;
 use trailkeep_proof::ids::ClassNumber;
-use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::system::{PolicySection, SystemEvent};
 use trailkeep_proof::time::UnixMillis;
 
 /// The class of an event that is received now. A new one is stated in the ledger first.
@@ -28,7 +26,7 @@ pub(crate) fn class_for(
         .iter()
         .map(|policy| Applied::to(policy, action, now))
         .collect();
-    let key = ClassKey::of(&applied, action);
+    let key = class_key(&applied, action);
     if let Some(class) = ledger.classes.by_key(&key) {
         return Ok(class);
     }
@@ -46,19 +44,19 @@ pub(crate) fn class_for(
         return Err(ClassError::TooMany.into());
     }
     for policy in policies {
-        state_policy(journal, ledger, policy, SystemAction::PolicyLoad)?;
+        state_policy(journal, ledger, policy, |policy| SystemEvent::PolicyLoad {
+            policy,
+        })?;
     }
-    let definition = ClassDefinition::new(last + 1, key, &applied);
-    let text = json!(definition).to_string();
-    let sections: [(&str, &[u8]); 2] = [
-        ("action", SystemAction::ClassDefine.section()),
-        ("class", text.as_bytes()),
-    ];
+    let definition = define_class(last + 1, key, &applied);
     let states = Statement::Class {
         number: ClassNumber::new(definition.number),
-        definition: text.clone(),
+        definition: definition.text(),
     };
-    let statement = append_statement(&journal.writer, ledger, &sections, states)?;
+    let event = SystemEvent::ClassDefine {
+        class: definition.clone(),
+    };
+    let statement = append_statement(&journal.writer, ledger, event, states)?;
     let class = Class::from_definition(statement, definition);
     let class = class.expect("a definition made here has periods that read back");
     Ok(ledger.classes.add(class))
@@ -69,17 +67,15 @@ pub(crate) fn state_policy(
     journal: &Journal,
     ledger: &Ledger,
     policy: &Arc<Policy>,
-    action: SystemAction,
+    event: impl FnOnce(PolicySection) -> SystemEvent,
 ) -> Result<(), AppendError> {
     let stated = ledger.classes.last_stated();
     let is_stated = |stated: &LastStated| stated.sha256 == policy.sha256 && !stated.is_dropped;
     if stated.iter().any(is_stated) {
         return Ok(());
     }
-    let section = policy_section(policy);
-    let sections: [(&str, &[u8]); 2] =
-        [("action", action.section()), ("policy", section.as_bytes())];
-    let statement = append_statement(&journal.writer, ledger, &sections, Statement::Policy)?;
+    let event = event(policy_section(policy));
+    let statement = append_statement(&journal.writer, ledger, event, Statement::Policy)?;
     ledger.classes.add_policy(StatedPolicy {
         statement,
         policy: Arc::clone(policy),

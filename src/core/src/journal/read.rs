@@ -10,6 +10,7 @@ use trailkeep_ports::{EventRow, LedgerRecord, Ledgers, StoreError};
 use trailkeep_proof::ids::{LookupKey, Origin, Seq};
 use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryError, EntryKind};
 use trailkeep_proof::ledger::proof::Receipt;
+use trailkeep_proof::system::{SystemEvent, SystemRead, SystemReadError};
 
 /// Why an event can't be shown.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +117,13 @@ impl StoredEvent {
             .map(|(_, bytes)| bytes.as_slice())
     }
 
-    /// What it states under a name of a ledger's entries: its own, or those of a closed one.
+    /// What the ledger records with it; of a system entry.
+    pub fn system(&self) -> Result<SystemRead, SystemReadError> {
+        let sections = self.sections.iter();
+        SystemEvent::read(sections.map(|(name, bytes)| (name.as_str(), bytes.as_slice())))
+    }
+
+    /// What it states under a name of a ledger's entries: its own, or those of a superseded one.
     pub(crate) fn stated(
         &self,
         ledger: &Origin,

@@ -21,6 +21,7 @@ use crate::keys::records::{NO_LEDGER, Record};
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_ports::{ApiKeyRow, AppliedRows, LedgerRecord, SealedRecordRow};
 use trailkeep_proof::ids::{LedgerNumber, Seq, hex};
+use trailkeep_proof::system::{RowChange, RowsSection};
 
 pub(crate) use self::pending::Noted;
 
@@ -318,8 +319,8 @@ impl Changes {
 
     /// The section that the statement carries, which stands in the ledger `origin`.
     pub(crate) fn section(&self, origin: &str) -> String {
-        let rows: Vec<Value> = self.0.iter().map(|change| change.said(origin)).collect();
-        json!({ "rows": rows }).to_string()
+        let rows = self.0.iter().map(|change| change.stated(origin)).collect();
+        RowsSection { rows }.text()
     }
 
     /// The rows as they stand once the statement does.
@@ -382,13 +383,14 @@ impl Change {
         commitment(&salt, &self.kind, &self.id, text)
     }
 
-    fn said(&self, origin: &str) -> Value {
-        let commitment = self.text.as_ref().map(|text| self.commitment(text));
-        let mut said = json!({"kind": self.kind, "id": self.name, "commitment": commitment});
-        if !self.origin.is_empty() && self.origin != origin {
-            said["ledger"] = json!(self.origin);
+    fn stated(&self, origin: &str) -> RowChange {
+        let is_of_another = !self.origin.is_empty() && self.origin != origin;
+        RowChange {
+            kind: self.kind.clone(),
+            id: self.name.clone(),
+            commitment: self.text.as_ref().map(|text| self.commitment(text)),
+            ledger: is_of_another.then(|| self.origin.clone()),
         }
-        said
     }
 }
 

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::failpoint::FailPoint;
 use crate::govern::Custody;
@@ -29,7 +28,7 @@ use trailkeep_files::directory::{DataDirectory, DirectoryLock, foreign_name};
 use trailkeep_files::private::{put_beside, read_file, take_place, write_private_file};
 use trailkeep_ports::{Copied, Head, LedgerCopy, Ledgers, Storage, StoreError, Watermark};
 use trailkeep_proof::ids::hex;
-use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::system::{BackupSection, SystemEvent};
 
 /// What a backup says of itself, in `backup.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -123,8 +122,13 @@ pub fn backup(
     let (directory, own_id) = prepare(custody, out)?;
     let _lock = directory.lock()?;
     let _nothing_is_destroyed = custody.journal.locks.no_destruction();
-    let said = json!({"by": by, "id": own_id});
-    match record_for_operator(&custody.journal, SystemAction::Backup, "backup", &said) {
+    let event = SystemEvent::Backup {
+        backup: BackupSection {
+            by: by.to_owned(),
+            id: Some(own_id.clone()),
+        },
+    };
+    match record_for_operator(&custody.journal, &event) {
         // What is left of a ledger that was rolled back must be saved, too.
         Err(error @ AppendError::RolledBack) => {
             tracing::warn!(%error, "the backup is not recorded");

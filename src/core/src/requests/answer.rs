@@ -1,7 +1,5 @@
 //! Answering a request for a copy: an entry of the ledger, and a certificate.
 
-use serde_json::json;
-
 use crate::export::join_withheld;
 use crate::requests::Requests;
 use crate::requests::certify::{Answer, issue};
@@ -10,8 +8,8 @@ use crate::requests::register::{named, record, record_carried};
 use crate::requests::view::ShownRequest;
 use crate::requests::{PrivacyError, filed, near};
 use crate::tenant::Tenant;
-use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::privacy::{Events, Kind, Outcome};
+use trailkeep_proof::system::{AnswerSection, SystemEvent};
 
 /// Closes a request for access or portability as answered: its copy was handed over.
 pub fn answer(
@@ -52,22 +50,19 @@ pub fn answer(
         Outcome::Disclosed
     };
     filed.request.answer(now, outcome)?;
-    let mut section = named(&filed.request);
-    section["outcome"] = json!(outcome);
-    section["events"] = json!(events);
-    section["statement"] = json!(null);
-    section["export"] = json!(fetched.bundle.export_seq);
-    section["withheld"] = json!(withheld);
-    section["by"] = json!(by);
+    let section = AnswerSection {
+        name: named(&filed.request),
+        outcome,
+        events,
+        statement: None,
+        export: Some(fetched.bundle.export_seq),
+        withheld: Some(withheld.clone()),
+        by: by.to_owned(),
+    };
     // The row is closed behind the entry, with the certificate: a crash between asks for the answer again.
     let before = filed::find(&requests.journal, tenant, id)?;
-    let seq = record(
-        &requests.journal,
-        tenant,
-        SystemAction::PrivacyAnswer,
-        ("answer", &section),
-        &before,
-    )?;
+    let event = SystemEvent::PrivacyAnswer { answer: section };
+    let seq = record(&requests.journal, tenant, &event, &before)?;
     let answer = Answer {
         seq,
         outcome,

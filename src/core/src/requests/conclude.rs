@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
 use crate::destroy::job::{Completion, CompletionError, Leaving};
 use crate::govern::Custody;
 use crate::journal::Journal;
@@ -20,8 +18,10 @@ use crate::tenant::Tenant;
 use crate::tenant::ledger::Ledger;
 use trailkeep_ports::Statement;
 use trailkeep_proof::ids::{Origin, Seq};
-use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::privacy::{Events, Kept, KeptState, Kind, Outcome, State};
+use trailkeep_proof::system::{
+    AnswerSection, DecisionSections, ItemsSection, JobSection, LiftSection, SystemEvent, SystemRead,
+};
 use trailkeep_proof::time::UnixMillis;
 
 /// Answers the requests that an erasure serves, as the end of its deletion job.
@@ -84,23 +84,30 @@ impl Stated {
     fn open(journal: &Journal, ledger: &Ledger, statement: Seq) -> Result<Self, PrivacyError> {
         let stated = open_statement(journal, ledger, statement)?;
         let (record, seq) = ledger.place_of(statement);
-        let read = |section: Option<Vec<u8>>| -> Value {
-            serde_json::from_slice(&section.unwrap_or_default()).unwrap_or_default()
+        let decision = match stated.system() {
+            Ok(SystemRead::Known(event)) => event.into_decision().unwrap_or_default(),
+            Ok(SystemRead::Unknown(_)) | Err(_) => DecisionSections::default(),
         };
-        let requests = |name| {
-            let section = read(stated.stated(&ledger.record.origin, &record.origin, name));
-            let seqs = section["requests"].as_array().into_iter().flatten();
-            seqs.filter_map(Value::as_u64).collect()
+        let JobSection { part, parts, .. } = decision.job;
+        let (covers, restricts) = if ledger.record.origin == record.origin {
+            (decision.covers, decision.restricts)
+        } else {
+            let about = decision.closed.unwrap_or_default();
+            let is_it = about.ledger == ledger.record.origin.as_str();
+            (
+                about.covers.filter(|_| is_it),
+                about.restricts.filter(|_| is_it),
+            )
         };
-        let job = read(stated.section("job").map(<[u8]>::to_vec));
-        let part = job["part"].as_u64().zip(job["parts"].as_u64());
+        let requests =
+            |items: Option<ItemsSection>| items.map(|items| items.requests).unwrap_or_default();
         Ok(Self {
             desk: ledger.active_record().record().origin.clone(),
             stands_in: record.origin.clone(),
             seq,
-            covering: requests("covers"),
-            restricting: requests("restricts"),
-            part: part.unwrap_or((0, 1)),
+            covering: requests(covers),
+            restricting: requests(restricts),
+            part: part.zip(parts).unwrap_or((0, 1)),
         })
     }
 
@@ -309,21 +316,19 @@ fn give(
         Some((last, others)) if events.destroyed > 0 => (Some(*last), others),
         _ => (None, &[][..]),
     };
-    let mut section = named(&filed.request);
-    section["outcome"] = json!(outcome);
-    section["events"] = json!(events);
-    section["statement"] = json!(statement.map(Seq::get));
-    section["export"] = json!(null);
-    section["by"] = json!("trailkeep");
+    let section = AnswerSection {
+        name: named(&filed.request),
+        outcome,
+        events,
+        statement: statement.map(Seq::get),
+        export: None,
+        withheld: None,
+        by: "trailkeep".to_owned(),
+    };
     // The row is closed behind the entry, with the certificate: a crash between asks for the answer again.
     let before = filed::find(&custody.journal, tenant, &filed.request.id)?;
-    let seq = record(
-        &custody.journal,
-        tenant,
-        SystemAction::PrivacyAnswer,
-        ("answer", &section),
-        &before,
-    )?;
+    let event = SystemEvent::PrivacyAnswer { answer: section };
+    let seq = record(&custody.journal, tenant, &event, &before)?;
     let destroyed = statement.map(|by| what_was_destroyed(custody, (by, also)));
     let answer = Answer {
         seq,
@@ -373,12 +378,15 @@ pub fn lift(
             if lifted_by.is_some() || !stated.restricts_for(&filed) {
                 continue;
             }
-            let lift = json!({"restricts": restriction.get(), "requests": [filed.seq], "by": by});
-            let lift = lift.to_string();
-            let sections: [(&str, &[u8]); 2] = [
-                ("action", SystemAction::PrivacyLift.section()),
-                ("lift", lift.as_bytes()),
-            ];
+            let lift = LiftSection {
+                restricts: restriction.get(),
+                requests: vec![filed.seq],
+                by: by.to_owned(),
+            };
+            let event = SystemEvent::PrivacyLift {
+                lift: Some(lift),
+                closed: None,
+            };
             let states = Statement::Lift { restriction };
             let mut changes = Changes::default();
             changes.put(
@@ -387,7 +395,7 @@ pub fn lift(
                 id,
                 &filed,
             )?;
-            append_statement_changing(journal, ledger, &sections, states, changes)?;
+            append_statement_changing(journal, ledger, event, states, changes)?;
         }
     }
     filed.request.answer(now, Outcome::Restricted)?;

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::json;
-
 use crate::destroy::job::Job;
 use crate::export::PersonsEvents;
 use crate::govern::Custody;
@@ -27,8 +25,8 @@ use trailkeep_crypto::payload::EVENT_NONCE_BYTES;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_ports::{DeletionBasis, Statement};
 use trailkeep_proof::ids::Seq;
-use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::privacy::{Kind, State};
+use trailkeep_proof::system::{DecisionSections, ItemsSection, JobSection, SystemEvent};
 use trailkeep_proof::time::UnixMillis;
 
 /// What requests lead to in one ledger, as it is stated together.
@@ -63,7 +61,8 @@ pub(super) fn decide(
         }
         if !is_erasure {
             let own = ledgers.iter().zip(own);
-            plans.extend(own.map(|(ledger, plan)| (*ledger, plan, SystemAction::PrivacyRestrict)));
+            let event: DecisionEvent = |decision| SystemEvent::PrivacyRestrict { decision };
+            plans.extend(own.map(|(ledger, plan)| (*ledger, plan, event)));
         }
     }
     for (ledger, plan) in ledgers.iter().zip(&mut erasures) {
@@ -72,7 +71,8 @@ pub(super) fn decide(
         plan.restricts = &plan.restricts - &plan.covers;
     }
     let erasures = ledgers.iter().zip(erasures);
-    plans.extend(erasures.map(|(ledger, plan)| (*ledger, plan, SystemAction::PrivacyErase)));
+    let event: DecisionEvent = |decision| SystemEvent::PrivacyErase { decision };
+    plans.extend(erasures.map(|(ledger, plan)| (*ledger, plan, event)));
     plans.retain(|(_, plan, _)| !plan.covers.is_empty() || !plan.restricts.is_empty());
     if plans.is_empty() {
         return Ok(Vec::new());
@@ -85,10 +85,10 @@ pub(super) fn decide(
     )?;
     let parts = plans.len();
     let numbered = plans.iter().enumerate();
-    let statements = numbered.map(|(part, (ledger, plan, step))| {
+    let statements = numbered.map(|(part, (ledger, plan, event))| {
         // The first one states the rows of all.
         let rows = (part == 0).then_some(&changing);
-        plan.state(ledger, (part, parts), (*step, by), rows)
+        plan.state(ledger, (part, parts), (*event, by), rows)
     });
     let statements = statements.collect::<Result<Vec<_>, PrivacyError>>()?;
     let appended = append_statements(&requests.journal.writer, active, statements, now);
@@ -105,11 +105,14 @@ pub(super) fn decide(
     Ok(jobs.collect())
 }
 
+/// The event that states a decision.
+type DecisionEvent = fn(DecisionSections) -> SystemEvent;
+
 /// The rows of the requests that statements serve, and of what waits of them.
 fn changes_of(
     journal: &Journal,
     tenant: &Tenant,
-    plans: &[(&Arc<Ledger>, Plan, SystemAction)],
+    plans: &[(&Arc<Ledger>, Plan, DecisionEvent)],
 ) -> Result<Changes, PrivacyError> {
     let mut changes = Changes::default();
     let keyring = &journal.keyring;
@@ -266,48 +269,45 @@ impl Plan {
         &self,
         ledger: &Ledger,
         (part, parts): (usize, usize),
-        (action, by): (SystemAction, &str),
+        (event, by): (DecisionEvent, &str),
         rows: Option<&Changing<'_>>,
     ) -> Result<PreparedEvent, PrivacyError> {
         let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes()?;
         let items = |seqs: &BTreeSet<Seq>, requests: &BTreeSet<u64>| {
             let items = seqs.iter().copied().collect();
             let tree = ItemTree::new(&ledger.recorder().system_key.key, &nonce, items);
-            json!({
-                "items": tree.size(),
-                "root": tree.root().to_string(),
-                "cause": DeletionBasis::Request.as_str(),
-                "requests": requests,
-            })
+            ItemsSection {
+                items: tree.size(),
+                root: tree.root().to_string(),
+                cause: DeletionBasis::Request.as_str().to_owned(),
+                requests: requests.iter().copied().collect(),
+            }
         };
-        let covers = items(&self.covers, &self.covering).to_string();
-        let restricts = items(&self.restricts, &self.restricting).to_string();
-        let mut job = json!({
-            "events": self.covers.len(),
-            "restricted": self.restricts.len(),
-            "by": by,
-        });
-        if parts > 1 {
-            job["part"] = json!(part);
-            job["parts"] = json!(parts);
-        }
-        let job = job.to_string();
-        let mut sections: Vec<(&str, &[u8])> = vec![("action", action.section())];
-        if !self.covers.is_empty() {
-            sections.push(("covers", covers.as_bytes()));
-        }
-        sections.push(("job", job.as_bytes()));
-        if !self.restricts.is_empty() {
-            sections.push(("restricts", restricts.as_bytes()));
-        }
-        let sections = match rows {
-            Some(rows) => rows.with_section(&sections),
-            None => sections,
+        let is_divided = parts > 1;
+        let decision = DecisionSections {
+            covers: (!self.covers.is_empty()).then(|| items(&self.covers, &self.covering)),
+            restricts: (!self.restricts.is_empty())
+                .then(|| items(&self.restricts, &self.restricting)),
+            job: JobSection {
+                events: self.covers.len() as u64,
+                restricted: Some(self.restricts.len() as u64),
+                part: is_divided.then_some(part as u64),
+                parts: is_divided.then_some(parts as u64),
+                by: by.to_owned(),
+                ..JobSection::default()
+            },
+            ..DecisionSections::default()
         };
         let states = Statement::Erasure {
             covers: self.covers.iter().copied().collect(),
             restricts: self.restricts.iter().copied().collect(),
         };
-        Ok(prepare_statement(ledger, nonce, &sections, states)?)
+        Ok(prepare_statement(
+            ledger,
+            nonce,
+            event(decision),
+            rows,
+            states,
+        )?)
     }
 }

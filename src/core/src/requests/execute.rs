@@ -1,8 +1,6 @@
 //! Carrying out requests for erasure and restriction: ordered, decided (decide.rs), done as a deletion job that a crash does
 //! not end, and answered when it is complete.
 
-use serde_json::json;
-
 use crate::destroy::DeletionError;
 use crate::destroy::job::{JobDone, carry_out, resume};
 use crate::destroy::pause::check_not_paused;
@@ -22,8 +20,8 @@ use crate::requests::view::ShownRequest;
 use crate::requests::{PrivacyError, filed, near};
 use crate::tenant::Tenant;
 use trailkeep_proof::ids::Seq;
-use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::privacy::{Kind, State};
+use trailkeep_proof::system::{RequestStep, SystemEvent};
 use trailkeep_proof::time::UnixMillis;
 
 /// A statement that was carried out.
@@ -57,21 +55,17 @@ pub fn order(
     near::distinguish(&inbox.journal, tenant, (&mut filed, &mut about), reason)?;
     near::check(&inbox.journal, tenant, &about)?;
     if filed.ordered.is_none() {
-        let mut section = named(&filed.request);
-        section["by"] = json!(by);
+        let request = RequestStep {
+            name: named(&filed.request),
+            by: by.to_owned(),
+        };
         let at_ms = now.get();
         filed.ordered = Some(Ordered {
             at_ms,
             seq: STATED_HERE,
         });
-        let seq = record(
-            &inbox.journal,
-            tenant,
-            SystemAction::PrivacyExecute,
-            ("request", &section),
-            &filed,
-        )?
-        .get();
+        let event = SystemEvent::PrivacyExecute { request };
+        let seq = record(&inbox.journal, tenant, &event, &filed)?.get();
         filed.ordered = Some(Ordered { at_ms, seq });
     }
     Ok(ShownRequest::of(&filed, Some(&about), now))

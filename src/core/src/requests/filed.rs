@@ -18,8 +18,7 @@ use trailkeep_crypto::secret::RecordKey;
 use trailkeep_proof::ids::{Origin, SubjectSalt};
 use trailkeep_proof::ledger::event::Person;
 use trailkeep_proof::privacy::certificate::{Bundle, Signed};
-use trailkeep_proof::privacy::{Ended, Kept, Outcome, Request, Withheld};
-use trailkeep_proof::time::UnixMillis;
+use trailkeep_proof::privacy::{Kept, Outcome, Request, Withheld};
 
 /// A request as the vault keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -285,20 +284,13 @@ pub(crate) fn take_over_close(
     keyring: &Keyring,
     tenant: ActiveRecord<'_>,
     id: &str,
-    (at_ms, said): (u64, &serde_json::Value),
+    close: impl FnOnce(&mut Request) -> bool,
 ) -> Result<bool, KeyError> {
     let rows = records::all::<Filed>(keyring, tenant.record())?;
     let Some((_, mut filed)) = rows.into_iter().find(|(known, _)| known == id) else {
         return Ok(false);
     };
-    let at = UnixMillis::new(at_ms);
-    let outcome: Option<Outcome> = serde_json::from_value(said["outcome"].clone()).ok();
-    let ended: Option<Ended> = serde_json::from_value(said["decision"].clone()).ok();
-    let closed = match (outcome, ended) {
-        (Some(outcome), _) => filed.request.answer(at, outcome).is_ok(),
-        (None, Some(ended)) => filed.request.end(at, ended).is_ok(),
-        (None, None) => false,
-    };
+    let closed = close(&mut filed.request);
     if closed {
         records::put(keyring, tenant.record(), id, &filed)?;
     }

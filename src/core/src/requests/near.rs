@@ -4,8 +4,6 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
 use crate::export::{PersonsEvents, still_there};
 use crate::journal::Journal;
 use crate::journal::access_log::{AccessRecord, record_read};
@@ -20,8 +18,8 @@ use crate::tenant::Tenant;
 use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_proof::ids::{LookupKey, PersonReference, Seq, Tag};
-use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::event::{Facts, Person};
+use trailkeep_proof::system::{RequestStep, SystemEvent};
 
 /// Near matches that are shown.
 const SHOWN_MAX: u32 = 50;
@@ -193,17 +191,14 @@ pub(super) fn distinguish(
         return Ok(());
     };
     check_reason(reason)?;
-    let mut section = named(&filed.request);
-    section["by"] = json!(by);
+    let request = RequestStep {
+        name: named(&filed.request),
+        by: by.to_owned(),
+    };
     about.not_the_same_person = Some(reason.to_owned());
     filed.set_about(tenant, about)?;
-    record(
-        journal,
-        tenant,
-        SystemAction::PrivacyDistinguish,
-        ("request", &section),
-        filed,
-    )?;
+    let event = SystemEvent::PrivacyDistinguish { request };
+    record(journal, tenant, &event, filed)?;
     Ok(())
 }
 

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
 use crate::export::PersonsEvents;
 use crate::journal::Journal;
 use crate::journal::access_log::{AccessRecord, record_read};
@@ -19,9 +17,12 @@ use crate::tenant::Tenant;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::CalendarPeriod;
 use trailkeep_proof::ids::{Origin, Seq, SubjectSalt, hex};
-use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::event::Person;
 use trailkeep_proof::privacy::{Closed, Day, Ended, Kind, Regime, Request, commit_to_subject};
+use trailkeep_proof::system::{
+    FormerEntry, RequestEnd, RequestExtension, RequestIdentity, RequestName, RequestReceipt,
+    SystemEvent,
+};
 use trailkeep_proof::time::UnixMillis;
 
 /// Whom a closed request was about is forgotten after this: a daily run keeps the promise of 30 days.
@@ -137,24 +138,18 @@ pub fn receive(
         salt: salt.to_string(),
         certificate: None,
     };
-    let mut section = received(
+    let receipt = received(
         &request,
         &tenant.active_record().record().origin,
         Some((&about, &salt)),
+        by,
     );
-    section["by"] = json!(by);
     let mut filed = Filed::new(tenant, request, &about)?;
     if filed.request.check_open().is_ok() {
         find_held(&requests.journal, tenant, &mut filed, &about)?;
     }
-    filed.seq = record(
-        &requests.journal,
-        tenant,
-        SystemAction::PrivacyReceive,
-        ("request", &section),
-        &filed,
-    )?
-    .get();
+    let event = SystemEvent::PrivacyReceive { request: receipt };
+    filed.seq = record(&requests.journal, tenant, &event, &filed)?.get();
     let reason = new.not_the_same_person.as_deref();
     near::distinguish(
         &requests.journal,
@@ -186,41 +181,47 @@ pub(crate) fn record_carried(journal: &Journal, tenant: &Tenant) -> Result<(), P
             .transpose()?;
         let salt = about.as_ref().map(About::salt).transpose()?;
         let subject = about.as_ref().zip(salt.as_ref());
-        let mut section = received(
-            &filed.request,
-            &tenant.active_record().record().origin,
-            subject,
-        );
-        section["former"] = json!(filed.former.last());
-        section["by"] = json!("trailkeep");
+        let former = filed.former.last().map(|former| FormerEntry {
+            ledger: former.ledger.clone(),
+            seq: former.seq,
+        });
+        let origin = &tenant.active_record().record().origin;
+        let request = RequestReceipt {
+            former,
+            ..received(&filed.request, origin, subject, "trailkeep")
+        };
         filed.seq = STATED_HERE;
         filed.is_unrecorded = false;
-        record(
-            journal,
-            tenant,
-            SystemAction::PrivacyReceive,
-            ("request", &section),
-            &filed,
-        )?;
+        let event = SystemEvent::PrivacyReceive { request };
+        record(journal, tenant, &event, &filed)?;
     }
     Ok(())
 }
 
 /// What the entry of a request says of it, where it is filed and where it goes on.
-fn received(request: &Request, origin: &Origin, subject: Option<(&About, &SubjectSalt)>) -> Value {
-    let mut section = named(request);
-    section["regime"] = json!(request.regime);
-    section["received_on"] = json!(request.received_on);
-    if let Some((about, salt)) = subject {
+fn received(
+    request: &Request,
+    origin: &Origin,
+    subject: Option<(&About, &SubjectSalt)>,
+    by: &str,
+) -> RequestReceipt {
+    let identified = request.identified_on().is_some();
+    let commitment = |(about, salt): (&About, &SubjectSalt)| {
         let (namespace, id) = (&about.namespace, &about.id);
-        let subject = commit_to_subject(origin, &request.id, salt, namespace, id);
-        section["subject"] = json!(subject.to_string());
-        if request.identified_on().is_some() {
-            section["identity_checked"] = json!(about.is_identity_checked());
-        }
+        commit_to_subject(origin, &request.id, salt, namespace, id).to_string()
+    };
+    RequestReceipt {
+        name: named(request),
+        regime: request.regime,
+        received_on: request.received_on,
+        subject: subject.map(commitment),
+        identity_checked: subject
+            .filter(|_| identified)
+            .map(|(about, _)| about.is_identity_checked()),
+        identified,
+        former: None,
+        by: by.to_owned(),
     }
-    section["identified"] = json!(request.identified_on().is_some());
-    section
 }
 
 /// Somebody established who asks: it can be answered from here on.
@@ -243,17 +244,14 @@ pub fn identify(
     let mut about = filed.about(tenant)?;
     about.identity_verified_by = Some(verified_by.to_owned());
     filed.set_about(tenant, &about)?;
-    let mut section = named(&filed.request);
-    section["identity_checked"] = json!(about.is_identity_checked());
-    section["by"] = json!(by);
+    let identity = RequestIdentity {
+        name: named(&filed.request),
+        identity_checked: Some(about.is_identity_checked()),
+        by: by.to_owned(),
+    };
     find_held(&requests.journal, tenant, &mut filed, &about)?;
-    record(
-        &requests.journal,
-        tenant,
-        SystemAction::PrivacyIdentify,
-        ("request", &section),
-        &filed,
-    )?;
+    let event = SystemEvent::PrivacyIdentify { request: identity };
+    record(&requests.journal, tenant, &event, &filed)?;
     drop(one);
     copy::begin_or_later(requests, tenant, &filed, &about, by);
     Ok(ShownRequest::of(&filed, Some(&about), now))
@@ -279,16 +277,14 @@ pub fn extend(
     let mut about = filed.about(tenant)?;
     about.extended_because = Some(reason.to_owned());
     filed.set_about(tenant, &about)?;
-    let mut section = named(&filed.request);
-    section["due"] = json!(filed.request.deadline().map(|last| last.due));
-    section["by"] = json!(by);
-    record(
-        journal,
-        tenant,
-        SystemAction::PrivacyExtend,
-        ("request", &section),
-        &filed,
-    )?;
+    let event = SystemEvent::PrivacyExtend {
+        request: RequestExtension {
+            name: named(&filed.request),
+            due: filed.request.deadline().map(|last| last.due),
+            by: by.to_owned(),
+        },
+    };
+    record(journal, tenant, &event, &filed)?;
     Ok(ShownRequest::of(&filed, Some(&about), now))
 }
 
@@ -304,16 +300,14 @@ pub fn end(
     let now = journal.clock.wall();
     let mut filed = filed::find(journal, tenant, id)?;
     filed.request.end(now, ended)?;
-    let mut section = named(&filed.request);
-    section["decision"] = json!(ended);
-    section["by"] = json!(by);
-    record(
-        journal,
-        tenant,
-        SystemAction::PrivacyEnd,
-        ("request", &section),
-        &filed,
-    )?;
+    let event = SystemEvent::PrivacyEnd {
+        request: RequestEnd {
+            name: named(&filed.request),
+            decision: ended,
+            by: by.to_owned(),
+        },
+    };
+    record(journal, tenant, &event, &filed)?;
     let about = filed.about(tenant).ok();
     Ok(ShownRequest::of(&filed, about.as_ref(), now))
 }
@@ -415,24 +409,25 @@ pub fn forget_answered(
 }
 
 /// What every entry about a request says of it.
-pub(super) fn named(request: &Request) -> Value {
-    json!({"id": request.id, "receipt": request.receipt, "type": request.kind})
+pub(super) fn named(request: &Request) -> RequestName {
+    RequestName {
+        id: request.id.clone(),
+        receipt: request.receipt.clone(),
+        kind: request.kind,
+    }
 }
 
 /// Appends the entry of a step, with the request's row as it is from there on.
 pub(super) fn record(
     journal: &Journal,
     tenant: &Tenant,
-    action: SystemAction,
-    (name, section): (&str, &Value),
+    event: &SystemEvent,
     filed: &Filed,
 ) -> Result<Seq, AppendError> {
     let mut changes = Changes::default();
     let active = tenant.active_record().record();
     changes.put(&journal.keyring, active, &filed.request.id, filed)?;
-    let section = section.to_string();
-    let sections: [(&str, &[u8]); 2] = [("action", action.section()), (name, section.as_bytes())];
-    append_changing(journal, tenant.active(), &sections, changes)
+    append_changing(journal, tenant.active(), event, changes)
 }
 
 fn find_held(

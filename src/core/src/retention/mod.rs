@@ -13,7 +13,6 @@ mod single;
 use std::sync::Arc;
 
 use overdue::OverdueCache;
-use serde_json::json;
 
 use crate::destroy::job::{Job, JobDone, carry_out, resume};
 use crate::destroy::keys::destroy_idle_keys;
@@ -39,7 +38,9 @@ use trailkeep_crypto::payload::EVENT_NONCE_BYTES;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_ports::{DeletionBasis, Statement};
 use trailkeep_proof::ids::Seq;
-use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::system::{
+    DecisionSections, ExpirySection, ItemsSection, JobSection, SystemEvent,
+};
 
 /// What deletes by time.
 pub struct Retention {
@@ -183,19 +184,25 @@ fn state_expiry(
     changing: &Changing<'_>,
 ) -> Result<crate::journal::append::PreparedEvent, AppendError> {
     let class = &due.class;
-    let expiry = json!({
-        "class": class.number.get(),
-        "recorded_before_ms": due.recorded_before.get(),
-        "policy": class.statement.get(),
-        "after": class.definition.after,
-    })
-    .to_string();
-    let job = json!({"events": due.goes(), "held": due.held.len(), "by": by}).to_string();
-    let sections: [(&str, &[u8]); 3] = [
-        ("action", SystemAction::RetentionExpiry.section()),
-        ("expiry", expiry.as_bytes()),
-        ("job", job.as_bytes()),
-    ];
+    let expiry = ExpirySection {
+        class: class.number.get(),
+        recorded_before_ms: due.recorded_before.get(),
+        policy: class.statement.get(),
+        after: class.definition.after.clone(),
+    };
+    let job = JobSection {
+        events: due.goes(),
+        held: Some(due.held.len() as u64),
+        by: by.to_owned(),
+        ..JobSection::default()
+    };
+    let event = SystemEvent::RetentionExpiry {
+        decision: DecisionSections {
+            expiry: Some(expiry),
+            job,
+            ..DecisionSections::default()
+        },
+    };
     let states = Statement::Expiry {
         class: class.number,
         recorded_before: due.recorded_before,
@@ -205,7 +212,8 @@ fn state_expiry(
     prepare_statement(
         ledger,
         random_bytes().map_err(KeyError::from)?,
-        &changing.with_section(&sections),
+        event,
+        Some(changing),
         states,
     )
 }
@@ -218,22 +226,27 @@ fn state_tombstones(
 ) -> Result<crate::journal::append::PreparedEvent, AppendError> {
     let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes().map_err(KeyError::from)?;
     let tree = ItemTree::new(&ledger.recorder().system_key.key, &nonce, items.to_vec());
-    let covers = json!({
-        "items": tree.size(),
-        "root": tree.root().to_string(),
-        "cause": DeletionBasis::Trigger.as_str(),
-        "requests": [],
-    })
-    .to_string();
-    let job = json!({"events": items.len(), "by": by}).to_string();
-    let sections: [(&str, &[u8]); 3] = [
-        ("action", SystemAction::RetentionExpiry.section()),
-        ("covers", covers.as_bytes()),
-        ("job", job.as_bytes()),
-    ];
+    let covers = ItemsSection {
+        items: tree.size(),
+        root: tree.root().to_string(),
+        cause: DeletionBasis::Trigger.as_str().to_owned(),
+        requests: Vec::new(),
+    };
+    let job = JobSection {
+        events: items.len() as u64,
+        by: by.to_owned(),
+        ..JobSection::default()
+    };
+    let event = SystemEvent::RetentionExpiry {
+        decision: DecisionSections {
+            covers: Some(covers),
+            job,
+            ..DecisionSections::default()
+        },
+    };
     let states = Statement::Tombstones {
         cause: DeletionBasis::Trigger,
         items: items.to_vec(),
     };
-    prepare_statement(ledger, nonce, &changing.with_section(&sections), states)
+    prepare_statement(ledger, nonce, event, Some(changing), states)
 }

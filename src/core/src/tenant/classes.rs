@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use serde_json::json;
 
 use crate::tenant::ledger::Ledger;
-use trailkeep_policy::{CalendarPeriod, ClassDefinition, ClassKey, DEFAULT_POLICY, Policy};
+use trailkeep_policy::{CalendarPeriod, DEFAULT_POLICY, Policy};
 use trailkeep_proof::ids::{ClassNumber, Seq};
+use trailkeep_proof::system::{ClassDefinition, ClassKey, PolicySection};
 
 /// A retention class.
 #[derive(Clone, Debug)]
@@ -171,12 +171,11 @@ pub(crate) fn default_class(ledger: &Ledger) -> Option<Arc<Class>> {
 }
 
 /// The section `policy` of a statement: docs/format.md.
-pub(crate) fn policy_section(policy: &Policy) -> String {
-    json!({
-        "id": policy.id,
-        "version": policy.version,
-        "sha256": policy.sha256,
-        "text": policy.text,
-    })
-    .to_string()
+pub(crate) fn policy_section(policy: &Policy) -> PolicySection {
+    PolicySection {
+        id: policy.id.clone(),
+        version: policy.version,
+        sha256: policy.sha256.clone(),
+        text: policy.text.clone(),
+    }
 }

@@ -7,7 +7,9 @@ use crate::tenant::classes::Class;
 use crate::tenant::ledger::Ledger;
 use trailkeep_policy::later::{are_of_receipt, with_later};
 use trailkeep_policy::resolve::destroyed_at;
-use trailkeep_policy::{Applied, CalendarPeriod, Case, Date, EventTimes, HoldSpan, Policy, cutoff};
+use trailkeep_policy::{
+    Applied, CalendarPeriod, Case, Date, EventTimes, HoldSpan, Policy, applied_to_class, cutoff,
+};
 use trailkeep_proof::time::UnixMillis;
 
 /// A class is stated in a way that this program can't follow.
@@ -51,7 +53,7 @@ impl Rules {
     }
 
     fn applied(&self) -> Option<Vec<Applied<'_>>> {
-        self.class.definition.key.applied(|named| {
+        applied_to_class(&self.class.definition.key, |named| {
             let found = self
                 .stated
                 .iter()

@@ -17,7 +17,7 @@ use trailkeep_core::journal::class::policies_of;
 use trailkeep_core::tenant::explain::explain;
 use trailkeep_policy::ingest::is_past_maximum;
 use trailkeep_policy::{
-    Applied, CalendarPeriod, Case, ClassDefinition, ClassKey, EventTimes, HoldSpan,
+    Applied, CalendarPeriod, Case, EventTimes, HoldSpan, class_key, define_class,
 };
 use trailkeep_proof::time::UnixMillis;
 
@@ -78,7 +78,7 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         .collect();
     times.triggers = triggers(&args.trigger, &applied)?;
     // The class that such an event would have, so that the dates are those of a run.
-    let class = ClassDefinition::new(1, ClassKey::of(&applied, &args.action), &applied);
+    let class = define_class(1, class_key(&applied, &args.action), &applied);
     let case = Case {
         applied: &applied,
         times: &times,

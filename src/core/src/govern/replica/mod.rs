@@ -13,7 +13,6 @@ mod snapshot;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 pub(crate) use self::check::check_copy;
 use self::deliver::is_current;
@@ -34,7 +33,7 @@ use trailkeep_files::FileError;
 use trailkeep_files::directory::is_same_disk;
 use trailkeep_ports::StoreError;
 use trailkeep_proof::ids::hex;
-use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::system::{ReplicaSection, SystemEvent};
 
 /// Where a copy is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,12 +208,10 @@ pub fn add(custody: &Custody, place: Place, by: &str) -> Result<TargetStatus, Co
     open_at(custody, &id, &target.place, &root)?;
     let mut changes = Changes::default();
     changes.put_own(&id, &target)?;
-    let said = (target.place.kind(), by);
+    let vault = named(&id, &target, by);
     record(
         &custody.journal,
-        SystemAction::VaultCopyAdd,
-        &id,
-        said,
+        &SystemEvent::VaultCopyAdd { vault },
         changes,
     )?;
     // The copy that stands there does not know its own target yet.
@@ -254,8 +251,8 @@ pub fn remove(journal: &Journal, id: &str, by: &str) -> Result<Removed, CopyErro
     let target = find(journal, id)?;
     let mut changes = Changes::default();
     changes.take_own::<Target>(id)?;
-    let said = (target.place.kind(), by);
-    record(journal, SystemAction::VaultCopyRemove, id, said, changes)?;
+    let vault = named(id, &target, by);
+    record(journal, &SystemEvent::VaultCopyRemove { vault }, changes)?;
     let destroyed = match &target.place {
         Place::Directory(path) => {
             directory::destroy(path, &journal.keyring.directory().to_string(), id)
@@ -276,15 +273,9 @@ pub fn check(custody: &Custody, by: &str) -> Result<Vec<TargetStatus>, CopyError
     let root = custody.root_key.load()?;
     let mut checked = Vec::new();
     for (id, target) in records::all_own::<Target>(&custody.journal.keyring)? {
-        let said = (target.place.kind(), by);
-        let nothing = Changes::default();
-        record(
-            &custody.journal,
-            SystemAction::VaultCopyCheck,
-            &id,
-            said,
-            nothing,
-        )?;
+        let vault = named(&id, &target, by);
+        let event = SystemEvent::VaultCopyCheck { vault };
+        record(&custody.journal, &event, Changes::default())?;
         let opened = open_at(custody, &id, &target.place, &root);
         let mut status = status_of(custody, id, &target)?;
         if let Err(error) = opened {
@@ -352,15 +343,16 @@ fn status_of(custody: &Custody, id: String, target: &Target) -> Result<TargetSta
     })
 }
 
+/// What the entry of a replica says of it.
+fn named(id: &str, target: &Target, by: &str) -> ReplicaSection {
+    ReplicaSection {
+        id: id.to_owned(),
+        kind: target.place.kind().to_owned(),
+        by: by.to_owned(),
+    }
+}
+
 /// The operator's ledger records it, by id and kind alone.
-fn record(
-    journal: &Journal,
-    action: SystemAction,
-    id: &str,
-    (kind, by): (&str, &str),
-    changes: Changes,
-) -> Result<(), CopyError> {
-    let said = json!({"id": id, "kind": kind, "by": by});
-    change_for_operator(journal, action, ("vault", &said), changes)
-        .map_err(|error| CopyError::Record(Box::new(error)))
+fn record(journal: &Journal, event: &SystemEvent, changes: Changes) -> Result<(), CopyError> {
+    change_for_operator(journal, event, changes).map_err(|error| CopyError::Record(Box::new(error)))
 }

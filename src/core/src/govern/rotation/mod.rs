@@ -7,7 +7,6 @@
 pub(crate) mod rewrap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::failpoint::FailPoint;
 use crate::govern::replica::{CopyError, TargetStatus};
@@ -27,7 +26,7 @@ use trailkeep_crypto::secret::{EpochKey, RandomError, RootKey};
 use trailkeep_files::FileError;
 use trailkeep_files::private::{destroy_leftovers, put_beside, replace_file, take_place};
 use trailkeep_ports::StoreError;
-use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::system::{ReplicaTarget, RotationSection, SystemEvent};
 use trailkeep_proof::time::UnixMillis;
 
 /// The one record of its kind.
@@ -408,18 +407,23 @@ fn record(
     changes: Changes,
 ) -> Result<(), RotationError> {
     let targets = replica::list(custody)?;
-    let targets = targets.iter().map(
-        |target| json!({"id": target.id, "kind": target.kind, "in_reach": target.error.is_none()}),
-    );
-    let said = json!({
-        "epoch": note.epoch,
-        "state": state,
-        "by": note.by,
-        "started_at": UnixMillis::new(note.started_at_ms).to_string(),
-        "rows": note.rows,
-        "targets": targets.collect::<Vec<_>>(),
+    let targets = targets.into_iter().map(|target| ReplicaTarget {
+        in_reach: target.error.is_none(),
+        kind: target.kind.to_owned(),
+        id: target.id,
     });
-    let said = ("vault", &said);
-    change_for_operator(&custody.journal, SystemAction::VaultRotate, said, changes)
-        .map_err(|error| RotationError::Record(Box::new(error)))
+    let vault = RotationSection {
+        epoch: note.epoch,
+        state: state.to_owned(),
+        by: note.by.clone(),
+        started_at: UnixMillis::new(note.started_at_ms).to_string(),
+        rows: note.rows,
+        targets: targets.collect(),
+    };
+    change_for_operator(
+        &custody.journal,
+        &SystemEvent::VaultRotate { vault },
+        changes,
+    )
+    .map_err(|error| RotationError::Record(Box::new(error)))
 }

@@ -1,9 +1,8 @@
 //! From a parsed event to what the writer needs: keys, commitment, ciphertext, look-up keys.
 //! All of it runs side by side on the request tasks.
 
-use crate::journal::append::{AppendError, Incoming, PreparedEvent};
+use crate::journal::append::{AppendError, Changing, Incoming, PreparedEvent};
 use crate::journal::folded::fold;
-use crate::journal::read::CLOSED;
 use crate::keys::keyring::Needs;
 use crate::keys::keyring::{KeyError, KeySlot, Keyring};
 use crate::keys::rows;
@@ -16,6 +15,7 @@ use trailkeep_proof::ids::{ClassNumber, LookupKey};
 use trailkeep_proof::ledger::entry::EntryKind;
 use trailkeep_proof::ledger::event::shape::RECEIVED;
 use trailkeep_proof::ledger::event::{Facts, Person};
+use trailkeep_proof::system::{Sections, SystemEvent};
 
 /// Namespace of the tags of prompts' versions; their names have none.
 pub(crate) const PROMPT_VERSION: &str = "version";
@@ -79,49 +79,43 @@ pub(super) fn prepare_event(
 pub(crate) fn prepare_system(
     ledger_origin: &trailkeep_proof::ids::Origin,
     system_key: &NumberedKey,
-    sections: &[(&str, &[u8])],
+    sections: &Sections,
 ) -> Result<PreparedEvent, AppendError> {
-    seal_under(ledger_origin, vec![system_key.clone()], sections)
+    seal_under(ledger_origin, vec![system_key.clone()], &slices(sections))
 }
 
-/// Sections that state something for other entries.
-const STATING: [&str; 4] = ["covers", "expiry", "lift", "restricts"];
-
-/// Seals a system event that states something for others, with a nonce from which its items' salts come. What is stated
-/// of a closed ledger stands in the one that goes on, under the closed one's name.
+/// Seals a system event that states something for others, with a nonce from which its items' salts come, and with the rows
+/// of the vault that it changes. What is stated of a superseded ledger stands in the one that takes entries.
 pub(crate) fn prepare_statement(
     ledger: &Ledger,
     nonce: [u8; EVENT_NONCE_BYTES],
-    sections: &[(&str, &[u8])],
+    event: SystemEvent,
+    rows: Option<&Changing<'_>>,
     statement: Statement,
 ) -> Result<PreparedEvent, AppendError> {
     let recorder = ledger.recorder();
-    let keys = vec![recorder.system_key.clone()];
     let closed = ledger.as_superseded();
-    let seal =
-        |sections: &[(&str, &[u8])]| seal_with(&recorder.record.origin, keys, nonce, sections);
-    let sealed = if closed.is_some() {
-        let is_stating = |name: &str| STATING.contains(&name);
-        let stating = sections.iter().filter(|(name, _)| is_stating(name));
-        let mut members = vec![format!(
-            "\"ledger\":{}",
-            serde_json::json!(ledger.record.origin.as_str())
-        )];
-        members.extend(
-            stating.map(|(name, json)| format!("\"{name}\":{}", String::from_utf8_lossy(json))),
-        );
-        let section = format!("{{{}}}", members.join(","));
-        let mut moved: Vec<(&str, &[u8])> = vec![(CLOSED, section.as_bytes())];
-        moved.extend(sections.iter().filter(|(name, _)| !is_stating(name)));
-        moved.sort_unstable_by_key(|(name, _)| *name);
-        seal(&moved)?
-    } else {
-        seal(sections)?
+    let event = match closed {
+        Some(_) => event.about_superseded(ledger.record.origin.as_str()),
+        None => event,
     };
+    let sections = match rows {
+        Some(rows) => rows.with_section(event.sections()),
+        None => event.sections(),
+    };
+    let keys = vec![recorder.system_key.clone()];
+    let sealed = seal_with(&recorder.record.origin, keys, nonce, &slices(&sections))?;
     Ok(PreparedEvent {
         states: Some(Stated { statement, closed }),
         ..sealed
     })
+}
+
+fn slices(sections: &Sections) -> Vec<(&str, &[u8])> {
+    sections
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        .collect()
 }
 
 /// The keys by which an event is found, the event id's first. `reference` gives a person's reference;

@@ -16,13 +16,22 @@ use trailkeep_crypto::secret::random_bytes;
 use trailkeep_ports::{LedgerRecord, Statement};
 use trailkeep_proof::ids::{PersonReference, Seq};
 use trailkeep_proof::ledger::entry::Entry;
+use trailkeep_proof::system::{Sections, SystemEvent};
 use trailkeep_proof::time::UnixMillis;
 
 /// Appends a system event, and waits for it; not to be called on the event loop. Gives its seq.
 pub(crate) fn append_system(
     writer: &WriterThread,
     ledger: &Ledger,
-    sections: &[(&str, &[u8])],
+    event: &SystemEvent,
+) -> Result<Seq, AppendError> {
+    append_sections(writer, ledger, &event.sections())
+}
+
+fn append_sections(
+    writer: &WriterThread,
+    ledger: &Ledger,
+    sections: &Sections,
 ) -> Result<Seq, AppendError> {
     let ledger = ledger.recorder();
     let system = prepare_system(&ledger.record.origin, &ledger.system_key, sections)?;
@@ -34,12 +43,12 @@ pub(crate) fn append_system(
 pub(crate) fn append_changing(
     journal: &Journal,
     ledger: &Ledger,
-    sections: &[(&str, &[u8])],
+    event: &SystemEvent,
     changes: Changes,
 ) -> Result<Seq, AppendError> {
     let changing = Changing::begin(journal, ledger, changes)?;
-    let sections = changing.with_section(sections);
-    let appended = append_system(&journal.writer, ledger, &sections);
+    let sections = changing.with_section(event.sections());
+    let appended = append_sections(&journal.writer, ledger, &sections);
     changing.end(appended)
 }
 
@@ -47,13 +56,14 @@ pub(crate) fn append_changing(
 pub(crate) fn append_statement_changing(
     journal: &Journal,
     ledger: &Ledger,
-    sections: &[(&str, &[u8])],
+    event: SystemEvent,
     states: Statement,
     changes: Changes,
 ) -> Result<Seq, AppendError> {
     let changing = Changing::begin(journal, ledger, changes)?;
-    let sections = changing.with_section(sections);
-    let appended = append_statement(&journal.writer, ledger, &sections, states);
+    let nonce = random_bytes().map_err(KeyError::from)?;
+    let appended = prepare_statement(ledger, nonce, event, Some(&changing), states)
+        .and_then(|statement| append_prepared(&journal.writer, ledger.recorder(), statement));
     changing.end(appended)
 }
 
@@ -83,14 +93,11 @@ impl<'a> Changing<'a> {
     }
 
     /// The statement's sections, that of the rows among them.
-    pub(crate) fn with_section<'b>(
-        &'b self,
-        sections: &[(&'b str, &'b [u8])],
-    ) -> Vec<(&'b str, &'b [u8])> {
-        let mut all = sections.to_vec();
-        all.push((SECTION, self.noted.section().as_bytes()));
-        all.sort_unstable_by_key(|(name, _)| *name);
-        all
+    pub(super) fn with_section(&self, mut sections: Sections) -> Sections {
+        let rows = self.noted.section().as_bytes().to_vec();
+        sections.push((SECTION.to_owned(), rows));
+        sections.sort_unstable_by(|(one, _), (next, _)| one.cmp(next));
+        sections
     }
 
     /// Takes the rows, where the statement stands. Where nobody knows, the next start finds out.
@@ -126,11 +133,11 @@ impl<'a> Changing<'a> {
 pub(crate) fn append_statement(
     writer: &WriterThread,
     ledger: &Ledger,
-    sections: &[(&str, &[u8])],
+    event: SystemEvent,
     states: Statement,
 ) -> Result<Seq, AppendError> {
     let nonce = random_bytes().map_err(KeyError::from)?;
-    let statement = prepare_statement(ledger, nonce, sections, states)?;
+    let statement = prepare_statement(ledger, nonce, event, None, states)?;
     append_prepared(writer, ledger.recorder(), statement)
 }
 
@@ -149,11 +156,12 @@ pub(crate) fn append_statements(
 pub(crate) fn append_read(
     writer: &WriterThread,
     ledger: &Ledger,
-    sections: &[(&str, &[u8])],
+    event: &SystemEvent,
     shown_persons: Vec<PersonReference>,
 ) -> Result<Seq, AppendError> {
     let ledger = ledger.recorder();
-    let system = prepare_system(&ledger.record.origin, &ledger.system_key, sections)?;
+    let sections = event.sections();
+    let system = prepare_system(&ledger.record.origin, &ledger.system_key, &sections)?;
     let read = PreparedEvent {
         shown_persons,
         ..system

@@ -14,11 +14,11 @@ use trailkeep_policy::Policy;
 use trailkeep_ports::Ledgers;
 use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, RootHash, Seq};
-use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::chain::ChainHead;
 use trailkeep_proof::ledger::entry::{Entry, leaf_hash};
 use trailkeep_proof::ledger::note::VerifierKey;
 use trailkeep_proof::ledger::tile::EdgeTiles;
+use trailkeep_proof::system::{SystemEvent, SystemRead};
 
 pub(super) fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<LedgerState, OpenError> {
     let keys = files.load_keys(record)?;
@@ -108,18 +108,24 @@ fn load_classes(files: &Files, record: &LedgerRecord) -> Result<ClassBook, Class
             &Tombstones::default(),
             seq,
         )?;
-        let section = opened.section("policy");
-        let text = section
-            .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok())
-            .and_then(|section| Some(section.get("text")?.as_str()?.to_owned()));
-        let policy = text.and_then(|text| Policy::parse(&text).ok());
-        let policy = Arc::new(policy.ok_or(ClassesError::Policy(seq))?);
+        let Ok(SystemRead::Known(event)) = opened.system() else {
+            return Err(ClassesError::Policy(seq));
+        };
+        let (stated, is_dropped) = match *event {
+            SystemEvent::PolicyDrop { policy } => (policy, true),
+            SystemEvent::PolicyLoad { policy } | SystemEvent::PolicyChange { policy } => {
+                (policy, false)
+            }
+            _ => return Err(ClassesError::Policy(seq)),
+        };
+        let policy = Policy::parse(&stated.text).map_err(|_| ClassesError::Policy(seq))?;
+        let policy = Arc::new(policy);
         let id = policy.id.clone();
         book.add_policy(StatedPolicy {
             statement: seq,
             policy,
         });
-        if opened.section("action") == Some(SystemAction::PolicyDrop.section()) {
+        if is_dropped {
             book.set_dropped(&id);
         }
     }

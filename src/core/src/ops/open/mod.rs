@@ -48,7 +48,7 @@ use trailkeep_index::Index;
 use trailkeep_policy::PolicySet;
 use trailkeep_ports::{Claim, Claims, LedgerRecord, Ledgers, Staging as StagingFile, Storage};
 use trailkeep_proof::ids::{LedgerNumber, TenantName};
-use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::system::{ClockSection, SystemEvent};
 use trailkeep_proof::time::{Clock, UnixMillis};
 
 /// Free space below which appends stop, unless set otherwise.
@@ -325,17 +325,14 @@ fn record_confirmation(
     clock: &Arc<dyn Clock>,
     last_seen: Option<UnixMillis>,
 ) -> Result<(), OpenError> {
-    let confirmed = serde_json::json!({
-        "now": clock.wall().to_string(),
-        "last_seen": last_seen.map(|moment| moment.to_string()),
-    })
-    .to_string();
+    let event = SystemEvent::ClockConfirm {
+        clock: ClockSection {
+            now: clock.wall().to_string(),
+            last_seen: last_seen.map(|moment| moment.to_string()),
+        },
+    };
     for tenant in tenants.values() {
-        let sections: [(&str, &[u8]); 2] = [
-            ("action", SystemAction::ClockConfirm.section()),
-            ("clock", confirmed.as_bytes()),
-        ];
-        let recorded = append_system(writer, tenant.active(), &sections);
+        let recorded = append_system(writer, tenant.active(), &event);
         recorded.map_err(|error| OpenError::ClockConfirmation(Box::new(error)))?;
     }
     Ok(())

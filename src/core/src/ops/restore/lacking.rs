@@ -1,9 +1,6 @@
 //! A copy of the vault that is older than the ledger: what the ledger's statements say of the changes that it lacks is taken over, as
 //! far as they say it. They name nobody, so the scope of a hold and the person of a request are not in them.
 
-use serde::Serialize;
-use serde_json::Value;
-
 use crate::govern;
 use crate::journal::append::Newest;
 use crate::journal::each_change::each_change;
@@ -17,27 +14,15 @@ use crate::tenant::ActiveRecord;
 use crate::tenant::ledger::LedgerKeys;
 use trailkeep_ports::Ledgers;
 use trailkeep_ports::{AppliedRows, LedgerRecord};
-use trailkeep_proof::ledger::action::SystemAction;
-
-/// A statement whose change the vault lacked.
-#[derive(Clone, Debug, Serialize)]
-pub struct Lacked {
-    /// Its ledger.
-    pub origin: String,
-    /// Its entry.
-    pub seq: u64,
-    /// What it states.
-    pub action: String,
-    /// Whether the statement says enough to be taken over.
-    pub taken_over: bool,
-}
+use trailkeep_proof::system::{LackedStatement, SystemEvent, SystemRead};
+use trailkeep_proof::time::UnixMillis;
 
 /// Takes over what the statements of an open ledger say that the vault lacks.
 pub(super) fn take_over(
     ledgers: &Ledgers,
     keyring: &Keyring,
     record: &LedgerRecord,
-) -> Result<Vec<Lacked>, RestoreError> {
+) -> Result<Vec<LackedStatement>, RestoreError> {
     let Some(head) = ledgers.checkpoint(record.number)? else {
         return Ok(Vec::new());
     };
@@ -58,7 +43,7 @@ pub(super) fn take_over(
     let mut lacked = Vec::new();
     for (seq, statement) in &statements {
         let taken_over = statement.replay(keyring, record, seq.get())?;
-        lacked.push(Lacked {
+        lacked.push(LackedStatement {
             origin: record.origin.to_string(),
             seq: seq.get(),
             action: statement.action.clone(),
@@ -81,45 +66,50 @@ pub(super) fn take_over(
 struct Statement {
     action: String,
     at_ms: u64,
-    said: Value,
+    /// None where a later version wrote it, or where it is malformed.
+    event: Option<Box<SystemEvent>>,
 }
 
 impl Statement {
     fn of(statement: &StoredEvent) -> Self {
-        let read = |name: &str| -> Value {
-            let bytes = statement.section(name).unwrap_or_default();
-            serde_json::from_slice(bytes).unwrap_or_default()
-        };
-        let names = ["key", "hold", "tenant", "request", "answer"];
-        let said = names.into_iter().map(read).find(|said| !said.is_null());
+        let action = statement.section("action").unwrap_or_default();
         Self {
-            action: read("action").as_str().unwrap_or_default().to_owned(),
+            action: serde_json::from_slice(action).unwrap_or_default(),
             at_ms: statement.entry.recorded_at.get(),
-            said: said.unwrap_or_default(),
+            event: match statement.system() {
+                Ok(SystemRead::Known(event)) => Some(event),
+                Ok(SystemRead::Unknown(_)) | Err(_) => None,
+            },
         }
     }
 
     /// Does again what it states; `false` where it does not say enough, or the vault does not know what it is about.
     fn replay(&self, keyring: &Keyring, record: &LedgerRecord, seq: u64) -> Result<bool, KeyError> {
-        let id = self.said["id"].as_str().unwrap_or_default();
         let at = self.at_ms;
         let active = ActiveRecord::while_restoring(record);
-        let Some(action) = SystemAction::parse(&self.action) else {
-            return Ok(false);
-        };
-        match action {
-            SystemAction::KeyRevoke => api_key::take_over_revoke(keyring, id, at),
-            SystemAction::HoldLift => {
-                let by = self.said["by"].as_str().unwrap_or_default();
-                govern::hold::take_over_lift(keyring, active, id, (seq, at, by))
+        match self.event.as_deref() {
+            Some(SystemEvent::KeyRevoke { key }) => api_key::take_over_revoke(keyring, &key.id, at),
+            Some(SystemEvent::HoldLift { hold }) => {
+                govern::hold::take_over_lift(keyring, active, &hold.id, (seq, at, &hold.by))
             }
-            SystemAction::TenantSet => govern::settings::take_over(keyring, record, &self.said),
-            SystemAction::TenantClose => govern::settings::take_over_close(keyring, record, at),
-            SystemAction::PrivacyEnd | SystemAction::PrivacyAnswer => {
-                requests::take_over_close(keyring, active, id, (at, &self.said))
+            Some(SystemEvent::TenantSet { tenant }) => {
+                govern::settings::take_over(keyring, record, tenant)
+            }
+            Some(SystemEvent::TenantClose { .. }) => {
+                govern::settings::take_over_close(keyring, record, at)
+            }
+            Some(SystemEvent::PrivacyEnd { request }) => {
+                requests::take_over_close(keyring, active, &request.name.id, |filed| {
+                    filed.end(UnixMillis::new(at), request.decision).is_ok()
+                })
+            }
+            Some(SystemEvent::PrivacyAnswer { answer }) => {
+                requests::take_over_close(keyring, active, &answer.name.id, |filed| {
+                    filed.answer(UnixMillis::new(at), answer.outcome).is_ok()
+                })
             }
             // Nothing of a row is in it.
-            SystemAction::RetentionExpiry => Ok(true),
+            Some(SystemEvent::RetentionExpiry { .. }) => Ok(true),
             _ => Ok(false),
         }
     }

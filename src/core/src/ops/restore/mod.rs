@@ -13,10 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::json;
 
-pub use self::lacking::Lacked;
-pub use self::recover::LedgerOutcome;
 use crate::destroy::keys::destroy_again;
 use crate::destroy::pause::{DestructionPaused, pause};
 use crate::govern::create_ledger::CreateLedgerError;
@@ -35,7 +32,7 @@ use trailkeep_files::FileError;
 use trailkeep_files::directory::{DataDirectory, foreign_name};
 use trailkeep_ports::{Storage, StoreError};
 use trailkeep_proof::ids::RootHash;
-use trailkeep_proof::ledger::action::SystemAction;
+use trailkeep_proof::system::{LackedStatement, RestoreSection, RestoredLedger, SystemEvent};
 use trailkeep_proof::time::Clock;
 
 /// Where the files are made before they are moved to their places, `epoch.key` last.
@@ -61,13 +58,13 @@ pub struct RestoreRequest {
 #[derive(Clone, Debug, Serialize)]
 pub struct Restored {
     /// The ledgers.
-    pub ledgers: Vec<LedgerOutcome>,
+    pub ledgers: Vec<RestoredLedger>,
     /// Events whose text can be read.
     pub events: u64,
     /// Events whose key is in this vault no more: `verify` lists them as `key-missing`.
     pub keys_missing: u64,
     /// Statements of the ledgers whose changes the vault lacked.
-    pub vault_lacked: Vec<Lacked>,
+    pub vault_lacked: Vec<LackedStatement>,
     /// Why the restore is no entry of the ledger, or what was destroyed since the vault's copy is not destroyed again.
     pub not_recorded: Option<String>,
 }
@@ -118,7 +115,7 @@ pub enum RestoreError {
          ledgers where the backup ends, and creates their successors. The entries between are lost, and the ledgers record it",
         describe(.0)
     )]
-    Older(Vec<LedgerOutcome>),
+    Older(Vec<RestoredLedger>),
     /// The ledger is another one than the vault saw.
     #[error("the ledger {0} is not the one that the vault knows: keep both for an investigation")]
     AnotherHistory(String),
@@ -148,7 +145,7 @@ impl From<FileError> for RestoreError {
     }
 }
 
-fn describe(ledgers: &[LedgerOutcome]) -> String {
+fn describe(ledgers: &[RestoredLedger]) -> String {
     let lines = ledgers.iter().map(|ledger| {
         let (origin, size, seen) = (&ledger.origin, ledger.size, ledger.seen);
         format!(
@@ -201,12 +198,14 @@ pub fn record_restore(
     restored: &mut Restored,
 ) -> Result<(), OpenError> {
     let engine = Files::open(storage, directory, root_key)?.start(options)?;
-    let said = json!({
-        "ledgers": restored.ledgers,
-        "keys_missing": restored.keys_missing,
-        "vault_lacked": restored.vault_lacked,
-    });
-    let recorded = record_for_operator(&engine.journal, SystemAction::Restore, "restore", &said);
+    let event = SystemEvent::Restore {
+        restore: RestoreSection {
+            ledgers: restored.ledgers.clone(),
+            keys_missing: restored.keys_missing,
+            vault_lacked: restored.vault_lacked.clone(),
+        },
+    };
+    let recorded = record_for_operator(&engine.journal, &event);
     restored.not_recorded = recorded.err().map(|error| error.to_string());
     for tenant in engine.journal.tenants() {
         let origin = tenant.active().record.origin.as_str();

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use crate::govern::create_ledger::{Continues, found};
+use crate::govern::create_ledger::found;
 use crate::keys::keyring::Keyring;
 use crate::ops::restore::{RestoreError, root_text};
 use crate::requests;
@@ -15,25 +13,11 @@ use trailkeep_ports::Ledgers;
 use trailkeep_ports::{LedgerRecord, Watermark};
 use trailkeep_proof::ids::{LedgerNumber, Origin, RootHash, TenantName};
 use trailkeep_proof::ledger::merkle::empty_root;
+use trailkeep_proof::system::{Continues, RestoredLedger};
 use trailkeep_proof::time::Clock;
 
 /// Records here have one id.
 const ID: &str = "vault";
-
-/// What a restore found of a ledger.
-#[derive(Clone, Debug, Serialize)]
-pub struct LedgerOutcome {
-    /// Its origin.
-    pub origin: String,
-    /// Entries that are restored.
-    pub size: u64,
-    /// Entries that the vault saw.
-    pub seen: u64,
-    /// Entries that the vault saw and that are lost.
-    pub lost: u64,
-    /// The ledger that goes on in its place.
-    pub continued_by: Option<String>,
-}
 
 /// An open ledger, as it was restored.
 struct Found {
@@ -49,7 +33,7 @@ pub(super) fn recover(
     keyring: &Keyring,
     clock: &Arc<dyn Clock>,
     continue_older: bool,
-) -> Result<Vec<LedgerOutcome>, RestoreError> {
+) -> Result<Vec<RestoredLedger>, RestoreError> {
     let mut all = Vec::new();
     for record in keyring.vault().ledgers()? {
         if let Some(end) = superseded_at(keyring, &record)? {
@@ -58,7 +42,7 @@ pub(super) fn recover(
             all.push(look(ledgers, keyring, record)?);
         }
     }
-    let outcome = |found: &Found, continued_by| LedgerOutcome {
+    let outcome = |found: &Found, continued_by| RestoredLedger {
         origin: found.record.origin.to_string(),
         size: found.size,
         seen: found.seen,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::govern::replica::directory::files_of;
 use crate::govern::replica::{CopyError, Place, check_copy, container, places};
-use crate::journal::read::open_stored;
+use crate::journal::read::{StoredEvent, open_stored};
 use crate::keys::keyring::Keyring;
 use crate::ops::restore::{RestoreError, RestoreRequest};
 use crate::short_reads::short_reads;
@@ -20,8 +20,8 @@ use trailkeep_files::named::open_named;
 use trailkeep_files::private::{open_file, read_file, replace_file};
 use trailkeep_ports::{Ledgers, VaultLook};
 use trailkeep_proof::ids::Seq;
-use trailkeep_proof::ledger::action::SystemAction;
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
+use trailkeep_proof::system::{SystemEvent, SystemRead};
 
 /// A vault that was taken over, and opens.
 pub(super) struct VaultSource {
@@ -162,7 +162,7 @@ pub(super) fn refuse_before_rotation(
                 else {
                     continue;
                 };
-                let recorded = rotated_to(opened.section("action"), opened.section("vault"));
+                let recorded = rotated_to(&opened);
                 if let Some(recorded) = recorded.filter(|recorded| *recorded > found) {
                     return Err(RestoreError::BeforeRotation {
                         origin: record.origin.to_string(),
@@ -178,13 +178,12 @@ pub(super) fn refuse_before_rotation(
 }
 
 /// The epoch of a rotation that an entry records as done.
-fn rotated_to(action: Option<&[u8]>, vault: Option<&[u8]>) -> Option<u32> {
-    if action != Some(SystemAction::VaultRotate.section()) {
-        return None;
+fn rotated_to(opened: &StoredEvent) -> Option<u32> {
+    match opened.system() {
+        Ok(SystemRead::Known(event)) => match *event {
+            SystemEvent::VaultRotate { vault } if vault.state == "done" => Some(vault.epoch),
+            _ => None,
+        },
+        Ok(SystemRead::Unknown(_)) | Err(_) => None,
     }
-    let said: serde_json::Value = serde_json::from_slice(vault?).ok()?;
-    if said.get("state")? != "done" {
-        return None;
-    }
-    u32::try_from(said.get("epoch")?.as_u64()?).ok()
 }

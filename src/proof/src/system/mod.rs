@@ -1,0 +1,250 @@
+//! What a ledger records of itself: the sections of system entries (docs/format.md, "Genesis and system entries").
+//!
+//! A system event is plain data: ids, numbers, times as text. It names no data subject, and an entry of any version reads back:
+//! members that a version does not know are passed over, and an action that it does not know is [`SystemRead::Unknown`].
+
+mod class;
+mod journal;
+mod privacy;
+mod vault;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use self::class::{ClassDefinition, ClassKey, ClassPolicy, PolicySection};
+pub use self::journal::{
+    AccessSection, AnchorSection, BackupSection, ClockSection, Continues, ExportSection,
+    GenesisSection, HoldLiftSection, HoldSection, KeyRevokeSection, KeySection, LackedStatement,
+    RestoreSection, RestoredLedger, ResumeSection, TenantCloseSection, TenantSection,
+    TenantSetSection, TriggerSection,
+};
+pub use self::privacy::{
+    AnswerSection, ExpirySection, FormerEntry, ItemsSection, JobSection, LiftSection, RequestEnd,
+    RequestExtension, RequestIdentity, RequestName, RequestReceipt, RequestStep, SupersededSection,
+};
+pub use self::vault::{
+    BindSection, LostRow, ReplicaSection, ReplicaTarget, RotationSection, RowChange, RowsSection,
+};
+use crate::ledger::action::SystemAction;
+
+/// Exact bytes of sections by name, in ascending order of names.
+pub type Sections = Vec<(String, Vec<u8>)>;
+
+/// A system event: its action, and the sections beside it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action")]
+#[expect(
+    missing_docs,
+    reason = "each variant is the action of its name, and each field the section of its name"
+)]
+pub enum SystemEvent {
+    #[serde(rename = "trailkeep.access")]
+    Access { access: AccessSection },
+    #[serde(rename = "trailkeep.anchor.resume")]
+    AnchorResume { anchor: AnchorSection },
+    #[serde(rename = "trailkeep.backup")]
+    Backup { backup: BackupSection },
+    #[serde(rename = "trailkeep.class.define")]
+    ClassDefine { class: ClassDefinition },
+    #[serde(rename = "trailkeep.clock.confirm")]
+    ClockConfirm { clock: ClockSection },
+    #[serde(rename = "trailkeep.export")]
+    Export { export: ExportSection },
+    #[serde(rename = "trailkeep.hold.lift")]
+    HoldLift { hold: HoldLiftSection },
+    #[serde(rename = "trailkeep.hold.place")]
+    HoldPlace { hold: HoldSection },
+    #[serde(rename = "trailkeep.key.create")]
+    KeyCreate { key: KeySection },
+    #[serde(rename = "trailkeep.key.revoke")]
+    KeyRevoke { key: KeyRevokeSection },
+    #[serde(rename = "trailkeep.policy.change")]
+    PolicyChange { policy: PolicySection },
+    #[serde(rename = "trailkeep.policy.drop")]
+    PolicyDrop { policy: PolicySection },
+    #[serde(rename = "trailkeep.policy.load")]
+    PolicyLoad { policy: PolicySection },
+    #[serde(rename = "trailkeep.privacy.answer")]
+    PrivacyAnswer { answer: AnswerSection },
+    #[serde(rename = "trailkeep.privacy.distinguish")]
+    PrivacyDistinguish { request: RequestStep },
+    #[serde(rename = "trailkeep.privacy.end")]
+    PrivacyEnd { request: RequestEnd },
+    #[serde(rename = "trailkeep.privacy.erase")]
+    PrivacyErase {
+        #[serde(flatten)]
+        decision: DecisionSections,
+    },
+    #[serde(rename = "trailkeep.privacy.execute")]
+    PrivacyExecute { request: RequestStep },
+    #[serde(rename = "trailkeep.privacy.extend")]
+    PrivacyExtend { request: RequestExtension },
+    #[serde(rename = "trailkeep.privacy.identify")]
+    PrivacyIdentify { request: RequestIdentity },
+    #[serde(rename = "trailkeep.privacy.lift")]
+    PrivacyLift {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lift: Option<LiftSection>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        closed: Option<SupersededSection>,
+    },
+    #[serde(rename = "trailkeep.privacy.receive")]
+    PrivacyReceive { request: RequestReceipt },
+    #[serde(rename = "trailkeep.privacy.restrict")]
+    PrivacyRestrict {
+        #[serde(flatten)]
+        decision: DecisionSections,
+    },
+    #[serde(rename = "trailkeep.restore")]
+    Restore { restore: RestoreSection },
+    #[serde(rename = "trailkeep.retention.expiry")]
+    RetentionExpiry {
+        #[serde(flatten)]
+        decision: DecisionSections,
+    },
+    #[serde(rename = "trailkeep.retention.resume")]
+    RetentionResume { retention: ResumeSection },
+    #[serde(rename = "trailkeep.retention.trigger")]
+    RetentionTrigger { trigger: TriggerSection },
+    #[serde(rename = "trailkeep.tenant.close")]
+    TenantClose { tenant: TenantCloseSection },
+    #[serde(rename = "trailkeep.tenant.create")]
+    TenantCreate { tenant: TenantSection },
+    #[serde(rename = "trailkeep.tenant.set")]
+    TenantSet { tenant: TenantSetSection },
+    #[serde(rename = "trailkeep.vault.bind")]
+    VaultBind { vault: BindSection },
+    #[serde(rename = "trailkeep.vault.copy-add")]
+    VaultCopyAdd { vault: ReplicaSection },
+    #[serde(rename = "trailkeep.vault.copy-check")]
+    VaultCopyCheck { vault: ReplicaSection },
+    #[serde(rename = "trailkeep.vault.copy-remove")]
+    VaultCopyRemove { vault: ReplicaSection },
+    #[serde(rename = "trailkeep.vault.rotate")]
+    VaultRotate { vault: RotationSection },
+}
+
+/// The sections of a statement that deletes or restricts events.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DecisionSections {
+    /// The events that are deleted, one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covers: Option<ItemsSection>,
+    /// A class that expired up to a moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<ExpirySection>,
+    /// The events that are restricted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restricts: Option<ItemsSection>,
+    /// The same of a superseded ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<SupersededSection>,
+    /// How many events, and who ordered it.
+    pub job: JobSection,
+}
+
+/// A system entry as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SystemRead {
+    /// An event of this version or an earlier one.
+    Known(Box<SystemEvent>),
+    /// The action of a later version.
+    Unknown(String),
+}
+
+/// Why the sections of a system entry can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemReadError {
+    /// It has no action: a genesis, or no system entry.
+    #[error("the entry has no section `action`")]
+    NoAction,
+    /// A section is not what its action has.
+    #[error("the sections of `{action}` are malformed: {error}")]
+    Malformed {
+        /// The action.
+        action: String,
+        /// What was found.
+        error: serde_json::Error,
+    },
+}
+
+impl SystemEvent {
+    /// The sections as they are stored. Members stand in the order of their names.
+    pub fn sections(&self) -> Sections {
+        sections_of(self)
+    }
+
+    /// Reads the sections of a system entry.
+    pub fn read<'a>(
+        sections: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<SystemRead, SystemReadError> {
+        let parsed = sections.into_iter().filter_map(|(name, bytes)| {
+            let value = serde_json::from_slice::<Value>(bytes).ok()?;
+            Some((name.to_owned(), value))
+        });
+        let members: serde_json::Map<String, Value> = parsed.collect();
+        let action = members.get("action").and_then(Value::as_str);
+        let action = action.ok_or(SystemReadError::NoAction)?.to_owned();
+        if SystemAction::parse(&action).is_none() {
+            return Ok(SystemRead::Unknown(action));
+        }
+        match serde_json::from_value(Value::Object(members)) {
+            Ok(event) => Ok(SystemRead::Known(Box::new(event))),
+            Err(error) => Err(SystemReadError::Malformed { action, error }),
+        }
+    }
+
+    /// The sections of a statement that deletes or restricts events.
+    pub fn into_decision(self) -> Option<DecisionSections> {
+        match self {
+            Self::PrivacyErase { decision }
+            | Self::PrivacyRestrict { decision }
+            | Self::RetentionExpiry { decision } => Some(decision),
+            _ => None,
+        }
+    }
+
+    /// The same statement, about a superseded ledger: what it states stands under that ledger's origin, in the ledger that
+    /// takes entries in its place.
+    #[must_use]
+    pub fn about_superseded(mut self, origin: &str) -> Self {
+        match &mut self {
+            Self::PrivacyErase { decision }
+            | Self::PrivacyRestrict { decision }
+            | Self::RetentionExpiry { decision } => {
+                decision.closed = Some(SupersededSection {
+                    ledger: origin.to_owned(),
+                    covers: decision.covers.take(),
+                    expiry: decision.expiry.take(),
+                    restricts: decision.restricts.take(),
+                    lift: None,
+                });
+            }
+            Self::PrivacyLift { lift, closed } => {
+                *closed = Some(SupersededSection {
+                    ledger: origin.to_owned(),
+                    lift: lift.take(),
+                    ..SupersededSection::default()
+                });
+            }
+            _ => {}
+        }
+        self
+    }
+}
+
+/// Each member of what is serialized as a section.
+fn sections_of(sections: &impl Serialize) -> Sections {
+    let Ok(Value::Object(members)) = serde_json::to_value(sections) else {
+        return Vec::new();
+    };
+    let mut sections: Sections = members
+        .into_iter()
+        .map(|(name, value)| (name, value.to_string().into_bytes()))
+        .collect();
+    sections.sort_unstable_by(|(one, _), (next, _)| one.cmp(next));
+    sections
+}
+
+#[cfg(test)]
+mod tests;
