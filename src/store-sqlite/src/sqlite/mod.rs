@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::header::{check_header, is_directory};
@@ -347,7 +348,15 @@ pub(super) fn connect(
     check().map_err(|error| io_error(path, error))?;
     let resolved = resolved(path)?;
     let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    Ok(Connection::open_with_flags(resolved, flags))
+    Ok(open_stable(&resolved, flags))
+}
+
+/// Opens a file so that a statement keeps its plan. SQLite would look at bound values and compile a cached statement again
+/// at each use; without statistics, which no file here has, no better plan ever comes of it.
+fn open_stable(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(connection)
 }
 
 /// The path without links in the directory's part: SQLite refuses links in any part when it is to follow none.
@@ -416,4 +425,25 @@ fn is_full(error: &rusqlite::Error) -> bool {
     let extended = error.sqlite_error().map(|error| error.extended_code);
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
         || extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::StatementStatus;
+
+    #[test]
+    fn a_cached_statement_is_compiled_once() {
+        let connection = open_stable(Path::new(":memory:"), OpenFlags::default()).unwrap();
+        let table =
+            "CREATE TABLE run (key BLOB, seq INTEGER, PRIMARY KEY (key, seq)) WITHOUT ROWID";
+        connection.execute_batch(table).unwrap();
+        let look_up = "SELECT seq FROM run WHERE key = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3";
+        for seq in 0..10 {
+            let mut statement = connection.prepare_cached(look_up).unwrap();
+            let found = statement.query_map((vec![1_u8; 16], seq, 1), |row| row.get::<_, u64>(0));
+            assert_eq!(found.unwrap().count(), 0);
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        }
+    }
 }

@@ -95,9 +95,15 @@ impl InboxStore for SqliteInbox {
 
     fn traces_of_answer(&self, ledger: LedgerNumber, answer: Tag) -> Result<Vec<Tag>, StoreError> {
         self.database.read(|tx| {
-            tx.prepare_cached("SELECT DISTINCT trace FROM part WHERE ledger = ?1 AND answer = ?2 AND state = 0 LIMIT 16")?
-                .query_map(params![ledger.get(), &answer.as_bytes()[..]], |row| tag(row, 0))?
-                .collect()
+            // Left to itself, SQLite takes the index of traces to find each once, and walks all that waits.
+            tx.prepare_cached(
+                "SELECT DISTINCT trace FROM part INDEXED BY part_by_answer
+                 WHERE ledger = ?1 AND answer = ?2 AND state = 0 LIMIT 16",
+            )?
+            .query_map(params![ledger.get(), &answer.as_bytes()[..]], |row| {
+                tag(row, 0)
+            })?
+            .collect()
         })
     }
 
