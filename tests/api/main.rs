@@ -3,6 +3,7 @@
 
 mod access;
 mod api;
+mod asking;
 mod bad_input;
 mod commands;
 mod event_schema;

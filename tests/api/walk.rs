@@ -296,6 +296,7 @@ const ALONE: &[&str] = &[
     "demo",
     "doctor",
     "completions",
+    "man",
     "help",
 ];
 

@@ -9,4 +9,5 @@ mod rooms;
 mod serving;
 #[path = "../support/mod.rs"]
 mod support;
+mod terminal;
 mod tidy;

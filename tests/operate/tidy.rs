@@ -60,8 +60,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("time.rs", &[]),
     ("text.rs", &[]),
+    ("near.rs", &[]),
     ("period.rs", &["ids", "time"]),
-    ("ledger", &["ids", "time"]),
+    ("ledger", &["ids", "time", "near"]),
     ("bundle", &["ids", "time", "period", "ledger"]),
     ("privacy", &["ids", "time", "ledger", "bundle"]),
 ];

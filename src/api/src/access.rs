@@ -9,10 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AccessQuestion {
-    /// Recorded at this time or later (RFC 3339).
+    /// Recorded at this time or later: RFC 3339, or a day such as 2026-01-31, which is its start in UTC.
     #[param(format = DateTime)]
     pub from: Option<String>,
-    /// Recorded before this time (RFC 3339).
+    /// Recorded before this time: RFC 3339, or a day, which is excluded whole.
     #[param(format = DateTime)]
     pub to: Option<String>,
     /// The `next_start` of the previous page.

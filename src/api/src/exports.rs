@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExportQuestion {
-    /// Recorded at this time or later (RFC 3339).
+    /// Recorded at this time or later: RFC 3339, or a day such as 2026-01-31, which is its start in UTC.
     #[schema(format = DateTime)]
     pub from: Option<String>,
-    /// Recorded before this time (RFC 3339).
+    /// Recorded before this time: RFC 3339, or a day, which is excluded whole.
     #[schema(format = DateTime)]
     pub to: Option<String>,
     /// First and last entry, both included; not together with `from` or `to`.

@@ -19,10 +19,10 @@ pub struct NewHold {
     pub regime: Option<String>,
     /// Events with this action; `*` matches any characters.
     pub action: Option<String>,
-    /// Recorded at this moment (RFC 3339) or later.
+    /// Recorded at this time or later: RFC 3339, or a day such as 2026-01-31, which is its start in UTC.
     #[schema(format = DateTime)]
     pub from: Option<String>,
-    /// Recorded before this time (RFC 3339).
+    /// Recorded before this time: RFC 3339, or a day, which is excluded whole.
     #[schema(format = DateTime)]
     pub to: Option<String>,
     /// ISO 8601 period after which it is due for review; default P6M.

@@ -10,11 +10,11 @@ use crate::events::RecordedEvent;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct EventQuestion {
-    /// Recorded at this time or later (RFC 3339).
+    /// Recorded at this time or later: RFC 3339, or a day such as 2026-01-31, which is its start in UTC.
     #[schema(format = DateTime)]
     #[param(format = DateTime)]
     pub from: Option<String>,
-    /// Recorded before this time (RFC 3339).
+    /// Recorded before this time: RFC 3339, or a day, which is excluded whole.
     #[schema(format = DateTime)]
     #[param(format = DateTime)]
     pub to: Option<String>,

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AtTime {
-    /// RFC 3339; default: now.
+    /// RFC 3339, or a day, which is its start in UTC; default: now.
     #[param(format = DateTime)]
     pub at: Option<String>,
 }

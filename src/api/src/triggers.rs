@@ -11,7 +11,7 @@ pub struct NewTrigger {
     pub name: String,
     /// The record, as in `retention.record` of the events.
     pub record: String,
-    /// Time of the trigger (RFC 3339); not in the future.
+    /// Time of the trigger: RFC 3339, or a day, which is its start in UTC; not in the future.
     #[schema(format = DateTime)]
     pub at: String,
 }

@@ -1,6 +1,7 @@
 //! Trailkeep's formats and their verification, without I/O: what an auditor's program needs, and nothing else.
 //!
-//! - [`ids`], [`time`], [`period`]: newtypes, times and calendar periods; [`text`]: untrusted text as people see it
+//! - [`ids`], [`time`], [`period`]: newtypes, times and calendar periods; [`text`]: untrusted text as people see it;
+//!   [`near`]: what a misspelt word may mean
 //! - [`ledger`]: entries, Merkle tree, proofs, checkpoints, receipts, commitments
 //! - [`bundle`]: the signed export and its verification
 //! - [`privacy`]: requests of data subjects and their certificate
@@ -39,6 +40,7 @@
 pub mod bundle;
 pub mod ids;
 pub mod ledger;
+pub mod near;
 pub mod period;
 pub mod privacy;
 pub mod system;

@@ -136,6 +136,27 @@ impl CalendarPeriod {
         days: 0,
     };
 
+    /// For people: `6 years 3 months`, `90 days`, and `none` for no time at all.
+    pub fn in_words(self) -> String {
+        let parts = [
+            (self.years, "year"),
+            (self.months, "month"),
+            (self.days, "day"),
+        ];
+        let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+        let words: Vec<String> = parts
+            .map(|(number, unit)| match number {
+                1 => format!("1 {unit}"),
+                _ => format!("{number} {unit}s"),
+            })
+            .collect();
+        if words.is_empty() {
+            "none".to_owned()
+        } else {
+            words.join(" ")
+        }
+    }
+
     /// Whether it is no time at all.
     pub fn is_none(self) -> bool {
         self == Self::NONE
@@ -279,6 +300,18 @@ mod tests {
         }
         for wrong in ["", "2026", "2026-1", "2026-W5", "record-07", "2026-11~"] {
             assert_eq!(KeyPeriod::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_period_has_words() {
+        for (period, words) in [
+            ("P90D", "90 days"),
+            ("P6Y", "6 years"),
+            ("P1Y1M1D", "1 year 1 month 1 day"),
+            ("P0D", "none"),
+        ] {
+            assert_eq!(CalendarPeriod::parse(period).unwrap().in_words(), words);
         }
     }
 

@@ -22,6 +22,27 @@ pub fn json(document: &str) -> Cow<'_, str> {
     block(document)
 }
 
+/// A number of bytes for people, in powers of 1024: `1.4 GiB`, `512 bytes`.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} bytes");
+    }
+    let in_tenths = |power: usize| {
+        let one = 1_u128 << (10 * (power + 1));
+        (u128::from(bytes) * 10 + one / 2) / one
+    };
+    // Rounding must not make 1024 of a unit.
+    let fits = (0..UNITS.len()).find(|power| in_tenths(*power) < 10_240);
+    let power = fits.unwrap_or(UNITS.len() - 1);
+    let (whole, tenth) = (in_tenths(power) / 10, in_tenths(power) % 10);
+    if tenth == 0 || whole >= 100 {
+        format!("{whole} {}", UNITS[power])
+    } else {
+        format!("{whole}.{tenth} {}", UNITS[power])
+    }
+}
+
 /// Whether a character changes how a screen shows the text around it: C0, DEL, C1, the separators of lines and
 /// paragraphs, the controls of Unicode's bidirectional algorithm (UAX #9), and those that show nothing at all.
 pub fn steers(c: char) -> bool {
@@ -93,6 +114,22 @@ mod tests {
         ] {
             assert_eq!(line(raw), shown);
             assert_eq!(block(raw), shown);
+        }
+    }
+
+    #[test]
+    fn bytes_have_a_unit_that_people_read() {
+        for (bytes, shown) in [
+            (0, "0 bytes"),
+            (1023, "1023 bytes"),
+            (1024, "1 KiB"),
+            (1536, "1.5 KiB"),
+            (1024 * 1024 - 1, "1 MiB"),
+            (268_435_456, "256 MiB"),
+            (1_503_238_554, "1.4 GiB"),
+            (u64::MAX, "16 EiB"),
+        ] {
+            assert_eq!(size(bytes), shown);
         }
     }
 

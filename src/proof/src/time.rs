@@ -39,6 +39,16 @@ impl UnixMillis {
         moment.ok().filter(|moment| *moment <= Self::MAX)
     }
 
+    /// Reads a time that is asked for: RFC 3339, or a day such as `2026-01-31`, which is its start in UTC. Events and formats
+    /// have RFC 3339 alone.
+    pub fn parse_asked(text: &str) -> Option<Self> {
+        const DAY_CHARACTERS: usize = 10;
+        if text.len() == DAY_CHARACTERS {
+            return Self::parse_rfc3339(&format!("{text}T00:00:00Z"));
+        }
+        Self::parse_rfc3339(text)
+    }
+
     /// The day of an RFC 3339 time on the clock of its own offset.
     pub fn local_day(text: &str) -> Option<NaiveDate> {
         Self::parse_rfc3339(text)?;
@@ -155,6 +165,29 @@ mod tests {
             UnixMillis::new(u64::MAX).to_string(),
             "9999-12-31T23:59:59.999Z"
         );
+    }
+
+    #[test]
+    fn a_day_that_is_asked_for_is_its_start_in_utc() {
+        for (text, moment) in [
+            ("2026-01-31", Some("2026-01-31T00:00:00.000Z")),
+            (
+                "2026-01-31T10:00:00+01:00",
+                Some("2026-01-31T09:00:00.000Z"),
+            ),
+            ("2026-02-29", None),
+            ("31.01.2026", None),
+            ("2026-1-31", None),
+            ("2026-01-31Z", None),
+            ("1969-12-31", None),
+        ] {
+            let read = UnixMillis::parse_asked(text);
+            assert_eq!(
+                read.map(|read| read.to_string()).as_deref(),
+                moment,
+                "{text}"
+            );
+        }
     }
 
     #[test]

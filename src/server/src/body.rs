@@ -18,6 +18,7 @@ use trailkeep_core::journal::append::Incoming;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_proof::ids::hex;
 use trailkeep_proof::ledger::event::{Event, EventError, parse_event, split_array, split_ndjson};
+use trailkeep_proof::near::suggestion_for_field;
 use trailkeep_proof::time::UnixMillis;
 
 /// Bytes of a request's body, as sent and as decoded.
@@ -136,26 +137,29 @@ pub(super) fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
 pub(super) async fn read_json<T: DeserializeOwned>(body: Body, form: &str) -> Result<T, Problem> {
     let too_large = || Problem::too_large("the body is larger than 1 MiB");
     let body = collect(body, QUESTION_BYTES_MAX, too_large).await?;
-    let wrong = |line, column| {
+    let wrong = |line, column, hint: &str| {
         Problem::bad_request(format!(
-            "the body must be {form} (line {line}, column {column})"
+            "the body must be {form} (line {line}, column {column}){hint}"
         ))
     };
     // A list of an object's values would be taken for the object.
     if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(wrong(1, 1));
+        return Err(wrong(1, 1, ""));
     }
-    serde_json::from_slice(&body).map_err(|error| wrong(error.line(), error.column()))
+    serde_json::from_slice(&body).map_err(|error| {
+        let hint = suggestion_for_field(&error.to_string());
+        wrong(error.line(), error.column(), &hint)
+    })
 }
 
 /// Reads a moment that is asked for.
 pub(super) fn moment(name: &str, text: Option<&str>) -> Result<Option<UnixMillis>, Problem> {
     let wrong = || {
         Problem::bad_request(format!(
-            "`{name}` must be an RFC 3339 time such as 2026-11-24T09:30:00Z (in an address write + as %2B)"
+            "`{name}` must be a day such as 2026-11-24, which is its start in UTC, or an RFC 3339 time such as 2026-11-24T09:30:00Z (in an address write + as %2B)"
         ))
     };
-    text.map(|text| UnixMillis::parse_rfc3339(text).ok_or_else(wrong))
+    text.map(|text| UnixMillis::parse_asked(text).ok_or_else(wrong))
         .transpose()
 }
 

@@ -23,6 +23,7 @@ use trailkeep_proof::ledger::event::identifier::{
     CONVERSATION_CHARACTERS_MAX, TARGET_CHARACTERS_MAX, identifier,
 };
 use trailkeep_proof::ledger::event::{Person, Target};
+use trailkeep_proof::near::suggestion_for_field;
 
 /// What a question may be about, in words.
 const FORM: &str = "a JSON object with from, to, action, outcome, conversation, trace, model, prompt, prompt_version, \
@@ -122,11 +123,12 @@ fn read_parameters(pairs: Vec<(String, String)>) -> Result<EventQuestion, Proble
             return Err(Problem::bad_request("a parameter is given twice"));
         }
     }
-    serde_json::from_value(Value::Object(object)).map_err(|_| {
-        Problem::bad_request(
+    serde_json::from_value(Value::Object(object)).map_err(|error| {
+        let hint = suggestion_for_field(&error.to_string());
+        Problem::bad_request(format!(
             "unknown or repeated parameter; parameters are from, to, action, outcome, conversation, trace, model, prompt, prompt_version, regime, \
-             order (oldest or newest), limit (a number) and cursor, each once",
-        )
+             order (oldest or newest), limit (a number) and cursor, each once{hint}",
+        ))
     })
 }
 

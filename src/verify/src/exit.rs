@@ -4,6 +4,8 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 macro_rules! table {
     ($($exit:ident = $code:literal, $name:literal, $meaning:literal, $hint:literal;)*) => {
         /// Why a program ends.
@@ -67,6 +69,40 @@ impl Exit {
             let _ = write!(line, "{comma}{} {}", exit.code(), exit.meaning());
         }
         line + "."
+    }
+}
+
+/// What a program reads on standard error under `--json`, as `{"error":{...}}`, where no route answered.
+#[derive(Debug, Serialize)]
+pub struct ErrorReport {
+    /// `urn:trailkeep:exit:` and the name of the exit code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What the code says.
+    pub title: String,
+    /// What happened.
+    pub detail: String,
+    /// What to do about it.
+    pub hint: String,
+    /// The number that the process ends with.
+    pub exit_code: u8,
+}
+
+impl ErrorReport {
+    /// The report of an error.
+    pub fn new(exit: Exit, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:trailkeep:exit:{}", exit.name()),
+            title: exit.meaning().to_owned(),
+            detail: detail.into(),
+            hint: exit.hint().to_owned(),
+            exit_code: exit.code(),
+        }
+    }
+
+    /// The line of JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::json!({ "error": self }).to_string()
     }
 }
 

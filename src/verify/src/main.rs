@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use trailkeep_proof::ledger::cosignature::WitnessKey;
 use trailkeep_proof::text;
-use trailkeep_verify::exit::Exit;
+use trailkeep_verify::exit::{ErrorReport, Exit};
 use trailkeep_verify::offline::{FileError, FileQuestion, check_file};
 
 /// Verify a Trailkeep bundle, receipt or signed checkpoint, offline.
@@ -48,17 +48,42 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") => {
+            return report(Exit::Usage, error.to_string().trim_end(), true);
+        }
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Ok
+            }
+            .into();
+        }
+    };
+    match run(&args) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            let message = format!("trailkeep-verify: {error:#}");
-            let _ = writeln!(std::io::stderr(), "{}", text::block(&message));
-            match error.downcast_ref() {
-                Some(FileError::Other(..)) => Exit::Usage.into(),
-                _ => Exit::Failed.into(),
-            }
+            let exit = match error.downcast_ref() {
+                Some(FileError::Other(..)) => Exit::Usage,
+                _ => Exit::Failed,
+            };
+            report(exit, &format!("{error:#}"), args.json)
         }
     }
+}
+
+/// Says on standard error why the program failed, in JSON where a program reads, and gives its exit code.
+fn report(exit: Exit, detail: &str, json: bool) -> ExitCode {
+    let message = if json {
+        ErrorReport::new(exit, detail).to_json()
+    } else {
+        format!("trailkeep-verify: {detail}")
+    };
+    let _ = writeln!(std::io::stderr(), "{}", text::block(&message));
+    exit.into()
 }
 
 fn run(args: &Args) -> anyhow::Result<Exit> {

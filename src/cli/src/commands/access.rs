@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::TargetArgs;
 use super::client::{Client, ask};
-use super::output::{Table, print_json, print_line};
+use super::output::{print_json, print_line};
+use super::table::{Fit, Table};
 use trailkeep_api::access::{AccessQuestion, ListedAccess};
 use trailkeep_core::query::PAGE_EVENTS_MAX;
 
@@ -18,16 +19,16 @@ pub(super) enum AccessCommand {
     #[command(after_help = "\
 Examples:
   trailkeep access list --dir D
-  trailkeep access list --dir D --from 2026-11-01T00:00:00Z --json
+  trailkeep access list --dir D --from 2026-11-01 --json
 
 Times are those of recording. --from is inclusive, --to exclusive. Oldest first.")]
     List {
         #[command(flatten)]
         target: TargetArgs,
-        /// Recorded at this moment (RFC 3339) or later
+        /// Recorded at this time or later: RFC 3339, or a day, which is its start in UTC
         #[arg(long, value_name = "T")]
         from: Option<String>,
-        /// Recorded before this moment (RFC 3339)
+        /// Recorded before this time; a day is excluded whole
         #[arg(long, value_name = "T")]
         to: Option<String>,
         /// Print JSON: {"accesses":[{"seq","recorded_at","action","detail"}]}
@@ -55,7 +56,13 @@ pub(super) async fn run(command: AccessCommand) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new([
-        "seq", "recorded", "by", "what", "events", "times", "purpose",
+        ("seq", Fit::Key),
+        ("recorded", Fit::Part),
+        ("by", Fit::Part),
+        ("what", Fit::Part),
+        ("events", Fit::Part),
+        ("times", Fit::Spare),
+        ("purpose", Fit::Part),
     ]);
     for access in &accesses {
         let access = ListedAccess::deserialize(access)?;

@@ -7,8 +7,9 @@ use clap::{Args, Subcommand};
 
 use super::TargetArgs;
 use super::client::{Client, ask};
-use super::output::{Table, print_bytes, print_line};
+use super::output::{print_bytes, print_line};
 use super::settings::{Flags, Settings, start_options};
+use super::table::{Fit, Table};
 use trailkeep_api::anchors::{CheckpointQuestion, HistoryReviewed};
 use trailkeep_verify::exit::Exit;
 
@@ -111,7 +112,13 @@ async fn run_now(plain: &Plain, config: Option<&Path>) -> anyhow::Result<ExitCod
             "no target: only the ledger's own key signs its checkpoints; see docs/operations.md, \"Witnesses and anchors\"",
         )?;
     } else {
-        let mut table = Table::new(["target", "kind", "size", "cosigned at", "error"]);
+        let mut table = Table::new([
+            ("target", Fit::Key),
+            ("kind", Fit::Spare),
+            ("size", Fit::Part),
+            ("cosigned at", Fit::Part),
+            ("error", Fit::Part),
+        ]);
         for outcome in outcomes {
             table.add_row([
                 outcome.target,
@@ -145,7 +152,15 @@ async fn list(plain: &Plain) -> anyhow::Result<ExitCode> {
     if let Some(why) = status.rolled_back {
         print_line(&format!("STOPPED: {why}"))?;
     }
-    let mut table = Table::new(["name", "kind", "place", "size", "at", "failed at", "error"]);
+    let mut table = Table::new([
+        ("name", Fit::Key),
+        ("kind", Fit::Spare),
+        ("place", Fit::Part),
+        ("size", Fit::Part),
+        ("at", Fit::Part),
+        ("failed at", Fit::Spare),
+        ("error", Fit::Part),
+    ]);
     for target in status.targets {
         table.add_row([
             target.name,
@@ -167,7 +182,12 @@ async fn show(plain: &Plain) -> anyhow::Result<ExitCode> {
         history.print()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(["size", "target", "kind", "at"]);
+    let mut table = Table::new([
+        ("size", Fit::Part),
+        ("target", Fit::Key),
+        ("kind", Fit::Spare),
+        ("at", Fit::Part),
+    ]);
     for row in history.read()?.anchored {
         table.add_row([row.size.to_string(), row.target, row.kind, row.at]);
     }

@@ -7,11 +7,13 @@ use anyhow::Context;
 use clap::Subcommand;
 
 use super::failure::Failure;
-use super::output::{Table, print_bytes, print_json, print_line};
+use super::output::{print_bytes, print_json, print_line};
+use super::table::{Fit, Table};
 use trailkeep_proof::bundle::archive::Archive;
 use trailkeep_proof::bundle::manifest::Manifest;
 use trailkeep_proof::bundle::member;
 use trailkeep_proof::ledger::cosignature::WitnessKey;
+use trailkeep_proof::text::size;
 use trailkeep_verify::exit::Exit;
 use trailkeep_verify::offline::{Checked, FileQuestion, FileSource, check_file};
 
@@ -135,9 +137,9 @@ fn show(file: &Path, name: Option<&str>, json: bool) -> anyhow::Result<ExitCode>
         print_json(&serde_json::json!({"manifest": manifest, "members": members}))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(["member", "bytes"]);
+    let mut table = Table::new([("member", Fit::Key), ("size", Fit::Part)]);
     for member in archive.members() {
-        table.add_row([member.name.clone(), member.size_bytes.to_string()]);
+        table.add_row([member.name.clone(), size(member.size_bytes)]);
     }
     print_line(&serde_json::to_string_pretty(&manifest)?)?;
     print_line(&table.to_string())?;

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::output::{Table, print_json, print_line};
+use super::output::{print_json, print_line};
 use super::settings::{Flags, KEYS, Layers, Origin, Settings};
+use super::table::{Fit, Table};
 use trailkeep_verify::exit::Exit;
 
 #[derive(Subcommand)]
@@ -88,7 +89,12 @@ fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
         let rows = rows.map(|(key, value, from)| json!({"key": key, "value": value, "from": from}));
         print_json(&rows.collect::<Vec<_>>())?;
     } else {
-        let mut table = Table::with_style(comfy_table::presets::NOTHING, ["KEY", "VALUE", "FROM"]);
+        let mut table = Table::new([
+            ("KEY", Fit::Key),
+            ("VALUE", Fit::Part),
+            ("FROM", Fit::Spare),
+        ])
+        .plain();
         for (key, value, from) in rows {
             table.add_row([key, value.as_str(), from.as_str()]);
         }

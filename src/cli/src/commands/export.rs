@@ -14,6 +14,7 @@ use super::out_file::{OutFile, Replacing, is_standard_output, refuse_json_beside
 use super::output::{note, print_line, progress_bar};
 use trailkeep_api::exports::{Export, ExportQuestion, OneOrSeveral};
 use trailkeep_proof::bundle::manifest::{Counts, Proof, SeqRange};
+use trailkeep_proof::text::size;
 use trailkeep_verify::offline::read_text;
 
 /// How often a job is asked how far it is.
@@ -23,7 +24,7 @@ const POLL: Duration = Duration::from_millis(50);
 #[command(after_help = "\
 Examples:
   trailkeep export --dir D --out all.zip
-  trailkeep export --dir D --out november.zip --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z
+  trailkeep export --dir D --out november.zip --from 2026-11-01 --to 2026-12-01
   trailkeep export --dir D --out some.zip --seq 17..42 --redact input,output
   trailkeep export --dir D --out chats.zip --action chat.completion --recipient age1...
 
@@ -38,10 +39,10 @@ pub(super) struct ExportArgs {
     out: PathBuf,
     #[command(flatten)]
     replacing: Replacing,
-    /// Recorded at this moment (RFC 3339) or later
+    /// Recorded at this time or later: RFC 3339, or a day, which is its start in UTC
     #[arg(long, value_name = "T")]
     from: Option<String>,
-    /// Recorded before this moment (RFC 3339)
+    /// Recorded before this time; a day is excluded whole
     #[arg(long, value_name = "T")]
     to: Option<String>,
     /// Entries from one seq to another, both included
@@ -189,10 +190,10 @@ fn describe(bundle: &Bundle, out: &Path) -> String {
         ""
     };
     format!(
-        "bundle       {}\nproof        {what}\ncounts       {counts}\nrecorded     as seq {}\nbytes        {}\nsha256       {}{sealed}",
+        "bundle       {}\nproof        {what}\ncounts       {counts}\nrecorded     as seq {}\nsize         {}\nsha256       {}{sealed}",
         out.display(),
         bundle.export_seq,
-        bundle.bytes,
+        size(bundle.bytes),
         bundle.sha256,
     )
 }

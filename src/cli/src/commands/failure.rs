@@ -10,11 +10,8 @@ use trailkeep_api::problem::{Kind, LineFault, Problem};
 use trailkeep_core::ops::open::OpenError;
 use trailkeep_core::ops::restore::RestoreError;
 use trailkeep_ports::StoreError;
-use trailkeep_verify::exit::Exit;
+use trailkeep_verify::exit::{ErrorReport, Exit};
 use trailkeep_verify::offline::FileError;
-
-/// Begins the type of an error that no route answered.
-const TYPE_PREFIX: &str = "urn:trailkeep:exit:";
 
 /// An error that knows its exit code.
 #[derive(Debug, thiserror::Error)]
@@ -97,16 +94,12 @@ fn describe(problem: &Problem) -> String {
 /// What a program reads under `--json`: `{"error":{...}}`.
 #[derive(Serialize)]
 struct ErrorJson {
-    #[serde(rename = "type")]
-    kind: String,
-    title: String,
+    #[serde(flatten)]
+    report: ErrorReport,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
-    detail: String,
-    hint: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<LineFault>,
-    exit_code: u8,
 }
 
 impl ErrorJson {
@@ -125,22 +118,17 @@ impl ErrorJson {
             Some(problem) => format!("{}: {}", before.join(": "), problem.detail),
             None => format!("{error:#}"),
         };
+        let mut report = ErrorReport::new(exit, detail);
+        if let Some(problem) = problem {
+            report.kind.clone_from(&problem.kind);
+            report.title.clone_from(&problem.title);
+        }
         Self {
-            kind: problem.map_or_else(
-                || format!("{TYPE_PREFIX}{}", exit.name()),
-                |problem| problem.kind.clone(),
-            ),
-            title: problem.map_or_else(
-                || exit.meaning().to_owned(),
-                |problem| problem.title.clone(),
-            ),
+            report,
             status: problem.map(|problem| problem.status),
-            detail,
-            hint: exit.hint(),
             errors: problem
                 .map(|problem| problem.errors.clone())
                 .unwrap_or_default(),
-            exit_code: exit.code(),
         }
     }
 }

@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::TargetArgs;
 use super::client::{Client, ask};
-use super::output::{Table, events_in_words, note, print_line, renamed};
+use super::output::{events_in_words, note, print_line, renamed};
+use super::table::{Fit, Table};
 use trailkeep_api::holds::{HeldPerson, HoldLift, ListedHold, NewHold};
 
 #[derive(Subcommand)]
@@ -16,7 +17,7 @@ pub(super) enum HoldCommand {
 Examples:
   trailkeep hold place --dir D --matter 'Doe v. Acme' --reason 'litigation is anticipated'
   trailkeep hold place --dir D --matter M-17 --reason 'regulator asked' --subject customer-17
-  trailkeep hold place --dir D --matter M-18 --reason audit --regime hipaa --from 2026-01-01T00:00:00Z
+  trailkeep hold place --dir D --matter M-18 --reason audit --regime hipaa --from 2026-01-01
 
 A hold covers the events that match all given filters, later ones too. Nothing overrides it. The answer lists the
 statements by which events were deleted that it may have covered. Matter, reason and data subject are kept in the vault
@@ -42,10 +43,10 @@ only.")]
         /// Events with this action; `*` matches any characters
         #[arg(long, value_name = "A")]
         action: Option<String>,
-        /// Recorded at this moment (RFC 3339) or later
+        /// Recorded at this time or later: RFC 3339, or a day, which is its start in UTC
         #[arg(long, value_name = "T")]
         from: Option<String>,
-        /// Recorded before this moment (RFC 3339)
+        /// Recorded before this time; a day is excluded whole
         #[arg(long, value_name = "T")]
         to: Option<String>,
         /// Period after which the hold is due for review
@@ -196,7 +197,14 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new([
-        "id", "matter", "reason", "scope", "covers", "placed", "review", "released",
+        ("id", Fit::Key),
+        ("matter", Fit::Part),
+        ("reason", Fit::Part),
+        ("scope", Fit::Part),
+        ("covers", Fit::Spare),
+        ("placed", Fit::Part),
+        ("review", Fit::Part),
+        ("released", Fit::Spare),
     ]);
     for hold in holds.read()?.holds {
         let scope = scope(&hold);

@@ -6,7 +6,8 @@ use clap::{Subcommand, ValueEnum};
 
 use super::TargetArgs;
 use super::client::{Client, ask};
-use super::output::{Table, note, print_bytes, print_line};
+use super::output::{note, print_bytes, print_line};
+use super::table::{Fit, Table};
 use trailkeep_api::keys::{MadeKey, NewKey};
 use trailkeep_core::keys::role::Role;
 
@@ -140,7 +141,13 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         keys.print()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(["id", "role", "created", "expires", "revoked"]);
+    let mut table = Table::new([
+        ("id", Fit::Key),
+        ("role", Fit::Part),
+        ("created", Fit::Part),
+        ("expires", Fit::Part),
+        ("revoked", Fit::Spare),
+    ]);
     for key in keys.read()?.keys {
         let or_dash = |time: Option<String>| time.unwrap_or_else(|| "-".to_owned());
         table.add_row([

@@ -14,6 +14,7 @@ mod demo;
 mod doctor;
 mod export;
 mod failure;
+mod help;
 mod hold;
 mod index;
 mod init;
@@ -30,6 +31,7 @@ mod retention;
 mod serve;
 mod settings;
 mod sources;
+mod table;
 mod tenant;
 mod vault;
 mod vault_copy;
@@ -40,7 +42,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, FromArgMatches, Parser, Subcommand};
 
 use self::failure::{report, report_usage};
 use trailkeep_core::clock::SystemClock;
@@ -152,6 +154,8 @@ enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Write the man pages of all commands
+    Man(help::ManArgs),
 }
 
 /// Where the data directory and its root key are.
@@ -230,10 +234,10 @@ struct TargetArgs {
 }
 
 pub fn run() -> ExitCode {
-    let parsed = Cli::command()
+    let parsed = help::command()
         .try_get_matches()
-        .and_then(|matches| Ok((asks_for_json(&matches), Cli::from_arg_matches(&matches)?)));
-    let (json, cli) = match parsed {
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
         // Arguments that can't be parsed are looked through for the flag as they stand.
         Err(error) => {
@@ -241,6 +245,10 @@ pub fn run() -> ExitCode {
             return report_usage(&error, json);
         }
     };
+    let json = help::asks_for_json(&matches);
+    if help::asks_for_wide(&matches) {
+        table::print_wide();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -291,12 +299,8 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Index(command) => index::run(command),
         Command::Doctor(args) => doctor::run(args).await,
         Command::Demo(args) => demo::run(args).await,
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "trailkeep", &mut script);
-            output::print_bytes(&script)?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completions { shell } => help::print_completions(shell),
+        Command::Man(args) => help::write_man_pages(&args),
     }
 }
 
@@ -307,18 +311,4 @@ fn clock() -> Arc<dyn Clock> {
         return Arc::new(trailkeep_core::clock::FileClock(path.into()));
     }
     Arc::new(SystemClock)
-}
-
-/// Whether the command that was given prints for programs.
-fn asks_for_json(matches: &ArgMatches) -> bool {
-    let mut matches = matches;
-    loop {
-        if matches!(matches.try_get_one::<bool>("json"), Ok(Some(true))) {
-            return true;
-        }
-        match matches.subcommand() {
-            Some((_, below)) => matches = below,
-            None => return false,
-        }
-    }
 }

@@ -1,10 +1,8 @@
 //! Writing to the terminal: results on standard output, progress on standard error. Text that others wrote may stand
 //! in all of it, so whatever is printed here has its control characters as escapes (`trailkeep_proof::text`).
 
-use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -59,42 +57,6 @@ pub(super) fn renamed(old: &str, new: &str) {
     note(&format!(
         "`trailkeep {old}` is now `trailkeep {new}`; the old name still works"
     ));
-}
-
-/// A table for people: no cell holds a line end or anything else that steers a screen.
-pub(super) struct Table(comfy_table::Table);
-
-impl Table {
-    pub(super) fn new<T: AsRef<str>>(head: impl IntoIterator<Item = T>) -> Self {
-        Self::with_style(UTF8_HORIZONTAL_ONLY, head)
-    }
-
-    /// With a preset of `comfy_table` for the lines between cells.
-    pub(super) fn with_style<T: AsRef<str>>(
-        style: comfy_table::TableStyle,
-        head: impl IntoIterator<Item = T>,
-    ) -> Self {
-        let mut table = comfy_table::Table::new();
-        table.load_style(style).set_header(shown(head));
-        Self(table)
-    }
-
-    pub(super) fn add_row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
-        self.0.add_row(shown(cells));
-    }
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-fn shown<T: AsRef<str>>(cells: impl IntoIterator<Item = T>) -> Vec<String> {
-    let cells = cells.into_iter();
-    cells
-        .map(|cell| text::line(cell.as_ref()).into_owned())
-        .collect()
 }
 
 /// A progress bar on standard error where that is a terminal; otherwise nothing.

@@ -20,6 +20,7 @@ use trailkeep_api::privacy::{
     RequestExtension,
 };
 use trailkeep_proof::privacy::{Kind, Regime};
+use trailkeep_proof::text::size;
 
 /// How often a copy is asked how far it is.
 const POLL: Duration = Duration::from_millis(50);
@@ -287,7 +288,7 @@ async fn bundle(
     });
     let bytes = saved.await?;
     if !is_standard_output(out) {
-        print_line(&format!("{bytes} bytes in {}", out.display()))?;
+        print_line(&format!("{} in {}", size(bytes), out.display()))?;
     }
     Ok(())
 }

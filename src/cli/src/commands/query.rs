@@ -12,11 +12,14 @@ use serde_json::{Map, Value, json};
 
 use super::TargetArgs;
 use super::client::{Client, ask};
-use super::output::{Table, events_in_words, note, print_bytes, print_json, print_line};
+use super::failure::Failure;
+use super::output::{events_in_words, note, print_bytes, print_json, print_line};
+use super::table::{Fit, Table};
 use trailkeep_api::events::RecordedEvent;
 use trailkeep_api::query::{self, EventQuestion, PersonAsked, TargetAsked};
 use trailkeep_core::query::PAGE_EVENTS_MAX;
 use trailkeep_proof::bundle::table::{plain, record};
+use trailkeep_proof::near::{suggestion, suggestion_for_field};
 use trailkeep_proof::text::block;
 
 /// Columns that have a name, and where they stand in an event; the rest are asked for by JSON pointer.
@@ -59,7 +62,7 @@ Examples:
   trailkeep query --dir D --action chat.completion --limit 20 --order newest
   trailkeep query --dir D --subject p-7 --subject-namespace crm --json
   trailkeep query --dir D --model gpt-4o --outcome error --columns seq,id,/llm/error_type
-  trailkeep query --dir D --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z --csv > november.csv
+  trailkeep query --dir D --from 2026-11-01 --to 2026-12-01 --csv > november.csv
   echo '{\"subject\":{\"id\":\"p-7\"}}' | trailkeep query --dir D --question -
 
 All filters must match. Times are when an event was recorded; --from is inclusive, --to exclusive.
@@ -95,10 +98,10 @@ pub(super) struct QueryArgs {
 /// What is asked for.
 #[derive(Args)]
 struct FilterArgs {
-    /// Recorded at this moment (RFC 3339) or later
+    /// Recorded at this time or later: RFC 3339, or a day, which is its start in UTC
     #[arg(long, value_name = "T")]
     from: Option<String>,
-    /// Recorded before this moment (RFC 3339)
+    /// Recorded before this time; a day is excluded whole
     #[arg(long, value_name = "T")]
     to: Option<String>,
     /// With this action
@@ -245,9 +248,10 @@ fn read_column(text: &str) -> Result<String, String> {
     if text.starts_with('/') || names.contains(&text) {
         return Ok(text.to_owned());
     }
+    let hint = suggestion(text, names.iter().copied());
     let names = names.join(", ");
     Err(format!(
-        "unknown column `{text}`; columns are: {names}, and JSON pointers such as /llm/usage"
+        "unknown column `{text}`{hint}; columns are: {names}, and JSON pointers such as /llm/usage"
     ))
 }
 
@@ -287,9 +291,12 @@ fn row(event: &RawValue, columns: &[String]) -> anyhow::Result<Vec<Value>> {
 
 fn print_table(columns: &[String], rows: &[Vec<Value>]) -> anyhow::Result<()> {
     let heads = columns.iter().map(|name| match name.as_str() {
-        "recorded_at" => "recorded",
-        "actor_id" => "actor",
-        other => other,
+        "recorded_at" => ("recorded", Fit::Part),
+        "actor_id" => ("actor", Fit::Part),
+        "outcome" => ("outcome", Fit::Spare),
+        "seq" => ("seq", Fit::Key),
+        "id" => ("id", Fit::Key),
+        other => (other, Fit::Part),
     });
     let mut table = Table::new(heads);
     for row in rows {
@@ -311,9 +318,12 @@ fn read_question(args: &QueryArgs) -> anyhow::Result<EventQuestion> {
                 }
             }
             .with_context(|| format!("can't read the query from {name}"))?;
-            serde_json::from_str(&text).context(
-                "the query must be a JSON object with filters, as for POST /v1/events/query",
-            )?
+            serde_json::from_str(&text).map_err(|error| {
+                let hint = suggestion_for_field(&error.to_string());
+                let form =
+                    "the query must be a JSON object with filters, as for POST /v1/events/query";
+                Failure::usage(format!("{form}: {error}{hint}"))
+            })?
         }
     };
     args.filters.add_to(&mut question);

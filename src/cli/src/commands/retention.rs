@@ -6,7 +6,8 @@ use clap::Subcommand;
 
 use super::TargetArgs;
 use super::client::{Client, EventName, ask};
-use super::output::{Table, events_in_words, note, print_line};
+use super::output::{events_in_words, note, print_line};
+use super::table::{Fit, Table};
 use trailkeep_api::retention::{AtTime, ClassPreview, OverdueEvents, Reviewed};
 use trailkeep_api::triggers::{ListedTrigger, NewTrigger};
 
@@ -16,11 +17,11 @@ pub(super) enum RetentionCommand {
     #[command(after_help = "\
 Examples:
   trailkeep retention preview --dir D
-  trailkeep retention preview --dir D --as-of 2027-01-01T02:00:00Z --json")]
+  trailkeep retention preview --dir D --as-of 2027-01-01 --json")]
     Preview {
         #[command(flatten)]
         target: TargetArgs,
-        /// Evaluate at this time (RFC 3339) [default: now]
+        /// Evaluate at this time (RFC 3339 or a day) [default: now]
         #[arg(long, value_name = "T")]
         as_of: Option<String>,
         /// Print JSON: {"as_of","destroyed","requested","held","overdue","classes":[...],"awaiting_trigger":[...]}
@@ -56,7 +57,7 @@ A number is a seq; anything else is an event's id.")]
         /// Seq or id of the event
         #[arg(value_name = "SEQ|ID")]
         event: String,
-        /// Evaluate at this time (RFC 3339) [default: now]
+        /// Evaluate at this time (RFC 3339 or a day) [default: now]
         #[arg(long, value_name = "T")]
         at: Option<String>,
         /// Print JSON
@@ -65,7 +66,7 @@ A number is a seq; anything else is an event's id.")]
     },
     /// Fire a retention trigger for a record
     #[command(after_help = "\
-Example:  trailkeep retention trigger audit_concluded --dir D --record audit-2026 --at 2027-03-15T00:00:00Z
+Example:  trailkeep retention trigger audit_concluded --dir D --record audit-2026 --at 2027-03-15
 
 Events name their record in `retention.record`. A trigger starts the retention clock of all events of its record. Until
 it fires they are kept; `retention preview` lists them.")]
@@ -77,7 +78,7 @@ it fires they are kept; `retention preview` lists them.")]
         /// The record
         #[arg(long, value_name = "R")]
         record: String,
-        /// Time of the trigger (RFC 3339)
+        /// Time of the trigger (RFC 3339, or a day: its start in UTC)
         #[arg(long, value_name = "T")]
         at: String,
         /// Print JSON: {"name","record","at","fired_at","by","seq"}
@@ -211,7 +212,13 @@ async fn preview(target: &TargetArgs, at: Option<String>, json: bool) -> anyhow:
 
 /// What would be deleted, by class and month, and what is held.
 fn table(classes: &[ClassPreview]) -> Table {
-    let mut table = Table::new(["class", "policies", "month", "deleted", "held"]);
+    let mut table = Table::new([
+        ("class", Fit::Part),
+        ("policies", Fit::Key),
+        ("month", Fit::Part),
+        ("deleted", Fit::Part),
+        ("held", Fit::Part),
+    ]);
     for class in classes {
         let head = [class.class.to_string(), class.policies.join(" + ")];
         let mut add = |month: &str, deleted: String, held: String| {
@@ -293,7 +300,12 @@ async fn triggers(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         triggers.print()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(["record", "trigger", "time", "entry"]);
+    let mut table = Table::new([
+        ("record", Fit::Key),
+        ("trigger", Fit::Key),
+        ("time", Fit::Part),
+        ("entry", Fit::Spare),
+    ]);
     for trigger in triggers.read()?.triggers {
         let seq = trigger.seq.to_string();
         table.add_row([trigger.record, trigger.name, trigger.at, seq]);

@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::TargetArgs;
 use super::client::{Client, ask};
-use super::output::{Table, print_line};
+use super::output::print_line;
+use super::table::{Fit, Table};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -30,7 +31,14 @@ pub(super) async fn run(args: SourcesArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new([
-        "source", "events", "last", "restarts", "repeats", "missing", "lost", "gaps",
+        ("source", Fit::Key),
+        ("events", Fit::Part),
+        ("last", Fit::Part),
+        ("restarts", Fit::Spare),
+        ("repeats", Fit::Spare),
+        ("missing", Fit::Part),
+        ("lost", Fit::Part),
+        ("gaps", Fit::Spare),
     ]);
     for source in listed.read()?.sources {
         let gaps = source.gaps.iter().take(5).map(|gap| {

@@ -10,7 +10,8 @@ use super::TargetArgs;
 use super::client::{Client, ask};
 use super::export::export_to;
 use super::out_file::{OutFile, Replacing, refuse_standard_output};
-use super::output::{Table, note, print_line};
+use super::output::{note, print_line};
+use super::table::{Fit, Table};
 use trailkeep_api::exports::ExportQuestion;
 use trailkeep_api::tenants::{ListedTenant, MadeTenant, NewTenant, SettingsChange};
 
@@ -246,15 +247,15 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
 
 fn table(tenants: impl IntoIterator<Item = ListedTenant>) -> String {
     let mut table = Table::new([
-        "tenant",
-        "entries",
-        "closed",
-        "public log",
-        "read audit",
-        "strict",
-        "default regimes",
-        "unknown regime",
-        "public key",
+        ("tenant", Fit::Key),
+        ("entries", Fit::Part),
+        ("closed", Fit::Part),
+        ("public log", Fit::Spare),
+        ("read audit", Fit::Spare),
+        ("strict", Fit::Spare),
+        ("default regimes", Fit::Spare),
+        ("unknown regime", Fit::Spare),
+        ("public key", Fit::Spare),
     ]);
     for tenant in tenants {
         let switch = |is_on: bool| (if is_on { "on" } else { "off" }).to_owned();

@@ -9,7 +9,8 @@ use clap::{Args, Subcommand};
 use super::TargetArgs;
 use super::client::{Client, ask};
 use super::failure::Failure;
-use super::output::{Table, note, print_line};
+use super::output::{note, print_line};
+use super::table::{Fit, Table};
 use trailkeep_api::vault::{NewTarget, TargetStatus};
 use trailkeep_verify::exit::Exit;
 
@@ -211,7 +212,14 @@ pub(super) async fn rotate(target: &TargetArgs, json: bool) -> anyhow::Result<Ex
 }
 
 fn table(targets: Vec<TargetStatus>) -> String {
-    let mut table = Table::new(["id", "kind", "place", "current", "copied", "error"]);
+    let mut table = Table::new([
+        ("id", Fit::Key),
+        ("kind", Fit::Spare),
+        ("place", Fit::Part),
+        ("current", Fit::Part),
+        ("copied", Fit::Part),
+        ("error", Fit::Part),
+    ]);
     for target in targets {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let current = if target.is_current { "yes" } else { "no" };

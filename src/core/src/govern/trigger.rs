@@ -8,6 +8,7 @@ use crate::keys::rows::{Changes, STATED_HERE};
 use crate::tenant::Tenant;
 use crate::tenant::trigger::{Trigger, record_tag, row_id};
 use trailkeep_policy::clock::is_trigger_name;
+use trailkeep_proof::near::suggestion;
 use trailkeep_proof::system::{SystemEvent, TriggerSection};
 use trailkeep_proof::time::UnixMillis;
 
@@ -95,7 +96,8 @@ fn check(journal: &Journal, name: &str, record: &str, at: UnixMillis) -> Result<
     if !is_trigger_name(name) || !known.contains(name) {
         let known: Vec<&str> = known.into_iter().collect();
         return Err(TriggerError::Wrong(format!(
-            "unknown trigger; triggers are: {}",
+            "unknown trigger{}; triggers are: {}",
+            suggestion(name, known.iter().copied()),
             known.join(", ")
         )));
     }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use trailkeep_proof::near::suggestion;
+
 /// What an API key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -103,7 +105,7 @@ impl fmt::Display for Role {
 
 /// Not a role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown role `{0}`; use writer, reader, auditor, privacy or admin")]
+#[error("unknown role `{0}`{hint}; use writer, reader, auditor, privacy or admin", hint = suggestion(.0, Role::ALL.iter().map(|role| role.as_str())))]
 pub struct RoleError(pub String);
 
 impl FromStr for Role {

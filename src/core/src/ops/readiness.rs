@@ -3,6 +3,7 @@
 
 use crate::anchor;
 use crate::govern::{Custody, rotation};
+use trailkeep_proof::text::size;
 
 /// Begins the note of a deletion that waits for a reader outside.
 pub const WAITING: &str = "waiting";
@@ -24,7 +25,8 @@ pub fn readiness(custody: &Custody) -> Readiness {
     if custody.journal.disk.is_below_reserve() {
         let reserve = custody.journal.disk.reserve_bytes();
         reasons.push(format!(
-            "disk: less than the reserve of {reserve} bytes is free, so appends are refused: free space"
+            "disk: less than the reserve of {} is free, so appends are refused: free space",
+            size(reserve)
         ));
     }
     if custody.journal.writer.failure().is_some() {

@@ -9,6 +9,7 @@ use trailkeep_core::govern::policies;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_files::directory::{Exposure, exposure_of, free_bytes, owner_of_files};
 use trailkeep_policy::lint::is_review_overdue;
+use trailkeep_proof::text::size;
 use trailkeep_proof::time::UnixMillis;
 use trailkeep_server::tls::TlsFiles;
 
@@ -104,7 +105,11 @@ impl Findings {
         if let Some(free) = free.filter(|free| *free < reserve.saturating_mul(RESERVES_MIN)) {
             self.add(
                 "disk",
-                format!("{free} bytes are free; appends stop below {reserve}"),
+                format!(
+                    "{} are free; appends stop below {}",
+                    size(free),
+                    size(reserve)
+                ),
                 "free space or enlarge the disk; expiry frees space, too",
             );
         }

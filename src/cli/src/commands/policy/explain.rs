@@ -10,7 +10,8 @@ use super::PolicyArgs;
 use crate::commands::client::Received;
 use crate::commands::clock;
 use crate::commands::failure::Failure;
-use crate::commands::output::{Table, print_line};
+use crate::commands::output::print_line;
+use crate::commands::table::{Fit, Table};
 use trailkeep_api::retention::Verdict;
 use trailkeep_core::govern::policies::load;
 use trailkeep_core::journal::class::policies_of;
@@ -28,7 +29,7 @@ pub(in crate::commands) struct ExplainArgs {
     /// Regime of the event. Repeatable [default: the policy default-90d]
     #[arg(long, value_name = "R")]
     regime: Vec<String>,
-    /// When the server received it (RFC 3339)
+    /// When the server received it (RFC 3339 or a day)
     #[arg(long, value_name = "T")]
     recorded_at: String,
     /// When it happened by the producer's clock: decides whether it is accepted. Periods count from receipt
@@ -46,7 +47,7 @@ pub(in crate::commands) struct ExplainArgs {
     /// Retention trigger of its record, NAME=TIME. Repeatable
     #[arg(long, value_name = "NAME=T")]
     trigger: Vec<String>,
-    /// Evaluate at this time (RFC 3339) [default: the request, else now]
+    /// Evaluate at this time (RFC 3339 or a day) [default: the request, else now]
     #[arg(long, value_name = "T")]
     at: Option<String>,
     /// Print JSON: {"keep_until","expires_at","destroy_at","decision","erasure","reasons","conflicts"}; null: not known yet
@@ -102,10 +103,10 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn moment(name: &str, text: &str) -> Result<UnixMillis, Failure> {
-    let moment = UnixMillis::parse_rfc3339(text);
+    let moment = UnixMillis::parse_asked(text);
     moment.ok_or_else(|| {
         Failure::usage(format!(
-            "{name} {text}: write an RFC 3339 time such as 2026-11-24T00:00:00Z"
+            "{name} {text}: write a day such as 2026-11-24, which is its start in UTC, or an RFC 3339 time such as 2026-11-24T09:30:00Z"
         ))
     })
 }
@@ -161,6 +162,15 @@ fn triggers(
     Ok(triggers)
 }
 
+/// A text with its periods in words.
+pub(super) fn periods(text: &str) -> String {
+    let words = text.split(' ').map(|word| {
+        let period = CalendarPeriod::parse(word);
+        period.map_or_else(|_| word.to_owned(), CalendarPeriod::in_words)
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// The verdict for people.
 pub(in crate::commands) fn describe(verdict: &Verdict, note: Option<&str>) -> String {
     let date = |date: &Option<String>| date.clone().unwrap_or_else(|| "open".to_owned());
@@ -180,12 +190,18 @@ pub(in crate::commands) fn describe(verdict: &Verdict, note: Option<&str>) -> St
     if let Some(note) = note {
         lines.push(format!("note        {note}"));
     }
-    let mut table = Table::new(["policy", "figure", "force", "date", "citation"]);
+    let mut table = Table::new([
+        ("policy", Fit::Key),
+        ("figure", Fit::Part),
+        ("force", Fit::Part),
+        ("date", Fit::Part),
+        ("citation", Fit::Spare),
+    ]);
     for reason in &verdict.reasons {
         let when = date(&reason.date);
         table.add_row([
             &reason.policy,
-            &reason.figure,
+            &periods(&reason.figure),
             &reason.force,
             &when,
             &reason.citation,

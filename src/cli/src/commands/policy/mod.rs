@@ -3,6 +3,7 @@
 mod explain;
 
 pub(super) use explain::describe;
+use explain::periods;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,7 +16,8 @@ use serde_json::json;
 
 use super::TargetArgs;
 use super::client::{Client, ask};
-use super::output::{Table, print_bytes, print_json, print_line};
+use super::output::{print_bytes, print_json, print_line};
+use super::table::{Fit, Table};
 use crate::commands::failure::Failure;
 use trailkeep_core::govern::policies::load;
 use trailkeep_policy::lint;
@@ -64,9 +66,9 @@ Each finding has its line and a remedy. Exit codes: 0 no finding, 1 findings.")]
     /// Explain until when an event of given regimes is kept, when it is deleted, and why; needs no data directory
     #[command(after_help = "\
 Examples:
-  trailkeep policy explain --regime hipaa --regime gdpr-minimal --recorded-at 2024-11-24T10:00:00Z
-  trailkeep policy explain --regime hipaa --recorded-at 2024-11-24T10:00:00Z --erasure-requested-at 2026-11-24T00:00:00Z
-  trailkeep policy explain --regime sox --recorded-at 2026-06-30T00:00:00Z --trigger audit_concluded=2027-03-15T00:00:00Z
+  trailkeep policy explain --regime hipaa --regime gdpr-minimal --recorded-at 2024-11-24
+  trailkeep policy explain --regime hipaa --recorded-at 2024-11-24 --erasure-requested-at 2026-11-24
+  trailkeep policy explain --regime sox --recorded-at 2026-06-30 --trigger audit_concluded=2027-03-15
 
 Dates are UTC. `open` means that a trigger must fire first, or that there is no such date. Exit code 4: a regime has no
 policy, or there are more regimes than an event may have; such an event would be refused.")]
@@ -196,22 +198,22 @@ fn list(set: &PolicySet, json: bool) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new([
-        "policy",
-        "version",
-        "keep at least",
-        "force",
-        "delete after",
-        "from",
-        "on request",
-        "review by",
+        ("policy", Fit::Key),
+        ("version", Fit::Spare),
+        ("keep at least", Fit::Part),
+        ("force", Fit::Part),
+        ("delete after", Fit::Part),
+        ("from", Fit::Spare),
+        ("on request", Fit::Spare),
+        ("review by", Fit::Spare),
     ]);
     for row in rows {
         table.add_row([
             row.id.to_owned(),
             row.version.to_string(),
-            row.keep_at_least,
+            periods(&row.keep_at_least),
             row.keep_force,
-            row.delete_after.unwrap_or_default(),
+            periods(&row.delete_after.unwrap_or_default()),
             row.clock,
             row.on_erasure_request,
             row.review_by.unwrap_or_default(),
@@ -227,7 +229,13 @@ async fn gaps(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         answer.print()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(["policy", "what", "events", "first seq", "last seq"]);
+    let mut table = Table::new([
+        ("policy", Fit::Key),
+        ("what", Fit::Part),
+        ("events", Fit::Part),
+        ("first seq", Fit::Spare),
+        ("last seq", Fit::Spare),
+    ]);
     for gap in answer.read()?.gaps {
         table.add_row([
             gap.policy,

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::commands::client::Received;
 use crate::commands::failure::Failure;
-use crate::commands::output::{Table, print_line};
+use crate::commands::output::print_line;
+use crate::commands::table::{Fit, Table};
 use trailkeep_api::privacy::{DryRun, EventsHeld, NearMatches, PersonRequest, RequestList};
 use trailkeep_proof::privacy::Day;
 use trailkeep_proof::privacy::certificate::Certificate;
@@ -150,7 +151,13 @@ pub(super) fn print_certificate(certificate: &Certificate) -> anyhow::Result<()>
         return Ok(());
     }
     let mut table = Table::new([
-        "class", "policies", "events", "state", "until", "ground", "citation",
+        ("class", Fit::Part),
+        ("policies", Fit::Part),
+        ("events", Fit::Part),
+        ("state", Fit::Part),
+        ("until", Fit::Part),
+        ("ground", Fit::Spare),
+        ("citation", Fit::Spare),
     ]);
     for row in &certificate.kept {
         table.add_row([
@@ -171,13 +178,13 @@ pub(super) fn print_list(listed: &Received<RequestList>, json: bool) -> anyhow::
         return listed.print();
     }
     let mut table = Table::new([
-        "request",
-        "receipt",
-        "type",
-        "state",
-        "received on",
-        "due",
-        "reference",
+        ("request", Fit::Key),
+        ("receipt", Fit::Spare),
+        ("type", Fit::Part),
+        ("state", Fit::Part),
+        ("received on", Fit::Spare),
+        ("due", Fit::Part),
+        ("reference", Fit::Part),
     ]);
     for request in listed.read()?.requests {
         let mut due = day(request.due);
@@ -221,7 +228,13 @@ pub(super) fn dry_run_text(said: &DryRun) -> String {
         return lines;
     }
     let mut table = Table::new([
-        "class", "policies", "events", "would be", "until", "ground", "citation",
+        ("class", Fit::Part),
+        ("policies", Fit::Part),
+        ("events", Fit::Part),
+        ("would be", Fit::Part),
+        ("until", Fit::Part),
+        ("ground", Fit::Spare),
+        ("citation", Fit::Spare),
     ]);
     for row in &said.classes {
         let open = if row.ground.is_some() { "open" } else { "" };

@@ -9,6 +9,7 @@ use super::Fault;
 use super::anchors::{self, ANCHOR, PlacedAnchor};
 use super::keys::{KEYS, Key};
 use trailkeep_files::named::read_named_text;
+use trailkeep_proof::near::suggestion;
 
 /// A value as it stands in the file.
 #[derive(Clone, Debug)]
@@ -106,8 +107,10 @@ impl Reader<'_> {
                     self.fault(key_at, &path, problem, &remedy);
                 }
                 (None, _) => {
+                    let hint = suggestion(&path, KEYS.iter().map(|key| key.name));
+                    let problem = format!("unknown key `{path}`{hint}");
                     let remedy = format!("keys are: {}", known_in(prefix));
-                    self.fault(key_at, &path, format!("unknown key `{path}`"), &remedy);
+                    self.fault(key_at, &path, problem, &remedy);
                 }
             }
         }

@@ -10,6 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::names::{NameSeed, Names};
 use super::shape::{self, Field, Shape};
 use super::{Fault, MAX_DEPTH, MAX_FAULTS};
+use crate::near::suggestion;
 
 /// One step of the way from the event to a value. Names that the schema does not know are not
 /// kept: they may be personal.
@@ -315,6 +316,10 @@ impl<'de> Visitor<'de> for Node<'_> {
             let field = fields.and_then(|fields| fields.iter().find(|field| field.name == name));
             let step = field.map_or(Step::Unknown, |field| Step::Name(field.name));
             let known = field.is_some() || fields.is_none();
+            let hint = match fields {
+                Some(fields) if !known => suggestion(&name, fields.iter().map(|field| field.name)),
+                _ => String::new(),
+            };
             let repeated = !names.insert(name);
             self.walk.step(step, |walk| {
                 if repeated {
@@ -322,7 +327,7 @@ impl<'de> Visitor<'de> for Node<'_> {
                 }
                 if let (false, Some(fields)) = (known, fields) {
                     walk.fault(format!(
-                        "unknown member; known here: {}; other data belongs under `attributes`",
+                        "unknown member{hint}; known here: {}; other data belongs under `attributes`",
                         list_names(fields)
                     ));
                 }

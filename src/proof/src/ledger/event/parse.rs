@@ -9,6 +9,7 @@ use super::json::{self, Walk};
 use super::names::NameSeed;
 use super::shape::{Field, RECEIVED, SECTIONS};
 use super::{Event, EventError, Facts, Fault, MAX_ARRAY_EVENTS, MAX_EVENT_BYTES, Section};
+use crate::near::suggestion;
 
 /// Reads and validates one event. The sections keep the bytes exactly as they came.
 pub fn parse_event(text: &[u8]) -> Result<Event, EventError> {
@@ -163,7 +164,8 @@ impl<'de> Visitor<'de> for TopLevel<'_, 'de> {
                 None => self.walk.section_fault(
                     None,
                     format!(
-                        "unknown section; known: {}; other data belongs under `attributes`",
+                        "unknown section{}; known: {}; other data belongs under `attributes`",
+                        suggestion(&name, SECTIONS.iter().map(|field| field.name)),
                         json::list_names(SECTIONS)
                     ),
                 ),
