@@ -2,7 +2,7 @@
 //! in the vault by hand.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use crate::support::{Directory, Server, said, succeeded};
+use crate::support::{Clocked, Directory, Server, said, succeeded};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
@@ -600,17 +600,154 @@ fn pages_of_accesses_join_to_the_list_whatever_one_may_cost() {
 
 #[test]
 fn a_read_that_can_not_be_recorded_is_not_answered() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    clocked.append(EVENT);
+    let server = clocked.serve_with(&[]);
+    clocked.jump("2026-11-24T12:00:00Z");
+    let token = &clocked.directory.token;
+    let (status, answer) = send(&server, token, "GET", "/v1/events/an-event", "");
+    assert_eq!(status, 503, "{answer}");
+    assert!(!answer.to_string().contains("hello"), "{answer}");
+    assert_eq!(send(&server, token, "GET", "/v1/checkpoint", "").0, 200);
+    server.kill();
+}
+
+#[test]
+fn below_its_reserve_the_disk_serves_reads_and_takes_no_event() {
     let directory = Directory::new();
     directory.append(EVENT);
     let server = directory.serve_with(&[("TRAILKEEP_MIN_FREE_BYTES", "18446744073709551615")]);
-    let (status, answer) = send(&server, &directory.token, "GET", "/v1/events/an-event", "");
+    let token = &directory.token;
+    let (status, answer) = send(&server, token, "GET", "/v1/events/an-event", "");
+    assert_eq!(status, 200, "{answer}");
+    let (status, answer) = send(&server, token, "POST", "/v1/events", &event_of("more"));
     assert_eq!(status, 507, "{answer}");
-    assert!(!answer.to_string().contains("hello"), "{answer}");
+    // Who makes room is seen, too: a hold is released, a key revoked.
+    let hold = r#"{"matter":"m","reason":"r"}"#;
+    assert_eq!(send(&server, token, "POST", "/v1/holds", hold).0, 201);
+    let log = server.stop();
+    assert!(
+        log.contains("below its reserve: events are refused"),
+        "{log}"
+    );
+    let reads = accesses(&directory);
+    let read = reads
+        .iter()
+        .find(|access| access["detail"]["route"] == "/v1/events/{id}");
+    assert!(read.is_some(), "{reads:?}");
+    directory.assert_clean();
+}
+
+#[test]
+fn refused_tokens_are_in_the_log_without_the_token() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    for _ in 0..3 {
+        assert_eq!(
+            send(
+                &server,
+                "trailkeep_admin_00_secret",
+                "GET",
+                "/v1/events/x",
+                ""
+            )
+            .0,
+            401
+        );
+    }
+    let log = server.stop();
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("without a valid API token"));
+    assert_eq!(lines.count(), 1, "{log}");
+    assert!(!log.contains("secret") && !log.contains('\u{1b}'), "{log}");
+}
+
+#[test]
+fn a_key_s_label_and_owner_stand_wherever_its_id_does() {
+    let clocked = Clocked::at("2026-11-24T10:00:00Z");
+    let json = |arguments: &[&str]| -> Value {
+        serde_json::from_slice(&succeeded(&clocked.output(arguments)).stdout).unwrap()
+    };
+    let made = json(&[
+        "key",
+        "create",
+        "--role",
+        "admin",
+        "--label",
+        "checkout",
+        "--owner",
+        "team-payments",
+        "--json",
+    ]);
     assert_eq!(
-        send(&server, &directory.token, "GET", "/v1/checkpoint", "").0,
+        (&made["label"], &made["owner"]),
+        (&"checkout".into(), &"team-payments".into())
+    );
+    let (id, token) = (&made["id"], made["token"].as_str().unwrap());
+    let plain = json(&["key", "create", "--role", "writer", "--json"]);
+    for wrong in ["", "  ", "two\nlines", &"x".repeat(65)] {
+        let refused = clocked.output(&["key", "create", "--role", "writer", "--label", wrong]);
+        assert!(
+            said(&refused).contains("`label` of an API key must be"),
+            "{}",
+            said(&refused)
+        );
+    }
+
+    let server = clocked.serve_with(&[]);
+    clocked.set("2026-11-24T10:20:00Z");
+    assert_eq!(send(&server, token, "POST", "/v1/events", EVENT).0, 201);
+    assert_eq!(
+        send(&server, token, "GET", "/v1/events/an-event", "").0,
         200
     );
-    server.stop();
+    let hold = r#"{"matter":"m","reason":"r"}"#;
+    assert_eq!(send(&server, token, "POST", "/v1/holds", hold).0, 201);
+    let name = serde_json::json!({"label": "checkout", "owner": "team-payments"});
+    let (_, holds) = send(&server, token, "GET", "/v1/holds", "");
+    assert_eq!(holds["holds"][0]["placed_by_name"], name, "{holds}");
+    let (_, page) = send(&server, token, "GET", "/v1/access", "");
+    let accesses = page["accesses"].as_array().unwrap();
+    let of = |action: &str, key: &Value| {
+        let found = accesses.iter().find(|access| {
+            access["action"] == action
+                && (access["detail"]["by"] == *key || access["detail"]["id"] == *key)
+        });
+        found.unwrap_or_else(|| panic!("{action}: {page}")).clone()
+    };
+    assert_eq!(of("trailkeep.access", id)["by_name"], name);
+    let stated = of("trailkeep.key.create", id)["detail"].clone();
+    assert_eq!(
+        (&stated["label"], &stated["owner"]),
+        (&"checkout".into(), &"team-payments".into())
+    );
+    let stated = of("trailkeep.key.create", &plain["id"])["detail"].clone();
+    assert!(
+        stated.get("label").is_none() && stated.get("owner").is_none(),
+        "{stated}"
+    );
+    for line in ["access list", "hold list"] {
+        let shown = clocked.output(&line.split(' ').collect::<Vec<_>>());
+        let shown = String::from_utf8(succeeded(&shown).stdout.clone()).unwrap();
+        let beside = format!("checkout ({})", id.as_str().unwrap());
+        assert!(shown.contains(&beside), "{shown}");
+    }
+
+    // The last use is known at once, and written with the next hourly mark.
+    let last_used = |id: &Value| {
+        let listed = json(&["key", "list", "--json"]);
+        let keys = listed["keys"].as_array().unwrap();
+        keys.iter().find(|key| key["id"] == *id).unwrap()["last_used_at"].clone()
+    };
+    assert_eq!(last_used(id), "2026-11-24T10:20:00.000Z");
+    assert_eq!(last_used(&plain["id"]), Value::Null);
+    clocked.set("2026-11-24T11:30:00Z");
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    server.kill();
+    assert_eq!(last_used(id), "2026-11-24T10:20:00.000Z");
+    let report = clocked.json(&["verify", "--json"]);
+    assert_eq!(report["findings"], serde_json::json!([]), "{report}");
 }
 
 #[test]

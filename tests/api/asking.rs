@@ -175,6 +175,9 @@ fn the_verifier_s_errors_under_json_are_one_object() {
             );
         }
     }
-    let plain = verifier().arg(missing).output().unwrap();
+    let plain = verifier()
+        .args([missing, "--key", missing])
+        .output()
+        .unwrap();
     assert!(plain.stderr.starts_with(b"trailkeep-verify: "));
 }

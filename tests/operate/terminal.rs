@@ -25,6 +25,7 @@ const LISTS: &[&str] = &[
     "vault-replica list",
 ];
 
+#[allow(clippy::print_stderr, reason = "a test says what it did not run")]
 /// What a command prints on a terminal of this width; none where there is no `script`.
 fn on_terminal(columns: usize, directory: &Directory, line: &str) -> Option<String> {
     let program = trailkeep().get_program().to_owned();

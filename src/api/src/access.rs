@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::keys::KeyName;
+
 /// The parameters, each once.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +45,9 @@ pub struct ListedAccess {
     /// Details from the entry.
     #[schema(value_type = Object)]
     pub detail: Value,
+    /// What the API key of `detail.by` is called, where it has a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_name: Option<KeyName>,
 }
 
 /// Of the details, those that most entries have. What they hold depends on the action.

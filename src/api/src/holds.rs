@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::keys::KeyName;
+
 /// A hold to place. It covers the events that match all given filters, later ones too.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +90,9 @@ pub struct ListedHold {
     pub to: Option<String>,
     pub placed_at: String,
     pub placed_by: String,
+    /// What the API key `placed_by` is called, where it has a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed_by_name: Option<KeyName>,
     /// The entry that records it.
     pub placed_seq: u64,
     pub review_at: Option<String>,
@@ -103,6 +108,9 @@ pub struct ListedHold {
 pub struct ListedLift {
     pub at: String,
     pub by: String,
+    /// What the API key `by` is called, where it has a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_name: Option<KeyName>,
     pub reason: String,
     /// The entry that records it.
     pub seq: u64,

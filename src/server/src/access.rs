@@ -1,14 +1,19 @@
 //! `/v1/access`: who read, exported and managed what.
 
+use std::collections::HashMap;
+
 use axum::Json;
 
 use super::auth::{Caller, may};
 use super::body::moment;
 use super::extract::Query;
+use super::keys::name_of;
 use super::problem::Problem;
 use trailkeep_api::access::{AccessPage, AccessQuestion, ListedAccess};
 use trailkeep_core::blocking;
+use trailkeep_core::govern::api_key;
 use trailkeep_core::journal::access_log::{self, PageLimits};
+use trailkeep_core::keys::api_key::KeyName;
 use trailkeep_core::query::{PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX};
 use trailkeep_core::tenant::ReadScope;
 use trailkeep_proof::ids::Seq;
@@ -44,24 +49,30 @@ pub(super) async fn list(
             "`start` must be the `next_start` of the previous page",
         ));
     }
-    let page = blocking(move || {
-        access_log::list(
-            &caller.engine.journal,
+    let (page, names) = blocking(move || {
+        let journal = &caller.engine.journal;
+        let page = access_log::list(
+            journal,
             caller.on.ledger(),
             time,
             start,
             PageLimits::of(limit),
-        )
-    });
-    let page = page.await?;
+        )?;
+        let names = api_key::names(journal, caller.on.tenant())?;
+        Ok::<_, Problem>((page, names))
+    })
+    .await?;
+    let listed = |access| listed(access, &names);
     Ok(Json(AccessPage {
         accesses: page.accesses.into_iter().map(listed).collect(),
         next_start: page.next.map(Seq::get),
     }))
 }
 
-fn listed(access: access_log::ListedAccess) -> ListedAccess {
+fn listed(access: access_log::ListedAccess, names: &HashMap<String, KeyName>) -> ListedAccess {
+    let by = access.detail["by"].as_str();
     ListedAccess {
+        by_name: by.and_then(|id| name_of(names, id)),
         seq: access.seq,
         recorded_at: access.recorded_at,
         action: access.action,

@@ -257,9 +257,10 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
         .headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
-    let token = header
-        .and_then(bearer_token)
-        .ok_or_else(Problem::unauthorized)?;
+    let token = header.and_then(bearer_token).ok_or_else(|| {
+        app.unauthorized.note();
+        Problem::unauthorized()
+    })?;
     let (journal, token) = (
         Arc::clone(&app.engine.journal),
         Zeroizing::new(token.to_owned()),
@@ -272,6 +273,7 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
         Problem::internal()
     })?;
     let Some(found) = found else {
+        app.unauthorized.note();
         tokio::time::sleep(WRONG_TOKEN_DELAY).await;
         return Err(Problem::unauthorized());
     };

@@ -1,5 +1,7 @@
 //! `/v1/holds`: placed, listed and lifted.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -8,13 +10,16 @@ use axum::response::{IntoResponse, Response};
 use super::auth::{Caller, Identified, may};
 use super::body::{moment, read_json};
 use super::extract::Path;
+use super::keys::name_of;
 use super::problem::Problem;
 use trailkeep_api::holds::{
     HeldPerson, HoldLift, HoldList, ListedHold, ListedLift, NewHold, PlacedHold, TooLate,
 };
 use trailkeep_core::blocking;
+use trailkeep_core::govern::api_key;
 use trailkeep_core::govern::hold::{self as govern_hold, HoldError};
 use trailkeep_core::journal::access_log::{AccessRecord, record_read};
+use trailkeep_core::keys::api_key::KeyName;
 use trailkeep_core::retention::{self, RetentionOrHoldError, covers_events, lift_hold, place_hold};
 use trailkeep_core::tenant::hold::{self, Hold, HoldScope, Holds, REVIEW_EVERY};
 use trailkeep_core::tenant::{ReadScope, Tenant};
@@ -71,13 +76,14 @@ pub(super) async fn list(
         let Identified { engine, on, .. } = &caller;
         let now = engine.journal.clock.wall();
         let holds = Holds::of(&engine.journal.keyring, on.tenant())?;
+        let names = api_key::names(&engine.journal, on.tenant())?;
         let mut rows = Vec::new();
         for (id, hold) in holds.iter() {
             let covers = match hold.lifted {
                 Some(_) => None,
                 None => covers_events(&engine.journal, on.tenant(), hold)?,
             };
-            rows.push(listed(id, hold, covers, now));
+            rows.push(listed(id, hold, (covers, now), &names));
         }
         let holds = rows;
         let read = AccessRecord {
@@ -117,7 +123,9 @@ pub(super) async fn lift(
     blocking(move || {
         let Identified { engine, on, .. } = &caller;
         let hold = lift_hold(&engine.journal, on, &id, &asked.reason, &caller.key_id)?;
-        Ok(Json(listed(&id, &hold, None, engine.journal.clock.wall())))
+        let names = api_key::names(&engine.journal, on)?;
+        let now = engine.journal.clock.wall();
+        Ok(Json(listed(&id, &hold, (None, now), &names)))
     })
     .await
 }
@@ -139,7 +147,12 @@ fn placed_as(placed: retention::PlacedHold) -> PlacedHold {
     }
 }
 
-fn listed(id: &str, hold: &Hold, covers_events: Option<u64>, now: UnixMillis) -> ListedHold {
+fn listed(
+    id: &str,
+    hold: &Hold,
+    (covers_events, now): (Option<u64>, UnixMillis),
+    names: &HashMap<String, KeyName>,
+) -> ListedHold {
     let text = |millis: u64| UnixMillis::new(millis).to_string();
     let subject = hold.scope.subject.clone();
     let review_at = hold.review_at();
@@ -147,6 +160,7 @@ fn listed(id: &str, hold: &Hold, covers_events: Option<u64>, now: UnixMillis) ->
     let lifted = hold.lifted.as_ref().map(|lifted| ListedLift {
         at: text(lifted.at_ms),
         by: lifted.by.clone(),
+        by_name: name_of(names, &lifted.by),
         reason: lifted.reason.clone(),
         seq: lifted.seq,
     });
@@ -161,6 +175,7 @@ fn listed(id: &str, hold: &Hold, covers_events: Option<u64>, now: UnixMillis) ->
         to: hold.scope.to_ms.map(text),
         placed_at: text(hold.placed_at_ms),
         placed_by: hold.placed_by.clone(),
+        placed_by_name: name_of(names, &hold.placed_by),
         placed_seq: hold.placed_seq,
         review_at: review_at.map(|moment| moment.to_string()),
         review_is_due: is_active && review_at.is_some_and(|moment| moment <= now),

@@ -1,5 +1,7 @@
 //! `/v1/keys`: API keys of the caller's tenant.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -13,6 +15,7 @@ use trailkeep_api::keys::{self, KeyList, ListedKey, MadeKey, NewKey};
 use trailkeep_core::blocking;
 use trailkeep_core::govern::api_key;
 use trailkeep_core::govern::api_key::ManageError;
+use trailkeep_core::keys::api_key::KeyName;
 use trailkeep_core::keys::role::Role;
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_policy::CalendarPeriod;
@@ -21,7 +24,7 @@ use trailkeep_policy::CalendarPeriod;
 #[utoipa::path(
     post,
     path = "/v1/keys",
-    request_body(content = NewKey, example = json!({"role": "reader", "expires": "P90D"})),
+    request_body(content = NewKey, example = json!({"role": "reader", "expires": "P90D", "label": "checkout", "owner": "team-payments"})),
     responses((status = 201, description = "The key, and its token, which is shown only once.", body = MadeKey)),
     extensions(("x-trailkeep-problems" = json!(["too-large", "unprocessable"]))),
 )]
@@ -29,7 +32,7 @@ pub(super) async fn create(
     caller: Caller<may::ManageKeys, Tenant>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let form = "{\"role\":\"reader\",\"expires\":\"P90D\"}; expires is optional";
+    let form = "{\"role\":\"reader\",\"expires\":\"P90D\",\"label\":\"checkout\",\"owner\":\"team-payments\"}; only role is required";
     let asked: NewKey = read_json(body, form).await?;
     let role: Role =
         asked
@@ -44,6 +47,10 @@ pub(super) async fn create(
         .map(CalendarPeriod::parse)
         .transpose();
     let expires = expires.map_err(|error| Problem::bad_request(error.to_string()))?;
+    let name = KeyName {
+        label: asked.label.clone(),
+        owner: asked.owner.clone(),
+    };
     let caller = caller.identified();
     let tenant = caller.on.name().to_string();
     let made = blocking(move || {
@@ -52,6 +59,7 @@ pub(super) async fn create(
             &caller.on,
             role,
             expires,
+            name,
             &caller.key_id,
         )
     })
@@ -62,6 +70,8 @@ pub(super) async fn create(
         role: named(role),
         tenant,
         expires_at: made.expires_at.map(|moment| moment.to_string()),
+        label: asked.label,
+        owner: asked.owner,
     };
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
@@ -105,7 +115,16 @@ fn listed(key: api_key::ListedKey) -> ListedKey {
         created_at: key.created_at,
         expires_at: key.expires_at,
         revoked_at: key.revoked_at,
+        last_used_at: key.last_used_at,
+        label: key.name.label,
+        owner: key.name.owner,
     }
+}
+
+/// What a key is called, where it has a name.
+pub(super) fn name_of(names: &HashMap<String, KeyName>, id: &str) -> Option<keys::KeyName> {
+    let KeyName { label, owner } = names.get(id)?.clone();
+    Some(keys::KeyName { label, owner })
 }
 
 const fn named(role: Role) -> keys::Role {
@@ -122,7 +141,7 @@ impl From<ManageError> for Problem {
     fn from(error: ManageError) -> Self {
         match error {
             ManageError::NoSuchKey => Self::not_found(error.to_string()),
-            ManageError::Expiry => Self::unprocessable(error.to_string()),
+            ManageError::Expiry | ManageError::Name(_) => Self::unprocessable(error.to_string()),
             ManageError::Record(error) => (*error).into(),
             ManageError::Key(error) => {
                 tracing::error!(%error, "an API key could not be created, listed or revoked");

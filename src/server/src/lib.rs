@@ -35,6 +35,7 @@ pub mod serve;
 mod sources;
 mod tenants;
 pub mod tls;
+mod unauthorized;
 mod vault;
 
 use std::sync::Arc;
@@ -56,6 +57,7 @@ use self::otlp::metrics::Told;
 use self::problem::Problem;
 use self::rates::Rates;
 use self::tls::Certificates;
+use self::unauthorized::Unauthorized;
 use trailkeep_core::Engine;
 
 /// How a caller came in.
@@ -76,6 +78,7 @@ pub struct App {
     intake: Arc<Intake>,
     rates: Arc<Rates>,
     told: Arc<Told>,
+    unauthorized: Arc<Unauthorized>,
     /// Of a server, the places of its connections.
     places: Option<Arc<Places>>,
     /// Of a server, what its jobs did.
@@ -92,6 +95,7 @@ impl App {
             intake,
             rates: Arc::new(Rates::new(None)),
             told: Arc::default(),
+            unauthorized: Arc::default(),
             places: None,
             jobs: None,
         }

@@ -113,6 +113,7 @@ async fn serve_both(
     let places = Places::new(&limits);
     let figures = Arc::new(JobFigures::default());
     let (app, local_app) = apps(&engine, &options, &places, &figures);
+    let unauthorized = Arc::clone(&app.unauthorized);
     let network = Serving {
         // An answer is not to wait for more to send.
         listener: listener.tap_io(|stream| drop(stream.set_nodelay(true))),
@@ -133,7 +134,7 @@ async fn serve_both(
         address_of: |_| None,
     };
     let mut supervisor = Supervisor::new(figures);
-    for job in jobs(&engine, options.daily_hour, options.tls) {
+    for job in jobs(&engine, options.daily_hour, options.tls, unauthorized) {
         supervisor.start(job);
     }
     let (network, local) = (tokio::spawn(network.run()), tokio::spawn(local.run()));

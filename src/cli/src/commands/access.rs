@@ -11,6 +11,7 @@ use super::client::{Client, ask};
 use super::output::{print_json, print_line};
 use super::table::{Fit, Table};
 use trailkeep_api::access::{AccessQuestion, ListedAccess};
+use trailkeep_api::keys::KeyName;
 use trailkeep_core::query::PAGE_EVENTS_MAX;
 
 #[derive(Subcommand)]
@@ -74,7 +75,7 @@ pub(super) async fn run(command: AccessCommand) -> anyhow::Result<ExitCode> {
         table.add_row([
             access.seq.to_string(),
             access.recorded_at,
-            text(&said.by),
+            KeyName::beside(access.by_name.as_ref(), &text(&said.by)),
             what,
             text(said.events.as_ref().unwrap_or(&said.entries)),
             text(&said.count),

@@ -9,6 +9,7 @@ use super::client::{Client, ask};
 use super::output::{events_in_words, note, print_line, renamed};
 use super::table::{Fit, Table};
 use trailkeep_api::holds::{HeldPerson, HoldLift, ListedHold, NewHold};
+use trailkeep_api::keys::KeyName;
 
 #[derive(Subcommand)]
 pub(super) enum HoldCommand {
@@ -203,6 +204,7 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
         ("scope", Fit::Part),
         ("covers", Fit::Spare),
         ("placed", Fit::Part),
+        ("by", Fit::Spare),
         ("review", Fit::Part),
         ("released", Fit::Spare),
     ]);
@@ -219,6 +221,7 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
             scope,
             hold.covers_events.map(events_in_words).unwrap_or_default(),
             hold.placed_at,
+            KeyName::beside(hold.placed_by_name.as_ref(), &hold.placed_by),
             review,
             hold.lifted.map(|lifted| lifted.at).unwrap_or_default(),
         ]);

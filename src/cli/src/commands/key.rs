@@ -24,7 +24,7 @@ pub(super) enum KeyCommand {
     /// Create an API key; its token is shown only once
     #[command(after_help = "\
 Examples:
-  trailkeep key create --dir D --role writer
+  trailkeep key create --dir D --role writer --label checkout --owner team-payments
   trailkeep key create --dir D --role auditor --expires P90D --json | jq -r .token
 
 docs/access.md lists what each role may do.")]
@@ -37,7 +37,13 @@ docs/access.md lists what each role may do.")]
         /// Calendar period after which it expires, such as P90D or P1Y [default: never]
         #[arg(long, value_name = "PERIOD")]
         expires: Option<String>,
-        /// Print JSON: {"id","token","role","tenant","expires_at"}
+        /// What it is called, such as the application that uses it. It is recorded, and cannot be changed
+        #[arg(long, value_name = "NAME")]
+        label: Option<String>,
+        /// Who answers for it, such as a team. It is recorded, and cannot be changed
+        #[arg(long, value_name = "NAME")]
+        owner: Option<String>,
+        /// Print JSON: {"id","token","role","tenant","expires_at","label","owner"}
         #[arg(long)]
         json: bool,
     },
@@ -45,7 +51,7 @@ docs/access.md lists what each role may do.")]
     List {
         #[command(flatten)]
         target: TargetArgs,
-        /// Print JSON: {"keys":[{"id","role","tenant","created_at","expires_at","revoked_at"}]}
+        /// Print JSON: {"keys":[{"id","role","tenant","created_at","expires_at","revoked_at","last_used_at","label","owner"}]}
         #[arg(long)]
         json: bool,
     },
@@ -88,8 +94,18 @@ pub(super) async fn run(command: KeyCommand) -> anyhow::Result<ExitCode> {
             target,
             role,
             expires,
+            label,
+            owner,
             json,
-        } => create(&target, role, expires.as_deref(), json).await,
+        } => {
+            let new = NewKey {
+                role: role.as_str().to_owned(),
+                expires,
+                label,
+                owner,
+            };
+            create(&target, &new, json).await
+        }
         KeyCommand::RotateVault { target, json } => super::vault_copy::rotate(&target, json).await,
         KeyCommand::List { target, json } => list(&target, json).await,
         KeyCommand::Revoke { target, id } => revoke(&target, &id).await,
@@ -105,17 +121,8 @@ async fn public(target: &TargetArgs, format: KeyFormat) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-async fn create(
-    target: &TargetArgs,
-    role: Role,
-    expires: Option<&str>,
-    json: bool,
-) -> anyhow::Result<ExitCode> {
-    let new = NewKey {
-        role: role.as_str().to_owned(),
-        expires: expires.map(str::to_owned),
-    };
-    let made = ask(target, async |client| client.create_key(&new).await).await?;
+async fn create(target: &TargetArgs, new: &NewKey, json: bool) -> anyhow::Result<ExitCode> {
+    let made = ask(target, async |client| client.create_key(new).await).await?;
     if json {
         made.print()?;
         return Ok(ExitCode::SUCCESS);
@@ -128,8 +135,15 @@ async fn create(
         ..
     } = made.read()?;
     let end = expires_at.as_deref().unwrap_or("never");
+    let named = [("label", &new.label), ("owner", &new.owner)];
+    for (what, name) in named {
+        if let Some(name) = name {
+            print_line(&format!("{what:<9} {name}"))?;
+        }
+    }
     print_line(&format!(
-        "id        {id}\nrole      {role}\ntenant    {tenant}\nexpires   {end}\ntoken     {token}"
+        "id        {id}\nrole      {}\ntenant    {tenant}\nexpires   {end}\ntoken     {token}",
+        new.role
     ))?;
     note("Store the token now: it is shown only once and is not in any file.");
     Ok(ExitCode::SUCCESS)
@@ -143,19 +157,25 @@ async fn list(target: &TargetArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
     let mut table = Table::new([
         ("id", Fit::Key),
+        ("label", Fit::Part),
         ("role", Fit::Part),
-        ("created", Fit::Part),
-        ("expires", Fit::Part),
-        ("revoked", Fit::Spare),
+        ("last used", Fit::Part),
+        ("revoked", Fit::Part),
+        ("expires", Fit::Spare),
+        ("created", Fit::Spare),
+        ("owner", Fit::Spare),
     ]);
     for key in keys.read()?.keys {
-        let or_dash = |time: Option<String>| time.unwrap_or_else(|| "-".to_owned());
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         table.add_row([
             key.id,
+            or_dash(key.label),
             key.role.as_str().to_owned(),
-            key.created_at,
-            or_dash(key.expires_at),
+            or_dash(key.last_used_at),
             or_dash(key.revoked_at),
+            or_dash(key.expires_at),
+            key.created_at,
+            or_dash(key.owner),
         ]);
     }
     print_line(&table.to_string())?;

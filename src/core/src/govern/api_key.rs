@@ -1,12 +1,14 @@
 //! Creating, listing and revoking API keys, recorded before it holds.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_changing};
-use crate::keys::api_key::{SECRET_BYTES, Sealed, TOKEN_PREFIX, open};
+use crate::keys::api_key::{KeyName, SECRET_BYTES, Sealed, TOKEN_PREFIX, open};
 use crate::keys::keyring::KeyError;
 use crate::keys::role::Role;
 use crate::keys::rows::Changes;
@@ -32,7 +34,14 @@ pub struct ListedKey {
     pub expires_at: Option<String>,
     /// When it was revoked.
     pub revoked_at: Option<String>,
+    /// When it was last used, to the hour before a restart.
+    pub last_used_at: Option<String>,
+    /// What it is called, and who answers for it.
+    pub name: KeyName,
 }
+
+/// Characters of a label or an owner, at most.
+const NAME_CHARACTERS_MAX: usize = 64;
 
 /// A key that was made just now.
 pub struct CreatedKey {
@@ -53,6 +62,9 @@ pub enum ManageError {
     /// A period that leads beyond the calendar.
     #[error("an API key cannot expire after the year 9999")]
     Expiry,
+    /// A label or an owner that is no line of 1 to 64 characters.
+    #[error("`{0}` of an API key must be a line of 1 to {NAME_CHARACTERS_MAX} characters")]
+    Name(&'static str),
     /// It could not be recorded, so it was not done.
     #[error("nothing was changed, because the ledger could not record it: {0}")]
     Record(#[from] Box<AppendError>),
@@ -85,7 +97,7 @@ impl FirstKey {
 
     /// The entry that states it.
     pub(crate) fn stated(&self) -> SystemEvent {
-        created(&self.id, Role::Admin, None, &self.by)
+        created(&self.id, Role::Admin, None, &self.by, &KeyName::default())
     }
 
     /// Its row, as the entry that states it commits to it.
@@ -111,21 +123,20 @@ pub fn create(
     tenant: &Tenant,
     role: Role,
     expires_after: Option<CalendarPeriod>,
+    name: KeyName,
     by: &str,
 ) -> Result<CreatedKey, ManageError> {
+    check_name(&name)?;
     let now = journal.clock.wall();
     let expires_at = expires_after
         .map(|period| period.after(now).ok_or(ManageError::Expiry))
         .transpose()?;
     let id = hex(&random_bytes::<8>().map_err(KeyError::from)?);
+    let stated = created(&id, role, expires_at, by, &name);
     let secret = Zeroizing::new(random_bytes().map_err(KeyError::from)?);
-    let sealed = Sealed::new(tenant.name(), role, &secret, (now, expires_at));
-    record(
-        journal,
-        tenant,
-        &created(&id, role, expires_at, by),
-        (&id, &sealed),
-    )?;
+    let mut sealed = Sealed::new(tenant.name(), role, &secret, (now, expires_at));
+    sealed.name = name;
+    record(journal, tenant, &stated, (&id, &sealed))?;
     Ok(CreatedKey {
         token: token(role, &id, &secret),
         id,
@@ -164,11 +175,14 @@ pub fn revoke(journal: &Journal, tenant: &Tenant, id: &str, by: &str) -> Result<
 /// The keys of a tenant, the oldest first.
 pub fn list(journal: &Journal, tenant: &Tenant) -> Result<Vec<ListedKey>, KeyError> {
     let mut keys = Vec::new();
+    let uses = journal.keyring.last_uses().known(&journal.keyring)?;
     for row in journal.keyring.vault().api_keys()? {
         let sealed = open(&journal.keyring, &row)?;
         if sealed.tenant == tenant.name().as_str() {
             let time = |millis| UnixMillis::new(millis).to_string();
             let listed = ListedKey {
+                last_used_at: uses.get(&row.id).copied().map(time),
+                name: sealed.name,
                 id: row.id,
                 role: sealed.role,
                 tenant: sealed.tenant,
@@ -184,15 +198,44 @@ pub fn list(journal: &Journal, tenant: &Tenant) -> Result<Vec<ListedKey>, KeyErr
 }
 
 /// The entry that states a new key.
-fn created(id: &str, role: Role, expires_at: Option<UnixMillis>, by: &str) -> SystemEvent {
+fn created(
+    id: &str,
+    role: Role,
+    expires_at: Option<UnixMillis>,
+    by: &str,
+    name: &KeyName,
+) -> SystemEvent {
     SystemEvent::KeyCreate {
         key: KeySection {
             id: id.to_owned(),
             role: role.to_string(),
             expires_at: expires_at.map(|moment| moment.to_string()),
             by: by.to_owned(),
+            label: name.label.clone(),
+            owner: name.owner.clone(),
         },
     }
+}
+
+fn check_name(name: &KeyName) -> Result<(), ManageError> {
+    for (member, text) in [("label", &name.label), ("owner", &name.owner)] {
+        let is_line = |text: &String| {
+            !text.trim().is_empty()
+                && text.chars().count() <= NAME_CHARACTERS_MAX
+                && !text.contains(char::is_control)
+        };
+        if text.as_ref().is_some_and(|text| !is_line(text)) {
+            return Err(ManageError::Name(member));
+        }
+    }
+    Ok(())
+}
+
+/// What the tenant's keys are called, by id: for what shows a key's id. Keys without a name are left out.
+pub fn names(journal: &Journal, tenant: &Tenant) -> Result<HashMap<String, KeyName>, KeyError> {
+    let named = list(journal, tenant)?.into_iter();
+    let named = named.filter(|key| key.name != KeyName::default());
+    Ok(named.map(|key| (key.id, key.name)).collect())
 }
 
 fn record(

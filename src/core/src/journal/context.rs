@@ -36,7 +36,7 @@ impl Disk {
         }
     }
 
-    /// Whether less than the reserve is free: nothing but destruction uses the disk then.
+    /// Whether less than the reserve is free: no event is taken then, and what the ledger itself records uses the reserve.
     pub fn is_below_reserve(&self) -> bool {
         self.free_bytes()
             .is_some_and(|free| free < self.reserve_bytes)

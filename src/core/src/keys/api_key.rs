@@ -30,6 +30,17 @@ pub struct Principal {
     pub role: Role,
 }
 
+/// What a key is called and who answers for it, in the words of whoever made it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyName {
+    /// Such as the application that uses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Such as the team that answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
 /// What stands in the vault, sealed. Times are milliseconds since 1970.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Sealed {
@@ -42,6 +53,9 @@ pub(crate) struct Sealed {
     pub(crate) expires_at_ms: Option<u64>,
     #[serde(default)]
     pub(crate) revoked_at_ms: Option<u64>,
+    /// Rows of 0.1.0 have none.
+    #[serde(default, flatten)]
+    pub(crate) name: KeyName,
 }
 
 impl Sealed {
@@ -58,6 +72,7 @@ impl Sealed {
             created_at_ms: now.get(),
             expires_at_ms: expires_at.map(UnixMillis::get),
             revoked_at_ms: None,
+            name: KeyName::default(),
         }
     }
 }
@@ -92,6 +107,7 @@ pub fn authenticate(
     }
     let tenant =
         TenantName::new(&sealed.tenant).map_err(|_| KeyError::DoesNotOpen("an API key"))?;
+    keyring.last_uses().note(id, now);
     Ok(Some(Principal {
         key_id: id.to_owned(),
         tenant,

@@ -19,6 +19,7 @@ pub use self::destroy::Destroyed;
 use self::pending::{Known, distinct};
 pub use self::pending::{Needs, PendingKey, PendingPerson};
 pub(crate) use self::sums::KIND as ROW_KEY_KIND;
+use crate::keys::last_use::LastUses;
 use trailkeep_crypto::epoch::{DirectoryId, Epoch};
 use trailkeep_crypto::payload::{KeySet, NumberedKey, OpenError, key_ids};
 use trailkeep_crypto::secret::{DataKey, RandomError, random_bytes};
@@ -84,6 +85,7 @@ pub struct Keyring {
     by_id: Mutex<LruCache<KeyId, Arc<DataKey>>>,
     system: Mutex<HashMap<KeyId, Arc<DataKey>>>,
     destroyed: RwLock<Destroyed>,
+    last_uses: LastUses,
 }
 
 impl Keyring {
@@ -98,7 +100,13 @@ impl Keyring {
             by_id: Mutex::new(LruCache::new(CACHE_ENTRIES)),
             system: Mutex::default(),
             destroyed: RwLock::default(),
+            last_uses: LastUses::default(),
         }
+    }
+
+    /// When API keys were last used.
+    pub(crate) fn last_uses(&self) -> &LastUses {
+        &self.last_uses
     }
 
     /// The vault below.

@@ -3,6 +3,7 @@
 pub mod api_key;
 pub(crate) mod backups;
 pub mod keyring;
+pub(crate) mod last_use;
 pub(crate) mod records;
 pub mod role;
 pub(crate) mod rotation_due;

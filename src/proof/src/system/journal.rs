@@ -159,6 +159,12 @@ pub struct KeySection {
     pub expires_at: Option<String>,
     /// Who created it.
     pub by: String,
+    /// What it is called, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Who answers for it, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
 }
 
 /// Section `key` of an API key that is revoked.

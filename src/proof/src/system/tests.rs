@@ -158,6 +158,8 @@ fn one_of_each() -> Vec<SystemEvent> {
                 role: "writer".to_owned(),
                 expires_at: None,
                 by: by(),
+                label: Some("checkout".to_owned()),
+                owner: None,
             },
         },
         SystemEvent::KeyRevoke {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Job, Next};
 use crate::tls::Certificates;
+use crate::unauthorized::Unauthorized;
 use trailkeep_core::Engine;
 use trailkeep_core::anchor::schedule::anchor_due;
 use trailkeep_core::destroy::DeletionError;
@@ -21,6 +22,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const REPEATS_EVERY: Duration = Duration::from_secs(5);
 /// How often the vault is compared with its replicas.
 const VAULT_EVERY: Duration = Duration::from_millis(500);
+/// How often refused tokens are counted.
+const REFUSED_EVERY: Duration = Duration::from_secs(60);
 /// How often the certificate's files are looked at.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(2);
 
@@ -28,6 +31,7 @@ pub(crate) fn jobs(
     engine: &Arc<Engine>,
     daily_hour: Option<u8>,
     certificates: Option<Arc<Certificates>>,
+    unauthorized: Arc<Unauthorized>,
 ) -> Vec<Job> {
     let mut jobs = vec![
         read_audit(Arc::clone(engine)),
@@ -35,6 +39,7 @@ pub(crate) fn jobs(
         telemetry(Arc::clone(engine)),
         vault(Arc::clone(engine)),
         identifiers(Arc::clone(engine)),
+        refused_tokens(unauthorized),
     ];
     jobs.extend(daily_hour.map(|hour| retention(Arc::clone(engine), hour)));
     if !engine.anchors.targets().is_empty() {
@@ -50,6 +55,15 @@ fn read_audit(engine: Arc<Engine>) -> Job {
     Job::new("read-audit", Duration::ZERO, failure, move || {
         flush_repeats(&engine.journal, false)?;
         Ok::<_, AppendError>(Next::After(REPEATS_EVERY))
+    })
+}
+
+/// Requests without a valid token come into the log as a count.
+fn refused_tokens(unauthorized: Arc<Unauthorized>) -> Job {
+    let failure = "refused tokens could not be counted";
+    Job::new("refused-tokens", REFUSED_EVERY, failure, move || {
+        unauthorized.tell();
+        Ok::<_, Infallible>(Next::After(REFUSED_EVERY))
     })
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod operator;
 mod outcome;
 mod prepare;
 mod queue;
+pub(crate) mod room;
 mod system;
 mod thread;
 mod upkeep;

@@ -14,6 +14,8 @@ const DROPPED_ROWS_PER_STEP: usize = 1_000;
 impl Writer {
     /// Tells the vault how far the ledgers have come, so that an older ledger.db put back is noticed.
     pub(super) fn write_watermarks(&mut self) -> Result<(), StoreError> {
+        // An operator hears of the reserve, and of its end, whether anything is written or not.
+        self.room.is_below_reserve();
         let seen_at = self.clock.wall();
         // A directory that rests is seen nevertheless, else its next start would ask whether the clock is right.
         let is_old = |last: UnixMillis| seen_at.get() >= last.get().saturating_add(SEEN_EVERY_MS);
@@ -23,6 +25,9 @@ impl Writer {
         let doubt = self.clock_guard.lock().changed_doubt(&*self.clock);
         let memory = is_time.then(|| self.clock_guard.lock().memory(&*self.clock));
         clock_guard::remember(memory.flatten().or(doubt), &self.keyring)?;
+        if is_time && let Err(error) = self.keyring.last_uses().write(&self.keyring) {
+            tracing::warn!(%error, "the last uses of API keys could not be stored; they are kept until the next mark");
+        }
         for (number, state) in &mut self.shards.states {
             let size = state.edge.size();
             if size == state.watermark_size && !is_time {

@@ -1,7 +1,6 @@
 //! The one writer: takes what gathered in the queue, makes it durable, and only then answers.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,14 +10,14 @@ use parking_lot::Mutex;
 use crate::failpoint::FailPoint;
 use crate::figures::Figures;
 use crate::journal::append::extension::{Extended, Extension};
-use crate::journal::append::outcome::{Shards, refuse_commit};
+use crate::journal::append::outcome::{Failed, Shards, refuse_commit};
 use crate::journal::append::queue::{Queue, Waiting, Woken};
+use crate::journal::append::room::{Room, may_use_reserve};
 use crate::journal::append::{Accepted, PreparedEvent, Refusal, Submission};
 use crate::journal::clock_guard::ClockGuard;
 use crate::keys::keyring::{Destroyed, KeyError, Keyring};
 use crate::tenant::ledger::{Ledger, Published};
 use trailkeep_crypto::payload::key_ids;
-use trailkeep_files::directory::free_bytes;
 use trailkeep_index::Index;
 use trailkeep_ports::{DeletionBasis, ExpiryRow, LedgerBatch, Ledgers, Row, Statement, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
@@ -40,8 +39,7 @@ pub(crate) struct Writer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shards: Shards,
     pub(crate) new_ledgers: NewLedgers,
-    pub(crate) directory: PathBuf,
-    pub(crate) min_free_bytes: u64,
+    pub(crate) room: Room,
     pub(crate) clock_guard: Arc<Mutex<ClockGuard>>,
     /// When the vault was last told the time.
     pub(crate) seen_at: Option<UnixMillis>,
@@ -107,6 +105,7 @@ impl Writer {
                 return Ok(());
             }
         };
+        let batch = self.refuse_without_room(batch);
         let batch = self.refuse_rolled_back(self.refuse_closed(batch));
         // No key is destroyed while a batch is written.
         let keyring = Arc::clone(&self.keyring);
@@ -123,6 +122,9 @@ impl Writer {
             .keyring
             .make_durable(batch.iter().map(|waiting| &waiting.submission.needs))
         {
+            if matches!(&error, KeyError::Store(error) if error.is_full()) {
+                self.room.note_full();
+            }
             return give_up(batch.into_iter().chain(repeated).collect(), error);
         }
         FailPoint::AfterVaultCommit.reach();
@@ -146,11 +148,15 @@ impl Writer {
         let begun = Instant::now();
         let committed = self.ledgers.commit(&mut self.shards.claims, &batches);
         if let Err(failed) = self.settle(committed) {
+            if matches!(failed, Failed::Full) {
+                self.room.note_full();
+            }
             refuse_commit(replies, failed.refusal());
             refuse(repeated, || Refusal::LookAgain);
             return failed.into();
         }
         FailPoint::AfterLedgerCommit.reach();
+        self.room.note_committed();
         self.count(&batches, begun.elapsed());
 
         // On disk: from here on it may be seen, proven and acknowledged.
@@ -194,17 +200,24 @@ impl Writer {
         figures.sync.observe(self.ledgers.last_sync().as_secs_f64());
     }
 
-    /// The time, where it can be believed and there is room.
+    /// The time, where it can be believed.
     fn time_to_write(&self) -> Result<UnixMillis, Refusal> {
         let guarded = self.clock_guard.lock().now(&*self.clock);
         let now = guarded.map_err(|jump| {
             tracing::error!(%jump, "appends are refused");
             Refusal::Clock(jump)
         })?;
-        if free_bytes(&self.directory).is_some_and(|free| free < self.min_free_bytes) {
-            return Err(Refusal::Full);
-        }
         Ok(now)
+    }
+
+    /// Turns away events where the disk is below its reserve.
+    fn refuse_without_room(&mut self, batch: Vec<Waiting>) -> Vec<Waiting> {
+        if !self.room.is_below_reserve() {
+            return batch;
+        }
+        let (going, refused) = batch.into_iter().partition(may_use_reserve);
+        refuse(refused, || Refusal::Full);
+        going
     }
 
     /// Turns away events of tenants that are closed; what the ledger itself records goes on.

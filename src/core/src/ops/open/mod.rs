@@ -26,6 +26,7 @@ use crate::figures::Figures;
 use crate::govern::{creation, policies};
 use crate::ingest::StagingSettings;
 use crate::journal::access_log::AccessLog;
+use crate::journal::append::room::Room;
 use crate::journal::append::{
     LedgerState, NewLedgers, Shards, Writer, WriterThread, append_system,
 };
@@ -186,8 +187,7 @@ impl Files {
             clock: Arc::clone(&clock),
             shards: Shards::new(taken, opened.states, by_number(&opened.superseded)),
             new_ledgers: Arc::clone(&new_ledgers),
-            directory: directory.path().to_owned(),
-            min_free_bytes,
+            room: Room::new(directory.path().to_owned(), min_free_bytes),
             clock_guard: Arc::clone(&clock_guard),
             seen_at: last_seen,
             figures: Arc::clone(&figures),
