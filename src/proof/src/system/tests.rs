@@ -158,7 +158,7 @@ fn one_of_each() -> Vec<SystemEvent> {
                 role: "writer".to_owned(),
                 expires_at: None,
                 by: by(),
-                label: Some("checkout".to_owned()),
+                label: None,
                 owner: None,
             },
         },
