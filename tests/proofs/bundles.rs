@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::support::{Directory, said, succeeded, trailkeep};
 use serde_json::{Value, json};
 use trailkeep_core::journal::append::Incoming;
-use trailkeep_proof::bundle::verify::{Question, Report, verify};
+use trailkeep_proof::bundle::verify::{Finding, Question, Report, verify};
 use trailkeep_proof::ledger::note::PublicKey;
 
 fn vectors() -> PathBuf {
@@ -248,7 +248,12 @@ fn every_byte_of_a_bundle_counts() {
             against: None,
             witnesses: &[],
         };
-        verify(bytes, &question, &mut |_, _| ()).unwrap()
+        let report = verify(bytes, &question, &mut |_, _| ()).unwrap();
+        let mut about_all = report.findings.iter().filter(|found| found.seq.is_none());
+        let mut seen = std::collections::HashSet::new();
+        let is_new = |found: &Finding| seen.insert((found.rule, found.detail.clone()));
+        assert!(about_all.all(is_new), "{:?}", report.findings);
+        report
     };
     assert!(judge(&bytes).authentic, "{:?}", judge(&bytes).findings);
     let meaningless = without_meaning(&bytes);

@@ -123,13 +123,18 @@ impl Report {
         rule: &'static str,
         detail: impl Into<String>,
     ) {
+        let finding = Finding {
+            seq: seq.into(),
+            rule,
+            detail: detail.into(),
+        };
+        // A member that several steps read is broken for each of them.
+        if finding.seq.is_none() && self.findings.contains(&finding) {
+            return;
+        }
         self.findings_total += 1;
         if self.findings.len() < FINDINGS_MAX {
-            self.findings.push(Finding {
-                seq: seq.into(),
-                rule,
-                detail: detail.into(),
-            });
+            self.findings.push(finding);
         }
     }
 
