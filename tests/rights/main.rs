@@ -3,6 +3,7 @@
 
 mod erasure;
 mod erasure_model;
+mod person_page;
 mod privacy;
 mod retention;
 mod retention_cases;

@@ -1,11 +1,70 @@
-//! README.txt: what the bundle is, for whoever opens it first.
+//! README.txt: what the bundle is, for whoever opens it first: an auditor, or the person whose copy it is.
 
+use crate::export::person::{PersonScope, date};
 use crate::export::plan::{Plan, Seqs, question};
 use crate::tenant::ledger::Ledger;
 use trailkeep_proof::bundle::verify::fingerprint;
 
 /// The whole text.
 pub(super) fn text(ledger: &Ledger, plan: &Plan) -> String {
+    match &plan.request.person {
+        Some(person) => for_person(ledger, plan, person),
+        None => for_auditor(ledger, plan),
+    }
+}
+
+/// The text in a person's copy.
+fn for_person(ledger: &Ledger, plan: &Plan, person: &PersonScope) -> String {
+    let origin = &ledger.record.origin;
+    let day = date(plan.exported_at);
+    let (receipt, received_on) = (&person.receipt, person.received_on);
+    let digits = fingerprint(&ledger.verifier);
+    format!(
+        "YOUR COPY
+
+This is the answer to your request {receipt}, received on {received_on}.
+It was made on {day} from the log {origin}.
+
+Open the file person.html. It shows in plain words what is recorded about you, who accessed it,
+how long it is kept, and what is not shown and why. Any web browser opens it, without the
+internet. You can print it.
+
+You need no other file to read your data. Keep this ZIP file as it is, because it also proves that
+nothing in it was changed since.
+
+The other files
+
+  events.csv       the main fields of each event as a table. A spreadsheet program opens it.
+                   Its cells have what applications wrote: do not follow links in it
+  events.jsonl     each event in full, one a line, for programs. Where person.html says that
+                   something was cut, the whole stands here
+  report.html      numbers about the events
+  all others       proof that the events are those that were recorded
+
+Your rights
+
+Quote the number {receipt} when you write to the sender. person.html says under \"Your rights\" what
+you may ask for, and that you may complain.
+
+It contains your personal data. Keep it where others cannot read it, and delete it when you do not
+need it any more.
+
+Check it (optional, for someone with technical knowledge)
+
+  trailkeep-verify FILE.zip --key PUBLIC.pem
+
+The program needs no network. Get the public key from someone other than the sender, or compare its
+fingerprint over another channel:
+
+  {digits}
+
+docs/verify-without-trailkeep.md of the project shows how to check the file without the program.
+"
+    )
+}
+
+/// The text in a bundle for auditors.
+fn for_auditor(ledger: &Ledger, plan: &Plan) -> String {
     let origin = &ledger.record.origin;
     let question = serde_json::to_string(&question(&plan.request)).unwrap_or_default();
     let (by, at) = (&plan.request.asked_by, plan.exported_at);

@@ -54,6 +54,8 @@ pub(super) struct Disclosed {
     pub(super) redacted: Vec<String>,
     /// What a person's copy leaves out of it, and why.
     pub(super) withheld: OfEvent,
+    /// What the person wrote in an input that is left out.
+    pub(super) own_words: Vec<String>,
     /// For the person whom the bundle is for: what it was for, and its card.
     pub(super) purpose: Option<String>,
     pub(super) card: Option<String>,
@@ -297,10 +299,13 @@ fn render(
     let disclosed = Disclosed {
         cells: table::row(&line, entry.recorded_at),
         brief: Brief::of(&line, &entry, wanted.excerpts),
+        own_words: person
+            .map(|person| person.own_words(&opened.sections))
+            .unwrap_or_default(),
         purpose: person.map(|_| purpose_of(&opened.sections)),
         card: person
             .filter(|_| wanted.cards)
-            .map(|person| card_of(person, &entry, &opened.sections, &redacted)),
+            .map(|person| card_of(person, &entry, &opened.sections, &withheld)),
         redacted: redacted.into_iter().map(str::to_owned).collect(),
         withheld,
         line: written,

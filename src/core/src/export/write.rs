@@ -13,7 +13,7 @@ use crate::anchor::witnessed_head;
 use crate::export::bundle_writer::BundleWriter;
 use crate::export::jobs::Exports;
 use crate::export::person::page;
-use crate::export::person::page::{CARDS_MAX, PersonPage};
+use crate::export::person::page::PersonPage;
 use crate::export::person::withheld::Tally;
 use crate::export::plan::{Plan, Seqs, question};
 use crate::export::rows::{Content, Row, Rows, Wanted, neighbours};
@@ -222,7 +222,7 @@ fn write_events(
         check_going_on(exports, cancelled)?;
         let some = rows.read(Wanted {
             excerpts: summary.wants_rows(),
-            cards: page.cards < CARDS_MAX,
+            cards: page.wants_cards(),
         })?;
         if some.is_empty() {
             break;
@@ -237,7 +237,7 @@ fn write_events(
                     summary.add(event.brief);
                     redacted.extend(event.redacted);
                     withheld.add(event.withheld);
-                    page.add(event.purpose, event.card, &mut cards)?;
+                    page.add(&row.entry, event.purpose, event.card, &mut cards)?;
                 }
                 Content::Statement(line) => {
                     counts.statements += 1;

@@ -6,9 +6,14 @@
 
 mod card;
 mod events;
+mod exact;
 mod look_ups;
 pub(super) mod page;
+mod people;
 pub(super) mod portable;
+mod sentence;
+mod telling;
+mod turns;
 pub(super) mod withheld;
 
 use serde_json::Value;
@@ -17,41 +22,10 @@ pub(super) use self::card::{card_of, date, moment, purpose_of};
 pub use self::events::PersonsEvents;
 pub(super) use self::events::all_seqs;
 pub use self::withheld::join_withheld;
+use crate::export::person::people::{Actor, People, machine_of};
 use trailkeep_proof::bundle::line::ALWAYS_DISCLOSED;
 use trailkeep_proof::ledger::event::{Facts, Person};
 use trailkeep_proof::privacy::{Day, Regime, Withholding};
-
-/// Kinds of actors that are no people, in the words that producers use.
-const SOFTWARE: [&str; 12] = [
-    "service",
-    "service_account",
-    "system",
-    "application",
-    "app",
-    "software",
-    "model",
-    "llm",
-    "assistant",
-    "ai_agent",
-    "bot",
-    "job",
-];
-
-/// Sections whose text may be about everybody in the event.
-const SHARED: [&str; 6] = [
-    "subjects",
-    "targets",
-    "input",
-    "output",
-    "downstream",
-    "attributes",
-];
-
-/// What of `context` says who acted, rather than when, where and why.
-const ACTORS_CONTEXT: [&str; 4] = ["ip", "user_agent", "session", "host"];
-
-/// Identifiers shorter than this are looked for as whole texts only: they would stand in any other.
-const NAME_CHARACTERS_MIN: usize = 3;
 
 /// The form of a person's copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,8 +88,20 @@ impl PersonScope {
             .collect()
     }
 
+    /// What the requester wrote in an input that is withheld because the event is about others, too.
+    pub(super) fn own_words(&self, sections: &[(String, Vec<u8>)]) -> Vec<String> {
+        let pairs = sections
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        let facts = Facts::from_sections(pairs);
+        facts.map_or_else(
+            |_| Vec::new(),
+            |facts| People::of(self, &facts, sections).own_words(&facts, sections),
+        )
+    }
+
     /// How the person's page calls who acted.
-    pub(super) fn actor_words(&self, facts: &Facts, sections: &[(String, Vec<u8>)]) -> String {
+    fn actor_words(&self, facts: &Facts, sections: &[(String, Vec<u8>)]) -> String {
         let actor = section(sections, "actor");
         let text = |name: &str| actor[name].as_str().filter(|text| !text.is_empty());
         let role = text("role");
@@ -124,154 +110,16 @@ impl PersonScope {
             None => who.to_owned(),
         };
         let shown = text("name").unwrap_or(&facts.actor.id);
+        let machine = machine_of(facts, sections);
         match People::of(self, facts, sections).actor {
-            Actor::Person => "You".to_owned(),
-            Actor::Software => with_role(&format!("Our system {shown}")),
+            Actor::Person => machine.unwrap_or_else(|| "You".to_owned()),
+            Actor::Software => with_role(&machine.unwrap_or_default()),
             Actor::Other if self.show_others => with_role(shown),
             Actor::Other => "Another person".to_owned(),
             Actor::Staff if self.show_staff => with_role(shown),
             Actor::Staff => with_role("One of our staff"),
         }
     }
-}
-
-/// Who acted, from the person's point of view.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Actor {
-    /// The person.
-    Person,
-    /// No human being.
-    Software,
-    /// Another person whom the event is about.
-    Other,
-    /// Somebody of the house.
-    Staff,
-}
-
-/// The people in an event.
-struct People {
-    actor: Actor,
-    /// The event is about others too, and they are not shown.
-    hides_others: bool,
-    hides_actor: bool,
-    /// Their identifiers and names, in lower case.
-    hidden_names: Vec<String>,
-}
-
-impl People {
-    fn of(scope: &PersonScope, facts: &Facts, sections: &[(String, Vec<u8>)]) -> Self {
-        let others: Vec<&Person> = facts
-            .subjects
-            .iter()
-            .filter(|person| **person != scope.subject)
-            .collect();
-        let section = section(sections, "actor");
-        let kind = section["type"].as_str().unwrap_or_default();
-        let actor = if facts.actor == scope.subject {
-            Actor::Person
-        } else if SOFTWARE.contains(&kind.to_lowercase().as_str()) {
-            Actor::Software
-        } else if others.contains(&&facts.actor) {
-            Actor::Other
-        } else {
-            Actor::Staff
-        };
-        let behalf = &section["on_behalf_of"];
-        let is_for_another = behalf["id"].is_string()
-            && behalf["id"].as_str() != Some(&scope.subject.id)
-            && !scope.show_others;
-        let hides_others = !others.is_empty() && !scope.show_others;
-        let hides_actor = is_for_another
-            || match actor {
-                Actor::Person | Actor::Software => false,
-                Actor::Other => !scope.show_others,
-                Actor::Staff => !scope.show_staff,
-            };
-        let mut names: Vec<&str> = Vec::new();
-        if hides_others {
-            names.extend(others.iter().map(|person| person.id.as_str()));
-        }
-        if hides_actor && matches!(actor, Actor::Other | Actor::Staff) {
-            names.extend([facts.actor.id.as_str()]);
-            names.extend(section["name"].as_str());
-        }
-        if is_for_another {
-            names.extend(
-                ["id", "name"]
-                    .iter()
-                    .filter_map(|name| behalf[name].as_str()),
-            );
-        }
-        let own = scope.subject.id.to_lowercase();
-        let names = names.into_iter().map(str::to_lowercase);
-        Self {
-            actor,
-            hides_others,
-            hides_actor,
-            hidden_names: names.filter(|name| *name != own).collect(),
-        }
-    }
-
-    fn redacts<'a>(&self, sections: &'a [(String, Vec<u8>)]) -> Vec<(Withholding, &'a str)> {
-        let of_actor = if self.actor == Actor::Staff {
-            Withholding::Staff
-        } else {
-            Withholding::Others
-        };
-        let reason = |name: &str, bytes: &[u8]| {
-            if self.hides_others && SHARED.contains(&name) {
-                return Some(Withholding::Others);
-            }
-            let says_who = name == "actor" || (name == "context" && says_who_acted(bytes));
-            if self.hides_actor && says_who {
-                return Some(of_actor);
-            }
-            let of_names = if self.hides_others {
-                Withholding::Others
-            } else {
-                of_actor
-            };
-            self.names_somebody(bytes).then_some(of_names)
-        };
-        let withheld = sections
-            .iter()
-            .filter_map(|(name, bytes)| Some((reason(name, bytes)?, name.as_str())));
-        withheld.collect()
-    }
-
-    /// Whether a text of the section holds the identifier or name of somebody who is not shown.
-    fn names_somebody(&self, bytes: &[u8]) -> bool {
-        fn any_text(value: &Value, test: &dyn Fn(&str) -> bool) -> bool {
-            match value {
-                Value::String(text) => test(text),
-                Value::Array(items) => items.iter().any(|item| any_text(item, test)),
-                Value::Object(members) => members
-                    .iter()
-                    .any(|(name, value)| test(name) || any_text(value, test)),
-                _ => false,
-            }
-        }
-        if self.hidden_names.is_empty() {
-            return false;
-        }
-        let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
-            return true;
-        };
-        any_text(&value, &|text| {
-            let text = text.to_lowercase();
-            self.hidden_names.iter().any(|name| {
-                text == *name
-                    || (name.chars().count() >= NAME_CHARACTERS_MIN && text.contains(name.as_str()))
-            })
-        })
-    }
-}
-
-fn says_who_acted(bytes: &[u8]) -> bool {
-    let context: Value = serde_json::from_slice(bytes).unwrap_or_default();
-    ACTORS_CONTEXT
-        .iter()
-        .any(|name| context.get(name).is_some())
 }
 
 pub(super) fn section(sections: &[(String, Vec<u8>)], wanted: &str) -> Value {
@@ -377,6 +225,67 @@ mod tests {
         let mut other = own;
         other["actor"] = serde_json::json!({"id": "A-17", "namespace": "staff"});
         assert_eq!(redacted(&scope(false, false), &other), "actor context");
+    }
+
+    /// Their own prompt is theirs, and only where nothing says that somebody else wrote it.
+    #[test]
+    fn own_words_are_shown_beside_another_person_and_no_others() {
+        let event = serde_json::json!({
+            "id": "e", "action": "chat.completion", "llm": {"request_model": "m"},
+            "actor": {"id": "A-17", "namespace": "crm", "type": "end_user"},
+            "subjects": [{"id": "A-17", "namespace": "crm"}, {"id": "B-4", "namespace": "crm"}],
+            "input": [{"role": "user", "content": "of before"}, {"role": "user", "content": "mine"}],
+        });
+        let own = |event: &Value| scope(false, false).own_words(&sections(event));
+        assert_eq!(own(&event), ["mine"]);
+        let with = |name: &str, value: Value| {
+            let mut changed = event.clone();
+            changed[name] = value;
+            own(&changed)
+        };
+        assert_eq!(with("input", "typed".into()), ["typed"]);
+        let none: [&str; 0] = [];
+        let other = serde_json::json!({"id": "B-4", "namespace": "crm"});
+        let bot = serde_json::json!({"id": "A-17", "namespace": "crm", "type": "bot"});
+        let for_another =
+            serde_json::json!({"id": "A-17", "namespace": "crm", "on_behalf_of": {"id": "B-4"}});
+        assert_eq!(with("actor", other), none);
+        assert_eq!(with("actor", bot), none);
+        assert_eq!(with("actor", for_another), none);
+        assert_eq!(with("action", "gen_ai.execute_tool".into()), none);
+        let names_b = serde_json::json!([{"role": "user", "content": "The file of b-4: ..."}]);
+        assert_eq!(with("input", names_b), none);
+        let mut no_model = event.clone();
+        no_model.as_object_mut().unwrap().remove("llm");
+        no_model["input"] = "the text of both".into();
+        assert_eq!(own(&no_model), none);
+        // Nothing is withheld where somebody decided to show others: there is nothing to pick out.
+        assert_eq!(scope(true, false).own_words(&sections(&event)), none);
+    }
+
+    /// Telemetry names the user as the actor of what a tool did for them.
+    #[test]
+    fn a_machine_or_a_tool_is_never_you() {
+        let event = serde_json::json!({
+            "id": "e", "action": "gen_ai.execute_tool", "llm": {"operation": "execute_tool"},
+            "actor": {"id": "A-17", "namespace": "crm"},
+            "subjects": [{"id": "A-17", "namespace": "crm"}],
+            "targets": [{"type": "tool", "id": "refund_order"}],
+        });
+        let words = |event: &Value| {
+            let sections = sections(event);
+            let pairs = sections.iter().map(|(name, bytes)| (&**name, &**bytes));
+            scope(false, false).actor_words(&Facts::from_sections(pairs).unwrap(), &sections)
+        };
+        assert_eq!(words(&event), "The tool \"refund_order\"");
+        let mut bot = event.clone();
+        bot["action"] = "chat.completion".into();
+        bot["llm"] = serde_json::json!({});
+        assert_eq!(words(&bot), "You");
+        bot["actor"]["type"] = "Bot".into();
+        assert_eq!(words(&bot), "The bot \"A-17\"");
+        bot["actor"] = serde_json::json!({"id": "svc", "type": "service"});
+        assert_eq!(words(&bot), "Our system \"svc\"");
     }
 
     #[test]

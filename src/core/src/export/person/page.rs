@@ -8,31 +8,58 @@ use askama::Template;
 use crate::export::ExportError;
 use crate::export::html::filters;
 use crate::export::person::PersonScope;
-use crate::export::person::card::{date, words};
+use crate::export::person::card::date;
 use crate::export::person::look_ups::{LookUp, look_ups};
+use crate::export::person::telling::words;
 use crate::export::plan::Plan;
 use crate::export::statements::Explaining;
 use crate::export::summary::{Summary, Tally};
 use crate::journal::Journal;
 use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::spool::Spool;
+use trailkeep_proof::ids::Seq;
+use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::privacy::{Day, Regime, Withheld, Withholding};
 use trailkeep_proof::time::UnixMillis;
 
 /// Events that are shown one by one.
-pub(in crate::export) const CARDS_MAX: u64 = 1_000;
+const CARDS_MAX: usize = 1_000;
+/// Bytes after which no further event is shown: a browser opens such a page without trouble.
+const CARDS_BYTES_MAX: usize = 16 << 20;
+/// Days that are listed one by one; more are listed by month.
+const DAYS_MAX: usize = 31;
+/// Events of a single day that are listed together.
+const EVENTS_OF_A_BLOCK: usize = 50;
 
 /// The page under way: what was collected from the events.
 #[derive(Default)]
 pub(in crate::export) struct PersonPage {
-    pub(in crate::export) purposes: Tally,
-    pub(in crate::export) cards: u64,
+    purposes: Tally,
+    /// The events that are shown.
+    shown: Vec<Seq>,
+    bytes: usize,
+    is_full: bool,
+    /// Days in their order, each with the first event that is shown and how many are.
+    days: Vec<Stretch>,
+}
+
+/// Events of one day or month that are shown.
+struct Stretch {
+    first_at: UnixMillis,
+    seq: Seq,
+    events: u64,
 }
 
 impl PersonPage {
+    /// Whether the next events are shown one by one.
+    pub(in crate::export) const fn wants_cards(&self) -> bool {
+        !self.is_full
+    }
+
     /// Takes what one event gives: what it was for, and its card where it is shown.
     pub(in crate::export) fn add(
         &mut self,
+        entry: &Entry,
         purpose: Option<String>,
         card: Option<String>,
         cards: &mut impl Write,
@@ -40,11 +67,67 @@ impl PersonPage {
         let purpose = purpose.filter(|purpose| !purpose.is_empty());
         self.purposes
             .add(purpose.unwrap_or_else(|| "Not recorded".to_owned()));
-        if let Some(card) = card.filter(|_| self.cards < CARDS_MAX) {
-            self.cards += 1;
+        if let Some(card) = card.filter(|_| self.wants_cards()) {
+            self.is_full = self.shown.len() >= CARDS_MAX
+                || self.bytes.saturating_add(card.len()) > CARDS_BYTES_MAX;
+            if self.is_full {
+                return Ok(());
+            }
+            self.shown.push(entry.seq);
+            self.bytes += card.len();
+            self.list(entry);
             cards.write_all(card.as_bytes())?;
         }
         Ok(())
+    }
+
+    fn list(&mut self, entry: &Entry) {
+        let day = |at: UnixMillis| Day::of(at);
+        match self.days.last_mut() {
+            Some(last) if day(last.first_at) == day(entry.recorded_at) => last.events += 1,
+            _ => self.days.push(Stretch {
+                first_at: entry.recorded_at,
+                seq: entry.seq,
+                events: 1,
+            }),
+        }
+    }
+
+    /// Where in the page the events of each day or month begin; of many on one day, every so many.
+    fn contents(&self) -> Vec<(String, Seq, u64)> {
+        let by_day = self.days.len() <= DAYS_MAX;
+        let name = |at: UnixMillis| {
+            if by_day {
+                date(at)
+            } else {
+                at.to_datetime().format("%B %Y").to_string()
+            }
+        };
+        let mut contents: Vec<(String, Seq, u64)> = Vec::new();
+        for day in &self.days {
+            let name = name(day.first_at);
+            match contents.last_mut() {
+                Some((last, _, events)) if *last == name => *events += day.events,
+                _ => contents.push((name, day.seq, day.events)),
+            }
+        }
+        if contents.len() < 2 {
+            contents = self.blocks();
+        }
+        contents
+    }
+
+    fn blocks(&self) -> Vec<(String, Seq, u64)> {
+        if self.shown.len() <= EVENTS_OF_A_BLOCK {
+            return Vec::new();
+        }
+        let blocks = self.shown.chunks(EVENTS_OF_A_BLOCK).enumerate();
+        let block = |(index, seqs): (usize, &[Seq])| {
+            let first = index * EVENTS_OF_A_BLOCK + 1;
+            let name = format!("Events {first} to {}", first + seqs.len() - 1);
+            (name, seqs[0], seqs.len() as u64)
+        };
+        blocks.map(block).collect()
     }
 }
 
@@ -60,6 +143,7 @@ struct Before<'a> {
     exported_at: UnixMillis,
     held: u64,
     cards: u64,
+    contents: Vec<(String, Seq, u64)>,
     /// Name of one, name of several, how many.
     tiles: [(&'static str, &'static str, u64); 3],
     /// The first and the last day.
@@ -110,7 +194,8 @@ pub(in crate::export) fn render(
         received_on: person.received_on,
         exported_at: plan.exported_at,
         held,
-        cards: page.cards,
+        cards: page.shown.len() as u64,
+        contents: page.contents(),
         tiles: [
             ("event about you", "events about you", held),
             ("access to them", "accesses to them", look_ups_total),

@@ -62,7 +62,8 @@ pub(in crate::export) fn write(
             };
             out.write_all(if counts.entries == 0 { b"\n" } else { b",\n" })?;
             let line = Line::parse(event.line.trim_ascii_end()).map_err(std::io::Error::other)?;
-            write_event(&line, &row.entry.recorded_at.to_string(), &mut out)?;
+            let at = row.entry.recorded_at.to_string();
+            write_event(&line, &at, &event.own_words, &mut out)?;
             counts.entries += 1;
             counts.disclosed += 1;
             withheld.add(event.withheld);
@@ -89,19 +90,25 @@ pub(in crate::export) fn write(
     })
 }
 
-/// `{"seq","recorded_at","withheld":[names],"event":{sections, byte for byte}}`.
+/// `{"seq","recorded_at","withheld":[names],"own_words":[texts],"event":{sections, byte for byte}}`; own words stand only
+/// where the input is withheld.
 fn write_event(
     line: &Line<'_>,
     recorded_at: &str,
+    own_words: &[String],
     out: &mut impl Write,
 ) -> Result<(), ExportError> {
     let withheld: Vec<&str> = line.redacted().collect();
     write!(
         out,
-        "{{\"seq\":{},\"recorded_at\":\"{recorded_at}\",\"withheld\":{},\"event\":{{",
+        "{{\"seq\":{},\"recorded_at\":\"{recorded_at}\",\"withheld\":{},",
         line.seq,
         json!(withheld)
     )?;
+    if !own_words.is_empty() {
+        write!(out, "\"own_words\":{},", json!(own_words))?;
+    }
+    out.write_all(b"\"event\":{")?;
     let mut is_first = true;
     for (name, section) in &line.sections {
         let Section::Disclosed { json, .. } = section else {
