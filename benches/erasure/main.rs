@@ -99,9 +99,10 @@ async fn erase(stored: u64, folder: &Path) -> anyhow::Result<()> {
                 show_others: None,
                 show_staff: false,
                 not_the_same_person: None,
+                ground: None,
             };
             let filed = requests::receive(&engine.requests, &tenant, &new, "bench")?;
-            requests::order(&engine.inbox, &tenant, &filed.id, None, "bench")?;
+            requests::order(&engine.inbox, &tenant, &filed.id, (None, None), "bench")?;
             requests::carry_out_now(&engine.requests, &tenant, "bench", false)?;
             anyhow::Ok(requests::one(&engine.journal, &tenant, &filed.id)?)
         });

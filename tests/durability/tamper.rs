@@ -375,7 +375,14 @@ fn what_requests_leave_is_noticed_when_it_is_changed() {
     directory.append(&events.join("\n"));
     for words in [
         &["privacy", "erase", "--subject", "anna", "--yes"][..],
-        &["privacy", "restrict", "--subject", "carla"],
+        &[
+            "privacy",
+            "restrict",
+            "--subject",
+            "carla",
+            "--ground",
+            "contested",
+        ],
     ] {
         crate::support::succeeded(&directory.run(words));
     }

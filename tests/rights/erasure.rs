@@ -209,7 +209,7 @@ fn t12_two_subjects_one_asks() {
     );
     let refused = clocked.output(&["show", "chart"]);
     assert!(said(&refused).contains("restricted"), "{}", said(&refused));
-    succeeded(&clocked.output(&["show", "chart", "--purpose", "treatment"]));
+    succeeded(&clocked.output(&["show", "chart", "--purpose", "rights-of-others: treatment"]));
     let engine = open_engine_at(&clocked);
     let vault = engine.journal.keyring.vault();
     let ledger = std::sync::Arc::clone(engine.journal.tenants().remove(0).active());
@@ -307,7 +307,13 @@ fn t19_and_t20_a_minimum_is_no_matter_of_who_asks() {
         "{pci}"
     );
     // The original is still there, word for word.
-    let shown = clocked.output(&["show", "sec", "--purpose", "SEC examination", "--json"]);
+    let shown = clocked.output(&[
+        "show",
+        "sec",
+        "--purpose",
+        "public-interest: SEC examination",
+        "--json",
+    ]);
     assert!(String::from_utf8_lossy(&succeeded(&shown).stdout).contains("secret of sec"));
     assert_goes_at(&clocked, "2027-01-12T00:00:00Z", 1);
     assert_eq!(counts(&clocked), [0, 0, 1, 1]);
@@ -345,7 +351,13 @@ fn t21_a_restricted_event_is_in_the_persons_own_copy_and_in_no_answer() {
         (0, &json!(1)),
         "{denied}"
     );
-    let answered = clocked.json(&[&query[..], &["--purpose", "defence of a claim"]].concat());
+    let answered = clocked.json(
+        &[
+            &query[..],
+            &["--purpose", "legal-claims: defence of a claim"],
+        ]
+        .concat(),
+    );
     assert_eq!(
         answered["events"].as_array().unwrap().len(),
         1,
@@ -366,7 +378,11 @@ fn t21_a_restricted_event_is_in_the_persons_own_copy_and_in_no_answer() {
             .count()
     };
     assert_eq!(told(0, 1, &Value::Null), 2, "{log}");
-    assert_eq!(told(1, 0, &json!("defence of a claim")), 1, "{log}");
+    assert_eq!(
+        told(1, 0, &json!("legal-claims: defence of a claim")),
+        1,
+        "{log}"
+    );
     // By action, too: a bundle of a selection leaves it out.
     let path = clocked.directory.path.with_file_name("chats.zip");
     let made = clocked.json(&[
@@ -649,6 +665,8 @@ fn restriction_hides_until_it_is_lifted() {
         "anna",
         "--reference",
         "R",
+        "--ground",
+        "a",
         "--json",
         "--out",
         out.to_str().unwrap(),
@@ -853,7 +871,7 @@ fn kill_an_erasure(point: &str, is_one_held: bool) {
     succeeded(&clocked.output(&["key", "rotate-vault"]));
     let mut gone = traces;
     if is_one_held {
-        succeeded(&clocked.output(&["show", "held", "--purpose", "court"]));
+        succeeded(&clocked.output(&["show", "held", "--purpose", "legal-claims: court"]));
         // Her tag and reference stay while the held event does; her texts and old keys do not.
         gone.0
             .retain(|(what, _)| what.contains("key") || what.contains("words"));
@@ -997,8 +1015,11 @@ fn post(client: &mut Client, below: &str, body: &Value) -> Answer {
 }
 
 fn filed(client: &mut Client, kind: &str, person: &str, verified_by: Option<&str>) -> Value {
-    let asked =
+    let mut asked =
         json!({"type": kind, "subject": {"id": person}, "identity_verified_by": verified_by});
+    if kind == "restriction" {
+        asked["ground"] = json!("contested");
+    }
     let answer = post(client, "", &asked);
     assert_eq!(answer.status, 201, "{}", answer.text());
     answer.json()

@@ -311,7 +311,7 @@ impl World {
             "--limit",
             "100000",
             "--purpose",
-            "a test",
+            "storage: a test",
             "--json",
         ]);
         let mut found: Vec<&str> = page["events"]

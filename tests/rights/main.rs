@@ -5,6 +5,7 @@ mod erasure;
 mod erasure_model;
 mod person_page;
 mod privacy;
+mod restriction;
 mod retention;
 mod retention_cases;
 #[path = "../support/mod.rs"]

@@ -163,6 +163,8 @@ impl Clocked {
             person,
             "--reference",
             "R",
+            "--ground",
+            "contested",
             "--json",
         ])
     }

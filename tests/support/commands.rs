@@ -69,7 +69,7 @@ pub fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
             Right::AnswerRequests,
         ),
         (
-            words("privacy restrict --subject nobody --reference R"),
+            words("privacy restrict --subject nobody --reference R --ground contested"),
             Right::AnswerRequests,
         ),
         (

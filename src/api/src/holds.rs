@@ -101,6 +101,12 @@ pub struct ListedHold {
     pub covers_events: Option<u64>,
     /// Its end.
     pub lifted: Option<ListedLift>,
+    /// The data subject request that implies it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// When it ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
 }
 
 /// The release of a hold.

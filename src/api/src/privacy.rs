@@ -1,7 +1,7 @@
 //! `/v1/privacy/requests`: data subject requests. The data subject stands in bodies, never in a path.
 
 use serde::{Deserialize, Serialize};
-use trailkeep_proof::privacy::{Day, Kind, Regime, State};
+use trailkeep_proof::privacy::{Day, Ground, Kind, Regime, State};
 use utoipa::ToSchema;
 
 /// A person's request.
@@ -37,6 +37,11 @@ pub struct NewPersonRequest {
     pub include_staff: bool,
     /// Why data subjects with a near identifier are other people, where nothing is held under exactly this one.
     pub not_the_same_person: Option<String>,
+    /// Of a restriction under `gdpr` or `uk-gdpr`, which needs it: on which ground of Art. 18(1) it is asked for. `contested`
+    /// (a), `unlawful` (b), `claims` (c) or `objection` (d). With `unlawful` and `claims` the events do not expire either.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^(contested|unlawful|claims|objection)$")]
+    pub ground: Option<Ground>,
 }
 
 /// A data subject.
@@ -94,6 +99,10 @@ pub struct RequestExecution {
     pub now: bool,
     /// Why data subjects with a near identifier are other people, where nothing is held under exactly this one.
     pub not_the_same_person: Option<String>,
+    /// Of a restriction that was filed without one: its ground, as in the request.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^(contested|unlawful|claims|objection)$")]
+    pub ground: Option<Ground>,
 }
 
 /// Data subject requests.
@@ -150,6 +159,10 @@ pub struct PersonRequest {
     pub seq: u64,
     /// Number of events found.
     pub held: Option<EventsHeld>,
+    /// Of a restriction: on which ground it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub ground: Option<Ground>,
     /// Superseded ledgers with some of the events: each has its own copy (`Trailkeep-Ledger`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub closed_ledgers: Vec<String>,

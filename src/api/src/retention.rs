@@ -27,6 +27,9 @@ pub struct RetentionPreview {
     pub requested: u64,
     /// Events that are due and that a hold keeps.
     pub held: u64,
+    /// Open data subject requests that keep events from being deleted: their ids.
+    #[serde(default)]
+    pub held_requests: Vec<String>,
     /// Events that are overdue for deletion; null for another time than now.
     pub overdue: Option<OverdueEvents>,
     /// By class.

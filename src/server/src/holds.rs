@@ -181,6 +181,8 @@ fn listed(
         review_is_due: is_active && review_at.is_some_and(|moment| moment <= now),
         covers_events,
         lifted,
+        request: hold.request.clone(),
+        until: hold.until_ms.map(text),
     }
 }
 

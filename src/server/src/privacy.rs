@@ -45,7 +45,7 @@ pub(super) async fn receive(
     body: Body,
 ) -> Result<Response, Problem> {
     let form = "{\"type\":\"access\"|\"portability\"|\"erasure\"|\"restriction\",\"subject\":{\"id\",\"namespace\"},\"reference\",\"regime\":\"gdpr\"|\"uk-gdpr\"|\"ccpa\",\
-                \"received_at\",\"identity_verified_by\",\"dry_run\",\"include_acted\",\"include_others\",\"include_staff\",\"not_the_same_person\"}, all \
+                \"received_at\",\"identity_verified_by\",\"dry_run\",\"include_acted\",\"include_others\",\"include_staff\",\"not_the_same_person\",\"ground\"}, all \
                 but type and subject optional";
     let asked: NewPersonRequest = read_json(body, form).await?;
     let caller = caller.identified();
@@ -86,6 +86,7 @@ fn asked_of(asked: NewPersonRequest) -> Result<NewRequest, Problem> {
         show_others: asked.include_others,
         show_staff: asked.include_staff,
         not_the_same_person: asked.not_the_same_person,
+        ground: asked.ground,
     })
 }
 

@@ -24,6 +24,7 @@ use trailkeep_proof::ledger::event::identifier::{
 };
 use trailkeep_proof::ledger::event::{Person, Target};
 use trailkeep_proof::near::suggestion_for_field;
+use trailkeep_proof::privacy::RestrictedUse;
 
 /// What a question may be about, in words.
 const FORM: &str = "a JSON object with from, to, action, outcome, conversation, trace, model, prompt, prompt_version, \
@@ -81,7 +82,8 @@ async fn answer(
         let Identified { engine, on, .. } = &caller;
         let ledger = on.ledger();
         let mut asked = asked;
-        asked.shows_restricted = caller.purpose.is_some();
+        let purpose = caller.purpose.as_deref();
+        asked.shows_restricted = purpose.and_then(RestrictedUse::stated_in).is_some();
         let page = run_query(&engine.journal, ledger, &ledger.published(), &asked)?;
         let read = AccessRecord {
             by: &caller.key_id,

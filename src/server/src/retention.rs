@@ -104,6 +104,7 @@ fn previewed(preview: retention::Preview) -> RetentionPreview {
         destroyed: preview.destroyed,
         requested: preview.requested,
         held: preview.held,
+        held_requests: preview.held_requests,
         overdue: preview.overdue.map(|overdue| OverdueEvents {
             events: overdue.events,
             since: overdue.since.map(|moment| moment.to_string()),

@@ -219,7 +219,7 @@ fn privacy() {
         "privacy access --subject p-7 --namespace crm --out FOLDER/person.zip --force --json --include-acted",
         "privacy access --subject p-7 --out FOLDER/near.zip",
         "privacy access --subject nobody --out FOLDER/none.zip --certificate FOLDER/none.json",
-        "privacy restrict --subject p-7 --namespace crm --reference T-2042",
+        "privacy restrict --subject p-7 --namespace crm --reference T-2042 --ground contested",
         "privacy erase --subject P-7 --reference T-2041 --yes --now --out FOLDER/certificate.json",
         "privacy erase --subject p-7 --namespace crm --reference T-2041 --yes --json",
     ] {

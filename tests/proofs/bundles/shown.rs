@@ -21,7 +21,7 @@ fn the_printed_counts_of_an_export_add_up() {
         succeeded(&directory.run(&words));
     };
     change("erase", "person-3", &["--yes"]);
-    change("restrict", "person-4", &[]);
+    change("restrict", "person-4", &["--ground", "contested"]);
     let out = directory.path.with_extension("zip");
     let out = out.to_str().unwrap();
     for question in [&[][..], &["--seq", "4..15"], &["--action", "tool.call"]] {

@@ -19,7 +19,7 @@ use trailkeep_api::privacy::{
     ClosingDecision, CopyCounts, Identity, NewPersonRequest, PersonName, RequestClosing,
     RequestExtension,
 };
-use trailkeep_proof::privacy::{Kind, Regime};
+use trailkeep_proof::privacy::{Ground, Kind, Regime};
 use trailkeep_proof::text::size;
 
 /// How often a copy is asked how far it is.
@@ -91,8 +91,12 @@ pub(super) enum PrivacyCommand {
     /// Restrict a data subject's events (GDPR Art. 18)
     #[command(after_help = "\
 Examples:
-  trailkeep privacy restrict --dir D --subject customer-17 --reference T-2042
-  trailkeep privacy close --dir D ID --decision lifted    (inform the data subject first: GDPR Art. 18(3))")]
+  trailkeep privacy restrict --dir D --subject customer-17 --reference T-2042 --ground contested
+  trailkeep privacy close --dir D ID --decision lifted    (inform the data subject first: GDPR Art. 18(3))
+
+Grounds (GDPR Art. 18(1)): contested (a: the accuracy is contested), unlawful (b: the use is unlawful, and the data subject
+opposes deletion), claims (c: the data subject needs it for legal claims), objection (d: an objection is pending).
+With unlawful and claims the events are held beyond their expiry until the restriction is lifted.")]
     Restrict(Box<erase::RestrictArgs>),
     /// File a request whose requester is not identified yet; nothing is disclosed or deleted before that
     #[command(after_help = "\
@@ -103,6 +107,9 @@ Example:  trailkeep privacy file --dir D --type access --subject customer-17 --r
         /// Type of request: access, portability, erasure or restriction
         #[arg(long = "type", value_name = "TYPE", default_value = "access", value_parser = kind_of)]
         kind: Kind,
+        /// Of a restriction: its ground (GDPR Art. 18(1)): contested (a), unlawful (b), claims (c) or objection (d)
+        #[arg(long, value_name = "GROUND")]
+        ground: Option<Ground>,
         /// Print JSON: the request
         #[arg(long)]
         json: bool,
@@ -206,8 +213,9 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
         PrivacyCommand::File {
             subject,
             kind,
+            ground,
             json,
-        } => file(&subject, kind, json).await?,
+        } => file(&subject, (kind, ground), json).await?,
         PrivacyCommand::Identity {
             target,
             id,
@@ -269,8 +277,15 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
 }
 
 /// Files a request whose requester is not identified yet.
-async fn file(subject: &SubjectArgs, kind: Kind, json: bool) -> anyhow::Result<()> {
-    let new = subject.asked(kind);
+async fn file(
+    subject: &SubjectArgs,
+    (kind, ground): (Kind, Option<Ground>),
+    json: bool,
+) -> anyhow::Result<()> {
+    let new = NewPersonRequest {
+        ground,
+        ..subject.asked(kind)
+    };
     let filed = ask(&subject.target, async |client| {
         client.file_request(&new).await
     })
@@ -351,6 +366,7 @@ impl SubjectArgs {
             include_others: None,
             include_staff: false,
             not_the_same_person: self.not_the_same_person.clone(),
+            ground: None,
         }
     }
 }

@@ -194,6 +194,13 @@ async fn preview(target: &TargetArgs, at: Option<String>, json: bool) -> anyhow:
             "{events} events are overdue for deletion, the oldest since {since}: `trailkeep retention run` deletes them"
         ))?;
     }
+    if !preview.held_requests.is_empty() {
+        print_line(&format!(
+            "{} open data subject requests keep their events until they are closed or due: {}",
+            preview.held_requests.len(),
+            preview.held_requests.join(", ")
+        ))?;
+    }
     for waits in preview.awaiting_trigger {
         let review = if waits.review {
             ", for over two years: review whether they are still needed"

@@ -68,6 +68,9 @@ pub(crate) fn prepare(journal: &Journal, new: NewHold, by: &str) -> Result<Hold,
         placed_by: by.to_owned(),
         placed_seq: STATED_HERE,
         lifted: None,
+        request: None,
+        until_ms: None,
+        spares: Vec::new(),
     })
 }
 
@@ -84,6 +87,11 @@ pub(crate) fn place(
         by: hold.placed_by.clone(),
         filters: names_of_filters(&hold.scope),
         review_at: hold.review_at().map(|moment| moment.to_string()),
+        request: hold.request.clone(),
+        until: hold
+            .until_ms
+            .map(|until| UnixMillis::new(until).to_string()),
+        spares: hold.spares.clone(),
     };
     let event = SystemEvent::HoldPlace { hold: placed };
     hold.placed_seq = record(journal, tenant, &event, (&id, &hold))?.get();

@@ -10,6 +10,7 @@ use trailkeep_ports::{EventRow, LedgerRecord, Ledgers, StoreError};
 use trailkeep_proof::ids::{LookupKey, Origin, Seq};
 use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryError, EntryKind};
 use trailkeep_proof::ledger::proof::Receipt;
+use trailkeep_proof::privacy::RestrictedUse;
 use trailkeep_proof::system::{SystemEvent, SystemRead, SystemReadError};
 
 /// Why an event can't be shown.
@@ -36,7 +37,7 @@ pub enum ReadError {
     },
     /// It is shown to nobody who does not say for what purpose.
     #[error(
-        "entry {seq} is restricted (entry {by}): state a lawful purpose to read it (--purpose, Trailkeep-Purpose); the read is recorded"
+        "entry {seq} is restricted (entry {by}): state a lawful purpose to read it (--purpose, Trailkeep-Purpose), which begins with one of: {list} (GDPR Art. 18(2)), such as `legal-claims: file 17`; the read is recorded", list = RestrictedUse::LIST
     )]
     Restricted {
         /// Which.
@@ -92,9 +93,12 @@ pub struct StoredEvent {
 }
 
 impl StoredEvent {
-    /// Refuses a reader who does not say for what purpose a restricted event is read (GDPR Art. 18(2)).
+    /// Refuses a reader who does not say for which purpose of GDPR Art. 18(2) a restricted event is read.
     pub fn check_shown(&self, purpose: Option<&str>) -> Result<(), ReadError> {
-        match self.restricted_by.filter(|_| purpose.is_none()) {
+        match self
+            .restricted_by
+            .filter(|_| purpose.and_then(RestrictedUse::stated_in).is_none())
+        {
             Some(by) => Err(ReadError::Restricted {
                 seq: self.entry.seq,
                 by,

@@ -3,6 +3,7 @@
 
 use crate::anchor;
 use crate::govern::{Custody, rotation};
+use crate::tenant::hold::Holds;
 use trailkeep_proof::text::size;
 
 /// Begins the note of a deletion that waits for a reader outside.
@@ -42,6 +43,7 @@ pub fn readiness(custody: &Custody) -> Readiness {
              program (a database browser, a replicator), and the deletion continues automatically"
         ));
     }
+    notes.extend(held_requests(custody));
     match anchor::status::stopped(&custody.journal) {
         (0, _) => {}
         (stopped, all) => {
@@ -79,4 +81,22 @@ pub fn readiness(custody: &Custody) -> Readiness {
         reasons,
         notes,
     }
+}
+
+/// Which open data subject requests keep events from being deleted. What can't be read is said elsewhere.
+fn held_requests(custody: &Custody) -> Option<String> {
+    let journal = &custody.journal;
+    let now = journal.clock.wall();
+    let mut ids = Vec::new();
+    for tenant in journal.tenants() {
+        let holds = Holds::of(&journal.keyring, &tenant).ok()?;
+        ids.extend(holds.in_force_at(now).requests());
+    }
+    (!ids.is_empty()).then(|| {
+        format!(
+            "requests: {} open data subject requests keep their events from being deleted: {}: answer and close them",
+            ids.len(),
+            ids.join(", ")
+        )
+    })
 }

@@ -54,6 +54,8 @@ pub fn run(engine: &Engine, tenant: &Tenant, by: &str) -> Result<RunReport, Dele
         tenant: tenant.name().to_string(),
         ..RunReport::default()
     };
+    // A request's hold ends with its due date, whenever the run comes.
+    requests::release_over(&engine.journal, tenant, now)?;
     let looked_at = retention::expire(&engine.retention, tenant, by, &mut report)?;
     for carried in requests::carry_out_open(&engine.requests, tenant, by)? {
         report.add_job(carried.statement, carried.done);

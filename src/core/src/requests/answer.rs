@@ -6,7 +6,7 @@ use crate::requests::certify::{Answer, issue};
 use crate::requests::copy::drop_file;
 use crate::requests::register::{named, record, record_carried};
 use crate::requests::view::ShownRequest;
-use crate::requests::{PrivacyError, filed, near};
+use crate::requests::{PrivacyError, filed, implied, near};
 use crate::tenant::Tenant;
 use trailkeep_proof::privacy::{Events, Kind, Outcome};
 use trailkeep_proof::system::{AnswerSection, SystemEvent};
@@ -76,6 +76,7 @@ pub fn answer(
     about.certificate = Some(issue(&requests.journal, tenant, (&filed, &about), answer)?);
     filed.set_about(tenant, &about)?;
     filed::keep(&requests.journal, tenant, &filed)?;
+    implied::release(&requests.journal, tenant, id, by)?;
     drop_file(requests, tenant, id);
     Ok(ShownRequest::of(&filed, Some(&about), now))
 }

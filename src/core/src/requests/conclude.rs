@@ -13,7 +13,7 @@ use crate::requests::certify::{Answer, issue, what_was_destroyed};
 use crate::requests::filed::{Filed, FirstAnswer};
 use crate::requests::register::{named, record};
 use crate::requests::view::ShownRequest;
-use crate::requests::{PrivacyError, filed, waiting};
+use crate::requests::{PrivacyError, filed, implied, waiting};
 use crate::tenant::Tenant;
 use crate::tenant::ledger::Ledger;
 use trailkeep_ports::Statement;
@@ -242,7 +242,12 @@ pub(super) fn first_answer(
         filed,
         statements,
         (outcome, events, decided.kept),
-    )
+    )?;
+    if filed.request.closed().is_some() {
+        // A restriction that met no event keeps none.
+        implied::release(&custody.journal, tenant, &filed.request.id, "trailkeep")?;
+    }
+    Ok(())
 }
 
 /// What stayed of a request for erasure has gone by a later statement.
@@ -400,6 +405,7 @@ pub fn lift(
     }
     filed.request.answer(now, Outcome::Restricted)?;
     filed::keep(journal, tenant, &filed)?;
+    implied::release(journal, tenant, id, by)?;
     let about = filed.about(tenant).ok();
     Ok(ShownRequest::of(&filed, about.as_ref(), now))
 }

@@ -25,13 +25,15 @@ use trailkeep_crypto::payload::EVENT_NONCE_BYTES;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_ports::{DeletionBasis, Statement};
 use trailkeep_proof::ids::Seq;
-use trailkeep_proof::privacy::{Kind, State};
+use trailkeep_proof::privacy::{Ground, Kind, State};
 use trailkeep_proof::system::{DecisionSections, ItemsSection, JobSection, SystemEvent};
 use trailkeep_proof::time::UnixMillis;
 
 /// What requests lead to in one ledger, as it is stated together.
 #[derive(Default)]
 struct Plan {
+    /// Of a restriction: on which ground.
+    ground: Option<Ground>,
     covers: BTreeSet<Seq>,
     restricts: BTreeSet<Seq>,
     covering: BTreeSet<u64>,
@@ -55,6 +57,7 @@ pub(super) fn decide(
     for filed in asked {
         let mut own = fresh();
         let is_erasure = filed.request.kind == Kind::Erasure;
+        own.iter_mut().for_each(|plan| plan.ground = filed.ground);
         let to = if is_erasure { &mut erasures } else { &mut own };
         if !decide_one(&requests.custody, tenant, filed, now, (&ledgers, to))? {
             continue;
@@ -160,7 +163,7 @@ fn decide_one(
         } else {
             restriction(
                 classes_alone(&custody.journal, ledger, &seqs)?,
-                request.regime,
+                (request.regime, filed.ground),
             )
         };
         let waits = plan.take(&scope, &filed, asked);
@@ -291,6 +294,7 @@ impl Plan {
             job: JobSection {
                 events: self.covers.len() as u64,
                 restricted: Some(self.restricts.len() as u64),
+                ground: self.ground,
                 part: is_divided.then_some(part as u64),
                 parts: is_divided.then_some(parts as u64),
                 by: by.to_owned(),

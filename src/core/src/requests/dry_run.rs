@@ -9,7 +9,7 @@ use crate::journal::read::entry_at;
 use crate::requests::erase::{Asked, ErasureScope, EventDecision, Judge, Reason, Standing};
 use crate::requests::filed::Held;
 use crate::requests::near::{Near, ShownNear};
-use crate::requests::register::NewRequest;
+use crate::requests::new_request::NewRequest;
 use crate::requests::{PrivacyError, filed};
 use crate::tenant::Tenant;
 use crate::tenant::ledger::Ledger;

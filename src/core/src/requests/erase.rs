@@ -141,7 +141,9 @@ impl<'a> Judge<'a> {
             journal,
             ledger,
             asked,
-            holds: Holds::load(&journal.keyring, ledger.active_record())?.in_force(),
+            holds: Holds::load(&journal.keyring, ledger.active_record())?
+                .in_force_at(asked.now)
+                .against_erasure(),
             triggers: trigger::by_record(&journal.keyring, ledger.active_record(), tag)?,
             rules,
         })

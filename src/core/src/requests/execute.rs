@@ -15,12 +15,13 @@ use crate::requests::Requests;
 use crate::requests::decide::decide;
 use crate::requests::erase::Asked;
 use crate::requests::filed::{Filed, Ordered};
+use crate::requests::new_request::takes_ground;
 use crate::requests::register::{named, record, record_carried};
 use crate::requests::view::ShownRequest;
-use crate::requests::{PrivacyError, filed, near};
+use crate::requests::{PrivacyError, filed, implied, near};
 use crate::tenant::Tenant;
 use trailkeep_proof::ids::Seq;
-use trailkeep_proof::privacy::{Kind, State};
+use trailkeep_proof::privacy::{Ground, Kind, State};
 use trailkeep_proof::system::{RequestStep, SystemEvent};
 use trailkeep_proof::time::UnixMillis;
 
@@ -36,27 +37,31 @@ pub fn order(
     inbox: &Inbox,
     tenant: &Tenant,
     id: &str,
-    not_the_same_person: Option<&str>,
+    (not_the_same_person, ground): (Option<&str>, Option<Ground>),
     by: &str,
 ) -> Result<ShownRequest, PrivacyError> {
     record_carried(&inbox.journal, tenant)?;
     // What waits to become an event may be theirs.
     ingest::assemble_all(inbox, tenant)
         .map_err(|error| PrivacyError::Telemetry(Box::new(error)))?;
+    let _no_run_decides = inbox.journal.locks.decision();
     let _one = inbox.journal.locks.requests();
     let mut filed = filed::find(&inbox.journal, tenant, id)?;
     if !matches!(filed.request.kind, Kind::Erasure | Kind::Restriction) {
         return Err(PrivacyError::NothingToCarryOut);
     }
     filed.request.check_open()?;
+    state_ground(&mut filed, ground)?;
     let now = inbox.journal.clock.wall();
     let mut about = filed.about(tenant)?;
     let reason = (not_the_same_person, by);
     near::distinguish(&inbox.journal, tenant, (&mut filed, &mut about), reason)?;
     near::check(&inbox.journal, tenant, &about)?;
     if filed.ordered.is_none() {
+        implied::hold_for_restriction(&inbox.journal, tenant, (&filed, &about), by)?;
         let request = RequestStep {
             name: named(&filed.request),
+            ground: filed.ground,
             by: by.to_owned(),
         };
         let at_ms = now.get();
@@ -69,6 +74,22 @@ pub fn order(
         filed.ordered = Some(Ordered { at_ms, seq });
     }
     Ok(ShownRequest::of(&filed, Some(&about), now))
+}
+
+/// A restriction is carried out on one ground: the one that it was filed on, or the one that is given now.
+fn state_ground(filed: &mut Filed, ground: Option<Ground>) -> Result<(), PrivacyError> {
+    let needs = takes_ground(filed.request.kind, filed.request.regime);
+    match (filed.ground, ground) {
+        (_, Some(_)) if !needs => Err(PrivacyError::GroundOfNothing),
+        (None, None) if needs => Err(PrivacyError::NoGround),
+        (Some(filed), Some(given)) if filed != given => Err(PrivacyError::Malformed(
+            "the restriction was filed on another ground: leave `ground` out, or close it and file it anew",
+        )),
+        (known, given) => {
+            filed.ground = known.or(given);
+            Ok(())
+        }
+    }
 }
 
 /// Carries out what was ordered of a tenant's requests, at once. With `rotates`, the vault is rotated behind it, so that
@@ -115,6 +136,7 @@ pub(crate) fn carry_out_open(
     by: &str,
 ) -> Result<Vec<Carried>, PrivacyError> {
     record_carried(&requests.journal, tenant)?;
+    implied::release_over(&requests.journal, tenant, requests.journal.clock.wall())?;
     let asked = to_carry_out(&requests.journal, tenant)?;
     if !asked.is_empty() {
         // What waits to become an event may be theirs.

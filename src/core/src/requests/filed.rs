@@ -12,13 +12,13 @@ use crate::keys::records;
 use crate::keys::records::Record;
 use crate::keys::rows::STATED_HERE;
 use crate::requests::PrivacyError;
-use crate::requests::register::NOT_CHECKED;
+use crate::requests::new_request::NOT_CHECKED;
 use crate::tenant::{ActiveRecord, Tenant};
 use trailkeep_crypto::secret::RecordKey;
 use trailkeep_proof::ids::{Origin, SubjectSalt};
 use trailkeep_proof::ledger::event::Person;
 use trailkeep_proof::privacy::certificate::{Bundle, Signed};
-use trailkeep_proof::privacy::{Kept, Outcome, Request, Withheld};
+use trailkeep_proof::privacy::{Ground, Kept, Outcome, Request, Withheld};
 
 /// A request as the vault keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub(super) struct Filed {
     pub(super) request: Request,
     /// The entry that records it.
     pub(super) seq: u64,
+    /// Of a restriction: on which ground it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ground: Option<Ground>,
     /// Events held when it was filed or identified: about the person, and in which they only acted.
     pub(super) held: Option<Held>,
     /// The copy that was fetched last.
@@ -182,6 +185,7 @@ impl Filed {
         let mut filed = Self {
             request,
             seq: STATED_HERE,
+            ground: None,
             held: None,
             fetched: None,
             closed_ledgers: BTreeMap::new(),

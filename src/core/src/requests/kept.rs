@@ -3,7 +3,7 @@
 use crate::requests::erase::{ErasureScope, EventDecision, Reason, Standing};
 use crate::tenant::ledger::Ledger;
 use trailkeep_proof::ids::ClassNumber;
-use trailkeep_proof::privacy::{Kept, Regime};
+use trailkeep_proof::privacy::{Ground, Kept, Regime};
 use trailkeep_proof::time::UnixMillis;
 
 /// What is said of events that their data subject had restricted.
@@ -11,10 +11,14 @@ const RESTRICTED: &str =
     "the data subject asked to keep it and not to use it without their consent";
 
 /// All of a person's events, kept and used for nothing.
-pub(super) fn restriction(mut scope: ErasureScope, regime: Regime) -> ErasureScope {
-    let citation = match regime {
-        Regime::Ccpa => "Cal. Civ. Code 1798.121",
-        Regime::Gdpr | Regime::UkGdpr => "GDPR Art. 18",
+pub(super) fn restriction(
+    mut scope: ErasureScope,
+    (regime, ground): (Regime, Option<Ground>),
+) -> ErasureScope {
+    let citation = match (regime, ground) {
+        (Regime::Ccpa, _) => "Cal. Civ. Code 1798.121".to_owned(),
+        (Regime::Gdpr | Regime::UkGdpr, Some(ground)) => format!("GDPR Art. {}", ground.article()),
+        (Regime::Gdpr | Regime::UkGdpr, None) => "GDPR Art. 18".to_owned(),
     };
     for (_, _, deletion) in &mut scope.events {
         *deletion = EventDecision::Keep(Reason {
@@ -22,7 +26,7 @@ pub(super) fn restriction(mut scope: ErasureScope, regime: Regime) -> ErasureSco
             until: None,
             note: RESTRICTED.to_owned(),
             ground: RESTRICTED.to_owned(),
-            citation: citation.to_owned(),
+            citation: citation.clone(),
         });
     }
     scope

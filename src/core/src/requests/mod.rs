@@ -14,8 +14,10 @@ pub mod erase;
 mod execute;
 mod filed;
 mod foreseen;
+mod implied;
 mod kept;
 mod near;
+mod new_request;
 mod register;
 mod view;
 mod waiting;
@@ -29,6 +31,7 @@ use crate::destroy::{DeletionError, Deletions};
 use crate::export::ExportError;
 use crate::export::jobs::{Exports, StartError};
 use crate::govern::Custody;
+use crate::govern::hold::HoldError;
 use crate::govern::rotation::RotationError;
 use crate::ingest::{Inbox, StagingError};
 use crate::journal::Journal;
@@ -46,16 +49,15 @@ pub use execute::{carry_out_now, order};
 pub use filed::Held;
 pub(crate) use filed::{carry_over, take_over_close};
 pub(crate) use foreseen::{erasure_asked_at, foreseen};
+pub(crate) use implied::release_over;
 pub(crate) use near::fold_persons;
 pub use near::{ShownNear, ShownNearPerson};
+pub use new_request::{NOT_CHECKED, NewRequest};
 pub(crate) use register::record_carried;
-pub use register::{
-    NOT_CHECKED, NewRequest, counts, end, extend, forget_answered, identify, list, one, receive,
-    show,
-};
+pub use register::{counts, end, extend, forget_answered, identify, list, one, receive, show};
 use trailkeep_crypto::secret::RandomError;
 use trailkeep_proof::ids::LedgerNumber;
-use trailkeep_proof::privacy::{ExtendError, StageError};
+use trailkeep_proof::privacy::{ExtendError, Ground, StageError};
 pub use view::{ShownRequest, ShownSubject};
 
 /// The request registry: data subject requests of a running server, and what carries them out.
@@ -106,6 +108,18 @@ pub enum PrivacyError {
     /// Its state does not allow it.
     #[error(transparent)]
     Stage(#[from] StageError),
+    /// A restriction has no ground.
+    #[error(
+        "a restriction needs its ground (`--ground`, `ground`; GDPR Art. 18(1)): {}",
+        Ground::LIST
+    )]
+    NoGround,
+    /// A request that is no restriction, or not under the GDPR, has one.
+    #[error("only a restriction under the gdpr or uk-gdpr has a ground")]
+    GroundOfNothing,
+    /// The hold that it implies could not be placed or released.
+    #[error("the hold for the request could not be changed: {0}")]
+    Hold(Box<HoldError>),
     /// It can't be extended.
     #[error(transparent)]
     Extend(#[from] ExtendError),

@@ -13,7 +13,8 @@ use crate::journal::read::open_event;
 use crate::keys::keyring::KeyError;
 use crate::requests::PrivacyError;
 use crate::requests::filed::{About, Filed};
-use crate::requests::register::{TEXT_BYTES_MAX, named, record};
+use crate::requests::new_request::TEXT_BYTES_MAX;
+use crate::requests::register::{named, record};
 use crate::tenant::Tenant;
 use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::secret::TagLabel;
@@ -192,6 +193,7 @@ pub(super) fn distinguish(
     };
     check_reason(reason)?;
     let request = RequestStep {
+        ground: None,
         name: named(&filed.request),
         by: by.to_owned(),
     };

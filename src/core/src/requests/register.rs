@@ -11,14 +11,14 @@ use crate::keys::rows::{Changes, STATED_HERE};
 use crate::requests::Requests;
 use crate::requests::filed::{About, Filed, Held};
 use crate::requests::near::Near;
+use crate::requests::new_request::{NewRequest, TEXT_BYTES_MAX, takes_ground};
 use crate::requests::view::{ShownRequest, ShownSubject};
-use crate::requests::{PrivacyError, copy, filed, near};
+use crate::requests::{PrivacyError, copy, filed, implied, near};
 use crate::tenant::Tenant;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_policy::CalendarPeriod;
 use trailkeep_proof::ids::{Origin, Seq, SubjectSalt, hex};
-use trailkeep_proof::ledger::event::Person;
-use trailkeep_proof::privacy::{Closed, Day, Ended, Kind, Regime, Request, commit_to_subject};
+use trailkeep_proof::privacy::{Closed, Day, Ended, Request, commit_to_subject};
 use trailkeep_proof::system::{
     FormerEntry, RequestEnd, RequestExtension, RequestIdentity, RequestName, RequestReceipt,
     SystemEvent,
@@ -29,77 +29,6 @@ use trailkeep_proof::time::UnixMillis;
 const FORGET_AFTER: &str = "P29D";
 /// Crockford's base32: nothing in it can be taken for something else.
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/// Longest texts of a request, in bytes; those of a person are the event schema's, in characters.
-pub(super) const TEXT_BYTES_MAX: usize = 1_024;
-const ID_CHARACTERS_MAX: usize = 512;
-const NAMESPACE_CHARACTERS_MAX: usize = 128;
-
-/// What is recorded instead of a method where nobody checked who asks, and somebody answers for it all the same.
-pub const NOT_CHECKED: &str = "not checked";
-
-/// A request as it comes in.
-#[derive(Clone, Debug)]
-pub struct NewRequest {
-    /// What is asked for.
-    pub kind: Kind,
-    /// Under which law.
-    pub regime: Regime,
-    /// Who asks.
-    pub subject: Person,
-    /// The caller's own name for it.
-    pub reference: Option<String>,
-    /// By what it was established who asks; none: it waits for that.
-    pub identity_verified_by: Option<String>,
-    /// The day on which it came in; today unless said.
-    pub received_on: Option<Day>,
-    /// Include events in which the data subject is only the actor.
-    pub include_acted: bool,
-    /// Shows other persons in the same events, and why.
-    pub show_others: Option<String>,
-    /// Shows who of the staff acted.
-    pub show_staff: bool,
-    /// Why data subjects with a near identifier are other people.
-    pub not_the_same_person: Option<String>,
-}
-
-impl NewRequest {
-    pub(super) fn check(&self, today: Day) -> Result<(), PrivacyError> {
-        let Person { namespace, id } = &self.subject;
-        let is_name = |text: &str, most: usize| {
-            text.chars().count() <= most && !text.chars().any(char::is_control)
-        };
-        if id.is_empty() || !is_name(id, ID_CHARACTERS_MAX) {
-            return Err(PrivacyError::Malformed(
-                "`subject.id` must be 1 to 512 characters without control characters, as in events",
-            ));
-        }
-        if !is_name(namespace, NAMESPACE_CHARACTERS_MAX) {
-            return Err(PrivacyError::Malformed(
-                "`subject.namespace` must be at most 128 characters without control characters, as in events",
-            ));
-        }
-        let texts = [
-            &self.reference,
-            &self.identity_verified_by,
-            &self.show_others,
-        ];
-        let mut texts = texts.into_iter().flatten();
-        if texts.any(|text| text.trim().is_empty() || text.len() > TEXT_BYTES_MAX) {
-            return Err(PrivacyError::Malformed(
-                "`reference`, `identity_verified_by` and `show_others` must be 1 to 1,024 bytes, or left out",
-            ));
-        }
-        self.not_the_same_person
-            .as_deref()
-            .map_or(Ok(()), near::check_reason)?;
-        // A day further east may have begun.
-        if self.received_on.is_some_and(|day| day > today.plus_days(1)) {
-            return Err(PrivacyError::Future);
-        }
-        Ok(())
-    }
-}
-
 /// Files a request. Where it is identified and asks for a copy, that is begun.
 pub fn receive(
     requests: &Arc<Requests>,
@@ -110,6 +39,9 @@ pub fn receive(
     let now = requests.journal.clock.wall();
     let today = Day::of(now);
     new.check(today)?;
+    if new.ground.is_none() && takes_ground(new.kind, new.regime) {
+        return Err(PrivacyError::NoGround);
+    }
     let salt = SubjectSalt::new(random_bytes()?);
     let id = hex(&random_bytes::<16>()?);
     let request = Request::received(
@@ -138,13 +70,19 @@ pub fn receive(
         salt: salt.to_string(),
         certificate: None,
     };
-    let receipt = received(
+    let mut receipt = received(
         &request,
         &tenant.active_record().record().origin,
         Some((&about, &salt)),
         by,
     );
+    receipt.ground = new.ground;
+    {
+        let _no_run_decides = requests.journal.locks.decision();
+        implied::hold_for_copy(&requests.journal, tenant, (&request, &about), by)?;
+    }
     let mut filed = Filed::new(tenant, request, &about)?;
+    filed.ground = new.ground;
     if filed.request.check_open().is_ok() {
         find_held(&requests.journal, tenant, &mut filed, &about)?;
     }
@@ -188,6 +126,7 @@ pub(crate) fn record_carried(journal: &Journal, tenant: &Tenant) -> Result<(), P
         let origin = &tenant.active_record().record().origin;
         let request = RequestReceipt {
             former,
+            ground: filed.ground,
             ..received(&filed.request, origin, subject, "trailkeep")
         };
         filed.seq = STATED_HERE;
@@ -220,6 +159,7 @@ fn received(
             .map(|(about, _)| about.is_identity_checked()),
         identified,
         former: None,
+        ground: None,
         by: by.to_owned(),
     }
 }
@@ -237,6 +177,7 @@ pub fn identify(
             "`verified_by` must say how the identity was verified, in 1 to 1,024 bytes",
         ));
     }
+    let no_run_decides = requests.journal.locks.decision();
     let one = requests.journal.locks.requests();
     let now = requests.journal.clock.wall();
     let mut filed = filed::find(&requests.journal, tenant, id)?;
@@ -244,6 +185,8 @@ pub fn identify(
     let mut about = filed.about(tenant)?;
     about.identity_verified_by = Some(verified_by.to_owned());
     filed.set_about(tenant, &about)?;
+    let held = (&filed.request, &about);
+    implied::hold_for_copy(&requests.journal, tenant, held, by)?;
     let identity = RequestIdentity {
         name: named(&filed.request),
         identity_checked: Some(about.is_identity_checked()),
@@ -253,6 +196,7 @@ pub fn identify(
     let event = SystemEvent::PrivacyIdentify { request: identity };
     record(&requests.journal, tenant, &event, &filed)?;
     drop(one);
+    drop(no_run_decides);
     copy::begin_or_later(requests, tenant, &filed, &about, by);
     Ok(ShownRequest::of(&filed, Some(&about), now))
 }
@@ -284,7 +228,12 @@ pub fn extend(
             by: by.to_owned(),
         },
     };
-    record(journal, tenant, &event, &filed)?;
+    let mut changes = Changes::default();
+    let active = tenant.active_record().record();
+    if let Some((id, hold)) = implied::extended(journal, tenant, &filed.request)? {
+        changes.put(&journal.keyring, active, &id, &hold)?;
+    }
+    record_with(journal, tenant, &event, (&filed, changes))?;
     Ok(ShownRequest::of(&filed, Some(&about), now))
 }
 
@@ -308,6 +257,7 @@ pub fn end(
         },
     };
     record(journal, tenant, &event, &filed)?;
+    implied::release(journal, tenant, id, by)?;
     let about = filed.about(tenant).ok();
     Ok(ShownRequest::of(&filed, about.as_ref(), now))
 }
@@ -424,7 +374,16 @@ pub(super) fn record(
     event: &SystemEvent,
     filed: &Filed,
 ) -> Result<Seq, AppendError> {
-    let mut changes = Changes::default();
+    record_with(journal, tenant, event, (filed, Changes::default()))
+}
+
+/// The same, with further rows that it changes.
+fn record_with(
+    journal: &Journal,
+    tenant: &Tenant,
+    event: &SystemEvent,
+    (filed, mut changes): (&Filed, Changes),
+) -> Result<Seq, AppendError> {
     let active = tenant.active_record().record();
     changes.put(&journal.keyring, active, &filed.request.id, filed)?;
     append_changing(journal, tenant.active(), event, changes)

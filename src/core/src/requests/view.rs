@@ -2,7 +2,7 @@
 
 use crate::requests::filed::{About, Filed, Held};
 use crate::requests::near::ShownNear;
-use trailkeep_proof::privacy::{Closed, Day, Decision, Kind, Outcome, Regime, State};
+use trailkeep_proof::privacy::{Closed, Day, Decision, Ground, Kind, Outcome, Regime, State};
 use trailkeep_proof::time::UnixMillis;
 
 /// The data subject of a request.
@@ -60,6 +60,8 @@ pub struct ShownRequest {
     pub seq: u64,
     /// Number of events found.
     pub held: Option<Held>,
+    /// Of a restriction: on which ground it was asked for.
+    pub ground: Option<Ground>,
     /// Superseded ledgers with some of the events: each has its own copy (`Trailkeep-Ledger`).
     pub closed_ledgers: Vec<String>,
     /// The caller's own reference, until the identifier is deleted.
@@ -101,6 +103,7 @@ impl ShownRequest {
             closed_at: closed.map(|closed| closed.at().to_string()),
             seq: filed.seq,
             held: filed.held,
+            ground: filed.ground,
             closed_ledgers: filed.closed_ledgers.keys().cloned().collect(),
             reference: about.and_then(|about| about.reference.clone()),
             subject: None,

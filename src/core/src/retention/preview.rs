@@ -28,6 +28,8 @@ pub struct Preview {
     pub requested: u64,
     /// Events that are due and that a hold keeps.
     pub held: u64,
+    /// Open data subject requests whose hold keeps events: their ids.
+    pub held_requests: Vec<String>,
     /// Events that are overdue for deletion; null for another time than now.
     pub overdue: Option<Overdue>,
     /// By class.
@@ -87,6 +89,9 @@ pub(crate) fn preview(
         destroyed: 0,
         requested: 0,
         held: 0,
+        held_requests: Holds::of(&journal.keyring, tenant)?
+            .in_force_at(as_of)
+            .requests(),
         overdue: None,
         classes: Vec::new(),
         awaiting_trigger: Vec::new(),
@@ -95,7 +100,7 @@ pub(crate) fn preview(
         preview.overdue = Some(overdue(journal, tenant)?);
     }
     for (ledger, asked) in asked {
-        let holds = Holds::of(&journal.keyring, tenant)?.in_force();
+        let holds = Holds::of(&journal.keyring, tenant)?.in_force_at(as_of);
         let due = due(journal, &ledger, &holds, as_of)?;
         preview.destroyed += due.goes();
         preview.held += due.held();

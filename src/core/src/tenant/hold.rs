@@ -69,6 +69,15 @@ pub struct Hold {
     pub placed_seq: u64,
     /// Its end.
     pub lifted: Option<Lifted>,
+    /// The data subject request that implies it, by the request's id; none of a hold that somebody placed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// When it ends by itself, in milliseconds; none: when somebody releases it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
+    /// Ids of policies whose events it leaves alone: those with a maximum of law, of a hold that no duty requires.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spares: Vec<String>,
 }
 
 /// The release of a hold.
@@ -103,8 +112,17 @@ impl Hold {
             to: self
                 .lifted
                 .as_ref()
-                .map(|lifted| UnixMillis::new(lifted.at_ms)),
+                .map(|lifted| lifted.at_ms)
+                .into_iter()
+                .chain(self.until_ms)
+                .min()
+                .map(UnixMillis::new),
         }
+    }
+
+    /// Whether an open request for a copy implies it, and nothing else asks for it.
+    const fn is_for_a_copy(&self) -> bool {
+        self.request.is_some() && self.until_ms.is_some()
     }
 
     /// Whether it may cover an event, as far as its entry and class say.
@@ -120,7 +138,8 @@ impl Hold {
             let policies = &class.definition.key.policies;
             policies.iter().any(|policy| policy.id == *regime)
         };
-        regime.as_ref().is_none_or(is_under)
+        !self.spares.iter().any(is_under)
+            && regime.as_ref().is_none_or(is_under)
             && from_ms.is_none_or(|from| recorded >= from)
             && to_ms.is_none_or(|to| recorded < to)
     }
@@ -184,6 +203,17 @@ impl Holds {
         self.in_force_after(UnixMillis::new(u64::MAX))
     }
 
+    /// Those that hold at a moment, with the ends that are known now.
+    #[must_use]
+    pub fn in_force_at(self, moment: UnixMillis) -> Self {
+        let mut holds = self.in_force();
+        let is_over = |until: u64| until <= moment.get();
+        holds
+            .0
+            .retain(|(_, hold)| !hold.until_ms.is_some_and(is_over));
+        holds
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -192,6 +222,20 @@ impl Holds {
     /// The holds with their ids, by id.
     pub fn iter(&self) -> impl Iterator<Item = &(String, Hold)> {
         self.0.iter()
+    }
+
+    /// Those that stand against an erasure which somebody ordered: not those that a request for a copy implies. They keep
+    /// events from expiring; whoever orders the erasure has answered for the copy, or drops it.
+    #[must_use]
+    pub fn against_erasure(mut self) -> Self {
+        self.0.retain(|(_, hold)| !hold.is_for_a_copy());
+        self
+    }
+
+    /// Ids of the data subject requests that imply some of them.
+    pub fn requests(&self) -> Vec<String> {
+        let ids = self.0.iter().filter_map(|(_, hold)| hold.request.clone());
+        ids.collect()
     }
 
     /// Those that cover an event. Its text is asked for only where a hold's scope needs it.

@@ -72,6 +72,17 @@ impl Day {
         }
     }
 
+    /// Its first moment, by UTC.
+    pub fn start(self) -> UnixMillis {
+        let text = format!("{self}T00:00:00Z");
+        UnixMillis::parse_rfc3339(&text).unwrap_or(UnixMillis::MAX)
+    }
+
+    /// Calendar days from another day to it; 0 where it is not later.
+    pub fn days_after(self, other: Self) -> u64 {
+        u64::try_from((self.0 - other.0).num_days()).unwrap_or(0)
+    }
+
     /// Whether it is over at a moment, by UTC.
     pub fn is_over(self, now: UnixMillis) -> bool {
         Self::of(now) > self

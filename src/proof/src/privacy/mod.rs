@@ -7,6 +7,7 @@ pub mod day;
 pub mod due;
 pub mod note;
 pub mod request;
+pub mod restriction;
 pub mod subject;
 
 pub use certificate::{
@@ -15,4 +16,5 @@ pub use certificate::{
 pub use day::Day;
 pub use due::{Deadline, Regime};
 pub use request::{Closed, Decision, Ended, ExtendError, Kind, Request, StageError, State};
+pub use restriction::{Ground, RestrictedUse};
 pub use subject::commit_to_subject;

@@ -137,6 +137,15 @@ pub struct HoldSection {
     pub filters: Vec<String>,
     /// When it is due for review, RFC 3339.
     pub review_at: Option<String>,
+    /// Id of the data subject request that implies it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// When it ends by itself, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Ids of policies whose events it leaves alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spares: Vec<String>,
 }
 
 /// Section `hold` of a hold that is released.

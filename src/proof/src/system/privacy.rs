@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::privacy::{Day, Ended, Events, Kind, Outcome, Regime, Withheld};
+use crate::privacy::{Day, Ended, Events, Ground, Kind, Outcome, Regime, Withheld};
 
 /// What each entry about a request says of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct RequestReceipt {
     /// Where it was filed first, in a superseded ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<FormerEntry>,
+    /// Of a restriction: its ground.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ground: Option<Ground>,
     /// Who filed it.
     pub by: String,
 }
@@ -70,6 +73,9 @@ pub struct RequestStep {
     /// Which request.
     #[serde(flatten)]
     pub name: RequestName,
+    /// Of a restriction: its ground.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ground: Option<Ground>,
     /// Who took the step.
     pub by: String,
 }
@@ -168,6 +174,9 @@ pub struct JobSection {
     /// Events that are restricted; of a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restricted: Option<u64>,
+    /// Of a restriction: its ground.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ground: Option<Ground>,
     /// Which part of the decision this entry states, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<u64>,
@@ -195,4 +204,39 @@ pub struct SupersededSection {
     /// As in the ledger itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lift: Option<LiftSection>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::HoldSection;
+
+    /// Members that came later stand only where they say something.
+    #[test]
+    fn a_ground_and_the_request_of_a_hold_are_members_of_their_sections() {
+        let hold = HoldSection {
+            id: "h1".to_owned(),
+            by: "local".to_owned(),
+            filters: Vec::new(),
+            review_at: None,
+            request: Some("r1".to_owned()),
+            until: Some("2026-12-30T00:00:00.000Z".to_owned()),
+            spares: vec!["law".to_owned()],
+        };
+        let text = serde_json::to_value(&hold).unwrap();
+        assert_eq!(text["until"], "2026-12-30T00:00:00.000Z");
+        assert_eq!(serde_json::from_value::<HoldSection>(text).unwrap(), hold);
+        let step = RequestStep {
+            name: RequestName {
+                id: "r1".to_owned(),
+                receipt: "R".to_owned(),
+                kind: Kind::Restriction,
+            },
+            ground: Some(Ground::Claims),
+            by: "local".to_owned(),
+        };
+        let text = serde_json::to_value(&step).unwrap();
+        assert_eq!(text["ground"], "claims");
+        assert_eq!(serde_json::from_value::<RequestStep>(text).unwrap(), step);
+    }
 }

@@ -72,6 +72,7 @@ fn one_of_each() -> Vec<SystemEvent> {
     };
     let step = || RequestStep {
         name: name(),
+        ground: None,
         by: by(),
     };
     vec![
@@ -150,6 +151,9 @@ fn one_of_each() -> Vec<SystemEvent> {
                 by: by(),
                 filters: vec!["subject".to_owned()],
                 review_at: None,
+                request: None,
+                until: None,
+                spares: Vec::new(),
             },
         },
         SystemEvent::KeyCreate {
@@ -230,6 +234,7 @@ fn one_of_each() -> Vec<SystemEvent> {
                 identity_checked: Some(true),
                 identified: true,
                 former: None,
+                ground: None,
                 by: by(),
             },
         },

@@ -55,13 +55,13 @@ pub(crate) async fn execute(
 ) -> Result<Json<PersonRequest>, Problem> {
     let said: RequestExecution = read_json(
         body,
-        "{\"now\":true|false,\"not_the_same_person\":\"why\"}, both optional",
+        "{\"now\":true|false,\"not_the_same_person\":\"why\",\"ground\":\"contested\"|\"unlawful\"|\"claims\"|\"objection\"}, all optional",
     )
     .await?;
     let caller = caller.identified();
     let (to, rotates) = (caller.clone(), said.now);
     let ordered = blocking(move || {
-        let reason = said.not_the_same_person.as_deref();
+        let reason = (said.not_the_same_person.as_deref(), said.ground);
         requests::order(&to.engine.inbox, &to.on, &id, reason, &to.key_id)
     })
     .await?;

@@ -12,7 +12,10 @@ impl From<PrivacyError> for Problem {
                 Self::not_found(detail)
             }
             PrivacyError::NearMatches { .. } => Self::refused(detail),
-            PrivacyError::Malformed(_) | PrivacyError::Future => Self::unprocessable(detail),
+            PrivacyError::Malformed(_)
+            | PrivacyError::Future
+            | PrivacyError::NoGround
+            | PrivacyError::GroundOfNothing => Self::unprocessable(detail),
             PrivacyError::Stage(_)
             | PrivacyError::Extend(_)
             | PrivacyError::NoCopy
@@ -24,6 +27,7 @@ impl From<PrivacyError> for Problem {
                 tracing::warn!(%error, "erasure incomplete");
                 Self::unavailable(detail, 60)
             }
+            PrivacyError::Hold(error) => (*error).into(),
             PrivacyError::Telemetry(error) => (*error).into(),
             PrivacyError::Record(error) => (*error).into(),
             PrivacyError::Key(error) => error.into(),

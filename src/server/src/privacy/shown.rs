@@ -25,6 +25,7 @@ pub(super) fn request(shown: ShownRequest) -> PersonRequest {
         closed_at: shown.closed_at,
         seq: shown.seq,
         held: shown.held.map(held),
+        ground: shown.ground,
         closed_ledgers: shown.closed_ledgers,
         reference: shown.reference,
         subject: shown.subject.map(|subject| RequestSubject {

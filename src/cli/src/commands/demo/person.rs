@@ -48,6 +48,7 @@ async fn answer_and_erase(client: &Client, path: &Path) -> anyhow::Result<()> {
     let order = RequestExecution {
         now: true,
         not_the_same_person: None,
+        ground: None,
     };
     client.execute(&id, &order).await?;
     let place = path.join("certificate.json");
@@ -105,5 +106,6 @@ fn request_of(kind: Kind, person: &PersonName) -> NewPersonRequest {
         include_others: None,
         include_staff: false,
         not_the_same_person: None,
+        ground: None,
     }
 }

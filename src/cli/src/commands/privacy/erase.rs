@@ -16,7 +16,7 @@ use crate::commands::output::{note, print_line, progress_bar};
 use trailkeep_api::privacy::{DryRun, NewPersonRequest, PersonRequest, RequestExecution};
 use trailkeep_core::ops::readiness::WAITING;
 use trailkeep_proof::privacy::certificate::{Certificate, Kept};
-use trailkeep_proof::privacy::{Kind, Outcome, State};
+use trailkeep_proof::privacy::{Ground, Kind, Outcome, State};
 
 /// How often it is asked whether an erasure is over.
 const POLL: Duration = Duration::from_millis(500);
@@ -69,6 +69,9 @@ pub(in crate::commands) struct ExecuteArgs {
     /// Reason why data subjects with a similar identifier are other people, if nothing is held under this one
     #[arg(long, value_name = "REASON")]
     not_the_same_person: Option<String>,
+    /// Ground of a restriction that was filed without one
+    #[arg(long, value_name = "GROUND")]
+    ground: Option<Ground>,
     #[command(flatten)]
     place: PlaceArgs,
     /// Print JSON: what `privacy erase --json` prints
@@ -109,6 +112,9 @@ struct ConfirmArgs {
 pub(in crate::commands) struct RestrictArgs {
     #[command(flatten)]
     asked: AskedArgs,
+    /// Its ground: contested, unlawful, claims or objection, or the letter of GDPR Art. 18(1): a, b, c, d. Not with ccpa
+    #[arg(long, value_name = "GROUND")]
+    ground: Option<Ground>,
 }
 
 /// What is asked for, and what becomes of the answer.
@@ -142,7 +148,8 @@ pub(super) async fn erase(args: &EraseArgs) -> anyhow::Result<()> {
             let preview = client.dry_run(subject.asked(Kind::Erasure)).await?;
             ask_for_it(&preview.read()?)?;
         }
-        file_and_execute(client, &args.asked, Kind::Erasure, now).await
+        let what = (Kind::Erasure, None);
+        file_and_execute(client, &args.asked, what, now).await
     });
     let done = done.await?;
     let is_late = now && !is_rotated(&done.certificate);
@@ -157,7 +164,8 @@ pub(super) async fn restrict(args: &RestrictArgs) -> anyhow::Result<()> {
     }
     place.check()?;
     let done = ask(&subject.target, async |client| {
-        file_and_execute(client, &args.asked, Kind::Restriction, false).await
+        let what = (Kind::Restriction, args.ground);
+        file_and_execute(client, &args.asked, what, false).await
     });
     args.asked.print(&done.await?)
 }
@@ -181,6 +189,7 @@ pub(super) async fn execute(args: &ExecuteArgs) -> anyhow::Result<()> {
         let order = RequestExecution {
             now,
             not_the_same_person: args.not_the_same_person.clone(),
+            ground: args.ground,
         };
         execute_and_wait(client, &args.id, (&order, &args.place))
             .await
@@ -236,10 +245,11 @@ struct Done {
 async fn file_and_execute(
     client: &Client,
     asked: &AskedArgs,
-    kind: Kind,
+    (kind, ground): (Kind, Option<Ground>),
     now: bool,
 ) -> anyhow::Result<Done> {
     let new = NewPersonRequest {
+        ground,
         identity_verified_by: Some(asked.identity.identity_verified_by.clone()),
         ..asked.subject.asked(kind)
     };
@@ -248,6 +258,7 @@ async fn file_and_execute(
     let order = RequestExecution {
         now,
         not_the_same_person: None,
+        ground: None,
     };
     execute_and_wait(client, &id, (&order, &asked.place))
         .await

@@ -57,6 +57,12 @@ pub(super) fn print_request(answer: &Received<PersonRequest>, json: bool) -> any
                 None => state,
             },
         ),
+        (
+            "ground",
+            request.ground.map_or_else(String::new, |ground| {
+                format!("{} (GDPR Art. {})", ground.as_str(), ground.article())
+            }),
+        ),
         ("received on", request.received_on.to_string()),
         ("acknowledge by", day(request.acknowledge_by)),
         ("due", due),
