@@ -14,6 +14,7 @@ mod sending;
 mod settings;
 mod snapshots;
 mod sources;
+mod spool;
 #[path = "../support/mod.rs"]
 mod support;
 mod walk;

@@ -53,6 +53,7 @@ table! {
     NotFound = 7, "not-found", "not found", "check the name and the tenant";
     Gone = 8, "gone", "no longer available", "the payload was deleted lawfully: its entry and proofs remain";
     Unavailable = 9, "unavailable", "temporarily unavailable", "retry later: nothing was recorded unless the detail says so";
+    Spooled = 10, "spooled", "spooled, not recorded", "send the spool with `trailkeep append --spool DIR --flush`";
 }
 
 impl Exit {

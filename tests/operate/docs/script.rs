@@ -34,7 +34,7 @@ trailkeep() {
     'init '*)
       # Some ledgers were made before the document begins.
       if [ ! -e D ]; then command trailkeep "$@" > printed; take_token; fi ;;
-    'key create') command trailkeep "$@" > printed; take_token ;;
+    'key create') command trailkeep "$@" | tee printed; take_token ;;
     'privacy file') command trailkeep "$@" | tee printed; ID=$(sed -n 's/^request  *//p' printed) ;;
     # Something is always to be said of a first run.
     'doctor '*) command trailkeep "$@" || [ $? = 1 ] ;;

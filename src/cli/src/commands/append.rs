@@ -1,18 +1,25 @@
 //! `trailkeep append`.
 
+mod spool;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use self::spool::{Delivered, Spool, line_of};
 use super::TargetArgs;
 use super::client::Client;
+use super::failure::Failure;
 use super::output::{note, print_json, print_line, progress_bar};
 use trailkeep_api::events::{Appended, AppendedOne};
+use trailkeep_proof::ledger::event::split_array;
+use trailkeep_verify::exit::Exit;
 
 /// Events of one request.
 const EVENTS_PER_REQUEST: usize = 1_000;
@@ -27,14 +34,26 @@ Examples:
   trailkeep append --dir D events.ndjson
   echo '{\"action\":\"chat.completion\",\"actor\":{\"id\":\"app\"}}' | trailkeep append --dir D -
   trailkeep append --url http://127.0.0.1:8787 --token T events.ndjson --json
+  trailkeep append --url http://127.0.0.1:8787 --token T --spool S events.ndjson
+  trailkeep append --url http://127.0.0.1:8787 --token T --spool S --flush
 
 The input is one object per line (NDJSON), one object, or an array. Events are sent in requests of 1,000; each request
-is all or nothing. Appending the same file again adds nothing if its events have ids.")]
+is all or nothing. Appending the same file again adds nothing if its events have ids.
+
+With --spool, events that the server cannot take now (429, 503, 507, no answer) wait in a directory, in their order and
+in plain text. The next call with --spool sends them first. Exit code 10: spooled, not recorded.")]
 pub(super) struct AppendArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// File with events, or - for standard input
-    file: PathBuf,
+    #[arg(required_unless_present = "flush")]
+    file: Option<PathBuf>,
+    /// Keep events in this directory while the server cannot take them, and send first what waits there
+    #[arg(long, value_name = "DIR")]
+    spool: Option<PathBuf>,
+    /// Send what waits in the spool, and nothing else
+    #[arg(long, requires = "spool", conflicts_with = "file")]
+    flush: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -53,29 +72,59 @@ struct Many {
     checkpoint: String,
 }
 
-pub(super) async fn run(args: AppendArgs) -> anyhow::Result<ExitCode> {
-    let mut input: Box<dyn BufRead> = if args.file.as_os_str() == "-" {
-        Box::new(BufReader::new(std::io::stdin()))
-    } else {
-        let file = File::open(&args.file)
-            .with_context(|| format!("can't open {}", args.file.display()))?;
-        Box::new(BufReader::new(file))
-    };
-    let mut first_line = Vec::new();
-    while first_line.trim_ascii().is_empty() {
-        first_line.clear();
-        if input.read_until(b'\n', &mut first_line)? == 0 {
-            bail!("the input has no event");
+/// What is appended: its first line, and the rest.
+struct Input {
+    first_line: Vec<u8>,
+    rest: Box<dyn BufRead>,
+    /// An object a line; otherwise one object or one array.
+    is_lines: bool,
+}
+
+impl Input {
+    fn open(file: &Path) -> anyhow::Result<Self> {
+        let mut rest: Box<dyn BufRead> = if file.as_os_str() == "-" {
+            Box::new(BufReader::new(std::io::stdin()))
+        } else {
+            let file =
+                File::open(file).with_context(|| format!("can't open {}", file.display()))?;
+            Box::new(BufReader::new(file))
+        };
+        let mut first_line = Vec::new();
+        while first_line.trim_ascii().is_empty() {
+            first_line.clear();
+            if rest.read_until(b'\n', &mut first_line)? == 0 {
+                bail!("the input has no event");
+            }
         }
+        let is_whole_object = first_line.trim_ascii_start().first() == Some(&b'{')
+            && serde_json::from_slice::<serde::de::IgnoredAny>(&first_line).is_ok();
+        let is_lines = is_whole_object && !rest.fill_buf()?.is_empty();
+        Ok(Self {
+            first_line,
+            rest,
+            is_lines,
+        })
     }
+
+    /// The whole document.
+    fn document(self) -> anyhow::Result<Vec<u8>> {
+        let mut text = self.first_line;
+        self.rest.take(DOCUMENT_BYTES_MAX).read_to_end(&mut text)?;
+        Ok(text)
+    }
+}
+
+pub(super) async fn run(args: AppendArgs) -> anyhow::Result<ExitCode> {
+    if let Some(folder) = &args.spool {
+        return run_with_spool(&args, folder).await;
+    }
+    let file = args.file.as_deref().unwrap_or(Path::new("-"));
+    let input = Input::open(file)?;
     let client = Client::to(&args.target)?;
-    let is_whole_object = first_line.trim_ascii_start().first() == Some(&b'{')
-        && serde_json::from_slice::<serde::de::IgnoredAny>(&first_line).is_ok();
-    let rest_is_empty = input.fill_buf()?.is_empty();
-    let outcome = if is_whole_object && !rest_is_empty {
-        append_lines(&client, first_line, input, args.json).await
+    let outcome = if input.is_lines {
+        append_lines(&client, input.first_line, input.rest, args.json).await
     } else {
-        append_document(&client, first_line, input, args.json).await
+        append_document(&client, input.document()?, args.json).await
     };
     let closed = client.close().await;
     outcome?;
@@ -83,14 +132,114 @@ pub(super) async fn run(args: AppendArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One object or one array: one request.
-async fn append_document(
+async fn run_with_spool(args: &AppendArgs, folder: &Path) -> anyhow::Result<ExitCode> {
+    // What must be read first may come slowly, and the spool is for one process at a time.
+    let input = args.file.as_deref().map(Input::open).transpose()?;
+    let spool = Spool::open(folder)?;
+    let client = Client::to(&args.target)?;
+    let mut delivered = Delivered::default();
+    let outcome = deliver(&client, &spool, input, &mut delivered).await;
+    let closed = client.close().await;
+    outcome.with_context(|| {
+        format!(
+            "{} events before were recorded, {} spooled",
+            delivered.total.accepted + delivered.total.duplicates,
+            delivered.spooled
+        )
+    })?;
+    closed?;
+    let waiting = spool.waiting()?.len();
+    let Delivered {
+        total,
+        spooled,
+        set_aside,
+    } = delivered;
+    if args.json {
+        print_json(&json!({
+            "accepted": total.accepted, "duplicates": total.duplicates, "first_seq": total.first_seq,
+            "last_seq": total.last_seq, "checkpoint": total.checkpoint, "spooled": spooled,
+            "waiting_files": waiting, "set_aside": set_aside,
+        }))?;
+    } else {
+        print_line(&format!(
+            "{} accepted, {} recorded before, {spooled} spooled",
+            total.accepted, total.duplicates
+        ))?;
+        if waiting > 0 {
+            note(&format!(
+                "{waiting} files wait in {}, not recorded: send them with `trailkeep append --spool DIR --flush`",
+                folder.display()
+            ));
+        }
+    }
+    Ok(match (set_aside.is_empty(), waiting) {
+        (false, _) => Exit::Failed.into(),
+        (true, 0) => ExitCode::SUCCESS,
+        (true, _) => Exit::Spooled.into(),
+    })
+}
+
+/// Sends what waits, then the input, in requests of many lines each.
+async fn deliver(
     client: &Client,
-    mut text: Vec<u8>,
-    rest: Box<dyn BufRead>,
-    json: bool,
+    spool: &Spool,
+    input: Option<Input>,
+    delivered: &mut Delivered,
 ) -> anyhow::Result<()> {
-    rest.take(DOCUMENT_BYTES_MAX).read_to_end(&mut text)?;
+    let mut is_open = spool.flush(client, delivered).await?;
+    let Some(input) = input else {
+        return Ok(());
+    };
+    let mut request = Vec::new();
+    let (mut number, mut lines) = (0, 0);
+    let mut events = events_of(input)?;
+    loop {
+        let event = events.next().transpose()?;
+        let line = event.map(|event| {
+            number += 1;
+            line_of(&event, number)
+        });
+        let line = line.transpose()?;
+        let next = line.as_ref().map_or(0, Vec::len);
+        let is_full = lines >= EVENTS_PER_REQUEST || request.len() + next > BYTES_PER_REQUEST;
+        if (line.is_none() || is_full) && lines > 0 {
+            let sent = std::mem::take(&mut request);
+            spool
+                .send_or_keep(client, &sent, &mut is_open, delivered)
+                .await?;
+            lines = 0;
+        }
+        let Some(line) = line else {
+            return Ok(());
+        };
+        request.extend_from_slice(&line);
+        lines += 1;
+    }
+}
+
+/// The events of an input, one after the other.
+fn events_of(input: Input) -> anyhow::Result<Box<dyn Iterator<Item = std::io::Result<Vec<u8>>>>> {
+    if input.is_lines {
+        let rest = input.rest.split(b'\n');
+        let lines = std::iter::once(Ok(input.first_line)).chain(rest);
+        let is_event = |line: &std::io::Result<Vec<u8>>| {
+            line.as_ref()
+                .map_or(true, |line| !line.trim_ascii().is_empty())
+        };
+        return Ok(Box::new(lines.filter(is_event)));
+    }
+    let text = input.document()?;
+    let events = if text.trim_ascii_start().first() == Some(&b'[') {
+        let events = split_array(&text).map_err(|error| Failure::usage(error.to_string()))?;
+        events.into_iter().map(<[u8]>::to_vec).collect()
+    } else {
+        vec![text]
+    };
+    Ok(Box::new(events.into_iter().map(Ok)))
+}
+
+/// One object or one array: one request.
+async fn append_document(client: &Client, text: Vec<u8>, json: bool) -> anyhow::Result<()> {
     let answer = client.append("application/json", text).await?;
     if json {
         return answer.print();

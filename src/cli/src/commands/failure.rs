@@ -22,6 +22,38 @@ pub(super) struct Failure {
     text: String,
     /// What a route answered (RFC 9457), where one did.
     problem: Option<Box<Problem>>,
+    /// The status of the answer, where there was one.
+    status: Option<u16>,
+}
+
+/// Whether something can be sent again as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Later: the server can't be reached, or can't take it now.
+    Temporary,
+    /// Never: it has a fault of its own.
+    OfTheEvent,
+    /// When somebody has done something about it, such as a token.
+    Other,
+}
+
+impl Fault {
+    /// Of an error of a request with events.
+    pub(super) fn of(error: &anyhow::Error) -> Self {
+        if error
+            .chain()
+            .any(<dyn std::error::Error + 'static>::is::<reqwest::Error>)
+        {
+            return Self::Temporary;
+        }
+        let failure = error.downcast_ref::<Failure>();
+        let kind = failure.and_then(|failure| failure.problem.as_ref()?.kind());
+        match (failure.and_then(|failure| failure.status), kind) {
+            (Some(408 | 429 | 500 | 502 | 503 | 504 | 507), _) => Self::Temporary,
+            (Some(400 | 413 | 415 | 422), _) | (_, Some(Kind::IdConflict)) => Self::OfTheEvent,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl Failure {
@@ -45,6 +77,7 @@ impl Failure {
             exit,
             text: text.into(),
             problem: None,
+            status: None,
         }
     }
 
@@ -55,11 +88,15 @@ impl Failure {
                 exit: exit_of(status, problem.kind()),
                 text: describe(&problem),
                 problem: Some(Box::new(problem)),
+                status: Some(status),
             },
-            Err(_) => Self::new(
-                exit_of(status, None),
-                format!("the server answered {status}: {}", body.trim()),
-            ),
+            Err(_) => Self {
+                status: Some(status),
+                ..Self::new(
+                    exit_of(status, None),
+                    format!("the server answered {status}: {}", body.trim()),
+                )
+            },
         }
     }
 }

@@ -286,6 +286,6 @@ mod tests {
         assert!(text.contains("not shown: scope, note"), "{text}");
         let text = said(24);
         assert!(text.contains("0123456789abcdef"), "{text}");
-        assert!(text.contains("not shown:\nreason"), "{text}");
+        assert!(text.contains("not shown: reason,"), "{text}");
     }
 }

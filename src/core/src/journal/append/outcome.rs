@@ -78,8 +78,14 @@ impl Writer {
         committed: Result<Committed, StoreError>,
     ) -> Result<(), Failed> {
         match committed {
-            Ok(Committed::All) => Ok(()),
-            Err(error) if error.is_full() => Err(Failed::Full),
+            Ok(Committed::All) => {
+                self.room.note_committed();
+                Ok(())
+            }
+            Err(error) if error.is_full() => {
+                self.room.note_full();
+                Err(Failed::Full)
+            }
             Ok(Committed::Fenced(fences)) => {
                 let cause = fences.into_iter().next().map(|fence| fence.cause);
                 Err(Failed::Fenced(cause.unwrap_or(StoreError::Unclaimed)))

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use crate::failpoint::FailPoint;
 use crate::figures::Figures;
 use crate::journal::append::extension::{Extended, Extension};
-use crate::journal::append::outcome::{Failed, Shards, refuse_commit};
+use crate::journal::append::outcome::{Shards, refuse_commit};
 use crate::journal::append::queue::{Queue, Waiting, Woken};
 use crate::journal::append::room::{Room, may_use_reserve};
 use crate::journal::append::{Accepted, PreparedEvent, Refusal, Submission};
@@ -122,10 +122,7 @@ impl Writer {
             .keyring
             .make_durable(batch.iter().map(|waiting| &waiting.submission.needs))
         {
-            if matches!(&error, KeyError::Store(error) if error.is_full()) {
-                self.room.note_full();
-            }
-            return give_up(batch.into_iter().chain(repeated).collect(), error);
+            return self.give_up(batch.into_iter().chain(repeated).collect(), error);
         }
         FailPoint::AfterVaultCommit.reach();
         self.figures
@@ -148,15 +145,11 @@ impl Writer {
         let begun = Instant::now();
         let committed = self.ledgers.commit(&mut self.shards.claims, &batches);
         if let Err(failed) = self.settle(committed) {
-            if matches!(failed, Failed::Full) {
-                self.room.note_full();
-            }
             refuse_commit(replies, failed.refusal());
             refuse(repeated, || Refusal::LookAgain);
             return failed.into();
         }
         FailPoint::AfterLedgerCommit.reach();
-        self.room.note_committed();
         self.count(&batches, begun.elapsed());
 
         // On disk: from here on it may be seen, proven and acknowledged.
@@ -177,6 +170,27 @@ impl Writer {
         }
         refuse(repeated, || Refusal::LookAgain);
         Ok(())
+    }
+
+    /// Refuses a batch whose keys could not be written. A full disk wrote nothing, nor did a key that could not be
+    /// sealed; after anything else the outcome is unknown.
+    fn give_up(&mut self, batch: Vec<Waiting>, error: KeyError) -> Result<(), StoreError> {
+        match error {
+            KeyError::Store(error) if !error.is_full() => {
+                refuse(batch, || Refusal::OutcomeUnknown);
+                Err(error)
+            }
+            KeyError::Store(_) => {
+                self.room.note_full();
+                refuse(batch, || Refusal::Full);
+                Ok(())
+            }
+            error => {
+                tracing::error!(%error, "the keys of a batch could not be wrapped");
+                refuse(batch, || Refusal::Busy);
+                Ok(())
+            }
+        }
     }
 
     /// Counts what a commit made durable.
@@ -390,25 +404,5 @@ struct Placed {
 fn refuse(batch: Vec<Waiting>, refusal: impl Fn() -> Refusal) {
     for waiting in batch {
         let _ = waiting.reply.send(Err(refusal()));
-    }
-}
-
-/// Refuses a batch whose keys could not be written. A full disk wrote nothing, nor did a key that could not be
-/// sealed; after anything else the outcome is unknown.
-fn give_up(batch: Vec<Waiting>, error: KeyError) -> Result<(), StoreError> {
-    match error {
-        KeyError::Store(error) if !error.is_full() => {
-            refuse(batch, || Refusal::OutcomeUnknown);
-            Err(error)
-        }
-        KeyError::Store(_) => {
-            refuse(batch, || Refusal::Full);
-            Ok(())
-        }
-        error => {
-            tracing::error!(%error, "the keys of a batch could not be wrapped");
-            refuse(batch, || Refusal::Busy);
-            Ok(())
-        }
     }
 }
