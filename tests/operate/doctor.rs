@@ -113,7 +113,7 @@ fn each_fault_is_found() {
     healthy.assert_finds(&flag, "directory", "no root key");
 
     let free = ["--min-free-bytes", "4000000000000000000"];
-    healthy.assert_finds(&free, "disk", "bytes are free");
+    healthy.assert_finds(&free, "disk", "appends stop below 3.5 EiB");
 
     // 49 hours later; a second run of the backup fixes it.
     healthy.clocked.set("2026-11-26T11:00:01Z");
