@@ -1200,5 +1200,8 @@ fn policies_are_checked_listed_and_shown() {
         .output()
         .unwrap();
     let said = String::from_utf8(table.stdout).unwrap();
-    assert!(said.contains("delete_after P90D from received"), "{said}");
+    assert!(
+        said.contains("delete_after 90 days from received"),
+        "{said}"
+    );
 }
