@@ -20,7 +20,8 @@ use trailkeep_ports::Statement;
 use trailkeep_proof::ids::{Origin, Seq};
 use trailkeep_proof::privacy::{Events, Kept, KeptState, Kind, Outcome, State};
 use trailkeep_proof::system::{
-    AnswerSection, DecisionSections, ItemsSection, JobSection, LiftSection, SystemEvent, SystemRead,
+    AnswerSection, DecisionSections, ItemsSection, JobSection, LiftSection, StatedSections,
+    SystemEvent, SystemRead,
 };
 use trailkeep_proof::time::UnixMillis;
 
@@ -89,24 +90,15 @@ impl Stated {
             Ok(SystemRead::Unknown(_)) | Err(_) => DecisionSections::default(),
         };
         let JobSection { part, parts, .. } = decision.job;
-        let (covers, restricts) = if ledger.record.origin == record.origin {
-            (decision.covers, decision.restricts)
-        } else {
-            let about = decision.closed.unwrap_or_default();
-            let is_it = about.ledger == ledger.record.origin.as_str();
-            (
-                about.covers.filter(|_| is_it),
-                about.restricts.filter(|_| is_it),
-            )
-        };
+        let says = decision.scope.of(&ledger.record.origin, &record.origin);
         let requests =
             |items: Option<ItemsSection>| items.map(|items| items.requests).unwrap_or_default();
         Ok(Self {
             desk: ledger.active_record().record().origin.clone(),
             stands_in: record.origin.clone(),
             seq,
-            covering: requests(covers),
-            restricting: requests(restricts),
+            covering: requests(says.covers),
+            restricting: requests(says.restricts),
             part: part.zip(parts).unwrap_or((0, 1)),
         })
     }
@@ -388,10 +380,11 @@ pub fn lift(
                 requests: vec![filed.seq],
                 by: by.to_owned(),
             };
-            let event = SystemEvent::PrivacyLift {
+            let own = StatedSections {
                 lift: Some(lift),
-                closed: None,
+                ..StatedSections::default()
             };
+            let event = SystemEvent::PrivacyLift { scope: own.into() };
             let states = Statement::Lift { restriction };
             let mut changes = Changes::default();
             changes.put(

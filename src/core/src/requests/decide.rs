@@ -26,7 +26,9 @@ use trailkeep_crypto::secret::random_bytes;
 use trailkeep_ports::{DeletionBasis, Statement};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::privacy::{Ground, Kind, State};
-use trailkeep_proof::system::{DecisionSections, ItemsSection, JobSection, SystemEvent};
+use trailkeep_proof::system::{
+    DecisionSections, ItemsSection, JobSection, StatedSections, SystemEvent,
+};
 use trailkeep_proof::time::UnixMillis;
 
 /// What requests lead to in one ledger, as it is stated together.
@@ -287,21 +289,22 @@ impl Plan {
             }
         };
         let is_divided = parts > 1;
-        let decision = DecisionSections {
+        let own = StatedSections {
             covers: (!self.covers.is_empty()).then(|| items(&self.covers, &self.covering)),
             restricts: (!self.restricts.is_empty())
                 .then(|| items(&self.restricts, &self.restricting)),
-            job: JobSection {
-                events: self.covers.len() as u64,
-                restricted: Some(self.restricts.len() as u64),
-                ground: self.ground,
-                part: is_divided.then_some(part as u64),
-                parts: is_divided.then_some(parts as u64),
-                by: by.to_owned(),
-                ..JobSection::default()
-            },
-            ..DecisionSections::default()
+            ..StatedSections::default()
         };
+        let job = JobSection {
+            events: self.covers.len() as u64,
+            restricted: Some(self.restricts.len() as u64),
+            ground: self.ground,
+            part: is_divided.then_some(part as u64),
+            parts: is_divided.then_some(parts as u64),
+            by: by.to_owned(),
+            ..JobSection::default()
+        };
+        let decision = DecisionSections::new(own, job);
         let states = Statement::Erasure {
             covers: self.covers.iter().copied().collect(),
             restricts: self.restricts.iter().copied().collect(),

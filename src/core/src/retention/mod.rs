@@ -39,7 +39,7 @@ use trailkeep_crypto::secret::random_bytes;
 use trailkeep_ports::{DeletionBasis, Statement};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::system::{
-    DecisionSections, ExpirySection, ItemsSection, JobSection, SystemEvent,
+    DecisionSections, ExpirySection, ItemsSection, JobSection, StatedSections, SystemEvent,
 };
 
 /// What deletes by time.
@@ -196,12 +196,12 @@ fn state_expiry(
         by: by.to_owned(),
         ..JobSection::default()
     };
+    let own = StatedSections {
+        expiry: Some(expiry),
+        ..StatedSections::default()
+    };
     let event = SystemEvent::RetentionExpiry {
-        decision: DecisionSections {
-            expiry: Some(expiry),
-            job,
-            ..DecisionSections::default()
-        },
+        decision: DecisionSections::new(own, job),
     };
     let states = Statement::Expiry {
         class: class.number,
@@ -237,12 +237,12 @@ fn state_tombstones(
         by: by.to_owned(),
         ..JobSection::default()
     };
+    let own = StatedSections {
+        covers: Some(covers),
+        ..StatedSections::default()
+    };
     let event = SystemEvent::RetentionExpiry {
-        decision: DecisionSections {
-            covers: Some(covers),
-            job,
-            ..DecisionSections::default()
-        },
+        decision: DecisionSections::new(own, job),
     };
     let states = Statement::Tombstones {
         cause: DeletionBasis::Trigger,

@@ -5,6 +5,7 @@
 //! central directory says, and there are no comments, no foreign extra fields and no two members of one
 //! name. What is accepted here reads the same everywhere.
 
+mod end;
 mod records;
 
 use std::collections::HashSet;

@@ -58,6 +58,6 @@ pub struct ClassDefinition {
 impl ClassDefinition {
     /// The section as it is stored.
     pub fn text(&self) -> String {
-        serde_json::to_value(self).map_or_else(|_| String::new(), |section| section.to_string())
+        super::text_of(self)
     }
 }

@@ -20,11 +20,13 @@ pub use self::journal::{
 };
 pub use self::privacy::{
     AnswerSection, ExpirySection, FormerEntry, ItemsSection, JobSection, LiftSection, RequestEnd,
-    RequestExtension, RequestIdentity, RequestName, RequestReceipt, RequestStep, SupersededSection,
+    RequestExtension, RequestIdentity, RequestName, RequestReceipt, RequestStep, StatedSections,
+    SupersededSection,
 };
 pub use self::vault::{
     BindSection, LostRow, ReplicaSection, ReplicaTarget, RotationSection, RowChange, RowsSection,
 };
+use crate::ids::Origin;
 use crate::ledger::action::SystemAction;
 
 /// Exact bytes of sections by name, in ascending order of names.
@@ -83,10 +85,8 @@ pub enum SystemEvent {
     PrivacyIdentify { request: RequestIdentity },
     #[serde(rename = "trailkeep.privacy.lift")]
     PrivacyLift {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        lift: Option<LiftSection>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        closed: Option<SupersededSection>,
+        #[serde(flatten)]
+        scope: Scope,
     },
     #[serde(rename = "trailkeep.privacy.receive")]
     PrivacyReceive { request: RequestReceipt },
@@ -124,23 +124,63 @@ pub enum SystemEvent {
     VaultRotate { vault: RotationSection },
 }
 
-/// The sections of a statement that deletes or restricts events.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct DecisionSections {
-    /// The events that are deleted, one by one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub covers: Option<ItemsSection>,
-    /// A class that expired up to a moment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expiry: Option<ExpirySection>,
-    /// The events that are restricted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restricts: Option<ItemsSection>,
-    /// The same of a superseded ledger.
+/// What a statement says of other entries, and of which ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// Of the ledger in which it stands.
+    #[serde(flatten)]
+    pub own: StatedSections,
+    /// Of a superseded ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<SupersededSection>,
+}
+
+/// The sections of a statement that deletes or restricts events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionSections {
+    /// Which events.
+    #[serde(flatten)]
+    pub scope: Scope,
     /// How many events, and who ordered it.
     pub job: JobSection,
+}
+
+impl DecisionSections {
+    /// A decision about the ledger in which it is stated.
+    pub fn new(own: StatedSections, job: JobSection) -> Self {
+        Self {
+            scope: own.into(),
+            job,
+        }
+    }
+}
+
+impl From<StatedSections> for Scope {
+    fn from(own: StatedSections) -> Self {
+        Self { own, closed: None }
+    }
+}
+
+impl Scope {
+    /// The same, about a superseded ledger.
+    fn about(self, origin: &str) -> Self {
+        Self {
+            own: StatedSections::default(),
+            closed: Some(SupersededSection {
+                ledger: origin.to_owned(),
+                stated: self.own,
+            }),
+        }
+    }
+
+    /// What is stated of a ledger by an entry that stands in the ledger `stands_in`.
+    pub fn of(self, ledger: &Origin, stands_in: &Origin) -> StatedSections {
+        if ledger == stands_in {
+            return self.own;
+        }
+        let about = self.closed.filter(|about| about.ledger == ledger.as_str());
+        about.map(|about| about.stated).unwrap_or_default()
+    }
 }
 
 /// A system entry as it was read.
@@ -208,35 +248,22 @@ impl SystemEvent {
     /// takes entries in its place.
     #[must_use]
     pub fn about_superseded(mut self, origin: &str) -> Self {
-        match &mut self {
+        let scope = match &mut self {
             Self::PrivacyErase { decision }
             | Self::PrivacyRestrict { decision }
-            | Self::RetentionExpiry { decision } => {
-                decision.closed = Some(SupersededSection {
-                    ledger: origin.to_owned(),
-                    covers: decision.covers.take(),
-                    expiry: decision.expiry.take(),
-                    restricts: decision.restricts.take(),
-                    lift: None,
-                });
-            }
-            Self::PrivacyLift { lift, closed } => {
-                *closed = Some(SupersededSection {
-                    ledger: origin.to_owned(),
-                    lift: lift.take(),
-                    ..SupersededSection::default()
-                });
-            }
-            _ => {}
-        }
+            | Self::RetentionExpiry { decision } => &mut decision.scope,
+            Self::PrivacyLift { scope } => scope,
+            _ => return self,
+        };
+        *scope = std::mem::take(scope).about(origin);
         self
     }
 }
 
 /// Each member of what is serialized as a section.
 fn sections_of(sections: &impl Serialize) -> Sections {
-    let Ok(Value::Object(members)) = serde_json::to_value(sections) else {
-        return Vec::new();
+    let Value::Object(members) = value_of(sections) else {
+        unreachable!("sections are a struct or a map of them");
     };
     let mut sections: Sections = members
         .into_iter()
@@ -244,6 +271,15 @@ fn sections_of(sections: &impl Serialize) -> Sections {
         .collect();
     sections.sort_unstable_by(|(one, _), (next, _)| one.cmp(next));
     sections
+}
+
+/// A section as it is stored.
+fn text_of(section: &impl Serialize) -> String {
+    value_of(section).to_string()
+}
+
+fn value_of(section: &impl Serialize) -> Value {
+    serde_json::to_value(section).expect("sections are plain data, which has a JSON form")
 }
 
 #[cfg(test)]

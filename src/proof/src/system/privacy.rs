@@ -187,23 +187,31 @@ pub struct JobSection {
     pub by: String,
 }
 
+/// What a statement says of other entries. In a ledger that continues another it may be about that one's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatedSections {
+    /// The events that are deleted, one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covers: Option<ItemsSection>,
+    /// A class that expired up to a moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<ExpirySection>,
+    /// A restriction that is lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lift: Option<LiftSection>,
+    /// The events that are restricted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restricts: Option<ItemsSection>,
+}
+
 /// Section `closed`: what is stated of a superseded ledger. Seqs in it are of that ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SupersededSection {
     /// Origin of the superseded ledger.
     pub ledger: String,
-    /// As in the ledger itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub covers: Option<ItemsSection>,
-    /// As in the ledger itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expiry: Option<ExpirySection>,
-    /// As in the ledger itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restricts: Option<ItemsSection>,
-    /// As in the ledger itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lift: Option<LiftSection>,
+    /// What is stated of it.
+    #[serde(flatten)]
+    pub stated: StatedSections,
 }
 
 #[cfg(test)]

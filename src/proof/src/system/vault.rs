@@ -12,7 +12,7 @@ pub struct RowsSection {
 impl RowsSection {
     /// The section as it is stored.
     pub fn text(&self) -> String {
-        serde_json::to_value(self).map_or_else(|_| String::new(), |section| section.to_string())
+        super::text_of(self)
     }
 }
 

@@ -1,7 +1,8 @@
-//! The records of the ZIP format: end records, central directory, local headers, data descriptors.
+//! The records of a member in the ZIP format: its header in the central directory, its local header, its data descriptor.
 
 use std::io;
 
+use super::end::find_directory;
 use super::{ArchiveError, Form, Member, Method, Source};
 
 /// Most members that are looked at; a bundle has under 20.
@@ -9,15 +10,9 @@ const MEMBERS_MAX: u64 = 64;
 /// Most bytes of the central directory of so many members.
 const DIRECTORY_BYTES_MAX: u64 = 64 << 10;
 
-const END: [u8; 4] = *b"PK\x05\x06";
-const END_64: [u8; 4] = *b"PK\x06\x06";
-const LOCATOR_64: [u8; 4] = *b"PK\x06\x07";
 const CENTRAL: [u8; 4] = *b"PK\x01\x02";
 const LOCAL: [u8; 4] = *b"PK\x03\x04";
 const DESCRIPTOR: [u8; 4] = *b"PK\x07\x08";
-const END_BYTES: u64 = 22;
-const END_64_BYTES: u64 = 56;
-const LOCATOR_64_BYTES: u64 = 20;
 const CENTRAL_BYTES: usize = 46;
 const LOCAL_BYTES: u64 = 30;
 
@@ -25,27 +20,26 @@ const LOCAL_BYTES: u64 = 30;
 const FLAGS_ALLOWED: u16 = 0b1000_0000_1110;
 const FLAG_DESCRIPTOR: u16 = 0b1000;
 const EXTRA_64: u16 = 0x0001;
-const SATURATED_16: u64 = 0xFFFF;
-const SATURATED_32: u64 = 0xFFFF_FFFF;
+pub(super) const SATURATED_32: u64 = 0xFFFF_FFFF;
 
-fn form<T>(what: &'static str) -> Result<T, ArchiveError> {
+pub(super) fn form<T>(what: &'static str) -> Result<T, ArchiveError> {
     Err(ArchiveError::Form(what))
 }
 
 /// A little-endian record, read field by field.
-struct Record<'a> {
-    bytes: &'a [u8],
+pub(super) struct Record<'a> {
+    pub(super) bytes: &'a [u8],
 }
 
 impl<'a> Record<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], ArchiveError> {
+    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], ArchiveError> {
         let cut = ArchiveError::Form("a record of the archive is truncated");
         let (head, rest) = self.bytes.split_at_checked(count).ok_or(cut)?;
         self.bytes = rest;
         Ok(head)
     }
 
-    fn number(&mut self, count: usize) -> Result<u64, ArchiveError> {
+    pub(super) fn number(&mut self, count: usize) -> Result<u64, ArchiveError> {
         let bytes = self.take(count)?;
         Ok(bytes
             .iter()
@@ -53,12 +47,16 @@ impl<'a> Record<'a> {
             .fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
-    fn signature(&mut self, expected: [u8; 4]) -> Result<bool, ArchiveError> {
+    pub(super) fn signature(&mut self, expected: [u8; 4]) -> Result<bool, ArchiveError> {
         Ok(self.take(4)? == expected)
     }
 }
 
-fn read_exact(source: &dyn Source, offset: u64, count: u64) -> Result<Vec<u8>, ArchiveError> {
+pub(super) fn read_exact(
+    source: &dyn Source,
+    offset: u64,
+    count: u64,
+) -> Result<Vec<u8>, ArchiveError> {
     let mut bytes = vec![0; usize::try_from(count).unwrap_or(usize::MAX)];
     let mut filled = 0;
     while filled < bytes.len() {
@@ -70,13 +68,6 @@ fn read_exact(source: &dyn Source, offset: u64, count: u64) -> Result<Vec<u8>, A
         }
     }
     Ok(bytes)
-}
-
-/// Where the central directory is.
-struct Directory {
-    entries: u64,
-    bytes: u64,
-    offset: u64,
 }
 
 /// All members, in the order of their places in the file.
@@ -113,91 +104,6 @@ pub(super) fn read_members(
         return form("it has bytes before its directory");
     }
     Ok(members)
-}
-
-fn find_directory(source: &dyn Source) -> Result<Directory, ArchiveError> {
-    let size = source.size_bytes()?;
-    let head = read_exact(source, 0, size.min(22))?;
-    if head.starts_with(b"age-encryption.org/") || head.starts_with(b"-----BEGIN AGE") {
-        return Err(ArchiveError::Age);
-    }
-    if size < END_BYTES {
-        return form("it is too short");
-    }
-    let end_offset = size - END_BYTES;
-    let bytes = read_exact(source, end_offset, END_BYTES)?;
-    let mut end = Record { bytes: &bytes };
-    if !end.signature(END)? {
-        return form(
-            "it does not end like a ZIP file without comment: it is truncated, or data follows",
-        );
-    }
-    let disks = (end.number(2)?, end.number(2)?);
-    let counts = (end.number(2)?, end.number(2)?);
-    let (bytes, offset) = (end.number(4)?, end.number(4)?);
-    if disks != (0, 0) || counts.0 != counts.1 || end.number(2)? != 0 {
-        return form("its end record has a comment or names several disks");
-    }
-    let small = Directory {
-        entries: counts.0,
-        bytes,
-        offset,
-    };
-    let (directory, directory_end) = match find_directory_64(source, end_offset)? {
-        None => (small, end_offset),
-        Some((large, at)) => {
-            let agrees = |short: u64, long: u64, saturated| short == long || short == saturated;
-            if !agrees(small.entries, large.entries, SATURATED_16)
-                || !agrees(small.bytes, large.bytes, SATURATED_32)
-                || !agrees(small.offset, large.offset, SATURATED_32)
-            {
-                return form("its two end records contradict each other");
-            }
-            (large, at)
-        }
-    };
-    if directory.offset.checked_add(directory.bytes) != Some(directory_end) {
-        return form(
-            "its directory does not reach its end record: there are bytes before, after or in between",
-        );
-    }
-    Ok(directory)
-}
-
-/// The ZIP64 end record, where there is one, and where it begins.
-fn find_directory_64(
-    source: &dyn Source,
-    end_offset: u64,
-) -> Result<Option<(Directory, u64)>, ArchiveError> {
-    let Some(locator_offset) = end_offset.checked_sub(LOCATOR_64_BYTES) else {
-        return Ok(None);
-    };
-    let bytes = read_exact(source, locator_offset, LOCATOR_64_BYTES)?;
-    let mut locator = Record { bytes: &bytes };
-    if !locator.signature(LOCATOR_64)? {
-        return Ok(None);
-    }
-    let (disk, offset, disks) = (locator.number(4)?, locator.number(8)?, locator.number(4)?);
-    if disk != 0 || disks != 1 || offset.checked_add(END_64_BYTES) != Some(locator_offset) {
-        return form("its ZIP64 locator points elsewhere");
-    }
-    let bytes = read_exact(source, offset, END_64_BYTES)?;
-    let mut end = Record { bytes: &bytes };
-    if !end.signature(END_64)? || end.number(8)? != END_64_BYTES - 12 {
-        return form("its ZIP64 end record is malformed");
-    }
-    end.take(4)?; // versions: who made it, who can read it
-    let disks = (end.number(4)?, end.number(4)?);
-    let counts = (end.number(8)?, end.number(8)?);
-    if disks != (0, 0) || counts.0 != counts.1 {
-        return form("its ZIP64 end record names several disks");
-    }
-    let directory = Directory {
-        entries: counts.0,
-        bytes: end.number(8)?,
-        offset: end.number(8)?,
-    };
-    Ok(Some((directory, offset)))
 }
 
 /// What both headers of a member say.
