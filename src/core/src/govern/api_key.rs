@@ -174,27 +174,39 @@ pub fn revoke(journal: &Journal, tenant: &Tenant, id: &str, by: &str) -> Result<
 
 /// The keys of a tenant, the oldest first.
 pub fn list(journal: &Journal, tenant: &Tenant) -> Result<Vec<ListedKey>, KeyError> {
-    let mut keys = Vec::new();
     let uses = journal.keyring.last_uses().known(&journal.keyring)?;
+    let time = |millis| UnixMillis::new(millis).to_string();
+    let mut keys = keys_of(journal, tenant)?;
+    keys.sort_by_key(|(_, sealed)| sealed.created_at_ms);
+    let listed = |(id, sealed): (String, Sealed)| ListedKey {
+        last_used_at: uses.get(&id).copied().map(time),
+        name: sealed.name,
+        id,
+        role: sealed.role,
+        tenant: sealed.tenant,
+        created_at: time(sealed.created_at_ms),
+        expires_at: sealed.expires_at_ms.map(time),
+        revoked_at: sealed.revoked_at_ms.map(time),
+    };
+    Ok(keys.into_iter().map(listed).collect())
+}
+
+/// What the tenant's keys are called, by id: for what shows a key's id. Keys without a name are left out.
+pub fn names(journal: &Journal, tenant: &Tenant) -> Result<HashMap<String, KeyName>, KeyError> {
+    let keys = keys_of(journal, tenant)?.into_iter();
+    let named = keys.filter(|(_, sealed)| sealed.name != KeyName::default());
+    Ok(named.map(|(id, sealed)| (id, sealed.name)).collect())
+}
+
+fn keys_of(journal: &Journal, tenant: &Tenant) -> Result<Vec<(String, Sealed)>, KeyError> {
+    let mut keys = Vec::new();
     for row in journal.keyring.vault().api_keys()? {
         let sealed = open(&journal.keyring, &row)?;
         if sealed.tenant == tenant.name().as_str() {
-            let time = |millis| UnixMillis::new(millis).to_string();
-            let listed = ListedKey {
-                last_used_at: uses.get(&row.id).copied().map(time),
-                name: sealed.name,
-                id: row.id,
-                role: sealed.role,
-                tenant: sealed.tenant,
-                created_at: time(sealed.created_at_ms),
-                expires_at: sealed.expires_at_ms.map(time),
-                revoked_at: sealed.revoked_at_ms.map(time),
-            };
-            keys.push((sealed.created_at_ms, listed));
+            keys.push((row.id, sealed));
         }
     }
-    keys.sort_by_key(|(created_at_ms, _)| *created_at_ms);
-    Ok(keys.into_iter().map(|(_, key)| key).collect())
+    Ok(keys)
 }
 
 /// The entry that states a new key.
@@ -229,13 +241,6 @@ fn check_name(name: &KeyName) -> Result<(), ManageError> {
         }
     }
     Ok(())
-}
-
-/// What the tenant's keys are called, by id: for what shows a key's id. Keys without a name are left out.
-pub fn names(journal: &Journal, tenant: &Tenant) -> Result<HashMap<String, KeyName>, KeyError> {
-    let named = list(journal, tenant)?.into_iter();
-    let named = named.filter(|key| key.name != KeyName::default());
-    Ok(named.map(|key| (key.id, key.name)).collect())
 }
 
 fn record(

@@ -74,7 +74,7 @@ pub struct Journal {
     /// Counts since the start.
     pub figures: Arc<Figures>,
     /// Where the files are.
-    pub disk: Disk,
+    pub disk: Arc<Disk>,
     pub(crate) locks: Locks,
     pub(crate) tenants: RwLock<HashMap<TenantName, Tenant>>,
     pub(crate) new_ledgers: NewLedgers,

@@ -70,13 +70,11 @@ pub fn receive(
         salt: salt.to_string(),
         certificate: None,
     };
-    let mut receipt = received(
-        &request,
-        &tenant.active_record().record().origin,
-        Some((&about, &salt)),
-        by,
-    );
-    receipt.ground = new.ground;
+    let origin = &tenant.active_record().record().origin;
+    let receipt = RequestReceipt {
+        ground: new.ground,
+        ..received(&request, origin, Some((&about, &salt)), by)
+    };
     {
         let _no_run_decides = requests.journal.locks.decision();
         implied::hold_for_copy(&requests.journal, tenant, (&request, &about), by)?;

@@ -1,26 +1,24 @@
 //! Room on the disk. Below the reserve no event is taken; what the ledger itself records goes on in it: reads, holds,
 //! deletions, keys. So whoever looks for room can still look, and is still seen.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::journal::Disk;
 use crate::journal::append::queue::Waiting;
-use trailkeep_files::directory::free_bytes;
 use trailkeep_proof::ledger::entry::EntryKind;
 use trailkeep_proof::text::size;
 
 /// The room that the writer has, and what was logged about it.
 pub(crate) struct Room {
-    directory: PathBuf,
-    reserve_bytes: u64,
+    disk: Arc<Disk>,
     is_below: bool,
     is_full: bool,
 }
 
 impl Room {
-    pub(crate) const fn new(directory: PathBuf, reserve_bytes: u64) -> Self {
+    pub(crate) const fn new(disk: Arc<Disk>) -> Self {
         Self {
-            directory,
-            reserve_bytes,
+            disk,
             is_below: false,
             is_full: false,
         }
@@ -28,10 +26,10 @@ impl Room {
 
     /// Whether less than the reserve is free. The log says when that begins and ends.
     pub(super) fn is_below_reserve(&mut self) -> bool {
-        let free = free_bytes(&self.directory);
-        let is_below = free.is_some_and(|free| free < self.reserve_bytes);
+        let is_below = self.disk.is_below_reserve();
         if is_below != self.is_below {
-            let (free, reserve) = (size(free.unwrap_or_default()), size(self.reserve_bytes));
+            let free = size(self.disk.free_bytes().unwrap_or_default());
+            let reserve = size(self.disk.reserve_bytes());
             if is_below {
                 tracing::error!(
                     free,

@@ -180,6 +180,7 @@ impl Files {
         let (new_ledgers, figures) = (NewLedgers::default(), Arc::new(Figures::default()));
         let guard = clock_guard::start(&keyring, &*clock, last_seen, confirm_clock)?;
         let clock_guard = Arc::new(Mutex::new(guard));
+        let disk = Arc::new(Disk::new(directory.path().to_owned(), min_free_bytes));
         let writer = Writer {
             ledgers: Arc::clone(&ledgers),
             index: Arc::clone(&index),
@@ -187,7 +188,7 @@ impl Files {
             clock: Arc::clone(&clock),
             shards: Shards::new(taken, opened.states, by_number(&opened.superseded)),
             new_ledgers: Arc::clone(&new_ledgers),
-            room: Room::new(directory.path().to_owned(), min_free_bytes),
+            room: Room::new(Arc::clone(&disk)),
             clock_guard: Arc::clone(&clock_guard),
             seen_at: last_seen,
             figures: Arc::clone(&figures),
@@ -207,7 +208,7 @@ impl Files {
             policies,
             outside: OutsideReaders::default(),
             figures,
-            disk: Disk::new(directory.path().to_owned(), min_free_bytes),
+            disk,
             locks: Locks::default(),
             tenants: RwLock::new(opened.tenants),
             new_ledgers,
