@@ -104,7 +104,7 @@ pub struct ListedHold {
     /// The data subject request that implies it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// When it ends by itself.
+    /// When the server releases it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
 }

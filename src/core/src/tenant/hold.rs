@@ -72,7 +72,7 @@ pub struct Hold {
     /// The data subject request that implies it, by the request's id; none of a hold that somebody placed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// When it ends by itself, in milliseconds; none: when somebody releases it.
+    /// When the server releases it, in milliseconds since 1970; none: only an officer releases it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until_ms: Option<u64>,
     /// Ids of policies whose events it leaves alone: those with a maximum of law, of a hold that no duty requires.

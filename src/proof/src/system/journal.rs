@@ -140,7 +140,7 @@ pub struct HoldSection {
     /// Id of the data subject request that implies it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// When it ends by itself, RFC 3339.
+    /// When the server releases it, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
     /// Ids of policies whose events it leaves alone.
