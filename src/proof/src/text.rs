@@ -22,6 +22,14 @@ pub fn json(document: &str) -> Cow<'_, str> {
     block(document)
 }
 
+/// A number with what it counts, whose plural ends in `s`: `1 event`, `0 events`.
+pub fn counted(number: u64, one: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        _ => format!("{number} {one}s"),
+    }
+}
+
 /// A number of bytes for people, in powers of 1024: `1.4 GiB`, `512 bytes`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -115,6 +123,12 @@ mod tests {
             assert_eq!(line(raw), shown);
             assert_eq!(block(raw), shown);
         }
+    }
+
+    #[test]
+    fn what_is_counted_has_a_plural() {
+        let said = [0, 1, 2].map(|number| counted(number, "event"));
+        assert_eq!(said, ["0 events", "1 event", "2 events"]);
     }
 
     #[test]

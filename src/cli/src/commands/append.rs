@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::output::{note, print_json, print_line, progress_bar};
 use trailkeep_api::events::{Appended, AppendedOne};
 use trailkeep_proof::ledger::event::split_array;
+use trailkeep_proof::text::counted;
 use trailkeep_verify::exit::Exit;
 
 /// Events of one request.
@@ -166,9 +167,10 @@ async fn run_with_spool(args: &AppendArgs, folder: &Path) -> anyhow::Result<Exit
             total.accepted, total.duplicates
         ))?;
         if waiting > 0 {
+            let files = counted(waiting as u64, "file");
             note(&format!(
-                "{waiting} files wait in {}, not recorded: send them with `trailkeep append --spool DIR --flush`",
-                folder.display()
+                "not recorded: {files} in {dir}; send later with `trailkeep append --spool {dir} --flush`",
+                dir = folder.display()
             ));
         }
     }

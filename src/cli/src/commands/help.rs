@@ -167,7 +167,12 @@ pub(super) struct ManArgs {
 /// Writes a man page a command.
 pub(super) fn write_man_pages(args: &ManArgs) -> anyhow::Result<ExitCode> {
     let out = &args.out;
-    std::fs::create_dir_all(out).with_context(|| format!("can't create {}", out.display()))?;
+    std::fs::create_dir_all(out).with_context(|| {
+        format!(
+            "can't create {}: choose a directory that you can write to",
+            out.display()
+        )
+    })?;
     let mut root = command().disable_help_subcommand(true);
     root.build();
     let pages = write_pages(&root, out)?;

@@ -41,10 +41,7 @@ fn write_out(bytes: &[u8]) -> io::Result<()> {
 
 /// A number of events in words.
 pub(super) fn events_in_words(number: u64) -> String {
-    match number {
-        1 => "1 event".to_owned(),
-        _ => format!("{number} events"),
-    }
+    text::counted(number, "event")
 }
 
 /// A note for the person at the terminal, beside the result.

@@ -251,7 +251,7 @@ fn read_column(text: &str) -> Result<String, String> {
     let hint = suggestion(text, names.iter().copied());
     let names = names.join(", ");
     Err(format!(
-        "unknown column `{text}`{hint}; columns are: {names}, and JSON pointers such as /llm/usage"
+        "unknown column `{text}`; columns are: {names}, and JSON pointers such as /llm/usage{hint}"
     ))
 }
 

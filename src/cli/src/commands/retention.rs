@@ -10,6 +10,7 @@ use super::output::{events_in_words, note, print_line};
 use super::table::{Fit, Table};
 use trailkeep_api::retention::{AtTime, ClassPreview, OverdueEvents, Reviewed};
 use trailkeep_api::triggers::{ListedTrigger, NewTrigger};
+use trailkeep_proof::text::counted;
 
 #[derive(Subcommand)]
 pub(super) enum RetentionCommand {
@@ -196,8 +197,11 @@ async fn preview(target: &TargetArgs, at: Option<String>, json: bool) -> anyhow:
     }
     if !preview.held_requests.is_empty() {
         print_line(&format!(
-            "{} open data subject requests keep their events until they are closed or due: {}",
-            preview.held_requests.len(),
+            "events are kept for {} until closed or due: {}",
+            counted(
+                preview.held_requests.len() as u64,
+                "open data subject request"
+            ),
             preview.held_requests.join(", ")
         ))?;
     }

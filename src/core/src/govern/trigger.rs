@@ -96,9 +96,9 @@ fn check(journal: &Journal, name: &str, record: &str, at: UnixMillis) -> Result<
     if !is_trigger_name(name) || !known.contains(name) {
         let known: Vec<&str> = known.into_iter().collect();
         return Err(TriggerError::Wrong(format!(
-            "unknown trigger{}; triggers are: {}",
-            suggestion(name, known.iter().copied()),
-            known.join(", ")
+            "unknown trigger; triggers are: {}{}",
+            known.join(", "),
+            suggestion(name, known.iter().copied())
         )));
     }
     if at.get() > journal.clock.wall().get().saturating_add(SKEW_MAX_MS) {

@@ -105,7 +105,7 @@ impl fmt::Display for Role {
 
 /// Not a role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown role `{0}`{hint}; use writer, reader, auditor, privacy or admin", hint = suggestion(.0, Role::ALL.iter().map(|role| role.as_str())))]
+#[error("unknown role `{0}`; use writer, reader, auditor, privacy or admin{hint}", hint = suggestion(.0, Role::ALL.iter().map(|role| role.as_str())))]
 pub struct RoleError(pub String);
 
 impl FromStr for Role {

@@ -233,9 +233,8 @@ fn lines_of(stored: &[u8]) -> Option<&[u8]> {
 
 /// An event as a line that can be sent again: valid, and with an id.
 pub(super) fn line_of(event: &[u8], number: usize) -> anyhow::Result<Vec<u8>> {
-    let valid = parse_event(event).map_err(|error| {
-        Failure::usage(format!("event {number}: {error}: fix it and send it again"))
-    })?;
+    let valid =
+        parse_event(event).map_err(|error| Failure::usage(format!("event {number}: {error}")))?;
     // A line end stands between tokens alone: a string has none.
     let text = event.trim_ascii().iter();
     let mut line: Vec<u8> = text

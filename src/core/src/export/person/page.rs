@@ -19,6 +19,7 @@ use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::spool::Spool;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::entry::Entry;
+use trailkeep_proof::period::CalendarPeriod;
 use trailkeep_proof::privacy::{Day, Regime, Withheld, Withholding};
 use trailkeep_proof::time::UnixMillis;
 
@@ -262,32 +263,10 @@ fn periods(ledger: &Ledger, explaining: &Explaining) -> Vec<Periods> {
 
 /// `P6Y3M` as `6 years 3 months`.
 fn period_words(period: &str, none: &str) -> String {
-    let Some(rest) = period.strip_prefix('P') else {
-        return period.to_owned();
-    };
-    let mut parts = Vec::new();
-    let mut digits = String::new();
-    for c in rest.chars() {
-        if c.is_ascii_digit() {
-            digits.push(c);
-            continue;
-        }
-        let unit = match c {
-            'Y' => "year",
-            'M' => "month",
-            'W' => "week",
-            _ => "day",
-        };
-        let plural = if digits == "1" { "" } else { "s" };
-        if digits != "0" {
-            parts.push(format!("{digits} {unit}{plural}"));
-        }
-        digits.clear();
-    }
-    if parts.is_empty() {
-        none.to_owned()
-    } else {
-        parts.join(" ")
+    match CalendarPeriod::parse(period) {
+        Ok(CalendarPeriod::NONE) => none.to_owned(),
+        Ok(period) => period.in_words(),
+        Err(_) => period.to_owned(),
     }
 }
 

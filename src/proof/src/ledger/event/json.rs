@@ -327,7 +327,7 @@ impl<'de> Visitor<'de> for Node<'_> {
                 }
                 if let (false, Some(fields)) = (known, fields) {
                     walk.fault(format!(
-                        "unknown member{hint}; known here: {}; other data belongs under `attributes`",
+                        "unknown member{hint} (known here: {}; other data belongs under `attributes`)",
                         list_names(fields)
                     ));
                 }

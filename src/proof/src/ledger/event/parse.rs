@@ -164,7 +164,7 @@ impl<'de> Visitor<'de> for TopLevel<'_, 'de> {
                 None => self.walk.section_fault(
                     None,
                     format!(
-                        "unknown section{}; known: {}; other data belongs under `attributes`",
+                        "unknown section{} (known: {}; other data belongs under `attributes`)",
                         suggestion(&name, SECTIONS.iter().map(|field| field.name)),
                         json::list_names(SECTIONS)
                     ),
