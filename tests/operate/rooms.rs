@@ -12,6 +12,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("failpoint", &[]),
     ("figures", &[]),
+    ("in_order", &[]),
     ("locks", &[]),
     ("short_reads", &[]),
     ("keys", &["short_reads"]),
@@ -64,6 +65,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "audit",
         &[
             "clock",
+            "in_order",
             "short_reads",
             "keys",
             "tenant",

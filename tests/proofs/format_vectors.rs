@@ -7,7 +7,7 @@ use serde_json::Value;
 use trailkeep_proof::ids::{LeafHash, Origin, TreeHash, hex};
 use trailkeep_proof::ledger::chain::ChainHead;
 use trailkeep_proof::ledger::checkpoint::Checkpoint;
-use trailkeep_proof::ledger::commitment::{commitment_of, section_digest, section_salt};
+use trailkeep_proof::ledger::commitment::{SectionSalts, commitment_of, section_digest};
 use trailkeep_proof::ledger::entry::leaf_hash;
 use trailkeep_proof::ledger::merkle::{Frontier, verify_inclusion};
 use trailkeep_proof::ledger::note::VerifierKey;
@@ -42,8 +42,9 @@ fn salts_digests_and_commitment() {
     let vectors = vectors();
     let origin = Origin::parse(text(&vectors["origin"])).unwrap();
     let event_salt: [u8; 32] = unhex(&vectors["event_salt"]).try_into().unwrap();
+    let salts = SectionSalts::new(&event_salt);
     for section in vectors["sections"].as_array().unwrap() {
-        let salt = section_salt(&event_salt, text(&section["name"]));
+        let salt = salts.of(text(&section["name"]));
         assert_eq!(hex(salt.as_bytes()), text(&section["salt"]));
         let digest = section_digest(&salt, text(&section["bytes"]).as_bytes());
         assert_eq!(hex(digest.as_bytes()), text(&section["digest"]));

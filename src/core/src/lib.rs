@@ -15,6 +15,7 @@ pub mod export;
 pub mod failpoint;
 pub mod figures;
 pub mod govern;
+mod in_order;
 pub mod ingest;
 pub mod journal;
 pub mod keys;

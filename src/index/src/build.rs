@@ -4,59 +4,32 @@
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
-
 use super::remove::ROWS_PER_SCAN;
-use super::{Index, Run, State};
+use super::sums::{RowsSum, SumKey};
+use super::{Index, State};
 use trailkeep_ports::{MergeStep, NewRuns, RunId, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
-/// A number and a sum over rows, in whatever order they come: two indexes with the same hold the same rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct RowsSum {
-    rows: u64,
-    sum: [u64; 4],
-}
-
 /// Of a ledger of which nothing was given.
-const NOTHING: (RowsSum, Seq) = (
-    RowsSum {
-        rows: 0,
-        sum: [0; 4],
-    },
-    Seq::new(0),
-);
-
-impl RowsSum {
-    fn add(&mut self, ledger: LedgerNumber, key: LookupKey, seq: Seq) {
-        let mut hash = Sha256::new();
-        hash.update(ledger.get().to_be_bytes());
-        hash.update(key.as_bytes());
-        hash.update(seq.get().to_be_bytes());
-        let digest = hash.finalize();
-        let (words, _) = digest.as_chunks::<8>();
-        for (sum, word) in self.sum.iter_mut().zip(words) {
-            *sum = sum.wrapping_add(u64::from_be_bytes(*word));
-        }
-        self.rows += 1;
-    }
-}
+const NOTHING: (RowsSum, Seq) = (RowsSum::NONE, Seq::new(0));
 
 /// An index on its way to its place. Dropped before it is there, it leaves nothing.
 pub struct NewIndex {
     // Lets go of the runs before they go or take their place: it stands first.
     index: Index,
     runs: Box<dyn NewRuns>,
+    sum_key: SumKey,
     /// What went in, and up to where, of each ledger.
     given: Mutex<BTreeMap<LedgerNumber, (RowsSum, Seq)>>,
 }
 
 impl NewIndex {
-    /// Begins an index over new runs; those that are there stay in use.
-    pub fn begin(runs: Box<dyn NewRuns>) -> Self {
+    /// Begins an index over new runs; those that are there stay in use. What goes in is summed up under the key.
+    pub fn begin(runs: Box<dyn NewRuns>, sum_key: SumKey) -> Self {
         Self {
             index: Index::over(runs.store()),
             runs,
+            sum_key,
             given: Mutex::default(),
         }
     }
@@ -83,7 +56,8 @@ impl NewIndex {
                 let mut keys = keys.clone();
                 keys.sort_unstable();
                 keys.dedup();
-                keys.iter().for_each(|key| sum.add(ledger, *key, *seq));
+                keys.iter()
+                    .for_each(|key| sum.add(&self.sum_key, *key, *seq));
             }
         }
         self.index.add(ledger, events.into_iter());
@@ -118,9 +92,8 @@ impl NewIndex {
             let runs = state.runs_of(*ledger);
             for run in &runs {
                 self.index.each_row(run.id, |key, seq| {
-                    let is_findable = run.filter.may_contain(key) && run.holds(seq);
-                    if is_findable {
-                        found.add(*ledger, key, seq);
+                    if run.finds(key, seq) {
+                        found.add(&self.sum_key, key, seq);
                     }
                 })?;
             }
@@ -144,13 +117,6 @@ impl CheckedIndex {
     /// Takes the place of the old index, in one step.
     pub fn take_place(self) -> Result<(), StoreError> {
         self.0.take_place()
-    }
-}
-
-impl Run {
-    /// Whether an event's rows may stand in the run.
-    fn holds(&self, seq: Seq) -> bool {
-        (self.first..=self.last).contains(&seq)
     }
 }
 

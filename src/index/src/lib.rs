@@ -12,6 +12,7 @@ mod lookups;
 mod merge;
 mod remove;
 mod state;
+mod sums;
 
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use self::filter::KeyFilter;
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
 pub use build::{CheckedIndex, NewIndex};
+pub use sums::{RowsSum, StoredRows, SumKey};
 use trailkeep_ports::{Ledgers, Order, RunId, RunStore, Span, StoreError};
 
 /// Events after which the active run is written out as a merged one.

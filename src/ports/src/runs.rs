@@ -68,6 +68,15 @@ pub trait RunStore: Upkeep {
         limit: usize,
     ) -> Result<Vec<IndexRow>, StoreError>;
 
+    /// Gives the rows whose keys begin with a byte, in their order; none for a row that cannot be one, since its key has
+    /// another length or its seq is out of range. Read in one transaction: a run is read in 256 of them.
+    fn scan(
+        &self,
+        run: RunId,
+        first_byte: u8,
+        each: &mut dyn FnMut(Option<IndexRow>),
+    ) -> Result<(), StoreError>;
+
     /// How many rows are of events below `end`.
     fn count(&self, run: RunId, end: Seq) -> Result<u64, StoreError>;
 

@@ -1,16 +1,20 @@
 //! The index over an engine's runs.
 
 use std::collections::HashSet;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use crate::Fixture;
 use crate::fixture::{ID, Stores, events, key, ledger, seqs};
-use trailkeep_index::{Index, NewIndex};
-use trailkeep_ports::{MergeStep, Order, Span};
+use trailkeep_index::{Index, NewIndex, RowsSum, SumKey};
+use trailkeep_ports::{MergeStep, Order, RunRow, Span};
 use trailkeep_proof::ids::{LookupKey, Seq};
 
 /// Events after which a run is written here.
 const FULL: u64 = 200;
+const SUM_KEY: SumKey = SumKey::new([7; 16]);
+/// Seqs that are summed up together.
+const STRETCH: NonZeroU64 = NonZeroU64::new(64).unwrap();
 
 pub(crate) fn index(stores: &Stores, full: usize) -> Index {
     let index = Index::open(Arc::clone(&stores.runs), &stores.ledgers);
@@ -103,6 +107,90 @@ pub(crate) fn what_is_removed_beside_runs_is_not_found(fixture: &Fixture) {
     assert_eq!(stores.runs.stale().unwrap().len(), 1);
 }
 
+/// The sums of a ledger's rows below an end, and how many there are.
+fn sums(index: &Index, end: u64) -> (Vec<RowsSum>, u64) {
+    let end = Seq::new(end);
+    let stored = index.stored_rows(ledger(1), end, STRETCH, &SUM_KEY);
+    let stored = stored.unwrap();
+    let starts = (0..end.get()).step_by(STRETCH.get() as usize);
+    let sums = starts.map(|start| stored.sum_from(Seq::new(start)));
+    (sums.collect(), stored.rows)
+}
+
+/// What they are to be where each event below an end has its rows.
+fn sums_of_all(end: u64) -> (Vec<RowsSum>, u64) {
+    let starts = (0..end).step_by(STRETCH.get() as usize);
+    let sum = |start| {
+        let mut sum = RowsSum::NONE;
+        for seq in start..end.min(start + STRETCH.get()) {
+            let keys = keys_of(seq).into_iter();
+            keys.for_each(|key| sum.add(&SUM_KEY, key, Seq::new(seq)));
+        }
+        sum
+    };
+    (starts.map(sum).collect(), 2 * end)
+}
+
+pub(crate) fn sums_are_those_of_the_rows_that_look_ups_find(fixture: &Fixture) {
+    const ALL: u64 = 3 * FULL + 50;
+    let stores = fixture.stores("data");
+    let filled = index(&stores, 200);
+    for start in (0..ALL).step_by(50) {
+        add(&filled, start..start + 50);
+        merge_all(&filled);
+    }
+    assert_eq!(stores.runs.runs().unwrap().len(), 3);
+    // Of all runs and the active one, and of a beginning of the ledger.
+    for end in [0, 1, STRETCH.get(), FULL + 7, ALL] {
+        assert_eq!(sums(&filled, end), sums_of_all(end), "{end}");
+    }
+    drop(filled);
+    // Each change is made to the runs behind the index, which reads them anew, and undone.
+    let store = &*stores.runs;
+    let runs = store.runs().unwrap();
+    let whole = sums(&index(&stores, 200), ALL);
+    let stretch = |seq: u64| (seq / STRETCH.get()) as usize;
+    let differ = |seqs: &[u64]| {
+        let (found, rows) = sums(&index(&stores, 200), ALL);
+        let differing = (0..found.len()).filter(|at| found[*at] != whole.0[*at]);
+        let mut expected: Vec<usize> = seqs.iter().map(|seq| stretch(*seq)).collect();
+        expected.dedup();
+        assert_eq!(differing.collect::<Vec<_>>(), expected, "{seqs:?}");
+        i128::from(rows) - i128::from(whole.1)
+    };
+    let row = |seq: u64| (keys_of(seq)[0], Seq::new(seq));
+    // A row of another run, one that is gone, one too many.
+    store.delete(runs[0].id, &[row(70)]).unwrap();
+    assert_eq!(differ(&[70]), -1);
+    store.append(runs[1].id, &[row(70)]).unwrap();
+    assert_eq!(differ(&[70]), 0);
+    store.append(runs[0].id, &[row(70)]).unwrap();
+    assert_eq!(differ(&[]), 1);
+    store.delete(runs[1].id, &[row(70)]).unwrap();
+    store
+        .append(runs[0].id, &[(key(99), Seq::new(70))])
+        .unwrap();
+    store.set_filter(runs[0].id, &[0xff; 8], false).unwrap();
+    assert_eq!(differ(&[70]), 1);
+    store
+        .delete(runs[0].id, &[(key(99), Seq::new(70))])
+        .unwrap();
+    // A filter that lacks keys, and a span that is too narrow.
+    let of_first: Vec<u64> = (0..FULL).collect();
+    store.set_filter(runs[0].id, &[0; 8], false).unwrap();
+    assert_eq!(differ(&of_first), 0);
+    store
+        .set_filter(runs[0].id, &runs[0].filter, false)
+        .unwrap();
+    let narrow = RunRow {
+        last: Seq::new(FULL - 2),
+        ..runs[0].clone()
+    };
+    store.take_out(runs[0].id, None).unwrap();
+    store.finish(&narrow, &[]).unwrap();
+    assert_eq!(differ(&[FULL - 1]), 0);
+}
+
 pub(crate) fn a_rebuilt_index_holds_the_same(fixture: &Fixture) {
     let stores = fixture.stores("data");
     let old = index(&stores, 200);
@@ -112,7 +200,7 @@ pub(crate) fn a_rebuilt_index_holds_the_same(fixture: &Fixture) {
     let directory = stores.directory.clone();
     drop((old, stores));
     let runs = fixture.storage.begin_runs(&directory, ID).unwrap();
-    let new = NewIndex::begin(runs).with_runs_of(200);
+    let new = NewIndex::begin(runs, SUM_KEY).with_runs_of(200);
     let mut wrote = false;
     for start in (0..FULL + 50).step_by(60) {
         let events = (start..(start + 60).min(FULL + 50)).map(|seq| (Seq::new(seq), keys_of(seq)));

@@ -61,11 +61,13 @@ suite! {
         a_run_is_there_when_it_is_whole,
         leftovers_of_a_crash_go,
         rows_are_found_in_both_orders,
+        a_scan_gives_each_row_once_in_order,
         deleted_rows_make_the_filter_stale,
         new_runs_take_the_place_of_the_old;
     lookups:
         merged_runs_find_what_the_active_run_found,
         what_is_removed_beside_runs_is_not_found,
+        sums_are_those_of_the_rows_that_look_ups_find,
         a_rebuilt_index_holds_the_same;
     vault:
         nothing_is_written_before_the_rows_are_guarded,

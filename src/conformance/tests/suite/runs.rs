@@ -3,7 +3,7 @@
 use crate::Fixture;
 use crate::fixture::{ID, key, ledger, seqs};
 use trailkeep_ports::{IndexRow, Order, RunId, RunRow, RunStore, Span};
-use trailkeep_proof::ids::Seq;
+use trailkeep_proof::ids::{LookupKey, Seq};
 
 fn run(id: RunId, first: u64, last: u64) -> RunRow {
     RunRow {
@@ -96,6 +96,31 @@ pub(crate) fn rows_are_found_in_both_orders(fixture: &Fixture) {
         all.extend(some);
     }
     assert_eq!(all, sorted);
+}
+
+pub(crate) fn a_scan_gives_each_row_once_in_order(fixture: &Fixture) {
+    let stores = fixture.stores("data");
+    let keys = [[0; 16], [0xff; 16]];
+    let ends = keys.map(LookupKey::new).into_iter();
+    let ends = ends.flat_map(|key| [(key, Seq::new(0)), (key, Seq::new(39))]);
+    let mut of_run = rows((0..40).map(|seq| ((seq * 7 % 256) as u8, seq)));
+    of_run.extend(ends);
+    of_run.sort_unstable();
+    of_run.dedup();
+    let id = write(&*stores.runs, 0, 39, &of_run).id;
+    write(&*stores.runs, 40, 49, &rows([(1, 41)]));
+    let (mut found, mut of_no_row) = (Vec::new(), 0);
+    for first in 0..=u8::MAX {
+        let mut each = |row: Option<IndexRow>| match row {
+            Some(row) => {
+                assert_eq!(row.0.as_bytes()[0], first);
+                found.push(row);
+            }
+            None => of_no_row += 1,
+        };
+        stores.runs.scan(id, first, &mut each).unwrap();
+    }
+    assert_eq!((found, of_no_row), (of_run, 0));
 }
 
 pub(crate) fn deleted_rows_make_the_filter_stale(fixture: &Fixture) {

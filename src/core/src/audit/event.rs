@@ -1,244 +1,42 @@
 //! Payloads and index rows: each payload opened and checked against its commitment, each index row
 //! against the payload it was made from.
 
-use std::collections::HashMap;
-use std::num::NonZeroUsize;
+use std::sync::Arc;
 
-use lru::LruCache;
-use parking_lot::Mutex;
-
-use crate::audit::owners::KnownPerson;
+use crate::audit::Findings;
 use crate::audit::read::Read;
-use crate::audit::reads::Reads;
 use crate::audit::tombstones::TombstoneCheck;
-use crate::audit::{Findings, Subject};
+use crate::audit::walk::{Stored, Walk};
 use crate::journal::append::{lookup_keys, person_tag};
 use crate::journal::read::{ReadError, open_payload};
 use crate::keys::keyring::KeyError;
-use crate::short_reads::short_reads;
 use crate::tenant::deletion::{Deletion, DeletionCause};
-use crate::tenant::ledger::LedgerKeys;
-use crate::tenant::superseded_at;
 use trailkeep_crypto::payload::OpenedEvent;
-use trailkeep_ports::{ClassRow, LedgerRecord, Mark, StoreError};
-use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq, Tag};
+use trailkeep_ports::StoreError;
+use trailkeep_proof::ids::LookupKey;
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
 use trailkeep_proof::ledger::event::Facts;
 use trailkeep_proof::ledger::sources::Sighting;
 
-/// Persons remembered while verifying.
-const PERSONS_REMEMBERED: NonZeroUsize = NonZeroUsize::new(100_000).expect("not zero");
-
-/// The walk over the payloads.
-pub(super) struct Walk<'a> {
-    pub(super) subject: Subject<'a>,
-    pub(super) record: &'a LedgerRecord,
-    pub(super) keys: Option<&'a LedgerKeys>,
-    size: u64,
-    pub(super) classes: Vec<ClassRow>,
-    /// Entries that state something for others, and what.
-    pub(super) statements: HashMap<Seq, (String, bool)>,
-    pub(super) cover: TombstoneCheck,
-    /// Which entries are said to have shown persons.
-    pub(super) reads: Reads,
-    /// Whether ids of events that went are remembered.
-    pub(super) remembers: bool,
-    pub(super) persons: Mutex<LruCache<Tag, Option<KnownPerson>>>,
+/// How the index rows of events are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LookUps {
+    /// They are added up; whoever reads the sum compares it with that of the index.
+    SummedUp,
+    /// Each is looked up, so that an event that lacks one is named.
+    OneByOne,
 }
 
-/// One row of a range: what stands in each table.
-pub(super) struct Stored {
-    pub(super) seq: Seq,
-    pub(super) entry: Option<Entry>,
-    pub(super) payload: Option<Vec<u8>>,
-    active: Option<Vec<LookupKey>>,
-    mark: Mark,
+/// A range of entries under check.
+pub(super) struct Stretch<'w> {
+    pub(super) walk: &'w Walk<'w>,
+    /// What covers the texts that went, as it was known when the range was read.
+    pub(super) cover: Arc<TombstoneCheck>,
+    pub(super) look_ups: LookUps,
 }
 
-impl<'a> Walk<'a> {
-    pub(super) fn new(
-        subject: Subject<'a>,
-        record: &'a LedgerRecord,
-        keys: Option<&'a LedgerKeys>,
-        size: u64,
-        findings: &mut Findings,
-    ) -> Result<Self, StoreError> {
-        let classes = subject.ledgers.classes(record.number)?;
-        let reads = Reads::load(subject, record)?;
-        let remembers = subject.ledgers.remembered_ids(record.number)?.rows > 0;
-        let mut statements = subject.ledgers.statements(record.number)?;
-        // Behind the end of a closed ledger are those that others state of it; of an open one, those that just came.
-        let is_closed = matches!(superseded_at(subject.keyring, record), Ok(Some(_)));
-        statements.retain(|(seq, ..)| seq.get() < size || is_closed);
-        let known = (size, statements.as_slice());
-        let cover = TombstoneCheck::new(subject, record, keys, &classes, known, findings)?;
-        let statements = statements.into_iter();
-        let statements = statements
-            .filter(|(seq, ..)| seq.get() < size)
-            .map(|(seq, kind, open)| (seq, (kind, open)))
-            .collect();
-        Ok(Self {
-            subject,
-            record,
-            keys,
-            size,
-            classes,
-            statements,
-            cover,
-            reads,
-            remembers,
-            persons: Mutex::new(LruCache::new(PERSONS_REMEMBERED)),
-        })
-    }
-
-    pub(super) fn run(
-        mut self,
-        findings: &mut Findings,
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<Read, StoreError> {
-        let mut total = Read::default();
-        for range in short_reads(0..self.size) {
-            let end = range.end;
-            let rows = self.read_range(range.start, end)?;
-            if rows.iter().any(|row| self.seems_missing(row)) {
-                // A server beside us may have stated it gone since we began.
-                self.look_again()?;
-            }
-            for (read, found) in self.check_side_by_side(&rows)? {
-                total.add(read);
-                findings.append(found);
-            }
-            progress(end, self.size);
-        }
-        self.reads.check(self.subject, self.record, findings)?;
-        // Persons may have gone since a copy was made, which a ledger that a recovery closed is, too.
-        let is_closed = matches!(
-            superseded_at(self.subject.keyring, self.record),
-            Ok(Some(_))
-        );
-        if self.subject.index.is_some() && !is_closed {
-            self.check_shown(&total.shown, findings)?;
-        }
-        // Every row that should be there was found above; one more in the count is one that nothing justifies.
-        let index = self.subject.index;
-        let stored = index.map(|index| index.count_rows(self.record.number, Seq::new(self.size)));
-        let stored = stored.transpose()?;
-        if total.statements != self.statements.len() {
-            let detail = format!(
-                "the table has {} statements, the ledger {}",
-                self.statements.len(),
-                total.statements
-            );
-            findings.add(None, "statement", detail);
-        }
-        if total.classes != self.classes.len() {
-            let detail = format!(
-                "the table has {} classes, the statements {}",
-                self.classes.len(),
-                total.classes
-            );
-            findings.add(None, "class", detail);
-        }
-        if total.lifts != self.cover.lifts() {
-            let detail = format!(
-                "{} restrictions are lifted by the table, {} by the ledger",
-                self.cover.lifts(),
-                total.lifts
-            );
-            findings.add(None, "restriction", detail);
-        }
-        let is_quiet =
-            !self.cover.has_open_job() && self.cover.is_current(self.subject, self.record)?;
-        // Rows of events whose text does not open can't be judged, and those events are findings already.
-        let whole = total.is_whole();
-        // While a job is under way, rows of events that go are on their way out.
-        if let Some(stored) = stored
-            && self.keys.is_some()
-            && whole
-            && is_quiet
-            && stored != total.index_rows
-        {
-            let detail = format!(
-                "the index has {stored} rows, the events give {}",
-                total.index_rows
-            );
-            findings.add(None, "index", detail);
-        }
-        Ok(total)
-    }
-
-    /// Whether an event's text is not there, for all that was known at the beginning.
-    fn seems_missing(&self, row: &Stored) -> bool {
-        let entry = row.entry.filter(|_| row.payload.is_none());
-        entry.is_some_and(|entry| {
-            entry.kind == EntryKind::Event && self.cover.deletion(&entry, row.mark).is_none()
-        })
-    }
-
-    fn look_again(&mut self) -> Result<(), StoreError> {
-        let statements = self.subject.ledgers.statements(self.record.number)?;
-        // What is wrong with them was said at the beginning, or is said of later ones by the next walk.
-        let mut unsaid = Findings::default();
-        self.cover = TombstoneCheck::new(
-            self.subject,
-            self.record,
-            self.keys,
-            &self.classes,
-            (self.size, &statements),
-            &mut unsaid,
-        )?;
-        Ok(())
-    }
-
-    fn read_range(&self, start: u64, end: u64) -> Result<Vec<Stored>, StoreError> {
-        let (ledgers, number): (_, LedgerNumber) = (self.subject.ledgers, self.record.number);
-        let mut active: HashMap<Seq, Vec<LookupKey>> = ledgers
-            .active_index(number, start..end)?
-            .into_iter()
-            .collect();
-        let mut payloads: HashMap<Seq, Vec<u8>> = ledgers
-            .payload_rows(number, start..end)?
-            .into_iter()
-            .collect();
-        let entries: HashMap<Seq, Vec<u8>> = ledgers
-            .entry_rows(number, start..end)?
-            .into_iter()
-            .collect();
-        // Read last: a payload that went in between is then known to have gone.
-        let marks = ledgers.marks(number, start..end)?;
-        let row = |seq| {
-            let entry = entries
-                .get(&seq)
-                .and_then(|bytes| Entry::decode(bytes).ok());
-            Stored {
-                seq,
-                entry,
-                payload: payloads.remove(&seq),
-                active: active.remove(&seq),
-                mark: marks.get(&seq).copied().unwrap_or_default(),
-            }
-        };
-        Ok((start..end).map(Seq::new).map(row).collect())
-    }
-
-    /// Opening is what costs: a range is divided among the cores.
-    fn check_side_by_side(&self, rows: &[Stored]) -> Result<Vec<(Read, Findings)>, StoreError> {
-        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let share = rows.len().div_ceil(cores).max(1);
-        std::thread::scope(|scope| {
-            let parts: Vec<_> = rows
-                .chunks(share)
-                .map(|part| scope.spawn(|| self.check_rows(part)))
-                .collect();
-            let join = |part: std::thread::ScopedJoinHandle<'_, _>| match part.join() {
-                Ok(outcome) => outcome,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            parts.into_iter().map(join).collect()
-        })
-    }
-
-    fn check_rows(&self, rows: &[Stored]) -> Result<(Read, Findings), StoreError> {
+impl Stretch<'_> {
+    pub(super) fn check_rows(&self, rows: &[Stored]) -> Result<(Read, Findings), StoreError> {
         let (mut read, mut findings) = (Read::default(), Findings::default());
         for row in rows {
             // An entry that is missing or malformed is a finding of the chain's.
@@ -307,8 +105,8 @@ impl<'a> Walk<'a> {
             "payload-missing",
             "the payload is missing, and no tombstone covers it".to_owned(),
         ))?;
-        let files = (self.subject.ledgers, self.subject.keyring);
-        open_payload(files, self.record, entry, payload.clone()).map_err(|error| match error {
+        let files = (self.walk.subject.ledgers, self.walk.subject.keyring);
+        open_payload(files, self.walk.record, entry, payload).map_err(|error| match error {
             ReadError::Key { error, .. } => {
                 let is_missing = matches!(error, KeyError::Missing(_));
                 let rule = if is_missing { "key-missing" } else { "payload" };
@@ -329,9 +127,9 @@ impl<'a> Walk<'a> {
     ) -> Result<(), StoreError> {
         let seq = row.seq.get();
         let before = findings.total;
-        self.reads.check_entry(row.seq, None, findings);
-        if !self
-            .classes
+        self.walk.reads.check_entry(row.seq, None, findings);
+        let classes = &self.walk.classes;
+        if !classes
             .iter()
             .any(|class| class.number == entry.class && class.statement < row.seq)
         {
@@ -381,11 +179,13 @@ impl<'a> Walk<'a> {
         read: &mut Read,
         findings: &mut Findings,
     ) -> Result<(), StoreError> {
-        let Some(keys) = self.keys else { return Ok(()) };
+        let Some(keys) = self.walk.keys else {
+            return Ok(());
+        };
         let seq = row.seq.get();
         let mut unknown = false;
         let expected = lookup_keys(&keys.index, facts, |label, person| {
-            let known = self.person(person_tag(&keys.index, label, person))?;
+            let known = self.walk.person(person_tag(&keys.index, label, person))?;
             unknown |= known.is_none();
             Ok(known.map(|known| known.reference))
         });
@@ -404,20 +204,39 @@ impl<'a> Walk<'a> {
                 "the vault does not know a data subject of this event",
             );
         }
-        self.check_data_keys(row, entry, facts, keys, findings)?;
+        self.walk
+            .check_data_keys(row, entry, facts, keys, findings)?;
         self.check_id_is_here(entry, facts, keys, findings)?;
         read.index_rows += expected.len() as u64;
-        let Some(index) = self.subject.index else {
+        self.check_index(row, &expected, read, findings)
+    }
+
+    /// The index holds the rows that an event gives.
+    fn check_index(
+        &self,
+        row: &Stored,
+        expected: &[LookupKey],
+        read: &mut Read,
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        let Some(index) = self.walk.subject.index else {
             return Ok(());
         };
-        let merged = row.seq < index.merged_end(self.record.number);
+        let number = self.walk.record.number;
+        for key in expected {
+            read.index_sum.add(&self.walk.sum_key, *key, row.seq);
+        }
         let fits = match &row.active {
-            Some(active) => *active == expected,
-            None => merged,
+            Some(active) => active.as_slice() == expected,
+            None => row.seq < index.merged_end(number),
         };
-        if !fits || !index.holds_all(self.record.number, row.seq, &expected)? {
+        let is_held = || match self.look_ups {
+            LookUps::SummedUp => Ok(true),
+            LookUps::OneByOne => index.holds_all(number, row.seq, expected),
+        };
+        if !fits || !is_held()? {
             findings.add(
-                seq,
+                row.seq.get(),
                 "index",
                 "the index rows of this event do not match its payload",
             );

@@ -18,6 +18,7 @@ mod tombstones;
 mod tree;
 mod unneeded;
 mod vault;
+mod walk;
 
 pub use self::anchored::{AnchoredAt, Attested, WitnessedBy};
 use crate::clock::SystemClock;
@@ -179,7 +180,7 @@ pub fn verify(
     }
     let anchored = anchored::sizes(subject, record)?;
     let walked = tree::walk(subject, record.number, &head, &anchored, &mut findings)?;
-    let walk = event::Walk::new(subject, record, keys.as_ref(), head.size, &mut findings)?;
+    let walk = walk::Walk::new(subject, record, keys.as_ref(), head.size, &mut findings)?;
     let read = walk.run(&mut findings, progress)?;
     vault::check(subject, record, &head, &walked.roots, &mut findings)?;
     let now = question.now.unwrap_or_else(|| SystemClock.wall());

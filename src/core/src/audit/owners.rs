@@ -1,14 +1,14 @@
 //! Whose keys seal an event: those of its subjects and class, and of nobody else.
 
 use crate::audit::Findings;
-use crate::audit::event::{Stored, Walk};
+use crate::audit::walk::{Stored, Walk};
 use crate::journal::append::person_tag;
 use crate::keys::keyring::KeyError;
 use crate::tenant::ledger::LedgerKeys;
 use trailkeep_crypto::payload::{is_re_encrypted, key_ids};
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_ports::StoreError;
-use trailkeep_proof::ids::{PersonReference, Tag};
+use trailkeep_proof::ids::{ClassNumber, KeyId, PersonReference, Tag};
 use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::Facts;
 
@@ -17,6 +17,14 @@ use trailkeep_proof::ledger::event::Facts;
 pub(super) struct KnownPerson {
     pub(super) row: i64,
     pub(super) reference: PersonReference,
+}
+
+/// Whose a data key of the ledger is.
+#[derive(Clone, Copy)]
+pub(super) struct KeyOwner {
+    class: ClassNumber,
+    /// The person's row; 0 of nobody.
+    person: i64,
 }
 
 impl Walk<'_> {
@@ -36,12 +44,8 @@ impl Walk<'_> {
             .and_then(|payload| key_ids(payload).ok())
             .unwrap_or_default()
         {
-            let found = self.subject.keyring.vault().data_key(id)?;
-            owners.extend(
-                found
-                    .filter(|key| key.class == entry.class && key.ledger == self.record.number)
-                    .map(|key| key.person),
-            );
+            let owner = self.key_owner(id)?.filter(|key| key.class == entry.class);
+            owners.extend(owner.map(|key| key.person));
         }
         let mut subjects = Vec::new();
         for person in &facts.subjects {
@@ -70,6 +74,21 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// Whose a data key is; none of one that the vault has not, or has for another ledger.
+    fn key_owner(&self, id: KeyId) -> Result<Option<KeyOwner>, StoreError> {
+        if let Some(known) = self.key_owners.lock().get(&id) {
+            return Ok(*known);
+        }
+        let row = self.subject.keyring.vault().data_key(id)?;
+        let row = row.filter(|row| row.ledger == self.record.number);
+        let owner = row.map(|row| KeyOwner {
+            class: row.class,
+            person: row.person,
+        });
+        self.key_owners.lock().put(id, owner);
+        Ok(owner)
+    }
+
     pub(super) fn person(&self, tag: Tag) -> Result<Option<KnownPerson>, KeyError> {
         let lock = || self.persons.lock();
         if let Some(known) = lock().get(&tag) {
@@ -78,8 +97,8 @@ impl Walk<'_> {
         let (keyring, number) = (self.subject.keyring, self.record.number);
         let known = match keyring.vault().person(number, tag)? {
             Some(row) => {
-                let reference = keyring.stored_person(&self.record.origin, number, tag)?;
-                reference.map(|reference| KnownPerson {
+                let reference = keyring.open_person(&self.record.origin, &row)?;
+                Some(KnownPerson {
                     row: row.id,
                     reference,
                 })

@@ -6,6 +6,7 @@ use crate::audit::rows::StatedRow;
 use crate::audit::shown::Shown;
 use crate::journal::append::gaps_of;
 use trailkeep_crypto::payload::OpenedEvent;
+use trailkeep_index::RowsSum;
 use trailkeep_ports::GapName;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::event::shape::RECEIVED;
@@ -21,6 +22,8 @@ pub(super) struct Read {
     pub(super) restricted: u64,
     pub(super) held: u64,
     pub(super) index_rows: u64,
+    /// The same rows, summed up; of one range.
+    pub(super) index_sum: RowsSum,
     /// Classes whose statement was found.
     pub(super) classes: usize,
     pub(super) statements: usize,

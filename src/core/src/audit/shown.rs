@@ -4,7 +4,7 @@
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, HashSet};
 
-use crate::audit::event::Walk;
+use crate::audit::walk::Walk;
 use crate::audit::{Findings, Subject};
 use crate::journal::append::person_tag;
 use crate::journal::read::open_payload;
@@ -87,7 +87,7 @@ impl Walk<'_> {
             return Ok(Vec::new());
         };
         let files = (subject.ledgers, subject.keyring);
-        let Ok(opened) = open_payload(files, record, &entry, payload) else {
+        let Ok(opened) = open_payload(files, record, &entry, &payload) else {
             return Ok(Vec::new());
         };
         let sections = opened.sections.iter();

@@ -3,17 +3,18 @@
 use serde_json::Value;
 
 use crate::audit::Findings;
-use crate::audit::event::{Stored, Walk};
+use crate::audit::event::Stretch;
 use crate::audit::read::Read;
 use crate::audit::rows::StatedRows;
 use crate::audit::shown::Shown;
+use crate::audit::walk::Stored;
 use crate::keys::rows;
 use trailkeep_crypto::payload::OpenedEvent;
 use trailkeep_ports::{DeletionBasis, RESTRICTS};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::note::VerifierKey;
 
-impl Walk<'_> {
+impl Stretch<'_> {
     /// What the ledger's own entries state is what the tables say. Counts those that state something.
     pub(super) fn check_statement(
         &self,
@@ -39,7 +40,7 @@ impl Walk<'_> {
         }
         self.check_read(row.seq, section, read, findings);
         let kind = kind_of(&section);
-        let stored = self.statements.get(&row.seq);
+        let stored = self.walk.statements.get(&row.seq);
         let may_be_open = |open: bool| !open || kind.is_some_and(|kind| kind != "policy");
         if kind != stored.map(|(kind, _)| kind.as_str())
             || !stored.is_none_or(|(_, open)| may_be_open(*open))
@@ -47,7 +48,11 @@ impl Walk<'_> {
             let detail = "the table of statements and the ledger's entry differ";
             findings.add(seq, "statement", detail);
         }
-        let defined = self.classes.iter().find(|class| class.statement == row.seq);
+        let defined = self
+            .walk
+            .classes
+            .iter()
+            .find(|class| class.statement == row.seq);
         let stated = section("class").map(Vec::as_slice);
         if stated != defined.map(|class| class.definition.as_bytes()) {
             findings.add(
@@ -86,8 +91,9 @@ impl Walk<'_> {
                 .and_then(|ledger| ledger.get(name)?.as_str())
                 .unwrap_or_default()
         };
-        let origin = self.record.origin.as_str();
+        let origin = self.walk.record.origin.as_str();
         let vkey = self
+            .walk
             .keys
             .map(|keys| VerifierKey::from_public(origin, &keys.signing.verifying_key()));
         says("format") == "trailkeep/ledger/v1"
@@ -104,7 +110,7 @@ impl Walk<'_> {
         findings: &mut Findings,
     ) {
         let shows = ["access", "export"].into_iter().find_map(&section);
-        self.reads.check_entry(seq, shows, findings);
+        self.walk.reads.check_entry(seq, shows, findings);
         let access = section("access");
         read.shown
             .extend(access.and_then(|access| Shown::of(seq, access)));

@@ -1,6 +1,6 @@
 //! Tables beside the entries: what waits in staging.db, ids that are remembered, and rows of ledgers that are not there.
 
-use crate::audit::event::Walk;
+use crate::audit::event::Stretch;
 use crate::audit::read::Read;
 use crate::audit::{Findings, Subject};
 use crate::ingest;
@@ -226,7 +226,7 @@ fn recorded_at(
     Ok(entry.map(|entry| entry.recorded_at))
 }
 
-impl Walk<'_> {
+impl Stretch<'_> {
     /// The id of an event that is here is not remembered as that of one that went.
     pub(super) fn check_id_is_here(
         &self,
@@ -235,21 +235,16 @@ impl Walk<'_> {
         keys: &LedgerKeys,
         findings: &mut Findings,
     ) -> Result<(), StoreError> {
-        let Some(id) = facts.id.as_deref().filter(|_| self.remembers) else {
+        let Some(id) = facts.id.as_deref().filter(|_| self.walk.remembers) else {
             return Ok(());
         };
         let tag: Tag = keys.index.tag(TagLabel::EventId, "", id);
-        let until = self
-            .subject
-            .ledgers
-            .remembered_until(self.record.number, tag)?;
+        let (subject, record) = (self.walk.subject, self.walk.record);
+        let until = subject.ledgers.remembered_until(record.number, tag)?;
         // When its time was over the id was free again.
         let contradicts = until.is_some_and(|until| until > entry.recorded_at);
         // The event may have gone since the walk read it: then a statement came.
-        if contradicts
-            && !self.cover.has_open_job()
-            && self.cover.is_current(self.subject, self.record)?
-        {
+        if contradicts && !self.cover.has_open_job() && self.cover.is_current(subject, record)? {
             let detail = "ledger.db, table gone_id: this event's id is remembered as deleted, but the event is stored";
             findings.add(entry.seq.get(), "gone-id", detail);
         }

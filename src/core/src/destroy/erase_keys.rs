@@ -206,7 +206,7 @@ fn seal_some(
         let mut keys = keyring
             .keys_of(&record.origin, &payload)?
             .without(|id| going.contains(&id));
-        let opened = open_payload((&journal.ledgers, keyring), record, &entry, payload)?;
+        let opened = open_payload((&journal.ledgers, keyring), record, &entry, &payload)?;
         if keys.is_empty() {
             let slot = KeySlot {
                 ledger: record.number,

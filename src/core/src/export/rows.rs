@@ -19,7 +19,7 @@ use trailkeep_ports::Mark;
 use trailkeep_proof::bundle::line::{Line, Section};
 use trailkeep_proof::bundle::table;
 use trailkeep_proof::ids::Seq;
-use trailkeep_proof::ledger::commitment::{section_digest, section_salt};
+use trailkeep_proof::ledger::commitment::{SectionSalts, section_digest};
 use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryKind};
 
 /// Payloads that are opened together are to have about so many bytes.
@@ -270,7 +270,7 @@ fn render(
         }
     };
     let files = (&*journal.ledgers, &*journal.keyring);
-    let opened = open_payload(files, &ledger.record, &entry, payload.clone())?;
+    let opened = open_payload(files, &ledger.record, &entry, payload)?;
     // The ledger's own entries are never redacted.
     let asked = asked.filter(|_| entry.kind == EntryKind::Event);
     let (mut redact, mut withheld) = (Vec::new(), OfEvent::new());
@@ -322,8 +322,9 @@ fn disclose<'a>(
     opened: &'a OpenedEvent,
     redact: &[String],
 ) -> Result<Line<'a>, ExportError> {
+    let salts = SectionSalts::new(&opened.event_salt);
     let sections = opened.sections.iter().map(|(name, bytes)| {
-        let salt = section_salt(&opened.event_salt, name);
+        let salt = salts.of(name);
         let section = if redact.contains(name) {
             Section::Redacted(section_digest(&salt, bytes))
         } else {

@@ -1,5 +1,7 @@
 //! Reading one event: found by seq or id, opened, and checked against its entry.
 
+use std::borrow::Cow;
+
 use crate::journal::Journal;
 use crate::keys::keyring::{KeyError, Keyring};
 use crate::tenant::deletion::{Deletion, DeletionCause, Tombstones};
@@ -265,7 +267,7 @@ pub(crate) fn open_stored(
         });
     }
     let payload = payload.ok_or(ReadError::PayloadMissing(seq))?;
-    let opened = open_payload((ledgers, keyring), record, &entry, payload)?;
+    let opened = open_payload((ledgers, keyring), record, &entry, &payload)?;
     Ok(StoredEvent {
         entry,
         entry_bytes,
@@ -280,15 +282,16 @@ pub(crate) fn open_payload(
     (ledgers, keyring): (&Ledgers, &Keyring),
     record: &LedgerRecord,
     entry: &Entry,
-    mut payload: Vec<u8>,
+    payload: &[u8],
 ) -> Result<OpenedEvent, ReadError> {
     let (origin, seq) = (&record.origin, entry.seq);
+    let mut payload = Cow::Borrowed(payload);
     let keys = loop {
         match keyring.keys_of(origin, &payload) {
             Err(error @ KeyError::Missing(_)) => {
                 let again = ledgers.event(record.number, seq)?;
                 match again.and_then(|row| row.payload) {
-                    Some(now) if now != payload => payload = now,
+                    Some(now) if *now != *payload => payload = Cow::Owned(now),
                     _ => return Err(ReadError::Key { seq, error }),
                 }
             }

@@ -23,7 +23,9 @@ use crate::keys::last_use::LastUses;
 use trailkeep_crypto::epoch::{DirectoryId, Epoch};
 use trailkeep_crypto::payload::{KeySet, NumberedKey, OpenError, key_ids};
 use trailkeep_crypto::secret::{DataKey, RandomError, random_bytes};
-use trailkeep_ports::{DataKeyRow, NewDataKey, NewPerson, StoreError, Vault, VaultChanges};
+use trailkeep_ports::{
+    DataKeyRow, NewDataKey, NewPerson, PersonRow, StoreError, Vault, VaultChanges,
+};
 use trailkeep_proof::ids::{ClassNumber, KeyId, LedgerNumber, Origin, PersonReference, Tag};
 
 /// Persons and keys kept in memory: what a few million events of some ten thousand people need.
@@ -196,18 +198,23 @@ impl Keyring {
         ledger: LedgerNumber,
         tag: Tag,
     ) -> Result<Option<PersonReference>, KeyError> {
-        let Some(row) = self.vault.person(ledger, tag)? else {
-            return Ok(None);
-        };
+        let row = self.vault.person(ledger, tag)?;
+        row.map(|row| self.open_person(origin, &row)).transpose()
+    }
+
+    /// Opens a person's row.
+    pub(crate) fn open_person(
+        &self,
+        origin: &Origin,
+        row: &PersonRow,
+    ) -> Result<PersonReference, KeyError> {
         let reference = self.unseal(
             row.epoch,
             &row.sealed,
             &person_place(origin.as_str()),
             "a person",
         )?;
-        PersonReference::from_slice(&reference)
-            .map(Some)
-            .ok_or(KeyError::DoesNotOpen("a person"))
+        PersonReference::from_slice(&reference).ok_or(KeyError::DoesNotOpen("a person"))
     }
 
     /// The data key for a slot. A new key joins `needs`.

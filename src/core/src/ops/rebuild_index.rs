@@ -7,14 +7,15 @@ use std::collections::HashMap;
 
 use crate::failpoint::FailPoint;
 use crate::journal::derive_rows::{Derived, derive};
-use crate::keys::keyring::Keyring;
+use crate::keys::keyring::{KeyError, Keyring};
 use crate::ops::open::OpenError;
 use crate::ops::open::{open_keys, refuse_a_backup};
 use crate::short_reads::short_reads;
 use crate::tenant::ledger::LedgerKeys;
 use trailkeep_crypto::root::RootKeySource;
+use trailkeep_crypto::secret::random_bytes;
 use trailkeep_files::directory::DataDirectory;
-use trailkeep_index::NewIndex;
+use trailkeep_index::{NewIndex, SumKey};
 use trailkeep_ports::{LedgerRecord, Ledgers, Storage, StoreError};
 use trailkeep_proof::ids::{LookupKey, Seq};
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
@@ -52,7 +53,8 @@ pub(crate) fn rebuild(
     let _lock = directory.lock()?;
     let (keyring, id) = open_keys(storage, directory, root_key)?;
     let ledgers = storage.open_ledgers(directory, &id)?;
-    let index = NewIndex::begin(storage.begin_runs(directory, &id)?);
+    let sum_key = SumKey::new(random_bytes().map_err(KeyError::from)?);
+    let index = NewIndex::begin(storage.begin_runs(directory, &id)?, sum_key);
     FailPoint::RebuildBegun.reach();
     let mut counts = Counts::default();
     let records = ledgers.ledgers()?;

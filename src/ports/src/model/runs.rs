@@ -109,6 +109,19 @@ impl RunStore for MemoryRuns {
         })
     }
 
+    fn scan(
+        &self,
+        run: RunId,
+        first_byte: u8,
+        each: &mut dyn FnMut(Option<IndexRow>),
+    ) -> Result<(), StoreError> {
+        let is_in = |(key, _): &&IndexRow| key.as_bytes()[0] == first_byte;
+        let rows: Vec<IndexRow> =
+            self.rows(run, |rows| rows.iter().filter(is_in).copied().collect())?;
+        rows.into_iter().for_each(|row| each(Some(row)));
+        Ok(())
+    }
+
     fn count(&self, run: RunId, end: Seq) -> Result<u64, StoreError> {
         self.rows(run, |rows| {
             rows.iter().filter(|(_, seq)| *seq < end).count() as u64

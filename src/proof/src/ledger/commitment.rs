@@ -19,12 +19,22 @@ pub enum CommitmentError {
     Length,
 }
 
-/// Salt of one section: HMAC-SHA256(event salt, section name).
-pub fn section_salt(event_salt: &[u8; 32], name: &str) -> SectionSalt {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(event_salt).expect("HMAC takes keys of any length");
-    mac.update(name.as_bytes());
-    SectionSalt::new(mac.finalize().into_bytes().into())
+/// The salts of an event's sections. The event's salt is taken in once, for all of them.
+pub struct SectionSalts(Hmac<Sha256>);
+
+impl SectionSalts {
+    /// The salts that come from an event's salt.
+    pub fn new(event_salt: &[u8; 32]) -> Self {
+        let mac = Hmac::<Sha256>::new_from_slice(event_salt);
+        Self(mac.expect("HMAC takes keys of any length"))
+    }
+
+    /// Salt of one section: HMAC-SHA256(event salt, section name).
+    pub fn of(&self, name: &str) -> SectionSalt {
+        let mut mac = self.0.clone();
+        mac.update(name.as_bytes());
+        SectionSalt::new(mac.finalize().into_bytes().into())
+    }
 }
 
 /// SHA-256(section salt || section bytes).
@@ -75,9 +85,10 @@ pub fn commitment_of<'a>(
     event_salt: &[u8; 32],
     sections: impl IntoIterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<Commitment, CommitmentError> {
+    let salts = SectionSalts::new(event_salt);
     let digests = sections
         .into_iter()
-        .map(|(name, bytes)| (name, section_digest(&section_salt(event_salt, name), bytes)));
+        .map(|(name, bytes)| (name, section_digest(&salts.of(name), bytes)));
     commit(origin, digests)
 }
 
@@ -90,8 +101,8 @@ mod tests {
         let origin = Origin::parse("audit.example.com/default").unwrap();
         let sections: [(&str, &[u8]); 2] = [("action", b"\"a\""), ("id", b"\"b\"")];
         let whole = commitment_of(&origin, &[1; 32], sections).unwrap();
-        let digests = sections
-            .map(|(name, bytes)| (name, section_digest(&section_salt(&[1; 32], name), bytes)));
+        let salts = SectionSalts::new(&[1; 32]);
+        let digests = sections.map(|(name, bytes)| (name, section_digest(&salts.of(name), bytes)));
         assert_eq!(commit(&origin, digests), Ok(whole));
         assert_ne!(commitment_of(&origin, &[2; 32], sections).unwrap(), whole);
         assert_eq!(

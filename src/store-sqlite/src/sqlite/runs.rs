@@ -41,6 +41,13 @@ fn is_table(name: &str, text: &str) -> bool {
         && text == table_text(name)
 }
 
+/// What lies below and above the keys that begin with a byte: above every key of 16 bytes is the 17-byte string of it and ff.
+fn keys_from(first: u8) -> ([u8; 1], [u8; 17]) {
+    let mut high = [0xff; 17];
+    high[0] = first;
+    ([first], high)
+}
+
 impl SqliteRuns {
     /// Makes the file.
     pub(super) fn create(path: &Path, directory_id: &str) -> Result<(), StoreError> {
@@ -226,6 +233,31 @@ impl RunStore for SqliteRuns {
         })
     }
 
+    fn scan(
+        &self,
+        run: RunId,
+        first_byte: u8,
+        each: &mut dyn FnMut(Option<IndexRow>),
+    ) -> Result<(), StoreError> {
+        let sql = format!(
+            "SELECT key, seq FROM {} WHERE key >= ?1 AND key < ?2 ORDER BY key, seq",
+            table(run)
+        );
+        let (low, high) = keys_from(first_byte);
+        self.database.read(|tx| {
+            let mut scan = tx.prepare_cached(&sql)?;
+            let mut rows = scan.query(params![&low[..], &high[..]])?;
+            while let Some(row) = rows.next()? {
+                let key = row.get_ref(0)?.as_blob().ok();
+                let key = key.and_then(LookupKey::from_slice);
+                let seq = u64::try_from(row.get::<_, i64>(1)?).map(Seq::new);
+                let seq = seq.ok().filter(|seq| *seq <= Seq::MAX);
+                each(key.zip(seq));
+            }
+            Ok(())
+        })
+    }
+
     /// Counted in pieces: no reader may be long.
     fn count(&self, run: RunId, end: Seq) -> Result<u64, StoreError> {
         let sql = format!(
@@ -233,9 +265,7 @@ impl RunStore for SqliteRuns {
             table(run)
         );
         (0..=u8::MAX).try_fold(0, |sum, first| {
-            // Above every key of 16 bytes that begins with `first` is the 17-byte string of it and ff.
-            let (low, mut high) = ([first; 1], [0xff; 17]);
-            high[0] = first;
+            let (low, high) = keys_from(first);
             let rows: u64 = self.database.read(|tx| {
                 tx.prepare_cached(&sql)?
                     .query_row(params![&low[..], &high[..], end.get()], |row| row.get(0))

@@ -1,0 +1,286 @@
+//! The walk over the payloads: ranges of entries, read and checked on all cores, counted in their order.
+
+use std::collections::HashMap;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::ops::Range;
+use std::sync::Arc;
+
+use lru::LruCache;
+use parking_lot::Mutex;
+
+use crate::audit::event::{LookUps, Stretch};
+use crate::audit::owners::{KeyOwner, KnownPerson};
+use crate::audit::read::Read;
+use crate::audit::reads::Reads;
+use crate::audit::tombstones::TombstoneCheck;
+use crate::audit::{Findings, Subject};
+use crate::in_order::in_order;
+use crate::short_reads::{ENTRIES_PER_READ, short_reads};
+use crate::tenant::ledger::LedgerKeys;
+use crate::tenant::superseded_at;
+use trailkeep_crypto::secret::random_bytes;
+use trailkeep_index::{StoredRows, SumKey};
+use trailkeep_ports::{ClassRow, LedgerRecord, Mark, StoreError};
+use trailkeep_proof::ids::{KeyId, LedgerNumber, LookupKey, Seq, Tag};
+use trailkeep_proof::ledger::entry::{Entry, EntryKind};
+
+/// Persons, and data keys, that are remembered while verifying.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(100_000).expect("not zero");
+/// The index is summed up for each range that is read.
+const STRETCH: NonZeroU64 = NonZeroU64::new(ENTRIES_PER_READ).expect("not zero");
+
+/// The walk over the payloads.
+pub(super) struct Walk<'a> {
+    pub(super) subject: Subject<'a>,
+    pub(super) record: &'a LedgerRecord,
+    pub(super) keys: Option<&'a LedgerKeys>,
+    size: u64,
+    pub(super) classes: Vec<ClassRow>,
+    /// Entries that state something for others, and what.
+    pub(super) statements: HashMap<Seq, (String, bool)>,
+    /// What covers the texts that went, as it was known last.
+    cover: Mutex<Arc<TombstoneCheck>>,
+    /// Which entries are said to have shown persons.
+    pub(super) reads: Reads,
+    /// Whether ids of events that went are remembered.
+    pub(super) remembers: bool,
+    pub(super) persons: Mutex<LruCache<Tag, Option<KnownPerson>>>,
+    pub(super) key_owners: Mutex<LruCache<KeyId, Option<KeyOwner>>>,
+    pub(super) sum_key: SumKey,
+}
+
+/// One row of a range: what stands in each table.
+pub(super) struct Stored {
+    pub(super) seq: Seq,
+    pub(super) entry: Option<Entry>,
+    pub(super) payload: Option<Vec<u8>>,
+    pub(super) active: Option<Vec<LookupKey>>,
+    pub(super) mark: Mark,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(
+        subject: Subject<'a>,
+        record: &'a LedgerRecord,
+        keys: Option<&'a LedgerKeys>,
+        size: u64,
+        findings: &mut Findings,
+    ) -> Result<Self, StoreError> {
+        let classes = subject.ledgers.classes(record.number)?;
+        let reads = Reads::load(subject, record)?;
+        let remembers = subject.ledgers.remembered_ids(record.number)?.rows > 0;
+        let mut statements = subject.ledgers.statements(record.number)?;
+        // Behind the end of a closed ledger are those that others state of it; of an open one, those that just came.
+        let is_closed = matches!(superseded_at(subject.keyring, record), Ok(Some(_)));
+        statements.retain(|(seq, ..)| seq.get() < size || is_closed);
+        let known = (size, statements.as_slice());
+        let cover = TombstoneCheck::new(subject, record, keys, &classes, known, findings)?;
+        let statements = statements.into_iter();
+        let statements = statements
+            .filter(|(seq, ..)| seq.get() < size)
+            .map(|(seq, kind, open)| (seq, (kind, open)))
+            .collect();
+        Ok(Self {
+            subject,
+            record,
+            keys,
+            size,
+            classes,
+            statements,
+            cover: Mutex::new(Arc::new(cover)),
+            reads,
+            remembers,
+            persons: Mutex::new(LruCache::new(REMEMBERED)),
+            key_owners: Mutex::new(LruCache::new(REMEMBERED)),
+            sum_key: random_key()?,
+        })
+    }
+
+    /// Checks all payloads and the index.
+    pub(super) fn run(
+        &self,
+        findings: &mut Findings,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Read, StoreError> {
+        // Summed up first: what goes while the payloads are read makes a range differ, and then its rows are looked up.
+        let index = self.subject.index.filter(|_| self.keys.is_some());
+        let (number, end) = (self.record.number, Seq::new(self.size));
+        let indexed = index.map(|index| index.stored_rows(number, end, STRETCH, &self.sum_key));
+        let indexed = indexed.transpose()?;
+        let mut total = Read::default();
+        in_order(
+            short_reads(0..self.size),
+            |range| Ok((range.end, self.check_range(range, indexed.as_ref())?)),
+            |(end, (read, found))| {
+                total.add(read);
+                findings.append(found);
+                progress(end, self.size);
+                Ok::<_, StoreError>(())
+            },
+        )?;
+        self.reads.check(self.subject, self.record, findings)?;
+        // Persons may have gone since a copy was made, which a ledger that a recovery closed is, too.
+        let is_closed = matches!(
+            superseded_at(self.subject.keyring, self.record),
+            Ok(Some(_))
+        );
+        if self.subject.index.is_some() && !is_closed {
+            self.check_shown(&total.shown, findings)?;
+        }
+        self.check_counts(&total, indexed.as_ref(), findings)?;
+        Ok(total)
+    }
+
+    /// The tables beside the entries have no more rows than the entries give.
+    fn check_counts(
+        &self,
+        total: &Read,
+        indexed: Option<&StoredRows>,
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        // Every row that should be there was found above; one more in the count is one that nothing justifies. Rows may
+        // have gone since they were summed up: then they are counted again.
+        let end = Seq::new(self.size);
+        let differs = indexed.is_some_and(|indexed| indexed.rows != total.index_rows);
+        let index = self.subject.index.filter(|_| differs);
+        let stored = index.map(|index| index.count_rows(self.record.number, end));
+        let stored = stored.transpose()?;
+        let cover = self.cover();
+        if total.statements != self.statements.len() {
+            let detail = format!(
+                "the table has {} statements, the ledger {}",
+                self.statements.len(),
+                total.statements
+            );
+            findings.add(None, "statement", detail);
+        }
+        if total.classes != self.classes.len() {
+            let detail = format!(
+                "the table has {} classes, the statements {}",
+                self.classes.len(),
+                total.classes
+            );
+            findings.add(None, "class", detail);
+        }
+        if total.lifts != cover.lifts() {
+            let detail = format!(
+                "{} restrictions are lifted by the table, {} by the ledger",
+                cover.lifts(),
+                total.lifts
+            );
+            findings.add(None, "restriction", detail);
+        }
+        let is_quiet = !cover.has_open_job() && cover.is_current(self.subject, self.record)?;
+        // Rows of events whose text does not open can't be judged, and those events are findings already.
+        let whole = total.is_whole();
+        // While a job is under way, rows of events that go are on their way out.
+        if let Some(stored) = stored
+            && whole
+            && is_quiet
+            && stored != total.index_rows
+        {
+            let detail = format!(
+                "the index has {stored} rows, the events give {}",
+                total.index_rows
+            );
+            findings.add(None, "index", detail);
+        }
+        Ok(())
+    }
+
+    /// What covers the texts that went, as it is known.
+    fn cover(&self) -> Arc<TombstoneCheck> {
+        Arc::clone(&self.cover.lock())
+    }
+
+    fn look_again(&self) -> Result<Arc<TombstoneCheck>, StoreError> {
+        let statements = self.subject.ledgers.statements(self.record.number)?;
+        // What is wrong with them was said at the beginning, or is said of later ones by the next walk.
+        let mut unsaid = Findings::default();
+        let cover = TombstoneCheck::new(
+            self.subject,
+            self.record,
+            self.keys,
+            &self.classes,
+            (self.size, &statements),
+            &mut unsaid,
+        )?;
+        let cover = Arc::new(cover);
+        *self.cover.lock() = Arc::clone(&cover);
+        Ok(cover)
+    }
+
+    /// Checks a range. Its index rows are looked up one by one only where their sum is not that of the index.
+    fn check_range(
+        &self,
+        range: Range<u64>,
+        indexed: Option<&StoredRows>,
+    ) -> Result<(Read, Findings), StoreError> {
+        let mut cover = self.cover();
+        let first = Seq::new(range.start);
+        let rows = self.read_range(range)?;
+        if rows.iter().any(|row| seems_missing(row, &cover)) {
+            // A server beside us may have stated it gone since we began.
+            cover = self.look_again()?;
+        }
+        let mut stretch = Stretch {
+            walk: self,
+            cover,
+            look_ups: LookUps::SummedUp,
+        };
+        let (read, found) = stretch.check_rows(&rows)?;
+        if indexed.is_none_or(|indexed| indexed.sum_from(first) == read.index_sum) {
+            return Ok((read, found));
+        }
+        stretch.look_ups = LookUps::OneByOne;
+        stretch.check_rows(&rows)
+    }
+
+    fn read_range(&self, range: Range<u64>) -> Result<Vec<Stored>, StoreError> {
+        let (ledgers, number): (_, LedgerNumber) = (self.subject.ledgers, self.record.number);
+        let Range { start, end } = range;
+        let mut active: HashMap<Seq, Vec<LookupKey>> = ledgers
+            .active_index(number, start..end)?
+            .into_iter()
+            .collect();
+        let mut payloads: HashMap<Seq, Vec<u8>> = ledgers
+            .payload_rows(number, start..end)?
+            .into_iter()
+            .collect();
+        let entries: HashMap<Seq, Vec<u8>> = ledgers
+            .entry_rows(number, start..end)?
+            .into_iter()
+            .collect();
+        // Read last: a payload that went in between is then known to have gone.
+        let marks = ledgers.marks(number, start..end)?;
+        let row = |seq| {
+            let entry = entries
+                .get(&seq)
+                .and_then(|bytes| Entry::decode(bytes).ok());
+            Stored {
+                seq,
+                entry,
+                payload: payloads.remove(&seq),
+                active: active.remove(&seq),
+                mark: marks.get(&seq).copied().unwrap_or_default(),
+            }
+        };
+        Ok((start..end).map(Seq::new).map(row).collect())
+    }
+}
+
+/// Whether an event's text is not there, for all that was known at the beginning.
+fn seems_missing(row: &Stored, cover: &TombstoneCheck) -> bool {
+    let entry = row.entry.filter(|_| row.payload.is_none());
+    entry.is_some_and(|entry| {
+        entry.kind == EntryKind::Event && cover.deletion(&entry, row.mark).is_none()
+    })
+}
+
+fn random_key() -> Result<SumKey, StoreError> {
+    let bytes = random_bytes().map_err(|error| StoreError::Engine {
+        file: "index.db",
+        error: error.into(),
+    })?;
+    Ok(SumKey::new(bytes))
+}
