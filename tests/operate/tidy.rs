@@ -75,7 +75,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("aes_gcm", &["crypto"]),
     ("zstd", &["crypto", "server/src/body/coding.rs"]),
     ("zip", &["core/src/export"]),
-    ("askama", &["core/src/export"]),
+    ("askama", &["core/src/export", "core/src/requests/letter"]),
     ("flate2", &["proof", "server/src/body/coding.rs"]),
     ("csv", &["proof"]),
     ("prost", &["otlp"]),

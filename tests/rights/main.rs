@@ -3,6 +3,7 @@
 
 mod erasure;
 mod erasure_model;
+mod letter;
 mod person_page;
 mod privacy;
 mod restriction;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::support::{Directory, succeeded};
+use crate::support::Directory;
+use crate::support::browser::{assert_fits, browser, measured};
 use serde_json::{Value, json};
 use trailkeep_proof::bundle::archive::Archive;
 
@@ -119,7 +119,6 @@ fn the_page_has_all_turns_all_sections_and_says_who_acted() {
 
 /// 300 events in three scripts, on a wide screen, a phone and paper.
 #[test]
-#[expect(clippy::print_stderr, reason = "says why a part is skipped")]
 fn a_browser_shows_300_events_without_scrolling_sideways() {
     let texts = [
         ("Where is order 4711?", "It is on its way."),
@@ -141,58 +140,16 @@ fn a_browser_shows_300_events_without_scrolling_sideways() {
         "one link for 50 events of a day"
     );
     assert!(page.contains("<span dir=\"auto\" lang=\"\">أين طلبي"));
-    let Some(browser) = ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .find(|name| Command::new(name).arg("--version").output().is_ok())
-    else {
-        eprintln!("skipped: no Chromium");
+    let Some(browser) = browser() else {
         return;
     };
-    // The page allows no script: the copy that is measured does.
-    let measured = page
-        .replace("http-equiv=\"Content-Security-Policy\"", "name=\"was\"")
-        .replace(
-            "</body>",
-            "<script>document.title=[document.documentElement.scrollWidth,innerWidth,\
-             document.querySelectorAll('article').length,\
-             getComputedStyle(document.querySelectorAll('.talk span')[2]).direction].join(' ')</script></body>",
-        );
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("person.html");
-    std::fs::write(&path, measured).unwrap();
     for width in [1280, 500] {
         let started = std::time::Instant::now();
-        let output = Command::new(browser)
-            .args([
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-            ])
-            .arg(format!(
-                "--user-data-dir={}",
-                folder.path().join("profile").display()
-            ))
-            .arg(format!("--window-size={width},900"))
-            .arg("--dump-dom")
-            .arg(format!("file://{}", path.display()))
-            .output()
-            .unwrap();
-        let dom = String::from_utf8_lossy(&succeeded(&output).stdout).into_owned();
-        let title = dom
-            .split("<title>")
-            .nth(1)
-            .unwrap()
-            .split("</title>")
-            .next()
-            .unwrap();
-        let found: Vec<&str> = title.split(' ').collect();
-        let (page, window): (u64, u64) = (found[0].parse().unwrap(), found[1].parse().unwrap());
-        assert!(
-            page <= window,
-            "{width}: the page is {page} wide in a window of {window}"
-        );
-        assert_eq!((found[2], found[3]), ("300", "rtl"), "{title}");
+        assert_fits(browser, &page, width);
+        let count = "document.querySelectorAll('article').length";
+        let direction = "getComputedStyle(document.querySelectorAll('.talk span')[2]).direction";
+        let found = measured(browser, &page, width, &[count, direction]);
+        assert_eq!(found, ["300", "rtl"]);
         assert!(
             started.elapsed().as_secs() < 60,
             "slow: {:?}",

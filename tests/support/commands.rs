@@ -98,6 +98,10 @@ pub fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
             )),
             Right::AnswerRequests,
         ),
+        (
+            words(&format!("privacy letter 00 --force --out {}", file("html"))),
+            Right::AnswerRequests,
+        ),
         (words("privacy list"), Right::AnswerRequests),
         (words("privacy show 00"), Right::AnswerRequests),
         (

@@ -8,6 +8,7 @@
 )]
 
 pub mod blocks;
+pub mod browser;
 pub mod commands;
 pub mod document;
 pub mod web;

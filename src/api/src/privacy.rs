@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use trailkeep_proof::privacy::{Day, Ground, Kind, Regime, State};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// A person's request.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -87,6 +87,27 @@ pub enum ClosingDecision {
     IdentityNotShown,
     Forwarded,
     Lifted,
+}
+
+/// How an answer letter is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AnswerFormat {
+    /// A page for a browser.
+    #[default]
+    Html,
+    /// Plain text of 78 columns.
+    Text,
+}
+
+/// The parameter, once.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AnswerQuestion {
+    /// Form of the letter; default: html.
+    #[param(inline)]
+    pub format: Option<AnswerFormat>,
 }
 
 /// How to execute a request.

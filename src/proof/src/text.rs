@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use unicode_width::UnicodeWidthStr;
+
 /// The text with each character that could steer its reader's screen as `\u001b`; line ends and tabs stay.
 pub fn block(text: &str) -> Cow<'_, str> {
     escape_where(text, |c| steers(c) && c != '\n' && c != '\t')
@@ -28,6 +30,27 @@ pub fn counted(number: u64, one: &str) -> String {
         1 => format!("1 {one}"),
         _ => format!("{number} {one}s"),
     }
+}
+
+/// The words of a text on lines of this width, as a terminal shows them. Line ends and the blanks that begin a line stay,
+/// and begin each line that it is wrapped to. A word that is wider stands whole on its own line.
+pub fn wrapped(text: &str, width: usize) -> String {
+    let mut lines = Vec::new();
+    for line in text.split('\n') {
+        let words = line.trim_start_matches(' ');
+        let indent = &line[..line.len() - words.len()];
+        let mut filled = indent.to_owned();
+        for word in words.split(' ') {
+            if filled.len() > indent.len() && filled.width() + 1 + word.width() > width {
+                lines.push(std::mem::replace(&mut filled, indent.to_owned()));
+            } else if filled.len() > indent.len() {
+                filled.push(' ');
+            }
+            filled.push_str(word);
+        }
+        lines.push(filled);
+    }
+    lines.join("\n")
 }
 
 /// A number of bytes for people, in powers of 1024: `1.4 GiB`, `512 bytes`.
@@ -129,6 +152,23 @@ mod tests {
     fn what_is_counted_has_a_plural() {
         let said = [0, 1, 2].map(|number| counted(number, "event"));
         assert_eq!(said, ["0 events", "1 event", "2 events"]);
+    }
+
+    #[test]
+    fn words_stay_whole_on_lines_of_a_width() {
+        for (text, lines) in [
+            ("", ""),
+            ("one two three", "one two\nthree"),
+            ("  one two three", "  one\n  two\n  three"),
+            ("one\n\ntwo", "one\n\ntwo"),
+            ("a-word-that-is-wider b", "a-word-that-is-wider\nb"),
+            (
+                "\u{5ba2}\u{5ba2} \u{5ba2}\u{5ba2}",
+                "\u{5ba2}\u{5ba2}\n\u{5ba2}\u{5ba2}",
+            ),
+        ] {
+            assert_eq!(wrapped(text, 8), lines);
+        }
     }
 
     #[test]

@@ -139,6 +139,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(privacy::fetch::bundle))
         .routes(route!(privacy::fetch::certificate))
         .routes(route!(privacy::fetch::signature))
+        .routes(route!(privacy::fetch::answer))
         .routes(route!(tenants::create))
         .routes(route!(tenants::list))
         .routes(route!(tenants::change))

@@ -2,6 +2,7 @@
 
 mod access;
 mod erase;
+mod letter;
 mod show;
 
 use std::io::Write;
@@ -184,6 +185,8 @@ Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search,
         #[command(flatten)]
         replacing: Replacing,
     },
+    /// Write the answer letter to the data subject: what was decided and done, and where they may complain
+    Letter(letter::LetterArgs),
     /// List the requests by due date
     List {
         #[command(flatten)]
@@ -264,6 +267,7 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
             out,
             replacing,
         } => certificate(&target, &id, (&out, replacing)).await?,
+        PrivacyCommand::Letter(args) => letter::letter(&args).await?,
         PrivacyCommand::List { target, json } => {
             let listed = ask(&target, Client::requests).await?;
             show::print_list(&listed, json)?;

@@ -138,7 +138,7 @@ impl fmt::Display for Table {
         let fits: Vec<Fit> = self.columns.iter().map(|(_, fit)| *fit).collect();
         let shown = fit(&widths, &fits, room);
         writeln!(f, "{}", self.render(&shown))?;
-        f.write_str(&wrapped(&self.mark(&shown, &widths), room))
+        f.write_str(&text::wrapped(&self.mark(&shown, &widths), room))
     }
 }
 
@@ -217,23 +217,6 @@ fn shortened(text: &str, width: usize) -> String {
     }
     short.push(CUT);
     short
-}
-
-/// The words of a text on lines of this width.
-fn wrapped(text: &str, width: usize) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is a line from the start");
-        if !line.is_empty() && line.width() + 1 + word.width() > width {
-            lines.push(word.to_owned());
-        } else {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Reads {
         }
     }
 
-    /// An entry that is said to have shown somebody records a read, by this section of its own, that showed something.
+    /// An entry that is said to have shown somebody records a read, by this section of its own, that showed an event or a request.
     pub(super) fn check_entry(&self, seq: Seq, read: Option<&Vec<u8>>, findings: &mut Findings) {
         if !self.entries.contains(&seq) {
             return;
@@ -51,7 +51,9 @@ impl Reads {
             return;
         };
         let read = serde_json::from_slice::<serde_json::Value>(read).unwrap_or_default();
-        if read["events"] == 0 {
+        // Who opens a request is shown whom it is about, and no event.
+        let route = read["route"].as_str().unwrap_or_default();
+        if read["events"] == 0 && !route.starts_with("/v1/privacy/requests/") {
             let detail = format!("{TABLE} it showed no event");
             findings.add(seq.get(), "person-read", detail);
         }

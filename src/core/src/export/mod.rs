@@ -6,7 +6,7 @@
 
 mod bundle_writer;
 mod gaps;
-mod html;
+pub(crate) mod html;
 pub mod jobs;
 mod person;
 mod plan;
@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use person::{CopyForm, PersonScope, PersonsEvents, join_withheld};
+pub(crate) use person::{date, moment, named, withheld_in_words};
 pub(super) use plan::still_there;
 pub use plan::{Plan, plan};
 

@@ -246,12 +246,10 @@ fn grounds_of(one: &Applied<'_>, state: Standing, regime: Regime) -> (String, St
         .or(erasure.justification.as_ref())
         .unwrap_or(&policy.title);
     let why = match (state, one.figure_force()) {
-        (Standing::Refusal, _) => "its policy refuses requests for erasure",
-        (_, Force::Law) => "its policy keeps it for a minimum period under a statute or regulation",
-        (_, Force::Contract) => "its policy keeps it for a minimum period under a contract",
-        (_, Force::Guidance | Force::Custom | Force::None) => {
-            "its policy keeps it for a minimum period that the controller set"
-        }
+        (Standing::Refusal, _) => "this policy refuses requests for erasure",
+        (_, Force::Law) => "a statute or regulation sets a minimum period",
+        (_, Force::Contract) => "a contract sets a minimum period",
+        (_, Force::Guidance | Force::Custom | Force::None) => "the controller set a minimum period",
     };
     let mut ground = format!("{}: {why}", policy.title);
     if let Some(reference) = of_law.filter(|text| is_reference(text)) {

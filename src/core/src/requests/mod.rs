@@ -16,6 +16,7 @@ mod filed;
 mod foreseen;
 mod implied;
 mod kept;
+mod letter;
 mod near;
 mod new_request;
 mod register;
@@ -50,6 +51,7 @@ pub use filed::Held;
 pub(crate) use filed::{carry_over, take_over_close};
 pub(crate) use foreseen::{erasure_asked_at, foreseen};
 pub(crate) use implied::release_over;
+pub use letter::{LetterForm, letter};
 pub(crate) use near::fold_persons;
 pub use near::{ShownNear, ShownNearPerson};
 pub use new_request::{NOT_CHECKED, NewRequest};
@@ -134,6 +136,11 @@ pub enum PrivacyError {
         "the copy was not fetched yet: fetch it (`trailkeep privacy bundle`; with --ledger also that of each superseded ledger), give it to the data subject, then close the request as answered"
     )]
     NotFetched,
+    /// There is nothing to tell the data subject yet.
+    #[error(
+        "the request has no answer yet: carry it out (`trailkeep privacy execute`) or close it (`trailkeep privacy close`), then fetch the letter"
+    )]
+    NotAnswered,
     /// Who it is about is not known any more.
     #[error(
         "the request is closed, and its identifier was deleted since: the data subject has the certificate"

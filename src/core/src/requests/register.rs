@@ -304,24 +304,12 @@ pub fn show(
     let about = filed.about(tenant).ok();
     let mut shown = ShownRequest::of(&filed, about.as_ref(), journal.clock.wall());
     if let Some(about) = &about {
-        let active = tenant.active();
-        let size = active.published().head.size;
-        let found = PersonsEvents::find(journal, active, &about.person(), size)?;
-        record_read(
+        record_look(
             journal,
-            active,
-            &AccessRecord {
-                by,
-                verb: "GET",
-                route: "/v1/privacy/requests/{id}",
-                question: id,
-                filters: Vec::new(),
-                purpose,
-                events: 0,
-                restricted: 0,
-                seq: None,
-                persons: found.reference.into_iter().collect(),
-            },
+            tenant,
+            about,
+            ("/v1/privacy/requests/{id}", id),
+            (by, purpose),
         )?;
         shown.subject = Some(ShownSubject::of(about));
         let route = ("GET", "/v1/privacy/requests/{id}");
@@ -329,6 +317,36 @@ pub fn show(
         shown.near = near.show(journal, tenant, route, (id, by, purpose))?;
     }
     Ok(shown)
+}
+
+/// Records that somebody read whom a request is about.
+pub(super) fn record_look(
+    journal: &Journal,
+    tenant: &Tenant,
+    about: &About,
+    (route, id): (&'static str, &str),
+    (by, purpose): (&str, Option<&str>),
+) -> Result<(), PrivacyError> {
+    let active = tenant.active();
+    let size = active.published().head.size;
+    let found = PersonsEvents::find(journal, active, &about.person(), size)?;
+    record_read(
+        journal,
+        active,
+        &AccessRecord {
+            by,
+            verb: "GET",
+            route,
+            question: id,
+            filters: Vec::new(),
+            purpose,
+            events: 0,
+            restricted: 0,
+            seq: None,
+            persons: found.reference.into_iter().collect(),
+        },
+    )?;
+    Ok(())
 }
 
 /// Forgets whom the requests were about that were answered or ended 29 days ago or earlier, so that the daily run

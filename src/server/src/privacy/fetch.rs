@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::extract::Path;
+use crate::extract::{Path, Query};
 use axum::Json;
 use axum::body::Body;
 use axum::http::{StatusCode, header};
@@ -12,11 +12,11 @@ use crate::auth::{Caller, may};
 use crate::document::Bytes as FileBytes;
 use crate::exports::chunks;
 use crate::problem::Problem;
-use trailkeep_api::privacy::{CopyCounts, CopyProgress};
+use trailkeep_api::privacy::{AnswerFormat, AnswerQuestion, CopyCounts, CopyProgress};
 use trailkeep_core::blocking;
 use trailkeep_core::export::jobs::DROPPED;
 use trailkeep_core::requests;
-use trailkeep_core::requests::CopyState;
+use trailkeep_core::requests::{CopyState, LetterForm};
 use trailkeep_core::tenant::ReadScope;
 use trailkeep_proof::privacy::certificate::Signed;
 
@@ -114,6 +114,43 @@ pub(crate) async fn signature(
     let signed = signed(caller, id).await?;
     let bytes = signed.signature_bytes().ok_or_else(Problem::internal)?;
     Ok(private("application/octet-stream", bytes.to_vec()))
+}
+
+/// Returns the answer letter for the data subject: what was decided and done, and where they may complain.
+///
+/// It exists once the request is answered or ended, and until the server forgets who asked. It names the data subject, so it
+/// is recorded as a read.
+#[utoipa::path(
+    get,
+    path = "/v1/privacy/requests/{id}/answer",
+    params(
+        ("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef"),
+        AnswerQuestion
+    ),
+    responses(
+        (status = 200, description = "The letter.",
+            content((String = "text/html"), (String = "text/plain")))
+    ),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "request-state"]))),
+)]
+pub(crate) async fn answer(
+    caller: Caller<may::AnswerRequests, ReadScope>,
+    Path(id): Path<String>,
+    asked: Result<Query<AnswerQuestion>, Problem>,
+) -> Result<Response, Problem> {
+    let Query(asked) = asked.map_err(|_| {
+        Problem::bad_request("the only parameter is format, once, with html or text")
+    })?;
+    let (form, kind) = match asked.format.unwrap_or_default() {
+        AnswerFormat::Html => (LetterForm::Html, "text/html; charset=utf-8"),
+        AnswerFormat::Text => (LetterForm::Text, "text/plain; charset=utf-8"),
+    };
+    let caller = caller.identified();
+    let letter = blocking(move || {
+        let by = (caller.key_id.as_str(), caller.purpose.as_deref());
+        requests::letter(&caller.engine.custody, caller.on.tenant(), &id, form, by)
+    });
+    Ok(private(kind, letter.await?))
 }
 
 /// The certificate of a request with its signature.

@@ -21,6 +21,7 @@ impl From<PrivacyError> for Problem {
             | PrivacyError::NoCopy
             | PrivacyError::NothingToCarryOut
             | PrivacyError::NotFetched
+            | PrivacyError::NotAnswered
             | PrivacyError::NotRestricted
             | PrivacyError::NotDecided => Self::request_state(detail),
             PrivacyError::PurgePending | PrivacyError::Rotation(_) => {

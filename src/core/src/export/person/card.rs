@@ -247,11 +247,11 @@ fn show_turn(turn: &Turn, is_you: bool, room: &mut Room) -> ShownTurn {
 }
 
 /// A moment for people.
-pub(in crate::export) fn moment(at: UnixMillis) -> String {
+pub(crate) fn moment(at: UnixMillis) -> String {
     at.to_datetime().format("%-d %B %Y, %H:%M UTC").to_string()
 }
 
 /// A day for people.
-pub(in crate::export) fn date(at: UnixMillis) -> String {
+pub(crate) fn date(at: UnixMillis) -> String {
     at.to_datetime().format("%-d %B %Y").to_string()
 }

@@ -18,9 +18,12 @@ pub(super) mod withheld;
 
 use serde_json::Value;
 
-pub(super) use self::card::{card_of, date, moment, purpose_of};
+pub(super) use self::card::{card_of, purpose_of};
+pub(crate) use self::card::{date, moment};
 pub use self::events::PersonsEvents;
 pub(super) use self::events::all_seqs;
+pub(crate) use self::page::named;
+pub(crate) use self::withheld::in_words as withheld_in_words;
 pub use self::withheld::join_withheld;
 use crate::export::person::people::{Actor, People, machine_of};
 use trailkeep_proof::bundle::line::ALWAYS_DISCLOSED;

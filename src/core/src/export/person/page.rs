@@ -11,6 +11,7 @@ use crate::export::person::PersonScope;
 use crate::export::person::card::date;
 use crate::export::person::look_ups::{LookUp, look_ups};
 use crate::export::person::telling::words;
+use crate::export::person::withheld::in_words;
 use crate::export::plan::Plan;
 use crate::export::statements::Explaining;
 use crate::export::summary::{Summary, Tally};
@@ -19,8 +20,9 @@ use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::spool::Spool;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::entry::Entry;
+use trailkeep_proof::ledger::event::Person;
 use trailkeep_proof::period::CalendarPeriod;
-use trailkeep_proof::privacy::{Day, Regime, Withheld, Withholding};
+use trailkeep_proof::privacy::{Day, Regime, Withheld};
 use trailkeep_proof::time::UnixMillis;
 
 /// Events that are shown one by one.
@@ -155,15 +157,15 @@ struct Before<'a> {
 /// The page after the events.
 #[derive(Template)]
 #[template(path = "person/after.html")]
-struct After<'a> {
-    held: u64,
+struct After {
     look_ups: Vec<LookUp>,
     /// Accesses in `look_ups`, of all.
     shown: u64,
     look_ups_total: u64,
     show_staff: bool,
     periods: Vec<Periods>,
-    withheld: &'a [Withheld],
+    /// Sentences.
+    withheld: Vec<String>,
     regime: Regime,
 }
 
@@ -189,7 +191,7 @@ pub(in crate::export) fn render(
     let actions = summary.actions.most_frequent().into_iter();
     let before = Before {
         title: "What is recorded about you",
-        about: about(person),
+        about: named(&person.subject),
         origin: ledger.record.origin.as_str(),
         receipt: &person.receipt,
         received_on: person.received_on,
@@ -222,21 +224,21 @@ pub(in crate::export) fn render(
         io::copy(&mut cards.reader(), out)?;
     }
     let after = After {
-        held,
         shown: look_ups.len() as u64,
         look_ups,
         look_ups_total,
         show_staff: person.show_staff,
         periods: periods(ledger, explaining),
-        withheld,
+        withheld: withheld.iter().map(|row| in_words(row, held)).collect(),
         regime: person.regime,
     };
     after.write_into(out)?;
     Ok(())
 }
 
-fn about(person: &PersonScope) -> String {
-    let (id, namespace) = (&person.subject.id, &person.subject.namespace);
+/// A data subject, as a page for them names them.
+pub(crate) fn named(subject: &Person) -> String {
+    let Person { id, namespace } = subject;
     if namespace.is_empty() {
         id.clone()
     } else {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::export::html::grouped;
 use crate::export::person::PersonScope;
 use trailkeep_proof::privacy::{Regime, Withheld, Withholding};
 
@@ -73,6 +74,39 @@ fn row(what: Withholding, events: u64, sections: Vec<String>, regime: Regime) ->
         ground: ground.to_owned(),
         citation: citation.to_owned(),
     }
+}
+
+/// What is left out of a copy of so many events, as sentences for the data subject.
+pub(crate) fn in_words(row: &Withheld, held: u64) -> String {
+    let events = grouped(row.events);
+    let of_held = match held {
+        1 => "the only event".to_owned(),
+        _ => format!("{events} of the {} events", grouped(held)),
+    };
+    let noun = if row.events == 1 { "event" } else { "events" };
+    let mut said = match row.what {
+        Withholding::Others => format!(
+            "Data that may be about other people, in {of_held}. The events themselves are listed, and what you wrote in them \
+             yourself is shown where the record says that you wrote it."
+        ),
+        Withholding::Staff => {
+            format!("Which member of the staff acted, in {of_held}. Time and purpose are shown.")
+        }
+        Withholding::OnlyActed => format!(
+            "{events} more {noun} in which you are only the actor: about someone else, or about no one."
+        ),
+        Withholding::Unreadable => format!("The content of {of_held}: our program cannot read it."),
+    };
+    if !row.sections.is_empty() {
+        said = format!(
+            "{said} Left out there, if it applies: {}.",
+            row.sections.join(", ")
+        );
+    }
+    if !row.citation.is_empty() {
+        said = format!("{said} Ground: {}.", row.citation);
+    }
+    said
 }
 
 /// Joins what several copies of one request leave out.

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::Answered;
 use crate::commands::client::{Answer, Client, Received, segment};
 use trailkeep_api::privacy::{
-    CopyCounts, CopyProgress, DryRun, Identity, NewPersonRequest, PersonRequest, RequestClosing,
-    RequestExecution, RequestExtension, RequestList,
+    AnswerFormat, CopyCounts, CopyProgress, DryRun, Identity, NewPersonRequest, PersonRequest,
+    RequestClosing, RequestExecution, RequestExtension, RequestList,
 };
 use trailkeep_proof::privacy::certificate::Certificate;
 
@@ -105,6 +105,20 @@ impl Client {
     pub(in crate::commands) async fn certificate(&self, id: &str) -> Answered<Certificate> {
         self.get(&format!("{REQUESTS}/{}/certificate", segment(id)))
             .await
+    }
+
+    /// The answer letter of a request.
+    pub(in crate::commands) async fn letter(
+        &self,
+        id: &str,
+        format: AnswerFormat,
+    ) -> anyhow::Result<Answer> {
+        let format = match format {
+            AnswerFormat::Html => "html",
+            AnswerFormat::Text => "text",
+        };
+        let path = format!("{REQUESTS}/{}/answer?format={format}", segment(id));
+        self.send("GET", &path, None, Vec::new()).await
     }
 
     pub(in crate::commands) async fn certificate_signature(
