@@ -31,6 +31,9 @@ struct Options {
     /// Spans that are sent, and as many events by NDJSON
     #[arg(long, value_name = "N", default_value_t = 51_200)]
     spans: u64,
+    /// Spans that wait when it is measured how fast they become events
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [5_120, 20_480, 81_920])]
+    waiting: Vec<u64>,
     /// Where the temporary directory is made: the disk that is measured [default: target/tmp]
     #[arg(long, value_name = "PATH")]
     dir: Option<PathBuf>,
@@ -49,7 +52,7 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        otlp::measure(directory.path(), options.spans).await?;
+        otlp::measure(directory.path(), options.spans, &options.waiting).await?;
         pages::measure(directory.path(), options.stored, options.requests).await
     })
 }

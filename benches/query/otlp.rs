@@ -11,6 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use serde_json::Value;
 use trailkeep::demo::demo_events;
+use trailkeep_core::ingest::StagingSettings;
 use trailkeep_proof::time::UnixMillis;
 
 use crate::support::events::scatter;
@@ -32,50 +33,47 @@ struct Call {
     output: String,
 }
 
-pub(crate) async fn measure(folder: &Path, count: u64) -> anyhow::Result<()> {
+/// Who makes the body of a request of the calls in a range.
+type Body = fn(&[Call], std::ops::Range<u64>) -> Vec<u8>;
+
+/// How calls are sent.
+#[derive(Clone, Copy)]
+struct Way {
+    name: &'static str,
+    content_type: &'static str,
+    path: &'static str,
+    body: Body,
+}
+
+const SPANS: Way = Way {
+    name: "OTLP spans",
+    content_type: "application/x-protobuf",
+    path: "/v1/traces",
+    body: spans,
+};
+const EVENTS: Way = Way {
+    name: "NDJSON events",
+    content_type: "application/x-ndjson",
+    path: "/v1/events",
+    body: ndjson,
+};
+
+pub(crate) async fn measure(folder: &Path, count: u64, waiting: &[u64]) -> anyhow::Result<()> {
     let calls = Arc::new(calls());
     say("| the same calls | requests | acknowledged/s | events after s | events/s to the last |")?;
     say("|---|---|---|---|---|")?;
     let mut rates = Vec::new();
-    for (name, kind, path) in [
-        ("OTLP spans", "application/x-protobuf", "/v1/traces"),
-        ("NDJSON events", "application/x-ndjson", "/v1/events"),
-    ] {
-        let site = Site::make(folder, &path.replace('/', "-"))?;
+    for way in [SPANS, EVENTS] {
+        let site = Site::make(folder, &way.path.replace('/', "-"))?;
         let server = site.serve().await?;
         let size_before = server.tenant()?.active().published().head.size;
-        let make = if kind.ends_with("protobuf") {
-            spans
-        } else {
-            ndjson
-        };
         let from = Instant::now();
-        let mut senders = Vec::new();
-        for connection in 0..CONNECTIONS {
-            let (target, calls) = (server.target.clone(), Arc::clone(&calls));
-            senders.push(tokio::spawn(async move {
-                let mut open = Connection::open(&target).await?;
-                let mut requests = 0_u64;
-                for first in (0..count).step_by(BATCH as usize) {
-                    if first / BATCH % CONNECTIONS != connection {
-                        continue;
-                    }
-                    let body = make(&calls, first..count.min(first + BATCH));
-                    let status = open.post(path, kind, &body).await?;
-                    ensure!(matches!(status, 200 | 201), "{status}: {}", open.text());
-                    requests += 1;
-                }
-                Ok(requests)
-            }));
-        }
-        let mut requests = 0;
-        for sender in senders {
-            requests += sender.await??;
-        }
+        send(&server, &calls, way, count).await?;
         let acknowledged = from.elapsed().as_secs_f64();
         wait_for(&server, size_before + count).await?;
         let all = from.elapsed().as_secs_f64();
         let rate = count as f64 / acknowledged;
+        let (name, requests) = (way.name, count.div_ceil(BATCH));
         say(&format!(
             "| {name} | {requests} | {rate:.0} | {all:.1} | {:.0} |",
             count as f64 / all
@@ -89,6 +87,50 @@ pub(crate) async fn measure(folder: &Path, count: u64) -> anyhow::Result<()> {
             "\nSpans are acknowledged at {:.2} of the rate of events.\n",
             spans / events
         ))?;
+    }
+    say("| spans that wait | sent in s | events/s when they are due |")?;
+    say("|---|---|---|")?;
+    for count in waiting {
+        measure_waiting(folder, &calls, *count).await?;
+    }
+    Ok(())
+}
+
+/// How fast spans become events that all wait already. They are due when their traces have been quiet.
+async fn measure_waiting(folder: &Path, calls: &Arc<Vec<Call>>, count: u64) -> anyhow::Result<()> {
+    let site = Site::make(folder, &format!("waiting-{count}"))?;
+    let server = site.serve().await?;
+    let size_before = server.tenant()?.active().published().head.size;
+    let from = Instant::now();
+    send(&server, calls, SPANS, count).await?;
+    let sent = from.elapsed().as_secs_f64();
+    wait_for(&server, size_before + count).await?;
+    let quiet = StagingSettings::default().quiet_ms as f64 / 1_000.0;
+    let rate = count as f64 / (from.elapsed().as_secs_f64() - quiet);
+    say(&format!("| {count} | {sent:.1} | {rate:.0} |"))?;
+    server.close().await?;
+    site.remove()
+}
+
+async fn send(server: &Server, calls: &Arc<Vec<Call>>, way: Way, count: u64) -> anyhow::Result<()> {
+    let mut senders = Vec::new();
+    for connection in 0..CONNECTIONS {
+        let (target, calls) = (server.target.clone(), Arc::clone(calls));
+        senders.push(tokio::spawn(async move {
+            let mut open = Connection::open(&target).await?;
+            for first in (0..count).step_by(BATCH as usize) {
+                if first / BATCH % CONNECTIONS != connection {
+                    continue;
+                }
+                let body = (way.body)(&calls, first..count.min(first + BATCH));
+                let status = open.post(way.path, way.content_type, &body).await?;
+                ensure!(matches!(status, 200 | 201), "{status}: {}", open.text());
+            }
+            Ok(())
+        }));
+    }
+    for sender in senders {
+        sender.await??;
     }
     Ok(())
 }
@@ -167,6 +209,7 @@ fn spans(calls: &[Call], numbers: std::ops::Range<u64>) -> Vec<u8> {
                 text("gen_ai.provider.name", "openai"),
                 text("gen_ai.request.model", "gpt-4.1-mini"),
                 text("gen_ai.response.model", "gpt-4.1-mini-2025-04-14"),
+                text("gen_ai.response.id", &format!("chatcmpl-{at:016x}")),
                 number("gen_ai.usage.input_tokens", 412),
                 number("gen_ai.usage.output_tokens", 97),
                 text("gen_ai.input.messages", &message("user", input)),

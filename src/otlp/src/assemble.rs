@@ -1,5 +1,6 @@
 //! From the parts that wait together to events: each call once, whoever reports it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value, json};
@@ -54,50 +55,82 @@ pub struct KnownPerson {
 /// What waits, by span.
 struct Trace<'a> {
     /// Reports of each span, the earliest first. There is one, unless they contradict.
-    spans: BTreeMap<SpanKey, Vec<(&'a Part, Span)>>,
+    spans: BTreeMap<SpanKey, Vec<(&'a Part, Cow<'a, Span>)>>,
     logs: BTreeMap<SpanKey, Vec<(&'a Part, &'a LogRecord)>>,
     /// Log records that are events by themselves.
     records: Vec<(&'a Part, &'a LogRecord)>,
 }
 
-/// Assembles all calls of the traces that are due. Parts of other traces may be given too: where one of
-/// their spans reports the same call, it joins the event.
-pub fn assemble(parts: &[Part], due: &BTreeSet<String>, keep: Keep) -> Assembled {
-    let trace = Trace::of(parts);
-    let mut calls: Vec<Mapped> = Vec::new();
+/// The calls of some traces, each mapped by itself.
+#[derive(Debug, Default)]
+pub struct Calls {
+    mapped: Vec<Mapped>,
+    /// The ids of the traces that are due.
+    due: BTreeSet<String>,
+    dropped_spans: u64,
+    persons: Vec<KnownPerson>,
+}
+
+impl Calls {
+    /// Maps the calls among the parts of some traces. All parts of a trace must be given together.
+    pub fn of(parts: &[Part], due: BTreeSet<String>, keep: Keep) -> Self {
+        let mut calls = Self::default();
+        calls.map(&Trace::of(parts), &due, keep);
+        join_tools(&mut calls.mapped);
+        Self { due, ..calls }
+    }
+
+    fn map(&mut self, trace: &Trace<'_>, due: &BTreeSet<String>, keep: Keep) {
+        let reports = trace.spans.iter().flat_map(|(key, reports)| {
+            let numbered = reports.iter().enumerate();
+            numbered.map(move |(number, (part, span))| (key, number, part, span.as_ref()))
+        });
+        for (key, number, part, span) in reports {
+            let kind = classify(&span.attributes);
+            if kind.is_kept(keep) {
+                let source = trace.source(key, part, Some((number, span)));
+                self.mapped.push(Mapped {
+                    is_other: number > 0,
+                    ..map(kind, &source)
+                });
+            } else if due.contains(&key.0) {
+                self.dropped_spans += 1;
+                self.persons.extend(known_person(key, part, span));
+            }
+        }
+        let log_only = trace
+            .logs
+            .iter()
+            .filter(|(key, _)| !trace.spans.contains_key(*key) && due.contains(&key.0));
+        for (key, logs) in log_only {
+            if let Some((part, _)) = logs.first() {
+                let kind = kind_of_logs(logs);
+                self.mapped.push(map(kind, &trace.source(key, part, None)));
+            }
+        }
+        let records = trace.records.iter();
+        let records =
+            records.filter(|(part, _)| part.trace_id().is_some_and(|id| due.contains(id)));
+        self.mapped
+            .extend(records.map(|(part, log)| agent::map(part, log)));
+    }
+}
+
+/// Assembles all calls of the traces that are due. Where a span of another trace reports the same call, it joins the event.
+pub fn assemble(of_traces: Vec<Calls>) -> Assembled {
     let mut assembled = Assembled::default();
-    let reports = trace.spans.iter().flat_map(|(key, reports)| {
-        let numbered = reports.iter().enumerate();
-        numbered.map(move |(number, (part, span))| (key, number, part, span))
+    let mut due = BTreeSet::new();
+    let mut calls = Vec::new();
+    for of_some in of_traces {
+        calls.extend(of_some.mapped);
+        due.extend(of_some.due);
+        assembled.dropped_spans += of_some.dropped_spans;
+        assembled.persons.extend(of_some.persons);
+    }
+    // However the traces were divided, the same report of a call is the first one.
+    calls.sort_by(|one, other| {
+        (&one.trace_id, &one.span_id).cmp(&(&other.trace_id, &other.span_id))
     });
-    for (key, number, part, span) in reports {
-        let kind = classify(&span.attributes);
-        let is_due = due.contains(&key.0);
-        if kind.is_kept(keep) {
-            let source = trace.source(key, part, Some((number, span)));
-            calls.push(Mapped {
-                is_other: number > 0,
-                ..map(kind, &source)
-            });
-        } else if is_due {
-            assembled.dropped_spans += 1;
-            assembled.persons.extend(known_person(key, part, span));
-        }
-    }
-    let log_only = trace
-        .logs
-        .iter()
-        .filter(|(key, _)| !trace.spans.contains_key(*key) && due.contains(&key.0));
-    for (key, logs) in log_only {
-        if let Some((part, _)) = logs.first() {
-            let kind = kind_of_logs(logs);
-            calls.push(map(kind, &trace.source(key, part, None)));
-        }
-    }
-    let records = trace.records.iter();
-    let records = records.filter(|(part, _)| part.trace_id().is_some_and(|id| due.contains(id)));
-    calls.extend(records.map(|(part, log)| agent::map(part, log)));
-    join_tools(&mut calls);
     for group in same_call(calls) {
         if !group.iter().any(|call| due.contains(&call.trace_id)) {
             continue;
@@ -153,16 +186,17 @@ impl<'a> Trace<'a> {
     }
 
     /// Reports of a span that say different things of it are one report, unless they contradict.
-    fn add_span(&mut self, key: SpanKey, part: &'a Part, span: &Span) {
+    fn add_span(&mut self, key: SpanKey, part: &'a Part, span: &'a Span) {
         let reports = self.spans.entry(key).or_default();
         let known = reports
             .iter_mut()
             .take(REPORTS_COMPARED)
             .find(|(_, known)| !spans_contradict(known, span));
         let Some((_, known)) = known else {
-            reports.push((part, span.clone()));
+            reports.push((part, Cow::Borrowed(span)));
             return;
         };
+        let known = known.to_mut();
         for (name, value) in &span.attributes {
             known
                 .attributes

@@ -1,5 +1,7 @@
 //! The inbox of a data directory.
 
+use std::collections::BTreeSet;
+
 use crate::{AssembledRow, NewPart, PartRow, Round, StagedPart, StagedText, StoreError, Upkeep};
 use trailkeep_proof::ids::{LedgerNumber, Tag};
 use trailkeep_proof::time::UnixMillis;
@@ -10,28 +12,36 @@ pub trait InboxStore: Upkeep {
     fn add(&self, ledger: LedgerNumber, parts: &[NewPart]) -> Result<usize, StoreError>;
 
     /// Traces that are due: whose local root came by `root_by`, or whose first part came by `first_by`. Where an
-    /// earlier round has used the root, the newest part counts in its place.
+    /// earlier round has used the root, the newest part counts in its place. They come in the order of their tags, those
+    /// behind `after`, at most `limit`: what stands before it is not looked at.
     fn due_traces(
         &self,
         ledger: LedgerNumber,
         root_by: UnixMillis,
         first_by: UnixMillis,
+        after: Option<Tag>,
         limit: usize,
     ) -> Result<Vec<Tag>, StoreError>;
 
-    /// All parts of a trace that open, oldest first, at most `limit`.
+    /// The parts that open of the first of some traces, each trace's oldest first, at most `parts_max` of each. It ends
+    /// with the trace that makes them `bytes_max` or more.
     fn parts_of(
         &self,
         ledger: LedgerNumber,
-        trace: Tag,
-        limit: usize,
-    ) -> Result<Vec<StagedPart>, StoreError>;
+        traces: &[Tag],
+        parts_max: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<Vec<StagedPart>>, StoreError>;
 
-    /// Traces in which a part reports an answer.
-    fn traces_of_answer(&self, ledger: LedgerNumber, answer: Tag) -> Result<Vec<Tag>, StoreError>;
+    /// Traces in which a waiting part reports one of some answers, at most 16 of each answer.
+    fn traces_of_answers(
+        &self,
+        ledger: LedgerNumber,
+        answers: &[Tag],
+    ) -> Result<BTreeSet<Tag>, StoreError>;
 
-    /// Takes the result of a round. On disk when it returns.
-    fn finish_round(&self, ledger: LedgerNumber, round: &Round) -> Result<(), StoreError>;
+    /// Takes the result of a round. On disk when it returns; gives the number of each event's row.
+    fn finish_round(&self, ledger: LedgerNumber, round: &Round) -> Result<Vec<i64>, StoreError>;
 
     /// Assembled events that are not in the ledger yet, oldest first.
     fn assembled(

@@ -135,8 +135,8 @@ fn a_changed_schema_is_named_and_refused() {
         ),
         (
             "staging.db",
-            "DROP INDEX part_by_trace",
-            "lacks the index `part_by_trace`",
+            "DROP INDEX part_by_state",
+            "lacks the index `part_by_state`",
         ),
     ] {
         let path = directory.path.join(file);

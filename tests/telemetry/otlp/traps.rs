@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use trailkeep_otlp::assemble::{Assembled, assemble};
+use trailkeep_otlp::assemble::{Assembled, Calls, assemble};
 use trailkeep_otlp::classify::{Intake, Keep, intake};
 use trailkeep_otlp::decode::{Encoding, Signal, decode};
 use trailkeep_otlp::telemetry::{Item, Part};
@@ -54,7 +54,7 @@ fn assembled(parts: Vec<Part>) -> Assembled {
         .iter()
         .filter_map(|part| part.trace_id().map(str::to_owned))
         .collect();
-    assemble(&parts, &due, Keep::Calls)
+    assemble(vec![Calls::of(&parts, due, Keep::Calls)])
 }
 
 /// The events of a scenario, each valid; nothing where the captures are not here.

@@ -81,6 +81,7 @@ suite! {
     inbox:
         a_part_comes_once,
         a_trace_is_due_by_its_root_or_its_first_part,
+        parts_are_read_up_to_a_size,
         a_round_is_taken_whole;
     copies:
         a_copy_of_ledgers_grows_and_loses_what_went,

@@ -130,7 +130,7 @@ pub(crate) fn the_vault_is_as_the_model_says(fixture: &Fixture) {
 #[derive(Clone, Debug)]
 enum InboxOperation {
     Add(Vec<(u8, u8, bool, u64)>),
-    Due(u64, u64),
+    Due(u64, u64, Option<u8>),
     Finish(Vec<i64>, Vec<i64>, Vec<i64>, u8),
     Remove(Vec<i64>),
     DropUsed(u64),
@@ -140,7 +140,8 @@ fn inbox_operation() -> impl Strategy<Value = InboxOperation> {
     let ids = || vec(1_i64..20, 0..4);
     prop_oneof![
         4 => vec((0_u8..40, 0_u8..5, any::<bool>(), 0_u64..50), 1..4).prop_map(InboxOperation::Add),
-        3 => (0_u64..50, 0_u64..50).prop_map(|(a, b)| InboxOperation::Due(a, b)),
+        3 => (0_u64..50, 0_u64..50, proptest::option::of(0_u8..6))
+            .prop_map(|(a, b, c)| InboxOperation::Due(a, b, c)),
         2 => (ids(), ids(), ids(), 0_u8..3)
             .prop_map(|(a, b, c, d)| InboxOperation::Finish(a, b, c, d)),
         1 => ids().prop_map(InboxOperation::Remove),
@@ -157,8 +158,8 @@ fn run_on_inbox(stores: &mut Stores, operation: &InboxOperation) -> String {
                 parts.map(|(number, trace, is_root, at)| part(*number, *trace, *is_root, *at));
             said(inbox.add(ledger(1), &parts.collect::<Vec<_>>()))
         }
-        InboxOperation::Due(root_by, first_by) => {
-            let due = inbox.due_traces(ledger(1), at(*root_by), at(*first_by), 3);
+        InboxOperation::Due(root_by, first_by, after) => {
+            let due = inbox.due_traces(ledger(1), at(*root_by), at(*first_by), after.map(tag), 3);
             said(due.map(|due| {
                 due.iter()
                     .map(|trace| trace.as_bytes()[0])

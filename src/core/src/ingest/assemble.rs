@@ -1,66 +1,66 @@
-//! A round: what is due becomes events, which take the place of their parts in one commit.
+//! What is due becomes events, round by round: while the events of one round are appended, the next one is put together.
 
-use std::collections::{BTreeSet, HashSet};
-use std::sync::atomic::Ordering;
+use std::collections::HashMap;
 
-use zeroize::Zeroizing;
-
-use crate::failpoint::FailPoint;
-use crate::ingest::Inbox;
-use crate::ingest::flush::{flush, place_of_event};
-use crate::ingest::intake::place_of_part;
-use crate::ingest::keys::Sealing;
-use crate::ingest::resolve::resolve;
+use crate::ingest::flush::{append_assembled, flush};
+use crate::ingest::round::{DueBy, gather};
+use crate::ingest::side_by_side::beside;
 use crate::ingest::superseded::take_over;
-use crate::ingest::{KEYS_LOOKED_AT_EVERY_MS, StagingError, count};
-use crate::keys::keyring::KeyError;
+use crate::ingest::{Inbox, KEYS_LOOKED_AT_EVERY_MS, StagingError};
 use crate::tenant::Tenant;
 use crate::tenant::ledger::Ledger;
-use trailkeep_crypto::staged::{seal_staged, staging_tag};
-use trailkeep_otlp::assemble::{Assembled, assemble};
-use trailkeep_otlp::classify::is_about_a_person;
-use trailkeep_otlp::telemetry::Part;
-use trailkeep_ports::{Round, StagedPart};
-use trailkeep_proof::ids::Tag;
+use trailkeep_proof::ids::{LedgerNumber, Tag};
 use trailkeep_proof::time::UnixMillis;
 
-/// Traces of a round.
-const TRACES_MAX: usize = 128;
+/// Rounds of a tenant before the others have their turn, and a server that stops may stop.
+const ROUNDS_OF_A_TURN: usize = 4;
 /// Free pages that go back to the file system at once.
 const PAGES_RELEASED: u32 = 1_000;
-/// Parts of a trace that are put together at once.
-const PARTS_OF_A_TRACE_MAX: usize = 20_000;
-/// Bytes of sealed parts of a round, after which no further trace joins it.
-const ROUND_BYTES_MAX: usize = 16 << 20;
 
-/// Assembles what is due, of all ledgers, and appends it. Gives whether more is due already.
+/// What whoever assembles remembers until the next time.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// When keys were looked at last, by the clock since boot.
+    keys_looked_at: u64,
+    /// The trace after which the last turn of a ledger ended, where it ended before the last trace.
+    ended_after: HashMap<LedgerNumber, Tag>,
+}
+
+/// Assembles what is due, of all ledgers, and appends it. Gives whether more may be due already.
 pub fn assemble_due(inbox: &Inbox) -> Result<bool, StagingError> {
-    let staging = &inbox;
     let now = inbox.journal.clock.wall().get();
-    let root_by = UnixMillis::new(now.saturating_sub(staging.settings.quiet_ms));
-    let first_by = UnixMillis::new(now.saturating_sub(staging.settings.wait_max_ms));
-    let mut keys_looked_at = staging.assembling();
-    let waiting = staging.file.ledgers()?;
+    let by = DueBy {
+        root: UnixMillis::new(now.saturating_sub(inbox.settings.quiet_ms)),
+        first: UnixMillis::new(now.saturating_sub(inbox.settings.wait_max_ms)),
+    };
+    let mut progress = inbox.assembling();
+    let waiting = inbox.file.ledgers()?;
     let since_boot = inbox.journal.clock.since_boot_ms();
-    let look_at_keys = since_boot.abs_diff(*keys_looked_at) >= KEYS_LOOKED_AT_EVERY_MS;
+    let look_at_keys = since_boot.abs_diff(progress.keys_looked_at) >= KEYS_LOOKED_AT_EVERY_MS;
     let mut more = false;
     for tenant in inbox.journal.tenants() {
         let ledger = tenant.active();
+        let number = ledger.record.number;
         take_over(inbox, &tenant, &waiting)?;
         let is_open = ledger.settings().closed_at_ms.is_none() && ledger.rolled_back().is_none();
-        if is_open && waiting.contains(&ledger.record.number) {
-            more |= round(inbox, ledger, root_by, first_by)?;
-            drop_used(inbox, ledger, first_by)?;
+        if is_open && waiting.contains(&number) {
+            let after = progress.ended_after.remove(&number);
+            let turn = take_turn(inbox, ledger, by, after, ROUNDS_OF_A_TURN)?;
+            more |= turn.rounds > 0;
+            match turn.ended_after {
+                Some(trace) => drop(progress.ended_after.insert(number, trace)),
+                None => drop_used(inbox, ledger, by.first)?,
+            }
         }
         if look_at_keys {
-            staging
+            inbox
                 .keys
                 .destroy_unused(inbox, &ledger.record, Some(inbox.journal.clock.wall()))?;
         }
     }
     if look_at_keys {
-        *keys_looked_at = since_boot;
-        staging.file.release_pages(PAGES_RELEASED)?;
+        progress.keys_looked_at = since_boot;
+        inbox.file.release_pages(PAGES_RELEASED)?;
     }
     Ok(more)
 }
@@ -71,9 +71,9 @@ pub fn assemble_all(inbox: &Inbox, tenant: &Tenant) -> Result<(), StagingError> 
     let ledger = tenant.active();
     let _one = inbox.assembling();
     take_over(inbox, tenant, &inbox.file.ledgers()?)?;
-    let everything = UnixMillis::MAX;
-    while round(inbox, ledger, everything, everything)? {}
-    drop_used(inbox, ledger, everything)?;
+    let everything = DueBy::EVERYTHING;
+    while take_turn(inbox, ledger, everything, None, usize::MAX)?.rounds > 0 {}
+    drop_used(inbox, ledger, everything.first)?;
     inbox.keys.destroy_unused(inbox, &ledger.record, None)?;
     Ok(())
 }
@@ -102,178 +102,49 @@ pub(super) fn drop_used(
     Ok(())
 }
 
-/// Gives whether there was anything to do.
-fn round(
+/// What came of a ledger's turn.
+struct Turn {
+    rounds: usize,
+    /// The last trace that was looked at; none where all were.
+    ended_after: Option<Tag>,
+}
+
+/// Does rounds of what is due behind a trace, until none is due behind the last one. What is in no round is looked at once.
+///
+/// A round reads its parts after the commit of the round before, so that no part is taken twice. It is compared with the
+/// ledger after the events of the round before are in it, so that no call is recorded twice.
+fn take_turn(
     inbox: &Inbox,
     ledger: &Ledger,
-    root_by: UnixMillis,
-    first_by: UnixMillis,
-) -> Result<bool, StagingError> {
+    by: DueBy,
+    after: Option<Tag>,
+    rounds_max: usize,
+) -> Result<Turn, StagingError> {
     flush(inbox, &ledger.record, ledger)?;
-    let file = &inbox.file;
-    let traces = file.due_traces(ledger.record.number, root_by, first_by, TRACES_MAX)?;
-    if traces.is_empty() {
-        return Ok(false);
-    }
-    let mut waiting = Waiting::default();
-    let mut due = HashSet::new();
-    for trace in traces {
-        if waiting.bytes > ROUND_BYTES_MAX {
+    let mut turn = Turn {
+        rounds: 0,
+        ended_after: after,
+    };
+    let mut in_hand = Vec::new();
+    while turn.rounds < rounds_max {
+        let after = turn.ended_after;
+        let gathered = if in_hand.is_empty() {
+            gather(inbox, ledger, by, after)?
+        } else {
+            let events = std::mem::take(&mut in_hand);
+            let append = || append_assembled(inbox, ledger, events);
+            let (appended, gathered) = beside(append, || gather(inbox, ledger, by, after));
+            appended?;
+            gathered?
+        };
+        turn.ended_after = gathered.as_ref().and_then(|round| round.goes_on_after);
+        let Some(gathered) = gathered else { break };
+        in_hand = gathered.finish(inbox, ledger)?;
+        turn.rounds += 1;
+        if turn.ended_after.is_none() {
             break;
         }
-        waiting.load(inbox, ledger, trace)?;
-        due.insert(trace);
     }
-    waiting.load_other_reports(inbox, ledger, &due)?;
-    let due_ids: BTreeSet<String> = waiting
-        .parts
-        .iter()
-        .zip(&waiting.rows)
-        .filter(|(_, row)| due.contains(&row.trace))
-        .filter_map(|(part, _)| part.trace_id().map(str::to_owned))
-        .collect();
-    let assembled = assemble(&waiting.parts, &due_ids, inbox.settings.keep);
-    let events = resolve(inbox, ledger, &assembled)?;
-    let mut round = waiting.outcome(inbox, ledger, &due, &assembled);
-    seal_events(inbox, ledger, &events, &mut round)?;
-    FailPoint::BeforeAssembled.reach();
-    file.finish_round(ledger.record.number, &round)?;
-    FailPoint::AfterAssembled.reach();
-    let gone = [&round.done, &round.used, &round.unreadable].map(Vec::len);
-    let gone = i64::try_from(gone.iter().sum::<usize>()).unwrap_or(0);
-    inbox.waiting.fetch_sub(gone, Ordering::Relaxed);
-    let used_before = waiting.rows.iter().filter(|row| row.is_used).count() as u64;
-    let counters = &inbox.counters;
-    count(
-        &counters.spans_dropped,
-        assembled.dropped_spans.saturating_sub(used_before),
-    );
-    count(&counters.reports_merged, assembled.merged);
-    count(&counters.unreadable, round.unreadable.len() as u64);
-    flush(inbox, &ledger.record, ledger)?;
-    Ok(true)
-}
-
-/// What a round works with: parts, opened, and their rows.
-#[derive(Default)]
-pub(super) struct Waiting {
-    pub(super) parts: Vec<Part>,
-    pub(super) rows: Vec<StagedPart>,
-    pub(super) unreadable: Vec<i64>,
-    bytes: usize,
-}
-
-impl Waiting {
-    pub(super) fn load(
-        &mut self,
-        inbox: &Inbox,
-        ledger: &Ledger,
-        trace: Tag,
-    ) -> Result<(), StagingError> {
-        let staging = &inbox;
-        for row in staging
-            .file
-            .parts_of(ledger.record.number, trace, PARTS_OF_A_TRACE_MAX)?
-        {
-            let key = staging
-                .keys
-                .of_day(&inbox.journal, &ledger.record, row.day)?;
-            let place = place_of_part(&ledger.record, row.tag);
-            let text = key.and_then(|key| {
-                trailkeep_crypto::staged::open_staged(&key, &row.sealed, &place).ok()
-            });
-            let part = text.and_then(|text: Zeroizing<Vec<u8>>| serde_json::from_slice(&text).ok());
-            self.bytes += row.sealed.len();
-            if let Some(part) = part {
-                self.parts.push(part);
-                self.rows.push(row);
-            } else {
-                tracing::error!(
-                    "a part of staging.db cannot be decrypted: its key is missing, or it was changed"
-                );
-                self.unreadable.push(row.id);
-            }
-        }
-        Ok(())
-    }
-
-    /// Loads the traces in which another report of the same call waits.
-    fn load_other_reports(
-        &mut self,
-        inbox: &Inbox,
-        ledger: &Ledger,
-        due: &HashSet<Tag>,
-    ) -> Result<(), StagingError> {
-        let answers: HashSet<Tag> = self.rows.iter().filter_map(|row| row.answer).collect();
-        let mut others = HashSet::new();
-        for answer in answers {
-            let traces = inbox.file.traces_of_answer(ledger.record.number, answer)?;
-            others.extend(traces.into_iter().filter(|trace| !due.contains(trace)));
-        }
-        for trace in others {
-            self.load(inbox, ledger, trace)?;
-        }
-        Ok(())
-    }
-
-    /// What becomes of the rows.
-    fn outcome(
-        &self,
-        inbox: &Inbox,
-        ledger: &Ledger,
-        due: &HashSet<Tag>,
-        assembled: &Assembled,
-    ) -> Round {
-        let taken_up: HashSet<Tag> = assembled
-            .taken_up
-            .iter()
-            .map(|(trace, span)| {
-                staging_tag(
-                    &ledger.index_key,
-                    "span",
-                    format!("{trace}:{span}").as_bytes(),
-                )
-            })
-            .collect();
-        let mut round = Round {
-            unreadable: self.unreadable.clone(),
-            ..Round::default()
-        };
-        for (part, row) in self.parts.iter().zip(&self.rows) {
-            let is_due = due.contains(&row.trace);
-            if is_due && is_about_a_person(part, inbox.settings.keep) {
-                round.used.extend((!row.is_used).then_some(row.id));
-            } else if is_due || taken_up.contains(&row.span) {
-                round.done.push(row.id);
-            }
-        }
-        round
-    }
-}
-
-/// Seals the events, each on its own.
-fn seal_events(
-    inbox: &Inbox,
-    ledger: &Ledger,
-    events: &[serde_json::Map<String, serde_json::Value>],
-    round: &mut Round,
-) -> Result<(), StagingError> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let held = inbox.keys.of_today(
-        &inbox.journal,
-        &ledger.record,
-        inbox.journal.clock.wall(),
-        Sealing::Event,
-    )?;
-    let (day, key) = (held.day, std::sync::Arc::clone(&held.key));
-    for event in events {
-        let text =
-            Zeroizing::new(serde_json::to_vec(event).expect("a map of JSON has a JSON form"));
-        let sealed =
-            seal_staged(&key, &text, &place_of_event(&ledger.record)).map_err(KeyError::from)?;
-        round.events.push((day, sealed));
-    }
-    Ok(())
+    append_assembled(inbox, ledger, in_hand)?;
+    Ok(turn)
 }

@@ -1,11 +1,12 @@
 //! From assembled events to the ledger. They are appended as they stand in the file, so that a crash anywhere
-//! leaves them to be appended again: the same id with the same text is the same event.
+//! leaves them to be appended again: the same id with the same text is the same event. Those of a round that was just
+//! finished are in memory still; the file is read for what a crash or a failed append left.
 
 use serde_json::Value;
 
 use crate::failpoint::FailPoint;
 use crate::ingest::Inbox;
-use crate::ingest::forms::{is_reduced, mend, sections_of, taken};
+use crate::ingest::forms::{Taken, is_reduced, mend, sections_of, taken};
 use crate::ingest::{StagingError, count};
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, Incoming, Refusing, append_waiting};
@@ -17,7 +18,7 @@ use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ledger::event::MAX_EVENT_BYTES;
 
 /// Events that are appended together.
-const EVENTS_MAX: usize = 500;
+const EVENTS_MAX: usize = 1_000;
 
 /// Forms in which an event is tried: each leaves out at least a section of the one before.
 const FORMS_MAX: usize = 40;
@@ -27,26 +28,50 @@ pub(super) fn place_of_event(ledger: &LedgerRecord) -> String {
     format!("trailkeep/staged-event/v1\n{}", ledger.origin)
 }
 
-/// Appends all that is assembled for a ledger: to that one, or, where it is superseded, to the active one.
+/// An event that is assembled and not in the ledger yet.
+pub(super) struct AssembledEvent {
+    /// The number of its row.
+    pub(super) number: i64,
+    /// It as it is taken in; none where its row does not open.
+    pub(super) form: Option<Taken>,
+}
+
+/// Appends all that the file has of a ledger: to that one, or, where it is superseded, to the active one.
 pub(super) fn flush(inbox: &Inbox, of: &LedgerRecord, ledger: &Ledger) -> Result<(), StagingError> {
-    let staging = &inbox;
     loop {
-        let rows = staging.file.assembled(of.number, EVENTS_MAX)?;
+        let rows = inbox.file.assembled(of.number, EVENTS_MAX)?;
         if rows.is_empty() {
             return Ok(());
         }
-        let (mut events, mut numbers) = (Vec::new(), Vec::new());
+        let mut assembled = Vec::with_capacity(rows.len());
         for (number, day, sealed) in rows {
-            let key = staging.keys.of_day(&inbox.journal, of, day)?;
+            let key = inbox.keys.of_day(&inbox.journal, of, day)?;
             let text = key.and_then(|key| open_staged(&key, &sealed, &place_of_event(of)).ok());
-            if let Some(form) = text.map(|text| taken(&text)) {
+            let form = text.map(|text| taken(&text));
+            assembled.push(AssembledEvent { number, form });
+        }
+        append_assembled(inbox, ledger, assembled)?;
+    }
+}
+
+/// Appends events and removes their rows.
+pub(super) fn append_assembled(
+    inbox: &Inbox,
+    ledger: &Ledger,
+    mut assembled: Vec<AssembledEvent>,
+) -> Result<(), StagingError> {
+    while !assembled.is_empty() {
+        let more = assembled.split_off(assembled.len().min(EVENTS_MAX));
+        let (mut events, mut numbers) = (Vec::new(), Vec::new());
+        for AssembledEvent { number, form } in assembled {
+            if let Some(form) = form {
                 if let Some(fault) = form.fault {
                     tracing::error!(%fault, "an assembled event is not valid and is recorded in part; a fault of trailkeep");
-                    count(&staging.counters.reduced, 1);
+                    count(&inbox.counters.reduced, 1);
                 }
                 events.push(form.event);
             } else {
-                count(&staging.counters.unreadable, 1);
+                count(&inbox.counters.unreadable, 1);
                 tracing::error!(
                     "an assembled event of staging.db cannot be decrypted: its key is missing, or it was changed"
                 );
@@ -55,8 +80,11 @@ pub(super) fn flush(inbox: &Inbox, of: &LedgerRecord, ledger: &Ledger) -> Result
         }
         append(inbox, ledger, events)?;
         FailPoint::AfterAppended.reach();
-        staging.file.remove_assembled(&numbers)?;
+        inbox.file.remove_assembled(&numbers)?;
+        inbox.changed(0, numbers.len());
+        assembled = more;
     }
+    Ok(())
 }
 
 /// Appends events; those that can't be as they are go in a form that can.

@@ -187,8 +187,7 @@ pub(super) fn stage(
     FailPoint::BeforeStaging.reach();
     let new = staging.file.add(ledger.record.number, &rows)?;
     FailPoint::AfterStaging.reach();
-    let added = i64::try_from(new).unwrap_or(i64::MAX);
-    staging.waiting.fetch_add(added, Ordering::Relaxed);
+    staging.changed(new, 0);
     count(&staging.counters.repeated, (rows.len() - new) as u64);
     Ok(())
 }

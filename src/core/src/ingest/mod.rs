@@ -3,7 +3,8 @@
 //! What arrives is durable and sealed when it is acknowledged (intake.rs), and waits until its trace is done, since
 //! content, the user and a second report of the same call come in other requests. Then (assemble.rs) a round puts
 //! its events together, and in one commit of staging.db the events take the place of their parts; from there on
-//! they are appended as they are (flush.rs), as often as it takes: their ids make it once.
+//! they are appended as they are (flush.rs), as often as it takes: their ids make it once. Round.rs has the one round,
+//! assemble.rs the rounds one after the other.
 
 mod assemble;
 mod check;
@@ -14,6 +15,8 @@ mod intake;
 mod keys;
 mod regimes;
 mod resolve;
+mod round;
+mod side_by_side;
 mod superseded;
 
 use std::sync::Arc;
@@ -30,6 +33,7 @@ pub(crate) use self::check::check;
 pub use self::counters::StagingCounters;
 pub use self::intake::Received;
 pub use self::intake::receive;
+use crate::ingest::assemble::Progress;
 use crate::ingest::keys::StagingKeys;
 use crate::journal::Journal;
 use crate::journal::append::AppendError;
@@ -82,9 +86,9 @@ pub struct Inbox {
     keys: StagingKeys,
     /// When rejected telemetry was logged last, by the clock since boot.
     warned_at: AtomicU64,
-    /// When keys were looked at last, by the clock since boot; locked while somebody assembles.
-    assembling: Mutex<u64>,
-    /// Rows that wait.
+    /// Locked while somebody assembles.
+    assembling: Mutex<Progress>,
+    /// Rows that wait, parts and events.
     waiting: AtomicI64,
 }
 
@@ -184,6 +188,13 @@ impl Inbox {
         u64::try_from(self.waiting.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
+    /// Notes how many rows came to wait and how many wait no more.
+    fn changed(&self, more: usize, fewer: usize) {
+        let rows = |number| i64::try_from(number).unwrap_or(i64::MAX);
+        self.waiting
+            .fetch_add(rows(more) - rows(fewer), Ordering::Relaxed);
+    }
+
     /// How often it is worth looking for what is due.
     pub fn look_every(&self) -> Duration {
         Duration::from_millis((self.settings.quiet_ms / 8).clamp(20, 250))
@@ -194,7 +205,7 @@ impl Inbox {
     }
 
     /// One assembles at a time.
-    fn assembling(&self) -> MutexGuard<'_, u64> {
+    fn assembling(&self) -> MutexGuard<'_, Progress> {
         self.assembling.lock()
     }
 }

@@ -12,7 +12,7 @@ use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_crypto::staged::staging_tag;
 use trailkeep_otlp::agree::contradicts;
-use trailkeep_otlp::assemble::{Assembled, KnownPerson, Mapped, RESPONSE_TARGET, event_id};
+use trailkeep_otlp::assemble::{KnownPerson, Mapped, RESPONSE_TARGET, event_id};
 use trailkeep_otlp::classify::Kind;
 use trailkeep_otlp::late::{self, Recorded};
 use trailkeep_otlp::split::fit;
@@ -24,11 +24,11 @@ const EVENTS_OF_A_TRACE_MAX: usize = 1_000;
 /// Events with one id of the answer that are looked at: some servers give the same ids again.
 const REPORTS_MAX: usize = 16;
 
-/// The events to be appended, ids and all.
+/// The events of calls to be appended, ids and all.
 pub(super) fn resolve(
     inbox: &Inbox,
     ledger: &Ledger,
-    assembled: &Assembled,
+    calls: Vec<Mapped>,
 ) -> Result<Vec<Map<String, Value>>, StagingError> {
     let counters = &inbox.counters;
     let mut events = Vec::new();
@@ -38,14 +38,16 @@ pub(super) fn resolve(
         }
         sections
     };
-    for mapped in &assembled.events {
+    for mapped in calls {
+        let lacks_content = mapped.kind.should_have_content() && !mapped.has_content();
+        let is_call = matches!(mapped.kind, Kind::Call(_));
         match place(inbox, ledger, mapped)? {
             Place::New(sections) => {
                 count(&counters.events, 1);
-                if mapped.kind.should_have_content() && !mapped.has_content() {
+                if lacks_content {
                     count(&counters.calls_without_content, 1);
                 }
-                if matches!(mapped.kind, Kind::Call(_)) && !sections.contains_key("subjects") {
+                if is_call && !sections.contains_key("subjects") {
                     count(&counters.calls_without_subject, 1);
                 }
                 events.extend(fit(settled(sections), MAX_EVENT_BYTES));
@@ -61,12 +63,20 @@ pub(super) fn resolve(
             Place::Known => count(&counters.repeated, 1),
         }
     }
-    for person in &assembled.persons {
-        for sections in late_person(&inbox.journal, ledger, person)? {
-            count(&counters.late_events, 1);
-            events.push(sections);
-        }
+    Ok(events)
+}
+
+/// The events that say of recorded calls who they were for.
+pub(super) fn resolve_persons(
+    inbox: &Inbox,
+    ledger: &Ledger,
+    persons: &[KnownPerson],
+) -> Result<Vec<Map<String, Value>>, StagingError> {
+    let mut events = Vec::new();
+    for person in persons {
+        events.extend(late_person(&inbox.journal, ledger, person)?);
     }
+    count(&inbox.counters.late_events, events.len() as u64);
     Ok(events)
 }
 
@@ -78,11 +88,11 @@ enum Place {
     Known,
 }
 
-fn place(inbox: &Inbox, ledger: &Ledger, mapped: &Mapped) -> Result<Place, StagingError> {
+fn place(inbox: &Inbox, ledger: &Ledger, mapped: Mapped) -> Result<Place, StagingError> {
     match by_id(&inbox.journal, ledger, &mapped.id)? {
         Found::Gone => return Ok(Place::Known),
-        Found::Event(recorded) if !contradicts(&recorded, mapped) => {
-            return late_facts(&inbox.journal, ledger, &mapped.id, &recorded, mapped);
+        Found::Event(recorded) if !contradicts(&recorded, &mapped) => {
+            return late_facts(&inbox.journal, ledger, &mapped.id, &recorded, &mapped);
         }
         Found::Event(_) => return beside(inbox, ledger, mapped),
         Found::Nothing if mapped.is_other => return beside(inbox, ledger, mapped),
@@ -90,17 +100,17 @@ fn place(inbox: &Inbox, ledger: &Ledger, mapped: &Mapped) -> Result<Place, Stagi
     }
     let parent = mapped.parent_span_id.as_deref();
     let outer = parent.map(|parent| event_id(&mapped.trace_id, parent));
-    let mut first = by_answer(&inbox.journal, ledger, mapped)?;
+    let mut first = by_answer(&inbox.journal, ledger, &mapped)?;
     if let Found::Nothing = first
         && let Some(outer) = outer
         && let Found::Event(recorded) = by_id(&inbox.journal, ledger, &outer)?
-        && late::has_taken_up(&recorded, mapped)
+        && late::has_taken_up(&recorded, &mapped)
     {
         first = Found::Event(recorded);
     }
     Ok(match first {
-        Found::Event(recorded) if late::has_taken_up(&recorded, mapped) => {
-            if late::has_taken_up_otherwise(&recorded, mapped) {
+        Found::Event(recorded) if late::has_taken_up(&recorded, &mapped) => {
+            if late::has_taken_up_otherwise(&recorded, &mapped) {
                 return beside(inbox, ledger, mapped);
             }
             Place::Known
@@ -110,11 +120,11 @@ fn place(inbox: &Inbox, ledger: &Ledger, mapped: &Mapped) -> Result<Place, Stagi
                 .get("id")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
-            let mut sections = mapped.sections.clone();
+            let mut sections = mapped.sections;
             late::mark_duplicate(&mut sections, first);
             Place::Duplicate(sections)
         }
-        Found::Nothing | Found::Gone => Place::New(mapped.sections.clone()),
+        Found::Nothing | Found::Gone => Place::New(mapped.sections),
     })
 }
 
@@ -146,18 +156,18 @@ fn late_facts(
 
 /// A report that contradicts what is known of its span is a fact by itself, beside that. Its id is of what it says: it is recorded
 /// once, in whatever order and however often it comes.
-fn beside(inbox: &Inbox, ledger: &Ledger, mapped: &Mapped) -> Result<Place, StagingError> {
+fn beside(inbox: &Inbox, ledger: &Ledger, mapped: Mapped) -> Result<Place, StagingError> {
     let Some(report) = mapped.report else {
-        return Ok(Place::New(mapped.sections.clone()));
+        return Ok(Place::New(mapped.sections));
     };
     let tag = staging_tag(&ledger.index_key, "report", &report);
     let id = format!("{}:report:{}", mapped.id, hex(tag.as_bytes()));
     match by_id(&inbox.journal, ledger, &id)? {
         Found::Gone => Ok(Place::Known),
-        Found::Event(recorded) => late_facts(&inbox.journal, ledger, &id, &recorded, mapped),
+        Found::Event(recorded) => late_facts(&inbox.journal, ledger, &id, &recorded, &mapped),
         Found::Nothing => {
             count(&inbox.counters.contradicting_reports, 1);
-            let mut sections = mapped.sections.clone();
+            let mut sections = mapped.sections;
             late::mark_contradicting(&mut sections, &mapped.id);
             sections.insert("id".to_owned(), id.into());
             Ok(Place::New(sections))

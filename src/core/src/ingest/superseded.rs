@@ -1,12 +1,11 @@
 //! Telemetry that waits for a ledger which is superseded: an earlier version took it where a request named one, or its
 //! staging.db was put back behind a restore. It was acknowledged, so it becomes events of the active ledger.
 
-use std::sync::atomic::Ordering;
-
-use crate::ingest::assemble::{Waiting, drop_used};
+use crate::ingest::assemble::drop_used;
 use crate::ingest::flush::flush;
 use crate::ingest::intake::stage;
 use crate::ingest::keys::Sealing;
+use crate::ingest::round::{DueBy, keys_of, open, read};
 use crate::ingest::{Inbox, StagingError};
 use crate::tenant::Tenant;
 use crate::tenant::ledger::Ledger;
@@ -49,14 +48,15 @@ pub(super) fn take_over(
 /// Gives whether there was anything to do.
 fn restage(inbox: &Inbox, from: &Ledger, to: &Ledger) -> Result<bool, StagingError> {
     let (staging, number) = (&inbox, from.record.number);
-    let everything = UnixMillis::MAX;
+    let DueBy { root, first } = DueBy::EVERYTHING;
     let traces = staging
         .file
-        .due_traces(number, everything, everything, TRACES_MAX)?;
+        .due_traces(number, root, first, None, TRACES_MAX)?;
     let mut moved = false;
     for trace in traces {
-        let mut waiting = Waiting::default();
-        waiting.load(inbox, from, trace)?;
+        let sealed = read(inbox, &from.record, &[trace], usize::MAX)?;
+        let keys = keys_of(inbox, &from.record, &sealed)?;
+        let waiting = open(&from.record, &keys, sealed.into_iter().flatten());
         let parts: Vec<(usize, Part)> = waiting.parts.into_iter().enumerate().collect();
         for parts in parts.chunks(PARTS_MAX) {
             // They were small enough when they came.
@@ -69,8 +69,7 @@ fn restage(inbox: &Inbox, from: &Ledger, to: &Ledger) -> Result<bool, StagingErr
         };
         let gone = waiting.rows.iter().filter(|row| !row.is_used).count() + round.unreadable.len();
         staging.file.finish_round(number, &round)?;
-        let gone = i64::try_from(gone).unwrap_or(0);
-        staging.waiting.fetch_sub(gone, Ordering::Relaxed);
+        staging.changed(0, gone);
         moved = true;
     }
     Ok(moved)

@@ -118,12 +118,13 @@ impl InboxStore for MemoryInbox {
         ledger: LedgerNumber,
         root_by: UnixMillis,
         first_by: UnixMillis,
+        after: Option<Tag>,
         limit: usize,
     ) -> Result<Vec<Tag>, StoreError> {
         let tables = self.0.lock();
         let mut traces: BTreeMap<Tag, Vec<&Part>> = BTreeMap::new();
         for (_, part) in tables.parts_of(ledger) {
-            if part.state < UNREADABLE {
+            if part.state < UNREADABLE && Some(part.trace) > after {
                 traces.entry(part.trace).or_default().push(part);
             }
         }
@@ -136,12 +137,11 @@ impl InboxStore for MemoryInbox {
     fn parts_of(
         &self,
         ledger: LedgerNumber,
-        trace: Tag,
-        limit: usize,
-    ) -> Result<Vec<StagedPart>, StoreError> {
+        traces: &[Tag],
+        parts_max: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<Vec<StagedPart>>, StoreError> {
         let tables = self.0.lock();
-        let parts = tables.parts_of(ledger);
-        let parts = parts.filter(|(_, part)| part.trace == trace && part.state < UNREADABLE);
         let staged = |(id, part): (i64, &Part)| StagedPart {
             id,
             tag: part.tag,
@@ -152,29 +152,50 @@ impl InboxStore for MemoryInbox {
             is_used: part.state != WAITS,
             sealed: part.sealed.clone(),
         };
-        Ok(parts.map(staged).take(limit).collect())
+        let (mut read, mut bytes) = (Vec::new(), 0);
+        for trace in traces {
+            let parts = tables.parts_of(ledger);
+            let parts = parts.filter(|(_, part)| part.trace == *trace && part.state < UNREADABLE);
+            let parts: Vec<StagedPart> = parts.map(staged).take(parts_max).collect();
+            bytes += parts.iter().map(|part| part.sealed.len()).sum::<usize>();
+            read.push(parts);
+            if bytes >= bytes_max {
+                break;
+            }
+        }
+        Ok(read)
     }
 
-    fn traces_of_answer(&self, ledger: LedgerNumber, answer: Tag) -> Result<Vec<Tag>, StoreError> {
+    fn traces_of_answers(
+        &self,
+        ledger: LedgerNumber,
+        answers: &[Tag],
+    ) -> Result<BTreeSet<Tag>, StoreError> {
         let tables = self.0.lock();
-        let parts = tables.parts_of(ledger);
-        let parts = parts.filter(|(_, part)| part.answer == Some(answer) && part.state == WAITS);
-        let traces: BTreeSet<Tag> = parts.map(|(_, part)| part.trace).collect();
-        Ok(traces.into_iter().take(16).collect())
+        let mut found = BTreeSet::new();
+        for answer in answers {
+            let parts = tables.parts_of(ledger).map(|(_, part)| part);
+            let parts = parts.filter(|part| part.answer == Some(*answer) && part.state == WAITS);
+            let traces: BTreeSet<Tag> = parts.map(|part| part.trace).collect();
+            found.extend(traces.into_iter().take(16));
+        }
+        Ok(found)
     }
 
-    fn finish_round(&self, ledger: LedgerNumber, round: &Round) -> Result<(), StoreError> {
+    fn finish_round(&self, ledger: LedgerNumber, round: &Round) -> Result<Vec<i64>, StoreError> {
         let mut tables = self.0.lock();
+        let mut numbers = Vec::new();
         for (day, sealed) in &round.events {
             let id = next(&tables.assembled);
             tables.assembled.insert(id, (ledger, *day, sealed.clone()));
+            numbers.push(id);
         }
         for row in &round.done {
             tables.parts.remove(row);
         }
         tables.set_state(&round.used, USED);
         tables.set_state(&round.unreadable, UNREADABLE);
-        Ok(())
+        Ok(numbers)
     }
 
     fn assembled(

@@ -1,6 +1,7 @@
 //! `staging.db`: telemetry that waits to become events. A file of its own: it is written and emptied all the time,
 //! which ledger.db is spared, and a request's parts need not wait for a batch of the writer.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::{Connection, Row, params};
@@ -15,10 +16,38 @@ use trailkeep_proof::time::UnixMillis;
 static FILE: FileKind = FileKind {
     name: "staging.db",
     application_id: 0x544B_5347,
-    migrations: &[include_str!("staging_001.sql")],
+    migrations: &[
+        include_str!("staging_001.sql"),
+        include_str!("staging_002.sql"),
+    ],
     hint: "it has OpenTelemetry data that is not an event yet: restore it, or move it away to continue without that data",
     grows: None,
 };
+
+/// The traces that are due, in order, each decided by its own rows. One that came too late for both times is passed without a
+/// further look.
+const DUE_TRACES: &str = "SELECT trace FROM part INDEXED BY part_by_state
+     WHERE ledger = ?1 AND state = 0 AND trace > ?2 GROUP BY trace
+     HAVING min(arrived_at_ms) <= ?4 OR (min(arrived_at_ms) <= ?3 AND CASE
+         WHEN EXISTS (SELECT 1 FROM part AS used INDEXED BY part_by_state
+                      WHERE used.ledger = ?1 AND used.state = 1 AND used.trace = part.trace)
+         THEN max(arrived_at_ms) ELSE max(CASE WHEN is_root THEN arrived_at_ms END) END <= ?3)
+     LIMIT ?5";
+const PARTS_OF_TRACE: &str =
+    "SELECT id, tag, trace, span, answer, day, state, sealed FROM part INDEXED BY part_by_state
+     WHERE ledger = ?1 AND state IN (0, 1) AND trace = ?2 ORDER BY id LIMIT ?3";
+const TRACES_OF_ANSWER: &str = "SELECT DISTINCT trace FROM part INDEXED BY part_by_answer
+     WHERE ledger = ?1 AND answer = ?2 AND state = 0 LIMIT 16";
+const DROP_USED: &str = "DELETE FROM part INDEXED BY part_used
+     WHERE ledger = ?1 AND state = 1 AND arrived_at_ms <= ?2";
+/// From each ledger to the next one that a part names.
+const LEDGERS: &str = "WITH RECURSIVE named (ledger) AS (
+         SELECT min(ledger) FROM part
+         UNION ALL SELECT (SELECT min(ledger) FROM part WHERE ledger > named.ledger) FROM named
+         WHERE named.ledger IS NOT NULL)
+     SELECT ledger FROM named WHERE EXISTS (
+         SELECT 1 FROM part INDEXED BY part_by_state WHERE part.ledger = named.ledger AND state < 2)
+     UNION SELECT ledger FROM assembled";
 
 /// The file.
 pub(super) struct SqliteInbox {
@@ -59,55 +88,66 @@ impl InboxStore for SqliteInbox {
         ledger: LedgerNumber,
         root_by: UnixMillis,
         first_by: UnixMillis,
+        after: Option<Tag>,
         limit: usize,
     ) -> Result<Vec<Tag>, StoreError> {
+        // A blob of no bytes stands before every tag.
+        let after = after.as_ref().map_or(&[][..], |tag| tag.as_bytes());
+        let (root_by, first_by) = (root_by.get(), first_by.get());
         self.database.read(|tx| {
-            tx.prepare_cached(
-                "SELECT trace FROM part INDEXED BY part_by_trace WHERE ledger = ?1 AND state < 2 GROUP BY trace
-                 HAVING min(state) = 0 AND (CASE max(state)
-                     WHEN 0 THEN max(CASE WHEN is_root THEN arrived_at_ms END)
-                     ELSE max(CASE WHEN state = 0 THEN arrived_at_ms END) END <= ?2
-                 OR min(CASE WHEN state = 0 THEN arrived_at_ms END) <= ?3) LIMIT ?4",
-            )?
-            .query_map(params![ledger.get(), root_by.get(), first_by.get(), limit], |row| tag(row, 0))?
-            .collect()
+            tx.prepare_cached(DUE_TRACES)?
+                .query_map(
+                    params![ledger.get(), after, root_by, first_by, limit],
+                    |row| tag(row, 0),
+                )?
+                .collect()
         })
     }
 
     fn parts_of(
         &self,
         ledger: LedgerNumber,
-        trace: Tag,
-        limit: usize,
-    ) -> Result<Vec<StagedPart>, StoreError> {
+        traces: &[Tag],
+        parts_max: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<Vec<StagedPart>>, StoreError> {
         self.database.read(|tx| {
-            tx.prepare_cached(
-                "SELECT id, tag, trace, span, answer, day, state, sealed FROM part
-                 WHERE ledger = ?1 AND trace = ?2 AND state < 2 ORDER BY id LIMIT ?3",
-            )?
-            .query_map(
-                params![ledger.get(), &trace.as_bytes()[..], limit],
-                staged_part,
-            )?
-            .collect()
+            let mut statement = tx.prepare_cached(PARTS_OF_TRACE)?;
+            let (mut read, mut bytes) = (Vec::with_capacity(traces.len()), 0);
+            for trace in traces {
+                let of_trace = params![ledger.get(), &trace.as_bytes()[..], parts_max];
+                let parts: Vec<StagedPart> = statement
+                    .query_map(of_trace, staged_part)?
+                    .collect::<rusqlite::Result<_>>()?;
+                bytes += parts.iter().map(|part| part.sealed.len()).sum::<usize>();
+                read.push(parts);
+                if bytes >= bytes_max {
+                    break;
+                }
+            }
+            Ok(read)
         })
     }
 
-    fn traces_of_answer(&self, ledger: LedgerNumber, answer: Tag) -> Result<Vec<Tag>, StoreError> {
+    fn traces_of_answers(
+        &self,
+        ledger: LedgerNumber,
+        answers: &[Tag],
+    ) -> Result<BTreeSet<Tag>, StoreError> {
         self.database.read(|tx| {
-            // Left to itself, SQLite takes the index of traces to find each once, and walks all that waits.
-            tx.prepare_cached(
-                "SELECT DISTINCT trace FROM part INDEXED BY part_by_answer
-                 WHERE ledger = ?1 AND answer = ?2 AND state = 0 LIMIT 16",
-            )?
-            .query_map(params![ledger.get(), &answer.as_bytes()[..]], |row| {
-                tag(row, 0)
-            })?
-            .collect()
+            let mut statement = tx.prepare_cached(TRACES_OF_ANSWER)?;
+            let mut found = BTreeSet::new();
+            for answer in answers {
+                let of_answer = params![ledger.get(), &answer.as_bytes()[..]];
+                for trace in statement.query_map(of_answer, |row| tag(row, 0))? {
+                    found.insert(trace?);
+                }
+            }
+            Ok(found)
         })
     }
 
-    fn finish_round(&self, ledger: LedgerNumber, round: &Round) -> Result<(), StoreError> {
+    fn finish_round(&self, ledger: LedgerNumber, round: &Round) -> Result<Vec<i64>, StoreError> {
         self.database
             .write(|tx| finish_round(tx, ledger, round).map_err(|error| self.database.error(error)))
     }
@@ -196,21 +236,17 @@ impl InboxStore for SqliteInbox {
 
     fn drop_used(&self, ledger: LedgerNumber, arrived_by: UnixMillis) -> Result<usize, StoreError> {
         self.database.write(|tx| {
-            tx.execute(
-                "DELETE FROM part WHERE ledger = ?1 AND state = 1 AND arrived_at_ms <= ?2",
-                params![ledger.get(), arrived_by.get()],
-            )
-            .map_err(|error| self.database.error(error))
+            tx.prepare_cached(DROP_USED)
+                .and_then(|mut drop| drop.execute(params![ledger.get(), arrived_by.get()]))
+                .map_err(|error| self.database.error(error))
         })
     }
 
     fn ledgers(&self) -> Result<Vec<LedgerNumber>, StoreError> {
         self.database.read(|tx| {
-            tx.prepare_cached(
-                "SELECT ledger FROM part WHERE state < 2 UNION SELECT ledger FROM assembled",
-            )?
-            .query_map([], |row| row.get(0).map(LedgerNumber::new))?
-            .collect()
+            tx.prepare_cached(LEDGERS)?
+                .query_map([], |row| row.get(0).map(LedgerNumber::new))?
+                .collect()
         })
     }
 
@@ -257,11 +293,16 @@ fn add(tx: &Connection, ledger: LedgerNumber, parts: &[NewPart]) -> rusqlite::Re
     Ok(added)
 }
 
-fn finish_round(tx: &Connection, ledger: LedgerNumber, round: &Round) -> rusqlite::Result<()> {
+fn finish_round(
+    tx: &Connection,
+    ledger: LedgerNumber,
+    round: &Round,
+) -> rusqlite::Result<Vec<i64>> {
     let mut event =
         tx.prepare_cached("INSERT INTO assembled (ledger, day, sealed) VALUES (?1, ?2, ?3)")?;
+    let mut numbers = Vec::with_capacity(round.events.len());
     for (day, sealed) in &round.events {
-        event.execute(params![ledger.get(), day, sealed])?;
+        numbers.push(event.insert(params![ledger.get(), day, sealed])?);
     }
     for_each(tx, "DELETE FROM part WHERE id = ?1", &round.done)?;
     for_each(tx, "UPDATE part SET state = 1 WHERE id = ?1", &round.used)?;
@@ -269,7 +310,8 @@ fn finish_round(tx: &Connection, ledger: LedgerNumber, round: &Round) -> rusqlit
         tx,
         "UPDATE part SET state = 2 WHERE id = ?1",
         &round.unreadable,
-    )
+    )?;
+    Ok(numbers)
 }
 
 /// Runs a statement for each row.
@@ -306,4 +348,96 @@ fn staged_part(row: &Row<'_>) -> rusqlite::Result<StagedPart> {
 
 fn tag(row: &Row<'_>, column: usize) -> rusqlite::Result<Tag> {
     row.get::<_, [u8; 16]>(column).map(Tag::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+        let mut statement = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let steps = statement
+            .raw_query()
+            .mapped(|row| row.get::<_, String>("detail"));
+        steps.collect::<rusqlite::Result<_>>().unwrap()
+    }
+
+    static BEFORE: FileKind = FileKind {
+        migrations: &[include_str!("staging_001.sql")],
+        ..FILE
+    };
+
+    #[test]
+    fn what_waits_in_a_file_of_the_first_schema_is_due_and_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE.name);
+        let (ledger, trace) = (LedgerNumber::new(1), Tag::new([7; 16]));
+        let arrived_at = UnixMillis::new(1_000);
+        let part = NewPart {
+            tag: Tag::new([1; 16]),
+            trace,
+            span: Tag::new([2; 16]),
+            answer: Some(Tag::new([3; 16])),
+            is_root: true,
+            arrived_at,
+            day: 0,
+            sealed: vec![9; 40],
+        };
+        Database::create(&BEFORE, &path, "d").unwrap();
+        {
+            let before = SqliteInbox {
+                database: Database::open(&BEFORE, &path, "d").unwrap(),
+            };
+            assert_eq!(before.add(ledger, &[part]).unwrap(), 1);
+        }
+        let inbox = SqliteInbox::open(&path, "d").unwrap();
+        assert_eq!(inbox.schema_difference().unwrap(), None);
+        assert_eq!(inbox.ledgers().unwrap(), [ledger]);
+        let due = inbox.due_traces(ledger, arrived_at, UnixMillis::new(0), None, 9);
+        assert_eq!(due.unwrap(), [trace]);
+        let parts = inbox.parts_of(ledger, &[trace], 9, 99).unwrap();
+        assert_eq!(parts[0][0].sealed, [9; 40]);
+        assert!(folder.path().join("staging.db.schema-1").exists());
+    }
+
+    #[test]
+    fn a_round_looks_at_its_own_rows_and_walks_nothing_that_waits() {
+        let connection = Connection::open_in_memory().unwrap();
+        for migration in FILE.migrations {
+            connection.execute_batch(migration).unwrap();
+        }
+        let looks_up = [
+            (
+                DUE_TRACES,
+                "part_by_state (ledger=? AND state=? AND trace>?)",
+            ),
+            (
+                DUE_TRACES,
+                "part_by_state (ledger=? AND state=? AND trace=?)",
+            ),
+            (
+                PARTS_OF_TRACE,
+                "part_by_state (ledger=? AND state=? AND trace=?)",
+            ),
+            (TRACES_OF_ANSWER, "part_by_answer (ledger=? AND answer=?)"),
+            (DROP_USED, "part_used (ledger=? AND arrived_at_ms<?)"),
+            (LEDGERS, "(ledger>?)"),
+            (LEDGERS, "part_by_state (ledger=? AND state<?)"),
+        ];
+        for (sql, expected) in looks_up {
+            let steps = plan(&connection, sql);
+            let is_expected = |step: &String| {
+                step.starts_with("SEARCH part") | step.starts_with("SEARCH used")
+                    && step.ends_with(expected)
+            };
+            assert!(
+                steps.iter().any(is_expected),
+                "{sql}: {expected}: {steps:#?}"
+            );
+            let walks = |step: &String| step.starts_with("SCAN part");
+            assert!(!steps.iter().any(walks), "{sql}: {steps:#?}");
+        }
+    }
 }
