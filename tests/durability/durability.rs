@@ -141,14 +141,17 @@ fn check_against_told(directory: &Directory, told: &Told) {
 
 #[test]
 fn killed_at_every_fail_point() {
-    for point in FailPoint::OF_WRITING {
+    let of_writing = FailPoint::OF_WRITING.map(|point| (point, "50"));
+    // Small runs are many after few events, so that they are merged.
+    let of_merging = FailPoint::OF_MERGING.map(|point| (point, "9"));
+    for (point, active_events) in of_writing.into_iter().chain(of_merging) {
         let directory = Directory::new();
         let told = Arc::new(Told::default());
         // The third time: some batches are through by then.
         let failpoint = format!("{}=kill@3", point.name());
         let mut server = directory.serve_with(&[
             ("TRAILKEEP_FAILPOINT", &failpoint),
-            ("TRAILKEEP_TEST_ACTIVE_EVENTS", "50"),
+            ("TRAILKEEP_TEST_ACTIVE_EVENTS", active_events),
         ]);
         let stop = Arc::new(AtomicBool::new(false));
         let writers = start_writers(&server, &told, &stop);

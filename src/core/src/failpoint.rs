@@ -22,6 +22,12 @@ pub enum FailPoint {
     MergeStarted,
     /// A merged run is whole; its rows are still in the active run.
     AfterRunWritten,
+    /// A piece of a larger run is written; the runs that it is made of answer.
+    MergePieceWritten,
+    /// A larger run answers in the place of others, whose rows are still there.
+    RunsReplaced,
+    /// The rows of a run that is in no use are gone; there may be more such runs.
+    LeftoverDropped,
     /// The watermark is about to be written.
     BeforeWatermark,
     /// It is noted what a statement is about to change in the vault; nothing is stated.
@@ -159,6 +165,13 @@ impl FailPoint {
         Self::BeforeWatermark,
     ];
 
+    /// Those of runs that are merged, in order.
+    pub const OF_MERGING: [Self; 3] = [
+        Self::MergePieceWritten,
+        Self::RunsReplaced,
+        Self::LeftoverDropped,
+    ];
+
     /// Those of a destruction, in order.
     pub const OF_DESTRUCTION: [Self; 6] = [
         Self::DestructionStated,
@@ -189,6 +202,9 @@ impl FailPoint {
             Self::BetweenAnswers => "between-answers",
             Self::MergeStarted => "merge-started",
             Self::AfterRunWritten => "after-run-written",
+            Self::MergePieceWritten => "merge-piece-written",
+            Self::RunsReplaced => "runs-replaced",
+            Self::LeftoverDropped => "leftover-dropped",
             Self::BeforeWatermark => "before-watermark",
             Self::ChangeNoted => "change-noted",
             Self::ChangeStated => "change-stated",

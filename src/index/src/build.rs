@@ -4,6 +4,7 @@
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 
+use super::leftovers::PAGES_PER_STEP;
 use super::remove::ROWS_PER_SCAN;
 use super::sums::{RowsSum, SumKey};
 use super::{Index, State};
@@ -65,7 +66,8 @@ impl NewIndex {
         loop {
             match self.index.merge()? {
                 MergeStep::Idle => return Ok(wrote),
-                MergeStep::Merged | MergeStep::Wrote(..) => wrote = true,
+                MergeStep::Wrote(..) | MergeStep::Merging | MergeStep::Merged => wrote = true,
+                MergeStep::Dropped => {}
             }
         }
     }
@@ -75,7 +77,7 @@ impl NewIndex {
         self.given.lock().entry(ledger).or_insert(NOTHING).1 = end;
         if self.index.merged_end(ledger) < end {
             let last = Seq::new(end.get() - 1);
-            self.index.write_active_run(ledger, Some(last))?;
+            self.index.write_all_active(ledger, last)?;
         }
         Ok(())
     }
@@ -102,7 +104,9 @@ impl NewIndex {
                 return Err(self.index.store.damaged("was not written as computed"));
             }
         }
+        self.index.drop_leftovers(None)?;
         let store = &self.index.store;
+        while store.release_pages(PAGES_PER_STEP)? {}
         if !store.purge()? {
             return Err(store.damaged("is read by another program while it is created"));
         }

@@ -2,7 +2,7 @@
 //!
 //! The keys are keyed hashes or random numbers, so their own bytes serve as the hash functions.
 
-use trailkeep_proof::ids::LookupKey;
+use trailkeep_proof::ids::{LookupKey, Seq};
 
 /// With 7 probes about 0.8 % of absent keys pass.
 const BITS_PER_KEY: u64 = 10;
@@ -17,6 +17,21 @@ impl KeyFilter {
     pub(super) fn for_keys(count: u64) -> Self {
         let bytes = (count.max(1) * BITS_PER_KEY).div_ceil(8);
         Self(vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)])
+    }
+
+    /// The filter of sorted rows.
+    pub(super) fn of_sorted(rows: &[(LookupKey, Seq)]) -> Self {
+        let keys = || rows.chunk_by(|(one, _), (other, _)| one == other);
+        let mut filter = Self::for_keys(keys().count() as u64);
+        for (key, _) in keys().filter_map(<[_]>::first) {
+            filter.insert(*key);
+        }
+        filter
+    }
+
+    /// So many distinct keys it was made for, or a few more.
+    pub(super) fn keys_max(&self) -> u64 {
+        self.0.len() as u64 * 8 / BITS_PER_KEY
     }
 
     /// A stored filter.

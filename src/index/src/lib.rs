@@ -4,10 +4,16 @@
 //! the newest events' keys stand in memory (and, one row an event, in `ledger.db`); when they are many
 //! enough they are written as a sorted run, and runs of one level are merged into one of the next. A look-up
 //! asks the active run and the few runs there are. The runs can be made again from the payloads at any time.
+//!
+//! All of it is done in pieces, and a full part of the active run is written before the next piece of a merge:
+//! so what stands in memory stays small while events keep coming. The lock on what the index holds is taken
+//! to add events and to put a run in the place of others, never while rows are read, sorted or written.
 #![forbid(unsafe_code)]
 
+mod active;
 mod build;
 mod filter;
+mod leftovers;
 mod lookups;
 mod merge;
 mod remove;
@@ -18,16 +24,19 @@ use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use self::active::Active;
 use self::filter::KeyFilter;
+use self::leftovers::Leftovers;
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
 pub use build::{CheckedIndex, NewIndex};
 pub use sums::{RowsSum, StoredRows, SumKey};
 use trailkeep_ports::{Ledgers, Order, RunId, RunStore, Span, StoreError};
 
-/// Events after which the active run is written out as a merged one.
+/// Events after which a part of the active run is full, and is written as a run.
 const ACTIVE_EVENTS_MAX: usize = 16_384;
 /// So many times as many entries are spanned by an active run at most: most of its events may have expired, and a
 /// start looks at each entry of the span.
@@ -49,10 +58,16 @@ fn active_events_max() -> usize {
 pub struct Index {
     store: Arc<dyn RunStore>,
     state: RwLock<State>,
+    /// The merge of runs that is under way. It alone is locked before [`Self::reshaping`].
+    merging: Mutex<Option<merge::Merging>>,
     /// Held while rows are deleted and while runs take the place of others; what is deleted beside a merge.
     reshaping: Mutex<merge::Meanwhile>,
+    /// Runs whose rows are to be taken away.
+    leftovers: Mutex<Leftovers>,
+    /// Whether the file may have pages that nothing uses.
+    has_free_pages: AtomicBool,
     filters_renewed_at: Mutex<Option<Instant>>,
-    /// Events of an active run that is full.
+    /// Events of a part of an active run that is full.
     full_at: usize,
 }
 
@@ -60,15 +75,6 @@ pub struct Index {
 struct State {
     active: HashMap<LedgerNumber, Active>,
     runs: Vec<Arc<Run>>,
-}
-
-/// The events of one ledger that are in no merged run yet.
-#[derive(Default)]
-struct Active {
-    events: usize,
-    seqs: HashMap<LookupKey, Vec<Seq>>,
-    /// The newest event that was ever in it.
-    last: Option<Seq>,
 }
 
 /// A sorted run. Nothing is added to it; rows of events that went are deleted.
@@ -83,23 +89,17 @@ struct Run {
 }
 
 impl Index {
-    /// Takes the runs that there are, drops what a crash left half-done, and reads the active runs.
+    /// Takes the runs that there are, and reads the active runs. What a crash left half-done goes later, in [`Self::merge`].
     pub fn open(store: Arc<dyn RunStore>, ledgers: &Ledgers) -> Result<Self, StoreError> {
         let index = Self::over(store);
-        index.store.drop_leftovers()?;
         let mut state = State {
             runs: index.read_runs()?,
             ..State::default()
         };
         for record in ledgers.ledgers()? {
             let end = state.merged_end(record.number);
-            for (seq, keys) in ledgers.active_index(record.number, end.get()..Seq::MAX.get())? {
-                state
-                    .active
-                    .entry(record.number)
-                    .or_default()
-                    .add(seq, &keys);
-            }
+            let events = ledgers.active_index(record.number, end.get()..Seq::MAX.get())?;
+            state.add(record.number, events.into_iter(), index.full_at);
         }
         *index.state.write() = state;
         Ok(index)
@@ -109,7 +109,10 @@ impl Index {
         Self {
             store,
             state: RwLock::default(),
+            merging: Mutex::default(),
             reshaping: Mutex::default(),
+            leftovers: Mutex::default(),
+            has_free_pages: AtomicBool::new(true),
             filters_renewed_at: Mutex::default(),
             full_at: active_events_max(),
         }
@@ -126,11 +129,7 @@ impl Index {
 
     /// Adds a committed event to the active run.
     pub fn add(&self, ledger: LedgerNumber, events: impl Iterator<Item = (Seq, Vec<LookupKey>)>) {
-        let mut state = self.state_mut();
-        let active = state.active.entry(ledger).or_default();
-        for (seq, keys) in events {
-            active.add(seq, &keys);
-        }
+        self.state_mut().add(ledger, events, self.full_at);
     }
 
     /// The seqs of a ledger's events under a key, ascending, from `from` on, below `end`, at most `limit`.
@@ -195,7 +194,7 @@ impl Index {
             && state
                 .active
                 .get(&ledger)
-                .is_none_or(|active| !active.seqs.contains_key(&key))
+                .is_none_or(|active| !active.has(key))
     }
 
     /// First seq that no merged run of the ledger holds. It moves when a run is added: who looked before
@@ -236,14 +235,8 @@ impl Index {
     pub fn count_rows(&self, ledger: LedgerNumber, end: Seq) -> Result<u64, StoreError> {
         let (runs, active) = {
             let state = self.state_ref();
-            let count = |active: &Active| {
-                active
-                    .seqs
-                    .values()
-                    .flatten()
-                    .filter(|seq| **seq < end)
-                    .count() as u64
-            };
+            let count =
+                |active: &Active| active.rows().filter(|(_, seq)| *seq < end).count() as u64;
             (
                 state.runs_of(ledger),
                 state.active.get(&ledger).map_or(0, count),

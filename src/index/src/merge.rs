@@ -1,11 +1,10 @@
 //! Writing runs: the active run into a table, runs of one level into one of the next.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::filter::KeyFilter;
-use super::remove::{ROWS_PER_SCAN, wait_for_readers};
-use super::{ACTIVE_SPAN_FACTOR, Index, Run};
+use super::remove::ROWS_PER_SCAN;
+use super::{Index, Run};
 use trailkeep_ports::{MergeStep, RunId, RunRow, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
@@ -19,7 +18,9 @@ const DELETED_MEANWHILE_MAX: usize = 4_000_000;
 /// What is deleted while the background works on runs.
 #[derive(Debug, Default)]
 pub(super) struct Meanwhile {
-    /// Rows that are deleted beside a merge: the merged run may have copied them before.
+    /// The larger run that is being written.
+    pub(super) being_written: Option<RunId>,
+    /// Rows that are deleted beside a merge: the larger run may have copied them before.
     beside_a_merge: Option<Vec<(LookupKey, Seq)>>,
     /// How often rows were deleted.
     pub(super) deletions: u64,
@@ -41,44 +42,59 @@ impl Meanwhile {
     }
 }
 
+/// A merge of runs that is under way: rows are copied a piece at a time.
+pub(super) struct Merging {
+    /// The runs that are merged, oldest first.
+    runs: Vec<Arc<Run>>,
+    /// The larger run.
+    id: RunId,
+    /// The last row that was copied.
+    after: Option<(LookupKey, Seq)>,
+    filter: KeyFilter,
+}
+
 impl Index {
-    /// Does one piece of the background work that is due. One thread calls this.
+    /// Does one piece of the background work that is due. One thread calls this. A full part of an active run goes first,
+    /// so that few events stand in memory however long a merge takes.
     pub fn merge(&self) -> Result<MergeStep, StoreError> {
         if let Some(ledger) = self.full_active_run() {
             let _no_row_goes = self.reshaping.lock();
-            let end = self.write_active_run(ledger, None)?;
+            let end = self.write_active_run(ledger)?;
             return Ok(MergeStep::Wrote(ledger, end));
         }
-        match self.mergeable_runs() {
-            Some(runs) => {
-                self.reshaping.lock().beside_a_merge = Some(Vec::new());
-                let merged = self.merge_runs(&runs);
-                self.reshaping.lock().beside_a_merge = None;
-                merged
-            }
-            None if self.are_filters_due() => self.renew_filters().map(|()| MergeStep::Idle),
-            None => Ok(MergeStep::Idle),
+        let being_written = self.reshaping.lock().being_written;
+        if self.drop_leftover(being_written)? {
+            return Ok(MergeStep::Dropped);
         }
+        let mut merging = self.merging.lock();
+        let under_way = match merging.take() {
+            Some(merge) => Some(merge),
+            None => self.begin_merge()?,
+        };
+        if let Some(merge) = under_way {
+            let (step, left) = self.continue_merge(merge).inspect_err(|_| self.give_up())?;
+            *merging = left;
+            return Ok(step);
+        }
+        if self.are_filters_due() {
+            self.renew_filters()?;
+        }
+        self.release_some_pages()?;
+        Ok(MergeStep::Idle)
     }
 
-    /// Whether [`Self::merge`] has something to do.
+    /// Whether [`Self::merge`] has a run to write.
     pub fn is_merge_due(&self) -> bool {
-        self.full_active_run().is_some() || self.mergeable_runs().is_some()
+        self.full_active_run().is_some()
+            || self.merging.lock().is_some()
+            || self.mergeable_runs().is_some()
     }
 
     fn full_active_run(&self) -> Option<LedgerNumber> {
         let state = self.state_ref();
-        let max = self.full_at;
-        let is_full = |ledger: LedgerNumber, active: &super::Active| {
-            let last = active.last.map_or(0, Seq::get);
-            let span = last.saturating_sub(state.merged_end(ledger).get());
-            active.events >= max || span >= max as u64 * ACTIVE_SPAN_FACTOR
-        };
-        state
-            .active
-            .iter()
-            .find(|(ledger, active)| is_full(**ledger, active))
-            .map(|(ledger, _)| *ledger)
+        let mut active = state.active.iter();
+        let full = active.find(|(_, active)| active.oldest_full().is_some());
+        full.map(|(ledger, _)| *ledger)
     }
 
     /// The oldest runs of one ledger and level, when they are enough for a merge.
@@ -94,26 +110,31 @@ impl Index {
         })
     }
 
-    /// Writes the active run as a merged one, which ends with its newest event, or with `last`.
-    pub(super) fn write_active_run(
+    /// Writes what the active run holds, up to an event that is its last.
+    pub(super) fn write_all_active(
         &self,
         ledger: LedgerNumber,
-        last: Option<Seq>,
-    ) -> Result<Seq, StoreError> {
-        let (newest, mut rows): (_, Vec<(LookupKey, Seq)>) = {
+        last: Seq,
+    ) -> Result<(), StoreError> {
+        let mut state = self.state_mut();
+        state.active.entry(ledger).or_default().close_at(last);
+        drop(state);
+        while self.state_ref().oldest_full(ledger).is_some() {
+            self.write_active_run(ledger)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the oldest full part of an active run as a run, which ends with its newest event. Gives the first seq that
+    /// stands in no run then.
+    fn write_active_run(&self, ledger: LedgerNumber) -> Result<Seq, StoreError> {
+        let (first, part) = {
             let state = self.state_ref();
-            let newest = state.active.get(&ledger).and_then(|active| active.last);
-            let keys = state
-                .active
-                .get(&ledger)
-                .into_iter()
-                .flat_map(|active| &active.seqs);
-            let rows = keys.flat_map(|(key, seqs)| seqs.iter().map(|seq| (*key, *seq)));
-            (newest, rows.collect())
+            (state.merged_end(ledger), state.oldest_full(ledger))
         };
-        rows.sort_unstable();
-        let first = self.merged_end(ledger);
-        let last = last.or(newest).unwrap_or(first).max(first);
+        let Some(part) = part else { return Ok(first) };
+        let rows = part.sorted_rows();
+        self.expect_leftovers(Vec::new());
         let id = self.store.begin()?;
         for chunk in rows.chunks(ROWS_PER_STEP) {
             self.store.append(id, chunk)?;
@@ -123,8 +144,8 @@ impl Index {
             ledger,
             level: 0,
             first,
-            last,
-            filter: self.build_filter(id)?,
+            last: part.last.unwrap_or(first).max(first),
+            filter: KeyFilter::of_sorted(&rows),
         };
         self.store.finish(&run.row(false), &[])?;
 
@@ -133,37 +154,78 @@ impl Index {
         let end = run.last.next();
         state.runs.push(Arc::new(run));
         if let Some(active) = state.active.get_mut(&ledger) {
-            active.forget_below(end);
-            active.events = active.seqs.values().flatten().collect::<HashSet<_>>().len();
+            active.forget_oldest_full();
         }
         Ok(end)
     }
 
-    /// Merges runs while others delete rows of them: the long part holds nothing.
-    fn merge_runs(&self, runs: &[Arc<Run>]) -> Result<MergeStep, StoreError> {
-        let (oldest, newest) = (&runs[0], &runs[runs.len() - 1]);
+    /// Begins to merge runs, where enough of them are alike.
+    fn begin_merge(&self) -> Result<Option<Merging>, StoreError> {
+        let Some(runs) = self.mergeable_runs() else {
+            return Ok(None);
+        };
+        let mut meanwhile = self.reshaping.lock();
+        self.expect_leftovers(Vec::new());
         let id = self.store.begin()?;
-        let mut after: Option<(LookupKey, Seq)> = None;
-        loop {
-            let (rows, more) = self.next_rows(runs, after)?;
-            self.store.append(id, &rows)?;
-            if !more {
-                break;
+        meanwhile.being_written = Some(id);
+        meanwhile.beside_a_merge = Some(Vec::new());
+        let keys = runs.iter().map(|run| run.filter.keys_max()).sum();
+        Ok(Some(Merging {
+            runs,
+            id,
+            after: None,
+            filter: KeyFilter::for_keys(keys),
+        }))
+    }
+
+    /// What was written of a larger run goes: the merge begins again.
+    fn give_up(&self) {
+        let mut meanwhile = self.reshaping.lock();
+        meanwhile.being_written = None;
+        meanwhile.beside_a_merge = None;
+        self.expect_leftovers(Vec::new());
+    }
+
+    /// Copies the next rows, while others may delete rows of the runs. Gives what is left of the merge.
+    fn continue_merge(
+        &self,
+        mut merge: Merging,
+    ) -> Result<(MergeStep, Option<Merging>), StoreError> {
+        let (rows, more) = self.next_rows(&merge.runs, merge.after)?;
+        self.store.append(merge.id, &rows)?;
+        let mut known = merge.after.map(|(key, _)| key);
+        for (key, _) in &rows {
+            if known != Some(*key) {
+                merge.filter.insert(*key);
             }
-            after = rows.last().copied();
-            // So much goes that the merge is better begun again behind it.
-            if self.reshaping.lock().is_too_much() {
-                self.store.drop_leftovers()?;
-                return Ok(MergeStep::Idle);
-            }
+            known = Some(*key);
         }
+        merge.after = rows.last().copied().or(merge.after);
+        if !more {
+            self.finish_merge(merge)?;
+            return Ok((MergeStep::Merged, None));
+        }
+        // So much goes that the merge is better begun again behind it.
+        if self.reshaping.lock().is_too_much() {
+            self.give_up();
+            return Ok((MergeStep::Merging, None));
+        }
+        Ok((MergeStep::Merging, Some(merge)))
+    }
+
+    /// The larger run takes the place of those that it was merged from.
+    fn finish_merge(&self, merge: Merging) -> Result<(), StoreError> {
+        let Merging {
+            runs, id, filter, ..
+        } = merge;
+        let (oldest, newest) = (&runs[0], &runs[runs.len() - 1]);
         let merged = Run {
             id,
             ledger: oldest.ledger,
             level: oldest.level + 1,
             first: oldest.first,
             last: newest.last,
-            filter: self.build_filter(id)?,
+            filter,
         };
         let mut meanwhile = self.reshaping.lock();
         let deleted = meanwhile.beside_a_merge.take().unwrap_or_default();
@@ -181,10 +243,9 @@ impl Index {
             state.runs.push(Arc::new(merged));
             state.runs.sort_by_key(|run| (run.ledger, run.first));
         }
-        drop(meanwhile);
-        wait_for_readers(runs);
-        self.store.drop_leftovers()?;
-        Ok(MergeStep::Merged)
+        meanwhile.being_written = None;
+        self.expect_leftovers(runs);
+        Ok(())
     }
 
     /// The next rows of several runs in order, and whether more follow. Each run is asked for its next
@@ -194,8 +255,10 @@ impl Index {
         runs: &[Arc<Run>],
         after: Option<(LookupKey, Seq)>,
     ) -> Result<(Vec<(LookupKey, Seq)>, bool), StoreError> {
-        let limit = ROWS_PER_STEP / runs.len();
-        let mut rows = Vec::with_capacity(ROWS_PER_STEP);
+        // Runs that a test made small are merged in pieces, too.
+        let piece = ROWS_PER_STEP.min(2 * self.full_at);
+        let limit = (piece / runs.len()).max(1);
+        let mut rows = Vec::with_capacity(piece);
         let mut bound: Option<(LookupKey, Seq)> = None;
         for run in runs {
             let some = self.store.rows_after(run.id, after, limit)?;

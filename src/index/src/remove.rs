@@ -23,6 +23,8 @@ impl Index {
         events: &[(Seq, Vec<LookupKey>)],
     ) -> Result<(), StoreError> {
         let mut meanwhile = self.reshaping.lock();
+        // What is deleted must not remain in the rows of a run that is in no use.
+        self.drop_leftovers(meanwhile.being_written)?;
         self.remove_from_active(ledger, |seqs| {
             for (seq, keys) in events {
                 seqs.remove(*seq, keys);
@@ -54,6 +56,8 @@ impl Index {
         seqs: &HashSet<Seq>,
     ) -> Result<(), StoreError> {
         let mut meanwhile = self.reshaping.lock();
+        // What is deleted must not remain in the rows of a run that is in no use.
+        self.drop_leftovers(meanwhile.being_written)?;
         self.remove_from_active(ledger, |active| active.remove_all(seqs));
         let runs = self.state_ref().runs_of(ledger);
         for run in runs {
@@ -101,20 +105,20 @@ impl Index {
                 .find(|run| run.id == id)
                 .cloned();
             if let Some(run) = known {
-                self.renew_filter(&run)?;
+                self.renew_filter(run)?;
             }
         }
-        self.store.drop_leftovers()
+        Ok(())
     }
 
-    fn renew_filter(&self, run: &Arc<Run>) -> Result<(), StoreError> {
+    fn renew_filter(&self, run: Arc<Run>) -> Result<(), StoreError> {
         // The newest run says up to where events are in runs at all.
         let is_newest = self.merged_end(run.ledger) == run.last.next();
         if !is_newest && self.store.rows_after(run.id, None, 1)?.is_empty() {
             let no_row_goes = self.reshaping.lock();
-            self.take_out_empty(run)?;
+            self.take_out_empty(&run)?;
+            self.expect_leftovers(vec![run]);
             drop(no_row_goes);
-            wait_for_readers(std::slice::from_ref(run));
             return Ok(());
         }
         let before = self.reshaping.lock().deletions;
@@ -162,46 +166,5 @@ impl Index {
             }
         }
         Ok(())
-    }
-}
-
-/// Look-ups that began before runs were taken out may still read their tables: waits for them.
-pub(super) fn wait_for_readers(runs: &[Arc<Run>]) {
-    while runs.iter().any(|run| Arc::strong_count(run) > 1) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-impl super::Active {
-    fn remove(&mut self, seq: Seq, keys: &[LookupKey]) {
-        let mut found = false;
-        for key in keys {
-            let Some(seqs) = self.seqs.get_mut(key) else {
-                continue;
-            };
-            if let Ok(place) = seqs.binary_search(&seq) {
-                seqs.remove(place);
-                found = true;
-            }
-            if seqs.is_empty() {
-                self.seqs.remove(key);
-            }
-        }
-        self.events -= usize::from(found);
-    }
-
-    fn remove_all(&mut self, gone: &HashSet<Seq>) {
-        let mut found = HashSet::new();
-        self.seqs.retain(|_, seqs| {
-            seqs.retain(|seq| {
-                let stays = !gone.contains(seq);
-                if !stays {
-                    found.insert(*seq);
-                }
-                stays
-            });
-            !seqs.is_empty()
-        });
-        self.events -= found.len();
     }
 }

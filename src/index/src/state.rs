@@ -3,11 +3,30 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Active, Run, State};
-use trailkeep_ports::{Order, Span};
+use super::active::Part;
+use super::{Run, State};
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
 impl State {
+    /// Adds committed events to the active run of a ledger.
+    pub(super) fn add(
+        &mut self,
+        ledger: LedgerNumber,
+        events: impl Iterator<Item = (Seq, Vec<LookupKey>)>,
+        full_at: usize,
+    ) {
+        let merged_end = self.merged_end(ledger);
+        let active = self.active.entry(ledger).or_default();
+        for (seq, keys) in events {
+            active.add(seq, &keys, (merged_end, full_at));
+        }
+    }
+
+    /// The oldest full part of the active run of a ledger.
+    pub(super) fn oldest_full(&self, ledger: LedgerNumber) -> Option<Arc<Part>> {
+        self.active.get(&ledger)?.oldest_full().cloned()
+    }
+
     pub(super) fn runs_of(&self, ledger: LedgerNumber) -> Vec<Arc<Run>> {
         self.runs
             .iter()
@@ -36,38 +55,5 @@ impl State {
             end = run.last.next();
         }
         gaps
-    }
-}
-
-impl Active {
-    pub(super) fn add(&mut self, seq: Seq, keys: &[LookupKey]) {
-        self.events += 1;
-        self.last = self.last.max(Some(seq));
-        for key in keys {
-            let seqs = self.seqs.entry(*key).or_default();
-            // One event may name a value twice (as requested and as answering model, say): one row.
-            if seqs.last() != Some(&seq) {
-                seqs.push(seq);
-            }
-        }
-    }
-
-    pub(super) fn find(&self, key: LookupKey, span: Span, order: Order, limit: usize) -> Vec<Seq> {
-        let seqs = self.seqs.get(&key).map_or(&[][..], Vec::as_slice);
-        let start = seqs.partition_point(|seq| *seq < span.from);
-        let end = seqs.partition_point(|seq| *seq < span.end).max(start);
-        let within = seqs[start..end].iter().copied();
-        match order {
-            Order::Oldest => within.take(limit).collect(),
-            Order::Newest => within.rev().take(limit).collect(),
-        }
-    }
-
-    /// Forgets the events below `end`.
-    pub(super) fn forget_below(&mut self, end: Seq) {
-        self.seqs.retain(|_, seqs| {
-            seqs.drain(..seqs.partition_point(|seq| *seq < end));
-            !seqs.is_empty()
-        });
     }
 }

@@ -136,10 +136,8 @@ impl Index {
         let runs = {
             let state = self.state_ref();
             if let Some(active) = state.active.get(&ledger) {
-                let rows = active.seqs.iter();
-                let rows = rows.flat_map(|(key, seqs)| seqs.iter().map(|seq| (*key, *seq)));
-                rows.filter(|(_, seq)| *seq < end)
-                    .for_each(|row| stored.add(by, row, true));
+                let rows = active.rows().filter(|(_, seq)| *seq < end);
+                rows.for_each(|row| stored.add(by, row, true));
             }
             state.runs_of(ledger)
         };

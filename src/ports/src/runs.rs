@@ -38,7 +38,7 @@ pub trait RunStore: Upkeep {
     /// The runs that are whole, by their first seq.
     fn runs(&self) -> Result<Vec<RunRow>, StoreError>;
 
-    /// Begins a run; what others left that never became whole goes.
+    /// Begins a run, beside others that are being written.
     fn begin(&self) -> Result<RunId, StoreError>;
 
     /// Adds rows to a run that was begun: in the order of rows, behind those that it has.
@@ -47,8 +47,9 @@ pub trait RunStore: Upkeep {
     /// A run is whole: it takes the place of others, in one commit.
     fn finish(&self, run: &RunRow, replaces: &[RunId]) -> Result<(), StoreError>;
 
-    /// Takes away the rows of runs that never became whole, or that another one has replaced.
-    fn drop_leftovers(&self) -> Result<(), StoreError>;
+    /// Takes away the rows of one run that never became whole, or that another one has replaced, and is not one of those
+    /// that are being written. Gives whether there was one.
+    fn drop_leftover(&self, being_written: &[RunId]) -> Result<bool, StoreError>;
 
     /// The events under a key within a span, in an order, at most `limit`.
     fn find(
@@ -115,8 +116,12 @@ pub enum MergeStep {
     Idle,
     /// The ledger's active run below this seq stands in a merged run now; its active rows can go.
     Wrote(LedgerNumber, Seq),
-    /// Runs were merged into a larger one.
+    /// A piece of a larger run was written; more of it follows.
+    Merging,
+    /// Runs were merged into a larger one, which has their place.
     Merged,
+    /// The rows of a run that is not in use were taken away.
+    Dropped,
 }
 
 /// Events by their keys.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Fixture;
 use crate::fixture::{ID, Stores, events, key, ledger, seqs};
@@ -78,6 +79,119 @@ pub(crate) fn merged_runs_find_what_the_active_run_found(fixture: &Fixture) {
             .unwrap()
     );
     assert_eq!(index.gaps(ledger(1)), []);
+}
+
+/// Every key of every event is found once, in order.
+fn assert_finds(index: &Index, events: &(impl Iterator<Item = u64> + Clone)) {
+    for number in 0..13 {
+        let expected = events.clone().filter(|seq| seq % 13 == number);
+        let found = index.find_in_order(
+            ledger(1),
+            key(number as u8),
+            all(),
+            Order::Oldest,
+            usize::MAX,
+        );
+        assert_eq!(found.unwrap(), seqs(expected), "key {number}");
+    }
+}
+
+pub(crate) fn few_events_are_active_however_long_merges_take(fixture: &Fixture) {
+    const FULL: u64 = 20;
+    let stores = fixture.stores("data");
+    let index = index(&stores, FULL as usize);
+    let (mut end, mut steps) = (0, Vec::new());
+    // Two levels of runs are merged, and events come as fast as runs are written at all: one run in two steps.
+    while end < FULL * 16 * 20 {
+        add(&index, end..end + FULL / 2);
+        end += FULL / 2;
+        steps.push(index.merge().unwrap());
+        let active = end - index.merged_end(ledger(1)).get();
+        assert!(active <= 2 * FULL, "{active} events are active at {end}");
+    }
+    assert!(steps.contains(&MergeStep::Merging) && steps.contains(&MergeStep::Merged));
+    let runs = stores.runs.runs().unwrap();
+    assert!(runs.iter().any(|run| run.level > 0));
+    assert_finds(&index, &(0..end));
+    merge_all(&index);
+    assert_finds(&index, &(0..end));
+    assert_eq!(index.count_rows(ledger(1), Seq::MAX).unwrap(), 2 * end);
+}
+
+pub(crate) fn what_is_added_and_removed_beside_merges_is_found_once(fixture: &Fixture) {
+    const EVENTS: u64 = 4_000;
+    const REMOVED_EVERY: u64 = 7;
+    let stores = fixture.stores("data");
+    let index = index(&stores, 11);
+    let added = AtomicU64::new(0);
+    let is_over = || added.load(Ordering::SeqCst) == EVENTS;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for start in (0..EVENTS).step_by(10) {
+                add(&index, start..start + 10);
+                added.store(start + 10, Ordering::SeqCst);
+                std::thread::yield_now();
+            }
+        });
+        scope.spawn(|| {
+            for seq in (0..EVENTS).step_by(REMOVED_EVERY as usize) {
+                while added.load(Ordering::SeqCst) <= seq {
+                    std::thread::yield_now();
+                }
+                let gone = [(Seq::new(seq), keys_of(seq))];
+                index.remove(ledger(1), &gone).unwrap();
+            }
+        });
+        scope.spawn(|| {
+            while !is_over() {
+                let end = added.load(Ordering::SeqCst);
+                let span = Span {
+                    from: Seq::new(0),
+                    end: Seq::new(end),
+                };
+                let found = index.find_in_order(ledger(1), key(5), span, Order::Newest, usize::MAX);
+                let found = found.unwrap();
+                assert!(found.is_sorted_by(|one, next| one > next));
+                // What is there to stay is found at any moment.
+                let stays = (0..end).filter(|seq| seq % 13 == 5 && seq % REMOVED_EVERY != 0);
+                let lacks = stays.filter(|seq| !found.contains(&Seq::new(*seq)));
+                assert_eq!(lacks.count(), 0);
+            }
+        });
+        while !is_over() {
+            index.merge().unwrap();
+        }
+    });
+    let left = (0..EVENTS).filter(|seq| seq % REMOVED_EVERY != 0);
+    assert_finds(&index, &left);
+    merge_all(&index);
+    assert_finds(&index, &left);
+    let rows = index.count_rows(ledger(1), Seq::MAX).unwrap();
+    assert_eq!(rows, 2 * left.count() as u64);
+}
+
+pub(crate) fn leftovers_go_in_the_background_and_before_rows_are_removed(fixture: &Fixture) {
+    let stores = fixture.stores("data");
+    let leave = || {
+        let left = stores.runs.begin().unwrap();
+        stores.runs.append(left, &[(key(1), Seq::new(1))]).unwrap();
+        left
+    };
+    let is_there = |run| stores.runs.rows_after(run, None, 9).is_ok();
+    let left = leave();
+    let opened = index(&stores, 200);
+    assert!(
+        is_there(left),
+        "a start waits for nothing that it does not need"
+    );
+    assert_eq!(opened.merge().unwrap(), MergeStep::Dropped);
+    assert!(!is_there(left));
+    let left = leave();
+    let opened = index(&stores, 200);
+    opened
+        .remove(ledger(1), &[(Seq::new(1), vec![key(1)])])
+        .unwrap();
+    assert!(!is_there(left));
 }
 
 pub(crate) fn what_is_removed_beside_runs_is_not_found(fixture: &Fixture) {

@@ -66,6 +66,9 @@ suite! {
         new_runs_take_the_place_of_the_old;
     lookups:
         merged_runs_find_what_the_active_run_found,
+        few_events_are_active_however_long_merges_take,
+        what_is_added_and_removed_beside_merges_is_found_once,
+        leftovers_go_in_the_background_and_before_rows_are_removed,
         what_is_removed_beside_runs_is_not_found,
         sums_are_those_of_the_rows_that_look_ups_find,
         a_rebuilt_index_holds_the_same;

@@ -52,7 +52,7 @@ pub(crate) fn a_run_is_there_when_it_is_whole(fixture: &Fixture) {
         ..run(id, 0, 5)
     };
     store.finish(&merged, &[first.id, second.id]).unwrap();
-    store.drop_leftovers().unwrap();
+    while store.drop_leftover(&[]).unwrap() {}
     assert_eq!(store.runs().unwrap(), [merged]);
     assert_eq!(store.rows_after(id, None, 9).unwrap(), all);
     store.rows_after(first.id, None, 9).unwrap_err();
@@ -63,11 +63,15 @@ pub(crate) fn leftovers_of_a_crash_go(fixture: &Fixture) {
     let kept = write(&*stores.runs, 0, 4, &rows([(1, 0)]));
     let left = stores.runs.begin().unwrap();
     stores.runs.append(left, &rows([(1, 5)])).unwrap();
-    // The next one begins where it would have been.
+    // The next one stands beside it, and is not taken for one.
     let next = stores.runs.begin().unwrap();
-    assert!(next > kept.id);
+    assert!(next > left && left > kept.id);
     assert_eq!(stores.runs.rows_after(next, None, 9).unwrap(), []);
-    stores.runs.drop_leftovers().unwrap();
+    assert!(stores.runs.drop_leftover(&[next]).unwrap());
+    assert!(!stores.runs.drop_leftover(&[next]).unwrap());
+    stores.runs.rows_after(left, None, 9).unwrap_err();
+    stores.runs.append(next, &rows([(1, 6)])).unwrap();
+    assert!(stores.runs.drop_leftover(&[]).unwrap());
     stores.runs.rows_after(next, None, 9).unwrap_err();
     assert_eq!(stores.runs.runs().unwrap(), [kept]);
 }

@@ -36,7 +36,7 @@ impl MergeThread {
             while !wait(pause) {
                 pause = match step(&index) {
                     Ok(MergeStep::Idle) => LOOK_EVERY,
-                    Ok(MergeStep::Wrote(..) | MergeStep::Merged) => Duration::ZERO,
+                    Ok(_) => Duration::ZERO,
                     Err(error) => {
                         tracing::warn!(%error, "the index could not be compacted; it is retried");
                         WAIT_AFTER_ERROR
@@ -65,8 +65,12 @@ fn step(index: &Index) -> Result<MergeStep, trailkeep_ports::StoreError> {
         FailPoint::MergeStarted.reach();
     }
     let step = index.merge()?;
-    if let MergeStep::Wrote(..) = step {
-        FailPoint::AfterRunWritten.reach();
+    match step {
+        MergeStep::Idle => {}
+        MergeStep::Wrote(..) => FailPoint::AfterRunWritten.reach(),
+        MergeStep::Merging => FailPoint::MergePieceWritten.reach(),
+        MergeStep::Merged => FailPoint::RunsReplaced.reach(),
+        MergeStep::Dropped => FailPoint::LeftoverDropped.reach(),
     }
     Ok(step)
 }

@@ -50,9 +50,9 @@ impl RunStore for MemoryRuns {
     }
 
     fn begin(&self) -> Result<RunId, StoreError> {
-        self.drop_leftovers()?;
         let mut tables = self.0.lock();
-        let id = RunId(tables.last + 1);
+        let begun = tables.rows.last_key_value().map_or(0, |(id, _)| id.0);
+        let id = RunId(tables.last.max(begun) + 1);
         tables.rows.insert(id, BTreeSet::new());
         Ok(id)
     }
@@ -71,10 +71,11 @@ impl RunStore for MemoryRuns {
         Ok(())
     }
 
-    fn drop_leftovers(&self) -> Result<(), StoreError> {
+    fn drop_leftover(&self, being_written: &[RunId]) -> Result<bool, StoreError> {
         let tables = &mut *self.0.lock();
-        tables.rows.retain(|id, _| tables.runs.contains_key(id));
-        Ok(())
+        let is_left = |id: &&RunId| !tables.runs.contains_key(id) && !being_written.contains(id);
+        let left = tables.rows.keys().find(is_left).copied();
+        Ok(left.is_some_and(|id| tables.rows.remove(&id).is_some()))
     }
 
     fn find(

@@ -1,6 +1,6 @@
 //! `index.db`: sorted runs, a table each.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use rusqlite::{Connection, params};
@@ -69,15 +69,17 @@ impl SqliteRuns {
             .write(|tx| work(tx).map_err(|error| self.database.error(error)))
     }
 
-    /// Tables of runs, whole or not.
-    fn tables(&self) -> Result<HashSet<String>, StoreError> {
-        self.database.read(|tx| {
+    /// The runs that have a table, whole or not.
+    fn tables(&self) -> Result<BTreeSet<RunId>, StoreError> {
+        let names: Vec<String> = self.database.read(|tx| {
             tx.prepare(
                 "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'run_[0-9]*'",
             )?
             .query_map([], |row| row.get(0))?
             .collect()
-        })
+        })?;
+        let number = |name: &String| name.strip_prefix("run_")?.parse().ok().map(RunId);
+        Ok(names.iter().filter_map(number).collect())
     }
 }
 
@@ -116,7 +118,7 @@ impl RunStore for SqliteRuns {
             .collect()
         })?;
         let tables = self.tables()?;
-        if runs.iter().any(|run| !tables.contains(&table(run.id))) {
+        if runs.iter().any(|run| !tables.contains(&run.id)) {
             return Err(self.damaged("lacks the rows of a sorted run"));
         }
         Ok(runs)
@@ -124,15 +126,16 @@ impl RunStore for SqliteRuns {
 
     fn begin(&self) -> Result<RunId, StoreError> {
         // Ids are taken one after the other by the one thread that merges.
-        let id = self.database.read(|tx| {
+        let whole: i64 = self.database.read(|tx| {
             tx.query_row(
-                "SELECT 1 + max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'run'), 0),
-                                coalesce((SELECT max(id) FROM run), 0))",
+                "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'run'), 0),
+                            coalesce((SELECT max(id) FROM run), 0))",
                 [],
-                |row| row.get(0).map(RunId),
+                |row| row.get(0),
             )
         })?;
-        self.drop_leftovers()?;
+        let begun = self.tables()?.last().map_or(0, |run| run.0);
+        let id = RunId(whole.max(begun) + 1);
         self.write(|tx| tx.execute_batch(&table_text(&table(id))))?;
         Ok(id)
     }
@@ -170,18 +173,19 @@ impl RunStore for SqliteRuns {
         })
     }
 
-    fn drop_leftovers(&self) -> Result<(), StoreError> {
-        let runs: HashSet<String> = self.database.read(|tx| {
+    fn drop_leftover(&self, being_written: &[RunId]) -> Result<bool, StoreError> {
+        let whole: HashSet<RunId> = self.database.read(|tx| {
             tx.prepare("SELECT id FROM run")?
-                .query_map([], |row| row.get(0).map(|id| table(RunId(id))))?
+                .query_map([], |row| row.get(0).map(RunId))?
                 .collect()
         })?;
-        let mut tables = self.tables()?;
-        tables.retain(|table| !runs.contains(table));
-        for table in tables {
-            self.write(|tx| tx.execute_batch(&format!("DROP TABLE \"{table}\"")))?;
-        }
-        Ok(())
+        let mut tables = self.tables()?.into_iter();
+        let left = tables.find(|run| !whole.contains(run) && !being_written.contains(run));
+        let Some(left) = left else {
+            return Ok(false);
+        };
+        self.write(|tx| tx.execute_batch(&format!("DROP TABLE {}", table(left))))?;
+        Ok(true)
     }
 
     fn find(
