@@ -4,6 +4,7 @@
 mod erasure;
 mod erasure_model;
 mod letter;
+mod officer;
 mod person_page;
 mod privacy;
 mod restriction;
