@@ -564,6 +564,13 @@ fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     let answer = client.post("application/json", event.as_bytes()).unwrap();
     assert_eq!(answer.status, 201, "with room again: {}", answer.text());
     told.note(&id, &answer.json());
-    server.stop();
+    let log = server.stop();
+    // Five refusals are one line, and the end of it another.
+    for line in [
+        "the disk is full: nothing is recorded until space is freed",
+        "the disk has room again",
+    ] {
+        assert_eq!(log.matches(line).count(), 1, "{line}: {log}");
+    }
     check_against_told(&directory, &told);
 }

@@ -31,3 +31,43 @@ impl Unauthorized {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read, Seek};
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn the_first_refusal_is_a_line_and_those_of_the_minute_after_it_are_a_count() {
+        let mut log: File = tempfile::tempfile().unwrap();
+        let written = Arc::new(log.try_clone().unwrap());
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .with_writer(written)
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let unauthorized = Unauthorized::default();
+            unauthorized.tell();
+            for refused in [3, 1, 0] {
+                for _ in 0..refused {
+                    unauthorized.note();
+                }
+                unauthorized.tell();
+            }
+        });
+        let mut text = String::new();
+        log.rewind().unwrap();
+        log.read_to_string(&mut text).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let [first, counted, alone] = lines[..] else {
+            panic!("{text}");
+        };
+        for line in [first, alone] {
+            assert!(line.contains("more of this minute are counted"), "{text}");
+        }
+        assert!(counted.contains("\"refused\":3"), "{text}");
+    }
+}
