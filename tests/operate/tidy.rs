@@ -63,7 +63,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("near.rs", &[]),
     ("period.rs", &["ids", "time"]),
     ("ledger", &["ids", "time", "near"]),
-    ("bundle", &["ids", "time", "period", "ledger"]),
+    ("bundle", &["ids", "time", "text", "period", "ledger"]),
     ("privacy", &["ids", "time", "ledger", "bundle"]),
 ];
 

@@ -1146,6 +1146,7 @@ fn policies_are_checked_listed_and_shown() {
     let bad = folder.path().join("bad.toml");
     let text = own_policy("P2Y").replace("keep_law = [\"DE\"]", "keep_law = []\nkeep_for = 1");
     std::fs::write(&bad, text).unwrap();
+    let misspelt = own_policy("P2Y").replace("keep_at_least", "keep_at_lest");
     let check = |files: &[&Path], json: bool| {
         let mut command = trailkeep();
         command.args(["policy", "check"]).args(files);
@@ -1173,6 +1174,9 @@ fn policies_are_checked_listed_and_shown() {
         said.contains("bad.toml:13: unknown field `keep_for`") && said.contains("remedy:"),
         "{said}"
     );
+    std::fs::write(&bad, misspelt).unwrap();
+    let said = String::from_utf8(check(&[&bad], false).stdout).unwrap();
+    assert!(said.contains("did you mean `keep_at_least`?"), "{said}");
 
     std::fs::remove_file(&bad).unwrap();
     let policies = folder.path().to_str().unwrap();

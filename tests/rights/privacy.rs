@@ -257,7 +257,7 @@ fn nothing_held_is_said_and_recorded_and_certified() {
         "--force",
     ]);
     assert!(
-        said(succeeded(&said_of)).contains("The data subject is only the actor in 1 more events")
+        said(succeeded(&said_of)).contains("The data subject is only the actor in 1 more event:")
     );
 }
 

@@ -188,7 +188,8 @@ fn an_identified_request_for_a_copy_keeps_what_it_is_about_until_it_is_due() {
     let ready = server.client().get("/readyz").unwrap().json();
     let notes = ready["notes"].to_string();
     assert!(
-        notes.contains("1 open data subject requests") && notes.contains(&id),
+        notes.contains("kept from deletion for 1 open data subject request:")
+            && notes.contains(&id),
         "{ready}"
     );
     drop(server);

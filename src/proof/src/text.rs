@@ -24,11 +24,12 @@ pub fn json(document: &str) -> Cow<'_, str> {
     block(document)
 }
 
-/// A number with what it counts, whose plural ends in `s`: `1 event`, `0 events`.
+/// A number with what it counts, whose plural ends in `s` or `ies`: `1 event`, `0 events`, `2 entries`.
 pub fn counted(number: u64, one: &str) -> String {
-    match number {
-        1 => format!("1 {one}"),
-        _ => format!("{number} {one}s"),
+    match (number, one.strip_suffix("ry")) {
+        (1, _) => format!("1 {one}"),
+        (_, Some(stem)) => format!("{number} {stem}ries"),
+        (_, None) => format!("{number} {one}s"),
     }
 }
 
@@ -152,6 +153,9 @@ mod tests {
     fn what_is_counted_has_a_plural() {
         let said = [0, 1, 2].map(|number| counted(number, "event"));
         assert_eq!(said, ["0 events", "1 event", "2 events"]);
+        assert_eq!(counted(1, "entry"), "1 entry");
+        assert_eq!(counted(3, "entry"), "3 entries");
+        assert_eq!(counted(2, "key"), "2 keys");
     }
 
     #[test]

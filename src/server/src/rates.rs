@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use tokio::time::Instant;
 
 use super::problem::Problem;
+use trailkeep_proof::text::counted;
 
 /// The buckets of all keys.
 #[derive(Debug)]
@@ -50,8 +51,9 @@ impl Rates {
         if bucket.requests < 1.0 {
             return Err(Problem::too_many(
                 format!(
-                    "this key may send {per_second} requests a second (`limits.requests_per_key_s`); nothing was \
-                     recorded: retry later"
+                    "this key may send {} a second (`limits.requests_per_key_s`); nothing was \
+                     recorded: retry later",
+                    counted(per_second.into(), "request")
                 ),
                 1,
             ));

@@ -14,6 +14,11 @@ use trailkeep_api::access::{AccessQuestion, ListedAccess};
 use trailkeep_api::keys::KeyName;
 use trailkeep_core::query::PAGE_EVENTS_MAX;
 
+/// Columns of a time to the second, shortened.
+const TO_THE_SECOND: usize = 20;
+/// Columns of most routes and actions.
+const ROUTE: usize = 36;
+
 #[derive(Subcommand)]
 pub(super) enum AccessCommand {
     /// List reads, exports, and what was done with keys and tenants
@@ -58,10 +63,10 @@ pub(super) async fn run(command: AccessCommand) -> anyhow::Result<ExitCode> {
     }
     let mut table = Table::new([
         ("seq", Fit::Key),
-        ("recorded", Fit::Part),
+        ("recorded", Fit::AtLeast(TO_THE_SECOND)),
         ("by", Fit::Part),
-        ("what", Fit::Part),
-        ("events", Fit::Part),
+        ("what", Fit::AtLeast(ROUTE)),
+        ("events", Fit::Spare),
         ("times", Fit::Spare),
         ("purpose", Fit::Part),
     ]);

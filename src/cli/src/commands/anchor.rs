@@ -11,6 +11,7 @@ use super::output::{print_bytes, print_line};
 use super::settings::{Flags, Settings, start_options};
 use super::table::{Fit, Table};
 use trailkeep_api::anchors::{CheckpointQuestion, HistoryReviewed};
+use trailkeep_proof::text::counted;
 use trailkeep_verify::exit::Exit;
 
 #[derive(Subcommand)]
@@ -148,7 +149,7 @@ async fn list(plain: &Plain) -> anyhow::Result<ExitCode> {
         || "no checkpoint was cosigned by a witness".to_owned(),
         |size| format!("witnessed up to {size}"),
     );
-    print_line(&format!("{} entries; {witnessed}", status.size))?;
+    print_line(&format!("{}; {witnessed}", counted(status.size, "entry")))?;
     if let Some(why) = status.rolled_back {
         print_line(&format!("STOPPED: {why}"))?;
     }

@@ -16,7 +16,7 @@ use self::spool::{Delivered, Spool, line_of};
 use super::TargetArgs;
 use super::client::Client;
 use super::failure::Failure;
-use super::output::{note, print_json, print_line, progress_bar};
+use super::output::{events_in_words, note, print_json, print_line, progress_bar};
 use trailkeep_api::events::{Appended, AppendedOne};
 use trailkeep_proof::ledger::event::split_array;
 use trailkeep_proof::text::counted;
@@ -143,8 +143,8 @@ async fn run_with_spool(args: &AppendArgs, folder: &Path) -> anyhow::Result<Exit
     let closed = client.close().await;
     outcome.with_context(|| {
         format!(
-            "{} events before were recorded, {} spooled",
-            delivered.total.accepted + delivered.total.duplicates,
+            "before that {} recorded, {} spooled",
+            events_in_words(delivered.total.accepted + delivered.total.duplicates),
             delivered.spooled
         )
     })?;
@@ -284,8 +284,8 @@ async fn append_lines(
             let sent = std::mem::take(&mut request);
             let answer = client.append("application/x-ndjson", sent).await;
             let answer: Many = answer.and_then(|answer| answer.read_as()).with_context(|| {
-                let sofar = total.accepted + total.duplicates;
-                format!("lines {} to {} were refused (line numbers below count from there); the {sofar} events before them are recorded", lines_before + 1, lines_before + lines)
+                let sofar = events_in_words(total.accepted + total.duplicates);
+                format!("lines {} to {} were refused (line numbers below count from there); before them {sofar} recorded", lines_before + 1, lines_before + lines)
             })?;
             bar.inc(answer.accepted + answer.duplicates);
             total.add(answer, json);

@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::out_file::refuse_standard_output;
 use super::output::{note, print_line};
 use trailkeep_api::backup::NewBackup;
+use trailkeep_proof::text::counted;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -50,7 +51,11 @@ pub(super) async fn run(args: BackupArgs) -> anyhow::Result<ExitCode> {
     }
     let made = made.read()?;
     for ledger in &made.ledgers {
-        print_line(&format!("{}  {} entries", ledger.origin, ledger.size))?;
+        print_line(&format!(
+            "{}  {}",
+            ledger.origin,
+            counted(ledger.size, "entry")
+        ))?;
     }
     print_line(&format!(
         "{}: {} new entries, {} payloads deleted since",

@@ -178,8 +178,8 @@ async fn place(target: &TargetArgs, new: &NewHold, json: bool) -> anyhow::Result
     }
     if placed.late > 0 {
         note(&format!(
-            "{} events were due for deletion; the hold keeps them now.",
-            placed.late
+            "The hold now keeps {} due for deletion.",
+            events_in_words(placed.late)
         ));
     }
     for before in &placed.already_deleted {

@@ -6,11 +6,30 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use super::table;
 use trailkeep_proof::text;
 
-/// Prints text with a line end.
+/// Prints text with a line end. A terminal gets lines that fit it.
 pub(super) fn print_line(text: &str) -> io::Result<()> {
-    write_out(format!("{}\n", text::block(text)).as_bytes())
+    let shown = fitted(&text::block(text), table::room(io::stdout()));
+    write_out(format!("{shown}\n").as_bytes())
+}
+
+/// The sentences of a text on lines of this width. What is indented or belongs to a table stays as it is: a command must be one line
+/// for whoever copies it, and a table has its own way to fit.
+fn fitted(text: &str, room: Option<usize>) -> String {
+    let Some(room) = room else {
+        return text.to_owned();
+    };
+    let is_prose = |line: &str| !line.starts_with([' ', '\u{2500}', '\u{2550}']);
+    let lines = text.split('\n').map(|line| {
+        if is_prose(line) {
+            text::wrapped(line, room)
+        } else {
+            line.to_owned()
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Prints what programs read. They get the bytes as they are, a terminal gets its control characters as escapes.
@@ -46,7 +65,8 @@ pub(super) fn events_in_words(number: u64) -> String {
 
 /// A note for the person at the terminal, beside the result.
 pub(super) fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", text::block(text));
+    let shown = fitted(&text::block(text), table::room(io::stderr()));
+    let _ = writeln!(io::stderr(), "{shown}");
 }
 
 /// Says that a command was given by its old name.
@@ -68,5 +88,20 @@ pub(super) fn progress_bar(total: u64, what: &'static str) -> ProgressBar {
     match style {
         Ok(style) => bar.with_style(style.progress_chars("=> ")),
         Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitted;
+
+    #[test]
+    fn sentences_fit_and_commands_and_tables_stay_whole() {
+        let table = " seq   recorded   what it was about";
+        let command = "  trailkeep verify --dir D --against FILE";
+        let text = format!("one two three four\n{table}\n{command}");
+        let shown = format!("one two\nthree four\n{table}\n{command}");
+        assert_eq!(fitted(&text, Some(10)), shown);
+        assert_eq!(fitted(&text, None), text);
     }
 }

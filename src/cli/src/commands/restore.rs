@@ -11,6 +11,7 @@ use super::settings::start_options;
 use super::{DirectoryArgs, clock};
 use trailkeep_core::ops::restore::{RestoreRequest, Restored, record_restore, restore};
 use trailkeep_files::directory::DataDirectory;
+use trailkeep_proof::text::counted;
 use trailkeep_store_sqlite::Sqlite;
 
 #[derive(Args)]
@@ -98,18 +99,20 @@ fn describe(restored: &Restored) -> String {
     let mut lines = Vec::new();
     for ledger in &restored.ledgers {
         lines.push(match &ledger.continued_by {
-            None => format!("{}  {} entries", ledger.origin, ledger.size),
+            None => format!("{}  {}", ledger.origin, counted(ledger.size, "entry")),
             Some(next) => format!(
-                "{}  {} entries, superseded; {} entries that the vault knows are lost; {next} continues",
-                ledger.origin, ledger.size, ledger.lost
+                "{}  {}, superseded; lost, though the vault knows of them: {}; {next} continues",
+                ledger.origin,
+                counted(ledger.size, "entry"),
+                counted(ledger.lost, "entry")
             ),
         });
     }
-    lines.push(format!("{} events are readable", restored.events));
+    lines.push(format!("readable: {}", counted(restored.events, "event")));
     if restored.keys_missing > 0 {
         lines.push(format!(
-            "{} events are not readable: no given replica has their keys; `verify` lists them as key-missing",
-            restored.keys_missing
+            "not readable: {}; no given replica has the keys; `verify` lists key-missing",
+            counted(restored.keys_missing, "event")
         ));
     }
     for lacked in &restored.vault_lacked {

@@ -183,8 +183,10 @@ async fn preview(target: &TargetArgs, at: Option<String>, json: bool) -> anyhow:
     let preview = answer.read()?;
     print_line(&table(&preview.classes).to_string())?;
     print_line(&format!(
-        "as of {}: {} events would be deleted, {} are held",
-        preview.as_of, preview.destroyed, preview.held
+        "as of {}: {} would be deleted, {} held",
+        preview.as_of,
+        counted(preview.destroyed, "event"),
+        preview.held
     ))?;
     if let Some(OverdueEvents {
         events,
@@ -192,7 +194,8 @@ async fn preview(target: &TargetArgs, at: Option<String>, json: bool) -> anyhow:
     }) = preview.overdue
     {
         print_line(&format!(
-            "{events} events are overdue for deletion, the oldest since {since}: `trailkeep retention run` deletes them"
+            "overdue for deletion: {}, the oldest since {since}; `trailkeep retention run` deletes what is overdue",
+            counted(events, "event")
         ))?;
     }
     if !preview.held_requests.is_empty() {
@@ -207,13 +210,13 @@ async fn preview(target: &TargetArgs, at: Option<String>, json: bool) -> anyhow:
     }
     for waits in preview.awaiting_trigger {
         let review = if waits.review {
-            ", for over two years: review whether they are still needed"
+            ", for over two years: review whether that is still needed"
         } else {
             ""
         };
         print_line(&format!(
-            "{} events of {} wait for a trigger of their record, or for the period after it; the oldest since {}{review}",
-            waits.events,
+            "{} of {}: waiting for a trigger of the record, or for the period after it; the oldest since {}{review}",
+            counted(waits.events, "event"),
             waits.policies.join(" + "),
             waits.oldest_recorded_at.unwrap_or_default()
         ))?;

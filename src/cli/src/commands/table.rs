@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
 use comfy_table::presets::{NOTHING, UTF8_HORIZONTAL_ONLY};
@@ -34,6 +35,8 @@ pub(super) fn print_wide() {
 pub(super) enum Fit {
     /// It names its row: never left out, and shortened last.
     Key,
+    /// Shortened to so many columns at least, so that it still says something, and left out after all others.
+    AtLeast(usize),
     /// Shortened, and left out after those that can be spared.
     Part,
     /// Shortened, and left out first, the last one before the others.
@@ -57,10 +60,7 @@ impl Table {
             columns: columns.map(shown).collect(),
             rows: Vec::new(),
             style: UTF8_HORIZONTAL_ONLY,
-            room: match IS_WIDE.get() {
-                Some(true) => None,
-                _ => terminal_width(),
-            },
+            room: room(io::stdout()),
         }
     }
 
@@ -142,9 +142,13 @@ impl fmt::Display for Table {
     }
 }
 
-/// Columns on the terminal that standard output is; none where it is no terminal, or one that does not say.
-fn terminal_width() -> Option<usize> {
-    let size = tcgetwinsize(io::stdout()).ok()?;
+/// Columns that what is printed has; none where it has as many as it wants, because it goes to no terminal, or because all of it was
+/// asked for.
+pub(super) fn room(output: impl AsFd) -> Option<usize> {
+    if IS_WIDE.get() == Some(&true) {
+        return None;
+    }
+    let size = tcgetwinsize(output).ok()?;
     Some(usize::from(size.ws_col)).filter(|width| *width > 0)
 }
 
@@ -157,10 +161,10 @@ fn width_of(columns: &[(usize, usize)]) -> usize {
 /// The columns that fit, each with its width.
 fn fit(widths: &[usize], fits: &[Fit], room: usize) -> Vec<(usize, usize)> {
     let least = |index: usize| {
-        let least = if fits[index] == Fit::Key {
-            KEY_MIN
-        } else {
-            CELL_MIN
+        let least = match fits[index] {
+            Fit::Key => KEY_MIN,
+            Fit::AtLeast(columns) => columns,
+            Fit::Part | Fit::Spare => CELL_MIN,
         };
         widths[index].min(least)
     };

@@ -8,6 +8,7 @@ use super::TargetArgs;
 use super::client::{Client, ask};
 use super::output::print_line;
 use trailkeep_api::vault::Bound;
+use trailkeep_proof::text::counted;
 
 #[derive(Subcommand)]
 pub(super) enum VaultCommand {
@@ -38,7 +39,7 @@ pub(super) async fn run(command: VaultCommand) -> anyhow::Result<ExitCode> {
         print_line("Every row of the vault has a statement already.")?;
     }
     for Bound { tenant, rows, .. } in bound {
-        print_line(&format!("{tenant}: {rows} rows committed"))?;
+        print_line(&format!("{tenant}: {} committed", counted(rows, "row")))?;
     }
     Ok(ExitCode::SUCCESS)
 }

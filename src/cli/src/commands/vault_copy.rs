@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::output::{note, print_line};
 use super::table::{Fit, Table};
 use trailkeep_api::vault::{NewTarget, TargetStatus};
+use trailkeep_proof::text::counted;
 use trailkeep_verify::exit::Exit;
 
 #[derive(Args)]
@@ -198,10 +199,10 @@ pub(super) async fn rotate(target: &TargetArgs, json: bool) -> anyhow::Result<Ex
         );
     } else {
         print_line(&format!(
-            "rotated: epoch {}, {} keys re-encrypted, the old epoch key is destroyed here and at {} replica(s)",
+            "rotated: epoch {}, {} re-encrypted, the old epoch key is destroyed here and at {}",
             status.epoch,
-            status.rows.unwrap_or_default(),
-            status.targets.len()
+            counted(status.rows.unwrap_or_default(), "key"),
+            counted(status.targets.len() as u64, "replica")
         ))?;
     }
     Ok(if pending {

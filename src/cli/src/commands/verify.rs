@@ -19,6 +19,7 @@ use trailkeep_core::tenant::Tenant;
 use trailkeep_files::FileError;
 use trailkeep_ports::{LedgerRecord, StoreError};
 use trailkeep_proof::ledger::cosignature::WitnessKey;
+use trailkeep_proof::text::counted;
 use trailkeep_server::verify_report;
 use trailkeep_store_sqlite::Sqlite;
 use trailkeep_verify::exit::Exit;
@@ -233,14 +234,19 @@ fn attested(report: &VerifyReport) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for by in witnessed {
         lines.push(format!(
-            "the first {} entries witnessed by {} at {}",
-            by.size, by.name, by.at
+            "the first {} witnessed by {} at {}",
+            counted(by.size, "entry"),
+            by.name,
+            by.at
         ));
     }
     for there in anchored {
         lines.push(format!(
-            "the first {} entries anchored at {} with the {} `{}` (as the operator states; --against proves it)",
-            there.size, there.at, there.kind, there.target
+            "the first {} anchored at {} with the {} `{}` (as the operator states; --against proves it)",
+            counted(there.size, "entry"),
+            there.at,
+            there.kind,
+            there.target
         ));
     }
     if !unchecked.is_empty() {
@@ -254,8 +260,8 @@ fn attested(report: &VerifyReport) -> Vec<String> {
     let reached = sizes.max().unwrap_or_default();
     if reached < report.size {
         lines.push(format!(
-            "the last {} entries self-attested: only the ledger's own key signs them",
-            report.size - reached
+            "the last {} self-attested: only the ledger's own key signs them",
+            counted(report.size - reached, "entry")
         ));
     }
     let named = |(at, line)| format!("{}  {line}", if at == 0 { "attested" } else { "        " });

@@ -4,6 +4,7 @@ use crate::export::person::{PersonScope, date};
 use crate::export::plan::{Plan, Seqs, question};
 use crate::tenant::ledger::Ledger;
 use trailkeep_proof::bundle::verify::fingerprint;
+use trailkeep_proof::text::counted;
 
 /// The whole text.
 pub(super) fn text(ledger: &Ledger, plan: &Plan) -> String {
@@ -74,9 +75,9 @@ fn for_auditor(ledger: &Ledger, plan: &Plan) -> String {
              fails if anything between them was changed, added, dropped or left out."
         ),
         Seqs::Selection(seqs) => format!(
-            "Proof \"selection\": {} events that match the query. Each is genuine. A selection does not\n\
+            "Proof \"selection\": {}, all that match the query. Each is genuine. A selection does not\n\
              prove that nothing was left out.",
-            seqs.len()
+            counted(seqs.len() as u64, "event")
         ),
     };
     let (key, digits) = (&ledger.verifier, fingerprint(&ledger.verifier));

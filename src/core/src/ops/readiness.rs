@@ -4,7 +4,7 @@
 use crate::anchor;
 use crate::govern::{Custody, rotation};
 use crate::tenant::hold::Holds;
-use trailkeep_proof::text::size;
+use trailkeep_proof::text::{counted, size};
 
 /// Begins the note of a deletion that waits for a reader outside.
 pub const WAITING: &str = "waiting";
@@ -94,8 +94,8 @@ fn held_requests(custody: &Custody) -> Option<String> {
     }
     (!ids.is_empty()).then(|| {
         format!(
-            "requests: {} open data subject requests keep their events from being deleted: {}: answer and close them",
-            ids.len(),
+            "requests: events are kept from deletion for {}: {}: answer and close each",
+            counted(ids.len() as u64, "open data subject request"),
             ids.join(", ")
         )
     })

@@ -60,6 +60,7 @@ pub use register::{counts, end, extend, forget_answered, identify, list, one, re
 use trailkeep_crypto::secret::RandomError;
 use trailkeep_proof::ids::LedgerNumber;
 use trailkeep_proof::privacy::{ExtendError, Ground, StageError};
+use trailkeep_proof::text::counted;
 pub use view::{ShownRequest, ShownSubject};
 
 /// The request registry: data subject requests of a running server, and what carries them out.
@@ -148,7 +149,9 @@ pub enum PrivacyError {
     Forgotten,
     /// Nothing is held under exactly this identifier, and something under a near one.
     #[error(
-        "nothing is held under this identifier and namespace, but {events} events are held under {persons} similar identifiers (another spelling or namespace): `trailkeep privacy show` lists them, masked; file a request for the right one, or say why it is someone else (--not-the-same-person, `not_the_same_person`)"
+        "nothing is held under this identifier and namespace, but {} under {} (another spelling or namespace): `trailkeep privacy show` lists them, masked; file a request for the right one, or say why it is someone else (--not-the-same-person, `not_the_same_person`)",
+        counted(*events, "event"),
+        counted(*persons as u64, "similar identifier")
     )]
     NearMatches {
         /// How many.

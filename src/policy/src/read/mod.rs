@@ -13,6 +13,7 @@ use super::document::{Document, Hold, Retention, SpecialCase as CaseKeys};
 use super::file::{Figures, Force, Policy, SpecialCase, is_regime_name};
 use super::pattern::ActionPattern;
 use trailkeep_proof::ids::hex;
+use trailkeep_proof::near::suggestion_for_field;
 use trailkeep_proof::period::CalendarPeriod;
 
 /// Largest policy file, in bytes: its text goes into every ledger that uses it.
@@ -57,7 +58,9 @@ impl Policy {
         let document: Document = toml::from_str(text).map_err(|error| {
             let offset = error.span().map(|span| span.start);
             let remedy = "schema/policy.schema.json has the keys and their forms";
-            whole(offset, error.message().trim_end().to_owned(), remedy)
+            let problem = error.message().trim_end();
+            let meant = suggestion_for_field(problem);
+            whole(offset, format!("{problem}{meant}"), remedy)
         })?;
         let mut reader = Reader::default();
         let policy = reader.policy(document, text);

@@ -17,6 +17,7 @@ use trailkeep_api::privacy::{
 use trailkeep_api::query::{EventQuestion, Order};
 use trailkeep_proof::privacy::certificate::Certificate;
 use trailkeep_proof::privacy::{Kind, Regime};
+use trailkeep_proof::text::counted;
 
 /// Answers both requests over the data directory, as `trailkeep privacy` does.
 pub(super) async fn show_person(target: &TargetArgs, path: &Path) -> anyhow::Result<()> {
@@ -36,9 +37,9 @@ async fn answer_and_erase(client: &Client, path: &Path) -> anyhow::Result<()> {
     };
     client.close_request(&request.id, &closing).await?;
     print_line(&format!(
-        "\n9  Access        data subject {} asks for a copy: {} events, as person.html in {} ({} KiB)",
+        "\n9  Access        data subject {} asks for a copy: {}, as person.html in {} ({} KiB)",
         person.id,
-        request.held.unwrap_or_default().as_subject,
+        counted(request.held.unwrap_or_default().as_subject, "event"),
         copy.display(),
         bytes / 1024,
     ))?;
@@ -55,8 +56,8 @@ async fn answer_and_erase(client: &Client, path: &Path) -> anyhow::Result<()> {
     save_certificate(client, &id, (&place, Replacing::default())).await?;
     let certificate: Certificate = serde_json::from_slice(&std::fs::read(&place)?)?;
     print_line(&format!(
-        "\n10 Erasure       {} events destroyed with their keys, {} kept for the minimum of a law; the certificate is {}",
-        certificate.events.destroyed,
+        "\n10 Erasure       {} destroyed, with the keys, {} kept for the minimum of a law; the certificate is {}",
+        counted(certificate.events.destroyed, "event"),
         certificate.events.kept,
         place.display(),
     ))

@@ -9,6 +9,7 @@ use trailkeep_api::operate::Readiness;
 use trailkeep_api::vault::{RotationStatus, TargetStatus};
 use trailkeep_core::ops::readiness::WAITING;
 use trailkeep_files::directory::{Exposure, exposure_of};
+use trailkeep_proof::text::counted;
 use trailkeep_proof::time::UnixMillis;
 
 /// A backup is daily; a day is left for one that failed.
@@ -32,8 +33,8 @@ impl Findings {
         self.add(
             "overdue",
             format!(
-                "{} events of the tenant {} are past their maximum and not deleted, the oldest since {}",
-                overdue.events,
+                "{} of the tenant {} past the maximum and not deleted, the oldest since {}",
+                counted(overdue.events, "event"),
                 tenant.name,
                 since.to_short_rfc3339()
             ),

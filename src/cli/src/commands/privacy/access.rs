@@ -17,6 +17,7 @@ use crate::commands::out_file::{
 use crate::commands::output::{note, print_line};
 use trailkeep_api::privacy::{ClosingDecision, NewPersonRequest, PersonRequest, RequestClosing};
 use trailkeep_proof::privacy::Kind;
+use trailkeep_proof::text::counted;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -125,8 +126,8 @@ pub(super) async fn access(args: &AccessArgs) -> anyhow::Result<()> {
     }
     if held.as_actor > 0 && !args.subject.include_acted {
         note(&format!(
-            "The data subject is only the actor in {} more events; --include-acted adds them.",
-            held.as_actor
+            "The data subject is only the actor in {}: --include-acted adds what they acted in.",
+            counted(held.as_actor, "more event")
         ));
     }
     Ok(())

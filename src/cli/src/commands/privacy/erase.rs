@@ -17,6 +17,7 @@ use trailkeep_api::privacy::{DryRun, NewPersonRequest, PersonRequest, RequestExe
 use trailkeep_core::ops::readiness::WAITING;
 use trailkeep_proof::privacy::certificate::{Certificate, Kept};
 use trailkeep_proof::privacy::{Ground, Kind, Outcome, State};
+use trailkeep_proof::text::counted;
 
 /// How often it is asked whether an erasure is over.
 const POLL: Duration = Duration::from_millis(500);
@@ -324,8 +325,8 @@ impl AskedArgs {
         let held = done.request.read()?.held.unwrap_or_default();
         if !self.json && held.as_actor > 0 && !self.subject.include_acted {
             note(&format!(
-                "The data subject is only the actor in {} more events; --include-acted adds them.",
-                held.as_actor
+                "The data subject is only the actor in {}: --include-acted adds what they acted in.",
+                counted(held.as_actor, "more event")
             ));
         }
         Ok(())

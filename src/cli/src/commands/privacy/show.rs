@@ -9,6 +9,7 @@ use crate::commands::table::{Fit, Table};
 use trailkeep_api::privacy::{DryRun, EventsHeld, NearMatches, PersonRequest, RequestList};
 use trailkeep_proof::privacy::Day;
 use trailkeep_proof::privacy::certificate::Certificate;
+use trailkeep_proof::text::counted;
 
 /// The word that stands for a value on the wire.
 pub(super) fn word(value: &impl Serialize) -> String {
@@ -106,7 +107,8 @@ fn near_lines(near: Option<&NearMatches>) -> Vec<String> {
                 format!("in the namespace {}", one.namespace)
             };
             let (id, events) = (&one.masked_id, one.events);
-            format!("{id} {namespace}: {events} events, outside the scope of this request")
+            let events = counted(events, "event");
+            format!("{id} {namespace}: {events}, outside the scope of this request")
         })
         .collect();
     if !near.complete {
@@ -140,8 +142,8 @@ pub(super) fn print_certificate(certificate: &Certificate) -> anyhow::Result<()>
     let events = certificate.events;
     let mut rows = vec![
         ("outcome", word(&certificate.outcome)),
-        ("destroyed", format!("{} events", events.destroyed)),
-        ("kept", format!("{} events", events.kept)),
+        ("destroyed", counted(events.destroyed, "event")),
+        ("kept", counted(events.kept, "event")),
     ];
     if let Some(destroyed) = &certificate.destroyed {
         rows.push(("deleted at", destroyed.live_at.clone()));
@@ -223,8 +225,9 @@ pub(super) fn print_dry_run(said: &Received<DryRun>, json: bool) -> anyhow::Resu
 pub(super) fn dry_run_text(said: &DryRun) -> String {
     let held = said.held;
     let mut lines = format!(
-        "Held: {} events about the data subject, {} in which they are only the actor.",
-        held.as_subject, held.as_actor
+        "Held: {} about the data subject, {} in which they are only the actor.",
+        counted(held.as_subject, "event"),
+        held.as_actor
     );
     for line in near_lines(said.near.as_ref()) {
         lines.push_str("\nNear: ");

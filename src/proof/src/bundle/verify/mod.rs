@@ -17,6 +17,7 @@ mod selection;
 mod statements;
 mod streams;
 
+use crate::text::counted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -219,8 +220,8 @@ impl Check<'_> {
         let proof = consistency.iter().find(|proof| proof.from == older.size);
         let outcome = if older.size > size {
             Err(format!(
-                "the checkpoint that you kept has {} entries, the bundle's only {size}: ask for a newer bundle; if there is none, the ledger was rolled back",
-                older.size
+                "the checkpoint that you kept has {}, the bundle's only {size}: ask for a newer bundle; if there is none, the ledger was rolled back",
+                counted(older.size, "entry")
             ))
         } else if older.size == 0 {
             Ok("proven: the older checkpoint was empty")

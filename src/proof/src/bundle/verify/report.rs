@@ -14,6 +14,7 @@ use crate::ledger::attestation::{Attestation, Level};
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::note::VerifierKey;
 use crate::ledger::sources::SourcesSummary;
+use crate::text::counted;
 use sha2::{Digest, Sha256};
 
 /// Something that does not hold.
@@ -182,8 +183,8 @@ impl Report {
     fn proven(&self) -> Vec<String> {
         let counts = &self.counts;
         let mut proven = vec![format!(
-            "the payloads of {} events are unchanged, byte for byte; each was in the ledger when the checkpoint was signed",
-            counts.disclosed
+            "the payloads of {} are unchanged, byte for byte; each was in the ledger when the checkpoint was signed",
+            counted(counts.disclosed, "event")
         )];
         if let (Some(Proof::Range), Some(range)) = (self.proof, self.range) {
             proven.push(format!(
@@ -200,8 +201,11 @@ impl Report {
             let gone = counts.expired + counts.erased + counts.restricted;
             if gone > 0 {
                 proven.push(format!(
-                    "{gone} events are not disclosed, by later entries of the ledger: {} expired, {} erased, {} restricted",
-                    counts.expired, counts.erased, counts.restricted
+                    "not disclosed, by later entries of the ledger: {}, {} expired, {} erased, {} restricted",
+                    counted(gone, "event"),
+                    counts.expired,
+                    counts.erased,
+                    counts.restricted
                 ));
             }
         }
@@ -299,7 +303,7 @@ impl Report {
             ("ledger", self.origin.clone()),
             (
                 "checkpoint",
-                head.map(|(size, root)| format!("{size} entries, root {root}")),
+                head.map(|(size, root)| format!("{}, root {root}", counted(size, "entry"))),
             ),
             (
                 "entries",
@@ -327,9 +331,11 @@ impl Report {
             )?;
         }
         if self.key_changes > 0 {
-            let changes = self.key_changes;
-            let text = "key change(s) lead from the given key to this one";
-            writeln!(formatter, "             {changes} {text}")?;
+            let changes = counted(self.key_changes as u64, "key change");
+            writeln!(
+                formatter,
+                "             {changes} from the given key to this one"
+            )?;
         }
         Ok(())
     }
@@ -341,31 +347,33 @@ impl Report {
         let counts = &self.counts;
         writeln!(
             formatter,
-            "counts       {} entries = {} events disclosed + {} expired + {} erased + {} restricted + {} withheld + {} statements inside",
-            counts.entries,
-            counts.disclosed,
+            "counts       {} = {} disclosed + {} expired + {} erased + {} restricted + {} withheld + {} inside",
+            counted(counts.entries, "entry"),
+            counted(counts.disclosed, "event"),
             counts.expired,
             counts.erased,
             counts.restricted,
             counts.withheld,
-            self.statements.inside
+            counted(self.statements.inside, "statement")
         )?;
         writeln!(
             formatter,
-            "             {} statements = {} inside + {} outside of the entries, which explain them",
-            counts.statements, self.statements.inside, self.statements.outside
+            "             {} = {} inside + {} outside of the entries, which explain them",
+            counted(counts.statements, "statement"),
+            self.statements.inside,
+            self.statements.outside
         )?;
         let Some(sources) = self.sources.filter(|sources| sources.sources > 0) else {
             return Ok(());
         };
         writeln!(
             formatter,
-            "sources      {} producers number their events: {} numbers missing, {} of which may belong to events that are not disclosed; {} repeated, {} restarts",
-            sources.sources,
-            sources.missing,
+            "sources      {} with numbered events: {} missing, {} of which may belong to events that are not disclosed; {} repeated, {}",
+            counted(sources.sources, "producer"),
+            counted(sources.missing, "number"),
             sources.may_be_deleted,
             sources.repeats,
-            sources.restarts
+            counted(sources.restarts, "restart")
         )
     }
 
