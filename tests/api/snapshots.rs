@@ -19,6 +19,7 @@ const RANDOM: &[(&str, &str)] = &[
     ),
     (r"-----BEGIN PUBLIC KEY-----\\n[\w+/=]+\\n", "[PEM]"),
     (r"-----BEGIN PUBLIC KEY-----\n[\w+/=]+\n", "[PEM]"),
+    (r#""token":( ?)"[\w-]{64}""#, "\"token\":$1\"[TOKEN]\""),
     (r"\+[0-9a-f]{8}\+[A-Za-z0-9+/]{43,44}=?", "+[VKEY]"),
     (r"\b[0-9a-f]{64}\b", "[SHA256]"),
     (r"[A-Za-z0-9+/]{64,}={0,2}", "[BASE64]"),

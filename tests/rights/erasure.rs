@@ -10,7 +10,7 @@ use trailkeep_core::failpoint::FailPoint;
 use trailkeep_proof::ledger::event::Person;
 
 /// An event about persons, as NDJSON.
-fn event(id: &str, persons: &[&str], more: &Value) -> String {
+pub(crate) fn event(id: &str, persons: &[&str], more: &Value) -> String {
     let subjects: Vec<Value> = persons.iter().map(|id| json!({"id": id})).collect();
     let mut event = json!({
         "id": id,
@@ -34,7 +34,7 @@ fn assert_goes_at(clocked: &Clocked, time: &str, events: u64) {
     assert_eq!(report["destroyed"], events, "{report}");
 }
 
-fn counts(clocked: &Clocked) -> [u64; 4] {
+pub(crate) fn counts(clocked: &Clocked) -> [u64; 4] {
     let report = clocked.verify();
     ["intact", "expired", "erased", "restricted"].map(|state| report[state].as_u64().unwrap())
 }
@@ -1007,14 +1007,19 @@ fn a_request_that_waits_for_identity_destroys_nothing_before_it_is_shown() {
 }
 
 /// Posts to `/v1/privacy/requests`, or below.
-fn post(client: &mut Client, below: &str, body: &Value) -> Answer {
+pub(crate) fn post(client: &mut Client, below: &str, body: &Value) -> Answer {
     let path = format!("/v1/privacy/requests{below}");
     let head = [("Content-Type", "application/json")];
     let answer = client.request("POST", &path, &head, body.to_string().as_bytes());
     answer.unwrap()
 }
 
-fn filed(client: &mut Client, kind: &str, person: &str, verified_by: Option<&str>) -> Value {
+pub(crate) fn filed(
+    client: &mut Client,
+    kind: &str,
+    person: &str,
+    verified_by: Option<&str>,
+) -> Value {
     let mut asked =
         json!({"type": kind, "subject": {"id": person}, "identity_verified_by": verified_by});
     if kind == "restriction" {
@@ -1023,6 +1028,15 @@ fn filed(client: &mut Client, kind: &str, person: &str, verified_by: Option<&str
     let answer = post(client, "", &asked);
     assert_eq!(answer.status, 201, "{}", answer.text());
     answer.json()
+}
+
+/// Previews a request, and orders it by that.
+fn ordered(client: &mut Client, request: &Value, more: &Value) -> Answer {
+    let id = request["id"].as_str().unwrap();
+    let address = format!("/v1/privacy/requests/{id}/preview");
+    let mut order = more.clone();
+    order["token"] = client.get(&address).unwrap().json()["token"].clone();
+    post(client, &format!("/{id}/execute"), &order)
 }
 
 #[test]
@@ -1038,21 +1052,19 @@ fn identity_over_http_only_records_and_an_order_carries_out_its_own_request() {
     let carla = filed(&mut client, "restriction", "carla", Some("passport"));
     let copy = filed(&mut client, "access", "anna", Some("passport"));
     assert_eq!(anna["state"], "open", "{anna}");
-    let mut step = |one: &Value, step: &str, body: Value| {
-        let below = format!("/{}/{step}", one["id"].as_str().unwrap());
-        post(&mut client, &below, &body)
-    };
-    let known = step(&bert, "identity", json!({"verified_by": "second factor"}));
+    let below = format!("/{}/identity", bert["id"].as_str().unwrap());
+    let method = json!({"verified_by": "second factor"});
+    let known = post(&mut client, &below, &method);
     assert_eq!(known.json()["state"], "open");
     assert_eq!(counts(&clocked), [3, 0, 0, 0], "nothing was ordered");
-    let done = step(&anna, "execute", json!({"now": true})).json();
+    let done = ordered(&mut client, &anna, &json!({"now": true})).json();
     assert_eq!(done["decision"], "erased", "{done}");
     // Neither the other erasure nor the restriction was ordered.
     assert_eq!(counts(&clocked), [2, 0, 1, 0]);
-    assert_eq!(step(&anna, "execute", json!({})).status, 409);
-    let done = step(&carla, "execute", json!({})).json();
+    assert_eq!(ordered(&mut client, &anna, &json!({})).status, 409);
+    let done = ordered(&mut client, &carla, &json!({})).json();
     assert_eq!(done["state"], "restricted", "{done}");
-    assert_eq!(step(&copy, "execute", json!({})).status, 409);
+    assert_eq!(ordered(&mut client, &copy, &json!({})).status, 409);
     assert_eq!(counts(&clocked), [1, 0, 1, 1]);
     server.stop();
 }
@@ -1073,11 +1085,8 @@ fn a_copy_made_before_an_erasure_is_gone_and_not_damaged() {
         while client.get(&address(copy)).unwrap().status == 202 {}
     }
     let erasure = filed(&mut client, "erasure", "anna", Some("passport"));
-    let below = format!("/{}/execute", erasure["id"].as_str().unwrap());
-    assert_eq!(
-        post(&mut client, &below, &json!({})).json()["decision"],
-        "erased"
-    );
+    let done = ordered(&mut client, &erasure, &json!({}));
+    assert_eq!(done.json()["decision"], "erased");
     for copy in &copies {
         let answer = client.get(&address(copy)).unwrap();
         assert_eq!(answer.status, 410, "{}", answer.text());

@@ -6,6 +6,7 @@ mod erasure_model;
 mod letter;
 mod officer;
 mod person_page;
+mod preview_token;
 mod privacy;
 mod restriction;
 mod retention;

@@ -124,6 +124,8 @@ pub struct RequestExecution {
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^(contested|unlawful|claims|objection)$")]
     pub ground: Option<Ground>,
+    /// The token of the preview. Only a request that was ordered before needs none.
+    pub token: Option<String>,
 }
 
 /// Data subject requests.
@@ -258,6 +260,13 @@ pub struct DryRun {
     /// Data subjects with a similar identifier, which are not in the scope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub near: Option<NearMatches>,
+    /// What `.../execute` takes along. It is valid once, for 15 minutes, as long as the order would do the same, and in the
+    /// server that gave it. Only a filed erasure or restriction that can be ordered has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Until when the token is valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_expires_at: Option<String>,
 }
 
 /// Number of events by outcome.
@@ -276,7 +285,7 @@ pub struct DryRunCounts {
 }
 
 /// Events of one class with the same outcome.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 pub struct DryRunRow {
     /// The class.
     pub class: u16,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::kind::Kind;
+use crate::privacy::DryRun;
 
 /// What went wrong (RFC 9457); docs/errors.md lists the types.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
@@ -25,6 +26,9 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<LineFault>,
+    /// Of `stale-preview`: what the order would do now, with the token for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Box<DryRun>>,
 }
 
 /// What is wrong with one event of a request.
@@ -46,6 +50,7 @@ impl Problem {
             status: kind.status(),
             detail: detail.into(),
             errors: Vec::new(),
+            preview: None,
         }
     }
 

@@ -79,6 +79,11 @@ secret_type! {
     RecordKey
 }
 
+secret_type! {
+    /// Key of the tokens that previews give. It is not stored: a token ends with its process.
+    PreviewKey
+}
+
 /// What kind of value a tag stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TagLabel {

@@ -20,8 +20,7 @@ use trailkeep_api::privacy::{
     RequestExtension, RequestList,
 };
 use trailkeep_core::blocking;
-use trailkeep_core::journal::Journal;
-use trailkeep_core::requests::{self, NewRequest, PrivacyError};
+use trailkeep_core::requests::{self, NewRequest};
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_proof::ledger::event::Person;
 use trailkeep_proof::privacy::{Day, Ended};
@@ -121,23 +120,11 @@ pub(super) async fn show(
     caller: Caller<may::AnswerRequests, ReadScope>,
     Path(id): Path<String>,
 ) -> Result<Json<PersonRequest>, Problem> {
-    let shown = look_at(caller, id, requests::show).await?;
-    Ok(Json(request(shown)))
-}
-
-/// What a request, by its id, says to a reader, who is named with a purpose: it is recorded who read it.
-type Look<T> = fn(&Journal, &Tenant, &str, (&str, Option<&str>)) -> Result<T, PrivacyError>;
-
-/// Looks at a request.
-async fn look_at<T: Send + 'static>(
-    caller: Caller<may::AnswerRequests, ReadScope>,
-    id: String,
-    look: Look<T>,
-) -> Result<T, Problem> {
     let caller = caller.identified();
     blocking(move || {
         let by = (caller.key_id.as_str(), caller.purpose.as_deref());
-        Ok(look(&caller.engine.journal, caller.on.tenant(), &id, by)?)
+        let shown = requests::show(&caller.engine.journal, caller.on.tenant(), &id, by)?;
+        Ok(Json(request(shown)))
     })
     .await
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use trailkeep_api::privacy::DryRun;
 use trailkeep_api::problem;
 pub(super) use trailkeep_api::problem::{Kind, LineFault};
 use trailkeep_core::DEFAULT_TENANT;
@@ -113,6 +114,13 @@ impl Problem {
     /// 409: a request of a person is in a state that does not allow it.
     pub(super) fn request_state(detail: impl Into<String>) -> Self {
         Self::new(Kind::RequestState, detail)
+    }
+
+    /// 409: an order was not given by what it would do now, which goes along.
+    pub(super) fn stale_preview(detail: impl Into<String>, now: DryRun) -> Self {
+        let mut problem = Self::new(Kind::StalePreview, detail);
+        problem.told.preview = Some(Box::new(now));
+        problem
     }
 
     /// 409: the tenant takes no more events.

@@ -81,6 +81,16 @@ impl Asked {
         answer["id"].as_str().unwrap().to_owned()
     }
 
+    /// Orders a request by its preview.
+    fn order(&mut self, id: &str, begun: &str) {
+        let path = format!("/v1/privacy/requests/{id}");
+        let preview: Value =
+            serde_json::from_str(&self.ask(&format!("GET {path}/preview"), "")).unwrap();
+        let token = preview["token"].as_str().unwrap();
+        let order = format!(r#"{begun}"token":"{token}"}}"#);
+        self.ask(&format!("POST {path}/execute"), &order);
+    }
+
     /// Compares all that was said with what is checked in.
     fn assert_same(self, name: &str) {
         self.server.stop();
@@ -225,15 +235,16 @@ fn privacy() {
         &format!("POST {path}/extend"),
         r#"{"reason":"eight systems"}"#,
     );
-    asked.ask(&format!("GET {path}/preview"), "");
     asked.ask(&format!("GET {path}"), "");
     asked.ask(&format!("POST {path}/execute"), r#"{"now":true}"#);
+    asked.ask(&format!("POST {path}/execute"), r#"{"token":"forged"}"#);
+    asked.order(&erasure, r#"{"now":true,"#);
     asked.ask(&format!("GET {path}/certificate"), "");
     let kept = asked.id_of(
         requests,
         r#"{"type":"restriction","subject":{"id":"p-7","namespace":"crm"},"identity_verified_by":"x","regime":"ccpa"}"#,
     );
-    asked.ask(&format!("POST /v1/privacy/requests/{kept}/execute"), "{}");
+    asked.order(&kept, "{");
     asked.ask(
         &format!("POST /v1/privacy/requests/{kept}/close"),
         r#"{"decision":"lifted"}"#,

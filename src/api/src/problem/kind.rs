@@ -63,6 +63,8 @@ kinds! {
     NotReady = 409, "not-ready", "Not ready";
     /// A request of a person is in a state that does not allow it.
     RequestState = 409, "request-state", "Not possible in the request's state";
+    /// The token of an order does not fit what the order would do now.
+    StalePreview = 409, "stale-preview", "Preview out of date";
     /// The tenant takes no more events.
     TenantClosed = 409, "tenant-closed", "Tenant closed";
     /// A write names a ledger that a recovery superseded.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::output::note;
 use super::settings::Faulty;
+use trailkeep_api::privacy::DryRun;
 use trailkeep_api::problem::{Kind, LineFault, Problem};
 use trailkeep_core::ops::open::OpenError;
 use trailkeep_core::ops::restore::RestoreError;
@@ -70,6 +71,12 @@ impl Failure {
     /// What is asked for is not there.
     pub(super) fn not_found(text: impl Into<String>) -> Self {
         Self::new(Exit::NotFound, text)
+    }
+
+    /// What an order would do now, where an error says that it is not what the caller was shown.
+    pub(super) fn stale_preview(error: &anyhow::Error) -> Option<&DryRun> {
+        let failure = error.downcast_ref::<Self>()?;
+        failure.problem.as_ref()?.preview.as_deref()
     }
 
     fn new(exit: Exit, text: impl Into<String>) -> Self {

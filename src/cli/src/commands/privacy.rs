@@ -3,6 +3,7 @@
 mod access;
 mod erase;
 mod letter;
+mod order;
 mod show;
 
 use std::io::Write;

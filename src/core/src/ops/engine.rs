@@ -16,12 +16,14 @@ use crate::journal::Journal;
 use crate::journal::access_log;
 use crate::journal::append::StoppedBadly;
 use crate::journal::compaction::MergeThread;
+use crate::keys::keyring::KeyError;
+use crate::ops::open::OpenError;
 use crate::requests::{RequestAnswers, Requests};
 use crate::retention::Retention;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_crypto::spool::SpoolRoom;
 use trailkeep_files::directory::{DataDirectory, free_bytes};
-use trailkeep_ports::{Claims, Staging as StagingFile, Storage, StoreError};
+use trailkeep_ports::{Claims, Staging as StagingFile, Storage};
 
 /// A data directory, open. One process has it at a time. Each use case takes the part that it needs.
 pub struct Engine {
@@ -104,7 +106,7 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Gives each room what it needs, from the lowest up.
-    pub(super) fn assemble(self) -> Result<Engine, StoreError> {
+    pub(super) fn assemble(self) -> Result<Engine, OpenError> {
         let journal = self.journal;
         let own_directory = self.directory.path().to_owned();
         let reserve_bytes = journal.disk.reserve_bytes();
@@ -133,7 +135,8 @@ impl Parts {
             Arc::clone(&inbox),
             Arc::clone(&deletions),
             Arc::clone(&exports),
-        );
+        )
+        .map_err(KeyError::from)?;
         Ok(Engine {
             sources: Arc::new(Sources::new(Arc::clone(&journal))),
             journal,

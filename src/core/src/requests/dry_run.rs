@@ -1,5 +1,8 @@
 //! What a request would do, per class, before anybody decides: recorded as a read, since it opens the events.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::export::PersonsEvents;
@@ -7,15 +10,17 @@ use crate::journal::Journal;
 use crate::journal::access_log::{AccessRecord, record_read};
 use crate::journal::read::entry_at;
 use crate::requests::erase::{Asked, ErasureScope, EventDecision, Judge, Reason, Standing};
-use crate::requests::filed::Held;
+use crate::requests::filed::{About, Filed, Held};
 use crate::requests::near::{Near, ShownNear};
 use crate::requests::new_request::NewRequest;
-use crate::requests::{PrivacyError, filed};
+use crate::requests::token::{DecisionTerms, LedgerTerms, PreviewToken, Terms};
+use crate::requests::{PrivacyError, Requests, filed};
 use crate::tenant::Tenant;
+use crate::tenant::hold::Holds;
 use crate::tenant::ledger::Ledger;
-use trailkeep_proof::ids::{ClassNumber, Seq};
+use trailkeep_proof::ids::{ClassNumber, PersonReference, Seq};
 use trailkeep_proof::ledger::event::Person;
-use trailkeep_proof::privacy::{Day, Kind, Regime};
+use trailkeep_proof::privacy::{Day, Kind, Regime, commit_to_subject};
 use trailkeep_proof::time::UnixMillis;
 
 /// What a request would do.
@@ -33,6 +38,8 @@ pub struct DryRun {
     pub classes: Vec<DryRunRow>,
     /// Data subjects with a similar identifier, which are not in the scope.
     pub near: Option<ShownNear>,
+    /// What an order must bring along; none where there is nothing to order.
+    pub token: Option<PreviewToken>,
 }
 
 /// Number of events by outcome.
@@ -81,100 +88,150 @@ pub fn dry_run(
     let question = Question {
         kind: new.kind,
         regime: new.regime,
-        subject: &new.subject,
+        subject: new.subject.clone(),
         include_acted: new.include_acted,
         asked_at: now,
-        route: ("POST", "/v1/privacy/requests"),
     };
-    question.answer(journal, tenant, read_by)
+    let found = question.look(journal, tenant)?;
+    let route = ("POST", "/v1/privacy/requests");
+    question.answer(journal, tenant, found, (route, read_by))
 }
 
-/// Says what a filed request would do if it were carried out now.
+/// Says what a filed request would do if it were carried out now. Where that can be ordered, it gives the token for it.
 pub fn preview(
-    journal: &Journal,
+    requests: &Requests,
     tenant: &Tenant,
     id: &str,
     read_by: (&str, Option<&str>),
 ) -> Result<DryRun, PrivacyError> {
+    let journal = &requests.journal;
     let filed = filed::find(journal, tenant, id)?;
     let about = filed.about(tenant)?;
-    let asked_at = if filed.is_unrecorded {
-        journal.clock.wall()
+    let question = Question::of(journal, tenant, &filed, &about)?;
+    let found = question.look(journal, tenant)?;
+    let is_order = matches!(question.kind, Kind::Erasure | Kind::Restriction);
+    let token = if is_order && filed.ordered.is_none() && filed.request.check_open().is_ok() {
+        let terms = found.terms(journal, tenant, (&filed, &about))?;
+        Some(requests.tokens.give(&*journal.clock, &terms))
     } else {
-        entry_at(journal, tenant.active(), Seq::new(filed.seq))?.recorded_at
+        None
     };
-    let question = Question {
-        kind: filed.request.kind,
-        regime: filed.request.regime,
-        subject: &about.person(),
-        include_acted: about.include_acted,
-        asked_at,
-        route: ("GET", "/v1/privacy/requests/{id}/preview"),
-    };
-    question.answer(journal, tenant, read_by)
+    let route = ("GET", "/v1/privacy/requests/{id}/preview");
+    let said = question.answer(journal, tenant, found, (route, read_by))?;
+    Ok(DryRun { token, ..said })
+}
+
+/// What an order of a filed request would do now: what its token must fit. No hold may come meanwhile.
+pub(super) fn terms_now(
+    journal: &Journal,
+    tenant: &Tenant,
+    (filed, about): (&Filed, &About),
+) -> Result<Terms, PrivacyError> {
+    let question = Question::of(journal, tenant, filed, about)?;
+    let found = question.look(journal, tenant)?;
+    found.terms(journal, tenant, (filed, about))
 }
 
 /// What a request asks for, and of whom.
-struct Question<'a> {
+struct Question {
     kind: Kind,
     regime: Regime,
-    subject: &'a Person,
+    subject: Person,
     include_acted: bool,
     asked_at: UnixMillis,
-    /// By which method and route it was asked.
-    route: (&'static str, &'static str),
 }
 
-impl Question<'_> {
-    fn answer(
-        &self,
+/// What a request meets.
+struct Found<'a> {
+    held: Held,
+    /// Events in its scope.
+    events: u64,
+    /// References of the data subject, for the record of the read.
+    persons: Vec<PersonReference>,
+    ledgers: Vec<(&'a Arc<Ledger>, Vec<DryRunRow>)>,
+}
+
+impl Question {
+    fn of(
         journal: &Journal,
         tenant: &Tenant,
-        (by, purpose): (&str, Option<&str>),
-    ) -> Result<DryRun, PrivacyError> {
-        let new = self;
-        let mut held = Held::default();
-        let (mut found_in, mut persons) = (Vec::new(), Vec::new());
+        filed: &Filed,
+        about: &About,
+    ) -> Result<Self, PrivacyError> {
+        let asked_at = if filed.is_unrecorded {
+            journal.clock.wall()
+        } else {
+            entry_at(journal, tenant.active(), Seq::new(filed.seq))?.recorded_at
+        };
+        Ok(Self {
+            kind: filed.request.kind,
+            regime: filed.request.regime,
+            subject: about.person(),
+            include_acted: about.include_acted,
+            asked_at,
+        })
+    }
+
+    /// Finds the events and judges them; nothing is recorded.
+    fn look<'a>(&self, journal: &Journal, tenant: &'a Tenant) -> Result<Found<'a>, PrivacyError> {
+        let asked = Asked {
+            at: self.asked_at,
+            regime: self.regime,
+            now: journal.clock.wall().max(self.asked_at),
+        };
+        let mut all = Found {
+            held: Held::default(),
+            events: 0,
+            persons: Vec::new(),
+            ledgers: Vec::new(),
+        };
         for ledger in tenant.all() {
             let size = ledger.published().head.size;
-            let found = PersonsEvents::find(journal, ledger, new.subject, size)?;
-            held.as_subject += found.as_subject.len() as u64;
-            held.as_actor += found.as_actor.len() as u64;
-            found_in.push((ledger, found.asked_for(new.include_acted)));
-            persons.extend(found.reference);
-        }
-        let question = json!([new.kind, new.subject.namespace, new.subject.id]).to_string();
-        record_read(
-            journal,
-            tenant.active(),
-            &AccessRecord {
-                by,
-                route: new.route.1,
-                question: &question,
-                filters: vec!["subject", "dry_run"],
-                purpose,
-                verb: new.route.0,
-                events: found_in.iter().map(|(_, seqs)| seqs.len() as u64).sum(),
-                restricted: 0,
-                seq: None,
-                persons,
-            },
-        )?;
-        let asked = Asked {
-            at: new.asked_at,
-            regime: new.regime,
-            now: journal.clock.wall().max(new.asked_at),
-        };
-        let mut classes = Vec::new();
-        for (ledger, seqs) in found_in {
-            let scope = match new.kind {
+            let found = PersonsEvents::find(journal, ledger, &self.subject, size)?;
+            all.held.as_subject += found.as_subject.len() as u64;
+            all.held.as_actor += found.as_actor.len() as u64;
+            let seqs = found.asked_for(self.include_acted);
+            all.events += seqs.len() as u64;
+            all.persons.extend(found.reference);
+            let scope = match self.kind {
                 Kind::Access | Kind::Portability | Kind::Restriction => {
                     classes_alone(journal, ledger, &seqs)?
                 }
                 Kind::Erasure => Judge::new(journal, ledger, asked)?.decide(&seqs)?,
             };
-            classes.extend(rows(ledger, new.kind, &scope));
+            all.ledgers.push((ledger, rows(ledger, self.kind, &scope)));
         }
+        Ok(all)
+    }
+
+    /// What was found, as an answer: it is recorded as a read.
+    fn answer(
+        &self,
+        journal: &Journal,
+        tenant: &Tenant,
+        found: Found<'_>,
+        ((verb, route), (by, purpose)): ((&'static str, &'static str), (&str, Option<&str>)),
+    ) -> Result<DryRun, PrivacyError> {
+        let Person { namespace, id } = &self.subject;
+        let question = json!([self.kind, namespace, id]).to_string();
+        record_read(
+            journal,
+            tenant.active(),
+            &AccessRecord {
+                by,
+                route,
+                question: &question,
+                filters: vec!["subject", "dry_run"],
+                purpose,
+                verb,
+                events: found.events,
+                restricted: 0,
+                seq: None,
+                persons: found.persons,
+            },
+        )?;
+        let rows = found.ledgers.into_iter().flat_map(|(_, rows)| rows);
+        let classes: Vec<DryRunRow> = rows.collect();
         let mut counts = DryRunCounts::default();
         for row in &classes {
             *match row.outcome.as_str() {
@@ -185,16 +242,70 @@ impl Question<'_> {
                 _ => &mut counts.refused,
             } += row.events;
         }
-        let near = Near::find(journal, tenant, new.subject)?;
-        let near = near.show(journal, tenant, new.route, (&question, by, purpose))?;
+        let near = Near::find(journal, tenant, &self.subject)?;
+        let near = near.show(journal, tenant, (verb, route), (&question, by, purpose))?;
         Ok(DryRun {
             dry_run: true,
-            kind: new.kind,
-            held,
+            kind: self.kind,
+            held: found.held,
             counts,
             classes,
             near,
+            token: None,
         })
+    }
+}
+
+impl Found<'_> {
+    /// All that decides what an order does with what was found.
+    fn terms(
+        &self,
+        journal: &Journal,
+        tenant: &Tenant,
+        (filed, about): (&Filed, &About),
+    ) -> Result<Terms, PrivacyError> {
+        let id = &filed.request.id;
+        let (origin, salt) = (&tenant.active().record.origin, about.salt()?);
+        let subject = commit_to_subject(origin, id, &salt, &about.namespace, &about.id);
+        let mut others = Vec::new();
+        for other in filed::all(journal, tenant)? {
+            let is_open = other.request.closed().is_none() && other.request.id != *id;
+            if is_open && other.knows_whom() && other.about(tenant)?.person() == about.person() {
+                others.push(other.request.id);
+            }
+        }
+        others.sort_unstable();
+        let holds = Holds::of(&journal.keyring, tenant)?
+            .in_force_at(journal.clock.wall())
+            .against_erasure();
+        let holds = holds.iter();
+        let ledgers = self.ledgers.iter();
+        Ok(Terms {
+            tenant: tenant.name().to_string(),
+            request: id.clone(),
+            subject: subject.to_string(),
+            ledgers: ledgers
+                .map(|(ledger, rows)| ledger_terms(ledger, rows))
+                .collect(),
+            holds: holds
+                .map(|(id, hold)| (id.clone(), hold.placed_seq, hold.until_ms))
+                .collect(),
+            others,
+        })
+    }
+}
+
+fn ledger_terms(ledger: &Ledger, rows: &[DryRunRow]) -> LedgerTerms {
+    let classes = rows.iter().map(|row| ClassNumber::new(row.class));
+    let classes = classes.filter_map(|class| ledger.classes.class(class));
+    let named = classes.flat_map(|class| class.definition.key.policies.clone());
+    let ids: BTreeSet<String> = named.map(|policy| policy.id).collect();
+    let stated = ids.iter().flat_map(|id| ledger.classes.statements_of(id));
+    let policies: BTreeSet<Seq> = stated.collect();
+    LedgerTerms {
+        origin: ledger.record.origin.to_string(),
+        decisions: rows.iter().map(DecisionTerms::from).collect(),
+        policies: policies.into_iter().map(Seq::get).collect(),
     }
 }
 

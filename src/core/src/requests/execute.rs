@@ -6,13 +6,13 @@ use crate::destroy::job::{JobDone, carry_out, resume};
 use crate::destroy::pause::check_not_paused;
 use crate::govern::rotation;
 use crate::ingest;
-use crate::ingest::Inbox;
 use crate::journal::Journal;
 use crate::journal::read::entry_at;
 use crate::keys::rotation_due;
 use crate::keys::rows::STATED_HERE;
 use crate::requests::Requests;
 use crate::requests::decide::decide;
+use crate::requests::dry_run::terms_now;
 use crate::requests::erase::Asked;
 use crate::requests::filed::{Filed, Ordered};
 use crate::requests::new_request::takes_ground;
@@ -31,34 +31,52 @@ pub(crate) struct Carried {
     pub(crate) done: JobDone,
 }
 
+/// An order to carry out a request.
+#[derive(Clone, Debug, Default)]
+pub struct Order {
+    /// The token of the preview that whoever orders has seen. A request that is ordered already needs none.
+    pub token: Option<String>,
+    /// Why data subjects with a near identifier are other people.
+    pub not_the_same_person: Option<String>,
+    /// Of a restriction that was filed without one: its ground.
+    pub ground: Option<Ground>,
+}
+
 /// Orders that an erasure or restriction is carried out: a step of its own, since to know who asks is not yet to
-/// destroy. Ordered twice, it changes nothing.
+/// destroy. Ordered twice, it changes nothing: the order stands, and the daily run carries it out. So a token is of use once.
 pub fn order(
-    inbox: &Inbox,
+    requests: &Requests,
     tenant: &Tenant,
     id: &str,
-    (not_the_same_person, ground): (Option<&str>, Option<Ground>),
+    order: &Order,
     by: &str,
 ) -> Result<ShownRequest, PrivacyError> {
-    record_carried(&inbox.journal, tenant)?;
+    let journal = &requests.journal;
+    record_carried(journal, tenant)?;
     // What waits to become an event may be theirs.
-    ingest::assemble_all(inbox, tenant)
+    ingest::assemble_all(&requests.inbox, tenant)
         .map_err(|error| PrivacyError::Telemetry(Box::new(error)))?;
-    let _no_run_decides = inbox.journal.locks.decision();
-    let _one = inbox.journal.locks.requests();
-    let mut filed = filed::find(&inbox.journal, tenant, id)?;
+    // From the check of the token to the entry of the order, no hold is placed or released.
+    let _no_hold_comes = journal.locks.decision();
+    let _one = journal.locks.requests();
+    let mut filed = filed::find(journal, tenant, id)?;
     if !matches!(filed.request.kind, Kind::Erasure | Kind::Restriction) {
         return Err(PrivacyError::NothingToCarryOut);
     }
     filed.request.check_open()?;
-    state_ground(&mut filed, ground)?;
-    let now = inbox.journal.clock.wall();
+    state_ground(&mut filed, order.ground)?;
+    let now = journal.clock.wall();
     let mut about = filed.about(tenant)?;
-    let reason = (not_the_same_person, by);
-    near::distinguish(&inbox.journal, tenant, (&mut filed, &mut about), reason)?;
-    near::check(&inbox.journal, tenant, &about)?;
     if filed.ordered.is_none() {
-        implied::hold_for_restriction(&inbox.journal, tenant, (&filed, &about), by)?;
+        let token = order.token.as_deref().ok_or(PrivacyError::NoToken)?;
+        let terms = terms_now(journal, tenant, (&filed, &about))?;
+        requests.tokens.check(&*journal.clock, &terms, token)?;
+    }
+    let reason = (order.not_the_same_person.as_deref(), by);
+    near::distinguish(journal, tenant, (&mut filed, &mut about), reason)?;
+    near::check(journal, tenant, &about)?;
+    if filed.ordered.is_none() {
+        implied::hold_for_restriction(journal, tenant, (&filed, &about), by)?;
         let request = RequestStep {
             name: named(&filed.request),
             ground: filed.ground,
@@ -70,7 +88,7 @@ pub fn order(
             seq: STATED_HERE,
         });
         let event = SystemEvent::PrivacyExecute { request };
-        let seq = record(&inbox.journal, tenant, &event, &filed)?.get();
+        let seq = record(journal, tenant, &event, &filed)?.get();
         filed.ordered = Some(Ordered { at_ms, seq });
     }
     Ok(ShownRequest::of(&filed, Some(&about), now))

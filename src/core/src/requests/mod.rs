@@ -20,6 +20,7 @@ mod letter;
 mod near;
 mod new_request;
 mod register;
+mod token;
 mod view;
 mod waiting;
 
@@ -46,7 +47,7 @@ pub use conclude::lift;
 pub use copy::{CopyState, copy};
 pub use dry_run::{DryRun, DryRunCounts, DryRunRow, dry_run, preview};
 pub(crate) use execute::carry_out_open;
-pub use execute::{carry_out_now, order};
+pub use execute::{Order, carry_out_now, order};
 pub use filed::Held;
 pub(crate) use filed::{carry_over, take_over_close};
 pub(crate) use foreseen::{erasure_asked_at, foreseen};
@@ -57,6 +58,8 @@ pub use near::{ShownNear, ShownNearPerson};
 pub use new_request::{NOT_CHECKED, NewRequest};
 pub(crate) use register::record_carried;
 pub use register::{counts, end, extend, forget_answered, identify, list, one, receive, show};
+use token::Tokens;
+pub use token::{PreviewToken, StaleToken};
 use trailkeep_crypto::secret::RandomError;
 use trailkeep_proof::ids::LedgerNumber;
 use trailkeep_proof::privacy::{ExtendError, Ground, StageError};
@@ -70,6 +73,7 @@ pub struct Requests {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) deletions: Arc<Deletions>,
     pub(crate) exports: Arc<Exports>,
+    tokens: Tokens,
     /// The export that makes a request's copy, by the request's id.
     copies: Mutex<HashMap<(LedgerNumber, String), String>>,
 }
@@ -80,15 +84,16 @@ impl Requests {
         inbox: Arc<Inbox>,
         deletions: Arc<Deletions>,
         exports: Arc<Exports>,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, RandomError> {
+        Ok(Self {
             journal: Arc::clone(&custody.journal),
             custody,
             inbox,
             deletions,
             exports,
+            tokens: Tokens::new()?,
             copies: Mutex::default(),
-        }
+        })
     }
 
     fn copies(&self) -> MutexGuard<'_, HashMap<(LedgerNumber, String), String>> {
@@ -132,6 +137,14 @@ pub enum PrivacyError {
     /// It is answered with a copy, and nothing is carried out.
     #[error("the request is for a copy: only an erasure or a restriction is carried out")]
     NothingToCarryOut,
+    /// An order brings no token along.
+    #[error(
+        "`token` is missing: GET /v1/privacy/requests/{{id}}/preview shows what the order would do, and gives a token that is valid for 15 minutes"
+    )]
+    NoToken,
+    /// An order brings a token along that does not fit.
+    #[error("nothing was deleted or restricted: {0}; look at `preview`, and order with its token")]
+    StaleToken(#[from] StaleToken),
     /// There is no copy to answer with.
     #[error(
         "the copy was not fetched yet: fetch it (`trailkeep privacy bundle`; with --ledger also that of each superseded ledger), give it to the data subject, then close the request as answered"

@@ -133,6 +133,14 @@ impl ClassBook {
         policies.map(|stated| Arc::clone(&stated.policy)).collect()
     }
 
+    /// Seqs of the entries that state a policy, in any version.
+    pub(crate) fn statements_of(&self, id: &str) -> Vec<Seq> {
+        let book = self.read();
+        let stated = book.policies.values();
+        let stated = stated.filter(|stated| stated.policy.id == id);
+        stated.map(|stated| stated.statement).collect()
+    }
+
     /// The class with these policies.
     pub(crate) fn by_key(&self, key: &ClassKey) -> Option<Arc<Class>> {
         self.read().by_key.get(key).cloned()

@@ -15,7 +15,8 @@ impl From<PrivacyError> for Problem {
             PrivacyError::Malformed(_)
             | PrivacyError::Future
             | PrivacyError::NoGround
-            | PrivacyError::GroundOfNothing => Self::unprocessable(detail),
+            | PrivacyError::GroundOfNothing
+            | PrivacyError::NoToken => Self::unprocessable(detail),
             PrivacyError::Stage(_)
             | PrivacyError::Extend(_)
             | PrivacyError::NoCopy
@@ -23,7 +24,9 @@ impl From<PrivacyError> for Problem {
             | PrivacyError::NotFetched
             | PrivacyError::NotAnswered
             | PrivacyError::NotRestricted
-            | PrivacyError::NotDecided => Self::request_state(detail),
+            | PrivacyError::NotDecided
+            // The route that orders answers it with the new preview.
+            | PrivacyError::StaleToken(_) => Self::request_state(detail),
             PrivacyError::PurgePending | PrivacyError::Rotation(_) => {
                 tracing::warn!(%error, "erasure incomplete");
                 Self::unavailable(detail, 60)

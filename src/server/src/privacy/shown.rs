@@ -61,6 +61,11 @@ pub(super) fn dry_run(said: requests::DryRun) -> DryRun {
         },
         classes: said.classes.into_iter().map(row).collect(),
         near: said.near.map(near),
+        token_expires_at: said
+            .token
+            .as_ref()
+            .map(|token| token.expires_at.to_string()),
+        token: said.token.map(|token| token.text),
     }
 }
 

@@ -46,10 +46,11 @@ async fn answer_and_erase(client: &Client, path: &Path) -> anyhow::Result<()> {
 
     let asked = request_of(Kind::Erasure, &person);
     let id = client.file_request(&asked).await?.read()?.id;
+    let preview = client.preview_request(&id).await?.read()?;
     let order = RequestExecution {
         now: true,
-        not_the_same_person: None,
-        ground: None,
+        token: preview.token,
+        ..RequestExecution::default()
     };
     client.execute(&id, &order).await?;
     let place = path.join("certificate.json");

@@ -7,13 +7,14 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
 
+use super::order::{Confirmed, order};
 use super::{IdentityArgs, SubjectArgs, check_certificate_place, dry_run, save_certificate, show};
 use crate::commands::TargetArgs;
 use crate::commands::client::{Client, Received, ask};
-use crate::commands::confirm::{check_can_ask, confirm};
+use crate::commands::confirm::check_can_ask;
 use crate::commands::out_file::Replacing;
 use crate::commands::output::{note, print_line, progress_bar};
-use trailkeep_api::privacy::{DryRun, NewPersonRequest, PersonRequest, RequestExecution};
+use trailkeep_api::privacy::{NewPersonRequest, PersonRequest, RequestExecution};
 use trailkeep_core::ops::readiness::WAITING;
 use trailkeep_proof::privacy::certificate::{Certificate, Kept};
 use trailkeep_proof::privacy::{Ground, Kind, Outcome, State};
@@ -133,9 +134,6 @@ struct AskedArgs {
     json: bool,
 }
 
-/// What the person at the terminal types.
-const WORD: &str = "erase";
-
 pub(super) async fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     let AskedArgs { subject, place, .. } = &args.asked;
     if subject.dry_run {
@@ -145,12 +143,13 @@ pub(super) async fn erase(args: &EraseArgs) -> anyhow::Result<()> {
     check_can_ask(yes, "an erasure")?;
     place.check()?;
     let done = ask(&subject.target, async |client| {
+        let mut confirmed = Confirmed::by(yes);
         if !yes {
             let preview = client.dry_run(subject.asked(Kind::Erasure)).await?;
-            ask_for_it(&preview.read()?)?;
+            confirmed.ask(&preview.read()?)?;
         }
         let what = (Kind::Erasure, None);
-        file_and_execute(client, &args.asked, what, now).await
+        file_and_execute(client, &args.asked, what, (now, confirmed)).await
     });
     let done = done.await?;
     let is_late = now && !is_rotated(&done.certificate);
@@ -166,7 +165,8 @@ pub(super) async fn restrict(args: &RestrictArgs) -> anyhow::Result<()> {
     place.check()?;
     let done = ask(&subject.target, async |client| {
         let what = (Kind::Restriction, args.ground);
-        file_and_execute(client, &args.asked, what, false).await
+        let how = (false, Confirmed::ByOption);
+        file_and_execute(client, &args.asked, what, how).await
     });
     args.asked.print(&done.await?)
 }
@@ -175,24 +175,20 @@ pub(super) async fn execute(args: &ExecuteArgs) -> anyhow::Result<()> {
     let ConfirmArgs { yes, now } = args.confirmed;
     args.place.check()?;
     let done = ask(&args.target, async |client| {
-        if args.dry_run || !yes {
+        if args.dry_run {
             let preview = client.preview_request(&args.id).await?;
-            if args.dry_run {
-                show::print_dry_run(&preview, args.json)?;
-                return Ok(None);
-            }
-            let preview = preview.read()?;
-            if preview.kind == Kind::Erasure {
-                check_can_ask(yes, "an erasure")?;
-                ask_for_it(&preview)?;
-            }
+            show::print_dry_run(&preview, args.json)?;
+            return Ok(None);
         }
         let order = RequestExecution {
             now,
             not_the_same_person: args.not_the_same_person.clone(),
             ground: args.ground,
+            token: None,
         };
-        execute_and_wait(client, &args.id, (&order, &args.place))
+        let mut confirmed = Confirmed::by(yes);
+        let how = (&order, &mut confirmed);
+        execute_and_wait(client, &args.id, how, &args.place)
             .await
             .map(Some)
     });
@@ -230,12 +226,6 @@ async fn waited_for(client: &Client) -> Option<String> {
         .find(|note| note.starts_with(WAITING))
 }
 
-/// Shows what would be destroyed, and asks.
-fn ask_for_it(preview: &DryRun) -> anyhow::Result<()> {
-    note(&show::dry_run_text(preview));
-    confirm("Deleted data", WORD)
-}
-
 /// A request that was carried out.
 struct Done {
     request: Received<PersonRequest>,
@@ -247,7 +237,7 @@ async fn file_and_execute(
     client: &Client,
     asked: &AskedArgs,
     (kind, ground): (Kind, Option<Ground>),
-    now: bool,
+    (now, mut confirmed): (bool, Confirmed),
 ) -> anyhow::Result<Done> {
     let new = NewPersonRequest {
         ground,
@@ -260,8 +250,9 @@ async fn file_and_execute(
         now,
         not_the_same_person: None,
         ground: None,
+        token: None,
     };
-    execute_and_wait(client, &id, (&order, &asked.place))
+    execute_and_wait(client, &id, (&order, &mut confirmed), &asked.place)
         .await
         .with_context(|| format!("the request {id} is filed"))
 }
@@ -269,10 +260,11 @@ async fn file_and_execute(
 async fn execute_and_wait(
     client: &Client,
     id: &str,
-    (order, place): (&RequestExecution, &PlaceArgs),
+    (said, confirmed): (&RequestExecution, &mut Confirmed),
+    place: &PlaceArgs,
 ) -> anyhow::Result<Done> {
+    let mut answer = order(client, id, said, confirmed).await?;
     let bar = progress_bar(0, "destroying");
-    let mut answer = client.execute(id, order).await?;
     let (begun, mut is_said) = (Instant::now(), false);
     let request = loop {
         let request = answer.read()?;
@@ -306,7 +298,7 @@ async fn execute_and_wait(
     }
     let mut certificate = client.certificate(id).await?.read()?;
     let ended = Instant::now();
-    while order.now && !is_rotated(&certificate) && ended.elapsed() < ROTATED_WITHIN {
+    while said.now && !is_rotated(&certificate) && ended.elapsed() < ROTATED_WITHIN {
         tokio::time::sleep(POLL).await;
         certificate = client.certificate(id).await?.read()?;
     }
