@@ -518,8 +518,8 @@ fn nobody_of_that_name_is_told_so_and_it_is_recorded() {
     );
     assert_eq!(
         clocked.size(),
-        size + 3,
-        "the request, its order and its answer"
+        size + 4,
+        "the request, its preview, its order and its answer"
     );
     assert_certificate(&clocked, &out, "nobody");
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::export::PersonsEvents;
+use crate::ingest;
 use crate::journal::Journal;
 use crate::journal::access_log::{AccessRecord, record_read};
 use crate::journal::read::entry_at;
@@ -107,6 +108,9 @@ pub fn preview(
     let journal = &requests.journal;
     let filed = filed::find(journal, tenant, id)?;
     let about = filed.about(tenant)?;
+    // What waits to become an event may be theirs: the order finds it.
+    ingest::assemble_all(&requests.inbox, tenant)
+        .map_err(|error| PrivacyError::Telemetry(Box::new(error)))?;
     let question = Question::of(journal, tenant, &filed, &about)?;
     let found = question.look(journal, tenant)?;
     let is_order = matches!(question.kind, Kind::Erasure | Kind::Restriction);
