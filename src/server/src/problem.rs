@@ -18,7 +18,8 @@ use trailkeep_proof::ledger::event::Fault;
 /// A problem to answer with.
 #[derive(Debug)]
 pub(super) struct Problem {
-    told: problem::Problem,
+    /// Boxed, since every handler returns one.
+    told: Box<problem::Problem>,
     kind: Kind,
     retry_after_seconds: Option<u32>,
 }
@@ -40,7 +41,7 @@ pub(super) fn status_of(kind: Kind) -> StatusCode {
 impl Problem {
     fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
-            told: problem::Problem::new(kind, detail),
+            told: Box::new(problem::Problem::new(kind, detail)),
             kind,
             retry_after_seconds: None,
         }
