@@ -102,7 +102,13 @@ async fn erase(stored: u64, folder: &Path) -> anyhow::Result<()> {
                 ground: None,
             };
             let filed = requests::receive(&engine.requests, &tenant, &new, "bench")?;
-            requests::order(&engine.inbox, &tenant, &filed.id, (None, None), "bench")?;
+            let seen = ("bench", None);
+            let preview = requests::preview(&engine.requests, &tenant, &filed.id, seen)?;
+            let order = requests::Order {
+                token: preview.token.map(|token| token.text),
+                ..requests::Order::default()
+            };
+            requests::order(&engine.requests, &tenant, &filed.id, &order, "bench")?;
             requests::carry_out_now(&engine.requests, &tenant, "bench", false)?;
             anyhow::Ok(requests::one(&engine.journal, &tenant, &filed.id)?)
         });
