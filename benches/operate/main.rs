@@ -3,7 +3,6 @@
 //!
 //! `cargo bench --bench operate` runs all of it; `-- --stored 20000` a smaller one; `-- --build` also times a build from nothing.
 
-mod program;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -15,9 +14,9 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use tokio::runtime::Handle;
 
-use program::{Program, trailkeep};
 use support::events::{Events, Persons, Size};
 use support::load::{Latencies, Loaded, Shape, append};
+use support::program::{Program, this_build, trailkeep};
 use support::{mebibytes, say, size_of, temporary, verifier};
 
 /// Measures what running Trailkeep takes on this machine.
@@ -62,7 +61,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn measure(options: &Options, folder: &Path) -> anyhow::Result<()> {
     let data = folder.join("data");
-    let (mut server, start_ms) = Program::first(&data)?;
+    let (mut server, start_ms) = Program::first(this_build(), &data)?;
     let events = Events::new(Size::Usual, Persons::Known)?;
     say("| the server | resident MiB | most so far MiB |")?;
     say("|---|---|---|")?;
@@ -97,7 +96,7 @@ async fn measure(options: &Options, folder: &Path) -> anyhow::Result<()> {
     rest().await;
     at(&server, &format!("at rest after {stored} events"))?;
     let stop_ms = server.stop()?;
-    let (again, start_full_ms) = Program::start(&data)?;
+    let (again, start_full_ms) = Program::start(this_build(), &data)?;
     server = again;
     rest().await;
     at(&server, &format!("at rest after a start with {stored}"))?;
@@ -145,7 +144,7 @@ async fn back_up(
     say(&format!("| none | | | {} |", quantiles(&alone.latencies)))?;
     let mut before = 0;
     for name in ["the first", "the next"] {
-        let mut command = trailkeep(&["backup", "--out"], &to);
+        let mut command = trailkeep(this_build(), &["backup", "--out"], &to);
         command.arg("--dir").arg(data).arg("--json");
         let (from, mut backup) = (
             Instant::now(),

@@ -11,7 +11,7 @@ use trailkeep_core::journal::append::{Incoming, append};
 use trailkeep_core::ops::init::init;
 use trailkeep_core::ops::open::{Files, StartOptions};
 use trailkeep_core::tenant::Tenant;
-use trailkeep_core::{Engine, blocking};
+use trailkeep_core::{Effort, Engine, blocking};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_files::directory::DataDirectory;
 use trailkeep_proof::ids::LogName;
@@ -125,7 +125,13 @@ impl Bench {
                 let events = (first..end).map(|number| source.event(number));
                 events.collect::<anyhow::Result<Vec<_>>>()
             };
-            append(&self.engine.journal, &self.tenant, blocking(parse).await?).await?;
+            append(
+                &self.engine.journal,
+                &self.tenant,
+                blocking(parse).await?,
+                Effort::Long,
+            )
+            .await?;
         }
         Ok(())
     }
@@ -140,7 +146,7 @@ impl Bench {
                 while !stop.load(Ordering::SeqCst) {
                     let events = vec![source.event(next.fetch_add(1, Ordering::SeqCst))?];
                     let begun = Instant::now();
-                    append(&engine.journal, &tenant, events).await?;
+                    append(&engine.journal, &tenant, events, Effort::Long).await?;
                     micros.push(u64::try_from(begun.elapsed().as_micros())?);
                 }
                 Ok(micros)

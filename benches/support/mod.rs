@@ -12,6 +12,7 @@ pub mod events;
 pub mod in_process;
 pub mod load;
 pub mod preload;
+pub mod program;
 pub mod server;
 
 use std::path::{Path, PathBuf};

@@ -8,8 +8,8 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tokio::task::JoinSet;
-use trailkeep_core::blocking;
 use trailkeep_core::journal::append::{Incoming, append};
+use trailkeep_core::{Effort, blocking};
 use trailkeep_proof::ledger::event::parse_event;
 
 use super::events::Events;
@@ -59,7 +59,7 @@ pub(crate) async fn preload(
             while let Some(size) = claim(&claimed, count) {
                 let source = events.clone();
                 let (batch, bytes) = blocking(move || parse_batch(&source, size)).await?;
-                append(&engine.journal, &tenant, batch).await?;
+                append(&engine.journal, &tenant, batch, Effort::Long).await?;
                 raw_bytes.fetch_add(bytes, Ordering::Relaxed);
                 let _ = batch_done.send(size);
             }

@@ -684,8 +684,12 @@ fn an_export_while_writers_and_a_scrub_go_on() {
                     added: Vec::new(),
                     lacks_regimes: false,
                 };
-                let append =
-                    trailkeep_core::journal::append::append(&engine.journal, &tenant, vec![event]);
+                let append = trailkeep_core::journal::append::append(
+                    &engine.journal,
+                    &tenant,
+                    vec![event],
+                    trailkeep_core::Effort::Long,
+                );
                 runtime.block_on(append).unwrap();
                 written += 1;
             }

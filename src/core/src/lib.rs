@@ -20,6 +20,7 @@ pub mod ingest;
 pub mod journal;
 pub mod keys;
 pub mod locks;
+mod off_loop;
 pub mod ops;
 pub mod query;
 pub mod requests;
@@ -27,6 +28,6 @@ pub mod retention;
 mod short_reads;
 pub mod tenant;
 
-pub use self::journal::blocking;
+pub use self::off_loop::{Effort, blocking, computing};
 pub use self::ops::Engine;
 pub use self::tenant::DEFAULT_TENANT;

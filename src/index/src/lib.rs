@@ -185,6 +185,17 @@ impl Index {
         Ok(found)
     }
 
+    /// Whether a ledger has no event under a key, as far as that can be told without the disk; `false`: [`Self::find`] says.
+    pub fn lacks(&self, ledger: LedgerNumber, key: LookupKey) -> bool {
+        let state = self.state_ref();
+        let active = state.active.get(&ledger);
+        active.is_none_or(|active| !active.seqs.contains_key(&key))
+            && !state
+                .runs
+                .iter()
+                .any(|run| run.ledger == ledger && run.filter.may_contain(key))
+    }
+
     /// Whether no event under a key was added since somebody looked for it in vain, who read
     /// [`Self::merged_end`] before looking. `false` also when a merge came between: look again.
     /// No disk is touched: the writer asks this.

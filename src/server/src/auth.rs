@@ -21,7 +21,8 @@ use super::document::{Access, Guard};
 use super::problem::Problem;
 use super::{App, Entrance};
 use trailkeep_api::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
-use trailkeep_core::keys::api_key::{Principal, authenticate};
+use trailkeep_core::journal::Journal;
+use trailkeep_core::keys::api_key::{Principal, authenticate, recognise};
 use trailkeep_core::keys::role::{Right, Role};
 use trailkeep_core::tenant::{NamedLedgerError, ReadScope, Tenant};
 use trailkeep_core::{DEFAULT_TENANT, Engine, blocking};
@@ -261,17 +262,12 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
         app.unauthorized.note();
         Problem::unauthorized()
     })?;
-    let (journal, token) = (
-        Arc::clone(&app.engine.journal),
-        Zeroizing::new(token.to_owned()),
-    );
-    // The vault is asked each time: a key that was revoked is refused from the next request on.
-    let found =
-        blocking(move || authenticate(&journal.keyring, &token, journal.clock.wall())).await;
-    let found = found.map_err(|error| {
-        tracing::error!(%error, "an API token could not be checked");
-        Problem::internal()
-    })?;
+    let journal = &app.engine.journal;
+    // A key that was revoked is forgotten with that: it is refused from the next request on.
+    let found = match recognise(&journal.keyring, token, journal.clock.wall()) {
+        Some(found) => Some(found),
+        None => ask_vault(Arc::clone(journal), token).await?,
+    };
     let Some(found) = found else {
         app.unauthorized.note();
         tokio::time::sleep(WRONG_TOKEN_DELAY).await;
@@ -282,6 +278,16 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
     }
     app.rates.take(&found.key_id)?;
     Ok(found)
+}
+
+/// Who has a token, by the vault.
+async fn ask_vault(journal: Arc<Journal>, token: &str) -> Result<Option<Principal>, Problem> {
+    let token = Zeroizing::new(token.to_owned());
+    let found = blocking(move || authenticate(&journal.keyring, &token, journal.clock.wall()));
+    found.await.map_err(|error| {
+        tracing::error!(%error, "an API token could not be checked");
+        Problem::internal()
+    })
 }
 
 /// A command of the directory's owner, who may act for any tenant.

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use self::pieces::Pieces;
 use super::Entrance;
 use super::problem::{LineFault, Problem, line_faults};
+use trailkeep_core::Effort;
 use trailkeep_core::journal::append::Incoming;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_proof::ids::hex;
@@ -185,6 +186,20 @@ pub(super) async fn collect(
     Ok(all.into_vec())
 }
 
+/// Whether a body is one event, and can't be a list of them.
+fn is_single(body: &[u8], format: Format) -> bool {
+    format == Format::Json && body.trim_ascii_start().first() != Some(&b'[')
+}
+
+/// How long the work on a body takes.
+pub(super) fn effort(body: &[u8], format: Format) -> Effort {
+    if is_single(body, format) {
+        Effort::of_event(body.len())
+    } else {
+        Effort::Long
+    }
+}
+
 /// Parses the events and adds a missing `id`: the request's key, or a random one.
 pub(super) fn parse(
     body: &[u8],
@@ -192,8 +207,8 @@ pub(super) fn parse(
     entrance: Entrance,
     key: Option<&str>,
 ) -> Result<Submitted, Problem> {
-    let is_array = format == Format::Json && body.trim_ascii_start().first() == Some(&b'[');
-    let is_single = format == Format::Json && !is_array;
+    let is_single = is_single(body, format);
+    let is_array = format == Format::Json && !is_single;
     let texts: Vec<(usize, &[u8])> = match format {
         Format::Ndjson => split_ndjson(body).collect(),
         Format::Json if is_array => {

@@ -14,13 +14,13 @@ use trailkeep_api::events::{
     AlreadyDeleted, AppendAnswer, AppendedBrief, AppendedMany, AppendedOne, RecordedEvent,
     Submission,
 };
-use trailkeep_core::blocking;
 use trailkeep_core::journal::access_log::{AccessRecord, persons_of, record_read};
 use trailkeep_core::journal::append::{Appended, AppendedAs, Outcome, append as append_events};
 use trailkeep_core::journal::read;
 use trailkeep_core::journal::read::{EventName, StoredEvent, find_seq, open_event};
 use trailkeep_core::tenant::deletion::DeletionCause;
 use trailkeep_core::tenant::{ReadScope, Tenant};
+use trailkeep_core::{blocking, computing};
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::ledger::entry::{Entry, leaf_hash};
 
@@ -71,10 +71,13 @@ pub(super) async fn append(
     let caller = caller.identified();
     let entrance = caller.entrance;
     let key = body::idempotency_key(&headers)?;
-    let submitted = blocking(move || body::parse(&bytes, format, entrance, key.as_deref())).await?;
+    let effort = body::effort(&bytes, format);
+    let parse = move || body::parse(&bytes, format, entrance, key.as_deref());
+    let submitted = computing(effort, parse).await?;
     let is_single = submitted.is_single;
-    let outcome = append_events(&caller.engine.journal, &caller.on, submitted.events).await?;
-    blocking(move || {
+    let journal = &caller.engine.journal;
+    let outcome = append_events(journal, &caller.on, submitted.events, effort).await?;
+    computing(effort, move || {
         if is_single {
             answer_single(&caller, &outcome)
         } else {
@@ -99,8 +102,8 @@ fn answer_single(caller: &Identified<Tenant>, outcome: &Outcome) -> Result<Respo
         *bytes,
     );
     let receipt = receipt.map_err(read::ReadError::from)?;
-    // What goes out was checked as its reader will check it.
-    receipt.verify(&ledger.verifier).map_err(|error| {
+    let checked = ledger.check_receipt(&outcome.published, &receipt);
+    checked.map_err(|error| {
         tracing::error!(%error, seq = entry.seq.get(), "a receipt does not verify");
         Problem::damaged("the receipt of this event does not verify: run `trailkeep verify`")
     })?;

@@ -108,7 +108,12 @@ impl Kept {
             added: Vec::new(),
             lacks_regimes: false,
         };
-        let appended = append(&self.engine.journal, &self.tenant, vec![incoming]);
+        let appended = append(
+            &self.engine.journal,
+            &self.tenant,
+            vec![incoming],
+            trailkeep_core::Effort::Long,
+        );
         self.runtime.block_on(appended).unwrap();
         let size = self.tenant.active().published().head.size;
         self.events.push(Case {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::anchor::{Anchors, Which, run};
-use crate::journal::blocking;
+use crate::off_loop::blocking;
 
 /// How long starting and ending wait for targets.
 const WAIT_MAX: Duration = Duration::from_secs(10);

@@ -88,11 +88,7 @@ pub(crate) fn found(
     ledgers.create_ledger(&record, &batch)?;
     FailPoint::LedgerFounded.reach();
     keyring.add_system_key(&keys.system);
-    let published = Published {
-        head: batch.checkpoint,
-        edge: edge.clone(),
-        last_recorded_at: chain.last_recorded_at,
-    };
+    let published = Published::new(batch.checkpoint, edge.clone(), chain.last_recorded_at);
     Ok(LedgerState {
         ledger: Arc::new(Ledger::new(
             record,
@@ -204,7 +200,7 @@ fn take(
     let place = (record.number, record.origin.as_str());
     let taken = with_current_epoch(|| {
         let rows = changes.rows(keyring, place, seq)?;
-        Ok(keyring.vault().apply(&rows)?)
+        Ok(keyring.apply(&rows)?)
     });
     Ok(taken?)
 }

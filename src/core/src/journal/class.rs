@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_statement};
+use crate::off_loop::may_wait;
 use crate::tenant::classes::{Class, LastStated, StatedPolicy, policy_section};
 use crate::tenant::ledger::Ledger;
 use trailkeep_policy::Applied;
@@ -11,7 +12,7 @@ use trailkeep_policy::UnknownRegime;
 use trailkeep_policy::{DEFAULT_POLICY, Policy, PolicySet, class_key, define_class};
 use trailkeep_ports::Statement;
 use trailkeep_proof::ids::ClassNumber;
-use trailkeep_proof::system::{PolicySection, SystemEvent};
+use trailkeep_proof::system::{ClassKey, PolicySection, SystemEvent};
 use trailkeep_proof::time::UnixMillis;
 
 /// The class of an event that is received now. A new one is stated in the ledger first.
@@ -27,9 +28,19 @@ pub(crate) fn class_for(
         .map(|policy| Applied::to(policy, action, now))
         .collect();
     let key = class_key(&applied, action);
-    if let Some(class) = ledger.classes.by_key(&key) {
-        return Ok(class);
+    match ledger.classes.by_key(&key) {
+        Some(class) => Ok(class),
+        None => may_wait(|| state_class(journal, ledger, policies, (key, &applied))),
     }
+}
+
+/// States a new class, with its policies, unless somebody else just did.
+fn state_class(
+    journal: &Journal,
+    ledger: &Ledger,
+    policies: &[Arc<Policy>],
+    (key, applied): (ClassKey, &[Applied<'_>]),
+) -> Result<Arc<Class>, AppendError> {
     // One at a time: a number is looked up before it is taken.
     let _one = journal.locks.classes();
     if let Some(class) = ledger.classes.by_key(&key) {
@@ -48,7 +59,7 @@ pub(crate) fn class_for(
             policy,
         })?;
     }
-    let definition = define_class(last + 1, key, &applied);
+    let definition = define_class(last + 1, key, applied);
     let states = Statement::Class {
         number: ClassNumber::new(definition.number),
         definition: definition.text(),

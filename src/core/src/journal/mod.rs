@@ -14,14 +14,3 @@ pub mod read;
 pub(crate) mod tombstone;
 
 pub use self::context::{Disk, Journal};
-
-/// Runs work that computes or reads files off the event loop.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    // What is logged there belongs to the same request.
-    let span = tracing::Span::current();
-    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
-        Ok(value) => value,
-        // A panic goes on where it would have gone; blocking tasks are never cancelled.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}

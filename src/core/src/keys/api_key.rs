@@ -1,5 +1,7 @@
 //! API keys: made, shown once, stored as a hash that is sealed with what the key may do.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -86,33 +88,101 @@ pub fn authenticate(
     token: &str,
     now: UnixMillis,
 ) -> Result<Option<Principal>, KeyError> {
-    let Some((role, id, secret)) = split(token) else {
+    let Some(token) = Token::split(token) else {
         return Ok(None);
     };
-    let row = keyring.vault().api_key(id)?;
+    let read_after = keyring.api_keys().changes();
+    let row = keyring.vault().api_key(token.id)?;
     let sealed = row.map(|row| open(keyring, &row)).transpose()?;
-    let hash: [u8; 32] = Sha256::digest(&*secret).into();
     let stored = sealed
         .as_ref()
-        .map_or([0; 32], |sealed| sealed.secret_sha256);
-    let is_right = bool::from(hash.ct_eq(&stored));
-    let Some(sealed) = sealed.filter(|_| is_right) else {
-        return Ok(None);
-    };
-    let is_over = sealed.revoked_at_ms.is_some()
-        || sealed.expires_at_ms.is_some_and(|end| end <= now.get())
-        || sealed.role != role;
-    if is_over {
-        return Ok(None);
+        .map(StoredKey::of)
+        .transpose()?
+        .map(Arc::new);
+    let principal = token.opens(stored.as_deref(), now);
+    if let (Some(stored), Some(_)) = (stored, &principal) {
+        keyring.last_uses().note(token.id, now);
+        keyring.api_keys().keep(read_after, token.id, stored);
     }
-    let tenant =
-        TenantName::new(&sealed.tenant).map_err(|_| KeyError::DoesNotOpen("an API key"))?;
-    keyring.last_uses().note(id, now);
-    Ok(Some(Principal {
-        key_id: id.to_owned(),
-        tenant,
-        role,
-    }))
+    Ok(principal)
+}
+
+/// The same from memory, for the event loop: none also where the vault has to be asked. Only who is let in hears from
+/// here, so that the time of a refusal does not say which ids there are.
+pub fn recognise(keyring: &Keyring, token: &str, now: UnixMillis) -> Option<Principal> {
+    let token = Token::split(token)?;
+    let stored = keyring.api_keys().find(token.id)?;
+    let principal = token.opens(Some(&stored), now)?;
+    keyring.last_uses().note(token.id, now);
+    Some(principal)
+}
+
+/// What a token is compared with.
+pub(crate) struct StoredKey {
+    tenant: TenantName,
+    role: Role,
+    secret_sha256: [u8; 32],
+    expires_at_ms: Option<u64>,
+    is_revoked: bool,
+}
+
+impl StoredKey {
+    fn of(sealed: &Sealed) -> Result<Self, KeyError> {
+        Ok(Self {
+            tenant: TenantName::new(&sealed.tenant)
+                .map_err(|_| KeyError::DoesNotOpen("an API key"))?,
+            role: sealed.role,
+            secret_sha256: sealed.secret_sha256,
+            expires_at_ms: sealed.expires_at_ms,
+            is_revoked: sealed.revoked_at_ms.is_some(),
+        })
+    }
+}
+
+#[cfg(test)]
+impl StoredKey {
+    pub(crate) fn of_test(tenant: TenantName, role: Role) -> Self {
+        Self {
+            tenant,
+            role,
+            secret_sha256: [0; 32],
+            expires_at_ms: None,
+            is_revoked: false,
+        }
+    }
+}
+
+/// A token, split; nothing is checked.
+struct Token<'a> {
+    role: Role,
+    id: &'a str,
+    secret: Zeroizing<Vec<u8>>,
+}
+
+impl<'a> Token<'a> {
+    fn split(token: &'a str) -> Option<Self> {
+        let (role, rest) = token.strip_prefix(TOKEN_PREFIX)?.split_once('_')?;
+        let (id, secret) = rest.split_once('_')?;
+        let secret = URL_SAFE_NO_PAD.decode(secret).map(Zeroizing::new).ok()?;
+        let role = role.parse().ok()?;
+        (secret.len() == SECRET_BYTES).then_some(Self { role, id, secret })
+    }
+
+    /// Whose it is, where it is right and in force.
+    fn opens(&self, stored: Option<&StoredKey>, now: UnixMillis) -> Option<Principal> {
+        let hash: [u8; 32] = Sha256::digest(&*self.secret).into();
+        let expected = stored.map_or([0; 32], |stored| stored.secret_sha256);
+        let is_right = bool::from(hash.ct_eq(&expected));
+        let stored = stored.filter(|_| is_right)?;
+        let is_over = stored.is_revoked
+            || stored.expires_at_ms.is_some_and(|end| end <= now.get())
+            || stored.role != self.role;
+        (!is_over).then(|| Principal {
+            key_id: self.id.to_owned(),
+            tenant: stored.tenant.clone(),
+            role: self.role,
+        })
+    }
 }
 
 /// Revokes a key in a vault that lacks its revoking; `false` where it does not know the key.
@@ -131,6 +201,7 @@ pub(crate) fn take_over_revoke(keyring: &Keyring, id: &str, at_ms: u64) -> Resul
         epoch,
         sealed,
     })?;
+    keyring.api_keys().forget();
     Ok(true)
 }
 
@@ -143,13 +214,6 @@ pub(crate) fn row_of(keyring: &Keyring, row: &ApiKeyRow) -> Result<(Row, String)
 fn open_row(keyring: &Keyring, row: &ApiKeyRow) -> Result<Row, KeyError> {
     let text = keyring.unseal(row.epoch, &row.sealed, &place(&row.id), "an API key")?;
     Row::read(&text).ok_or(KeyError::DoesNotOpen("an API key"))
-}
-
-fn split(token: &str) -> Option<(Role, &str, Zeroizing<Vec<u8>>)> {
-    let (role, rest) = token.strip_prefix(TOKEN_PREFIX)?.split_once('_')?;
-    let (id, secret) = rest.split_once('_')?;
-    let secret = URL_SAFE_NO_PAD.decode(secret).map(Zeroizing::new).ok()?;
-    (secret.len() == SECRET_BYTES).then_some((role.parse().ok()?, id, secret))
 }
 
 pub(crate) fn open(keyring: &Keyring, row: &ApiKeyRow) -> Result<Sealed, KeyError> {

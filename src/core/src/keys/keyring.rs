@@ -19,12 +19,14 @@ pub use self::destroy::Destroyed;
 use self::pending::{Known, distinct};
 pub use self::pending::{Needs, PendingKey, PendingPerson};
 pub(crate) use self::sums::KIND as ROW_KEY_KIND;
+use crate::keys::known_api_keys::KnownApiKeys;
 use crate::keys::last_use::LastUses;
+use crate::off_loop::may_wait;
 use trailkeep_crypto::epoch::{DirectoryId, Epoch};
 use trailkeep_crypto::payload::{KeySet, NumberedKey, OpenError, key_ids};
 use trailkeep_crypto::secret::{DataKey, RandomError, random_bytes};
 use trailkeep_ports::{
-    DataKeyRow, NewDataKey, NewPerson, PersonRow, StoreError, Vault, VaultChanges,
+    AppliedRows,     DataKeyRow, NewDataKey, NewPerson, PersonRow, StoreError, Vault, VaultChanges,
 };
 use trailkeep_proof::ids::{ClassNumber, KeyId, LedgerNumber, Origin, PersonReference, Tag};
 
@@ -88,6 +90,7 @@ pub struct Keyring {
     system: Mutex<HashMap<KeyId, Arc<DataKey>>>,
     destroyed: RwLock<Destroyed>,
     last_uses: LastUses,
+    api_keys: KnownApiKeys,
 }
 
 impl Keyring {
@@ -103,12 +106,28 @@ impl Keyring {
             system: Mutex::default(),
             destroyed: RwLock::default(),
             last_uses: LastUses::default(),
+            api_keys: KnownApiKeys::default(),
         }
     }
 
     /// When API keys were last used.
     pub(crate) fn last_uses(&self) -> &LastUses {
         &self.last_uses
+    }
+
+    /// API keys that requests came with.
+    pub(crate) fn api_keys(&self) -> &KnownApiKeys {
+        &self.api_keys
+    }
+
+    /// Takes the rows that a statement changes, and forgets the API keys that it may have changed. On disk when it returns.
+    pub(crate) fn apply(&self, rows: &AppliedRows) -> Result<(), StoreError> {
+        let applied = self.vault.apply(rows);
+        // Also after an error: what is on disk then is not known.
+        if !rows.api_keys.is_empty() {
+            self.api_keys.forget();
+        }
+        applied
     }
 
     /// The vault below.
@@ -171,7 +190,7 @@ impl Keyring {
         if let Some(found) = self.persons.lock().find(&slot, &mut needs.persons) {
             return Ok(found);
         }
-        if let Some(reference) = self.stored_person(origin, ledger, tag)? {
+        if let Some(reference) = may_wait(|| self.stored_person(origin, ledger, tag))? {
             self.persons.lock().ready.put(slot, reference);
             return Ok(reference);
         }
@@ -228,10 +247,11 @@ impl Keyring {
             return Ok(found);
         }
         let period = slot.period.to_string();
-        if let Some(row) = self
-            .vault
-            .data_key_for(slot.ledger, slot.person, slot.class, &period)?
-        {
+        let stored = may_wait(|| {
+            let KeySlot { ledger, person, .. } = slot;
+            self.vault.data_key_for(ledger, person, slot.class, &period)
+        })?;
+        if let Some(row) = stored {
             let numbered = NumberedKey {
                 id: row.key_id,
                 key: self.open_row(origin, &row)?,

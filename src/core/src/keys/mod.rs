@@ -3,6 +3,7 @@
 pub mod api_key;
 pub(crate) mod backups;
 pub mod keyring;
+mod known_api_keys;
 pub(crate) mod last_use;
 pub(crate) mod records;
 pub mod role;

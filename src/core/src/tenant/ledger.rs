@@ -7,6 +7,7 @@ use ed25519_dalek::SigningKey;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::keys::keyring::{KeyError, Keyring};
+use crate::off_loop::may_wait;
 use crate::tenant::Successor;
 use crate::tenant::classes::ClassBook;
 use crate::tenant::deletion::Tombstones;
@@ -19,9 +20,10 @@ use trailkeep_ports::Ledgers;
 use trailkeep_ports::{LedgerRecord, StoreError, StoredCheckpoint};
 use trailkeep_proof::ids::KeyId;
 use trailkeep_proof::ids::{LedgerNumber, Seq, TreeHash};
+use trailkeep_proof::ledger::checkpoint::{Checkpoint, CheckpointError};
 use trailkeep_proof::ledger::entry::leaf_hash;
 use trailkeep_proof::ledger::note::VerifierKey;
-use trailkeep_proof::ledger::proof::Receipt;
+use trailkeep_proof::ledger::proof::{Receipt, ReceiptError};
 use trailkeep_proof::ledger::tile::inclusion_path;
 use trailkeep_proof::ledger::tile::{
     EdgeTiles, TILE_WIDTH, TileCoordinate, TileSource, hashes_from_bytes, tile_root,
@@ -50,7 +52,7 @@ pub struct Ledger {
 }
 
 /// The head of a ledger that is on disk: what may leave the process.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Published {
     /// Size, root and signed note.
     pub head: StoredCheckpoint,
@@ -58,6 +60,32 @@ pub struct Published {
     pub edge: EdgeTiles,
     /// When its last entry was recorded.
     pub last_recorded_at: UnixMillis,
+    checked: OnceLock<Checkpoint>,
+}
+
+impl Published {
+    pub(crate) fn new(
+        head: StoredCheckpoint,
+        edge: EdgeTiles,
+        last_recorded_at: UnixMillis,
+    ) -> Self {
+        Self {
+            head,
+            edge,
+            last_recorded_at,
+            checked: OnceLock::new(),
+        }
+    }
+
+    /// The head as its signed note says it. The signature is checked for the first receipt under the head, and holds for
+    /// all of them.
+    fn checked(&self, verifier: &VerifierKey) -> Result<&Checkpoint, CheckpointError> {
+        if let Some(checked) = self.checked.get() {
+            return Ok(checked);
+        }
+        let opened = Checkpoint::open(&self.head.note, verifier)?;
+        Ok(self.checked.get_or_init(|| opened))
+    }
 }
 
 /// The secrets of a ledger, opened.
@@ -147,6 +175,16 @@ impl Ledger {
         self.receipt_under(ledgers, published, head, (seq, entry))
     }
 
+    /// Checks a receipt under a published head, as its reader will check it.
+    pub fn check_receipt(
+        &self,
+        published: &Published,
+        receipt: &Receipt,
+    ) -> Result<(), ReceiptError> {
+        let checkpoint = published.checked(&self.verifier)?;
+        receipt.verify_under(checkpoint).map(drop)
+    }
+
     /// The proof that an entry is in a head, by size and note, that is the published one or an older one.
     pub(crate) fn receipt_under(
         &self,
@@ -207,10 +245,14 @@ impl TileSource for StoredTiles<'_> {
         if index == edge_index && edge.len() >= usize::from(width) {
             return Ok(edge.to_vec());
         }
-        let stored = self.ledgers.tile(self.ledger, coordinate)?;
+        let stored = may_wait(|| self.ledgers.tile(self.ledger, coordinate))?;
         stored
             .and_then(|bytes| hashes_from_bytes(&bytes))
             .ok_or(ReadTileError::Missing { level, index })
+    }
+
+    fn known_subtree(&self, start: u64, height: u32) -> Option<TreeHash> {
+        self.published.edge.whole_subtree(start, height)
     }
 }
 

@@ -115,14 +115,16 @@ impl Receipt {
 
     /// Checks everything: the entry, the checkpoint's signature, the path.
     pub fn verify(&self, key: &VerifierKey) -> Result<(Entry, Checkpoint), ReceiptError> {
-        let entry = Entry::decode(&self.entry)?;
-        if entry.seq.get() != self.index {
-            return Err(ReceiptError::OtherIndex {
-                index: self.index,
-                seq: entry.seq,
-            });
-        }
+        self.entry_at_index()?;
         let checkpoint = Checkpoint::open(&self.checkpoint, key)?;
+        let entry = self.verify_under(&checkpoint)?;
+        Ok((entry, checkpoint))
+    }
+
+    /// Checks the entry and the path under the receipt's checkpoint, whose signature the caller has checked: many receipts
+    /// have one checkpoint.
+    pub fn verify_under(&self, checkpoint: &Checkpoint) -> Result<Entry, ReceiptError> {
+        let entry = self.entry_at_index()?;
         verify_inclusion(
             self.index,
             checkpoint.size,
@@ -130,6 +132,18 @@ impl Receipt {
             &self.path,
             &checkpoint.root,
         )?;
-        Ok((entry, checkpoint))
+        Ok(entry)
+    }
+
+    fn entry_at_index(&self) -> Result<Entry, ReceiptError> {
+        let entry = Entry::decode(&self.entry)?;
+        if entry.seq.get() == self.index {
+            Ok(entry)
+        } else {
+            Err(ReceiptError::OtherIndex {
+                index: self.index,
+                seq: entry.seq,
+            })
+        }
     }
 }

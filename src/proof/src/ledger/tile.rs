@@ -1,12 +1,15 @@
 //! Tiles of the tree: C2SP tlog-tiles with a tile height of 8, and the proofs that are made from them.
 
+mod edge;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 
+pub use self::edge::EdgeTiles;
 use super::entry::EntryBytes;
 use super::merkle::{empty_root, node_hash};
-use crate::ids::{LeafHash, RootHash, TreeHash};
+use crate::ids::{RootHash, TreeHash};
 
 /// Hashes of a full tile.
 pub const TILE_WIDTH: usize = 256;
@@ -139,6 +142,11 @@ pub trait TileSource {
 
     /// The first `width` hashes of a tile, or more of them.
     fn tile(&self, tile: TileCoordinate, width: u16) -> Result<Vec<TreeHash>, Self::Error>;
+
+    /// Root of the whole subtree of `2^height` leaves from leaf `start` on, where the source has it without reading a tile.
+    fn known_subtree(&self, _start: u64, _height: u32) -> Option<TreeHash> {
+        None
+    }
 }
 
 /// Inclusion path of a leaf in the tree of this size, leaf's sibling first (RFC 6962 section 2.1.1).
@@ -238,6 +246,9 @@ impl<'a, S: TileSource> TileTree<'a, S> {
     /// Root of an aligned subtree of 2^n leaves, from the tile that has its nodes or descendants.
     fn whole_subtree(&self, start: u64, count: u64) -> Result<TreeHash, S::Error> {
         let height = count.trailing_zeros();
+        if let Some(known) = self.source.known_subtree(start, height) {
+            return Ok(known);
+        }
         if let Some(made) = self.made.borrow().get(&(start, height)) {
             return Ok(*made);
         }
@@ -323,90 +334,6 @@ impl<'a, S: TileSource> TileTree<'a, S> {
 /// The largest power of two below `count`, which is over 1.
 fn split(count: u64) -> u64 {
     1 << (count - 1).ilog2()
-}
-
-/// The right edge of a growing tree: the tiles that are not full yet, one a level.
-#[derive(Clone, Debug, Default)]
-pub struct EdgeTiles {
-    size: u64,
-    levels: Vec<Vec<TreeHash>>,
-}
-
-impl EdgeTiles {
-    /// The edge of a tree whose partial tiles a source can give.
-    pub fn restore<S: TileSource>(size: u64, source: &S) -> Result<Self, S::Error> {
-        let mut levels = Vec::new();
-        for level in 0..LEVELS_MAX {
-            let nodes = nodes_at(level, size);
-            if nodes == 0 {
-                break;
-            }
-            let width = nodes % TILE_WIDTH as u64;
-            let tile = TileCoordinate {
-                level,
-                index: nodes / TILE_WIDTH as u64,
-            };
-            let mut hashes = if width == 0 {
-                Vec::new()
-            } else {
-                source.tile(tile, width as u16)?
-            };
-            hashes.truncate(width as usize);
-            levels.push(hashes);
-        }
-        Ok(Self { size, levels })
-    }
-
-    /// Adds a leaf, and gives the tiles that it fills.
-    pub fn push(&mut self, leaf: LeafHash) -> Vec<(TileCoordinate, Vec<TreeHash>)> {
-        self.size += 1;
-        let mut full = Vec::new();
-        let mut node = TreeHash::from(leaf);
-        for level in 0..LEVELS_MAX {
-            if self.levels.len() <= usize::from(level) {
-                self.levels.push(Vec::new());
-            }
-            let row = &mut self.levels[usize::from(level)];
-            row.push(node);
-            if row.len() < TILE_WIDTH {
-                break;
-            }
-            let hashes = std::mem::take(row);
-            node = tile_root(&hashes);
-            let index = nodes_at(level, self.size) / TILE_WIDTH as u64 - 1;
-            full.push((TileCoordinate { level, index }, hashes));
-        }
-        full
-    }
-
-    /// Number of leaves.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// The partial tile of a level; empty where it has none.
-    pub fn level(&self, level: u8) -> &[TreeHash] {
-        self.levels
-            .get(usize::from(level))
-            .map_or(&[], Vec::as_slice)
-    }
-
-    /// The tree's root.
-    pub fn root(&self) -> RootHash {
-        // From the right, smallest subtrees first: within a level those that the width's bits stand for.
-        let mut root: Option<TreeHash> = None;
-        for row in &self.levels {
-            let mut rest = row.as_slice();
-            while !rest.is_empty() {
-                let (before, whole) =
-                    rest.split_at(rest.len() - (1 << rest.len().trailing_zeros()));
-                let left = tile_root(whole);
-                root = Some(root.map_or(left, |right| node_hash(&left, &right)));
-                rest = before;
-            }
-        }
-        root.map_or_else(empty_root, RootHash::from)
-    }
 }
 
 /// Root over the hashes of a full tile, or of any 2^n of them.

@@ -20,11 +20,11 @@ mod writer;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::blocking;
 use crate::journal::Journal;
 use crate::journal::class::class_for;
 use crate::journal::read::{ReadError, open_event};
 use crate::keys::keyring::Needs;
+use crate::off_loop::{Effort, computing, may_wait};
 use crate::tenant::Tenant;
 use crate::tenant::classes::{Class, default_class};
 use crate::tenant::deletion::DeletionCause;
@@ -172,13 +172,15 @@ pub async fn append(
     journal: &Arc<Journal>,
     tenant: &Tenant,
     events: Vec<Incoming>,
+    effort: Effort,
 ) -> Result<Outcome, AppendError> {
     let (events, ledger) = (Arc::new(events), tenant.active());
     for _ in 0..ATTEMPTS_MAX {
         let (answer, recorded) = {
             let (journal, ledger, events) =
                 (Arc::clone(journal), Arc::clone(ledger), Arc::clone(&events));
-            blocking(move || submit(&journal, &ledger, &events, Refusing::AsTheTenantSays)).await?
+            let refusing = Refusing::AsTheTenantSays;
+            computing(effort, move || submit(&journal, &ledger, &events, refusing)).await?
         };
         let accepted = match answer {
             None => None,
@@ -312,38 +314,50 @@ fn find_recorded(
             continue;
         }
         let key = ledger.index_key.tag(TagLabel::EventId, "", id).into();
-        let found = journal
-            .index
-            .find(ledger.record.number, key, Seq::new(0), Seq::MAX, 1)?;
-        let Some(seq) = found.first().copied() else {
-            recorded.push(Recorded::New);
-            continue;
-        };
-        let stored = match open_event(journal, ledger, seq) {
-            Err(ReadError::Deleted { deletion_cause, .. }) => {
-                recorded.push(Recorded::Deleted(deletion_cause));
-                continue;
-            }
-            stored => stored?,
-        };
-        let text = stored
-            .sections
-            .iter()
-            .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-        let text: Vec<_> = without_received(text).collect();
-        let Some(same_bytes) = repeats(event, &text) else {
-            return Err(AppendError::Conflict {
-                position,
-                recorded: Some(seq),
-            });
-        };
-        recorded.push(Recorded::Before {
-            entry: stored.entry_bytes,
-            same_bytes,
+        recorded.push(if journal.index.lacks(ledger.record.number, key) {
+            Recorded::New
+        } else {
+            may_wait(|| compare(journal, ledger, key, (event, position)))?
         });
     }
     find_deleted(journal, ledger, events, &mut recorded)?;
     Ok(recorded)
+}
+
+/// Compares an event with the one that is recorded under its id, by the id's key, if one is.
+fn compare(
+    journal: &Journal,
+    ledger: &Ledger,
+    key: LookupKey,
+    (event, position): (&Event, usize),
+) -> Result<Recorded, AppendError> {
+    let found = journal
+        .index
+        .find(ledger.record.number, key, Seq::new(0), Seq::MAX, 1)?;
+    let Some(seq) = found.first().copied() else {
+        return Ok(Recorded::New);
+    };
+    let stored = match open_event(journal, ledger, seq) {
+        Err(ReadError::Deleted { deletion_cause, .. }) => {
+            return Ok(Recorded::Deleted(deletion_cause));
+        }
+        stored => stored?,
+    };
+    let text = stored
+        .sections
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    let text: Vec<_> = without_received(text).collect();
+    let Some(same_bytes) = repeats(event, &text) else {
+        return Err(AppendError::Conflict {
+            position,
+            recorded: Some(seq),
+        });
+    };
+    Ok(Recorded::Before {
+        entry: stored.entry_bytes,
+        same_bytes,
+    })
 }
 
 /// Which of the events that seem new were recorded once and went.
@@ -361,10 +375,8 @@ fn find_deleted(
         ledger.index_key.tag(TagLabel::EventId, "", id)
     };
     let tags: Vec<Tag> = events.iter().map(tag).collect();
-    let number = ledger.record.number;
-    let gone = journal
-        .ledgers
-        .deleted_ids(number, &tags, journal.clock.wall())?;
+    let (number, now) = (ledger.record.number, journal.clock.wall());
+    let gone = may_wait(|| journal.ledgers.deleted_ids(number, &tags, now))?;
     for (recorded, gone) in recorded.iter_mut().zip(gone) {
         if let (Recorded::New, Some(deletion_cause)) = (&recorded, gone) {
             *recorded = Recorded::Deleted(deletion_cause);

@@ -363,11 +363,8 @@ impl Writer {
         state.chain = chain;
         state.stated = stated;
         state.edge = edge.clone();
-        state.ledger.publish(Published {
-            head: batch.checkpoint,
-            edge,
-            last_recorded_at: chain.last_recorded_at,
-        });
+        let published = Published::new(batch.checkpoint, edge, chain.last_recorded_at);
+        state.ledger.publish(published);
         state.ledger.published()
     }
 }

@@ -66,11 +66,7 @@ pub(super) fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<Ledger
     let classes = load_classes(files, record).map_err(|error| damaged(error.to_string()))?;
     let covers = Tombstones::load(&files.ledgers, record.number)?;
     let settings = crate::tenant::settings::load(&files.keyring, record)?;
-    let published = Published {
-        head,
-        edge: edge.clone(),
-        last_recorded_at: chain.last_recorded_at,
-    };
+    let published = Published::new(head, edge.clone(), chain.last_recorded_at);
     Ok(LedgerState {
         ledger: Arc::new(Ledger::new(
             record.clone(),

@@ -1,0 +1,101 @@
+//! Trailkeep against what this work can't move: the released 0.1.0, and an audit trail by hand in PostgreSQL. All three take
+//! turns on one machine; a figure is a ratio of medians. docs/performance.md shows the table.
+//!
+//! `cargo bench --bench compare` runs all of it; `-- --only single` some rows; `-- --require` fails where a ratio is too low.
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "figures for people: two or three digits of them count"
+)]
+
+mod contenders;
+mod postgres;
+mod stored;
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
+mod writing;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::contenders::Contenders;
+use crate::support::{say, temporary};
+use crate::table::Table;
+
+/// Compares this build with 0.1.0 and with PostgreSQL by hand.
+#[derive(Parser)]
+#[command(name = "compare", max_term_width = 100)]
+struct Options {
+    /// Times that each contender is measured in each row; the median counts
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of each load
+    #[arg(long, value_name = "S", default_value_t = 5)]
+    seconds: u64,
+    /// Events stored when reading is measured
+    #[arg(long, value_name = "N", default_value_t = 50_000)]
+    stored: u64,
+    /// Only rows whose name contains this
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// The program of 0.1.0 [default: built from the repository's history]
+    #[arg(long, value_name = "FILE")]
+    old: Option<PathBuf>,
+    /// The program that is measured [default: this build's]
+    #[arg(long, value_name = "FILE")]
+    new: Option<PathBuf>,
+    /// Fail where a ratio is below its requirement
+    #[arg(long)]
+    require: bool,
+    /// Where the temporary directory is made: the disk that is measured [default: target/tmp]
+    #[arg(long, value_name = "PATH")]
+    dir: Option<PathBuf>,
+    /// Given by `cargo bench`; without it (`cargo test --all-targets`) nothing is measured
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Options {
+    fn wants(&self, row: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| row.contains(only))
+    }
+
+    const fn load_time(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    if !options.bench {
+        return say("run this with `cargo bench --bench compare`");
+    }
+    let directory = temporary(options.dir.as_deref(), "compare")?;
+    let contenders = Contenders::find(&options)?;
+    // The clients have one thread: they share the cores with what is measured.
+    let clients = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let mut table = Table::default();
+    writing::measure(
+        &options,
+        &contenders,
+        (directory.path(), &clients),
+        &mut table,
+    )?;
+    stored::measure(
+        &options,
+        &contenders,
+        (directory.path(), &clients),
+        &mut table,
+    )?;
+    directory.close()?;
+    say(&table.to_string())?;
+    if options.require {
+        table.check()?;
+    }
+    Ok(())
+}
