@@ -46,6 +46,10 @@ pub trait ApiKeys: Send + Sync {
     /// Replaces what stands of an API key. On disk when it returns.
     fn replace_api_key(&self, row: &ApiKeyRow) -> Result<(), StoreError>;
 
+    /// A number that differs after each commit to the vault, also by hand or by another process: what was read of API keys
+    /// holds while it stays. None where it could not be told without waiting.
+    fn version(&self) -> Option<u64>;
+
     /// The API key with an id.
     fn api_key(&self, id: &str) -> Result<Option<ApiKeyRow>, StoreError>;
 

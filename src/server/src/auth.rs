@@ -263,7 +263,7 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
         Problem::unauthorized()
     })?;
     let journal = &app.engine.journal;
-    // A key that was revoked is forgotten with that: it is refused from the next request on.
+    // What is remembered of a key goes with any change of the vault: one that was revoked is refused from the next request on.
     let found = match recognise(&journal.keyring, token, journal.clock.wall()) {
         Some(found) => Some(found),
         None => ask_vault(Arc::clone(journal), token).await?,

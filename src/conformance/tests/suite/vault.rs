@@ -251,7 +251,11 @@ pub(crate) fn a_statement_applies_whole(fixture: &Fixture) {
             .unwrap()
             .is_some()
     );
+    let before = stores.vault.version();
+    assert!(before.is_some());
+    assert_eq!(stores.vault.version(), before);
     stores.vault.apply(&rows(7, 1)).unwrap();
+    assert_ne!(stores.vault.version(), before);
     let ids: Vec<_> = stores.vault.records("hold", ledger(1)).unwrap();
     assert_eq!(ids.iter().map(|row| &*row.id).collect::<Vec<_>>(), ["new"]);
     assert_eq!(stores.vault.api_key("k").unwrap().unwrap().sealed, [5; 8]);

@@ -200,7 +200,7 @@ fn take(
     let place = (record.number, record.origin.as_str());
     let taken = with_current_epoch(|| {
         let rows = changes.rows(keyring, place, seq)?;
-        Ok(keyring.apply(&rows)?)
+        Ok(keyring.vault().apply(&rows)?)
     });
     Ok(taken?)
 }

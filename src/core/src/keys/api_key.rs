@@ -91,7 +91,7 @@ pub fn authenticate(
     let Some(token) = Token::split(token) else {
         return Ok(None);
     };
-    let read_after = keyring.api_keys().changes();
+    let version = keyring.vault().version();
     let row = keyring.vault().api_key(token.id)?;
     let sealed = row.map(|row| open(keyring, &row)).transpose()?;
     let stored = sealed
@@ -102,16 +102,19 @@ pub fn authenticate(
     let principal = token.opens(stored.as_deref(), now);
     if let (Some(stored), Some(_)) = (stored, &principal) {
         keyring.last_uses().note(token.id, now);
-        keyring.api_keys().keep(read_after, token.id, stored);
+        if let Some(version) = version {
+            keyring.api_keys().keep(version, token.id, stored);
+        }
     }
     Ok(principal)
 }
 
-/// The same from memory, for the event loop: none also where the vault has to be asked. Only who is let in hears from
-/// here, so that the time of a refusal does not say which ids there are.
+/// The same from memory, for the event loop: none also where the key's row has to be read, since the vault changed. Only
+/// who is let in hears from here, so that the time of a refusal does not say which ids there are.
 pub fn recognise(keyring: &Keyring, token: &str, now: UnixMillis) -> Option<Principal> {
     let token = Token::split(token)?;
-    let stored = keyring.api_keys().find(token.id)?;
+    let version = keyring.vault().version()?;
+    let stored = keyring.api_keys().find(version, token.id)?;
     let principal = token.opens(Some(&stored), now)?;
     keyring.last_uses().note(token.id, now);
     Some(principal)
@@ -201,7 +204,6 @@ pub(crate) fn take_over_revoke(keyring: &Keyring, id: &str, at_ms: u64) -> Resul
         epoch,
         sealed,
     })?;
-    keyring.api_keys().forget();
     Ok(true)
 }
 

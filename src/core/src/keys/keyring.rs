@@ -26,7 +26,7 @@ use trailkeep_crypto::epoch::{DirectoryId, Epoch};
 use trailkeep_crypto::payload::{KeySet, NumberedKey, OpenError, key_ids};
 use trailkeep_crypto::secret::{DataKey, RandomError, random_bytes};
 use trailkeep_ports::{
-    AppliedRows,     DataKeyRow, NewDataKey, NewPerson, PersonRow, StoreError, Vault, VaultChanges,
+    DataKeyRow, NewDataKey, NewPerson, PersonRow, StoreError, Vault, VaultChanges,
 };
 use trailkeep_proof::ids::{ClassNumber, KeyId, LedgerNumber, Origin, PersonReference, Tag};
 
@@ -118,16 +118,6 @@ impl Keyring {
     /// API keys that requests came with.
     pub(crate) fn api_keys(&self) -> &KnownApiKeys {
         &self.api_keys
-    }
-
-    /// Takes the rows that a statement changes, and forgets the API keys that it may have changed. On disk when it returns.
-    pub(crate) fn apply(&self, rows: &AppliedRows) -> Result<(), StoreError> {
-        let applied = self.vault.apply(rows);
-        // Also after an error: what is on disk then is not known.
-        if !rows.api_keys.is_empty() {
-            self.api_keys.forget();
-        }
-        applied
     }
 
     /// The vault below.

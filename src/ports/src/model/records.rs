@@ -131,6 +131,10 @@ impl ApiKeys for MemoryVault {
         })
     }
 
+    fn version(&self) -> Option<u64> {
+        Some(self.tables.lock().changes)
+    }
+
     fn api_key(&self, id: &str) -> Result<Option<ApiKeyRow>, StoreError> {
         let tables = self.tables.lock();
         let number = tables.api_key_number(id);

@@ -48,7 +48,7 @@ pub(super) struct Tables {
     pub(super) applied: BTreeMap<LedgerNumber, Seq>,
     copy_states: BTreeMap<String, CopyState>,
     lowest_epoch: u32,
-    changes: u64,
+    pub(super) changes: u64,
     has_sums: bool,
 }
 

@@ -11,6 +11,7 @@ mod storage;
 mod unfinished;
 mod upgrade;
 mod vault;
+mod watch;
 
 pub use self::storage::Sqlite;
 
@@ -25,6 +26,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::header::{check_header, is_directory};
 use self::unfinished::{Unfinished, remove_leftovers};
+use self::watch::Watch;
 use trailkeep_files::folder_of;
 use trailkeep_files::io_error;
 use trailkeep_ports::StoreError;
@@ -64,6 +66,7 @@ pub(super) struct Database {
     gate: RwLock<()>,
     /// Nanoseconds that the last commit statement took.
     synced_in_nanos: AtomicU64,
+    watch: Watch,
 }
 
 impl Database {
@@ -164,6 +167,7 @@ impl Database {
             idle_readers: Mutex::new(Vec::new()),
             gate: RwLock::new(()),
             synced_in_nanos: AtomicU64::new(0),
+            watch: Watch::default(),
         })
     }
 
@@ -186,6 +190,7 @@ impl Database {
             idle_readers: Mutex::new(Vec::new()),
             gate: RwLock::new(()),
             synced_in_nanos: AtomicU64::new(0),
+            watch: Watch::default(),
         })
     }
 
@@ -291,6 +296,7 @@ impl Database {
     pub(super) fn purge(&self) -> Result<bool, StoreError> {
         let _alone = self.gate.write();
         self.idle_readers.lock().clear();
+        self.watch.close();
         let connection = self.writer.lock();
         // A TRUNCATE that waits would hold the writer for as long.
         let busy = connection.busy_timeout(Duration::ZERO).and_then(|()| {

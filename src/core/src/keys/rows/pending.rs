@@ -80,7 +80,7 @@ impl Noted {
             let mut rows = self.pending.changes.rows(keyring, place, seq)?;
             let pending = (Pending::KIND.to_owned(), recorder.number, self.id.clone());
             rows.taken.push(pending);
-            Ok(keyring.apply(&rows)?)
+            Ok(keyring.vault().apply(&rows)?)
         })
     }
 

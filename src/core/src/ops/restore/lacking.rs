@@ -51,7 +51,7 @@ pub(super) fn take_over(
         });
     }
     if let Some((last, _)) = statements.last() {
-        keyring.apply(&AppliedRows {
+        keyring.vault().apply(&AppliedRows {
             ledger: record.number,
             seq: *last,
             records: Vec::new(),

@@ -17,6 +17,10 @@ impl ApiKeys for SqliteVault {
         })
     }
 
+    fn version(&self) -> Option<u64> {
+        self.file.version()
+    }
+
     fn api_key(&self, id: &str) -> Result<Option<ApiKeyRow>, StoreError> {
         self.file.read(|tx| {
             tx.prepare_cached("SELECT id, epoch, sealed FROM api_key WHERE id = ?1")?

@@ -49,6 +49,10 @@ impl VaultFile {
         self.database.error(error)
     }
 
+    pub(super) fn version(&self) -> Option<u64> {
+        self.database.version()
+    }
+
     pub(in crate::sqlite) fn copy_log(&self) -> Result<(), StoreError> {
         self.database.copy_log()
     }
