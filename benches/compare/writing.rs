@@ -30,10 +30,13 @@ impl Server {
     fn start(program: &Path, folder: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir(folder)?;
         let (program, _) = Program::first(program, &folder.join("data"))?;
+        let new = Events::new(Size::Usual, Persons::New)?;
+        // Ids of their own: both supplies go to one ledger.
+        new.take(1 << 32);
         Ok(Self {
             program,
             known: Events::new(Size::Usual, Persons::Known)?,
-            new: Events::new(Size::Usual, Persons::New)?,
+            new,
         })
     }
 

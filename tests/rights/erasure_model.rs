@@ -215,6 +215,8 @@ impl World {
     fn run(&mut self) {
         let days = self.random.below(25);
         self.clocked.set_ms(self.clocked.now() + days * DAY_MS);
+        let shown = self.clocked.json(&["retention", "preview", "--json"]);
+        let before = self.present();
         self.clocked.run();
         let today = self.today();
         let goes = |event: &Event| {
@@ -234,6 +236,15 @@ impl World {
             self.expired_by = today;
         }
         self.reach_asked();
+        // What a run destroys, the preview showed: what expires, and what waited for a hold or a minimum.
+        let gone = (before - self.present()) as u64;
+        assert_eq!(shown["destroyed"], gone, "the preview: {shown}");
+    }
+
+    /// Events whose payload is there.
+    fn present(&self) -> usize {
+        let is_present = |event: &&Event| !matches!(event.state, State::Expired | State::Erased);
+        self.events.iter().filter(is_present).count()
     }
 
     fn rotate(&self) {

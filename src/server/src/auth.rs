@@ -21,7 +21,6 @@ use super::document::{Access, Guard};
 use super::problem::Problem;
 use super::{App, Entrance};
 use trailkeep_api::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
-use trailkeep_core::journal::Journal;
 use trailkeep_core::keys::api_key::{Principal, authenticate, recognise};
 use trailkeep_core::keys::role::{Right, Role};
 use trailkeep_core::tenant::{NamedLedgerError, ReadScope, Tenant};
@@ -266,7 +265,7 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
     // What is remembered of a key goes with any change of the vault: one that was revoked is refused from the next request on.
     let found = match recognise(&journal.keyring, token, journal.clock.wall()) {
         Some(found) => Some(found),
-        None => ask_vault(Arc::clone(journal), token).await?,
+        None => ask_vault(app, token).await?,
     };
     let Some(found) = found else {
         app.unauthorized.note();
@@ -280,8 +279,13 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
     Ok(found)
 }
 
-/// Who has a token, by the vault.
-async fn ask_vault(journal: Arc<Journal>, token: &str) -> Result<Option<Principal>, Problem> {
+/// Who has a token, by the vault. Where a change of the vault makes all requests ask, most of them hear from the first.
+async fn ask_vault(app: &App, token: &str) -> Result<Option<Principal>, Problem> {
+    let _turn = app.asking.acquire().await;
+    let journal = Arc::clone(&app.engine.journal);
+    if let Some(found) = recognise(&journal.keyring, token, journal.clock.wall()) {
+        return Ok(Some(found));
+    }
     let token = Zeroizing::new(token.to_owned());
     let found = blocking(move || authenticate(&journal.keyring, &token, journal.clock.wall()));
     found.await.map_err(|error| {
