@@ -14,15 +14,17 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("figures", &[]),
     ("in_order", &[]),
     ("locks", &[]),
+    ("off_loop", &[]),
     ("short_reads", &[]),
-    ("keys", &["short_reads"]),
-    ("tenant", &["keys"]),
+    ("keys", &["off_loop", "short_reads"]),
+    ("tenant", &["off_loop", "keys"]),
     (
         "journal",
         &[
             "failpoint",
             "figures",
             "locks",
+            "off_loop",
             "short_reads",
             "keys",
             "tenant",
@@ -37,7 +39,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         "govern",
         &["failpoint", "keys", "tenant", "journal", "ingest"],
     ),
-    ("anchor", &["keys", "tenant", "journal", "govern"]),
+    (
+        "anchor",
+        &["off_loop", "keys", "tenant", "journal", "govern"],
+    ),
     ("query", &["short_reads", "keys", "tenant", "journal"]),
     (
         "export",
