@@ -189,7 +189,7 @@ impl Index {
     pub fn lacks(&self, ledger: LedgerNumber, key: LookupKey) -> bool {
         let state = self.state_ref();
         let active = state.active.get(&ledger);
-        active.is_none_or(|active| !active.seqs.contains_key(&key))
+        active.is_none_or(|active| !active.has(key))
             && !state
                 .runs
                 .iter()
