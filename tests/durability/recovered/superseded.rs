@@ -43,6 +43,7 @@ const READING: &[&str] = &[
     "policy gaps",
     "privacy bundle",
     "privacy certificate",
+    "privacy letter",
     "privacy list",
     "privacy show",
     "query",

@@ -79,6 +79,12 @@ impl Failure {
         failure.problem.as_ref()?.preview.as_deref()
     }
 
+    /// Whether a route answered that what it names is not there.
+    pub(super) fn is_not_found(error: &anyhow::Error) -> bool {
+        let failure = error.downcast_ref::<Self>();
+        failure.is_some_and(|failure| failure.exit == Exit::NotFound)
+    }
+
     fn new(exit: Exit, text: impl Into<String>) -> Self {
         Self {
             exit,

@@ -65,7 +65,11 @@ pub(super) async fn order(
     order: &RequestExecution,
     confirmed: &mut Confirmed,
 ) -> anyhow::Result<Received<PersonRequest>> {
-    let mut preview = client.preview_request(id).await?.read()?;
+    let mut preview = match client.preview_request(id).await {
+        // The order says why: where `--ledger` names a superseded ledger, another reason comes first. It orders nothing.
+        Err(error) if Failure::is_not_found(&error) => return client.execute(id, order).await,
+        preview => preview?.read()?,
+    };
     loop {
         confirmed.ask(&preview)?;
         let given = RequestExecution {
