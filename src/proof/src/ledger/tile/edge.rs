@@ -1,5 +1,7 @@
 //! The right edge of a growing tree, from which its root and the newest proofs come without a tile being read.
 
+use std::sync::Arc;
+
 use super::{LEVELS_MAX, TILE_HEIGHT, TILE_WIDTH, TileCoordinate, TileSource, nodes_at};
 use crate::ids::{LeafHash, RootHash, TreeHash};
 use crate::ledger::merkle::{empty_root, node_hash};
@@ -9,6 +11,15 @@ use crate::ledger::merkle::{empty_root, node_hash};
 pub struct EdgeTiles {
     size: u64,
     levels: Vec<PartialTile>,
+    /// The tile of leaves that was filled last: the leaves that filled it are proven next.
+    last_full: Option<Arc<FullTile>>,
+}
+
+/// A tile that is full, with the roots of the whole subtrees in it.
+#[derive(Debug)]
+struct FullTile {
+    index: u64,
+    rows: [Vec<TreeHash>; TILE_HEIGHT as usize],
 }
 
 /// A tile that is not full yet, with the roots of the whole subtrees in it: each is computed once, when its last hash comes.
@@ -31,8 +42,8 @@ impl PartialTile {
         &self.rows[0]
     }
 
-    /// Adds a hash. Where that fills the tile, it is emptied, and gives its hashes and their root.
-    fn push(&mut self, hash: TreeHash) -> Option<(Vec<TreeHash>, TreeHash)> {
+    /// Adds a hash. Where that fills the tile, it is emptied, and gives its rows and the root of all.
+    fn push(&mut self, hash: TreeHash) -> Option<(Self, TreeHash)> {
         let mut node = hash;
         for row in &mut self.rows {
             row.push(node);
@@ -43,9 +54,7 @@ impl PartialTile {
                 _ => return None,
             }
         }
-        let full = std::mem::take(self);
-        let [hashes, ..] = full.rows;
-        Some((hashes, node))
+        Some((std::mem::take(self), node))
     }
 
     /// Roots of its whole subtrees from the right, the smallest first.
@@ -80,7 +89,11 @@ impl EdgeTiles {
             hashes.truncate(width as usize);
             levels.push(PartialTile::of(&hashes));
         }
-        Ok(Self { size, levels })
+        Ok(Self {
+            size,
+            levels,
+            last_full: None,
+        })
     }
 
     /// Adds a leaf, and gives the tiles that it fills.
@@ -92,12 +105,16 @@ impl EdgeTiles {
             if self.levels.len() <= usize::from(level) {
                 self.levels.push(PartialTile::default());
             }
-            let Some((hashes, root)) = self.levels[usize::from(level)].push(node) else {
+            let Some((tile, root)) = self.levels[usize::from(level)].push(node) else {
                 break;
             };
             node = root;
             let index = nodes_at(level, self.size) / TILE_WIDTH as u64 - 1;
-            full.push((TileCoordinate { level, index }, hashes));
+            full.push((TileCoordinate { level, index }, tile.hashes().to_vec()));
+            if level == 0 {
+                let rows = tile.rows;
+                self.last_full = Some(Arc::new(FullTile { index, rows }));
+            }
         }
         full
     }
@@ -114,14 +131,22 @@ impl EdgeTiles {
             .map_or(&[], PartialTile::hashes)
     }
 
-    /// Root of the whole subtree of `2^height` leaves from leaf `start` on, where a partial tile holds it.
+    /// Root of the whole subtree of `2^height` leaves from leaf `start` on, where a partial tile or the last full tile of
+    /// leaves holds it.
     pub fn whole_subtree(&self, start: u64, height: u32) -> Option<TreeHash> {
         let level = u8::try_from(height / TILE_HEIGHT).ok()?;
         let in_tile = height % TILE_HEIGHT;
         let tile = self.levels.get(usize::from(level))?;
         let tile_start = nodes_at(level, self.size) / TILE_WIDTH as u64 * TILE_WIDTH as u64;
-        let place = nodes_at(level, start).checked_sub(tile_start)? >> in_tile;
-        let row = tile.rows.get(in_tile as usize)?;
+        let node = nodes_at(level, start);
+        let (rows, first) = match (&self.last_full, level) {
+            (Some(full), 0) if node / TILE_WIDTH as u64 == full.index => {
+                (&full.rows, full.index * TILE_WIDTH as u64)
+            }
+            _ => (&tile.rows, tile_start),
+        };
+        let place = node.checked_sub(first)? >> in_tile;
+        let row = rows.get(in_tile as usize)?;
         row.get(usize::try_from(place).ok()?).copied()
     }
 
@@ -221,7 +246,10 @@ mod tests {
     fn proofs_of_the_newest_leaves_read_no_tile() {
         let mut tree = grown(70_000);
         tree.knows_subtrees = true;
-        inclusion_path(69_990, 70_000, &tree).unwrap();
+        // The last tile of leaves begins at 69,888.
+        for index in [69_632, 69_887, 69_888, 69_990] {
+            inclusion_path(index, 70_000, &tree).unwrap();
+        }
         assert_eq!(tree.read.get(), 0);
         inclusion_path(3, 70_000, &tree).unwrap();
         assert!(tree.read.get() > 0);
