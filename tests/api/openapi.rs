@@ -124,6 +124,7 @@ fn each_setting_of_a_tenant_is_in_the_form_of_its_change() {
         names,
         [
             "default_regimes",
+            "keep_requests",
             "public_log",
             "read_audit",
             "strict",

@@ -189,6 +189,10 @@ pub struct PersonRequest {
     /// Superseded ledgers with some of the events: each has its own copy (`Trailkeep-Ledger`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub closed_ledgers: Vec<String>,
+    /// When the server forgot whom it was about; absent while it knows, and where an earlier version forgot it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub forgotten_on: Option<Day>,
     /// The caller's own reference, until the identifier is deleted.
     pub reference: Option<String>,
     /// The data subject, in the answer about a single request.

@@ -49,6 +49,8 @@ pub struct ListedTenant {
     pub default_regimes: Vec<String>,
     /// Regime of telemetry that names one without a policy; absent: the default ones.
     pub unknown_regime: Option<String>,
+    /// How long a data subject request that is filed from now on keeps whom it was about, from its answer or end (ISO 8601).
+    pub keep_requests: String,
     /// Names of its superseded ledgers, for `--ledger`.
     pub closed_ledgers: Vec<String>,
 }
@@ -73,6 +75,9 @@ pub struct SettingsChange {
     pub default_regimes: Option<Vec<String>>,
     /// Sets the regime of telemetry that names one without a policy; an empty string: the default ones.
     pub unknown_regime: Option<String>,
+    /// Sets how long data subject requests that are filed from then on keep whom they were about, from their answer or end: an
+    /// ISO 8601 period of P30D, the default, to P6Y.
+    pub keep_requests: Option<String>,
 }
 
 /// A closed tenant.

@@ -75,7 +75,7 @@ pub(super) async fn change(
     Path(name): Path<String>,
     body: Body,
 ) -> Result<Json<ListedTenant>, Problem> {
-    let form = "such as {\"public_log\":true,\"read_audit\":true,\"strict\":false,\"default_regimes\":[\"soc2\"],\"unknown_regime\":\"soc2\"}";
+    let form = "such as {\"public_log\":true,\"read_audit\":true,\"strict\":false,\"default_regimes\":[\"soc2\"],\"unknown_regime\":\"soc2\",\"keep_requests\":\"P24M\"}";
     let asked: SettingsChange = read_json(body, form).await?;
     let tenant = named(&caller, &name)?;
     let change = settings::SettingsChange {
@@ -84,6 +84,7 @@ pub(super) async fn change(
         strict: asked.strict,
         default_regimes: asked.default_regimes,
         unknown_regime: asked.unknown_regime,
+        keep_requests: asked.keep_requests,
     };
     blocking(move || {
         settings::change(&caller.engine.journal, &tenant, &change, &caller.key_id)?;
@@ -132,6 +133,7 @@ fn listed(tenant: tenants::ListedTenant) -> ListedTenant {
         strict: tenant.strict,
         default_regimes: tenant.default_regimes,
         unknown_regime: tenant.unknown_regime,
+        keep_requests: tenant.keep_requests,
         closed_ledgers: tenant.closed_ledgers,
     }
 }
@@ -149,6 +151,7 @@ impl From<SettingsError> for Problem {
     fn from(error: SettingsError) -> Self {
         match error {
             SettingsError::Regime(error) => Self::unknown_regime(error.to_string()),
+            SettingsError::KeepRequests(_) => Self::bad_request(error.to_string()),
             SettingsError::Record(error) => (*error).into(),
             SettingsError::Key(error) => error.into(),
             SettingsError::Telemetry(error) => error.into(),

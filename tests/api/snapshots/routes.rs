@@ -152,8 +152,9 @@ fn keys_and_tenants() {
     asked.ask("POST /v1/tenants", r#"{"name":"acme"}"#);
     asked.ask(
         "PATCH /v1/tenants/acme",
-        r#"{"public_log":true,"strict":true,"default_regimes":["soc2"],"unknown_regime":"soc2"}"#,
+        r#"{"public_log":true,"strict":true,"default_regimes":["soc2"],"unknown_regime":"soc2","keep_requests":"P24M"}"#,
     );
+    asked.ask("PATCH /v1/tenants/acme", r#"{"keep_requests":"P7Y"}"#);
     asked.ask("PATCH /v1/tenants/acme", r#"{"default_regimes":["hippa"]}"#);
     asked.ask("GET /v1/tenants", "");
     asked.ask("POST /v1/tenants/acme/close", "");

@@ -72,11 +72,9 @@ fn what_statements_say_is_taken_over_and_the_rest_is_listed() {
     );
     let close = ["privacy", "close", &request, "--decision", "withdrawn"];
     succeeded(&site.directory.run(&close));
-    succeeded(
-        &site
-            .directory
-            .run(&["tenant", "set", "default", "--strict", "on"]),
-    );
+    let set = ["tenant", "set", "default", "--strict", "on"];
+    let keep = ["--keep-requests", "P24M"];
+    succeeded(&site.directory.run(&[&set[..], &keep].concat()));
     succeeded(
         &site
             .directory
@@ -133,6 +131,7 @@ fn what_statements_say_is_taken_over_and_the_rest_is_listed() {
     let tenants = tenants["tenants"].as_array().unwrap();
     let named = |name: &str| tenants.iter().find(|one| one["tenant"] == name).unwrap();
     assert_eq!(named("default")["strict"], true);
+    assert_eq!(named("default")["keep_requests"], "P24M");
     assert!(named("acme")["closed_at"].is_string());
 
     // Recorded with what was lost, and from then on the rows are what the ledger states.

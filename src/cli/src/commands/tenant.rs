@@ -45,6 +45,7 @@ Examples:
   trailkeep tenant set --dir D acme --read-audit off
   trailkeep tenant set --dir D acme --default-regime soc2 --default-regime gdpr --strict on
   trailkeep tenant set --dir D acme --unknown-regime hipaa
+  trailkeep tenant set --dir D acme --keep-requests P24M
 
 A public log serves its checkpoint and tiles (times, sizes and hashes, no payload) to anyone at /v1/log/acme/...
 Without the read audit, reads of this tenant's events are no longer recorded (invariant 7).")]
@@ -54,7 +55,7 @@ Without the read audit, reads of this tenant's events are no longer recorded (in
         /// The tenant
         name: String,
         /// Serve checkpoints and tiles to anyone [default of a new tenant: off]
-        #[arg(long, value_enum, required_unless_present_any = ["read_audit", "strict", "default_regime", "unknown_regime"])]
+        #[arg(long, value_enum, required_unless_present_any = ["read_audit", "strict", "default_regime", "unknown_regime", "keep_requests"])]
         public_log: Option<Switch>,
         /// Record reads of events [default of a new tenant: on]
         #[arg(long, value_enum)]
@@ -69,6 +70,10 @@ Without the read audit, reads of this tenant's events are no longer recorded (in
         /// Regime of telemetry whose `trailkeep.regimes` names one without a policy; none: the default ones
         #[arg(long, value_name = "R")]
         unknown_regime: Option<String>,
+        /// How long data subject requests filed from now on keep whom they were about, from their answer or end:
+        /// P30D to P6Y [default of a new tenant: P30D]
+        #[arg(long, value_name = "PERIOD")]
+        keep_requests: Option<String>,
         /// Print JSON: the tenant as `tenant list` shows it
         #[arg(long)]
         json: bool,
@@ -100,7 +105,7 @@ command to export again. Reading, exporting and erasing remain possible.")]
     List {
         #[command(flatten)]
         target: TargetArgs,
-        /// Print JSON: {"tenants":[{"tenant","origin","size","vkey","closed_at","public_log","read_audit","strict","default_regimes","unknown_regime"}]}
+        /// Print JSON: {"tenants":[{"tenant","origin","size","vkey","closed_at","public_log","read_audit","strict","default_regimes","unknown_regime","keep_requests"}]}
         #[arg(long)]
         json: bool,
     },
@@ -117,6 +122,7 @@ pub(super) async fn run(command: TenantCommand) -> anyhow::Result<ExitCode> {
             strict,
             default_regime,
             unknown_regime,
+            keep_requests,
             json,
         } => {
             let on = |switch: Switch| matches!(switch, Switch::On);
@@ -136,6 +142,7 @@ pub(super) async fn run(command: TenantCommand) -> anyhow::Result<ExitCode> {
                         regime
                     }
                 }),
+                keep_requests,
             };
             set(&target, &name, &change, json).await
         }
@@ -255,6 +262,7 @@ fn table(tenants: impl IntoIterator<Item = ListedTenant>) -> String {
         ("strict", Fit::Spare),
         ("default regimes", Fit::Spare),
         ("unknown regime", Fit::Spare),
+        ("requests kept", Fit::Spare),
         ("public key", Fit::Spare),
     ]);
     for tenant in tenants {
@@ -268,6 +276,7 @@ fn table(tenants: impl IntoIterator<Item = ListedTenant>) -> String {
             switch(tenant.strict),
             tenant.default_regimes.join(", "),
             tenant.unknown_regime.unwrap_or_default(),
+            tenant.keep_requests,
             tenant.vkey,
         ]);
     }

@@ -9,6 +9,7 @@ use crate::keys::keyring::{KeyError, Keyring};
 use crate::keys::records;
 use crate::keys::rows::Changes;
 use crate::tenant::Tenant;
+use crate::tenant::keep_requests::{KeepRequests, KeepRequestsError};
 use crate::tenant::settings::{ROW_ID, TenantSettings, load};
 use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ids::Seq;
@@ -28,6 +29,8 @@ pub struct SettingsChange {
     pub default_regimes: Option<Vec<String>>,
     /// Sets the regime of telemetry that names one without a policy; an empty string: the default ones.
     pub unknown_regime: Option<String>,
+    /// Sets how long requests that are filed from then on keep whom they were about: an ISO 8601 period of P30D to P6Y.
+    pub keep_requests: Option<String>,
 }
 
 /// Why settings were not changed.
@@ -36,6 +39,9 @@ pub enum SettingsError {
     /// No policy is of a regime.
     #[error(transparent)]
     Regime(#[from] ClassError),
+    /// Requests can't be kept for so long, or so short.
+    #[error("`keep_requests`: {0}")]
+    KeepRequests(#[from] KeepRequestsError),
     /// It could not be recorded, so it was not done.
     #[error("nothing was changed, because the ledger could not record it: {0}")]
     Record(Box<AppendError>),
@@ -47,18 +53,24 @@ pub enum SettingsError {
     Telemetry(#[from] StagingError),
 }
 
-/// Takes over the settings that a statement sets, in a vault that lacks them.
+/// Takes over the settings that a statement sets, in a vault that lacks them; `false` where it does not understand one.
 pub(crate) fn take_over(
     keyring: &Keyring,
     ledger: &LedgerRecord,
     stated: &TenantSetSection,
 ) -> Result<bool, KeyError> {
+    let keep_requests = match stated.keep_requests.as_deref().map(KeepRequests::parse) {
+        None => KeepRequests::default(),
+        Some(Ok(keep)) => keep,
+        Some(Err(_)) => return Ok(false),
+    };
     let settings = TenantSettings {
         public_log: stated.public_log,
         read_audit: stated.read_audit,
         strict: stated.strict,
         default_regimes: stated.default_regimes.clone(),
         unknown_regime: stated.unknown_regime.clone(),
+        keep_requests,
         closed_at_ms: load(keyring, ledger)?.closed_at_ms,
     };
     records::put(keyring, ledger, ROW_ID, &settings)?;
@@ -99,6 +111,9 @@ pub fn change(
         let named: Vec<String> = settings.unknown_regime.iter().cloned().collect();
         policies_of(&journal.policies, &[], &named, "")?;
     }
+    if let Some(period) = &change.keep_requests {
+        settings.keep_requests = KeepRequests::parse(period)?;
+    }
     if settings == *ledger.settings() {
         return Ok(settings);
     }
@@ -109,6 +124,9 @@ pub fn change(
             strict: settings.strict,
             default_regimes: settings.default_regimes.clone(),
             unknown_regime: settings.unknown_regime.clone(),
+            keep_requests: Some(settings.keep_requests)
+                .filter(|keep| !keep.is_default())
+                .map(String::from),
             by: by.to_owned(),
         },
     };

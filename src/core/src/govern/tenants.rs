@@ -51,6 +51,8 @@ pub struct ListedTenant {
     pub default_regimes: Vec<String>,
     /// Regime of telemetry that names one without a policy; absent: the default ones.
     pub unknown_regime: Option<String>,
+    /// How long a request that is filed from now on keeps whom it was about, in ISO 8601.
+    pub keep_requests: String,
     /// Names of its superseded ledgers, for `--ledger`.
     pub closed_ledgers: Vec<String>,
 }
@@ -162,6 +164,7 @@ pub fn listed(tenant: &Tenant) -> ListedTenant {
         strict: settings.strict,
         default_regimes: settings.default_regimes.clone(),
         unknown_regime: settings.unknown_regime.clone(),
+        keep_requests: settings.keep_requests.to_string(),
         closed_ledgers: superseded.map(|ledger| ledger.name().to_owned()).collect(),
     }
 }

@@ -57,6 +57,7 @@ pub fn answer(
         statement: None,
         export: Some(fetched.bundle.export_seq),
         withheld: Some(withheld.clone()),
+        certificate: Some(true),
         by: by.to_owned(),
     };
     // The row is closed behind the entry, with the certificate: a crash between asks for the answer again.

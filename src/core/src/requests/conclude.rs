@@ -320,6 +320,7 @@ fn give(
         statement: statement.map(Seq::get),
         export: None,
         withheld: None,
+        certificate: Some(filed.knows_whom()),
         by: "trailkeep".to_owned(),
     };
     // The row is closed behind the entry, with the certificate: a crash between asks for the answer again.

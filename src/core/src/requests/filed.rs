@@ -13,12 +13,13 @@ use crate::keys::records::Record;
 use crate::keys::rows::STATED_HERE;
 use crate::requests::PrivacyError;
 use crate::requests::new_request::NOT_CHECKED;
+use crate::tenant::keep_requests::KeepRequests;
 use crate::tenant::{ActiveRecord, Tenant};
 use trailkeep_crypto::secret::RecordKey;
 use trailkeep_proof::ids::{Origin, SubjectSalt};
 use trailkeep_proof::ledger::event::Person;
 use trailkeep_proof::privacy::certificate::{Bundle, Signed};
-use trailkeep_proof::privacy::{Ground, Kept, Outcome, Request, Withheld};
+use trailkeep_proof::privacy::{Day, Ground, Kept, Outcome, Request, Withheld};
 
 /// A request as the vault keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,7 +57,13 @@ pub(super) struct Filed {
     /// Whether it is still to be answered and has no entry of the ledger that goes on.
     #[serde(default)]
     pub(super) is_unrecorded: bool,
-    /// Whom it is about; gone after it was answered.
+    /// How long it says whom it was about, as it was set for the tenant when it was filed.
+    #[serde(default, skip_serializing_if = "KeepRequests::is_default")]
+    pub(super) keep: KeepRequests,
+    /// When that was forgotten; none where an earlier version did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) forgotten_on: Option<Day>,
+    /// Whom it is about; gone a time after it was answered or ended.
     about: Option<OwnSealed>,
 }
 
@@ -195,6 +202,8 @@ impl Filed {
             epoch: None,
             former: Vec::new(),
             is_unrecorded: false,
+            keep: tenant.active().settings().keep_requests,
+            forgotten_on: None,
             about: None,
         };
         filed.set_about(tenant, about)?;
@@ -247,8 +256,9 @@ impl Filed {
     }
 
     /// Drops the key, and what it opens.
-    pub(super) fn forget(&mut self) {
+    pub(super) fn forget(&mut self, on: Day) {
         self.about = None;
+        self.forgotten_on = Some(on);
     }
 
     fn place(&self, origin: &Origin) -> Vec<u8> {

@@ -2,7 +2,7 @@
 //!
 //! The ledger's entries name nobody (docs/format.md, "Certificate"): a request's id, number, dates, decision, counts,
 //! and a salted commitment to the person. Who it is about stands in the request's row of the vault, sealed under
-//! a key of the row's own that goes within 30 days of the closing (filed.rs).
+//! a key of the row's own that goes within 30 days of the closing, or after the time that the tenant set (filed.rs).
 
 mod answer;
 mod certify;

@@ -16,7 +16,6 @@ use crate::requests::view::{ShownRequest, ShownSubject};
 use crate::requests::{PrivacyError, copy, filed, implied, near};
 use crate::tenant::Tenant;
 use trailkeep_crypto::secret::random_bytes;
-use trailkeep_policy::CalendarPeriod;
 use trailkeep_proof::ids::{Origin, Seq, SubjectSalt, hex};
 use trailkeep_proof::privacy::{Closed, Day, Ended, Request, commit_to_subject};
 use trailkeep_proof::system::{
@@ -25,8 +24,6 @@ use trailkeep_proof::system::{
 };
 use trailkeep_proof::time::UnixMillis;
 
-/// Whom a closed request was about is forgotten after this: a daily run keeps the promise of 30 days.
-const FORGET_AFTER: &str = "P29D";
 /// Crockford's base32: nothing in it can be taken for something else.
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Files a request. Where it is identified and asks for a copy, that is begun.
@@ -349,14 +346,13 @@ pub(super) fn record_look(
     Ok(())
 }
 
-/// Forgets whom the requests were about that were answered or ended 29 days ago or earlier, so that the daily run
-/// keeps the promise of 30 days. Gives how many; the vault's log is to be emptied then.
+/// Forgets whom the requests were about whose time is over after their answer or end. Gives how many; the vault's log is to be
+/// emptied then.
 pub fn forget_answered(
     journal: &Journal,
     tenant: &Tenant,
     now: UnixMillis,
 ) -> Result<usize, KeyError> {
-    let after = CalendarPeriod::parse(FORGET_AFTER).expect("it is a period");
     let mut forgotten = 0;
     let _one = journal.locks.requests();
     for mut filed in filed::all(journal, tenant)? {
@@ -364,9 +360,11 @@ pub fn forget_answered(
         let answered = filed.answered.as_ref();
         let answered = answered.map(|first| UnixMillis::new(first.at_ms));
         let closed = filed.request.closed().map(Closed::at);
-        let due = answered.or(closed).and_then(|over| after.after(over));
+        let due = answered
+            .or(closed)
+            .and_then(|over| filed.keep.due_after(over));
         if filed.knows_whom() && due.is_some_and(|due| due <= now) {
-            filed.forget();
+            filed.forget(Day::of(now));
             filed::keep(journal, tenant, &filed)?;
             forgotten += 1;
         }

@@ -64,6 +64,8 @@ pub struct ShownRequest {
     pub ground: Option<Ground>,
     /// Superseded ledgers with some of the events: each has its own copy (`Trailkeep-Ledger`).
     pub closed_ledgers: Vec<String>,
+    /// When the server forgot whom it was about; absent while it knows, and where an earlier version forgot it.
+    pub forgotten_on: Option<Day>,
     /// The caller's own reference, until the identifier is deleted.
     pub reference: Option<String>,
     /// The data subject, in the answer about a single request.
@@ -105,6 +107,7 @@ impl ShownRequest {
             held: filed.held,
             ground: filed.ground,
             closed_ledgers: filed.closed_ledgers.keys().cloned().collect(),
+            forgotten_on: filed.forgotten_on,
             reference: about.and_then(|about| about.reference.clone()),
             subject: None,
             near: None,

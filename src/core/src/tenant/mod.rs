@@ -10,6 +10,7 @@ pub mod explain;
 mod generation;
 pub(crate) mod head;
 pub mod hold;
+pub mod keep_requests;
 pub mod ledger;
 pub mod rolled_back;
 pub(crate) mod rules;

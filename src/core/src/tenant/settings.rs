@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::keys::keyring::{KeyError, Keyring};
 use crate::keys::records;
 use crate::keys::records::Record;
+use crate::tenant::keep_requests::KeepRequests;
 use trailkeep_ports::LedgerRecord;
 
 /// A tenant has one row of settings.
@@ -27,6 +28,9 @@ pub struct TenantSettings {
     /// Regime of telemetry that names one without a policy; absent: the default ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_regime: Option<String>,
+    /// How long a request that is filed from now on keeps whom it was about.
+    #[serde(default, skip_serializing_if = "KeepRequests::is_default")]
+    pub keep_requests: KeepRequests,
 }
 
 impl Default for TenantSettings {
@@ -38,6 +42,7 @@ impl Default for TenantSettings {
             strict: false,
             default_regimes: Vec::new(),
             unknown_regime: None,
+            keep_requests: KeepRequests::default(),
         }
     }
 }

@@ -266,6 +266,9 @@ pub struct TenantSetSection {
     /// The regime of telemetry that names an unknown one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_regime: Option<String>,
+    /// How long requests that are filed from here on keep whom they were about, in ISO 8601; none: 30 days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_requests: Option<String>,
     /// Who set them.
     pub by: String,
 }

@@ -121,6 +121,9 @@ pub struct AnswerSection {
     /// What their copy withholds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withheld: Option<Vec<Withheld>>,
+    /// Whether a certificate is issued with it, which has the receipt's number; none where an earlier version answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<bool>,
     /// Who answered.
     pub by: String,
 }

@@ -180,6 +180,32 @@ fn each_action_is_read_and_written_byte_for_byte() {
     }
 }
 
+/// Members that came later stand only where they say something, and read back.
+#[test]
+fn members_that_came_later_are_read_and_written_byte_for_byte() {
+    for stored in [
+        [
+            ("action", r#""trailkeep.tenant.set""#),
+            (
+                "tenant",
+                r#"{"by":"local","default_regimes":[],"keep_requests":"P24M","public_log":false,"read_audit":true,"strict":false}"#,
+            ),
+        ],
+        [
+            ("action", r#""trailkeep.privacy.answer""#),
+            (
+                "answer",
+                r#"{"by":"local","certificate":true,"events":{"destroyed":2,"disclosed":0,"held":2,"kept":0},"export":null,"id":"r1","outcome":"erased","receipt":"7K3M-V2QX-0D9T-HN4R","statement":6,"type":"erasure"}"#,
+            ),
+        ],
+    ] {
+        let Ok(SystemRead::Known(event)) = read(&owned(&stored)) else {
+            panic!("{stored:?}");
+        };
+        assert_eq!(event.sections(), owned(&stored));
+    }
+}
+
 #[test]
 fn what_is_stated_of_a_superseded_ledger_stands_under_its_origin() {
     for stored in STORED {

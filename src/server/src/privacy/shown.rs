@@ -27,6 +27,7 @@ pub(super) fn request(shown: ShownRequest) -> PersonRequest {
         held: shown.held.map(held),
         ground: shown.ground,
         closed_ledgers: shown.closed_ledgers,
+        forgotten_on: shown.forgotten_on,
         reference: shown.reference,
         subject: shown.subject.map(|subject| RequestSubject {
             namespace: subject.namespace,

@@ -34,6 +34,8 @@ pub(super) fn print_request(answer: &Received<PersonRequest>, json: bool) -> any
     if request.overdue {
         due.push_str(", OVERDUE");
     }
+    let forgotten = request.forgotten_on;
+    let forgotten = forgotten.map(|day| format!("whom it was about was forgotten on {day}"));
     let about = request.subject.map(|subject| {
         if subject.namespace.is_empty() {
             subject.id
@@ -45,7 +47,7 @@ pub(super) fn print_request(answer: &Received<PersonRequest>, json: bool) -> any
     let rows = [
         ("request", request.id),
         ("receipt", request.receipt),
-        ("about", about.unwrap_or_default()),
+        ("about", about.or(forgotten).unwrap_or_default()),
         ("reference", request.reference.unwrap_or_default()),
         (
             "type",
