@@ -248,7 +248,7 @@ fn grounds_of(one: &Applied<'_>, state: Standing, regime: Regime) -> (String, St
     let why = match (state, one.figure_force()) {
         (Standing::Refusal, _) => "this policy refuses requests for erasure",
         (_, Force::Law) => "a statute or regulation sets a minimum period",
-        (_, Force::Contract) => "a contract sets a minimum period",
+        (_, Force::Contract) => "a minimum period applies under a contract",
         (_, Force::Guidance | Force::Custom | Force::None) => "the controller set a minimum period",
     };
     let mut ground = format!("{}: {why}", policy.title);
