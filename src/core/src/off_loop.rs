@@ -1,8 +1,10 @@
 //! What the event loop of a server may do itself, and what it must leave to other threads.
 //!
 //! A step that computes for well under a millisecond stays where the request is: to hand it to another thread costs more
-//! than it takes. Where such a step finds that it has to wait for a file or for the writer after all, [`may_wait`] lets
-//! the other requests of its thread go on meanwhile.
+//! than it takes. Where such a step finds that it has to wait for a file or for the writer after all, [`short_read`] and
+//! [`may_wait`] let the other requests of its thread go on meanwhile.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
@@ -41,7 +43,7 @@ impl Effort {
 }
 
 /// Runs work of short effort where it is called, and any other off the event loop. What may make short work wait stands
-/// in [`may_wait`].
+/// in [`short_read`] and [`may_wait`].
 pub async fn computing<T: Send + 'static>(
     effort: Effort,
     work: impl FnOnce() -> T + Send + 'static,
@@ -53,13 +55,43 @@ pub async fn computing<T: Send + 'static>(
     }
 }
 
-/// Runs a step that may wait for a file or for the writer. On the event loop its thread's other requests are taken over
-/// by another thread first; anywhere else this changes nothing.
+/// Runs a step that may wait for the writer. On the event loop its thread's other requests are taken over by another
+/// thread first; anywhere else this changes nothing.
 pub(crate) fn may_wait<T>(step: impl FnOnce() -> T) -> T {
     if has_workers() {
         tokio::task::block_in_place(step)
     } else {
         step()
+    }
+}
+
+/// Runs a read of a few rows, which are mostly in memory. On the event loop a few of them at a time give the requests of
+/// their threads away, as in [`may_wait`], so a disk that is slow holds up as little as possible. Any more stay where they
+/// are: to hand over all of them costs more than the reads, and makes a thread for each.
+pub(crate) fn short_read<T>(step: impl FnOnce() -> T) -> T {
+    let Some(_permit) = HandedOver::take() else {
+        return step();
+    };
+    may_wait(step)
+}
+
+/// Reads that may give their thread's requests away at the same time.
+const HANDED_OVER_MAX: usize = 2;
+static HANDED_OVER: AtomicUsize = AtomicUsize::new(0);
+
+struct HandedOver;
+
+impl HandedOver {
+    fn take() -> Option<Self> {
+        let room = |taken: usize| (taken < HANDED_OVER_MAX).then_some(taken + 1);
+        let taken = HANDED_OVER.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room);
+        taken.is_ok().then_some(Self)
+    }
+}
+
+impl Drop for HandedOver {
+    fn drop(&mut self) {
+        HANDED_OVER.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

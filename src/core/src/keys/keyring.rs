@@ -21,7 +21,7 @@ pub use self::pending::{Needs, PendingKey, PendingPerson};
 pub(crate) use self::sums::KIND as ROW_KEY_KIND;
 use crate::keys::known_api_keys::KnownApiKeys;
 use crate::keys::last_use::LastUses;
-use crate::off_loop::may_wait;
+use crate::off_loop::short_read;
 use trailkeep_crypto::epoch::{DirectoryId, Epoch};
 use trailkeep_crypto::payload::{KeySet, NumberedKey, OpenError, key_ids};
 use trailkeep_crypto::secret::{DataKey, RandomError, random_bytes};
@@ -180,7 +180,7 @@ impl Keyring {
         if let Some(found) = self.persons.lock().find(&slot, &mut needs.persons) {
             return Ok(found);
         }
-        if let Some(reference) = may_wait(|| self.stored_person(origin, ledger, tag))? {
+        if let Some(reference) = short_read(|| self.stored_person(origin, ledger, tag))? {
             self.persons.lock().ready.put(slot, reference);
             return Ok(reference);
         }
@@ -242,7 +242,7 @@ impl Keyring {
             return Ok(found);
         }
         let period = slot.period.to_string();
-        let stored = may_wait(|| {
+        let stored = short_read(|| {
             let KeySlot { ledger, person, .. } = slot;
             self.vault.data_key_for(ledger, person, slot.class, &period)
         })?;

@@ -24,7 +24,7 @@ use crate::journal::Journal;
 use crate::journal::class::class_for;
 use crate::journal::read::{ReadError, open_event};
 use crate::keys::keyring::Needs;
-use crate::off_loop::{Effort, computing, may_wait};
+use crate::off_loop::{Effort, computing, short_read};
 use crate::tenant::Tenant;
 use crate::tenant::classes::{Class, default_class};
 use crate::tenant::deletion::DeletionCause;
@@ -317,7 +317,7 @@ fn find_recorded(
         recorded.push(if journal.index.lacks(ledger.record.number, key) {
             Recorded::New
         } else {
-            may_wait(|| compare(journal, ledger, key, (event, position)))?
+            short_read(|| compare(journal, ledger, key, (event, position)))?
         });
     }
     find_deleted(journal, ledger, events, &mut recorded)?;
@@ -376,7 +376,7 @@ fn find_deleted(
     };
     let tags: Vec<Tag> = events.iter().map(tag).collect();
     let (number, now) = (ledger.record.number, journal.clock.wall());
-    let gone = may_wait(|| journal.ledgers.deleted_ids(number, &tags, now))?;
+    let gone = short_read(|| journal.ledgers.deleted_ids(number, &tags, now))?;
     for (recorded, gone) in recorded.iter_mut().zip(gone) {
         if let (Recorded::New, Some(deletion_cause)) = (&recorded, gone) {
             *recorded = Recorded::Deleted(deletion_cause);

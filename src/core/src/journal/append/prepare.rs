@@ -6,7 +6,7 @@ use crate::journal::folded::fold;
 use crate::keys::keyring::Needs;
 use crate::keys::keyring::{KeyError, KeySlot, Keyring};
 use crate::keys::rows;
-use crate::off_loop::may_wait;
+use crate::off_loop::short_read;
 use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::payload::{EVENT_NONCE_BYTES, KeySet, NumberedKey, seal};
 use trailkeep_crypto::secret::{IndexKey, TagLabel, random_bytes};
@@ -51,7 +51,7 @@ pub(super) fn prepare_event(
                 keyring.person(origin, ledger.record.number, (tag, folded), needs)?;
                 keyring.data_key(origin, slot(Some(tag)), needs)
             };
-            if is_known { find() } else { may_wait(find) }
+            if is_known { find() } else { short_read(find) }
         })
         .collect::<Result<Vec<_>, _>>()?;
     if keys.is_empty() {
