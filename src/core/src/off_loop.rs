@@ -4,9 +4,8 @@
 //! than it takes. Where such a step finds that it has to wait for a file or for the writer after all, [`short_read`] and
 //! [`may_wait`] let the other requests of its thread go on meanwhile.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::Semaphore;
 
 /// Runs work that computes or reads files off the event loop.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -69,33 +68,43 @@ pub(crate) fn may_wait<T>(step: impl FnOnce() -> T) -> T {
 /// their threads away, as in [`may_wait`], so a disk that is slow holds up as little as possible. Any more stay where they
 /// are: to hand over all of them costs more than the reads, and makes a thread for each.
 pub(crate) fn short_read<T>(step: impl FnOnce() -> T) -> T {
-    let Some(_permit) = HandedOver::take() else {
-        return step();
-    };
-    may_wait(step)
+    match HAND_OVERS.try_acquire() {
+        Ok(_permit) => may_wait(step),
+        Err(_all_taken) => step(),
+    }
 }
 
 /// Reads that may give their thread's requests away at the same time.
-const HANDED_OVER_MAX: usize = 2;
-static HANDED_OVER: AtomicUsize = AtomicUsize::new(0);
-
-struct HandedOver;
-
-impl HandedOver {
-    fn take() -> Option<Self> {
-        let room = |taken: usize| (taken < HANDED_OVER_MAX).then_some(taken + 1);
-        let taken = HANDED_OVER.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room);
-        taken.is_ok().then_some(Self)
-    }
-}
-
-impl Drop for HandedOver {
-    fn drop(&mut self) {
-        HANDED_OVER.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+const HAND_OVERS_MAX: usize = 2;
+static HAND_OVERS: Semaphore = Semaphore::const_new(HAND_OVERS_MAX);
 
 /// Whether this thread belongs to an event loop of several threads; the other kind can't give its requests away.
 fn has_workers() -> bool {
     Handle::try_current().is_ok_and(|here| here.runtime_flavor() == RuntimeFlavor::MultiThread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads within reads, more than may be handed over.
+    fn nested(depth: usize) -> usize {
+        short_read(|| if depth == 0 { 0 } else { 1 + nested(depth - 1) })
+    }
+
+    #[test]
+    fn reads_beyond_the_limit_stay_and_all_places_come_back() {
+        assert_eq!(nested(5), 5);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .build()
+            .unwrap();
+        let reads: Vec<_> = (0..64)
+            .map(|_| runtime.spawn(async { nested(5) }))
+            .collect();
+        for read in reads {
+            assert_eq!(runtime.block_on(read).unwrap(), 5);
+        }
+        assert_eq!(HAND_OVERS.available_permits(), HAND_OVERS_MAX);
+    }
 }

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::table;
+use trailkeep_proof::period::CalendarPeriod;
 use trailkeep_proof::text;
 
 /// Prints text with a line end. A terminal gets lines that fit it.
@@ -56,6 +57,12 @@ fn write_out(bytes: &[u8]) -> io::Result<()> {
     let mut output = io::stdout().lock();
     output.write_all(bytes)?;
     output.flush()
+}
+
+/// A period for people; what is none stays as it is.
+pub(super) fn period_in_words(text: &str) -> String {
+    let period = CalendarPeriod::parse(text);
+    period.map_or_else(|_| text.to_owned(), CalendarPeriod::in_words)
 }
 
 /// A number of events in words.

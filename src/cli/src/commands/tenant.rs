@@ -10,7 +10,7 @@ use super::TargetArgs;
 use super::client::{Client, ask};
 use super::export::export_to;
 use super::out_file::{OutFile, Replacing, refuse_standard_output};
-use super::output::{note, print_line};
+use super::output::{note, period_in_words, print_line};
 use super::table::{Fit, Table};
 use trailkeep_api::exports::ExportQuestion;
 use trailkeep_api::tenants::{ListedTenant, MadeTenant, NewTenant, SettingsChange};
@@ -276,7 +276,7 @@ fn table(tenants: impl IntoIterator<Item = ListedTenant>) -> String {
             switch(tenant.strict),
             tenant.default_regimes.join(", "),
             tenant.unknown_regime.unwrap_or_default(),
-            tenant.keep_requests,
+            period_in_words(&tenant.keep_requests),
             tenant.vkey,
         ]);
     }

@@ -10,7 +10,7 @@ use super::PolicyArgs;
 use crate::commands::client::Received;
 use crate::commands::clock;
 use crate::commands::failure::Failure;
-use crate::commands::output::print_line;
+use crate::commands::output::{period_in_words, print_line};
 use crate::commands::table::{Fit, Table};
 use trailkeep_api::retention::Verdict;
 use trailkeep_core::govern::policies::load;
@@ -164,10 +164,7 @@ fn triggers(
 
 /// A text with its periods in words.
 pub(super) fn periods(text: &str) -> String {
-    let words = text.split(' ').map(|word| {
-        let period = CalendarPeriod::parse(word);
-        period.map_or_else(|_| word.to_owned(), CalendarPeriod::in_words)
-    });
+    let words = text.split(' ').map(period_in_words);
     words.collect::<Vec<_>>().join(" ")
 }
 
