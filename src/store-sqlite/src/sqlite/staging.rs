@@ -371,7 +371,7 @@ mod tests {
 
     #[test]
     fn what_waits_in_a_file_of_the_first_schema_is_due_and_found() {
-        let folder = tempfile::tempdir().unwrap();
+        let (folder, id) = (tempfile::tempdir().unwrap(), "d".repeat(32));
         let path = folder.path().join(FILE.name);
         let (ledger, trace) = (LedgerNumber::new(1), Tag::new([7; 16]));
         let arrived_at = UnixMillis::new(1_000);
@@ -385,14 +385,14 @@ mod tests {
             day: 0,
             sealed: vec![9; 40],
         };
-        Database::create(&BEFORE, &path, "d").unwrap();
+        Database::create(&BEFORE, &path, &id).unwrap();
         {
             let before = SqliteInbox {
-                database: Database::open(&BEFORE, &path, "d").unwrap(),
+                database: Database::open(&BEFORE, &path, &id).unwrap(),
             };
             assert_eq!(before.add(ledger, &[part]).unwrap(), 1);
         }
-        let inbox = SqliteInbox::open(&path, "d").unwrap();
+        let inbox = SqliteInbox::open(&path, &id).unwrap();
         assert_eq!(inbox.schema_difference().unwrap(), None);
         assert_eq!(inbox.ledgers().unwrap(), [ledger]);
         let due = inbox.due_traces(ledger, arrived_at, UnixMillis::new(0), None, 9);
