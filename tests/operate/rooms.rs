@@ -10,9 +10,9 @@ use crate::support::root;
 /// Each room, the lowest first, and the rooms that it may use. A room stands below all that use it, so there is no cycle.
 const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
+    ("cores", &[]),
     ("failpoint", &[]),
     ("figures", &[]),
-    ("in_order", &[]),
     ("locks", &[]),
     ("off_loop", &[]),
     ("short_reads", &[]),
@@ -30,7 +30,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "tenant",
         ],
     ),
-    ("ingest", &["failpoint", "keys", "tenant", "journal"]),
+    (
+        "ingest",
+        &["cores", "failpoint", "keys", "tenant", "journal"],
+    ),
     (
         "destroy",
         &["failpoint", "short_reads", "keys", "tenant", "journal"],
@@ -46,7 +49,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("query", &["short_reads", "keys", "tenant", "journal"]),
     (
         "export",
-        &["short_reads", "keys", "tenant", "journal", "anchor"],
+        &[
+            "cores",
+            "short_reads",
+            "keys",
+            "tenant",
+            "journal",
+            "anchor",
+        ],
     ),
     (
         "retention",
@@ -70,7 +80,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "audit",
         &[
             "clock",
-            "in_order",
+            "cores",
             "short_reads",
             "keys",
             "tenant",

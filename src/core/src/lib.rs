@@ -10,12 +10,12 @@
 pub mod anchor;
 pub mod audit;
 pub mod clock;
+mod cores;
 pub mod destroy;
 pub mod export;
 pub mod failpoint;
 pub mod figures;
 pub mod govern;
-mod in_order;
 pub mod ingest;
 pub mod journal;
 pub mod keys;

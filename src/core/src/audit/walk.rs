@@ -14,7 +14,7 @@ use crate::audit::read::Read;
 use crate::audit::reads::Reads;
 use crate::audit::tombstones::TombstoneCheck;
 use crate::audit::{Findings, Subject};
-use crate::in_order::in_order;
+use crate::cores::in_order;
 use crate::short_reads::{ENTRIES_PER_READ, short_reads};
 use crate::tenant::ledger::LedgerKeys;
 use crate::tenant::superseded_at;
@@ -35,21 +35,23 @@ pub(super) struct Walk<'a> {
     pub(super) record: &'a LedgerRecord,
     pub(super) keys: Option<&'a LedgerKeys>,
     size: u64,
+    /// Whether a recovery superseded the ledger.
+    is_superseded: bool,
     pub(super) classes: Vec<ClassRow>,
     /// Entries that state something for others, and what.
     pub(super) statements: HashMap<Seq, (String, bool)>,
-    /// What covers the texts that went, as it was known last.
+    /// The tombstones, as they were known last.
     cover: Mutex<Arc<TombstoneCheck>>,
     /// Which entries are said to have shown persons.
     pub(super) reads: Reads,
-    /// Whether ids of events that went are remembered.
+    /// Whether ids of deleted events are remembered.
     pub(super) remembers: bool,
     pub(super) persons: Mutex<LruCache<Tag, Option<KnownPerson>>>,
     pub(super) key_owners: Mutex<LruCache<KeyId, Option<KeyOwner>>>,
     pub(super) sum_key: SumKey,
 }
 
-/// One row of a range: what stands in each table.
+/// One entry of a range, with its row of each table.
 pub(super) struct Stored {
     pub(super) seq: Seq,
     pub(super) entry: Option<Entry>,
@@ -70,9 +72,9 @@ impl<'a> Walk<'a> {
         let reads = Reads::load(subject, record)?;
         let remembers = subject.ledgers.remembered_ids(record.number)?.rows > 0;
         let mut statements = subject.ledgers.statements(record.number)?;
-        // Behind the end of a closed ledger are those that others state of it; of an open one, those that just came.
-        let is_closed = matches!(superseded_at(subject.keyring, record), Ok(Some(_)));
-        statements.retain(|(seq, ..)| seq.get() < size || is_closed);
+        // After the end of a superseded ledger are those that its successors state of it; of an active one, those that just came.
+        let is_superseded = matches!(superseded_at(subject.keyring, record), Ok(Some(_)));
+        statements.retain(|(seq, ..)| seq.get() < size || is_superseded);
         let known = (size, statements.as_slice());
         let cover = TombstoneCheck::new(subject, record, keys, &classes, known, findings)?;
         let statements = statements.into_iter();
@@ -85,6 +87,7 @@ impl<'a> Walk<'a> {
             record,
             keys,
             size,
+            is_superseded,
             classes,
             statements,
             cover: Mutex::new(Arc::new(cover)),
@@ -102,7 +105,8 @@ impl<'a> Walk<'a> {
         findings: &mut Findings,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Read, StoreError> {
-        // Summed up first: what goes while the payloads are read makes a range differ, and then its rows are looked up.
+        // The index is read before the payloads. An event that is deleted in between makes the sums of its range differ, and
+        // the rows of that range are then looked up.
         let index = self.subject.index.filter(|_| self.keys.is_some());
         let (number, end) = (self.record.number, Seq::new(self.size));
         let indexed = index.map(|index| index.stored_rows(number, end, STRETCH, &self.sum_key));
@@ -119,19 +123,15 @@ impl<'a> Walk<'a> {
             },
         )?;
         self.reads.check(self.subject, self.record, findings)?;
-        // Persons may have gone since a copy was made, which a ledger that a recovery closed is, too.
-        let is_closed = matches!(
-            superseded_at(self.subject.keyring, self.record),
-            Ok(Some(_))
-        );
-        if self.subject.index.is_some() && !is_closed {
+        // Data subjects may have been erased since a copy was made. A superseded ledger is such a copy.
+        if self.subject.index.is_some() && !self.is_superseded {
             self.check_shown(&total.shown, findings)?;
         }
         self.check_counts(&total, indexed.as_ref(), findings)?;
         Ok(total)
     }
 
-    /// The tables beside the entries have no more rows than the entries give.
+    /// Checks that the other tables have no more rows than the entries give.
     fn check_counts(
         &self,
         total: &Read,
@@ -146,29 +146,40 @@ impl<'a> Walk<'a> {
         let stored = index.map(|index| index.count_rows(self.record.number, end));
         let stored = stored.transpose()?;
         let cover = self.cover();
-        if total.statements != self.statements.len() {
-            let detail = format!(
-                "the table has {} statements, the ledger {}",
-                self.statements.len(),
-                total.statements
-            );
-            findings.add(None, "statement", detail);
-        }
-        if total.classes != self.classes.len() {
-            let detail = format!(
-                "the table has {} classes, the statements {}",
-                self.classes.len(),
-                total.classes
-            );
-            findings.add(None, "class", detail);
-        }
-        if total.lifts != cover.lifts() {
-            let detail = format!(
-                "{} restrictions are lifted by the table, {} by the ledger",
+        let (statements, classes) = (self.statements.len(), self.classes.len());
+        for (rule, stored, given, detail) in [
+            (
+                "statement",
+                statements,
+                total.statements,
+                format!(
+                    "the table has {statements} statements, the ledger {}",
+                    total.statements
+                ),
+            ),
+            (
+                "class",
+                classes,
+                total.classes,
+                format!(
+                    "the table has {classes} classes, the statements {}",
+                    total.classes
+                ),
+            ),
+            (
+                "restriction",
                 cover.lifts(),
-                total.lifts
-            );
-            findings.add(None, "restriction", detail);
+                total.lifts,
+                format!(
+                    "{} restrictions are lifted by the table, {} by the ledger",
+                    cover.lifts(),
+                    total.lifts
+                ),
+            ),
+        ] {
+            if stored != given {
+                findings.add(None, rule, detail);
+            }
         }
         let is_quiet = !cover.has_open_job() && cover.is_current(self.subject, self.record)?;
         // Rows of events whose text does not open can't be judged, and those events are findings already.
@@ -188,7 +199,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What covers the texts that went, as it is known.
+    /// The tombstones, as they are known now.
     fn cover(&self) -> Arc<TombstoneCheck> {
         Arc::clone(&self.cover.lock())
     }
@@ -220,7 +231,7 @@ impl<'a> Walk<'a> {
         let first = Seq::new(range.start);
         let rows = self.read_range(range)?;
         if rows.iter().any(|row| seems_missing(row, &cover)) {
-            // A server beside us may have stated it gone since we began.
+            // A server in another process may have stated its deletion since we began.
             cover = self.look_again()?;
         }
         let mut stretch = Stretch {
@@ -251,7 +262,7 @@ impl<'a> Walk<'a> {
             .entry_rows(number, start..end)?
             .into_iter()
             .collect();
-        // Read last: a payload that went in between is then known to have gone.
+        // Read last: the deletion of a payload that was deleted in between is then known.
         let marks = ledgers.marks(number, start..end)?;
         let row = |seq| {
             let entry = entries

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 
+use crate::cores::on_all_cores;
 use crate::export::person::withheld::OfEvent;
 use crate::export::person::{card_of, purpose_of};
 use crate::export::plan::Seqs;
@@ -182,27 +182,13 @@ impl<'a> Rows<'a> {
         stored: &[Stored],
         wanted: Wanted,
     ) -> Result<Vec<Row>, ExportError> {
-        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let share = stored.len().div_ceil(cores).max(1);
-        std::thread::scope(|scope| {
-            let render = |part: &[Stored]| -> Result<Vec<Row>, ExportError> {
-                part.iter()
-                    .map(|row| render(self.journal, self.ledger, row, Some((self.request, wanted))))
-                    .collect()
-            };
-            let parts: Vec<_> = stored
-                .chunks(share)
-                .map(|part| scope.spawn(move || render(part)))
-                .collect();
-            let mut rows = Vec::with_capacity(stored.len());
-            for part in parts {
-                match part.join() {
-                    Ok(part) => rows.extend(part?),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            Ok(rows)
-        })
+        let asked = Some((self.request, wanted));
+        let shares = on_all_cores(stored.iter().collect(), |part: Vec<&Stored>| {
+            let rows = part.into_iter();
+            rows.map(|row| render(self.journal, self.ledger, row, asked))
+                .collect::<Result<Vec<Row>, ExportError>>()
+        })?;
+        Ok(shares.into_iter().flatten().collect())
     }
 }
 

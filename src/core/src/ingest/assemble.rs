@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use crate::cores::beside;
 use crate::ingest::flush::{append_assembled, flush};
 use crate::ingest::round::{DueBy, gather};
-use crate::ingest::side_by_side::beside;
 use crate::ingest::superseded::take_over;
 use crate::ingest::{Inbox, KEYS_LOOKED_AT_EVERY_MS, StagingError};
 use crate::tenant::Tenant;
@@ -17,7 +17,7 @@ const ROUNDS_OF_A_TURN: usize = 4;
 /// Free pages that go back to the file system at once.
 const PAGES_RELEASED: u32 = 1_000;
 
-/// What whoever assembles remembers until the next time.
+/// What the assembly remembers until the next time.
 #[derive(Default)]
 pub(super) struct Progress {
     /// When keys were looked at last, by the clock since boot.

@@ -16,7 +16,6 @@ mod keys;
 mod regimes;
 mod resolve;
 mod round;
-mod side_by_side;
 mod superseded;
 
 use std::sync::Arc;
@@ -86,7 +85,7 @@ pub struct Inbox {
     keys: StagingKeys,
     /// When rejected telemetry was logged last, by the clock since boot.
     warned_at: AtomicU64,
-    /// Locked while somebody assembles.
+    /// Locked during an assembly.
     assembling: Mutex<Progress>,
     /// Rows that wait, parts and events.
     waiting: AtomicI64,

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use crate::cores::on_all_cores;
 use crate::failpoint::FailPoint;
 use crate::ingest::flush::{AssembledEvent, place_of_event};
 use crate::ingest::forms::{Taken, taken};
 use crate::ingest::intake::place_of_part;
 use crate::ingest::keys::Sealing;
 use crate::ingest::resolve::{resolve, resolve_persons};
-use crate::ingest::side_by_side::on_all_cores;
 use crate::ingest::{Inbox, StagingError, count};
 use crate::keys::keyring::KeyError;
 use crate::tenant::ledger::Ledger;

@@ -1,4 +1,4 @@
-//! Long work in parts: all cores work on parts, and the outcomes are taken in the order of the parts.
+//! Work that is divided among the cores. Outcomes are taken in the order of the parts that they are of.
 
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -19,14 +19,14 @@ where
     T: Send,
     E: Send,
 {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let cores = core_count();
     let (promise, promises) = sync_channel(AHEAD * cores);
     let queue = Mutex::new(Some(Queue { parts, promise }));
     std::thread::scope(|scope| {
         for _ in 0..cores {
             scope.spawn(|| {
                 while let Some((part, answer)) = Queue::next(&queue) {
-                    // Nobody waits for it any more where an earlier part failed.
+                    // After an earlier part failed, its outcome is not read.
                     let _ = answer.send(work(part));
                 }
             });
@@ -35,7 +35,49 @@ where
     })
 }
 
-/// The parts that nobody has begun, and where the outcome of each is promised.
+/// Items for which another core is worth a thread.
+const SHARE_MIN: usize = 32;
+
+/// Does the work of all items, a share of neighbours on each core. Gives the outcome of each share, in order.
+pub(crate) fn on_all_cores<T: Send, R: Send, E: Send>(
+    items: Vec<T>,
+    work: impl Fn(Vec<T>) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let share = items.len().div_ceil(core_count()).max(SHARE_MIN);
+    if items.len() <= share {
+        return Ok(vec![work(items)?]);
+    }
+    let count = items.len().div_ceil(share);
+    let mut items = items.into_iter();
+    let shares = std::iter::repeat_with(|| items.by_ref().take(share).collect()).take(count);
+    let mut done = Vec::with_capacity(count);
+    in_order(shares, work, |outcome| {
+        done.push(outcome);
+        Ok(())
+    })?;
+    Ok(done)
+}
+
+/// Does two things at the same time.
+pub(crate) fn beside<A: Send, B>(
+    other: impl FnOnce() -> A + Send,
+    own: impl FnOnce() -> B,
+) -> (A, B) {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(other);
+        let own = own();
+        match other.join() {
+            Ok(other) => (other, own),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn core_count() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// The parts that are left, and a channel with a place for the outcome of each part that was begun.
 struct Queue<I, T> {
     parts: I,
     promise: SyncSender<Receiver<T>>,
@@ -90,6 +132,21 @@ mod tests {
         })
         .unwrap();
         assert_eq!(taken, (0..200).map(|part| part * 2).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_item_is_worked_on_once_and_in_order() {
+        for items in [0, 1, SHARE_MIN, 5 * SHARE_MIN + 3] {
+            let all: Vec<usize> = (0..items).collect();
+            let shares = on_all_cores(all.clone(), Ok::<_, ()>).unwrap();
+            assert_eq!(shares.concat(), all);
+        }
+        let failed = on_all_cores((0..99).collect(), |items: Vec<usize>| {
+            let fits = items.iter().all(|item| *item < 98);
+            fits.then_some(()).ok_or("refused")
+        });
+        assert!(failed.is_err());
+        assert_eq!(beside(|| 1, || 2), (1, 2));
     }
 
     #[test]
