@@ -226,11 +226,6 @@ impl Keyring {
         PersonReference::from_slice(&reference).ok_or(KeyError::DoesNotOpen("a person"))
     }
 
-    /// Whether the data key for a slot is found without the vault.
-    pub(crate) fn has_in_memory(&self, slot: &KeySlot) -> bool {
-        self.keys.lock().ready.contains(slot)
-    }
-
     /// The data key for a slot. A new key joins `needs`.
     pub fn data_key(
         &self,

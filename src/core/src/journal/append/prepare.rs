@@ -6,7 +6,6 @@ use crate::journal::folded::fold;
 use crate::keys::keyring::Needs;
 use crate::keys::keyring::{KeyError, KeySlot, Keyring};
 use crate::keys::rows;
-use crate::off_loop::short_read;
 use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::payload::{EVENT_NONCE_BYTES, KeySet, NumberedKey, seal};
 use trailkeep_crypto::secret::{IndexKey, TagLabel, random_bytes};
@@ -45,13 +44,9 @@ pub(super) fn prepare_event(
         .map(|person| person_tags(&ledger.index_key, TagLabel::Subject, person));
     let mut keys = subject_tags
         .map(|(tag, folded)| {
-            let is_known = keyring.has_in_memory(&slot(Some(tag)));
-            let mut find = || {
-                // The person's row must exist before the key that names it.
-                keyring.person(origin, ledger.record.number, (tag, folded), needs)?;
-                keyring.data_key(origin, slot(Some(tag)), needs)
-            };
-            if is_known { find() } else { short_read(find) }
+            // The person's row must exist before the key that names it.
+            keyring.person(origin, ledger.record.number, (tag, folded), needs)?;
+            keyring.data_key(origin, slot(Some(tag)), needs)
         })
         .collect::<Result<Vec<_>, _>>()?;
     if keys.is_empty() {
