@@ -49,7 +49,7 @@ impl Contenders {
     }
 }
 
-/// Builds 0.1.0 in the target directory, unless it stands there already.
+/// Builds 0.1.0 in the target directory, unless it was built there before.
 fn build_release() -> anyhow::Result<PathBuf> {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("trailkeep-0.1.0");
     let program = place.join("target/release/trailkeep");

@@ -15,12 +15,15 @@ mod support;
 mod table;
 mod writing;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
+use tokio::runtime::Runtime;
 
 use crate::contenders::Contenders;
+use crate::support::events::Events;
+use crate::support::load::{Loaded, Shape, Target, append};
 use crate::support::{say, temporary};
 use crate::table::Table;
 
@@ -67,31 +70,43 @@ impl Options {
     }
 }
 
+/// What is measured, with which programs, where.
+struct Bench<'a> {
+    options: &'a Options,
+    contenders: Contenders,
+    folder: &'a Path,
+    clients: Runtime,
+}
+
+impl Bench<'_> {
+    /// Sends events of a shape to a server for its time.
+    fn load(&self, target: &Target, events: &Events, shape: Shape) -> anyhow::Result<Loaded> {
+        let clients = self.clients.handle();
+        self.clients
+            .block_on(append(clients, target, events, shape))
+    }
+}
+
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     if !options.bench {
         return say("run this with `cargo bench --bench compare`");
     }
     let directory = temporary(options.dir.as_deref(), "compare")?;
-    let contenders = Contenders::find(&options)?;
     // The clients have one thread: they share the cores with what is measured.
     let clients = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
+    let bench = Bench {
+        contenders: Contenders::find(&options)?,
+        options: &options,
+        folder: directory.path(),
+        clients,
+    };
     let mut table = Table::default();
-    writing::measure(
-        &options,
-        &contenders,
-        (directory.path(), &clients),
-        &mut table,
-    )?;
-    stored::measure(
-        &options,
-        &contenders,
-        (directory.path(), &clients),
-        &mut table,
-    )?;
+    writing::measure(&bench, &mut table)?;
+    stored::measure(&bench, &mut table)?;
     directory.close()?;
     say(&table.to_string())?;
     if options.require {

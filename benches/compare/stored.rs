@@ -1,15 +1,14 @@
 //! What is measured of events that are stored: verifying, exporting, verifying offline, sizes, start, memory.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use tokio::runtime::Runtime;
 
-use crate::Options;
-use crate::contenders::{Contender, Contenders};
+use crate::Bench;
+use crate::contenders::Contender;
 use crate::support::events::{Events, Persons, Size};
-use crate::support::load::{Shape, append};
+use crate::support::load::Shape;
 use crate::support::program::{Program, public_key_of, trailkeep};
 use crate::support::{mebibytes, say, size_of};
 use crate::table::Requirement::{AtLeast, AtMost};
@@ -24,28 +23,18 @@ struct Stored {
 }
 
 /// Fills a directory with each program, and measures what is done with it.
-pub(crate) fn measure(
-    options: &Options,
-    contenders: &Contenders,
-    (folder, clients): (&Path, &Runtime),
-    table: &mut Table,
-) -> anyhow::Result<()> {
-    if !["verify", "export", "offline", "disk", "start"]
-        .iter()
-        .any(|row| options.wants(row))
-    {
+pub(crate) fn measure(bench: &Bench<'_>, table: &mut Table) -> anyhow::Result<()> {
+    let options = bench.options;
+    let rows = ["verify", "export", "offline verify", "disk", "start"];
+    if !rows.iter().any(|row| options.wants(row)) {
         return Ok(());
     }
     say(&format!(
         "storing {} events with each program",
         options.stored
     ))?;
-    let fill = |contender, name| {
-        let program = contenders.program(contender);
-        Stored::fill(program, &folder.join(name), options.stored, clients)
-    };
-    let new = fill(Contender::New, "new-stored")?;
-    let old = fill(Contender::Old, "old-stored")?;
+    let new = Stored::fill(bench, Contender::New, "new-stored")?;
+    let old = Stored::fill(bench, Contender::Old, "old-stored")?;
     for round in 1..=options.rounds {
         say(&format!("reading, round {round} of {}", options.rounds))?;
         for (row, required, rate) in [
@@ -65,10 +54,15 @@ pub(crate) fn measure(
         if options.wants("start") {
             let (ms, mebibytes) = new.start()?;
             table.new_is("start", "ms", ms);
-            table.new_is("start, memory at rest", "MiB", mebibytes);
+            table.new_is("start, memory two seconds later", "MiB", mebibytes);
             let before = old.start()?;
             table.other_is("start", Against::Old, before.0, None);
-            table.other_is("start, memory at rest", Against::Old, before.1, None);
+            table.other_is(
+                "start, memory two seconds later",
+                Against::Old,
+                before.1,
+                None,
+            );
         }
     }
     if options.wants("disk") {
@@ -80,8 +74,9 @@ pub(crate) fn measure(
 }
 
 impl Stored {
-    fn fill(program: &Path, folder: &Path, count: u64, clients: &Runtime) -> anyhow::Result<Self> {
-        std::fs::create_dir(folder)?;
+    fn fill(bench: &Bench<'_>, contender: Contender, name: &str) -> anyhow::Result<Self> {
+        let (program, folder) = (bench.contenders.program(contender), bench.folder.join(name));
+        std::fs::create_dir(&folder)?;
         let data = folder.join("data");
         let (mut server, _) = Program::first(program, &data)?;
         let events = Events::new(Size::Usual, Persons::Known)?;
@@ -92,9 +87,8 @@ impl Stored {
             warm_up: Duration::ZERO,
         };
         let (mut sent, mut raw_bytes) = (0, 0);
-        while sent < count {
-            let target = &server.target;
-            let loaded = clients.block_on(append(clients.handle(), target, &events, shape))?;
+        while sent < bench.options.stored {
+            let loaded = bench.load(&server.target, &events, shape)?;
             sent += loaded.sent_events;
             raw_bytes += loaded.sent_bytes;
         }
@@ -109,7 +103,7 @@ impl Stored {
         })
     }
 
-    /// Runs a command; gives how many events it went through a second.
+    /// Runs a command that reads all events; gives how many of them a second.
     fn rate(&self, command: &mut std::process::Command) -> anyhow::Result<f64> {
         let from = Instant::now();
         let done = command.output()?;

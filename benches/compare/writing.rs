@@ -4,13 +4,11 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Runtime;
-
-use crate::Options;
-use crate::contenders::{Contender, Contenders};
+use crate::Bench;
+use crate::contenders::Contender;
 use crate::postgres::{Load, Postgres};
 use crate::support::events::{Events, Persons, Size};
-use crate::support::load::{Loaded, Shape, append};
+use crate::support::load::Shape;
 use crate::support::program::Program;
 use crate::support::say;
 use crate::table::Requirement::{AtLeast, AtMost};
@@ -27,167 +25,179 @@ struct Server {
 }
 
 impl Server {
-    fn start(program: &Path, folder: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir(folder)?;
+    fn start(bench: &Bench<'_>, contender: Contender, name: &str) -> anyhow::Result<Self> {
+        let folder = bench.folder.join(name);
+        std::fs::create_dir(&folder)?;
+        let program = bench.contenders.program(contender);
         let (program, _) = Program::first(program, &folder.join("data"))?;
         let new = Events::new(Size::Usual, Persons::New)?;
         // Ids of their own: both supplies go to one ledger.
         new.take(1 << 32);
+        let known = Events::new(Size::Usual, Persons::Known)?;
+        while known.take(0).start < KNOWN_AFTER {
+            let fill = shape(4, 1_000, Duration::from_secs(1));
+            bench.load(&program.target, &known, fill)?;
+        }
         Ok(Self {
             program,
-            known: Events::new(Size::Usual, Persons::Known)?,
+            known,
             new,
         })
-    }
-
-    fn load(&self, clients: &Runtime, events: &Events, shape: Shape) -> anyhow::Result<Loaded> {
-        let target = &self.program.target;
-        clients.block_on(append(clients.handle(), target, events, shape))
     }
 }
 
 /// Measures all loads, the contenders by turns.
-pub(crate) fn measure(
-    options: &Options,
-    contenders: &Contenders,
-    (folder, clients): (&Path, &Runtime),
-    table: &mut Table,
-) -> anyhow::Result<()> {
-    let rows = ["single-64", "single-1", "batches", "new-subjects-64"];
-    if !rows.iter().any(|row| options.wants(row)) {
+pub(crate) fn measure(bench: &Bench<'_>, table: &mut Table) -> anyhow::Result<()> {
+    let rows = [SINGLE_64.name, SINGLE_1.name, BATCHES.name, NEW_SUBJECTS];
+    if !rows.iter().any(|row| bench.options.wants(row)) {
         return Ok(());
     }
-    let new = Server::start(contenders.program(Contender::New), &folder.join("new"))?;
-    let old = Server::start(contenders.program(Contender::Old), &folder.join("old"))?;
-    let postgres = Postgres::start(folder.join("postgres"))?;
-    if postgres.is_none() {
+    let round = Round {
+        bench,
+        new: Server::start(bench, Contender::New, "new")?,
+        old: Server::start(bench, Contender::Old, "old")?,
+        postgres: Postgres::start(bench.folder.join("postgres"))?,
+    };
+    if round.postgres.is_none() {
         say("skipped: PostgreSQL is not installed, so nothing is compared with it")?;
     }
-    for server in [&new, &old] {
-        let fill = shape(4, 1_000, Duration::from_secs(1));
-        while server.known.take(0).start < KNOWN_AFTER {
-            server.load(clients, &server.known, fill)?;
-        }
-    }
-    for round in 1..=options.rounds {
-        say(&format!("loads, round {round} of {}", options.rounds))?;
-        let round = Round {
-            options,
-            clients,
-            servers: (&new, &old),
-            postgres: postgres.as_ref(),
-        };
+    for number in 1..=bench.options.rounds {
+        say(&format!(
+            "loads, round {number} of {}",
+            bench.options.rounds
+        ))?;
         round.single_64(table)?;
-        round.single_1(folder, table)?;
-        round.batches(table)?;
+        round.single_1(table)?;
+        if bench.options.wants(BATCHES.name) {
+            round.row(&BATCHES, table)?;
+        }
     }
     Ok(())
 }
 
+/// A load that all contenders take, and what is required of the ratios of their rates.
+struct Row {
+    name: &'static str,
+    connections: usize,
+    batch: u64,
+    postgres: Load,
+    at_least_old: f64,
+    at_least_postgres: f64,
+}
+
+const SINGLE_64: Row = Row {
+    name: "single-64",
+    connections: 64,
+    batch: 1,
+    postgres: Load::Single(64),
+    at_least_old: 3.0,
+    at_least_postgres: 8.0,
+};
+const SINGLE_1: Row = Row {
+    name: "single-1",
+    connections: 1,
+    batch: 1,
+    postgres: Load::Single(1),
+    at_least_old: 2.0,
+    at_least_postgres: 1.0,
+};
+const BATCHES: Row = Row {
+    name: "batches of 1,000 x 4",
+    connections: 4,
+    batch: 1_000,
+    postgres: Load::Batches,
+    at_least_old: 2.0,
+    at_least_postgres: 8.0,
+};
+const NEW_SUBJECTS: &str = "new-subjects-64";
+
 /// One turn of each contender in each row.
 struct Round<'a> {
-    options: &'a Options,
-    clients: &'a Runtime,
-    servers: (&'a Server, &'a Server),
-    postgres: Option<&'a Postgres>,
+    bench: &'a Bench<'a>,
+    new: Server,
+    old: Server,
+    postgres: Option<Postgres>,
 }
 
 impl Round<'_> {
     fn single_64(&self, table: &mut Table) -> anyhow::Result<()> {
-        let shape = shape(64, 1, self.options.load_time());
-        let (new, old) = self.servers;
-        if !self.options.wants("single-64") && !self.options.wants("new-subjects-64") {
+        let wants = |name| self.bench.options.wants(name);
+        if !wants(SINGLE_64.name) && !wants(NEW_SUBJECTS) {
             return Ok(());
         }
-        let measured = self.measured(new, &new.known, shape)?;
-        table.new_is("single-64", "events/s", measured.rate);
-        table.new_is("single-64, processor time", "us/event", measured.cpu_us);
-        table.new_is("single-64, threads", "most", measured.threads);
+        let (new, old) = self.row(&SINGLE_64, table)?;
+        let (cpu, threads) = ("single-64, processor time", "single-64, threads");
+        table.new_is(cpu, "us/event", new.cpu_us);
+        table.other_is(cpu, Against::Old, old.cpu_us, Some(AtMost(0.4)));
+        table.new_is(threads, "most", new.threads);
+        table.other_is(threads, Against::Old, old.threads, None);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64;
-        let limit = (Against::Limit, 8.0 + 2.0 * cores);
-        table.other_is("single-64, threads", limit.0, limit.1, Some(AtMost(1.0)));
-        let with_new = self.measured(new, &new.new, shape)?;
-        table.new_is("new-subjects-64", "events/s", with_new.rate);
-        let known = (Against::Itself, measured.rate);
-        table.other_is("new-subjects-64", known.0, known.1, Some(AtLeast(0.85)));
-        if self.options.wants("single-64") {
-            let before = self.measured(old, &old.known, shape)?;
-            let required = [Some(AtLeast(3.0)), Some(AtMost(0.4))];
-            table.other_is("single-64", Against::Old, before.rate, required[0]);
-            let cpu = "single-64, processor time";
-            table.other_is(cpu, Against::Old, before.cpu_us, required[1]);
-            table.other_is("single-64, threads", Against::Old, before.threads, None);
-            self.postgres_takes("single-64", Load::Single(64), 8.0, table)?;
-        }
+        let limit = 8.0 + 2.0 * cores;
+        table.other_is(threads, Against::Limit, limit, Some(AtMost(1.0)));
+        let shape = self.shape(&SINGLE_64);
+        let about_new = self.measured(&self.new, &self.new.new, shape)?;
+        table.new_is(NEW_SUBJECTS, "events/s", about_new.rate);
+        table.other_is(NEW_SUBJECTS, Against::Itself, new.rate, Some(AtLeast(0.85)));
         Ok(())
     }
 
-    fn single_1(&self, folder: &Path, table: &mut Table) -> anyhow::Result<()> {
-        if !self.options.wants("single-1") {
+    fn single_1(&self, table: &mut Table) -> anyhow::Result<()> {
+        if !self.bench.options.wants(SINGLE_1.name) {
             return Ok(());
         }
-        let shape = shape(1, 1, self.options.load_time());
-        let (new, old) = self.servers;
-        let measured = self.measured(new, &new.known, shape)?;
-        table.new_is("single-1", "events/s", measured.rate);
-        let before = self.measured(old, &old.known, shape)?;
-        table.other_is("single-1", Against::Old, before.rate, Some(AtLeast(2.0)));
-        self.postgres_takes("single-1", Load::Single(1), 1.0, table)?;
-        table.new_is("single-1, median", "ms", measured.median_ms);
-        let limit = 1.5 * sync_ms(folder, measured.written_per_event)? + 0.2;
-        table.other_is("single-1, median", Against::Limit, limit, Some(AtMost(1.0)));
+        let (new, _) = self.row(&SINGLE_1, table)?;
+        let row = "single-1, median";
+        table.new_is(row, "ms", new.median_ms);
+        let limit = 1.5 * sync_ms(self.bench.folder, new.written_per_event)? + 0.2;
+        table.other_is(row, Against::Limit, limit, Some(AtMost(1.0)));
         Ok(())
     }
 
-    fn batches(&self, table: &mut Table) -> anyhow::Result<()> {
-        if !self.options.wants("batches") {
-            return Ok(());
+    /// Measures the rate of each contender; gives what else was seen of this build and of 0.1.0.
+    fn row(&self, row: &Row, table: &mut Table) -> anyhow::Result<(Measured, Measured)> {
+        let shape = self.shape(row);
+        let new = self.measured(&self.new, &self.new.known, shape)?;
+        table.new_is(row.name, "events/s", new.rate);
+        let old = self.measured(&self.old, &self.old.known, shape)?;
+        table.other_is(
+            row.name,
+            Against::Old,
+            old.rate,
+            Some(AtLeast(row.at_least_old)),
+        );
+        if let Some(postgres) = &self.postgres {
+            let rate = postgres.events_per_second(row.postgres, shape.duration)?;
+            let required = Some(AtLeast(row.at_least_postgres));
+            table.other_is(row.name, Against::Postgres, rate, required);
         }
-        let shape = shape(4, 1_000, self.options.load_time());
-        let (new, old) = self.servers;
-        let measured = self.measured(new, &new.known, shape)?;
-        table.new_is("batches of 1,000 x 4", "events/s", measured.rate);
-        let before = self.measured(old, &old.known, shape)?;
-        let row = "batches of 1,000 x 4";
-        table.other_is(row, Against::Old, before.rate, Some(AtLeast(2.0)));
-        self.postgres_takes(row, Load::Batches, 8.0, table)
+        Ok((new, old))
     }
 
-    fn postgres_takes(
-        &self,
-        row: &'static str,
-        load: Load,
-        required: f64,
-        table: &mut Table,
-    ) -> anyhow::Result<()> {
-        if let Some(postgres) = self.postgres {
-            let rate = postgres.events_per_second(load, self.options.load_time())?;
-            table.other_is(row, Against::Postgres, rate, Some(AtLeast(required)));
-        }
-        Ok(())
+    const fn shape(&self, row: &Row) -> Shape {
+        shape(row.connections, row.batch, self.bench.options.load_time())
     }
 
     fn measured(&self, server: &Server, events: &Events, shape: Shape) -> anyhow::Result<Measured> {
-        let (cpu, written) = (server.program.cpu()?, server.program.written()?);
+        let program = &server.program;
+        let (cpu, written) = (program.cpu()?, program.written()?);
         let (loaded, threads) = std::thread::scope(|scope| {
             // Looked at in the middle of the load.
             let threads = scope.spawn(|| {
                 std::thread::sleep(shape.warm_up + shape.duration / 2);
-                server.program.threads()
+                program.threads()
             });
-            let loaded = server.load(self.clients, events, shape);
+            let loaded = self.bench.load(&program.target, events, shape);
             (loaded, threads.join())
         });
         let loaded = loaded?;
         let threads = threads.map_err(|_| anyhow::anyhow!("a thread panicked"))??;
-        let sent = loaded.sent_events as f64;
-        let cpu = server.program.cpu()?.saturating_sub(cpu);
+        let cpu = program.cpu()?.saturating_sub(cpu);
         Ok(Measured {
             rate: loaded.events as f64 / loaded.seconds,
             median_ms: loaded.latencies.quantile_ms(0.5),
-            cpu_us: cpu.as_secs_f64() * 1e6 / sent,
+            cpu_us: cpu.as_secs_f64() * 1e6 / loaded.sent_events as f64,
             threads: threads as f64,
-            written_per_event: (server.program.written()? - written) / loaded.sent_events,
+            written_per_event: (program.written()? - written) / loaded.sent_events,
         })
     }
 }
@@ -198,11 +208,11 @@ struct Measured {
     /// Processor time of the server for an event.
     cpu_us: f64,
     threads: f64,
-    /// Bytes that went to its disk for an event.
+    /// Bytes that it wrote to its disk for an event.
     written_per_event: u64,
 }
 
-fn shape(connections: usize, batch: u64, duration: Duration) -> Shape {
+const fn shape(connections: usize, batch: u64, duration: Duration) -> Shape {
     Shape {
         connections,
         batch,
@@ -211,7 +221,7 @@ fn shape(connections: usize, batch: u64, duration: Duration) -> Shape {
     }
 }
 
-/// The median milliseconds of a write of so many bytes with `fdatasync`, over what stands in a file already.
+/// The median milliseconds of a write of so many bytes with `fdatasync` into a file that has its size already.
 fn sync_ms(folder: &Path, bytes: u64) -> anyhow::Result<f64> {
     use std::io::Seek as _;
     let block = vec![7; usize::try_from(bytes)?];
