@@ -1,10 +1,19 @@
 //! The token of a preview: nobody orders an erasure or a restriction over HTTP without having seen what it does now.
 
 use crate::erasure::{counts, event, filed, post};
-use crate::support::{Answer, Client, Clocked, succeeded};
+use crate::support::{Answer, Client, Clocked, Server, succeeded};
 use serde_json::{Value, json};
 
 const MORNING: &str = "2026-11-24T10:00:00Z";
+
+/// A server with one event about Anna, who asks for its erasure.
+fn anna_asks() -> (Clocked, Server, Value) {
+    let clocked = Clocked::at(MORNING);
+    clocked.append(&event("e0", &["anna"], &json!({})));
+    let server = clocked.serve_with(&[]);
+    let anna = filed(&mut server.client(), "erasure", "anna", Some("passport"));
+    (clocked, server, anna)
+}
 
 fn path_of(request: &Value) -> String {
     let id = request["id"].as_str().unwrap();
@@ -98,11 +107,8 @@ fn an_order_needs_the_token_of_its_own_preview() {
 
 #[test]
 fn a_token_ends_after_15_minutes_and_a_wall_clock_set_back_lengthens_nothing() {
-    let clocked = Clocked::at(MORNING);
-    clocked.append(&event("e", &["anna"], &json!({})));
-    let server = clocked.serve_with(&[]);
+    let (clocked, server, anna) = anna_asks();
     let mut client = server.client();
-    let anna = filed(&mut client, "erasure", "anna", Some("passport"));
     let first = preview(&mut client, &anna)["token"].clone();
     clocked.set("2026-11-24T10:15:00Z");
     let now = assert_stale(&execute(&mut client, &anna, &first), "15 minutes");
@@ -118,11 +124,8 @@ fn a_token_ends_after_15_minutes_and_a_wall_clock_set_back_lengthens_nothing() {
 
 #[test]
 fn a_token_of_another_start_of_the_server_is_refused() {
-    let clocked = Clocked::at(MORNING);
-    clocked.append(&event("e", &["anna"], &json!({})));
-    let server = clocked.serve_with(&[]);
+    let (clocked, server, anna) = anna_asks();
     let mut client = server.client();
-    let anna = filed(&mut client, "erasure", "anna", Some("passport"));
     let token = preview(&mut client, &anna)["token"].clone();
     server.stop();
     let server = clocked.serve_with(&[]);
@@ -134,11 +137,8 @@ fn a_token_of_another_start_of_the_server_is_refused() {
 
 #[test]
 fn events_treated_alike_keep_a_token_and_a_hold_a_class_or_a_request_ends_it() {
-    let clocked = Clocked::at(MORNING);
-    clocked.append(&event("e0", &["anna"], &json!({})));
-    let server = clocked.serve_with(&[]);
+    let (clocked, server, anna) = anna_asks();
     let mut client = server.client();
-    let anna = filed(&mut client, "erasure", "anna", Some("passport"));
     let mut token = preview(&mut client, &anna)["token"].clone();
     let mut assert_ends = |client: &mut Client, what: &str| {
         let now = assert_stale(&execute(client, &anna, &token), "changed since");
@@ -170,10 +170,7 @@ fn events_treated_alike_keep_a_token_and_a_hold_a_class_or_a_request_ends_it() {
 #[test]
 fn an_order_that_was_given_stands_and_needs_no_token() {
     for token in [json!("of another start"), Value::Null] {
-        let clocked = Clocked::at(MORNING);
-        clocked.append(&event("e", &["anna"], &json!({})));
-        let server = clocked.serve_with(&[]);
-        let anna = filed(&mut server.client(), "erasure", "anna", Some("passport"));
+        let (clocked, server, anna) = anna_asks();
         server.stop();
         // Behind the entry of the order, before anything is decided.
         let order = ["privacy", "execute", anna["id"].as_str().unwrap(), "--yes"];
