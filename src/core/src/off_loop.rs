@@ -13,7 +13,7 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
     let span = tracing::Span::current();
     match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
         Ok(value) => value,
-        // A panic goes on where it would have gone; blocking tasks are never cancelled.
+        // A panic is passed on; blocking tasks are never cancelled.
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

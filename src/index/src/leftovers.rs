@@ -45,7 +45,7 @@ impl Index {
     }
 
     /// Takes away the rows of one run that is not in use; whether there was one. While somebody still reads a run that was
-    /// replaced, none goes.
+    /// replaced, none is deleted.
     pub(super) fn drop_leftover(&self, being_written: Option<RunId>) -> Result<bool, StoreError> {
         let mut leftovers = self.leftovers.lock();
         if !leftovers.may_be || leftovers.are_read() {

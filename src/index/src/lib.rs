@@ -6,7 +6,7 @@
 //! asks the active run and the few runs there are. The runs can be made again from the payloads at any time.
 //!
 //! All of it is done in pieces, and a full part of the active run is written before the next piece of a merge:
-//! so what stands in memory stays small while events keep coming. The lock on what the index holds is taken
+//! so little is in memory while events keep coming. The lock on what the index holds is taken
 //! to add events and to put a run in the place of others, never while rows are read, sorted or written.
 #![forbid(unsafe_code)]
 
@@ -89,7 +89,7 @@ struct Run {
 }
 
 impl Index {
-    /// Takes the runs that there are, and reads the active runs. What a crash left half-done goes later, in [`Self::merge`].
+    /// Reads the list of runs, and the active runs. What a crash left half-done is deleted later, in [`Self::merge`].
     pub fn open(store: Arc<dyn RunStore>, ledgers: &Ledgers) -> Result<Self, StoreError> {
         let index = Self::over(store);
         let mut state = State {

@@ -178,7 +178,7 @@ impl Index {
         }))
     }
 
-    /// What was written of a larger run goes: the merge begins again.
+    /// Deletes what was written of a larger run: the merge begins again.
     fn give_up(&self) {
         let mut meanwhile = self.reshaping.lock();
         meanwhile.being_written = None;
@@ -205,7 +205,7 @@ impl Index {
             self.finish_merge(merge)?;
             return Ok((MergeStep::Merged, None));
         }
-        // So much goes that the merge is better begun again behind it.
+        // So much is deleted that the merge is better begun again afterwards.
         if self.reshaping.lock().is_too_much() {
             self.give_up();
             return Ok((MergeStep::Merging, None));

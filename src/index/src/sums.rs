@@ -13,7 +13,7 @@ use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 /// Pieces in which a run is read: one for each first byte of a key.
 const PIECES: usize = 256;
 
-/// Key of the hashes that are added up. It is random for each comparison: nobody can choose other rows with the same sum.
+/// Key of the hashes that are added up. It is random for each comparison, so other rows with the same sum cannot be prepared.
 #[derive(Clone, Copy)]
 pub struct SumKey([u8; 16]);
 
@@ -116,7 +116,7 @@ impl Run {
         (self.first..=self.last).contains(&seq)
     }
 
-    /// Whether a look-up comes upon a row of the run.
+    /// Whether a look-up finds a row of the run.
     pub(super) fn finds(&self, key: LookupKey, seq: Seq) -> bool {
         self.holds(seq) && self.filter.may_contain(key)
     }

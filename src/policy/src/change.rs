@@ -16,7 +16,7 @@ pub struct Lowered {
     pub path: Vec<String>,
     /// What was lowered, in words.
     pub problem: String,
-    /// How to mend it.
+    /// How to fix it.
     pub remedy: String,
 }
 

@@ -52,7 +52,7 @@ pub struct Refusal {
     pub policy: String,
     /// Where, as a JSON pointer; `?` stands for names that the schema does not know.
     pub pointer: String,
-    /// Why, and how to mend it. It quotes no payload.
+    /// Why, and how to fix it. It quotes no payload.
     pub detail: String,
 }
 

@@ -13,7 +13,7 @@ pub trait InboxStore: Upkeep {
 
     /// Traces that are due: whose local root came by `root_by`, or whose first part came by `first_by`. Where an
     /// earlier round has used the root, the newest part counts in its place. They come in the order of their tags, those
-    /// behind `after`, at most `limit`: what stands before it is not looked at.
+    /// after `after`, at most `limit`: earlier tags are not read.
     fn due_traces(
         &self,
         ledger: LedgerNumber,

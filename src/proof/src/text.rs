@@ -33,6 +33,11 @@ pub fn counted(number: u64, one: &str) -> String {
     }
 }
 
+/// The form of a verb or pronoun that fits a number: `one` for 1, else `others`, such as `is` and `are`.
+pub const fn agreeing(number: u64, one: &'static str, others: &'static str) -> &'static str {
+    if number == 1 { one } else { others }
+}
+
 /// The words of a text on lines of this width, as a terminal shows them. Line ends and the blanks that begin a line stay,
 /// and begin each line that it is wrapped to. A word that is wider stands whole on its own line.
 pub fn wrapped(text: &str, width: usize) -> String {

@@ -262,7 +262,7 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
         Problem::unauthorized()
     })?;
     let journal = &app.engine.journal;
-    // What is remembered of a key goes with any change of the vault: one that was revoked is refused from the next request on.
+    // Any change of the vault makes the key's row be read again: a revoked key is refused from the next request on.
     let found = match recognise(&journal.keyring, token, journal.clock.wall()) {
         Some(found) => Some(found),
         None => ask_vault(app, token).await?,

@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 problem details: a stable type, what was wrong, how to mend it. No payload text.
+//! Errors as RFC 9457 problem details: a stable type, what was wrong, how to fix it. No payload text.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -117,7 +117,7 @@ impl Problem {
         Self::new(Kind::RequestState, detail)
     }
 
-    /// 409: an order was not given by what it would do now, which goes along.
+    /// 409: the token is not of what the order would do now. The answer has a new preview.
     pub(super) fn stale_preview(detail: impl Into<String>, now: DryRun) -> Self {
         let mut problem = Self::new(Kind::StalePreview, detail);
         problem.told.preview = Some(Box::new(now));

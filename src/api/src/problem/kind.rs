@@ -1,5 +1,5 @@
 //! The kinds of problems: the stable end of their type, their status and their title. docs/errors.md says of each
-//! what causes it and how to mend it; a test compares.
+//! what causes it and how to fix it; a test compares.
 
 /// Begins the type of every problem.
 const TYPE_PREFIX: &str = "urn:trailkeep:problem:";

@@ -19,7 +19,7 @@ use super::failure::Failure;
 use super::output::{events_in_words, note, print_json, print_line, progress_bar};
 use trailkeep_api::events::{Appended, AppendedOne};
 use trailkeep_proof::ledger::event::split_array;
-use trailkeep_proof::text::counted;
+use trailkeep_proof::text::{agreeing, counted};
 use trailkeep_verify::exit::Exit;
 
 /// Events of one request.
@@ -142,9 +142,11 @@ async fn run_with_spool(args: &AppendArgs, folder: &Path) -> anyhow::Result<Exit
     let outcome = deliver(&client, &spool, input, &mut delivered).await;
     let closed = client.close().await;
     outcome.with_context(|| {
+        let recorded = delivered.total.accepted + delivered.total.duplicates;
         format!(
-            "before that {} recorded, {} spooled",
-            events_in_words(delivered.total.accepted + delivered.total.duplicates),
+            "{} before {} recorded, {} spooled",
+            events_in_words(recorded),
+            agreeing(recorded, "was", "were"),
             delivered.spooled
         )
     })?;
@@ -167,9 +169,11 @@ async fn run_with_spool(args: &AppendArgs, folder: &Path) -> anyhow::Result<Exit
             total.accepted, total.duplicates
         ))?;
         if waiting > 0 {
-            let files = counted(waiting as u64, "file");
+            let waiting = waiting as u64;
             note(&format!(
-                "not recorded: {files} in {dir}; send later with `trailkeep append --spool {dir} --flush`",
+                "{} in {dir} {} not recorded yet: `trailkeep append --spool {dir} --flush` sends what waits",
+                counted(waiting, "file"),
+                agreeing(waiting, "is", "are"),
                 dir = folder.display()
             ));
         }
@@ -284,8 +288,14 @@ async fn append_lines(
             let sent = std::mem::take(&mut request);
             let answer = client.append("application/x-ndjson", sent).await;
             let answer: Many = answer.and_then(|answer| answer.read_as()).with_context(|| {
-                let sofar = events_in_words(total.accepted + total.duplicates);
-                format!("lines {} to {} were refused (line numbers below count from there); before them {sofar} recorded", lines_before + 1, lines_before + lines)
+                let recorded = total.accepted + total.duplicates;
+                format!(
+                    "lines {} to {} were refused (line numbers below count from there); {} before them {} recorded",
+                    lines_before + 1,
+                    lines_before + lines,
+                    events_in_words(recorded),
+                    agreeing(recorded, "is", "are")
+                )
             })?;
             bar.inc(answer.accepted + answer.duplicates);
             total.add(answer, json);

@@ -14,7 +14,7 @@ use super::out_file::{OutFile, Replacing, is_standard_output, refuse_json_beside
 use super::output::{note, print_line, progress_bar};
 use trailkeep_api::exports::{Export, ExportQuestion, OneOrSeveral};
 use trailkeep_proof::bundle::manifest::{Counts, Proof, SeqRange};
-use trailkeep_proof::text::{counted, size};
+use trailkeep_proof::text::{agreeing, counted, size};
 use trailkeep_verify::offline::read_text;
 
 /// How often a job is asked how far it is.
@@ -179,13 +179,15 @@ fn describe(bundle: &Bundle, out: &Path) -> String {
         withheld,
     } = bundle.counts;
     let inside = entries.saturating_sub(disclosed + expired + erased + restricted + withheld);
+    let outside = statements.saturating_sub(inside);
     let counts = format!(
         "{} = {} disclosed + {expired} expired + {erased} erased + {restricted} restricted + {withheld} withheld + {} inside\n             \
-         to explain the entries: {} outside of them",
+         {} outside of the entries {} them",
         counted(entries, "entry"),
         counted(disclosed, "event"),
         counted(inside, "statement"),
-        counted(statements.saturating_sub(inside), "statement"),
+        counted(outside, "statement"),
+        agreeing(outside, "explains", "explain"),
     );
     let sealed = if bundle.encrypted {
         "\nencrypted    with age: decrypt with `age -d -i KEY_FILE`"

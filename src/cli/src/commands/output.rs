@@ -59,7 +59,7 @@ fn write_out(bytes: &[u8]) -> io::Result<()> {
     output.flush()
 }
 
-/// A period for people; what is none stays as it is.
+/// A period for people; a text that is not a period stays as it is.
 pub(super) fn period_in_words(text: &str) -> String {
     let period = CalendarPeriod::parse(text);
     period.map_or_else(|_| text.to_owned(), CalendarPeriod::in_words)

@@ -11,7 +11,7 @@ use super::settings::start_options;
 use super::{DirectoryArgs, clock};
 use trailkeep_core::ops::restore::{RestoreRequest, Restored, record_restore, restore};
 use trailkeep_files::directory::DataDirectory;
-use trailkeep_proof::text::counted;
+use trailkeep_proof::text::{agreeing, counted};
 use trailkeep_store_sqlite::Sqlite;
 
 #[derive(Args)]
@@ -101,18 +101,24 @@ fn describe(restored: &Restored) -> String {
         lines.push(match &ledger.continued_by {
             None => format!("{}  {}", ledger.origin, counted(ledger.size, "entry")),
             Some(next) => format!(
-                "{}  {}, superseded; lost, though the vault knows of them: {}; {next} continues",
+                "{}  {}, superseded; {} that the vault knows {} lost; {next} continues",
                 ledger.origin,
                 counted(ledger.size, "entry"),
-                counted(ledger.lost, "entry")
+                counted(ledger.lost, "entry"),
+                agreeing(ledger.lost, "is", "are")
             ),
         });
     }
-    lines.push(format!("readable: {}", counted(restored.events, "event")));
+    lines.push(format!(
+        "{} {} readable",
+        counted(restored.events, "event"),
+        agreeing(restored.events, "is", "are")
+    ));
     if restored.keys_missing > 0 {
         lines.push(format!(
-            "not readable: {}; no given replica has the keys; `verify` lists key-missing",
-            counted(restored.keys_missing, "event")
+            "{} {} not readable: no given replica has the keys; `verify` lists them as key-missing",
+            counted(restored.keys_missing, "event"),
+            agreeing(restored.keys_missing, "is", "are")
         ));
     }
     for lacked in &restored.vault_lacked {

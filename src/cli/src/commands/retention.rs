@@ -10,7 +10,7 @@ use super::output::{events_in_words, note, print_line};
 use super::table::{Fit, Table};
 use trailkeep_api::retention::{AtTime, ClassPreview, OverdueEvents, Reviewed};
 use trailkeep_api::triggers::{ListedTrigger, NewTrigger};
-use trailkeep_proof::text::counted;
+use trailkeep_proof::text::{agreeing, counted};
 
 #[derive(Subcommand)]
 pub(super) enum RetentionCommand {
@@ -183,10 +183,11 @@ async fn preview(target: &TargetArgs, at: Option<String>, json: bool) -> anyhow:
     let preview = answer.read()?;
     print_line(&table(&preview.classes).to_string())?;
     print_line(&format!(
-        "as of {}: {} would be deleted, {} held",
+        "as of {}: {} would be deleted, {} {} held",
         preview.as_of,
         counted(preview.destroyed, "event"),
-        preview.held
+        preview.held,
+        agreeing(preview.held, "is", "are")
     ))?;
     if let Some(OverdueEvents {
         events,
@@ -194,17 +195,17 @@ async fn preview(target: &TargetArgs, at: Option<String>, json: bool) -> anyhow:
     }) = preview.overdue
     {
         print_line(&format!(
-            "overdue for deletion: {}, the oldest since {since}; `trailkeep retention run` deletes what is overdue",
-            counted(events, "event")
+            "{} {} overdue for deletion, the oldest since {since}: `trailkeep retention run` deletes what is overdue",
+            counted(events, "event"),
+            agreeing(events, "is", "are")
         ))?;
     }
     if !preview.held_requests.is_empty() {
+        let requests = preview.held_requests.len() as u64;
         print_line(&format!(
-            "events are kept for {} until closed or due: {}",
-            counted(
-                preview.held_requests.len() as u64,
-                "open data subject request"
-            ),
+            "{} {} events until closed or due: {}",
+            counted(requests, "open data subject request"),
+            agreeing(requests, "keeps", "keep"),
             preview.held_requests.join(", ")
         ))?;
     }
@@ -215,9 +216,10 @@ async fn preview(target: &TargetArgs, at: Option<String>, json: bool) -> anyhow:
             ""
         };
         print_line(&format!(
-            "{} of {}: waiting for a trigger of the record, or for the period after it; the oldest since {}{review}",
+            "{} of {} {} for a trigger of the record, or for the period after it; the oldest since {}{review}",
             counted(waits.events, "event"),
             waits.policies.join(" + "),
+            agreeing(waits.events, "waits", "wait"),
             waits.oldest_recorded_at.unwrap_or_default()
         ))?;
     }

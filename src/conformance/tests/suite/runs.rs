@@ -63,7 +63,7 @@ pub(crate) fn leftovers_of_a_crash_go(fixture: &Fixture) {
     let kept = write(&*stores.runs, 0, 4, &rows([(1, 0)]));
     let left = stores.runs.begin().unwrap();
     stores.runs.append(left, &rows([(1, 5)])).unwrap();
-    // The next one stands beside it, and is not taken for one.
+    // The next file is not a part of it.
     let next = stores.runs.begin().unwrap();
     assert!(next > left && left > kept.id);
     assert_eq!(stores.runs.rows_after(next, None, 9).unwrap(), []);

@@ -21,7 +21,7 @@ use trailkeep_proof::ledger::sources::Sighting;
 /// How the index rows of events are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LookUps {
-    /// They are added up; whoever reads the sum compares it with that of the index.
+    /// Their hashes are added up, and the sum is compared with that of the index.
     SummedUp,
     /// Each is looked up, so that an event that lacks one is named.
     OneByOne,
@@ -30,7 +30,7 @@ pub(super) enum LookUps {
 /// A range of entries under check.
 pub(super) struct Stretch<'w> {
     pub(super) walk: &'w Walk<'w>,
-    /// What covers the texts that went, as it was known when the range was read.
+    /// The tombstones, as they were known when the range was read.
     pub(super) cover: Arc<TombstoneCheck>,
     pub(super) look_ups: LookUps,
 }

@@ -40,7 +40,7 @@ impl Reads {
         }
     }
 
-    /// An entry that is said to have shown somebody records a read, by this section of its own, that showed an event or a request.
+    /// Checks an entry that a row links to a person: its section `read` must record a read that showed an event or a request.
     pub(super) fn check_entry(&self, seq: Seq, read: Option<&Vec<u8>>, findings: &mut Findings) {
         if !self.entries.contains(&seq) {
             return;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::failpoint::FailPoint;
 use crate::ingest::Inbox;
-use crate::ingest::forms::{Taken, is_reduced, mend, sections_of, taken};
+use crate::ingest::forms::{Taken, fix, is_reduced, sections_of, taken};
 use crate::ingest::{StagingError, count};
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, Incoming, Refusing, append_waiting};
@@ -126,7 +126,7 @@ fn append_otherwise(
     let mut refusing = Refusing::Forbidden;
     let mut error = error;
     for _ in 0..FORMS_MAX {
-        mend(&inbox.journal, ledger, &mut sections, &mut refusing, &error);
+        fix(&inbox.journal, ledger, &mut sections, &mut refusing, &error);
         // What is said of it may need more room than what went. The last of its parts is the event itself: when it is there, so
         // are the others.
         let mut parts = fit(sections, MAX_EVENT_BYTES).into_iter();

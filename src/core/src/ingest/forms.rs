@@ -138,7 +138,7 @@ pub(super) fn is_reduced(recorded: &Value, assembled: &Value) -> bool {
 }
 
 /// Takes away what the error is about.
-pub(super) fn mend(
+pub(super) fn fix(
     journal: &Journal,
     ledger: &Ledger,
     sections: &mut Map<String, Value>,
@@ -190,7 +190,7 @@ fn set_regimes_aside(sections: &mut Map<String, Value>) {
     }
 }
 
-/// Leaves out the sections in which a policy forbids a member; what was refused is said. Gives whether that mends it.
+/// Leaves out the sections in which a policy forbids a member; what was refused is said. Gives whether that fixes it.
 fn leave_out(sections: &mut Map<String, Value>, refusals: &[&Refusal]) -> bool {
     let names: Vec<&str> = refusals
         .iter()

@@ -34,7 +34,7 @@ pub(crate) fn class_for(
     }
 }
 
-/// States a new class, with its policies, unless somebody else just did.
+/// States a new class with its policies, unless another request stated it meanwhile.
 fn state_class(
     journal: &Journal,
     ledger: &Ledger,

@@ -316,7 +316,7 @@ pub fn show(
     Ok(shown)
 }
 
-/// Records that somebody read whom a request is about.
+/// Records a read of whom a request is about.
 pub(super) fn record_look(
     journal: &Journal,
     tenant: &Tenant,

@@ -1,4 +1,4 @@
-//! Tokens of previews: whoever orders an erasure or a restriction has seen what it does, as it stands now.
+//! Tokens of previews: an erasure or a restriction is ordered by somebody who has seen what it does now.
 //!
 //! A token is a MAC over the terms of the order: all that decides what becomes of the events, but not how many those are. No
 //! token is stored. When the order comes, the MAC is made again from what stands then.
@@ -75,7 +75,7 @@ impl From<&DryRunRow> for DecisionTerms {
 /// A token, as a preview gives it.
 #[derive(Clone, Debug)]
 pub struct PreviewToken {
-    /// What goes along with the order.
+    /// What the order must bring.
     pub text: String,
     /// Until when it can be used, by the wall clock.
     pub expires_at: UnixMillis,

@@ -19,7 +19,7 @@ pub struct KeepRequests(CalendarPeriod);
 /// Not such a period.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepRequestsError {
-    /// It is no period.
+    /// The text is not a period.
     #[error(transparent)]
     Period(#[from] PeriodError),
     /// It is too short, in some months at least.
@@ -54,7 +54,7 @@ impl KeepRequests {
     }
 
     /// From when on a run forgets what was answered or ended at a moment. The default is a promise to forget by then, so it is
-    /// due a day earlier, for the daily run. A longer period is a duty to keep: nothing goes before its end.
+    /// due a day earlier, for the daily run. A longer period is a duty to keep: nothing is forgotten before its end.
     pub(crate) fn due_after(self, over: UnixMillis) -> Option<UnixMillis> {
         let early = self.is_default().then(|| self.0.less(CalendarPeriod::DAY));
         early.flatten().unwrap_or(self.0).after(over)

@@ -15,7 +15,7 @@ pub struct Finding {
     pub line: usize,
     pub rule: &'static str,
     pub problem: String,
-    /// How to mend it.
+    /// How to fix it.
     pub remedy: String,
 }
 

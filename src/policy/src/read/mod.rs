@@ -31,7 +31,7 @@ pub struct FormFault {
     /// Where in the text, if it is no TOML or no policy at all.
     pub offset: Option<usize>,
     pub problem: String,
-    /// How to mend it.
+    /// How to fix it.
     pub remedy: String,
 }
 

@@ -91,7 +91,7 @@ impl InboxStore for SqliteInbox {
         after: Option<Tag>,
         limit: usize,
     ) -> Result<Vec<Tag>, StoreError> {
-        // A blob of no bytes stands before every tag.
+        // An empty blob sorts before every tag.
         let after = after.as_ref().map_or(&[][..], |tag| tag.as_bytes());
         let (root_by, first_by) = (root_by.get(), first_by.get());
         self.database.read(|tx| {

@@ -9,7 +9,7 @@ use trailkeep_api::operate::Readiness;
 use trailkeep_api::vault::{RotationStatus, TargetStatus};
 use trailkeep_core::ops::readiness::WAITING;
 use trailkeep_files::directory::{Exposure, exposure_of};
-use trailkeep_proof::text::counted;
+use trailkeep_proof::text::{agreeing, counted};
 use trailkeep_proof::time::UnixMillis;
 
 /// A backup is daily; a day is left for one that failed.
@@ -33,9 +33,10 @@ impl Findings {
         self.add(
             "overdue",
             format!(
-                "{} of the tenant {} past the maximum and not deleted, the oldest since {}",
+                "{} of the tenant {} {} past the maximum and not deleted, the oldest since {}",
                 counted(overdue.events, "event"),
                 tenant.name,
+                agreeing(overdue.events, "is", "are"),
                 since.to_short_rfc3339()
             ),
             "let `serve` run at its --retention-hour, or run `trailkeep retention run`: its error names the cause",

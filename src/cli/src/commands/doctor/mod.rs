@@ -1,4 +1,4 @@
-//! `trailkeep doctor`: what an operator should mend, before it is missed.
+//! `trailkeep doctor`: what an operator should fix, before it is missed.
 
 mod ledger;
 mod machine;

@@ -1,5 +1,5 @@
 //! The settings of a server: flags before environment variables before the file before the defaults. All faults are
-//! said at once, each with how to mend it.
+//! said at once, each with how to fix it.
 
 mod anchors;
 mod check;
@@ -39,7 +39,7 @@ pub(super) struct Fault {
     /// The key, if it is about one.
     pub(super) key: String,
     pub(super) problem: String,
-    /// How to mend it.
+    /// How to fix it.
     pub(super) remedy: String,
 }
 

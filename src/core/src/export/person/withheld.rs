@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::export::html::grouped;
 use crate::export::person::PersonScope;
 use trailkeep_proof::privacy::{Regime, Withheld, Withholding};
+use trailkeep_proof::text::agreeing;
 
 /// Sections of one event that a copy leaves out, each with the reason.
 pub(in crate::export) type OfEvent = Vec<(Withholding, String)>;
@@ -83,7 +84,7 @@ pub(crate) fn in_words(row: &Withheld, held: u64) -> String {
         1 => "the only event".to_owned(),
         _ => format!("{events} of the {} events", grouped(held)),
     };
-    let noun = if row.events == 1 { "event" } else { "events" };
+    let noun = agreeing(row.events, "event", "events");
     let mut said = match row.what {
         Withholding::Others => format!(
             "Data that may be about other people, in {of_held}. The events themselves are listed, and what you wrote in them \

@@ -3,7 +3,7 @@
 use super::{Case, Ending, Part};
 use crate::export::date;
 use trailkeep_proof::privacy::{Certificate, Ground, Kept, KeptState, Kind, Regime};
-use trailkeep_proof::text::counted;
+use trailkeep_proof::text::{agreeing, counted};
 use trailkeep_proof::time::UnixMillis;
 
 /// What the certificate says of events that are kept; none where all are gone, or a copy was asked for.
@@ -30,7 +30,7 @@ fn item(row: &Kept) -> String {
     let events = counted(row.events, "event");
     let until = row.until.as_deref().map(day);
     if row.state == KeptState::Held {
-        let it = if row.events == 1 { "it" } else { "them" };
+        let it = agreeing(row.events, "it", "them");
         let until = until.map_or_else(String::new, |until| {
             format!("; as things stand, on {until}")
         });
@@ -111,7 +111,7 @@ fn what_restricted_means(regime: Regime) -> String {
     )
 }
 
-/// A time of a certificate as a day for people; as it stands where it is none.
+/// A time of a certificate as a day for people; a text that is not a time stays as it is.
 fn day(at: &str) -> String {
     UnixMillis::parse_rfc3339(at).map_or_else(|| at.to_owned(), date)
 }

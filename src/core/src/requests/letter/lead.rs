@@ -3,7 +3,7 @@
 use super::{Case, Ending};
 use crate::export::date;
 use trailkeep_proof::privacy::{Certificate, Ended, Kind, Outcome, Regime};
-use trailkeep_proof::text::counted;
+use trailkeep_proof::text::{agreeing, counted};
 use trailkeep_proof::time::UnixMillis;
 
 /// What a request asks for, with the right that it uses.
@@ -134,6 +134,6 @@ fn answered_again(certificate: &Certificate, first: UnixMillis) -> String {
 
 /// `1 event was`, `2 events were`.
 pub(super) fn was(events: u64) -> String {
-    let verb = if events == 1 { "was" } else { "were" };
+    let verb = agreeing(events, "was", "were");
     format!("{} {verb}", counted(events, "event"))
 }

@@ -1,7 +1,7 @@
 //! The answer letter: what the data subject is told about a request that is over (docs/gdpr.md, "Send the answer").
 //!
 //! It says in sentences what the certificate and the request's row say. Of an officer's own texts it holds one, the reason for
-//! an extension, which is given for the data subject. It is no part of the copy and has no signature.
+//! an extension, which is given for the data subject. It is not part of the copy and is not signed.
 
 mod deleted;
 mod kept;
@@ -119,7 +119,7 @@ impl Ending {
     }
 }
 
-/// How a request ended that nobody answered, and when; none of another.
+/// How a request ended without an answer, and when; `None` for an answered one.
 const fn unanswered(closed: &Closed) -> Option<(Ended, UnixMillis)> {
     let ended = match closed.decision() {
         Decision::Withdrawn => Ended::Withdrawn,
@@ -269,7 +269,7 @@ impl Case<'_> {
     }
 }
 
-/// What a copy leaves out; nothing where there is no copy.
+/// What a copy leaves out; `None` for a request without a copy.
 fn left_out(certificate: &Certificate) -> Option<Part> {
     let withheld = certificate.withheld.as_ref()?;
     if certificate.outcome != Outcome::Disclosed {
@@ -290,7 +290,7 @@ fn left_out(certificate: &Certificate) -> Option<Part> {
     Some(part)
 }
 
-/// A time of a certificate for people; as it stands where it is none.
+/// A time of a certificate for people; a text that is not a time stays as it is.
 fn issued(at: &str) -> String {
     UnixMillis::parse_rfc3339(at).map_or_else(|| at.to_owned(), moment)
 }
