@@ -144,7 +144,7 @@ async fn run_with_spool(args: &AppendArgs, folder: &Path) -> anyhow::Result<Exit
     outcome.with_context(|| {
         let recorded = delivered.total.accepted + delivered.total.duplicates;
         format!(
-            "{} before {} recorded, {} spooled",
+            "{} {} recorded and {} spooled before this error",
             events_in_words(recorded),
             agreeing(recorded, "was", "were"),
             delivered.spooled
