@@ -1,7 +1,7 @@
 //! Trailkeep against what this work can't move: the released 0.1.0, and an audit trail by hand in PostgreSQL. All three take
 //! turns on one machine; a figure is a ratio of medians. docs/performance.md shows the table.
 //!
-//! `cargo bench --bench compare` runs all of it; `-- --only single` some rows; `-- --require` fails where a ratio is too low.
+//! `cargo bench --bench compare` runs all of it; `-- --only single` some rows; `-- --require` fails where a ratio misses its requirement.
 #![expect(
     clippy::cast_precision_loss,
     reason = "figures for people: two or three digits of them count"
@@ -49,7 +49,7 @@ struct Options {
     /// The program that is measured [default: this build's]
     #[arg(long, value_name = "FILE")]
     new: Option<PathBuf>,
-    /// Fail where a ratio is below its requirement
+    /// Fail where a ratio misses its requirement
     #[arg(long)]
     require: bool,
     /// Where the temporary directory is made: the disk that is measured [default: target/tmp]

@@ -122,7 +122,11 @@ impl Stored {
     }
 
     fn export(&self) -> anyhow::Result<f64> {
-        let mut export = trailkeep(&self.program, &["export", "--force", "--dir"], &self.data);
+        // 0.1.0 replaces no file.
+        if self.bundle().exists() {
+            std::fs::remove_file(self.bundle())?;
+        }
+        let mut export = trailkeep(&self.program, &["export", "--dir"], &self.data);
         self.rate(export.arg("--out").arg(self.bundle()))
     }
 

@@ -60,7 +60,7 @@ impl Table {
         other.1 = requirement;
     }
 
-    /// Fails where a ratio does not reach what is required of it.
+    /// Fails where a ratio misses what is required of it.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let mut missed = Vec::new();
         for (name, row) in &self.rows {
@@ -71,7 +71,11 @@ impl Table {
                 }
             }
         }
-        ensure!(missed.is_empty(), "too low: {}", missed.join("; "));
+        ensure!(
+            missed.is_empty(),
+            "ratios that miss what is required: {}",
+            missed.join("; ")
+        );
         Ok(())
     }
 }
