@@ -467,6 +467,26 @@ fn an_unknown_path_is_answered_with_the_one_that_was_meant() {
     server.stop();
 }
 
+#[test]
+fn a_refusal_says_whether_the_next_request_may_follow() {
+    let directory = Directory::new();
+    let server = directory.serve();
+    let refused = |length| {
+        format!(
+            "POST /v1/events HTTP/1.1\nHost: a\nAuthorization: Bearer no\nContent-Length: {length}\n\n"
+        )
+    };
+    let next = "GET /healthz HTTP/1.1\nHost: a\nConnection: close\n\n";
+    let answers = raw(&server, &format!("{}{{}}{next}", refused(2)));
+    assert!(answers.starts_with("HTTP/1.1 401"), "{answers}");
+    assert!(answers.contains("HTTP/1.1 200"), "{answers}");
+    // The rest of the body does not come: what follows would be taken for it.
+    let answer = raw(&server, &format!("{}{{}}", refused(3)));
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
+    server.stop();
+}
+
 /// A client that goes away in the middle of its body.
 fn half_a_request(address: &str, token: &str) {
     let mut stream = TcpStream::connect(address).unwrap();

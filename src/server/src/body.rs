@@ -5,6 +5,7 @@ pub(super) mod grpc;
 pub(super) mod intake;
 mod memory;
 mod pieces;
+mod rest;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};

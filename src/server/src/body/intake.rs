@@ -18,6 +18,7 @@ use super::coding::{Coding, Decoder, coding_of};
 use super::grpc::{GRPC_ENCODING, is_grpc, unframe};
 use super::memory::{BodyMemory, Share};
 use super::pieces::Pieces;
+use super::rest::{Rest, waits_to_go_on};
 use super::{BODY_BYTES_MAX, BodyFault};
 use crate::App;
 
@@ -59,18 +60,22 @@ pub(crate) async fn take_in(State(app): State<App>, request: Request, next: Next
         return next.run(Request::from_parts(parts, body)).await;
     }
     let share = Arc::new(app.intake.memory.share());
-    let coming = Coming::new(
+    let (version, waits) = (parts.version, waits_to_go_on(&parts.headers));
+    let rest = Arc::new(Rest::default());
+    let mut coming = Coming::new(
         &parts.headers,
         body,
         Arc::clone(&share),
         Arc::clone(&app.intake),
     );
+    coming.rest = Arc::clone(&rest);
     let body = Body::from_stream(stream::unfold(coming, |mut coming| async move {
         let next = coming.next().await.transpose()?;
         Some((next, coming))
     }));
-    let response = next.run(Request::from_parts(parts, body)).await;
+    let mut response = next.run(Request::from_parts(parts, body)).await;
     drop(share);
+    rest.finish(version, waits, &mut response).await;
     response
 }
 
@@ -92,6 +97,14 @@ struct Coming {
     share: Arc<Share>,
     intake: Arc<Intake>,
     is_over: bool,
+    rest: Arc<Rest>,
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        let sent = std::mem::replace(&mut self.sent, Body::empty().into_data_stream());
+        self.rest.leave(sent);
+    }
 }
 
 impl Coming {
@@ -117,6 +130,7 @@ impl Coming {
             share,
             intake,
             is_over: false,
+            rest: Arc::default(),
         }
     }
 
