@@ -93,6 +93,8 @@ async fn erase(stored: u64, folder: &Path) -> anyhow::Result<()> {
                     id: format!("person-{person}"),
                 },
                 reference: None,
+                identity_kind: None,
+                manner: None,
                 identity_verified_by: Some("bench".to_owned()),
                 received_on: None,
                 include_acted: false,

@@ -16,6 +16,8 @@ RECEIPT = "7K3M-V2QX-0D9T-HN4R"
 SUBJECT = ("patient", "p-1")
 SALT = bytes(range(32))
 NOTE = "Made by another program."
+# What came after 0.1.0: how a request came in, and by what kind of check it was established who asks.
+TOLD = {"manner": "email", "identity_kind": "account-login"}
 
 
 def text16(text):
@@ -58,7 +60,7 @@ def request_section(kind, **more):
 class Case:
     """A ledger with one request, what answered it, and the certificate of that."""
 
-    def __init__(self, kind, outcome, held, disclosed=0, destroyed=0, kept=0):
+    def __init__(self, kind, outcome, held, disclosed=0, destroyed=0, kept=0, told=None):
         self.led = led = mb.Ledger(7)
         at = mb.millis("2025-01-31T09:00:00.000Z")
         ledger = {"format": "trailkeep/ledger/v1", "origin": ORIGIN, "id": "ab" * 16, "vkey": led.key.vkey}
@@ -66,7 +68,8 @@ class Case:
         events = [
             led.append(1, 1, at + i, {"action": "a", "actor": {"id": "x"}, "id": f"e{i}"}) for i in range(5)
         ]
-        section = request_section(kind)
+        told = told or {}
+        section = request_section(kind, **told)
         self.request = led.append(2, 0, at + 10, {"action": "trailkeep.privacy.receive", "request": section})
         self.statement = None
         if destroyed:
@@ -88,8 +91,6 @@ class Case:
             "export": self.export,
             "by": "local",
         }
-        self.answer = led.append(2, 0, at + 30, {"action": "trailkeep.privacy.answer", "answer": answer})
-        self.size = led.append(1, 1, at + 40, {"action": "a", "actor": {"id": "x"}, "id": "last"}) + 1
         rows = []
         if kept:
             rows.append(
@@ -103,6 +104,10 @@ class Case:
                     "citation": "a citation",
                 }
             )
+        if told:
+            answer["kept"] = rows
+        self.answer = led.append(2, 0, at + 30, {"action": "trailkeep.privacy.answer", "answer": answer})
+        self.size = led.append(1, 1, at + 40, {"action": "a", "actor": {"id": "x"}, "id": "last"}) + 1
         gone = {
             "statement": self.statement,
             "live_at": "2025-01-31T09:00:01.000Z",
@@ -121,7 +126,8 @@ class Case:
                 "regime": "gdpr",
                 "received_on": "2025-01-30",
                 "seq": self.request,
-            },
+            }
+            | told,
             "subject": {"commitment": subject_commitment(), "salt": b64(SALT)},
             "outcome": outcome,
             "events": self.numbers,
@@ -147,13 +153,13 @@ def encoded(value):
     return compact(value).encode() + b"\n"
 
 
-def hostile(folder, partial):
+def hostile(folder, partial, told):
     """Each is signed as it is, but where the signature is the point."""
     expected = {}
     key = partial.led.key
 
-    def add(name, rule, change=None, text=None, signature=None):
-        value = copy.deepcopy(partial.value)
+    def add(name, rule, change=None, text=None, signature=None, of=partial):
+        value = copy.deepcopy(of.value)
         if change:
             value = change(value) or value
         save(folder, name, text or encoded(value), key, signature)
@@ -191,6 +197,12 @@ def hostile(folder, partial):
     add("other-day", "request", set_in("request", "received_on", to="2025-01-29"))
     add("other-seq", "request", set_in("request", "seq", to=partial.request + 1))
     add("other-commitment", "request", set_in("subject", "commitment", to=subject_commitment(subject=("", "x"))))
+    add("other-manner", "request", set_in("request", "manner", to="letter"), of=told)
+    add("no-manner", "request", lambda value: value["request"].pop("manner") and None, of=told)
+    add("manner-of-no-entry", "request", set_in("request", "manner", to="email"))
+    add("other-identity-kind", "request", set_in("request", "identity_kind", to="document"), of=told)
+    add("other-ground", "answer", set_in("kept", 0, "ground", to="another ground"), of=told)
+    add("no-kept", "answer", set_in("kept", to=[]), of=told)
     add("short-salt", "subject", set_in("subject", "salt", to=b64(bytes(31))))
     add("no-request", "request", lambda value: value["entries"].pop(0) and None)
     add("no-answer", "answer", lambda value: value["entries"].pop() and None)
@@ -266,11 +278,12 @@ def main():
         "partial": Case("erasure", "partial", 3, destroyed=2, kept=1),
         "restricted": Case("erasure", "restricted", 2, kept=2),
         "held": Case("erasure", "held", 2, kept=2),
+        "told": Case("erasure", "partial", 3, destroyed=2, kept=1, told=TOLD),
     }
     for name, case in good.items():
         save(out, name, encoded(case.value), case.led.key)
     (out / "public.pem").write_bytes(good["partial"].led.key.pem)
-    expected = hostile(out / "hostile", good["partial"])
+    expected = hostile(out / "hostile", good["partial"], good["told"])
     (out / "hostile" / "expected.json").write_text(json.dumps(expected, indent=1, sort_keys=True) + "\n")
 
 

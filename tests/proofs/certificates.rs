@@ -37,6 +37,7 @@ fn good_certificates_verify_and_say_who_they_are_about() {
         ("partial", Outcome::Partial, 3),
         ("restricted", Outcome::Restricted, 2),
         ("held", Outcome::Held, 2),
+        ("told", Outcome::Partial, 3),
     ] {
         let report = judge(&vectors(), name, None);
         assert!(report.verified, "{name}: {:?}", report.findings);
@@ -58,6 +59,17 @@ fn good_certificates_verify_and_say_who_they_are_about() {
             assert_eq!(report.about_subject, Some(false));
             assert_eq!(report.findings[0].rule, "subject");
         }
+    }
+}
+
+/// Grounds and the kind of check are proven where the entries have them, and else only signed.
+#[test]
+fn what_entries_have_of_grounds_and_checks_is_not_only_signed() {
+    let signed_only = |name: &str| judge(&vectors(), name, None).signed_only;
+    assert!(signed_only("partial").contains(&"kept"));
+    let told = signed_only("told");
+    for proven in ["kept", "request.identity_kind"] {
+        assert!(!told.contains(&proven), "{told:?}");
     }
 }
 

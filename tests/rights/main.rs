@@ -9,6 +9,7 @@ mod officer;
 mod person_page;
 mod preview_token;
 mod privacy;
+mod register;
 mod restriction;
 mod retention;
 mod retention_cases;

@@ -1,7 +1,7 @@
 //! `/v1/privacy/requests`: data subject requests. The data subject stands in bodies, never in a path.
 
 use serde::{Deserialize, Serialize};
-use trailkeep_proof::privacy::{Day, Ground, Kind, Regime, State};
+use trailkeep_proof::privacy::{Day, Ground, IdentityKind, KeptState, Kind, Manner, Regime, State};
 use utoipa::{IntoParams, ToSchema};
 
 /// A person's request.
@@ -22,8 +22,17 @@ pub struct NewPersonRequest {
     pub regime: Regime,
     /// The day on which it came in, or an RFC 3339 time on it; today if nothing is said.
     pub received_at: Option<String>,
-    /// By what it was established who asks; without it the request waits for that.
+    /// How it came in: `web-form`, `email`, `letter`, `telephone`, `in-person`, `agent` or `other`. The ledger's entry has it.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^(web-form|email|letter|telephone|in-person|agent|other)$")]
+    pub manner: Option<Manner>,
+    /// By what it was established who asks, in your own words. Without it and `identity_kind` the request waits for that.
     pub identity_verified_by: Option<String>,
+    /// By what kind of check: `account-login`, `email-confirmation`, `document`, `known`, `agent-authority` or `other`; or why
+    /// none was made: `none-no-doubt`, `none-not-required` or `none-other`. The ledger's entry has it.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^(account-login|email-confirmation|document|known|agent-authority|other|none-no-doubt|none-not-required|none-other)$")]
+    pub identity_kind: Option<IdentityKind>,
     /// Says what it would do, and does nothing.
     #[serde(default)]
     pub dry_run: bool,
@@ -55,11 +64,17 @@ pub struct PersonName {
     pub namespace: String,
 }
 
-/// How the requester's identity was verified.
+/// How the requester's identity was verified: in your own words, by its kind, or both.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
-    pub verified_by: String,
+    /// In your own words, forgotten with whom the request is about.
+    #[serde(default)]
+    pub verified_by: Option<String>,
+    /// As `identity_kind` of a request. The ledger's entry has it.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^(account-login|email-confirmation|document|known|agent-authority|other|none-no-doubt|none-not-required|none-other)$")]
+    pub kind: Option<IdentityKind>,
 }
 
 /// Why more time is needed.
@@ -180,6 +195,21 @@ pub struct PersonRequest {
     pub closed_at: Option<String>,
     /// The entry that records it.
     pub seq: u64,
+    /// How it came in; absent where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub manner: Option<Manner>,
+    /// Whether somebody checked who asks; absent while it is not known who asks, and where an earlier version forgot it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_checked: Option<bool>,
+    /// By what kind of check, or why none was made; absent where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub identity_kind: Option<IdentityKind>,
+    /// Of an erasure or restriction: what was kept at its first answer, until when and on which ground, as in its certificate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub kept: Vec<KeptEvents>,
     /// Number of events found.
     pub held: Option<EventsHeld>,
     /// Of a restriction: on which ground it was asked for.
@@ -203,6 +233,26 @@ pub struct PersonRequest {
     pub near: Option<NearMatches>,
     /// Whether it has a certificate.
     pub certificate: bool,
+}
+
+/// Events that were kept for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+pub struct KeptEvents {
+    /// Their class.
+    pub class: u16,
+    /// Its policies, each with its version.
+    pub policies: Vec<String>,
+    /// How many.
+    pub events: u64,
+    /// `restricted`, `held` or `refused`.
+    #[schema(value_type = String)]
+    pub state: KeptState,
+    /// Until when, where that was known.
+    pub until: Option<String>,
+    /// Why.
+    pub ground: String,
+    /// Where it is said; empty of a legal hold.
+    pub citation: String,
 }
 
 /// The data subject of a request.

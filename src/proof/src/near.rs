@@ -19,15 +19,28 @@ pub fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> S
     meant.map_or_else(String::new, |known| format!("; did you mean `{known}`?"))
 }
 
-/// The same for an error of serde about a field that a type does not have (`deny_unknown_fields`).
+/// The same for an error of serde about a field that a type does not have (`deny_unknown_fields`), or about a word that is not in
+/// a closed list. Where nothing is near in such a list, it names the words.
 pub fn suggestion_for_field(error: &str) -> String {
-    let fault = error.split_once("unknown field `");
-    let parts = fault.and_then(|(_, fault)| fault.rsplit_once("`, expected "));
-    let Some((word, known)) = parts else {
+    let parts = |what: &str| error.split_once(what)?.1.rsplit_once("`, expected ");
+    if let Some((word, known)) = parts("unknown field `") {
+        return suggestion(word, quoted(known));
+    }
+    let Some((word, known)) = parts("unknown variant `") else {
         return String::new();
     };
-    // `a`, `b` or `c`: the names stand between every second pair of marks.
-    suggestion(word, known.split('`').skip(1).step_by(2))
+    match suggestion(word, quoted(known)) {
+        near if near.is_empty() => {
+            let words: Vec<&str> = quoted(known).collect();
+            format!("; use {}", words.join(", "))
+        }
+        near => near,
+    }
+}
+
+/// The names of a list such as `a`, `b` or `c`: they stand between every second pair of marks.
+fn quoted(list: &str) -> impl Iterator<Item = &str> {
+    list.split('`').skip(1).step_by(2)
 }
 
 #[cfg(test)]
@@ -68,5 +81,13 @@ mod tests {
         assert_eq!(said(r#"{"mater":"x"}"#), "; did you mean `matter`?");
         assert_eq!(said(r#"{"`, expected `":"x"}"#), "");
         assert_eq!(said(r#"{"matter":1}"#), "");
+        let said = |text: &str| {
+            let error = serde_json::from_str::<crate::privacy::Manner>(text).unwrap_err();
+            suggestion_for_field(&error.to_string())
+        };
+        assert_eq!(said(r#""telefone""#), "; did you mean `telephone`?");
+        let list = "; use web-form, email, letter, telephone, in-person, agent, other";
+        assert_eq!(said(r#""pigeon""#), list);
+        assert_eq!(said(r#""x`, expected `y""#), list);
     }
 }

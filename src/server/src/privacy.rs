@@ -32,7 +32,7 @@ use trailkeep_proof::privacy::{Day, Ended};
 #[utoipa::path(
     post,
     path = "/v1/privacy/requests",
-    request_body(content = NewPersonRequest, example = json!({"type": "access", "subject": {"id": "u-1"}, "reference": "T-2041"})),
+    request_body(content = NewPersonRequest, example = json!({"type": "access", "subject": {"id": "u-1"}, "reference": "T-2041", "manner": "email"})),
     responses(
         (status = 201, description = "The request is filed.", body = PersonRequest, headers(("Location" = String, description = "The request."))),
         (status = 200, description = "What the request would do.", body = DryRun)
@@ -44,7 +44,7 @@ pub(super) async fn receive(
     body: Body,
 ) -> Result<Response, Problem> {
     let form = "{\"type\":\"access\"|\"portability\"|\"erasure\"|\"restriction\",\"subject\":{\"id\",\"namespace\"},\"reference\",\"regime\":\"gdpr\"|\"uk-gdpr\"|\"ccpa\",\
-                \"received_at\",\"identity_verified_by\",\"dry_run\",\"include_acted\",\"include_others\",\"include_staff\",\"not_the_same_person\",\"ground\"}, all \
+                \"received_at\",\"manner\",\"identity_verified_by\",\"identity_kind\",\"dry_run\",\"include_acted\",\"include_others\",\"include_staff\",\"not_the_same_person\",\"ground\"}, all \
                 but type and subject optional";
     let asked: NewPersonRequest = read_json(body, form).await?;
     let caller = caller.identified();
@@ -80,6 +80,8 @@ fn asked_of(asked: NewPersonRequest) -> Result<NewRequest, Problem> {
         subject: Person::asked(&asked.subject.id, &asked.subject.namespace),
         reference: asked.reference,
         identity_verified_by: asked.identity_verified_by,
+        identity_kind: asked.identity_kind,
+        manner: asked.manner,
         received_on: received_on.transpose()?,
         include_acted: asked.include_acted,
         show_others: asked.include_others,
@@ -134,7 +136,7 @@ pub(super) async fn show(
     post,
     path = "/v1/privacy/requests/{id}/identity",
     params(("id" = String, Path, description = "The request's id.", example = "0123456789abcdef0123456789abcdef")),
-    request_body(content = Identity, example = json!({"verified_by": "the second factor of the account"})),
+    request_body(content = Identity, example = json!({"kind": "account-login", "verified_by": "the second factor of the account"})),
     responses((status = 200, description = "The request.", body = PersonRequest)),
     extensions(("x-trailkeep-problems" = json!(["not-found", "request-state", "too-large", "unprocessable"]))),
 )]
@@ -143,12 +145,14 @@ pub(super) async fn identify(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<PersonRequest>, Problem> {
-    let said: Identity = read_json(body, "{\"verified_by\":\"how\"}").await?;
+    let form = "{\"verified_by\":\"how\",\"kind\"}, one of the two optional";
+    let said: Identity = read_json(body, form).await?;
     let caller = caller.identified();
     blocking(move || {
         let (engine, tenant) = (&caller.engine, &caller.on);
         let by = &caller.key_id;
-        let said = requests::identify(&engine.requests, tenant, &id, &said.verified_by, by)?;
+        let how = (said.verified_by.as_deref(), said.kind);
+        let said = requests::identify(&engine.requests, tenant, &id, how, by)?;
         Ok(Json(request(said)))
     })
     .await

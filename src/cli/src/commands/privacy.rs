@@ -2,6 +2,7 @@
 
 mod access;
 mod erase;
+mod how;
 mod letter;
 mod order;
 mod show;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use self::how::IdentityArgs;
 use super::TargetArgs;
 use super::client::{Client, Copy, ask};
 use super::out_file::{OutFile, Replacing, is_standard_output, refuse_standard_output};
@@ -21,7 +23,7 @@ use trailkeep_api::privacy::{
     ClosingDecision, CopyCounts, Identity, NewPersonRequest, PersonName, RequestClosing,
     RequestExtension,
 };
-use trailkeep_proof::privacy::{Ground, Kind, Regime};
+use trailkeep_proof::privacy::{Ground, IdentityKind, Kind, Manner, Regime};
 use trailkeep_proof::text::size;
 
 /// How often a copy is asked how far it is.
@@ -65,6 +67,9 @@ pub(super) struct SubjectArgs {
     /// Day or time at which it was received [default: today]
     #[arg(long, value_name = "DAY")]
     received_at: Option<String>,
+    /// How it came in; the ledger's entry has it
+    #[arg(long, value_name = "HOW", value_parser = how::manners())]
+    manner: Option<Manner>,
     /// Include events in which the data subject is only the actor
     #[arg(long)]
     include_acted: bool,
@@ -74,14 +79,6 @@ pub(super) struct SubjectArgs {
     /// Reason why data subjects with a similar identifier are other people, if nothing is held under this one
     #[arg(long, value_name = "REASON")]
     not_the_same_person: Option<String>,
-}
-
-/// Who established who asks.
-#[derive(Args)]
-struct IdentityArgs {
-    /// How the requester's identity was verified [default: `not checked` is recorded]
-    #[arg(long, value_name = "TEXT", default_value = trailkeep_core::requests::NOT_CHECKED)]
-    identity_verified_by: String,
 }
 
 #[derive(Subcommand)]
@@ -122,9 +119,12 @@ Example:  trailkeep privacy file --dir D --type access --subject customer-17 --r
         target: TargetArgs,
         /// The request
         id: String,
-        /// How it was verified
-        #[arg(long, value_name = "TEXT")]
-        verified_by: String,
+        /// How it was verified, in your own words; forgotten with whom the request is about
+        #[arg(long, value_name = "TEXT", required_unless_present = "kind")]
+        verified_by: Option<String>,
+        /// By what kind of check, or why none was made; the ledger's entry has it
+        #[arg(long, value_name = "KIND", value_parser = how::identity_kinds())]
+        kind: Option<IdentityKind>,
         /// Print JSON: the request
         #[arg(long)]
         json: bool,
@@ -224,9 +224,10 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
             target,
             id,
             verified_by,
+            kind,
             json,
         } => {
-            let said = Identity { verified_by };
+            let said = Identity { verified_by, kind };
             let answer = ask(&target, async |client| client.identify(&id, &said).await);
             show::print_request(&answer.await?, json)?;
         }
@@ -275,7 +276,7 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
         }
         PrivacyCommand::Show { target, id, json } => {
             let request = ask(&target, async |client| client.request(&id).await).await?;
-            show::print_request(&request, json)?;
+            show::print_one(&request, json)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -365,7 +366,9 @@ impl SubjectArgs {
             reference: self.reference.clone(),
             regime: self.regime.into(),
             received_at: self.received_at.clone(),
+            manner: self.manner,
             identity_verified_by: None,
+            identity_kind: None,
             dry_run: self.dry_run,
             include_acted: self.include_acted,
             include_others: None,

@@ -58,6 +58,7 @@ pub fn answer(
         export: Some(fetched.bundle.export_seq),
         withheld: Some(withheld.clone()),
         certificate: Some(true),
+        kept: Vec::new(),
         by: by.to_owned(),
     };
     // The row is closed behind the entry, with the certificate: a crash between asks for the answer again.

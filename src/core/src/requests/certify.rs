@@ -64,7 +64,9 @@ pub(super) fn issue(
             regime: request.regime,
             received_on: request.received_on,
             seq: filed.seq,
-            identity_checked: Some(about.is_identity_checked()),
+            identity_checked: Some(filed.is_identity_checked(about)),
+            identity_kind: filed.ticket.identity_kind,
+            manner: filed.ticket.manner,
         },
         subject: SubjectProof {
             commitment: commitment.to_string(),

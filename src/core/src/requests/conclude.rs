@@ -25,6 +25,9 @@ use trailkeep_proof::system::{
 };
 use trailkeep_proof::time::UnixMillis;
 
+/// Rows of `kept` in an entry: some hundred bytes each, and an entry is read as a whole.
+const STATED_KEPT_MAX: usize = 512;
+
 /// Answers the requests that an erasure serves, as the end of its deletion job.
 pub(crate) struct RequestAnswers {
     pub(crate) custody: Arc<Custody>,
@@ -321,6 +324,7 @@ fn give(
         export: None,
         withheld: None,
         certificate: Some(filed.knows_whom()),
+        kept: stated_kept(&kept),
         by: "trailkeep".to_owned(),
     };
     // The row is closed behind the entry, with the certificate: a crash between asks for the answer again.
@@ -415,6 +419,14 @@ fn outcome_of(events: Events, kept: &[Kept]) -> Outcome {
         (0, _) => Outcome::Restricted,
         (_, _) => Outcome::Partial,
     }
+}
+
+/// What an entry has of the events that are kept. So many rows that it would grow too large stand in the certificate alone.
+fn stated_kept(kept: &[Kept]) -> Vec<Kept> {
+    if kept.len() > STATED_KEPT_MAX {
+        return Vec::new();
+    }
+    kept.to_vec()
 }
 
 /// Until when something stays; none where that is not known of all of it.

@@ -19,7 +19,9 @@ use trailkeep_crypto::secret::RecordKey;
 use trailkeep_proof::ids::{Origin, SubjectSalt};
 use trailkeep_proof::ledger::event::Person;
 use trailkeep_proof::privacy::certificate::{Bundle, Signed};
-use trailkeep_proof::privacy::{Day, Ground, Kept, Outcome, Request, Withheld};
+use trailkeep_proof::privacy::{
+    Day, Ground, IdentityKind, Kept, Manner, Outcome, Request, Withheld,
+};
 
 /// A request as the vault keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +34,9 @@ pub(super) struct Filed {
     /// Of a restriction: on which ground it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ground: Option<Ground>,
+    /// What else is kept of it when it is forgotten whom it is about.
+    #[serde(default)]
+    pub(super) ticket: Ticket,
     /// Events held when it was filed or identified: about the person, and in which they only acted.
     pub(super) held: Option<Held>,
     /// The copy that was fetched last.
@@ -65,6 +70,31 @@ pub(super) struct Filed {
     pub(super) forgotten_on: Option<Day>,
     /// Whom it is about; gone a time after it was answered or ended.
     about: Option<OwnSealed>,
+}
+
+/// What stays known of how a request came in and was checked. It names nobody, and the entries of its steps say the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ticket {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) manner: Option<Manner>,
+    /// None while it is not known who asks, and of rows of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) identity_checked: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) identity_kind: Option<IdentityKind>,
+}
+
+impl Ticket {
+    /// As it is when somebody says who asks.
+    pub(super) fn identified(self, verified_by: &str, kind: Option<IdentityKind>) -> Self {
+        let is_checked = kind.map_or(verified_by != NOT_CHECKED, IdentityKind::is_check);
+        Self {
+            identity_checked: Some(is_checked),
+            identity_kind: kind,
+            ..self
+        }
+    }
 }
 
 /// The order to carry out a request, apart from the proof of who asks.
@@ -158,12 +188,6 @@ impl About {
         }
     }
 
-    /// Whether somebody checked who asks.
-    pub(super) fn is_identity_checked(&self) -> bool {
-        let method = self.identity_verified_by.as_deref();
-        method.is_some_and(|method| method != NOT_CHECKED)
-    }
-
     pub(super) fn salt(&self) -> Result<SubjectSalt, KeyError> {
         SubjectSalt::from_base64(&self.salt).ok_or(KeyError::DoesNotOpen(Filed::WHAT))
     }
@@ -193,6 +217,7 @@ impl Filed {
             request,
             seq: STATED_HERE,
             ground: None,
+            ticket: Ticket::default(),
             held: None,
             fetched: None,
             closed_ledgers: BTreeMap::new(),
@@ -230,6 +255,18 @@ impl Filed {
         let is_now = ledger == desk && !self.is_unrecorded && seq == self.seq;
         let was = |former: &Former| former.ledger == ledger.as_str() && former.seq == seq;
         is_now || self.former.iter().any(was)
+    }
+
+    /// Whether somebody checked who asks; none while it is not known who asks.
+    pub(super) fn identity_checked(&self, about: Option<&About>) -> Option<bool> {
+        let verified_by = about.and_then(|about| about.identity_verified_by.as_deref());
+        let earlier = verified_by.map(|verified_by| verified_by != NOT_CHECKED);
+        self.ticket.identity_checked.or(earlier)
+    }
+
+    /// The same as a word.
+    pub(super) fn is_identity_checked(&self, about: &About) -> bool {
+        self.identity_checked(Some(about)).unwrap_or_default()
     }
 
     /// Whether it is still known whom it is about.

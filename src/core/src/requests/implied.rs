@@ -18,15 +18,16 @@ use trailkeep_proof::time::UnixMillis;
 pub(super) fn hold_for_copy(
     journal: &Journal,
     tenant: &Tenant,
-    (request, about): (&Request, &About),
+    (filed, about): (&Filed, &About),
     by: &str,
 ) -> Result<(), PrivacyError> {
+    let request = &filed.request;
     let is_copy = matches!(request.kind, Kind::Access | Kind::Portability);
     let now = journal.clock.wall();
     let Some(deadline) = request.deadline().filter(|_| is_copy) else {
         return Ok(());
     };
-    if !about.is_identity_checked() || deadline.due.is_over(now) {
+    if !filed.is_identity_checked(about) || deadline.due.is_over(now) {
         return Ok(());
     }
     let days = deadline.due.days_after(Day::of(now)).max(1);

@@ -2,7 +2,7 @@
 
 use crate::requests::{PrivacyError, near};
 use trailkeep_proof::ledger::event::Person;
-use trailkeep_proof::privacy::{Day, Ground, Kind, Regime};
+use trailkeep_proof::privacy::{Day, Ground, IdentityKind, Kind, Manner, Regime};
 
 /// Longest texts of a request, in bytes; those of a person are the event schema's, in characters.
 pub(super) const TEXT_BYTES_MAX: usize = 1_024;
@@ -25,6 +25,10 @@ pub struct NewRequest {
     pub reference: Option<String>,
     /// By what it was established who asks; none: it waits for that.
     pub identity_verified_by: Option<String>,
+    /// By what kind of check, or why none was made.
+    pub identity_kind: Option<IdentityKind>,
+    /// How it came in.
+    pub manner: Option<Manner>,
     /// The day on which it came in; today unless said.
     pub received_on: Option<Day>,
     /// Include events in which the data subject is only the actor.
@@ -69,6 +73,7 @@ impl NewRequest {
         self.not_the_same_person
             .as_deref()
             .map_or(Ok(()), near::check_reason)?;
+        check_kind(self.identity_verified_by.as_deref(), self.identity_kind)?;
         if self.ground.is_some() && !takes_ground(self.kind, self.regime) {
             return Err(PrivacyError::GroundOfNothing);
         }
@@ -78,6 +83,32 @@ impl NewRequest {
         }
         Ok(())
     }
+}
+
+/// A kind of check says that there was one, and `not checked` says that there was none.
+pub(super) fn check_kind(
+    verified_by: Option<&str>,
+    kind: Option<IdentityKind>,
+) -> Result<(), PrivacyError> {
+    if kind.is_some_and(IdentityKind::is_check) && verified_by == Some(NOT_CHECKED) {
+        return Err(PrivacyError::Malformed(
+            "the identity is said to be `not checked`, and the kind of identity check says that it was: leave out one of the two, or use none-no-doubt, none-not-required or none-other",
+        ));
+    }
+    Ok(())
+}
+
+/// How it was established who asks, in words: those of whoever answers, or else the kind of check. None: nobody said.
+pub(super) fn verified_by(verified_by: Option<&str>, kind: Option<IdentityKind>) -> Option<String> {
+    let word = |kind: IdentityKind| {
+        if kind.is_check() {
+            kind.as_str()
+        } else {
+            NOT_CHECKED
+        }
+    };
+    let kind = kind.map(word);
+    verified_by.or(kind).map(str::to_owned)
 }
 
 /// Whether a request needs a ground of GDPR Art. 18(1).

@@ -11,13 +11,16 @@ use crate::keys::rows::{Changes, STATED_HERE};
 use crate::requests::Requests;
 use crate::requests::filed::{About, Filed, Held};
 use crate::requests::near::Near;
-use crate::requests::new_request::{NewRequest, TEXT_BYTES_MAX, takes_ground};
+use crate::requests::new_request::{
+    NewRequest, TEXT_BYTES_MAX, check_kind, takes_ground, verified_by,
+};
 use crate::requests::view::{ShownRequest, ShownSubject};
 use crate::requests::{PrivacyError, copy, filed, implied, near};
 use crate::tenant::Tenant;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_proof::ids::{Origin, Seq, SubjectSalt, hex};
-use trailkeep_proof::privacy::{Closed, Day, Ended, Request, commit_to_subject};
+use trailkeep_proof::privacy::Request;
+use trailkeep_proof::privacy::{Closed, Day, Ended, IdentityKind, commit_to_subject};
 use trailkeep_proof::system::{
     FormerEntry, RequestEnd, RequestExtension, RequestIdentity, RequestName, RequestReceipt,
     SystemEvent,
@@ -41,11 +44,12 @@ pub fn receive(
     }
     let salt = SubjectSalt::new(random_bytes()?);
     let id = hex(&random_bytes::<16>()?);
+    let verified_by = verified_by(new.identity_verified_by.as_deref(), new.identity_kind);
     let request = Request::received(
         (id.clone(), receipt_number()?),
         (new.kind, new.regime),
         new.received_on.unwrap_or(today),
-        new.identity_verified_by.as_ref().map(|_| today),
+        verified_by.as_ref().map(|_| today),
     );
     let near = Near::find(&requests.journal, tenant, &new.subject)?.show(
         &requests.journal,
@@ -57,7 +61,7 @@ pub fn receive(
         namespace: new.subject.namespace.clone(),
         id: new.subject.id.clone(),
         reference: new.reference.clone(),
-        identity_verified_by: new.identity_verified_by.clone(),
+        identity_verified_by: verified_by,
         not_the_same_person: None,
         extended_because: None,
         shown_because: new.show_others.clone(),
@@ -68,16 +72,17 @@ pub fn receive(
         certificate: None,
     };
     let origin = &tenant.active_record().record().origin;
-    let receipt = RequestReceipt {
-        ground: new.ground,
-        ..received(&request, origin, Some((&about, &salt)), by)
-    };
-    {
-        let _no_run_decides = requests.journal.locks.decision();
-        implied::hold_for_copy(&requests.journal, tenant, (&request, &about), by)?;
-    }
     let mut filed = Filed::new(tenant, request, &about)?;
     filed.ground = new.ground;
+    filed.ticket.manner = new.manner;
+    if let Some(verified_by) = &about.identity_verified_by {
+        filed.ticket = filed.ticket.identified(verified_by, new.identity_kind);
+    }
+    let receipt = received(&filed, origin, Some((&about, &salt)), by);
+    {
+        let _no_run_decides = requests.journal.locks.decision();
+        implied::hold_for_copy(&requests.journal, tenant, (&filed, &about), by)?;
+    }
     if filed.request.check_open().is_ok() {
         find_held(&requests.journal, tenant, &mut filed, &about)?;
     }
@@ -121,8 +126,7 @@ pub(crate) fn record_carried(journal: &Journal, tenant: &Tenant) -> Result<(), P
         let origin = &tenant.active_record().record().origin;
         let request = RequestReceipt {
             former,
-            ground: filed.ground,
-            ..received(&filed.request, origin, subject, "trailkeep")
+            ..received(&filed, origin, subject, "trailkeep")
         };
         filed.seq = STATED_HERE;
         filed.is_unrecorded = false;
@@ -134,12 +138,14 @@ pub(crate) fn record_carried(journal: &Journal, tenant: &Tenant) -> Result<(), P
 
 /// What the entry of a request says of it, where it is filed and where it goes on.
 fn received(
-    request: &Request,
+    filed: &Filed,
     origin: &Origin,
     subject: Option<(&About, &SubjectSalt)>,
     by: &str,
 ) -> RequestReceipt {
+    let (request, ticket) = (&filed.request, filed.ticket);
     let identified = request.identified_on().is_some();
+    let about = subject.map(|(about, _)| about);
     let commitment = |(about, salt): (&About, &SubjectSalt)| {
         let (namespace, id) = (&about.namespace, &about.id);
         commit_to_subject(origin, &request.id, salt, namespace, id).to_string()
@@ -149,12 +155,12 @@ fn received(
         regime: request.regime,
         received_on: request.received_on,
         subject: subject.map(commitment),
-        identity_checked: subject
-            .filter(|_| identified)
-            .map(|(about, _)| about.is_identity_checked()),
+        identity_checked: filed.identity_checked(about).filter(|_| identified),
+        identity_kind: ticket.identity_kind,
         identified,
+        manner: ticket.manner,
         former: None,
-        ground: None,
+        ground: filed.ground,
         by: by.to_owned(),
     }
 }
@@ -164,27 +170,31 @@ pub fn identify(
     requests: &Arc<Requests>,
     tenant: &Tenant,
     id: &str,
-    verified_by: &str,
+    (text, kind): (Option<&str>, Option<IdentityKind>),
     by: &str,
 ) -> Result<ShownRequest, PrivacyError> {
+    let verified_by = verified_by(text, kind).unwrap_or_default();
     if verified_by.trim().is_empty() || verified_by.len() > TEXT_BYTES_MAX {
         return Err(PrivacyError::Malformed(
-            "`verified_by` must say how the identity was verified, in 1 to 1,024 bytes",
+            "`verified_by` must say how the identity was verified, in 1 to 1,024 bytes, or `kind` by which kind of check",
         ));
     }
+    check_kind(text, kind)?;
     let no_run_decides = requests.journal.locks.decision();
     let one = requests.journal.locks.requests();
     let now = requests.journal.clock.wall();
     let mut filed = filed::find(&requests.journal, tenant, id)?;
     filed.request.identify(Day::of(now))?;
     let mut about = filed.about(tenant)?;
-    about.identity_verified_by = Some(verified_by.to_owned());
+    filed.ticket = filed.ticket.identified(&verified_by, kind);
+    about.identity_verified_by = Some(verified_by);
     filed.set_about(tenant, &about)?;
-    let held = (&filed.request, &about);
+    let held = (&filed, &about);
     implied::hold_for_copy(&requests.journal, tenant, held, by)?;
     let identity = RequestIdentity {
         name: named(&filed.request),
-        identity_checked: Some(about.is_identity_checked()),
+        identity_checked: filed.ticket.identity_checked,
+        identity_kind: kind,
         by: by.to_owned(),
     };
     find_held(&requests.journal, tenant, &mut filed, &about)?;

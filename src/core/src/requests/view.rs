@@ -2,7 +2,9 @@
 
 use crate::requests::filed::{About, Filed, Held};
 use crate::requests::near::ShownNear;
-use trailkeep_proof::privacy::{Closed, Day, Decision, Ground, Kind, Outcome, Regime, State};
+use trailkeep_proof::privacy::{
+    Closed, Day, Decision, Ground, IdentityKind, Kept, Kind, Manner, Outcome, Regime, State,
+};
 use trailkeep_proof::time::UnixMillis;
 
 /// The data subject of a request.
@@ -58,6 +60,14 @@ pub struct ShownRequest {
     pub closed_at: Option<String>,
     /// The entry that records it.
     pub seq: u64,
+    /// How it came in; none where nobody said.
+    pub manner: Option<Manner>,
+    /// Whether somebody checked who asks; none while it is not known who asks, and where an earlier version forgot it.
+    pub identity_checked: Option<bool>,
+    /// By what kind of check, or why none was made; none where nobody said.
+    pub identity_kind: Option<IdentityKind>,
+    /// Of an erasure or restriction: what was kept at its first answer, until when and on which ground.
+    pub kept: Vec<Kept>,
     /// Number of events found.
     pub held: Option<Held>,
     /// Of a restriction: on which ground it was asked for.
@@ -104,6 +114,10 @@ impl ShownRequest {
                 .map(|ordered| UnixMillis::new(ordered.at_ms).to_string()),
             closed_at: closed.map(|closed| closed.at().to_string()),
             seq: filed.seq,
+            manner: filed.ticket.manner,
+            identity_checked: filed.identity_checked(about),
+            identity_kind: filed.ticket.identity_kind,
+            kept: kept_at_first(filed),
             held: filed.held,
             ground: filed.ground,
             closed_ledgers: filed.closed_ledgers.keys().cloned().collect(),
@@ -114,6 +128,11 @@ impl ShownRequest {
             certificate: about.is_some_and(|about| about.certificate.is_some()),
         }
     }
+}
+
+fn kept_at_first(filed: &Filed) -> Vec<Kept> {
+    let decided = filed.answered.as_ref().and(filed.decided.as_ref());
+    decided.map_or_else(Vec::new, |decided| decided.kept.clone())
 }
 
 fn decision_word(decision: Decision) -> String {

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::day::Day;
 use super::due::Regime;
+use super::manner::{IdentityKind, Manner};
 use super::request::Kind;
 
 /// What `format` says.
@@ -71,6 +72,12 @@ pub struct Answered {
     /// Whether somebody checked who asks; absent where the program that wrote it did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity_checked: Option<bool>,
+    /// By what kind of check, or why none was made; absent where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_kind: Option<IdentityKind>,
+    /// How it came in; absent where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manner: Option<Manner>,
 }
 
 /// How the requester shows that the request's entry is about them.

@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod check;
 pub mod day;
 pub mod due;
+pub mod manner;
 pub mod note;
 pub mod request;
 pub mod restriction;
@@ -15,6 +16,7 @@ pub use certificate::{
 };
 pub use day::Day;
 pub use due::{Deadline, Regime};
+pub use manner::{IdentityKind, Manner};
 pub use request::{Closed, Decision, Ended, ExtendError, Kind, Request, StageError, State};
 pub use restriction::{Ground, RestrictedUse};
 pub use subject::commit_to_subject;

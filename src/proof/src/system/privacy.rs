@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::privacy::{Day, Ended, Events, Ground, Kind, Outcome, Regime, Withheld};
+use crate::privacy::{
+    Day, Ended, Events, Ground, IdentityKind, Kept, Kind, Manner, Outcome, Regime, Withheld,
+};
 
 /// What each entry about a request says of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,9 +34,15 @@ pub struct RequestReceipt {
     /// Whether somebody checked who asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity_checked: Option<bool>,
+    /// By what kind of check, or why none was made; only of a request whose requester is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_kind: Option<IdentityKind>,
     /// Whether it is known who asks.
     #[serde(default)]
     pub identified: bool,
+    /// How it came in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manner: Option<Manner>,
     /// Where it was filed first, in a superseded ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<FormerEntry>,
@@ -63,6 +71,9 @@ pub struct RequestIdentity {
     /// Whether somebody checked who asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity_checked: Option<bool>,
+    /// By what kind of check, or why none was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_kind: Option<IdentityKind>,
     /// Who recorded it.
     pub by: String,
 }
@@ -124,6 +135,9 @@ pub struct AnswerSection {
     /// Whether a certificate is issued with it, which has the receipt's number; none where an earlier version answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<bool>,
+    /// What is kept, until when and on which ground, as the certificate has it; empty also where an earlier version answered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Kept>,
     /// Who answered.
     pub by: String,
 }

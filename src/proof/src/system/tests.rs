@@ -185,6 +185,27 @@ fn each_action_is_read_and_written_byte_for_byte() {
 fn members_that_came_later_are_read_and_written_byte_for_byte() {
     for stored in [
         [
+            ("action", r#""trailkeep.privacy.receive""#),
+            (
+                "request",
+                r#"{"by":"local","id":"r1","identified":true,"identity_checked":true,"identity_kind":"account-login","manner":"web-form","receipt":"7K3M-V2QX-0D9T-HN4R","received_on":"2026-11-30","regime":"gdpr","subject":"c3ViamVjdA==","type":"erasure"}"#,
+            ),
+        ],
+        [
+            ("action", r#""trailkeep.privacy.identify""#),
+            (
+                "request",
+                r#"{"by":"local","id":"r1","identity_checked":false,"identity_kind":"none-no-doubt","receipt":"7K3M-V2QX-0D9T-HN4R","type":"erasure"}"#,
+            ),
+        ],
+        [
+            ("action", r#""trailkeep.privacy.answer""#),
+            (
+                "answer",
+                r#"{"by":"local","certificate":true,"events":{"destroyed":0,"disclosed":0,"held":2,"kept":2},"export":null,"id":"r1","kept":[{"citation":"c","class":3,"events":2,"ground":"g","policies":["hipaa 1"],"state":"restricted","until":null}],"outcome":"restricted","receipt":"7K3M-V2QX-0D9T-HN4R","statement":null,"type":"erasure"}"#,
+            ),
+        ],
+        [
             ("action", r#""trailkeep.tenant.set""#),
             (
                 "tenant",

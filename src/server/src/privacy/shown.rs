@@ -1,10 +1,11 @@
 //! Requests and previews as answers.
 
 use trailkeep_api::privacy::{
-    DryRun, DryRunCounts, DryRunRow, EventsHeld, NearMatch, NearMatches, PersonRequest,
+    DryRun, DryRunCounts, DryRunRow, EventsHeld, KeptEvents, NearMatch, NearMatches, PersonRequest,
     RequestSubject,
 };
 use trailkeep_core::requests::{self, ShownRequest};
+use trailkeep_proof::privacy::Kept;
 
 pub(super) fn request(shown: ShownRequest) -> PersonRequest {
     PersonRequest {
@@ -24,6 +25,10 @@ pub(super) fn request(shown: ShownRequest) -> PersonRequest {
         ordered_at: shown.ordered_at,
         closed_at: shown.closed_at,
         seq: shown.seq,
+        manner: shown.manner,
+        identity_checked: shown.identity_checked,
+        identity_kind: shown.identity_kind,
+        kept: shown.kept.into_iter().map(kept).collect(),
         held: shown.held.map(held),
         ground: shown.ground,
         closed_ledgers: shown.closed_ledgers,
@@ -67,6 +72,18 @@ pub(super) fn dry_run(said: requests::DryRun) -> DryRun {
             .as_ref()
             .map(|token| token.expires_at.to_string()),
         token: said.token.map(|token| token.text),
+    }
+}
+
+fn kept(row: Kept) -> KeptEvents {
+    KeptEvents {
+        class: row.class,
+        policies: row.policies,
+        events: row.events,
+        state: row.state,
+        until: row.until,
+        ground: row.ground,
+        citation: row.citation,
     }
 }
 

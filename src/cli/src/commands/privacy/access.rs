@@ -74,7 +74,8 @@ pub(super) async fn access(args: &AccessArgs) -> anyhow::Result<()> {
         return dry_run(&args.subject, kind, args.json).await;
     };
     let asked = NewPersonRequest {
-        identity_verified_by: Some(args.identity.identity_verified_by.clone()),
+        identity_verified_by: args.identity.verified_by(),
+        identity_kind: args.identity.identity_kind,
         include_others: args.include_others.clone(),
         include_staff: args.include_staff,
         ..args.subject.asked(kind)

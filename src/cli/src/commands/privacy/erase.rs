@@ -241,7 +241,8 @@ async fn file_and_execute(
 ) -> anyhow::Result<Done> {
     let new = NewPersonRequest {
         ground,
-        identity_verified_by: Some(asked.identity.identity_verified_by.clone()),
+        identity_verified_by: asked.identity.verified_by(),
+        identity_kind: asked.identity.identity_kind,
         ..asked.subject.asked(kind)
     };
     let id = client.file_request(&new).await?.read()?.id;

@@ -6,9 +6,11 @@ use crate::commands::client::Received;
 use crate::commands::failure::Failure;
 use crate::commands::output::print_line;
 use crate::commands::table::{Fit, Table};
-use trailkeep_api::privacy::{DryRun, EventsHeld, NearMatches, PersonRequest, RequestList};
-use trailkeep_proof::privacy::Day;
+use trailkeep_api::privacy::{
+    DryRun, EventsHeld, KeptEvents, NearMatches, PersonRequest, RequestList,
+};
 use trailkeep_proof::privacy::certificate::Certificate;
+use trailkeep_proof::privacy::{Day, IdentityKind, Manner};
 use trailkeep_proof::text::counted;
 
 /// The word that stands for a value on the wire.
@@ -34,6 +36,7 @@ pub(super) fn print_request(answer: &Received<PersonRequest>, json: bool) -> any
     if request.overdue {
         due.push_str(", OVERDUE");
     }
+    let identity = identity_of(&request);
     let forgotten = request.forgotten_on;
     let forgotten = forgotten.map(|day| format!("whom it was about was forgotten on {day}"));
     let about = request.subject.map(|subject| {
@@ -67,6 +70,8 @@ pub(super) fn print_request(answer: &Received<PersonRequest>, json: bool) -> any
             }),
         ),
         ("received on", request.received_on.to_string()),
+        ("manner", manner_of(request.manner)),
+        ("identity", identity),
         ("acknowledge by", day(request.acknowledge_by)),
         ("due", due),
         ("extended on", day(request.extended_on)),
@@ -86,6 +91,51 @@ pub(super) fn print_request(answer: &Received<PersonRequest>, json: bool) -> any
         print_line(&format!("{:<14} {line}", "near"))?;
     }
     Ok(())
+}
+
+/// One request with what was kept, which its certificate says in full.
+pub(super) fn print_one(answer: &Received<PersonRequest>, json: bool) -> anyhow::Result<()> {
+    print_request(answer, json)?;
+    if json {
+        return Ok(());
+    }
+    for row in &answer.read()?.kept {
+        print_line(&format!("{:<14} {}", "kept", kept_in_words(row)))?;
+    }
+    Ok(())
+}
+
+fn manner_of(manner: Option<Manner>) -> String {
+    manner.map_or("", Manner::as_str).to_owned()
+}
+
+/// Such as `checked, document`.
+fn identity_of(request: &PersonRequest) -> String {
+    let checked = request.identity_checked;
+    let checked = checked.map(|is_checked| if is_checked { "checked" } else { "not checked" });
+    let kind = request.identity_kind.map(IdentityKind::as_str);
+    checked
+        .into_iter()
+        .chain(kind)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// What was kept when it was answered, until when and on which ground.
+fn kept_in_words(row: &KeptEvents) -> String {
+    let until = row.until.as_deref().map(|until| format!(" until {until}"));
+    let citation = if row.citation.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", row.citation)
+    };
+    format!(
+        "{} {}{}: {}{citation}",
+        counted(row.events, "event"),
+        word(&row.state),
+        until.unwrap_or_default(),
+        row.ground
+    )
 }
 
 fn events_in_words(held: EventsHeld) -> String {
@@ -195,12 +245,18 @@ pub(super) fn print_list(listed: &Received<RequestList>, json: bool) -> anyhow::
         ("received on", Fit::Spare),
         ("due", Fit::Part),
         ("reference", Fit::Part),
+        ("manner", Fit::Spare),
+        ("identity", Fit::Spare),
+        ("kept", Fit::Spare),
     ]);
     for request in listed.read()?.requests {
         let mut due = day(request.due);
         if request.overdue {
             due.push_str(" OVERDUE");
         }
+        let (identity, manner) = (identity_of(&request), manner_of(request.manner));
+        let kept = request.kept.iter().map(kept_in_words);
+        let kept: Vec<String> = kept.collect();
         table.add_row([
             request.id,
             request.receipt,
@@ -209,6 +265,9 @@ pub(super) fn print_list(listed: &Received<RequestList>, json: bool) -> anyhow::
             request.received_on.to_string(),
             due,
             request.reference.unwrap_or_default(),
+            manner,
+            identity,
+            kept.join("; "),
         ]);
     }
     Ok(print_line(&table.to_string())?)

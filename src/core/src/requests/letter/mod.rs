@@ -19,7 +19,8 @@ use crate::requests::register::record_look;
 use crate::requests::{PrivacyError, certificate_of, filed};
 use crate::tenant::Tenant;
 use trailkeep_proof::privacy::{
-    Certificate, Closed, Day, Decision, Ended, Kind, Outcome, Regime, Request, State,
+    Certificate, Closed, Day, Decision, Ended, IdentityKind, Kind, Manner, Outcome, Regime,
+    Request, State,
 };
 use trailkeep_proof::time::UnixMillis;
 
@@ -190,13 +191,17 @@ impl Case<'_> {
         let request = self.request();
         let day = |day: Day| date(day.start());
         let received = format!(
-            "number {}, received on {}",
+            "number {}, received on {}{}",
             request.receipt,
-            day(request.received_on)
+            day(request.received_on),
+            added(self.filed.ticket.manner.map(Manner::said))
         );
+        let kind = added(self.filed.ticket.identity_kind.map(IdentityKind::said));
         let identity = match request.identified_on() {
-            Some(on) if self.about.is_identity_checked() => format!("verified on {}", day(on)),
-            Some(_) | None => "not verified".to_owned(),
+            Some(on) if self.filed.is_identity_checked(self.about) => {
+                format!("verified on {}{kind}", day(on))
+            }
+            Some(_) | None => format!("not verified{kind}"),
         };
         let mut facts = vec![
             ("About", named(&self.about.person())),
@@ -288,6 +293,11 @@ fn left_out(certificate: &Certificate) -> Option<Part> {
         part.before.push("Nothing.".to_owned());
     }
     Some(part)
+}
+
+/// A word of a closed list behind what it says more of.
+fn added(said: Option<&str>) -> String {
+    said.map_or_else(String::new, |said| format!(", {said}"))
 }
 
 /// A time of a certificate for people; a text that is not a time stays as it is.

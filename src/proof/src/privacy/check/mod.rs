@@ -8,9 +8,11 @@ use serde::Deserialize;
 
 pub use self::report::Report;
 use super::certificate::{
-    BEGINNING, Certificate, Events, FORMAT, Outcome, SIGNATURE_BYTES, Withheld, verify_signature,
+    BEGINNING, Certificate, Events, FORMAT, Kept, Outcome, SIGNATURE_BYTES, Withheld,
+    verify_signature,
 };
 use super::due::Regime;
+use super::manner::{IdentityKind, Manner};
 use super::request::Kind;
 use super::subject::commit_to_subject;
 use crate::bundle::line::Line;
@@ -137,12 +139,14 @@ fn check_all(text: &str, question: &Question<'_>, report: &mut Report) -> Result
     report.key = Some(verifier.to_string());
     report.key_fingerprint = Some(fingerprint(&verifier));
     let stated = entries(&certificate, &origin, &verifier, report)?;
-    check_request(&certificate, &stated, report)?;
-    check_answer(&certificate, &stated, report)?;
+    let proven = Told {
+        identity_kind: check_request(&certificate, &stated, report)?,
+        kept: check_answer(&certificate, &stated, report)?,
+    };
     check_numbers(&certificate)?;
     check_statement(&certificate, &stated, report)?;
     check_subject(&certificate, &origin, question.subject, report)?;
-    report.signed_only = signed_only(&certificate);
+    report.signed_only = signed_only(&certificate, proven);
     Ok(())
 }
 
@@ -191,6 +195,13 @@ fn entries<'a>(
     Ok(stated)
 }
 
+/// Which members that not every entry has are in those of the certificate.
+#[derive(Clone, Copy)]
+struct Told {
+    identity_kind: bool,
+    kept: bool,
+}
+
 #[derive(Deserialize)]
 struct RequestSection {
     id: String,
@@ -200,13 +211,19 @@ struct RequestSection {
     regime: Regime,
     received_on: super::day::Day,
     subject: String,
+    #[serde(default)]
+    manner: Option<Manner>,
+    /// None also where the requester was identified later, in an entry that the certificate does not have.
+    #[serde(default)]
+    identity_kind: Option<IdentityKind>,
 }
 
+/// Gives whether the entry has the kind of the identity check.
 fn check_request(
     certificate: &Certificate,
     stated: &[Stated<'_>],
     report: &mut Report,
-) -> Result<(), Finding> {
+) -> Result<bool, Finding> {
     let asked = &certificate.request;
     let seq = Some(asked.seq);
     let found = stated
@@ -225,6 +242,8 @@ fn check_request(
         && section.kind == asked.kind
         && section.regime == asked.regime
         && section.received_on == asked.received_on
+        && section.manner == asked.manner
+        && (section.identity_kind.is_none() || section.identity_kind == asked.identity_kind)
         && section.subject == certificate.subject.commitment;
     if !is_same {
         return Err(finding(
@@ -236,7 +255,7 @@ fn check_request(
     report.request_seq = seq;
     report.receipt = Some(asked.receipt.clone());
     report.kind = Some(asked.kind);
-    Ok(())
+    Ok(section.identity_kind.is_some())
 }
 
 #[derive(Deserialize)]
@@ -248,13 +267,17 @@ struct AnswerSection {
     export: Option<u64>,
     #[serde(default)]
     withheld: Option<Vec<Withheld>>,
+    /// None also where an earlier version answered.
+    #[serde(default)]
+    kept: Option<Vec<Kept>>,
 }
 
+/// Gives whether the entry has what is kept, and on which grounds.
 fn check_answer(
     certificate: &Certificate,
     stated: &[Stated<'_>],
     report: &mut Report,
-) -> Result<(), Finding> {
+) -> Result<bool, Finding> {
     let found = stated
         .iter()
         .rfind(|one| one.is(SystemAction::PrivacyAnswer))
@@ -268,10 +291,12 @@ fn check_answer(
     })?;
     let seq = Some(found.entry.seq.get());
     let section: AnswerSection = found.section("answer")?;
+    let kept = section.kept.as_ref();
     let is_same = section.id == certificate.request.id
         && section.outcome == certificate.outcome
         && section.events == certificate.events
         && section.withheld == certificate.withheld
+        && kept.is_none_or(|kept| *kept == certificate.kept)
         && section.statement == certificate.destroyed.as_ref().map(|gone| gone.statement)
         && section.export == certificate.bundle.as_ref().map(|bundle| bundle.export_seq);
     if !is_same {
@@ -284,7 +309,7 @@ fn check_answer(
     report.answer_seq = seq;
     report.outcome = Some(section.outcome);
     report.events = section.events;
-    Ok(())
+    Ok(kept.is_some())
 }
 
 /// The numbers agree with each other and with the outcome.
@@ -407,10 +432,13 @@ fn check_subject(
     }
 }
 
-fn signed_only(certificate: &Certificate) -> Vec<&'static str> {
+fn signed_only(certificate: &Certificate, proven: Told) -> Vec<&'static str> {
     let mut members = vec!["issued_at", "note"];
     if certificate.request.identity_checked.is_some() {
         members.push("request.identity_checked");
+    }
+    if certificate.request.identity_kind.is_some() && !proven.identity_kind {
+        members.push("request.identity_kind");
     }
     if certificate.bundle.is_some() {
         members.push("bundle.sha256");
@@ -424,7 +452,7 @@ fn signed_only(certificate: &Certificate) -> Vec<&'static str> {
             "openings_given",
         ]);
     }
-    if !certificate.kept.is_empty() {
+    if !certificate.kept.is_empty() && !proven.kept {
         members.push("kept");
     }
     members
