@@ -228,3 +228,76 @@ fn the_hold_of_a_copy_ends_with_the_request() {
     }
     assert!(clocked.verify()["findings"].as_array().unwrap().is_empty());
 }
+
+/// A policy whose maximum a law sets, of 90 days.
+const LAW_SAYS_DELETE: &str = r#"
+schema = 1
+id = "house-law"
+version = 1
+title = "Recordings of a house whose law says when they go"
+review_by = 2030-01-01
+[[authority]]
+citation = "Act 1"
+kind = "law"
+[retention]
+keep_at_least = "P0D"
+keep_force = "none"
+delete_after = "P90D"
+delete_force = "law"
+purge_within = "P1D"
+clock = "received"
+max_clock = "received"
+[erasure]
+request = "honour"
+"#;
+
+#[test]
+fn the_hold_of_a_copy_leaves_alone_what_a_law_says_must_go() {
+    let policies = tempfile::tempdir().unwrap();
+    std::fs::write(policies.path().join("house-law.toml"), LAW_SAYS_DELETE).unwrap();
+    let clocked = Clocked::with_policies("2026-09-01T10:00:00Z", policies.path());
+    let under = |id: &str, regimes: &[&str]| {
+        let mut event: Value = serde_json::from_str(&event(id, "anna")).unwrap();
+        event["regimes"] = json!(regimes);
+        clocked.append(&format!("{event}\n"));
+    };
+    under("custom", &[]);
+    under("law", &["house-law"]);
+    // One of the two maxima is law, so no request may outlast it.
+    under("both", &["house-law", "default-90d"]);
+    let counts = |answer: &Value| [&answer["destroyed"], &answer["held"]].map(Value::as_u64);
+    clocked.set("2026-11-20T10:00:00Z");
+    let id = access(&clocked, "anna");
+    identify(&clocked, &id);
+    assert_eq!(in_force(&clocked), 1);
+    assert_eq!(list_of(&clocked)[0]["request"], id.as_str());
+
+    clocked.set("2026-12-05T10:00:00Z");
+    let explained =
+        |id: &str| clocked.json(&["retention", "explain", id, "--json"])["decision"].clone();
+    let decisions = ["custom", "law", "both"].map(explained);
+    assert_eq!(decisions, ["held", "destroy", "destroy"]);
+    let preview = clocked.json(&["retention", "preview", "--json"]);
+    assert_eq!(counts(&preview), [Some(2), Some(1)], "{preview}");
+    assert_eq!(preview["held_requests"], json!([id]), "{preview}");
+    let run = clocked.run();
+    assert_eq!(counts(&run), [Some(2), Some(1)], "{run}");
+    succeeded(&clocked.output(&["show", "custom"]));
+    for gone in ["law", "both"] {
+        let refused = clocked.output(&["show", gone]);
+        assert!(!refused.status.success(), "{gone}");
+    }
+    // The copy has what the hold kept.
+    let out = clocked.directory.path.with_file_name("copy.zip");
+    succeeded(&clocked.output(&["privacy", "bundle", &id, "--out", out.to_str().unwrap()]));
+    let closed = ["privacy", "close", &id, "--decision", "answered"];
+    succeeded(&clocked.output(&closed));
+    let answered = stated(&clocked, "trailkeep.privacy.answer");
+    assert_eq!(answered["events"]["disclosed"], 1, "{answered}");
+    // A hold of an officer spares nothing: it is a decision, not an effect of a request.
+    under("court", &["house-law"]);
+    clocked.hold("anna");
+    clocked.set("2027-03-20T10:00:00Z");
+    assert_eq!(explained("court"), "held");
+    clocked.verify();
+}
