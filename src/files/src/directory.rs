@@ -16,7 +16,15 @@ pub struct DataDirectory {
 
 /// The directory's lock, held until it is dropped: one process opens the files.
 #[derive(Debug)]
-pub struct DirectoryLock(#[expect(dead_code, reason = "held for its lock")] File);
+pub struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    /// Closing the file alone would not do: a process that is just being started has a copy of it until it runs its
+    /// own program, and the lock is held until the last copy is closed.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
 
 impl DataDirectory {
     /// The directory at `path`, which need not exist.
@@ -256,5 +264,16 @@ mod tests {
         assert!(matches!(directory.lock(), Err(FileError::Locked(_))));
         drop(held);
         directory.lock().unwrap();
+    }
+
+    #[test]
+    fn a_copy_of_the_file_does_not_hold_the_lock() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::new(temporary.path());
+        let held = directory.lock().unwrap();
+        let copy = held.0.try_clone().unwrap();
+        drop(held);
+        directory.lock().unwrap();
+        drop(copy);
     }
 }
