@@ -42,8 +42,13 @@ impl Active {
         }
     }
 
+    /// Events of the part that is not full.
+    pub(super) fn open_events(&self) -> usize {
+        self.open.events
+    }
+
     /// The last part is full, whatever it holds.
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.full
             .push_back(Arc::new(std::mem::take(&mut self.open)));
     }

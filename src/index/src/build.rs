@@ -4,10 +4,10 @@
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 
+use super::Index;
 use super::leftovers::PAGES_PER_STEP;
-use super::remove::ROWS_PER_SCAN;
+use super::state::State;
 use super::sums::{RowsSum, SumKey};
-use super::{Index, State};
 use trailkeep_ports::{MergeStep, NewRuns, RunId, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
@@ -87,12 +87,8 @@ impl NewIndex {
         let runs = self.index.read_runs()?;
         for (ledger, (expected, end)) in self.given.lock().iter() {
             let mut found = RowsSum::default();
-            let state = State {
-                runs: runs.clone(),
-                ..State::default()
-            };
-            let runs = state.runs_of(*ledger);
-            for run in &runs {
+            let state = State::of_runs(runs.clone());
+            for run in state.runs_of(*ledger) {
                 self.index.each_row(run.id, |key, seq| {
                     if run.finds(key, seq) {
                         found.add(&self.sum_key, key, seq);
@@ -126,14 +122,10 @@ impl CheckedIndex {
 
 impl Index {
     fn each_row(&self, id: RunId, mut each: impl FnMut(LookupKey, Seq)) -> Result<(), StoreError> {
-        let mut after = None;
-        loop {
-            let rows = self.store.rows_after(id, after, ROWS_PER_SCAN)?;
-            let Some(last) = rows.last() else {
-                return Ok(());
-            };
-            after = Some(*last);
+        self.each_block(id, None, |block| {
+            let rows = self.unpack(&block)?;
             rows.iter().for_each(|(key, seq)| each(*key, *seq));
-        }
+            Ok(true)
+        })
     }
 }

@@ -17,6 +17,7 @@ mod leftovers;
 mod lookups;
 mod merge;
 mod remove;
+mod rows;
 mod state;
 mod sums;
 
@@ -30,6 +31,7 @@ use std::time::Instant;
 use self::active::Active;
 use self::filter::KeyFilter;
 use self::leftovers::Leftovers;
+use self::state::State;
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
 pub use build::{CheckedIndex, NewIndex};
@@ -38,6 +40,9 @@ use trailkeep_ports::{Ledgers, Order, RunId, RunStore, Span, StoreError};
 
 /// Events after which a part of the active run is full, and is written as a run.
 const ACTIVE_EVENTS_MAX: usize = 16_384;
+/// Events of the parts that are not full, in memory, for each event of a full part: where they are more, in all ledgers
+/// together, the largest parts are written before they are full.
+const OPEN_PARTS: usize = 2;
 /// So many times as many entries are spanned by an active run at most: most of its events may have expired, and a
 /// start looks at each entry of the span.
 const ACTIVE_SPAN_FACTOR: u64 = 64;
@@ -71,12 +76,6 @@ pub struct Index {
     full_at: usize,
 }
 
-#[derive(Default)]
-struct State {
-    active: HashMap<LedgerNumber, Active>,
-    runs: Vec<Arc<Run>>,
-}
-
 /// A sorted run. Nothing is added to it; rows of events that went are deleted.
 #[derive(Debug)]
 struct Run {
@@ -92,10 +91,7 @@ impl Index {
     /// Reads the list of runs, and the active runs. What a crash left half-done is deleted later, in [`Self::merge`].
     pub fn open(store: Arc<dyn RunStore>, ledgers: &Ledgers) -> Result<Self, StoreError> {
         let index = Self::over(store);
-        let mut state = State {
-            runs: index.read_runs()?,
-            ..State::default()
-        };
+        let mut state = State::of_runs(index.read_runs()?);
         for record in ledgers.ledgers()? {
             let end = state.merged_end(record.number);
             let events = ledgers.active_index(record.number, end.get()..Seq::MAX.get())?;
@@ -155,11 +151,9 @@ impl Index {
     ) -> Result<Vec<Seq>, StoreError> {
         let (mut runs, newest) = {
             let state = self.state_ref();
-            let newest = state
-                .active
-                .get(&ledger)
-                .map(|active| active.find(key, span, order, limit));
-            (state.runs_of(ledger), newest.unwrap_or_default())
+            let active = state.active(ledger);
+            let newest = active.map(|active| active.find(key, span, order, limit));
+            (state.runs_of(ledger).to_vec(), newest.unwrap_or_default())
         };
         // The active run's events come after those of all others.
         let (mut found, last) = match order {
@@ -174,10 +168,8 @@ impl Index {
                 break;
             }
             if run.last >= span.from && run.first < span.end && run.filter.may_contain(key) {
-                found.extend(
-                    self.store
-                        .find(run.id, key, span, order, limit - found.len())?,
-                );
+                let left = limit - found.len();
+                found.extend(self.find_in_run(run.id, key, span, order, left)?);
             }
         }
         found.extend(last);
@@ -188,12 +180,9 @@ impl Index {
     /// Whether a ledger has no event under a key, as far as that can be told without the disk; `false`: [`Self::find`] says.
     pub fn lacks(&self, ledger: LedgerNumber, key: LookupKey) -> bool {
         let state = self.state_ref();
-        let active = state.active.get(&ledger);
-        active.is_none_or(|active| !active.has(key))
-            && !state
-                .runs
-                .iter()
-                .any(|run| run.ledger == ledger && run.filter.may_contain(key))
+        let active = state.active(ledger);
+        let mut runs = state.runs_of(ledger).iter();
+        active.is_none_or(|active| !active.has(key)) && !runs.any(|run| run.filter.may_contain(key))
     }
 
     /// Whether no event under a key was added since somebody looked for it in vain, who read
@@ -201,11 +190,8 @@ impl Index {
     /// No disk is touched: the writer asks this.
     pub fn is_still_absent(&self, ledger: LedgerNumber, merged_end: Seq, key: LookupKey) -> bool {
         let state = self.state_ref();
-        state.merged_end(ledger) == merged_end
-            && state
-                .active
-                .get(&ledger)
-                .is_none_or(|active| !active.has(key))
+        let active = state.active(ledger);
+        state.merged_end(ledger) == merged_end && active.is_none_or(|active| !active.has(key))
     }
 
     /// First seq that no merged run of the ledger holds. It moves when a run is added: who looked before
@@ -227,7 +213,7 @@ impl Index {
         ))
     }
 
-    /// Whether the index holds all these keys of one event; for verifying.
+    /// Whether the index holds all these keys of one event; for verifying. What is damaged holds none.
     pub fn holds_all(
         &self,
         ledger: LedgerNumber,
@@ -235,26 +221,37 @@ impl Index {
         keys: &[LookupKey],
     ) -> Result<bool, StoreError> {
         for key in keys {
-            if self.find(ledger, *key, seq, seq.next(), 1)?.is_empty() {
+            let found = match self.find(ledger, *key, seq, seq.next(), 1) {
+                Err(StoreError::Damaged { .. }) => Vec::new(),
+                found => found?,
+            };
+            if found.is_empty() {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// How many rows (key, seq) the index holds for a ledger below `end`.
+    /// How many rows (key, seq) the index holds for a ledger below `end`. What cannot be read counts as one.
     pub fn count_rows(&self, ledger: LedgerNumber, end: Seq) -> Result<u64, StoreError> {
         let (runs, active) = {
             let state = self.state_ref();
             let count =
                 |active: &Active| active.rows().filter(|(_, seq)| *seq < end).count() as u64;
             (
-                state.runs_of(ledger),
-                state.active.get(&ledger).map_or(0, count),
+                state.runs_of(ledger).to_vec(),
+                state.active(ledger).map_or(0, count),
             )
         };
-        runs.iter()
-            .try_fold(active, |sum, run| Ok(sum + self.store.count(run.id, end)?))
+        let mut rows = active;
+        for run in &runs {
+            for first_byte in 0..=u8::MAX {
+                self.scan_piece(run.id, first_byte, |row| {
+                    rows += u64::from(row.is_none_or(|((_, seq), _)| seq < end));
+                })?;
+            }
+        }
+        Ok(rows)
     }
 
     /// How the tables, indexes and triggers differ from those of this version; none where they do not.

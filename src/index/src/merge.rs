@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use super::filter::KeyFilter;
-use super::remove::ROWS_PER_SCAN;
 use super::{Index, Run};
-use trailkeep_ports::{MergeStep, RunId, RunRow, StoreError};
+use trailkeep_ports::block::BlockWriter;
+use trailkeep_ports::{IndexRow, MergeStep, RunId, RunRow, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
 /// Runs of one level that are merged into one of the next.
 const FAN_IN: usize = 16;
-/// Rows written in one transaction: a few milliseconds.
+/// Rows that are merged at once, and blocks that are written in one transaction: a few milliseconds each.
 const ROWS_PER_STEP: usize = 20_000;
+const BLOCKS_PER_STEP: usize = 1_000;
 /// Rows that may be deleted beside a merge, which remembers them.
 const DELETED_MEANWHILE_MAX: usize = 4_000_000;
 
@@ -21,14 +22,14 @@ pub(super) struct Meanwhile {
     /// The larger run that is being written.
     pub(super) being_written: Option<RunId>,
     /// Rows that are deleted beside a merge: the larger run may have copied them before.
-    beside_a_merge: Option<Vec<(LookupKey, Seq)>>,
+    beside_a_merge: Option<Vec<IndexRow>>,
     /// How often rows were deleted.
     pub(super) deletions: u64,
 }
 
 impl Meanwhile {
     /// Notes rows that are deleted from a run.
-    pub(super) fn note(&mut self, rows: &[(LookupKey, Seq)]) {
+    pub(super) fn note(&mut self, rows: &[IndexRow]) {
         self.deletions += 1;
         if let Some(deleted) = &mut self.beside_a_merge {
             deleted.extend(rows);
@@ -49,7 +50,9 @@ pub(super) struct Merging {
     /// The larger run.
     id: RunId,
     /// The last row that was copied.
-    after: Option<(LookupKey, Seq)>,
+    after: Option<IndexRow>,
+    /// Packs the rows; the last ones are not written yet.
+    blocks: BlockWriter,
     filter: KeyFilter,
 }
 
@@ -91,22 +94,17 @@ impl Index {
     }
 
     fn full_active_run(&self) -> Option<LedgerNumber> {
-        let state = self.state_ref();
-        let mut active = state.active.iter();
-        let full = active.find(|(_, active)| active.oldest_full().is_some());
-        full.map(|(ledger, _)| *ledger)
+        self.state_ref().ledger_with_full_part()
     }
 
     /// The oldest runs of one ledger and level, when they are enough for a merge.
     fn mergeable_runs(&self) -> Option<Vec<Arc<Run>>> {
         let state = self.state_ref();
-        state.runs.iter().find_map(|run| {
-            let alike = state
-                .runs
-                .iter()
-                .filter(|other| other.ledger == run.ledger && other.level == run.level);
-            let alike: Vec<Arc<Run>> = alike.take(FAN_IN).cloned().collect();
-            (alike.len() == FAN_IN).then_some(alike)
+        state.runs().find_map(|runs| {
+            let of_level = |level| runs.iter().filter(move |run| run.level == level);
+            let highest = runs.iter().map(|run| run.level).max()?;
+            let level = (0..=highest).find(|level| of_level(*level).count() >= FAN_IN)?;
+            Some(of_level(level).take(FAN_IN).cloned().collect())
         })
     }
 
@@ -117,7 +115,7 @@ impl Index {
         last: Seq,
     ) -> Result<(), StoreError> {
         let mut state = self.state_mut();
-        state.active.entry(ledger).or_default().close_at(last);
+        state.active_mut(ledger).close_at(last);
         drop(state);
         while self.state_ref().oldest_full(ledger).is_some() {
             self.write_active_run(ledger)?;
@@ -136,8 +134,9 @@ impl Index {
         let rows = part.sorted_rows();
         self.expect_leftovers(Vec::new());
         let id = self.store.begin()?;
-        for chunk in rows.chunks(ROWS_PER_STEP) {
-            self.store.append(id, chunk)?;
+        let blocks = BlockWriter::pack(rows.iter().copied());
+        for blocks in blocks.chunks(BLOCKS_PER_STEP) {
+            self.store.append(id, blocks)?;
         }
         let run = Run {
             id,
@@ -147,15 +146,13 @@ impl Index {
             last: part.last.unwrap_or(first).max(first),
             filter: KeyFilter::of_sorted(&rows),
         };
-        self.store.finish(&run.row(false), &[])?;
+        self.store.finish(&run.row(rows.is_empty()), &[])?;
 
         // From here the run answers for these events; before, the active run did. Both under one lock.
         let mut state = self.state_mut();
         let end = run.last.next();
-        state.runs.push(Arc::new(run));
-        if let Some(active) = state.active.get_mut(&ledger) {
-            active.forget_oldest_full();
-        }
+        state.add_run(Arc::new(run));
+        state.active_mut(ledger).forget_oldest_full();
         Ok(end)
     }
 
@@ -174,6 +171,7 @@ impl Index {
             runs,
             id,
             after: None,
+            blocks: BlockWriter::default(),
             filter: KeyFilter::for_keys(keys),
         }))
     }
@@ -192,7 +190,8 @@ impl Index {
         mut merge: Merging,
     ) -> Result<(MergeStep, Option<Merging>), StoreError> {
         let (rows, more) = self.next_rows(&merge.runs, merge.after)?;
-        self.store.append(merge.id, &rows)?;
+        rows.iter().for_each(|row| merge.blocks.push(*row));
+        self.store.append(merge.id, &merge.blocks.take_full())?;
         let mut known = merge.after.map(|(key, _)| key);
         for (key, _) in &rows {
             if known != Some(*key) {
@@ -216,8 +215,13 @@ impl Index {
     /// The larger run takes the place of those that it was merged from.
     fn finish_merge(&self, merge: Merging) -> Result<(), StoreError> {
         let Merging {
-            runs, id, filter, ..
+            runs,
+            id,
+            after,
+            blocks,
+            filter,
         } = merge;
+        self.store.append(id, &blocks.finish())?;
         let (oldest, newest) = (&runs[0], &runs[runs.len() - 1]);
         let merged = Run {
             id,
@@ -228,20 +232,19 @@ impl Index {
             filter,
         };
         let mut meanwhile = self.reshaping.lock();
-        let deleted = meanwhile.beside_a_merge.take().unwrap_or_default();
-        for rows in deleted.chunks(ROWS_PER_STEP) {
-            self.store.delete(id, rows)?;
-        }
+        let mut deleted = meanwhile.beside_a_merge.take().unwrap_or_default();
+        deleted.sort_unstable();
+        self.delete_rows(id, &deleted)?;
         let replaced: Vec<RunId> = runs.iter().map(|run| run.id).collect();
-        self.store
-            .finish(&merged.row(!deleted.is_empty()), &replaced)?;
+        let is_stale = !deleted.is_empty() || after.is_none();
+        self.store.finish(&merged.row(is_stale), &replaced)?;
         {
             let mut state = self.state_mut();
-            state
-                .runs
-                .retain(|run| !runs.iter().any(|old| old.id == run.id));
-            state.runs.push(Arc::new(merged));
-            state.runs.sort_by_key(|run| (run.ledger, run.first));
+            state.change_runs(merged.ledger, |run| {
+                let is_replaced = runs.iter().any(|old| old.id == run.id);
+                (!is_replaced).then(|| Arc::clone(run))
+            });
+            state.add_run(Arc::new(merged));
         }
         meanwhile.being_written = None;
         self.expect_leftovers(runs);
@@ -253,23 +256,20 @@ impl Index {
     fn next_rows(
         &self,
         runs: &[Arc<Run>],
-        after: Option<(LookupKey, Seq)>,
-    ) -> Result<(Vec<(LookupKey, Seq)>, bool), StoreError> {
+        after: Option<IndexRow>,
+    ) -> Result<(Vec<IndexRow>, bool), StoreError> {
         // Runs that a test made small are merged in pieces, too.
         let piece = ROWS_PER_STEP.min(2 * self.full_at);
-        let limit = (piece / runs.len()).max(1);
+        let least = (piece / runs.len()).max(1);
         let mut rows = Vec::with_capacity(piece);
-        let mut bound: Option<(LookupKey, Seq)> = None;
+        let mut bound: Option<IndexRow> = None;
         for run in runs {
-            let some = self.store.rows_after(run.id, after, limit)?;
-            if some.len() == limit {
-                let last = some.last().copied();
-                bound = if bound.is_none() || last < bound {
-                    last
-                } else {
-                    bound
-                };
-            }
+            let (some, more) = self.rows_after(run.id, after, least)?;
+            let last = some.last().copied().filter(|_| more);
+            bound = match (bound, last) {
+                (Some(bound), Some(last)) => Some(bound.min(last)),
+                (bound, last) => bound.or(last),
+            };
             rows.extend(some);
         }
         rows.sort_unstable();
@@ -289,21 +289,16 @@ impl Index {
     }
 
     fn each_key(&self, id: RunId, mut each: impl FnMut(LookupKey)) -> Result<(), StoreError> {
-        let mut after: Option<(LookupKey, Seq)> = None;
-        loop {
-            let rows = self.store.rows_after(id, after, ROWS_PER_SCAN)?;
-            let Some(last) = rows.last() else {
-                return Ok(());
-            };
-            let mut known = after.map(|(key, _)| key);
-            for (key, _) in &rows {
-                if known != Some(*key) {
-                    each(*key);
+        let mut known = None;
+        self.each_block(id, None, |block| {
+            for (key, _) in self.unpack(&block)? {
+                if known != Some(key) {
+                    each(key);
                 }
-                known = Some(*key);
+                known = Some(key);
             }
-            after = Some(*last);
-        }
+            Ok(true)
+        })
     }
 }
 

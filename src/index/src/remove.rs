@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Index, Run};
-use trailkeep_ports::StoreError;
+use trailkeep_ports::{IndexRow, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
 /// Rows deleted in one transaction.
 const ROWS_PER_STEP: usize = 5_000;
-/// Rows looked at in one transaction when the keys are not known.
-pub(super) const ROWS_PER_SCAN: usize = 20_000;
 /// Filters are made again at most this often: each reads its whole run.
 const FILTERS_RENEWED_EVERY: Duration = Duration::from_secs(600);
 
@@ -30,7 +28,7 @@ impl Index {
                 seqs.remove(*seq, keys);
             }
         });
-        let runs = self.state_ref().runs_of(ledger);
+        let runs = self.state_ref().runs_of(ledger).to_vec();
         for run in runs {
             let is_in = |(seq, _): &&(Seq, Vec<LookupKey>)| (run.first..=run.last).contains(seq);
             let rows = events
@@ -38,10 +36,10 @@ impl Index {
                 .filter(is_in)
                 .flat_map(|(seq, keys)| keys.iter().map(|key| (*key, *seq)));
             let mut rows: Vec<(LookupKey, Seq)> = rows.collect();
-            // In the table's order, neighbouring rows share a page.
+            // In the order of the run, neighbouring rows share a block.
             rows.sort_unstable();
             for rows in rows.chunks(ROWS_PER_STEP) {
-                self.store.delete(run.id, rows)?;
+                self.delete_rows(run.id, rows)?;
                 meanwhile.note(rows);
             }
         }
@@ -59,33 +57,18 @@ impl Index {
         // What is deleted must not remain in the rows of a run that is in no use.
         self.drop_leftovers(meanwhile.being_written)?;
         self.remove_from_active(ledger, |active| active.remove_all(seqs));
-        let runs = self.state_ref().runs_of(ledger);
+        let runs = self.state_ref().runs_of(ledger).to_vec();
         for run in runs {
-            if !seqs.iter().any(|seq| (run.first..=run.last).contains(seq)) {
-                continue;
-            }
-            let mut after: Option<(LookupKey, Seq)> = None;
-            loop {
-                let rows = self.store.rows_after(run.id, after, ROWS_PER_SCAN)?;
-                let Some(last) = rows.last() else { break };
-                after = Some(*last);
-                let gone: Vec<(LookupKey, Seq)> = rows
-                    .into_iter()
-                    .filter(|(_, seq)| seqs.contains(seq))
-                    .collect();
-                for rows in gone.chunks(ROWS_PER_STEP) {
-                    self.store.delete(run.id, rows)?;
-                    meanwhile.note(rows);
-                }
+            if seqs.iter().any(|seq| (run.first..=run.last).contains(seq)) {
+                let goes = |(_, seq): &IndexRow| seqs.contains(seq);
+                self.delete_by_scan(run.id, goes, |rows| meanwhile.note(rows))?;
             }
         }
         Ok(())
     }
 
     fn remove_from_active(&self, ledger: LedgerNumber, remove: impl FnOnce(&mut super::Active)) {
-        if let Some(active) = self.state_mut().active.get_mut(&ledger) {
-            remove(active);
-        }
+        remove(self.state_mut().active_mut(ledger));
     }
 
     /// Whether it is time to look for filters that still tell of deleted rows.
@@ -98,12 +81,11 @@ impl Index {
     pub(super) fn renew_filters(&self) -> Result<(), StoreError> {
         *self.filters_renewed_at.lock() = Some(Instant::now());
         for id in self.store.stale()? {
-            let known = self
-                .state_ref()
-                .runs
-                .iter()
-                .find(|run| run.id == id)
-                .cloned();
+            let known = {
+                let state = self.state_ref();
+                let mut runs = state.runs().flatten();
+                runs.find(|run| run.id == id).cloned()
+            };
             if let Some(run) = known {
                 self.renew_filter(run)?;
             }
@@ -114,7 +96,8 @@ impl Index {
     fn renew_filter(&self, run: Arc<Run>) -> Result<(), StoreError> {
         // The newest run says up to where events are in runs at all.
         let is_newest = self.merged_end(run.ledger) == run.last.next();
-        if !is_newest && self.store.rows_after(run.id, None, 1)?.is_empty() {
+        let is_empty = self.rows_after(run.id, None, 1)?.0.is_empty();
+        if is_empty && !is_newest {
             let no_row_goes = self.reshaping.lock();
             self.take_out_empty(&run)?;
             self.expect_leftovers(vec![run]);
@@ -124,7 +107,8 @@ impl Index {
         let before = self.reshaping.lock().deletions;
         let filter = self.build_filter(run.id)?;
         let meanwhile = self.reshaping.lock();
-        let is_stale = meanwhile.deletions != before;
+        // That a filter is stale says why a run has no rows.
+        let is_stale = is_empty || meanwhile.deletions != before;
         self.store.set_filter(run.id, filter.as_bytes(), is_stale)?;
         drop(meanwhile);
         let renewed = Arc::new(Run {
@@ -135,11 +119,10 @@ impl Index {
             first: run.first,
             last: run.last,
         });
-        for known in &mut self.state_mut().runs {
-            if known.id == run.id {
-                *known = Arc::clone(&renewed);
-            }
-        }
+        self.state_mut().change_runs(run.ledger, |known| {
+            let is_renewed = known.id == run.id;
+            Some(Arc::clone(if is_renewed { &renewed } else { known }))
+        });
         Ok(())
     }
 }
@@ -147,24 +130,26 @@ impl Index {
 impl Index {
     /// Takes out a run without rows. The next one begins where it began, so that the runs still leave no gap.
     fn take_out_empty(&self, run: &Arc<Run>) -> Result<(), StoreError> {
-        let next = self
-            .state_ref()
-            .runs_of(run.ledger)
-            .into_iter()
-            .find(|next| next.first > run.last);
+        let next = {
+            let state = self.state_ref();
+            let mut runs = state.runs_of(run.ledger).iter();
+            runs.find(|next| next.first > run.last).cloned()
+        };
         let widened = next.as_ref().map(|next| (next.id, run.first));
         self.store.take_out(run.id, widened)?;
-        let runs = &mut self.state_mut().runs;
-        runs.retain(|known| known.id != run.id);
-        for known in runs {
-            if next.as_ref().is_some_and(|next| next.id == known.id) {
-                *known = Arc::new(Run {
-                    first: run.first,
-                    filter: known.filter.clone(),
-                    ..**known
-                });
+        self.state_mut().change_runs(run.ledger, |known| {
+            if known.id == run.id {
+                return None;
             }
-        }
+            if next.as_ref().is_none_or(|next| next.id != known.id) {
+                return Some(Arc::clone(known));
+            }
+            Some(Arc::new(Run {
+                first: run.first,
+                filter: known.filter.clone(),
+                ..**known
+            }))
+        });
         Ok(())
     }
 }

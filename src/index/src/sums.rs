@@ -135,11 +135,11 @@ impl Index {
         let mut stored = StoredRows::nothing(end, stretch);
         let runs = {
             let state = self.state_ref();
-            if let Some(active) = state.active.get(&ledger) {
+            if let Some(active) = state.active(ledger) {
                 let rows = active.rows().filter(|(_, seq)| *seq < end);
                 rows.for_each(|row| stored.add(by, row, true));
             }
-            state.runs_of(ledger)
+            state.runs_of(ledger).to_vec()
         };
         let next = AtomicUsize::new(0);
         let read = || -> Result<StoredRows, StoreError> {
@@ -173,8 +173,8 @@ impl Index {
     ) -> Result<(), StoreError> {
         // Rows of one key follow one another: the filter is asked once.
         let mut asked = None;
-        self.store.scan(run.id, first, &mut |row| {
-            let Some((key, seq)) = row else {
+        self.scan_piece(run.id, first, |row| {
+            let Some(((key, seq), is_in_place)) = row else {
                 read.rows += 1;
                 return;
             };
@@ -184,7 +184,8 @@ impl Index {
             let known = asked.filter(|(of, _)| *of == key);
             let (_, may_contain) =
                 *asked.insert(known.unwrap_or_else(|| (key, run.filter.may_contain(key))));
-            read.add(by, (key, seq), may_contain && run.holds(seq));
+            let is_findable = is_in_place && may_contain && run.holds(seq);
+            read.add(by, (key, seq), is_findable);
         })
     }
 }

@@ -1,10 +1,12 @@
 //! Looking events up: by keys, in sorted runs.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
 
+use crate::block::Block;
 use crate::{Order, Span, StoreError, Upkeep};
 
 /// A row of a run: a key, and an event that has it.
@@ -33,56 +35,38 @@ pub struct RunRow {
     pub filter_is_stale: bool,
 }
 
-/// Where sorted runs stand. One caller writes runs; many read and delete.
+/// Where sorted runs stand. One caller writes runs, one at a time replaces blocks, many read.
 pub trait RunStore: Upkeep {
-    /// The runs that are whole, by their first seq.
+    /// The runs that are whole, by their first seq. A run without blocks is damaged, unless its filter is stale: rows
+    /// were deleted, all of them.
     fn runs(&self) -> Result<Vec<RunRow>, StoreError>;
 
-    /// Begins a run, beside others that are being written.
+    /// Begins a run, beside others that are being written. No number is given twice while the store is open.
     fn begin(&self) -> Result<RunId, StoreError>;
 
-    /// Adds rows to a run that was begun: in the order of rows, behind those that it has.
-    fn append(&self, run: RunId, rows: &[IndexRow]) -> Result<(), StoreError>;
+    /// Adds blocks to a run that was begun, behind those that it has.
+    fn append(&self, run: RunId, blocks: &[Block]) -> Result<(), StoreError>;
 
     /// A run is whole: it takes the place of others, in one commit.
     fn finish(&self, run: &RunRow, replaces: &[RunId]) -> Result<(), StoreError>;
 
-    /// Takes away the rows of one run that never became whole, or that another one has replaced, and is not one of those
-    /// that are being written. Gives whether there was one.
+    /// Takes away blocks of a run that never became whole, or that another one has replaced, and is not one of those
+    /// that are being written: a few milliseconds' worth. Gives whether there were any.
     fn drop_leftover(&self, being_written: &[RunId]) -> Result<bool, StoreError>;
 
-    /// The events under a key within a span, in an order, at most `limit`.
-    fn find(
+    /// The blocks that may hold rows of a range, in an order, at most `limit`: the last one that begins at its first row or
+    /// before, and those that begin within it.
+    fn blocks(
         &self,
         run: RunId,
-        key: LookupKey,
-        span: Span,
+        rows: &Range<IndexRow>,
         order: Order,
         limit: usize,
-    ) -> Result<Vec<Seq>, StoreError>;
+    ) -> Result<Vec<Block>, StoreError>;
 
-    /// The rows behind one, in their order, at most `limit`.
-    fn rows_after(
-        &self,
-        run: RunId,
-        after: Option<IndexRow>,
-        limit: usize,
-    ) -> Result<Vec<IndexRow>, StoreError>;
-
-    /// Gives the rows whose keys begin with a byte, in their order; none for a row that cannot be one, since its key has
-    /// another length or its seq is out of range. Read in one transaction: a run is read in 256 of them.
-    fn scan(
-        &self,
-        run: RunId,
-        first_byte: u8,
-        each: &mut dyn FnMut(Option<IndexRow>),
-    ) -> Result<(), StoreError>;
-
-    /// How many rows are of events below `end`.
-    fn count(&self, run: RunId, end: Seq) -> Result<u64, StoreError>;
-
-    /// Deletes rows. Where one was there, the filter of the run tells of too many from here on.
-    fn delete(&self, run: RunId, rows: &[IndexRow]) -> Result<(), StoreError>;
+    /// Puts others in the place of blocks, each named by its first row, or none; in one commit. The filter of the run tells
+    /// of too many rows from here on.
+    fn replace(&self, run: RunId, blocks: &[(IndexRow, Option<Block>)]) -> Result<(), StoreError>;
 
     /// The runs whose filter tells of rows that were deleted.
     fn stale(&self) -> Result<Vec<RunId>, StoreError>;

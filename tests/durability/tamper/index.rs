@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use serde_json::json;
 use trailkeep_core::audit::{Question, Report, Subject, verify};
 use trailkeep_core::ops::open::Files;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_files::directory::DataDirectory;
+use trailkeep_ports::IndexRow;
+use trailkeep_ports::block::{Block, BlockWriter, row_bytes, row_from_bytes};
+use trailkeep_proof::ids::{LookupKey, Seq};
 use trailkeep_store_sqlite::Sqlite;
 
 use super::vault::tampered;
@@ -93,6 +96,56 @@ fn lacking(seqs: impl IntoIterator<Item = u64>) -> Found {
         .collect()
 }
 
+/// The rows of a run in a data directory.
+fn rows(index: &Connection, run: i64) -> BTreeSet<IndexRow> {
+    let mut blocks = index
+        .prepare("SELECT first, bytes FROM run_block WHERE run = ?1")
+        .unwrap();
+    let blocks = blocks.query_map([run], |row| {
+        let first = row_from_bytes(row.get_ref(0)?.as_blob()?).unwrap();
+        let bytes = row.get(1)?;
+        Ok(Block { first, bytes }.rows().unwrap())
+    });
+    blocks.unwrap().flat_map(Result::unwrap).collect()
+}
+
+/// Changes the rows of a run.
+fn rewrite(index: &Connection, run: i64, change: impl FnOnce(&mut BTreeSet<IndexRow>)) {
+    let mut rows = rows(index, run);
+    let before = rows.clone();
+    change(&mut rows);
+    assert_ne!(rows, before);
+    let all = "DELETE FROM run_block WHERE run = ?1";
+    index.execute(all, [run]).unwrap();
+    for block in BlockWriter::pack(rows) {
+        add_block(index, run, &row_bytes(block.first), &block.bytes);
+    }
+}
+
+fn add_block(index: &Connection, run: i64, first: &[u8], bytes: &[u8]) {
+    let sql = "INSERT INTO run_block (run, first, bytes) VALUES (?1, ?2, ?3)";
+    let added = index.execute(sql, params![run, first, bytes]);
+    added.unwrap();
+}
+
+/// Rows of an event by which it alone is found: that of its id.
+fn own(rows: &BTreeSet<IndexRow>, seq: u64) -> BTreeSet<IndexRow> {
+    let is_alone = |row: &&IndexRow| rows.iter().filter(|(key, _)| *key == row.0).count() == 1;
+    let of_event = rows.iter().filter(|(_, of)| of.get() == seq);
+    of_event.filter(is_alone).copied().collect()
+}
+
+fn take_own(rows: &mut BTreeSet<IndexRow>, seq: u64) -> BTreeSet<IndexRow> {
+    let own = own(rows, seq);
+    rows.retain(|row| !own.contains(row));
+    own
+}
+
+/// A key that no event has.
+fn other_key() -> LookupKey {
+    LookupKey::new([0xa5; 16])
+}
+
 struct Tried {
     directory: Directory,
     scratch: tempfile::TempDir,
@@ -110,13 +163,26 @@ impl Tried {
 
     /// What is found after a change of index.db is exactly this, and so many events are damaged.
     fn finds(&self, sql: &str, expected: &Found) {
-        let report = report(&self.with("index.db", sql));
-        assert_eq!(&found(&report), expected, "{sql}");
-        let damaged = expected.iter().filter_map(|(seq, ..)| *seq);
-        let damaged = damaged.collect::<BTreeSet<_>>().len();
-        assert_eq!(report.damaged, damaged as u64, "{sql}");
-        assert!(!report.ok, "{sql}");
+        expect(sql, &self.with("index.db", sql), expected);
     }
+
+    /// The same of a change of its blocks.
+    fn finds_after(&self, what: &str, change: impl FnOnce(&Connection), expected: &Found) {
+        let copy = copy_to(&self.directory.path, self.scratch.path());
+        let index = Connection::open(copy.join("index.db")).unwrap();
+        change(&index);
+        index.close().unwrap();
+        expect(what, &copy, expected);
+    }
+}
+
+fn expect(what: &str, copy: &Path, expected: &Found) {
+    let report = report(copy);
+    assert_eq!(&found(&report), expected, "{what}");
+    let damaged = expected.iter().filter_map(|(seq, ..)| *seq);
+    let damaged = damaged.collect::<BTreeSet<_>>().len();
+    assert_eq!(report.damaged, damaged as u64, "{what}");
+    assert!(!report.ok, "{what}");
 }
 
 #[test]
@@ -128,65 +194,101 @@ fn each_row_of_the_index_that_differs_is_named() {
     };
     let runs = runs(&tried.directory.path);
     assert_eq!(runs.len() as u64, EVENTS / RUN);
-    let rows: u64 = {
+    let count: u64 = {
         let index = Connection::open(tried.directory.path.join("index.db")).unwrap();
-        let count = |(id, ..): &(i64, u64, u64)| {
-            let sql = format!("SELECT count(*) FROM run_{id}");
-            index
-                .query_row(&sql, [], |row| row.get::<_, u64>(0))
-                .unwrap()
-        };
+        let count = |(id, ..): &(i64, u64, u64)| rows(&index, *id).len() as u64;
         // Those of the active run stand in ledger.db: four keys an event, as in the runs.
         let last = runs.last().unwrap().2;
         runs.iter().map(count).sum::<u64>() + 4 * (end(&tried.directory) - last - 1)
     };
     let too_many = |stored: u64| {
-        let detail = format!("the index has {stored} rows, the events give {rows}");
+        let detail = format!("the index has {stored} rows, the events give {count}");
         vec![(None, "index".to_owned(), detail)]
     };
     let ((a, a_first, a_last), (b, b_first, b_last)) = (runs[0], runs[4]);
     let (in_a, in_b) = (a_last - 5, b_first + 7);
 
-    // The row by which an event alone is found: that of its id.
-    let own = |run: i64, seq: u64| {
-        format!(
-            "WHERE seq = {seq} AND key IN (SELECT key FROM run_{run} GROUP BY key HAVING count(*) = 1)"
-        )
-    };
     // A row is missing: one, all of an event, one of each of two events in different ranges.
-    let missing = format!("DELETE FROM run_{a} {}", own(a, in_a));
-    tried.finds(&missing, &lacking([in_a]));
-    let of_event = format!("DELETE FROM run_{b} WHERE seq = {in_b}");
-    tried.finds(&of_event, &lacking([in_b]));
-    let both = format!("{missing}; DELETE FROM run_{b} {}", own(b, in_b));
-    tried.finds(&both, &lacking([in_a, in_b]));
-    // A row too many: of an event, of an event of another run, and rows that are none.
-    for sql in [
-        format!("INSERT INTO run_{a} VALUES (randomblob(16), {in_a})"),
-        format!("INSERT INTO run_{a} SELECT key, seq FROM run_{b} WHERE seq = {in_b} LIMIT 1"),
-        format!("INSERT INTO run_{a} VALUES (randomblob(15), {in_a})"),
-        format!("INSERT INTO run_{a} VALUES (randomblob(16), -3)"),
-    ] {
-        tried.finds(&sql, &too_many(rows + 1));
-    }
+    let missing = |index: &Connection| rewrite(index, a, |rows| drop(take_own(rows, in_a)));
+    tried.finds_after("a row is gone", missing, &lacking([in_a]));
+    let without = |rows: &mut BTreeSet<IndexRow>| rows.retain(|(_, seq)| seq.get() != in_b);
+    let of_event = |index: &Connection| rewrite(index, b, without);
+    tried.finds_after("all rows are gone", of_event, &lacking([in_b]));
+    let both = |index: &Connection| {
+        missing(index);
+        rewrite(index, b, |rows| drop(take_own(rows, in_b)));
+    };
+    tried.finds_after("two rows are gone", both, &lacking([in_a, in_b]));
+    // A row too many: of an event, and of an event of another run.
+    let more = |index: &Connection| {
+        rewrite(index, a, |rows| {
+            rows.insert((other_key(), Seq::new(in_a)));
+        });
+    };
+    tried.finds_after("a row more", more, &too_many(count + 1));
+    let strange = |index: &Connection| {
+        let row = own(&rows(index, b), in_b).pop_first().unwrap();
+        rewrite(index, a, |rows| assert!(rows.insert(row)));
+    };
+    tried.finds_after("a row of another run", strange, &too_many(count + 1));
+    // A block more that cannot be read, and one that begins with no row.
+    let unread = |index: &Connection| {
+        let first = row_bytes((LookupKey::new([0xff; 16]), Seq::new(in_a)));
+        add_block(index, a, &first, &[0x80]);
+    };
+    tried.finds_after("an unreadable block", unread, &too_many(count + 1));
     // A row with another seq, or another key.
-    let moved = format!("UPDATE run_{a} SET seq = {} {}", a_first + 9, own(a, in_a));
-    tried.finds(&moved, &lacking([in_a]));
-    let renamed = format!("UPDATE run_{a} SET key = randomblob(16) {}", own(a, in_a));
-    tried.finds(&renamed, &lacking([in_a]));
+    let moved = |index: &Connection| {
+        rewrite(index, a, |rows| {
+            let own = take_own(rows, in_a).into_iter();
+            rows.extend(own.map(|(key, _)| (key, Seq::new(a_first + 9))));
+        });
+    };
+    tried.finds_after("a row of another event", moved, &lacking([in_a]));
+    let renamed = |index: &Connection| {
+        rewrite(index, a, |rows| {
+            take_own(rows, in_a);
+            rows.insert((other_key(), Seq::new(in_a)));
+        });
+    };
+    tried.finds_after("a row of another key", renamed, &lacking([in_a]));
     // Two events with each other's rows: the sum over all of them is the same.
-    let swapped = format!(
-        "UPDATE run_{a} SET seq = CASE seq WHEN {in_a} THEN {other} ELSE {in_a} END
-         WHERE seq IN ({in_a}, {other}) AND key IN (SELECT key FROM run_{a} WHERE seq IN ({in_a}, {other})
-         GROUP BY key HAVING count(*) = 1)",
-        other = in_a - 1,
-    );
-    tried.finds(&swapped, &lacking([in_a - 1, in_a]));
+    let swapped = |index: &Connection| {
+        rewrite(index, a, |rows| {
+            for (of, to) in [(in_a, in_a - 1), (in_a - 1, in_a)].map(|(of, to)| (own(rows, of), to))
+            {
+                rows.retain(|row| !of.contains(row));
+                rows.extend(of.into_iter().map(|(key, _)| (key, Seq::new(to))));
+            }
+        });
+    };
+    tried.finds_after("swapped rows", swapped, &lacking([in_a - 1, in_a]));
     // A row in the wrong run.
-    let strayed = format!(
-        "INSERT INTO run_{b} SELECT key, seq FROM run_{a} WHERE seq = {in_a}; DELETE FROM run_{a} WHERE seq = {in_a}"
+    let strayed = |index: &Connection| {
+        let mut of_event = rows(index, a);
+        of_event.retain(|(_, seq)| seq.get() == in_a);
+        rewrite(index, b, |rows| rows.extend(&of_event));
+        rewrite(index, a, |rows| rows.retain(|row| !of_event.contains(row)));
+    };
+    tried.finds_after("rows in the wrong run", strayed, &lacking([in_a]));
+    // Blocks that are none: the events whose rows stood in them lack them. The first four entries are the system's.
+    let garbled = |index: &Connection| {
+        let sql = "UPDATE run_block SET bytes = x'80' WHERE run = ?1";
+        assert!(index.execute(sql, [a]).unwrap() > 0);
+    };
+    tried.finds_after("no block can be read", garbled, &lacking(4..=a_last));
+    let nameless = |index: &Connection| {
+        index
+            .execute_batch("PRAGMA ignore_check_constraints = ON")
+            .unwrap();
+        let sql = "UPDATE run_block SET first = substr(first, 1, 23) WHERE run = ?1";
+        assert!(index.execute(sql, [b]).unwrap() > 0);
+    };
+    tried.finds_after(
+        "a block begins with no row",
+        nameless,
+        &lacking(b_first..=b_last),
     );
-    tried.finds(&strayed, &lacking([in_a]));
     // A filter that lacks keys: no event of the run is found.
     let filter = format!("UPDATE run SET filter = zeroblob(length(filter)) WHERE id = {b}");
     tried.finds(&filter, &lacking(b_first..=b_last));

@@ -1,6 +1,6 @@
 //! The index over an engine's runs.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::Fixture;
 use crate::fixture::{ID, Stores, events, key, ledger, seqs};
 use trailkeep_index::{Index, NewIndex, RowsSum, SumKey};
-use trailkeep_ports::{MergeStep, Order, RunRow, Span};
+use trailkeep_ports::block::{Block, BlockWriter};
+use trailkeep_ports::{IndexRow, MergeStep, Order, RunId, RunRow, RunStore, Span};
 use trailkeep_proof::ids::{LookupKey, Seq};
 
 /// Events after which a run is written here.
@@ -174,10 +175,15 @@ pub(crate) fn leftovers_go_in_the_background_and_before_rows_are_removed(fixture
     let stores = fixture.stores("data");
     let leave = || {
         let left = stores.runs.begin().unwrap();
-        stores.runs.append(left, &[(key(1), Seq::new(1))]).unwrap();
+        let blocks = BlockWriter::pack([(key(1), Seq::new(1))]);
+        stores.runs.append(left, &blocks).unwrap();
         left
     };
-    let is_there = |run| stores.runs.rows_after(run, None, 9).is_ok();
+    let is_there = |run| {
+        let range = (key(1), Seq::new(0))..(key(1), Seq::MAX);
+        let blocks = stores.runs.blocks(run, &range, Order::Oldest, 1);
+        !blocks.unwrap().is_empty()
+    };
     let left = leave();
     let opened = index(&stores, 200);
     assert!(
@@ -192,6 +198,42 @@ pub(crate) fn leftovers_go_in_the_background_and_before_rows_are_removed(fixture
         .remove(ledger(1), &[(Seq::new(1), vec![key(1)])])
         .unwrap();
     assert!(!is_there(left));
+}
+
+pub(crate) fn a_newest_run_without_rows_stays(fixture: &Fixture) {
+    let stores = fixture.stores("data");
+    let opened = index(&stores, 10);
+    let events = (0..10).map(|seq| (Seq::new(seq), vec![key(1)]));
+    let events: Vec<_> = events.collect();
+    opened.add(ledger(1), events.clone().into_iter());
+    merge_all(&opened);
+    opened.remove(ledger(1), &events).unwrap();
+    // The filters are made again with the first step that has nothing else to do.
+    let again = index(&stores, 10);
+    merge_all(&again);
+    let again = index(&stores, 10);
+    assert_eq!(again.merged_end(ledger(1)), Seq::new(10));
+    assert_eq!(again.count_rows(ledger(1), Seq::MAX).unwrap(), 0);
+}
+
+pub(crate) fn many_ledgers_hold_few_events_in_memory(fixture: &Fixture) {
+    let stores = fixture.stores("data");
+    let opened = index(&stores, 100);
+    for seq in 0..60 {
+        for number in 1..=40 {
+            let events = [(Seq::new(seq), vec![key(1), key(2)])];
+            opened.add(ledger(number), events.into_iter());
+            while opened.merge().unwrap() != MergeStep::Idle {}
+        }
+    }
+    // 2,400 events, of which no ledger has the 100 of a full part.
+    let active = |number| 60 - opened.merged_end(ledger(number)).get();
+    let in_memory: u64 = (1..=40).map(active).sum();
+    assert!(in_memory <= 220, "{in_memory}");
+    for number in 1..=40 {
+        let found = opened.find(ledger(number), key(2), Seq::new(0), Seq::MAX, 99);
+        assert_eq!(found.unwrap(), seqs(0..60));
+    }
 }
 
 pub(crate) fn what_is_removed_beside_runs_is_not_found(fixture: &Fixture) {
@@ -245,6 +287,34 @@ fn sums_of_all(end: u64) -> (Vec<RowsSum>, u64) {
     (starts.map(sum).collect(), 2 * end)
 }
 
+fn blocks_of(store: &dyn RunStore, run: RunId) -> Vec<Block> {
+    let key = |byte| LookupKey::new([byte; 16]);
+    let all = (key(0), Seq::new(0))..(key(0xff), Seq::MAX.next());
+    store.blocks(run, &all, Order::Oldest, usize::MAX).unwrap()
+}
+
+fn rows_of(store: &dyn RunStore, run: RunId) -> BTreeSet<IndexRow> {
+    let blocks = blocks_of(store, run).into_iter();
+    blocks.flat_map(|block| block.rows().unwrap()).collect()
+}
+
+/// Puts blocks in the place of all that a run has.
+fn put(store: &dyn RunStore, run: RunId, blocks: Vec<Block>) {
+    let old = blocks_of(store, run).into_iter();
+    let old = old.map(|block| (block.first, None));
+    let new = blocks.into_iter().map(|block| (block.first, Some(block)));
+    store
+        .replace(run, &old.chain(new).collect::<Vec<_>>())
+        .unwrap();
+}
+
+/// Changes the rows of a run behind the index.
+fn rewrite(store: &dyn RunStore, run: RunId, change: impl FnOnce(&mut BTreeSet<IndexRow>)) {
+    let mut rows = rows_of(store, run);
+    change(&mut rows);
+    put(store, run, BlockWriter::pack(rows));
+}
+
 pub(crate) fn sums_are_those_of_the_rows_that_look_ups_find(fixture: &Fixture) {
     const ALL: u64 = 3 * FULL + 50;
     let stores = fixture.stores("data");
@@ -273,22 +343,53 @@ pub(crate) fn sums_are_those_of_the_rows_that_look_ups_find(fixture: &Fixture) {
         i128::from(rows) - i128::from(whole.1)
     };
     let row = |seq: u64| (keys_of(seq)[0], Seq::new(seq));
+    let add =
+        |run: &RunRow, row: IndexRow| rewrite(store, run.id, |rows| assert!(rows.insert(row)));
+    let remove =
+        |run: &RunRow, row: IndexRow| rewrite(store, run.id, |rows| assert!(rows.remove(&row)));
     // A row of another run, one that is gone, one too many.
-    store.delete(runs[0].id, &[row(70)]).unwrap();
+    remove(&runs[0], row(70));
     assert_eq!(differ(&[70]), -1);
-    store.append(runs[1].id, &[row(70)]).unwrap();
+    add(&runs[1], row(70));
     assert_eq!(differ(&[70]), 0);
-    store.append(runs[0].id, &[row(70)]).unwrap();
+    add(&runs[0], row(70));
     assert_eq!(differ(&[]), 1);
-    store.delete(runs[1].id, &[row(70)]).unwrap();
-    store
-        .append(runs[0].id, &[(key(99), Seq::new(70))])
-        .unwrap();
+    remove(&runs[1], row(70));
+    let other = (key(99), Seq::new(70));
+    add(&runs[0], other);
     store.set_filter(runs[0].id, &[0xff; 8], false).unwrap();
     assert_eq!(differ(&[70]), 1);
-    store
-        .delete(runs[0].id, &[(key(99), Seq::new(70))])
-        .unwrap();
+    remove(&runs[0], other);
+    // A row that stands in a block in which it is not looked for.
+    let of_run: Vec<IndexRow> = rows_of(store, runs[0].id).into_iter().collect();
+    let (low, high) = of_run.split_at(of_run.len() / 2);
+    let last = high[high.len() - 1];
+    let strayed = BlockWriter::pack(low.iter().copied().chain([last]));
+    let others = BlockWriter::pack(high[..high.len() - 1].iter().copied());
+    put(store, runs[0].id, [strayed, others].concat());
+    assert_eq!(differ(&[last.1.get()]), -1);
+    let found = index(&stores, 200).holds_all(ledger(1), last.1, &[last.0]);
+    assert!(!found.unwrap());
+    // A block that cannot be read: it counts as a row, and the look-ups of its keys say that the index is damaged.
+    let (mut blocks, mut broken) = (BlockWriter::pack(of_run.clone()), Vec::new());
+    broken.append(&mut blocks);
+    broken[0].bytes = vec![0x80];
+    put(store, runs[0].id, broken);
+    let every: Vec<u64> = (0..FULL).collect();
+    assert_eq!(differ(&every), 1 - of_run.len() as i128);
+    let broken = index(&stores, 200);
+    broken
+        .find(ledger(1), of_run[0].0, Seq::new(0), Seq::MAX, 1)
+        .unwrap_err();
+    assert!(
+        !broken
+            .holds_all(ledger(1), of_run[0].1, &[of_run[0].0])
+            .unwrap()
+    );
+    let counted = broken.count_rows(ledger(1), Seq::new(ALL)).unwrap();
+    assert_eq!(counted, whole.1 + 1 - of_run.len() as u64);
+    put(store, runs[0].id, BlockWriter::pack(of_run));
+    assert_eq!(differ(&[]), 0);
     // A filter that lacks keys, and a span that is too narrow.
     let of_first: Vec<u64> = (0..FULL).collect();
     store.set_filter(runs[0].id, &[0; 8], false).unwrap();

@@ -60,8 +60,7 @@ suite! {
     runs:
         a_run_is_there_when_it_is_whole,
         leftovers_of_a_crash_go,
-        rows_are_found_in_both_orders,
-        a_scan_gives_each_row_once_in_order,
+        blocks_are_found_in_both_orders,
         deleted_rows_make_the_filter_stale,
         new_runs_take_the_place_of_the_old;
     lookups:
@@ -69,6 +68,8 @@ suite! {
         few_events_are_active_however_long_merges_take,
         what_is_added_and_removed_beside_merges_is_found_once,
         leftovers_go_in_the_background_and_before_rows_are_removed,
+        a_newest_run_without_rows_stays,
+        many_ledgers_hold_few_events_in_memory,
         what_is_removed_beside_runs_is_not_found,
         sums_are_those_of_the_rows_that_look_ups_find,
         a_rebuilt_index_holds_the_same;

@@ -1,8 +1,9 @@
 //! Sorted runs.
 
 use crate::Fixture;
-use crate::fixture::{ID, key, ledger, seqs};
-use trailkeep_ports::{IndexRow, Order, RunId, RunRow, RunStore, Span};
+use crate::fixture::{ID, key, ledger};
+use trailkeep_ports::block::{Block, BlockWriter};
+use trailkeep_ports::{IndexRow, Order, RunId, RunRow, RunStore};
 use trailkeep_proof::ids::{LookupKey, Seq};
 
 fn run(id: RunId, first: u64, last: u64) -> RunRow {
@@ -23,11 +24,42 @@ fn rows(key_numbers: impl IntoIterator<Item = (u8, u64)>) -> Vec<IndexRow> {
         .collect()
 }
 
+/// A block of each row.
+fn blocks(rows: &[IndexRow]) -> Vec<Block> {
+    let blocks = rows.iter().map(|row| BlockWriter::pack([*row]));
+    blocks.flatten().collect()
+}
+
+fn all() -> std::ops::Range<IndexRow> {
+    let key = |byte| LookupKey::new([byte; 16]);
+    (key(0), Seq::new(0))..(key(0xff), Seq::MAX.next())
+}
+
+/// The first rows of the blocks of a run that may hold rows of a range.
+fn first_rows(
+    store: &dyn RunStore,
+    run: RunId,
+    rows: &std::ops::Range<IndexRow>,
+    (order, limit): (Order, usize),
+) -> Vec<IndexRow> {
+    let blocks = store.blocks(run, rows, order, limit).unwrap();
+    assert!(
+        blocks
+            .iter()
+            .all(|block| *block == self::blocks(&[block.first])[0])
+    );
+    blocks.iter().map(|block| block.first).collect()
+}
+
+fn all_rows(store: &dyn RunStore, run: RunId) -> Vec<IndexRow> {
+    first_rows(store, run, &all(), (Order::Oldest, usize::MAX))
+}
+
 fn write(store: &dyn RunStore, first: u64, last: u64, of: &[IndexRow]) -> RunRow {
     let id = store.begin().unwrap();
     let half = of.len() / 2;
-    store.append(id, &of[..half]).unwrap();
-    store.append(id, &of[half..]).unwrap();
+    store.append(id, &blocks(&of[..half])).unwrap();
+    store.append(id, &blocks(&of[half..])).unwrap();
     let row = run(id, first, last);
     store.finish(&row, &[]).unwrap();
     row
@@ -38,7 +70,7 @@ pub(crate) fn a_run_is_there_when_it_is_whole(fixture: &Fixture) {
     let store = &*stores.runs;
     let first = write(store, 0, 4, &rows([(1, 0), (1, 3), (2, 4)]));
     let id = store.begin().unwrap();
-    store.append(id, &rows([(1, 5)])).unwrap();
+    store.append(id, &blocks(&rows([(1, 5)]))).unwrap();
     assert_eq!(store.runs().unwrap(), std::slice::from_ref(&first));
     let second = run(id, 5, 5);
     store.finish(&second, &[]).unwrap();
@@ -46,7 +78,7 @@ pub(crate) fn a_run_is_there_when_it_is_whole(fixture: &Fixture) {
     // A merged one takes the place of both, in one step.
     let id = store.begin().unwrap();
     let all = rows([(1, 0), (1, 3), (1, 5), (2, 4)]);
-    store.append(id, &all).unwrap();
+    store.append(id, &blocks(&all)).unwrap();
     let merged = RunRow {
         level: 1,
         ..run(id, 0, 5)
@@ -54,77 +86,70 @@ pub(crate) fn a_run_is_there_when_it_is_whole(fixture: &Fixture) {
     store.finish(&merged, &[first.id, second.id]).unwrap();
     while store.drop_leftover(&[]).unwrap() {}
     assert_eq!(store.runs().unwrap(), [merged]);
-    assert_eq!(store.rows_after(id, None, 9).unwrap(), all);
-    store.rows_after(first.id, None, 9).unwrap_err();
+    assert_eq!(all_rows(store, id), all);
+    assert_eq!(all_rows(store, first.id), []);
 }
 
 pub(crate) fn leftovers_of_a_crash_go(fixture: &Fixture) {
     let stores = fixture.stores("data");
-    let kept = write(&*stores.runs, 0, 4, &rows([(1, 0)]));
-    let left = stores.runs.begin().unwrap();
-    stores.runs.append(left, &rows([(1, 5)])).unwrap();
-    // The next file is not a part of it.
-    let next = stores.runs.begin().unwrap();
+    let store = &*stores.runs;
+    let kept = write(store, 0, 4, &rows([(1, 0)]));
+    let left = store.begin().unwrap();
+    // No number is given twice, whether a block was written or not.
+    let next = store.begin().unwrap();
     assert!(next > left && left > kept.id);
-    assert_eq!(stores.runs.rows_after(next, None, 9).unwrap(), []);
-    assert!(stores.runs.drop_leftover(&[next]).unwrap());
-    assert!(!stores.runs.drop_leftover(&[next]).unwrap());
-    stores.runs.rows_after(left, None, 9).unwrap_err();
-    stores.runs.append(next, &rows([(1, 6)])).unwrap();
-    assert!(stores.runs.drop_leftover(&[]).unwrap());
-    stores.runs.rows_after(next, None, 9).unwrap_err();
-    assert_eq!(stores.runs.runs().unwrap(), [kept]);
+    store.append(left, &blocks(&rows([(1, 5)]))).unwrap();
+    store.append(next, &blocks(&rows([(1, 6)]))).unwrap();
+    assert!(store.drop_leftover(&[next]).unwrap());
+    assert!(!store.drop_leftover(&[next]).unwrap());
+    assert_eq!(all_rows(store, left), []);
+    assert_eq!(all_rows(store, next), rows([(1, 6)]));
+    assert!(store.drop_leftover(&[]).unwrap());
+    assert_eq!(all_rows(store, next), []);
+    assert_eq!(store.runs().unwrap(), [kept]);
 }
 
-pub(crate) fn rows_are_found_in_both_orders(fixture: &Fixture) {
+pub(crate) fn blocks_are_found_in_both_orders(fixture: &Fixture) {
     let stores = fixture.stores("data");
-    let of_run = rows((0..40).map(|seq| ((seq % 3) as u8, seq)));
-    let mut sorted = of_run;
-    sorted.sort_unstable();
-    let id = write(&*stores.runs, 0, 39, &sorted).id;
-    let span = Span {
-        from: Seq::new(4),
-        end: Seq::new(20),
-    };
-    let find = |order, limit| stores.runs.find(id, key(1), span, order, limit).unwrap();
-    assert_eq!(find(Order::Oldest, 3), seqs([4, 7, 10]));
-    assert_eq!(find(Order::Newest, 3), seqs([19, 16, 13]));
-    assert_eq!(find(Order::Oldest, 99).len(), 6);
-    assert_eq!(stores.runs.count(id, Seq::new(20)).unwrap(), 20);
-    // Paged, all of them come once.
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let some = stores.runs.rows_after(id, after, 7).unwrap();
-        let Some(last) = some.last() else { break };
-        after = Some(*last);
-        all.extend(some);
-    }
-    assert_eq!(all, sorted);
-}
-
-pub(crate) fn a_scan_gives_each_row_once_in_order(fixture: &Fixture) {
-    let stores = fixture.stores("data");
-    let keys = [[0; 16], [0xff; 16]];
-    let ends = keys.map(LookupKey::new).into_iter();
-    let ends = ends.flat_map(|key| [(key, Seq::new(0)), (key, Seq::new(39))]);
-    let mut of_run = rows((0..40).map(|seq| ((seq * 7 % 256) as u8, seq)));
-    of_run.extend(ends);
-    of_run.sort_unstable();
-    of_run.dedup();
-    let id = write(&*stores.runs, 0, 39, &of_run).id;
-    write(&*stores.runs, 40, 49, &rows([(1, 41)]));
-    let (mut found, mut of_no_row) = (Vec::new(), 0);
-    for first in 0..=u8::MAX {
-        let mut each = |row: Option<IndexRow>| match row {
-            Some(row) => {
-                assert_eq!(row.0.as_bytes()[0], first);
-                found.push(row);
-            }
-            None => of_no_row += 1,
-        };
-        stores.runs.scan(id, first, &mut each).unwrap();
-    }
-    assert_eq!((found, of_no_row), (of_run, 0));
+    let store = &*stores.runs;
+    let id = write(
+        store,
+        0,
+        39,
+        &rows([(1, 4), (1, 8), (3, 1), (3, 9), (5, 2)]),
+    )
+    .id;
+    // Another run's blocks are not among them.
+    write(store, 40, 49, &rows([(0, 41), (2, 42), (9, 43)]));
+    let row = |number, seq| rows([(number, seq)])[0];
+    let found = |range, order, limit| first_rows(store, id, &range, (order, limit));
+    // The block before the first row may hold it.
+    let of_three = || row(3, 0)..row(3, 10);
+    assert_eq!(
+        found(of_three(), Order::Oldest, 9),
+        rows([(1, 8), (3, 1), (3, 9)])
+    );
+    assert_eq!(
+        found(of_three(), Order::Newest, 9),
+        rows([(3, 9), (3, 1), (1, 8)])
+    );
+    assert_eq!(found(of_three(), Order::Oldest, 1), rows([(1, 8)]));
+    assert_eq!(found(of_three(), Order::Newest, 2), rows([(3, 9), (3, 1)]));
+    // One that begins with the first row leaves nothing to the one before, and the end is not within.
+    assert_eq!(
+        found(row(3, 1)..row(3, 9), Order::Oldest, 9),
+        rows([(3, 1)])
+    );
+    assert_eq!(found(row(0, 0)..row(1, 4), Order::Oldest, 9), []);
+    assert_eq!(
+        found(row(0, 0)..row(1, 5), Order::Oldest, 9),
+        rows([(1, 4)])
+    );
+    assert_eq!(
+        found(row(9, 0)..row(9, 9), Order::Newest, 9),
+        rows([(5, 2)])
+    );
+    assert_eq!(all_rows(store, id).len(), 5);
 }
 
 pub(crate) fn deleted_rows_make_the_filter_stale(fixture: &Fixture) {
@@ -132,14 +157,26 @@ pub(crate) fn deleted_rows_make_the_filter_stale(fixture: &Fixture) {
     let store = &*stores.runs;
     let first = write(store, 0, 4, &rows([(1, 0), (2, 4)]));
     let second = write(store, 5, 9, &rows([(1, 5)]));
-    store.delete(first.id, &rows([(9, 0)])).unwrap();
     assert_eq!(store.stale().unwrap(), []);
-    store.delete(first.id, &rows([(1, 0), (2, 4)])).unwrap();
+    let of_first = rows([(1, 0), (2, 4)]);
+    // A block may come in the place of another, and begin elsewhere.
+    let other = blocks(&rows([(1, 3)])).pop();
+    store.replace(first.id, &[(of_first[0], other)]).unwrap();
     assert_eq!(store.stale().unwrap(), [first.id]);
-    assert_eq!(store.count(first.id, Seq::MAX).unwrap(), 0);
+    assert_eq!(all_rows(store, first.id), rows([(1, 3), (2, 4)]));
+    let gone = rows([(1, 3), (2, 4)]).into_iter().map(|row| (row, None));
+    store.replace(first.id, &gone.collect::<Vec<_>>()).unwrap();
+    assert_eq!(all_rows(store, first.id), []);
+    assert_eq!(all_rows(store, second.id), rows([(1, 5)]));
+    // It has no block left, and its filter says why.
+    assert_eq!(store.runs().unwrap().len(), 2);
+    assert_eq!(store.stale().unwrap(), [first.id]);
+    store.set_filter(first.id, &[1, 2], true).unwrap();
+    assert_eq!(store.runs().unwrap()[0].filter, [1, 2]);
     store.set_filter(first.id, &[1, 2], false).unwrap();
     assert_eq!(store.stale().unwrap(), []);
-    assert_eq!(store.runs().unwrap()[0].filter, [1, 2]);
+    // A run without blocks whose filter tells of nothing that was deleted has lost them.
+    store.runs().unwrap_err();
     // A run without rows goes; the next one leaves no gap.
     store
         .take_out(first.id, Some((second.id, Seq::new(0))))
@@ -168,5 +205,5 @@ pub(crate) fn new_runs_take_the_place_of_the_old(fixture: &Fixture) {
     let runs = open().runs().unwrap();
     assert_eq!(runs.len(), 1);
     assert_eq!(runs[0].last, Seq::new(9));
-    assert_eq!(open().count(runs[0].id, Seq::MAX).unwrap(), 2);
+    assert_eq!(all_rows(&*open(), runs[0].id).len(), 2);
 }

@@ -1,36 +1,29 @@
 //! Sorted runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use trailkeep_proof::ids::{LookupKey, Seq};
+use trailkeep_proof::ids::Seq;
 
-use super::{Shared, refused};
-use crate::{IndexRow, NewRuns, Order, RunId, RunRow, RunStore, Span, StoreError, Upkeep};
+use super::Shared;
+use crate::block::Block;
+use crate::{IndexRow, NewRuns, Order, RunId, RunRow, RunStore, StoreError, Upkeep};
+
+/// The blocks of a run, by their first rows.
+type Blocks = BTreeMap<IndexRow, Block>;
 
 /// The tables of an index.
 #[derive(Clone, Default)]
 pub(super) struct Tables {
     runs: BTreeMap<RunId, RunRow>,
-    rows: BTreeMap<RunId, BTreeSet<IndexRow>>,
+    blocks: BTreeMap<RunId, Blocks>,
     last: i64,
 }
 
 /// The runs of a data directory.
 pub(super) struct MemoryRuns(pub(super) Shared<Tables>);
-
-impl MemoryRuns {
-    fn rows<T>(
-        &self,
-        run: RunId,
-        work: impl FnOnce(&mut BTreeSet<IndexRow>) -> T,
-    ) -> Result<T, StoreError> {
-        let mut tables = self.0.lock();
-        let rows = tables.rows.get_mut(&run);
-        Ok(work(rows.ok_or_else(|| refused("no such run"))?))
-    }
-}
 
 impl Upkeep for MemoryRuns {
     fn schema_difference(&self) -> Result<Option<String>, StoreError> {
@@ -46,19 +39,28 @@ impl RunStore for MemoryRuns {
     fn runs(&self) -> Result<Vec<RunRow>, StoreError> {
         let mut runs: Vec<RunRow> = self.0.lock().runs.values().cloned().collect();
         runs.sort_by_key(|run| run.first);
+        let tables = self.0.lock();
+        let has_rows = |run: &RunRow| tables.blocks.get(&run.id).is_some_and(|of| !of.is_empty());
+        if runs
+            .iter()
+            .any(|run| !run.filter_is_stale && !has_rows(run))
+        {
+            return Err(self.damaged("lacks the rows of a sorted run"));
+        }
         Ok(runs)
     }
 
     fn begin(&self) -> Result<RunId, StoreError> {
         let mut tables = self.0.lock();
-        let begun = tables.rows.last_key_value().map_or(0, |(id, _)| id.0);
-        let id = RunId(tables.last.max(begun) + 1);
-        tables.rows.insert(id, BTreeSet::new());
-        Ok(id)
+        tables.last += 1;
+        Ok(RunId(tables.last))
     }
 
-    fn append(&self, run: RunId, rows: &[IndexRow]) -> Result<(), StoreError> {
-        self.rows(run, |known| known.extend(rows))
+    fn append(&self, run: RunId, blocks: &[Block]) -> Result<(), StoreError> {
+        let mut tables = self.0.lock();
+        let added = blocks.iter().map(|block| (block.first, block.clone()));
+        tables.blocks.entry(run).or_default().extend(added);
+        Ok(())
     }
 
     fn finish(&self, run: &RunRow, replaces: &[RunId]) -> Result<(), StoreError> {
@@ -67,74 +69,46 @@ impl RunStore for MemoryRuns {
             tables.runs.remove(old);
         }
         tables.runs.insert(run.id, run.clone());
-        tables.last = tables.last.max(run.id.0);
         Ok(())
     }
 
     fn drop_leftover(&self, being_written: &[RunId]) -> Result<bool, StoreError> {
         let tables = &mut *self.0.lock();
         let is_left = |id: &&RunId| !tables.runs.contains_key(id) && !being_written.contains(id);
-        let left = tables.rows.keys().find(is_left).copied();
-        Ok(left.is_some_and(|id| tables.rows.remove(&id).is_some()))
+        let left = tables.blocks.keys().find(is_left).copied();
+        Ok(left.is_some_and(|id| tables.blocks.remove(&id).is_some()))
     }
 
-    fn find(
+    fn blocks(
         &self,
         run: RunId,
-        key: LookupKey,
-        span: Span,
+        rows: &Range<IndexRow>,
         order: Order,
         limit: usize,
-    ) -> Result<Vec<Seq>, StoreError> {
-        self.rows(run, |rows| {
-            let found = rows
-                .iter()
-                .filter(|(of, seq)| *of == key && *seq >= span.from && *seq < span.end);
-            let found = found.map(|(_, seq)| *seq);
-            match order {
-                Order::Oldest => found.take(limit).collect(),
-                Order::Newest => found.rev().take(limit).collect(),
-            }
+    ) -> Result<Vec<Block>, StoreError> {
+        let tables = self.0.lock();
+        let Some(blocks) = tables.blocks.get(&run) else {
+            return Ok(Vec::new());
+        };
+        let before = blocks.range(..=rows.start).next_back();
+        let from = before.map_or(rows.start, |(first, _)| *first);
+        let found = blocks
+            .range(from..rows.end.max(from))
+            .map(|(_, block)| block);
+        Ok(match order {
+            Order::Oldest => found.take(limit).cloned().collect(),
+            Order::Newest => found.rev().take(limit).cloned().collect(),
         })
     }
 
-    fn rows_after(
-        &self,
-        run: RunId,
-        after: Option<IndexRow>,
-        limit: usize,
-    ) -> Result<Vec<IndexRow>, StoreError> {
-        self.rows(run, |rows| {
-            let behind = rows.iter().filter(|row| Some(**row) > after);
-            behind.take(limit).copied().collect()
-        })
-    }
-
-    fn scan(
-        &self,
-        run: RunId,
-        first_byte: u8,
-        each: &mut dyn FnMut(Option<IndexRow>),
-    ) -> Result<(), StoreError> {
-        let is_in = |(key, _): &&IndexRow| key.as_bytes()[0] == first_byte;
-        let rows: Vec<IndexRow> =
-            self.rows(run, |rows| rows.iter().filter(is_in).copied().collect())?;
-        rows.into_iter().for_each(|row| each(Some(row)));
-        Ok(())
-    }
-
-    fn count(&self, run: RunId, end: Seq) -> Result<u64, StoreError> {
-        self.rows(run, |rows| {
-            rows.iter().filter(|(_, seq)| *seq < end).count() as u64
-        })
-    }
-
-    fn delete(&self, run: RunId, rows: &[IndexRow]) -> Result<(), StoreError> {
-        let was_there = self.rows(run, |known| {
-            let gone = rows.iter().filter(|row| known.remove(*row));
-            gone.count() > 0
-        })?;
-        if was_there && let Some(run) = self.0.lock().runs.get_mut(&run) {
+    fn replace(&self, run: RunId, blocks: &[(IndexRow, Option<Block>)]) -> Result<(), StoreError> {
+        let tables = &mut *self.0.lock();
+        let known = tables.blocks.entry(run).or_default();
+        for (first, block) in blocks {
+            known.remove(first);
+            known.extend(block.iter().map(|block| (block.first, block.clone())));
+        }
+        if let Some(run) = tables.runs.get_mut(&run) {
             run.filter_is_stale = true;
         }
         Ok(())
@@ -170,7 +144,11 @@ impl RunStore for MemoryRuns {
     }
 
     fn damaged(&self, what: &str) -> StoreError {
-        refused(what)
+        StoreError::Damaged {
+            path: "memory".into(),
+            what: what.to_owned(),
+            hint: "it can be rebuilt",
+        }
     }
 }
 

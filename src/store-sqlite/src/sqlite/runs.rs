@@ -1,51 +1,34 @@
-//! `index.db`: sorted runs, a table each.
+//! `index.db`: sorted runs, in blocks.
 
-use std::collections::{BTreeSet, HashSet};
+mod tables;
+
+use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{Database, FileKind};
-use trailkeep_ports::{IndexRow, Order, RunId, RunRow, RunStore, Span, StoreError, Upkeep};
-use trailkeep_proof::ids::{LedgerNumber, LookupKey, Seq};
+use trailkeep_ports::block::{Block, row_bytes, row_from_bytes};
+use trailkeep_ports::{IndexRow, Order, RunId, RunRow, RunStore, StoreError, Upkeep};
+use trailkeep_proof::ids::{LedgerNumber, Seq};
 
 pub(super) static FILE: FileKind = FileKind {
     name: "index.db",
     application_id: 0x544B_4958,
-    migrations: &[include_str!("index_001.sql")],
+    migrations: &[include_str!("index_001.sql"), include_str!("index_002.sql")],
     hint: "it can be rebuilt: run `trailkeep index rebuild --dir DIR`",
-    grows: Some(is_table),
+    grows: Some(tables::is_table),
 };
+
+/// Blocks of a run that are taken away at once: a few milliseconds.
+const BLOCKS_PER_STEP: u32 = 1_000;
 
 /// The runs of one data directory.
 pub(super) struct SqliteRuns {
     database: Database,
-}
-
-/// Name of a run's table.
-fn table(run: RunId) -> String {
-    format!("run_{}", run.0)
-}
-
-/// The statement that makes it.
-fn table_text(name: &str) -> String {
-    format!(
-        "CREATE TABLE {name} (key BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) STRICT, WITHOUT ROWID"
-    )
-}
-
-/// Whether a table is that of a run, by its name and the statement that made it.
-fn is_table(name: &str, text: &str) -> bool {
-    let number = name.strip_prefix("run_");
-    number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
-        && text == table_text(name)
-}
-
-/// What lies below and above the keys that begin with a byte: above every key of 16 bytes is the 17-byte string of it and ff.
-fn keys_from(first: u8) -> ([u8; 1], [u8; 17]) {
-    let mut high = [0xff; 17];
-    high[0] = first;
-    ([first], high)
+    /// The last number that was given to a run that may have no block yet.
+    begun: AtomicI64,
 }
 
 impl SqliteRuns {
@@ -56,9 +39,12 @@ impl SqliteRuns {
 
     /// Opens the file.
     pub(super) fn open(path: &Path, directory_id: &str) -> Result<Self, StoreError> {
-        Ok(Self {
+        let runs = Self {
             database: Database::open(&FILE, path, directory_id)?,
-        })
+            begun: AtomicI64::new(0),
+        };
+        runs.pack_tables()?;
+        Ok(runs)
     }
 
     fn write<T>(
@@ -69,18 +55,38 @@ impl SqliteRuns {
             .write(|tx| work(tx).map_err(|error| self.database.error(error)))
     }
 
-    /// The runs that have a table, whole or not.
-    fn tables(&self) -> Result<BTreeSet<RunId>, StoreError> {
-        let names: Vec<String> = self.database.read(|tx| {
-            tx.prepare(
-                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'run_[0-9]*'",
-            )?
-            .query_map([], |row| row.get(0))?
-            .collect()
-        })?;
-        let number = |name: &String| name.strip_prefix("run_")?.parse().ok().map(RunId);
-        Ok(names.iter().filter_map(number).collect())
+    /// A run that has blocks and is neither whole nor being written.
+    fn leftover(&self, being_written: &[RunId]) -> Result<Option<RunId>, StoreError> {
+        self.database.read(|tx| {
+            let mut next = tx.prepare_cached("SELECT min(run) FROM run_block WHERE run > ?1")?;
+            let mut is_whole = tx.prepare_cached("SELECT 1 FROM run WHERE id = ?1")?;
+            let mut after = i64::MIN;
+            while let Some(run) = next.query_row([after], |row| row.get::<_, Option<i64>>(0))? {
+                if !being_written.contains(&RunId(run)) && !is_whole.exists([run])? {
+                    return Ok(Some(RunId(run)));
+                }
+                after = run;
+            }
+            Ok(None)
+        })
     }
+
+    /// A block of a row (first, bytes).
+    fn block(&self, row: &Row<'_>) -> rusqlite::Result<Result<Block, StoreError>> {
+        let first = row_from_bytes(row.get_ref(0)?.as_blob()?);
+        let bytes = row.get(1)?;
+        let damaged = || self.damaged("has a block of a sorted run that begins with no row");
+        Ok(first
+            .map(|first| Block { first, bytes })
+            .ok_or_else(damaged))
+    }
+}
+
+fn insert(tx: &Connection, run: RunId, block: &Block) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO run_block (run, first, bytes) VALUES (?1, ?2, ?3)";
+    tx.prepare_cached(sql)?
+        .execute(params![run.0, &row_bytes(block.first)[..], block.bytes])
+        .map(drop)
 }
 
 impl Upkeep for SqliteRuns {
@@ -117,8 +123,16 @@ impl RunStore for SqliteRuns {
             })?
             .collect()
         })?;
-        let tables = self.tables()?;
-        if runs.iter().any(|run| !tables.contains(&run.id)) {
+        let lacks_rows = self.database.read(|tx| {
+            let mut first = tx.prepare("SELECT 1 FROM run_block WHERE run = ?1 LIMIT 1")?;
+            for run in runs.iter().filter(|run| !run.filter_is_stale) {
+                if !first.exists([run.id.0])? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })?;
+        if lacks_rows {
             return Err(self.damaged("lacks the rows of a sorted run"));
         }
         Ok(runs)
@@ -126,29 +140,22 @@ impl RunStore for SqliteRuns {
 
     fn begin(&self) -> Result<RunId, StoreError> {
         // Ids are taken one after the other by the one thread that merges.
-        let whole: i64 = self.database.read(|tx| {
+        let written: i64 = self.database.read(|tx| {
             tx.query_row(
                 "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'run'), 0),
-                            coalesce((SELECT max(id) FROM run), 0))",
+                            coalesce((SELECT max(id) FROM run), 0),
+                            coalesce((SELECT max(run) FROM run_block), 0))",
                 [],
                 |row| row.get(0),
             )
         })?;
-        let begun = self.tables()?.last().map_or(0, |run| run.0);
-        let id = RunId(whole.max(begun) + 1);
-        self.write(|tx| tx.execute_batch(&table_text(&table(id))))?;
-        Ok(id)
+        let id = written.max(self.begun.load(Ordering::Relaxed)) + 1;
+        self.begun.store(id, Ordering::Relaxed);
+        Ok(RunId(id))
     }
 
-    fn append(&self, run: RunId, rows: &[IndexRow]) -> Result<(), StoreError> {
-        let sql = format!("INSERT INTO {} (key, seq) VALUES (?1, ?2)", table(run));
-        self.write(|tx| {
-            let mut insert = tx.prepare_cached(&sql)?;
-            for (key, seq) in rows {
-                insert.execute(params![&key.as_bytes()[..], seq.get()])?;
-            }
-            Ok(())
-        })
+    fn append(&self, run: RunId, blocks: &[Block]) -> Result<(), StoreError> {
+        self.write(|tx| blocks.iter().try_for_each(|block| insert(tx, run, block)))
     }
 
     fn finish(&self, run: &RunRow, replaces: &[RunId]) -> Result<(), StoreError> {
@@ -174,123 +181,62 @@ impl RunStore for SqliteRuns {
     }
 
     fn drop_leftover(&self, being_written: &[RunId]) -> Result<bool, StoreError> {
-        let whole: HashSet<RunId> = self.database.read(|tx| {
-            tx.prepare("SELECT id FROM run")?
-                .query_map([], |row| row.get(0).map(RunId))?
-                .collect()
-        })?;
-        let mut tables = self.tables()?.into_iter();
-        let left = tables.find(|run| !whole.contains(run) && !being_written.contains(run));
-        let Some(left) = left else {
+        let Some(left) = self.leftover(being_written)? else {
             return Ok(false);
         };
-        self.write(|tx| tx.execute_batch(&format!("DROP TABLE {}", table(left))))?;
+        self.write(|tx| {
+            tx.execute(
+                "DELETE FROM run_block WHERE run = ?1 AND first <= coalesce(
+                    (SELECT first FROM run_block WHERE run = ?1 ORDER BY first LIMIT 1 OFFSET ?2),
+                    (SELECT max(first) FROM run_block WHERE run = ?1))",
+                params![left.0, BLOCKS_PER_STEP],
+            )
+            .map(drop)
+        })?;
         Ok(true)
     }
 
-    fn find(
+    fn blocks(
         &self,
         run: RunId,
-        key: LookupKey,
-        span: Span,
+        rows: &Range<IndexRow>,
         order: Order,
         limit: usize,
-    ) -> Result<Vec<Seq>, StoreError> {
+    ) -> Result<Vec<Block>, StoreError> {
         let direction = match order {
             Order::Oldest => "ASC",
             Order::Newest => "DESC",
         };
         let sql = format!(
-            "SELECT seq FROM {} WHERE key = ?1 AND seq >= ?2 AND seq < ?3 ORDER BY seq {direction} LIMIT ?4",
-            table(run)
+            "SELECT first, bytes FROM run_block WHERE run = ?1 AND first < ?3 AND first >= coalesce(
+                (SELECT max(first) FROM run_block WHERE run = ?1 AND first <= ?2), ?2)
+             ORDER BY first {direction} LIMIT ?4"
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.database.read(|tx| {
+        let (from, end) = (row_bytes(rows.start), row_bytes(rows.end));
+        let found: Vec<_> = self.database.read(|tx| {
             tx.prepare_cached(&sql)?
-                .query_map(
-                    params![&key.as_bytes()[..], span.from.get(), span.end.get(), limit],
-                    |row| row.get(0).map(Seq::new),
-                )?
-                .collect()
-        })
-    }
-
-    fn rows_after(
-        &self,
-        run: RunId,
-        after: Option<IndexRow>,
-        limit: usize,
-    ) -> Result<Vec<IndexRow>, StoreError> {
-        let (key, seq) = after.map_or(([0; 16], -1), |(key, seq)| {
-            (*key.as_bytes(), seq.get().cast_signed())
-        });
-        let sql = format!(
-            "SELECT key, seq FROM {} WHERE (key, seq) > (?1, ?2) ORDER BY key, seq LIMIT {limit}",
-            table(run)
-        );
-        self.database.read(|tx| {
-            tx.prepare_cached(&sql)?
-                .query_map(params![&key[..], seq], |row| {
-                    Ok((LookupKey::new(row.get(0)?), Seq::new(row.get(1)?)))
+                .query_map(params![run.0, &from[..], &end[..], limit], |row| {
+                    self.block(row)
                 })?
                 .collect()
-        })
+        })?;
+        found.into_iter().collect()
     }
 
-    fn scan(
-        &self,
-        run: RunId,
-        first_byte: u8,
-        each: &mut dyn FnMut(Option<IndexRow>),
-    ) -> Result<(), StoreError> {
-        let sql = format!(
-            "SELECT key, seq FROM {} WHERE key >= ?1 AND key < ?2 ORDER BY key, seq",
-            table(run)
-        );
-        let (low, high) = keys_from(first_byte);
-        self.database.read(|tx| {
-            let mut scan = tx.prepare_cached(&sql)?;
-            let mut rows = scan.query(params![&low[..], &high[..]])?;
-            while let Some(row) = rows.next()? {
-                let key = row.get_ref(0)?.as_blob().ok();
-                let key = key.and_then(LookupKey::from_slice);
-                let seq = u64::try_from(row.get::<_, i64>(1)?).map(Seq::new);
-                let seq = seq.ok().filter(|seq| *seq <= Seq::MAX);
-                each(key.zip(seq));
-            }
-            Ok(())
-        })
-    }
-
-    /// Counted in pieces: no reader may be long.
-    fn count(&self, run: RunId, end: Seq) -> Result<u64, StoreError> {
-        let sql = format!(
-            "SELECT count(*) FROM {} WHERE key >= ?1 AND key < ?2 AND seq < ?3",
-            table(run)
-        );
-        (0..=u8::MAX).try_fold(0, |sum, first| {
-            let (low, high) = keys_from(first);
-            let rows: u64 = self.database.read(|tx| {
-                tx.prepare_cached(&sql)?
-                    .query_row(params![&low[..], &high[..], end.get()], |row| row.get(0))
-            })?;
-            Ok(sum + rows)
-        })
-    }
-
-    fn delete(&self, run: RunId, rows: &[IndexRow]) -> Result<(), StoreError> {
-        let sql = format!("DELETE FROM {} WHERE key = ?1 AND seq = ?2", table(run));
+    fn replace(&self, run: RunId, blocks: &[(IndexRow, Option<Block>)]) -> Result<(), StoreError> {
         self.write(|tx| {
-            let mut delete = tx.prepare_cached(&sql)?;
-            let mut deleted = 0;
-            for (key, seq) in rows {
-                deleted += delete.execute(params![&key.as_bytes()[..], seq.get()])?;
+            let mut delete =
+                tx.prepare_cached("DELETE FROM run_block WHERE run = ?1 AND first = ?2")?;
+            for (first, block) in blocks {
+                delete.execute(params![run.0, &row_bytes(*first)[..]])?;
+                if let Some(block) = block {
+                    insert(tx, run, block)?;
+                }
             }
-            if deleted > 0 {
-                tx.prepare_cached("UPDATE run SET filter_is_stale = 1 WHERE id = ?1")?
-                    .execute([run.0])?;
-            }
-            Ok(())
+            tx.prepare_cached("UPDATE run SET filter_is_stale = 1 WHERE id = ?1")?
+                .execute([run.0])
+                .map(drop)
         })
     }
 
