@@ -518,8 +518,8 @@ fn nobody_of_that_name_is_told_so_and_it_is_recorded() {
     );
     assert_eq!(
         clocked.size(),
-        size + 4,
-        "the request, its preview, its order and its answer"
+        size + 5,
+        "the request, its preview, its order, its answer, and the look at its certificate"
     );
     assert_certificate(&clocked, &out, "nobody");
 }

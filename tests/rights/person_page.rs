@@ -8,7 +8,7 @@ use crate::support::browser::{assert_fits, browser, measured};
 use serde_json::{Value, json};
 use trailkeep_proof::bundle::archive::Archive;
 
-fn member(bundle: &Path, name: &str) -> String {
+pub(crate) fn member(bundle: &Path, name: &str) -> String {
     let bytes = std::fs::read(bundle).unwrap();
     let mut text = String::new();
     let archive = Archive::open(&bytes).unwrap();

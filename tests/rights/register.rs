@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use crate::erasure::event;
+use crate::person_page::member;
 use crate::support::{Clocked, said, succeeded, trailkeep};
 use serde_json::{Value, json};
 
@@ -231,4 +232,97 @@ fn a_word_that_is_not_in_the_list_is_refused_with_the_list() {
     // What was refused is not filed.
     let list = clocked.json(&["privacy", "list", "--json"]);
     assert_eq!(list["requests"].as_array().unwrap().len(), 1, "{list}");
+}
+
+/// Routes of the reads that the ledger records, each with its number of events, sorted.
+fn reads(clocked: &Clocked) -> Vec<(String, u64)> {
+    let log = clocked.json(&["access", "list", "--json"]);
+    let accesses = log["accesses"].as_array().unwrap().iter();
+    let reads = accesses.filter(|one| one["action"] == "trailkeep.access");
+    let mut reads: Vec<_> = reads
+        .map(|one| {
+            let route = one["detail"]["route"].as_str().unwrap().to_owned();
+            (route, one["detail"]["events"].as_u64().unwrap())
+        })
+        .filter(|(route, _)| route.contains("{id}"))
+        .collect();
+    reads.sort();
+    reads
+}
+
+#[test]
+fn each_fetch_of_copy_certificate_and_letter_is_recorded_as_a_read() {
+    let clocked = Clocked::at(START);
+    clocked.append(&event("e", &["anna"], &json!({})));
+    let filed = file(&clocked, "anna", "access", &[]);
+    let id = filed["id"].as_str().unwrap();
+    succeeded(&clocked.output(&["privacy", "identity", id, "--kind", "known"]));
+    assert_eq!(reads(&clocked), []);
+    let place = |name: &str| clocked.directory.path.with_file_name(name);
+    let out = place("copy.zip");
+    let out = out.to_str().unwrap();
+    succeeded(&clocked.output(&["privacy", "bundle", id, "--out", out]));
+    let read = |route: &str, events: u64| {
+        let route = format!("/v1/privacy/requests/{{id}}{route}");
+        (route, events)
+    };
+    assert_eq!(reads(&clocked), [read("/bundle", 1)]);
+    // Each time that it leaves the server.
+    succeeded(&clocked.output(&["privacy", "bundle", id, "--force", "--out", out]));
+    succeeded(&clocked.output(&["privacy", "close", id, "--decision", "answered"]));
+    certificate(&clocked, id);
+    succeeded(&clocked.output(&["privacy", "letter", id]));
+    show(&clocked, id);
+    let all = [
+        read("", 0),
+        read("/answer", 0),
+        read("/bundle", 1),
+        read("/bundle", 1),
+        read("/certificate", 0),
+    ];
+    assert_eq!(reads(&clocked), all);
+    // The data subject is told so in the next copy.
+    let next = place("next.zip");
+    let access = ["privacy", "access", "--subject", "anna", "--out"];
+    succeeded(&clocked.command(&access, &[next.to_str().unwrap()]));
+    let page = member(&next, "person.html");
+    for told in [
+        "A request of yours was opened",
+        "The answer to a request of yours was opened",
+        "A copy made for you was handed out",
+        "The certificate of a request of yours was handed out",
+    ] {
+        assert!(page.contains(told), "`{told}` is not in {page}");
+    }
+    clocked.verify();
+}
+
+#[test]
+fn what_is_forgotten_is_refused_with_the_day_and_what_remains() {
+    let clocked = Clocked::at(START);
+    clocked.append(&event("e", &["anna"], &json!({})));
+    let erased = clocked.erase("anna", &["--manner", "email"]);
+    let id = erased["request"].as_str().unwrap();
+    let seq = show(&clocked, id)["seq"].as_u64().unwrap();
+    clocked.set(FORGOTTEN);
+    clocked.run();
+    let recorded = reads(&clocked).len();
+    let server = clocked.serve_with(&[]);
+    for route in ["answer", "certificate", "certificate/signature"] {
+        let route = format!("/v1/privacy/requests/{id}/{route}");
+        let answer = server.client().get(&route).unwrap();
+        assert_eq!(answer.status, 404, "{}", answer.text());
+        for told in [
+            "its identifier was deleted on 2026-12-24",
+            &format!("the ledger has its entries, from {seq} on"),
+            "`trailkeep privacy show` still says",
+        ] {
+            assert!(answer.text().contains(told), "{told}: {}", answer.text());
+        }
+    }
+    server.stop();
+    // Nothing was handed out, so nothing is recorded.
+    assert_eq!(reads(&clocked).len(), recorded);
+    let received = entry(&clocked, "trailkeep.privacy.receive", id);
+    assert_eq!(received["manner"], "email");
 }

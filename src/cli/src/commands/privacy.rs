@@ -415,8 +415,18 @@ pub(in crate::commands) async fn save_certificate(
     id: &str,
     (out, replacing): (&Path, Replacing),
 ) -> anyhow::Result<()> {
+    let certificate = client.certificate(id).await?;
+    save_fetched(client, (id, certificate.text()), (out, replacing)).await
+}
+
+/// Saves a certificate that was fetched already: each fetch is recorded.
+async fn save_fetched(
+    client: &Client,
+    (id, certificate): (&str, &str),
+    (out, replacing): (&Path, Replacing),
+) -> anyhow::Result<()> {
     let (mut file, mut signature) = certificate_files(out, replacing)?;
-    file.write_all(client.certificate(id).await?.text().as_bytes())?;
+    file.write_all(certificate.as_bytes())?;
     let answer = client.certificate_signature(id).await?;
     answer.write_to(&mut signature).await?;
     file.keep_both(signature)

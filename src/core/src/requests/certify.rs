@@ -10,6 +10,7 @@ use crate::journal::Journal;
 use crate::journal::read::receipt;
 use crate::keys::backups;
 use crate::keys::keyring::KeyError;
+use crate::requests::fetch::Fetch;
 use crate::requests::filed::{About, Filed};
 use crate::requests::{PrivacyError, filed};
 use crate::tenant::Tenant;
@@ -148,6 +149,19 @@ fn bring_up_to_date(
         backups::note_overwritten(&custody.journal.keyring, backups, gone_at)?;
     }
     Ok(())
+}
+
+/// The same for somebody who takes it away, which is recorded as a read: its salt tells whom the request is about.
+pub fn certificate(
+    custody: &Custody,
+    tenant: &Tenant,
+    id: &str,
+    read_by: (&str, Option<&str>),
+) -> Result<Signed, PrivacyError> {
+    let signed = certificate_of(custody, tenant, id)?;
+    let about = filed::find(&custody.journal, tenant, id)?.about(tenant)?;
+    Fetch::Certificate.record(&custody.journal, tenant, (id, &about), read_by)?;
+    Ok(signed)
 }
 
 /// The certificate of a request that was answered. Where the vault was rotated or a backup brought up to date since, it is

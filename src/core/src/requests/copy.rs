@@ -6,6 +6,7 @@ use crate::export::jobs::{Job, Status};
 use crate::export::{CopyForm, ExportRequest, ExportSummary, PersonScope, Scope};
 use crate::journal::Journal;
 use crate::requests::Requests;
+use crate::requests::fetch::Fetch;
 use crate::requests::filed::{About, Fetched, Filed};
 use crate::requests::{PrivacyError, StageError, filed};
 use crate::tenant::ledger::Ledger;
@@ -96,12 +97,13 @@ pub(super) fn begin_or_later(
     }
 }
 
-/// The copy of a request, of the ledger that is read; where the server has forgotten it, it is made anew. A copy that is ready counts as fetched.
+/// The copy of a request, of the ledger that is read; where the server has forgotten it, it is made anew. A copy that is ready
+/// counts as fetched, and is recorded as a read.
 pub fn copy(
     requests: &Arc<Requests>,
     scope: &ReadScope,
     id: &str,
-    by: &str,
+    (by, purpose): (&str, Option<&str>),
 ) -> Result<CopyState, PrivacyError> {
     let (tenant, ledger) = (scope.tenant(), scope.ledger());
     let filed = filed::find(&requests.journal, tenant, id)?;
@@ -119,7 +121,10 @@ pub fn copy(
     };
     let state = state_of(&filed, &job);
     if let CopyState::Ready { summary, .. } = &state {
-        set_fetched(&requests.journal, scope, id, summary)?;
+        let (journal, about) = (&requests.journal, filed.about(tenant)?);
+        let fetch = Fetch::Copy(summary.counts.disclosed);
+        fetch.record(journal, tenant, (id, &about), (by, purpose))?;
+        set_fetched(journal, scope, id, summary)?;
     }
     if matches!(state, CopyState::Failed(_) | CopyState::Dropped) {
         // The next who asks has it made again.

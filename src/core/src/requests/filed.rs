@@ -241,7 +241,10 @@ impl Filed {
     }
 
     fn about_at(&self, origin: &Origin) -> Result<About, PrivacyError> {
-        let about = self.about.as_ref().ok_or(PrivacyError::Forgotten)?;
+        let about = self.about.as_ref().ok_or(PrivacyError::Forgotten {
+            on: self.forgotten_on,
+            seq: self.seq,
+        })?;
         let broken = || KeyError::DoesNotOpen(Self::WHAT);
         let decode = |text: &str| BASE64.decode(text).map_err(|_| broken());
         let key = RecordKey::from_slice(&decode(&about.key)?).ok_or_else(broken)?;

@@ -12,6 +12,7 @@ mod decide;
 mod dry_run;
 pub mod erase;
 mod execute;
+mod fetch;
 mod filed;
 mod foreseen;
 mod implied;
@@ -41,7 +42,7 @@ use crate::journal::append::AppendError;
 use crate::journal::read::ReadError;
 use crate::keys::keyring::KeyError;
 pub use answer::answer;
-pub use certify::certificate_of;
+pub use certify::{certificate, certificate_of};
 pub(crate) use conclude::RequestAnswers;
 pub use conclude::lift;
 pub use copy::{CopyState, copy};
@@ -62,7 +63,7 @@ use token::Tokens;
 pub use token::{PreviewToken, StaleToken};
 use trailkeep_crypto::secret::RandomError;
 use trailkeep_proof::ids::LedgerNumber;
-use trailkeep_proof::privacy::{ExtendError, Ground, StageError};
+use trailkeep_proof::privacy::{Day, ExtendError, Ground, StageError};
 use trailkeep_proof::text::counted;
 pub use view::{ShownRequest, ShownSubject};
 
@@ -157,9 +158,15 @@ pub enum PrivacyError {
     NotAnswered,
     /// Who it is about is not known any more.
     #[error(
-        "the request is closed, and its identifier was deleted since: the data subject has the certificate"
+        "the request is closed, and its identifier was deleted{}, with its letter and the server's certificate; `trailkeep privacy show` still says how it came in, what was decided and what was kept, and the ledger has its entries, from {seq} on; the data subject has the certificate",
+        on.map_or_else(|| " since".to_owned(), |on| format!(" on {on}"))
     )]
-    Forgotten,
+    Forgotten {
+        /// When; none where an earlier version did it.
+        on: Option<Day>,
+        /// The entry that records it.
+        seq: u64,
+    },
     /// Nothing is held under exactly this identifier, and something under a near one.
     #[error(
         "nothing is held under this identifier and namespace, but {} under {} (another spelling or namespace): `trailkeep privacy show` lists them, masked; file a request for the right one, or say why it is someone else (--not-the-same-person, `not_the_same_person`)",

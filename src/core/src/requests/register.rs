@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::export::PersonsEvents;
 use crate::journal::Journal;
-use crate::journal::access_log::{AccessRecord, record_read};
 use crate::journal::append::{AppendError, append_changing};
 use crate::keys::keyring::KeyError;
 use crate::keys::rows::{Changes, STATED_HERE};
 use crate::requests::Requests;
+use crate::requests::fetch::Fetch;
 use crate::requests::filed::{About, Filed, Held};
 use crate::requests::near::Near;
 use crate::requests::new_request::{
@@ -311,49 +311,13 @@ pub fn show(
     let about = filed.about(tenant).ok();
     let mut shown = ShownRequest::of(&filed, about.as_ref(), journal.clock.wall());
     if let Some(about) = &about {
-        record_look(
-            journal,
-            tenant,
-            about,
-            ("/v1/privacy/requests/{id}", id),
-            (by, purpose),
-        )?;
+        Fetch::Request.record(journal, tenant, (id, about), (by, purpose))?;
         shown.subject = Some(ShownSubject::of(about));
         let route = ("GET", "/v1/privacy/requests/{id}");
         let near = Near::find(journal, tenant, &about.person())?;
         shown.near = near.show(journal, tenant, route, (id, by, purpose))?;
     }
     Ok(shown)
-}
-
-/// Records a read of whom a request is about.
-pub(super) fn record_look(
-    journal: &Journal,
-    tenant: &Tenant,
-    about: &About,
-    (route, id): (&'static str, &str),
-    (by, purpose): (&str, Option<&str>),
-) -> Result<(), PrivacyError> {
-    let active = tenant.active();
-    let size = active.published().head.size;
-    let found = PersonsEvents::find(journal, active, &about.person(), size)?;
-    record_read(
-        journal,
-        active,
-        &AccessRecord {
-            by,
-            verb: "GET",
-            route,
-            question: id,
-            filters: Vec::new(),
-            purpose,
-            events: 0,
-            restricted: 0,
-            seq: None,
-            persons: found.reference.into_iter().collect(),
-        },
-    )?;
-    Ok(())
 }
 
 /// Forgets whom the requests were about whose time is over after their answer or end. Gives how many; the vault's log is to be

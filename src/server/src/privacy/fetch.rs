@@ -18,9 +18,8 @@ use trailkeep_core::export::jobs::DROPPED;
 use trailkeep_core::requests;
 use trailkeep_core::requests::{CopyState, LetterForm};
 use trailkeep_core::tenant::ReadScope;
-use trailkeep_proof::privacy::certificate::Signed;
 
-/// Returns the copy of a request.
+/// Returns the copy of a request. Each time that it is handed out is recorded as a read.
 #[utoipa::path(
     get,
     path = "/v1/privacy/requests/{id}/bundle",
@@ -37,9 +36,11 @@ pub(crate) async fn bundle(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let caller = caller.identified();
-    let state =
-        blocking(move || requests::copy(&caller.engine.requests, &caller.on, &id, &caller.key_id))
-            .await?;
+    let state = blocking(move || {
+        let by = (caller.key_id.as_str(), caller.purpose.as_deref());
+        requests::copy(&caller.engine.requests, &caller.on, &id, by)
+    })
+    .await?;
     match state {
         CopyState::Running { done, total } => {
             let progress = CopyProgress {
@@ -83,7 +84,7 @@ pub(crate) async fn bundle(
     }
 }
 
-/// Returns the certificate of an answered request, byte for byte.
+/// Returns the certificate of an answered request, byte for byte; the read is recorded.
 #[utoipa::path(
     get,
     path = "/v1/privacy/requests/{id}/certificate",
@@ -95,8 +96,12 @@ pub(crate) async fn certificate(
     caller: Caller<may::AnswerRequests, ReadScope>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let signed = signed(caller, id).await?;
-    Ok(private("application/json", signed.text))
+    let caller = caller.identified();
+    let signed = blocking(move || {
+        let by = (caller.key_id.as_str(), caller.purpose.as_deref());
+        requests::certificate(&caller.engine.custody, caller.on.tenant(), &id, by)
+    });
+    Ok(private("application/json", signed.await?.text))
 }
 
 /// Returns the signature over a certificate: 64 bytes, Ed25519.
@@ -111,7 +116,10 @@ pub(crate) async fn signature(
     caller: Caller<may::AnswerRequests, ReadScope>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let signed = signed(caller, id).await?;
+    let caller = caller.identified();
+    let signed =
+        blocking(move || requests::certificate_of(&caller.engine.custody, caller.on.tenant(), &id));
+    let signed = signed.await?;
     let bytes = signed.signature_bytes().ok_or_else(Problem::internal)?;
     Ok(private("application/octet-stream", bytes.to_vec()))
 }
@@ -151,22 +159,6 @@ pub(crate) async fn answer(
         requests::letter(&caller.engine.custody, caller.on.tenant(), &id, form, by)
     });
     Ok(private(kind, letter.await?))
-}
-
-/// The certificate of a request with its signature.
-async fn signed(
-    caller: Caller<may::AnswerRequests, ReadScope>,
-    id: String,
-) -> Result<Signed, Problem> {
-    let caller = caller.identified();
-    blocking(move || {
-        Ok(requests::certificate_of(
-            &caller.engine.custody,
-            caller.on.tenant(),
-            &id,
-        )?)
-    })
-    .await
 }
 
 /// An answer that no cache keeps.

@@ -8,7 +8,7 @@ impl From<PrivacyError> for Problem {
     fn from(error: PrivacyError) -> Self {
         let detail = error.to_string();
         match error {
-            PrivacyError::NotFound | PrivacyError::NoCertificate | PrivacyError::Forgotten => {
+            PrivacyError::NotFound | PrivacyError::NoCertificate | PrivacyError::Forgotten { .. } => {
                 Self::not_found(detail)
             }
             PrivacyError::NearMatches { .. } => Self::refused(detail),

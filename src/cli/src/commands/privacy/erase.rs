@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::order::{Confirmed, order};
-use super::{IdentityArgs, SubjectArgs, check_certificate_place, dry_run, save_certificate, show};
+use super::{IdentityArgs, SubjectArgs, check_certificate_place, dry_run, save_fetched, show};
 use crate::commands::TargetArgs;
 use crate::commands::client::{Client, Received, ask};
 use crate::commands::confirm::check_can_ask;
@@ -297,14 +297,16 @@ async fn execute_and_wait(
             show::word(&request.state)
         );
     }
-    let mut certificate = client.certificate(id).await?.read()?;
+    let mut fetched = client.certificate(id).await?;
+    let mut certificate = fetched.read()?;
     let ended = Instant::now();
     while said.now && !is_rotated(&certificate) && ended.elapsed() < ROTATED_WITHIN {
         tokio::time::sleep(POLL).await;
-        certificate = client.certificate(id).await?.read()?;
+        fetched = client.certificate(id).await?;
+        certificate = fetched.read()?;
     }
     if let Some(out) = &place.out {
-        save_certificate(client, id, (out, place.replacing)).await?;
+        save_fetched(client, (id, fetched.text()), (out, place.replacing)).await?;
     }
     Ok(Done {
         request: answer,

@@ -53,8 +53,15 @@ fn look_up(journal: &Journal, ledger: &Ledger, seq: Seq) -> Result<LookUp, Expor
     let what = match access["route"].as_str() {
         Some("/v1/events/{id}" | "/v1/entries/{seq}") => "An event was opened",
         Some("/v1/events") => "A list of events was opened",
-        Some("/v1/privacy/requests") => "Your data was searched for a request of yours",
+        Some("/v1/privacy/requests" | "/v1/privacy/requests/{id}/preview") => {
+            "Your data was searched for a request of yours"
+        }
         Some("/v1/privacy/requests/{id}") => "A request of yours was opened",
+        Some("/v1/privacy/requests/{id}/answer") => "The answer to a request of yours was opened",
+        Some("/v1/privacy/requests/{id}/bundle") => "A copy made for you was handed out",
+        Some("/v1/privacy/requests/{id}/certificate") => {
+            "The certificate of a request of yours was handed out"
+        }
         Some(_) => "Events were opened",
         None if export.is_object() => "A copy was made for a request of yours",
         None => "Your data was used",

@@ -14,8 +14,8 @@ use askama::Template;
 use crate::export::{ExportError, date, moment, named, withheld_in_words};
 use crate::govern::Custody;
 use crate::keys::keyring::KeyError;
+use crate::requests::fetch::Fetch;
 use crate::requests::filed::{About, Filed};
-use crate::requests::register::record_look;
 use crate::requests::{PrivacyError, certificate_of, filed};
 use crate::tenant::Tenant;
 use trailkeep_proof::privacy::{
@@ -52,8 +52,7 @@ pub fn letter(
         about: &about,
         ending: Ending::of(custody, tenant, &filed)?,
     };
-    let route = ("/v1/privacy/requests/{id}/answer", id);
-    record_look(&custody.journal, tenant, &about, route, (by, purpose))?;
+    Fetch::Letter.record(&custody.journal, tenant, (id, &about), (by, purpose))?;
     let letter = case.letter();
     match form {
         LetterForm::Html => {
