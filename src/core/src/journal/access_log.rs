@@ -74,7 +74,7 @@ pub fn persons_of(
     let (origin, number) = (&ledger.record.origin, ledger.record.number);
     let found = tags
         .into_iter()
-        .map(|tag| journal.keyring.stored_person(origin, number, tag));
+        .map(|tag| journal.keyring.known_person(origin, number, tag));
     found.filter_map(Result::transpose).collect()
 }
 

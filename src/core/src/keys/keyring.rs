@@ -180,8 +180,7 @@ impl Keyring {
         if let Some(found) = self.persons.lock().find(&slot, &mut needs.persons) {
             return Ok(found);
         }
-        if let Some(reference) = short_read(|| self.stored_person(origin, ledger, tag))? {
-            self.persons.lock().ready.put(slot, reference);
+        if let Some(reference) = short_read(|| self.known_person(origin, ledger, tag))? {
             return Ok(reference);
         }
         let reference = PersonReference::new(random_bytes()?);
@@ -200,7 +199,27 @@ impl Keyring {
             .find_or_add(slot, reference, (row, place), &mut needs.persons))
     }
 
-    /// The reference of a person whom the vault knows.
+    /// The reference of a person whom the vault knows, from memory where it was asked for before.
+    pub(crate) fn known_person(
+        &self,
+        origin: &Origin,
+        ledger: LedgerNumber,
+        tag: Tag,
+    ) -> Result<Option<PersonReference>, KeyError> {
+        let slot = (ledger, tag);
+        if let Some(reference) = self.persons.lock().ready.get(&slot) {
+            return Ok(Some(*reference));
+        }
+        let stored = self.stored_person(origin, ledger, tag)?;
+        if let Some(reference) = stored {
+            self.remember(std::iter::empty(), &[reference.into()], || {
+                self.persons.lock().ready.put(slot, reference);
+            });
+        }
+        Ok(stored)
+    }
+
+    /// The reference of a person, read from the vault.
     pub fn stored_person(
         &self,
         origin: &Origin,
@@ -246,7 +265,9 @@ impl Keyring {
                 id: row.key_id,
                 key: self.open_row(origin, &row)?,
             };
-            self.keys.lock().ready.put(slot, numbered.clone());
+            self.remember([numbered.id].into_iter(), &[], || {
+                self.keys.lock().ready.put(slot, numbered.clone());
+            });
             return Ok(numbered);
         }
         let numbered = NumberedKey {
@@ -292,7 +313,9 @@ impl Keyring {
                 .data_key(id)?
                 .ok_or(KeyError::Missing(id.get()))?;
             let key = self.open_row(origin, &row)?;
-            self.by_id.lock().put(id, Arc::clone(&key));
+            self.remember([id].into_iter(), &[], || {
+                self.by_id.lock().put(id, Arc::clone(&key));
+            });
             Ok(NumberedKey { id, key })
         });
         KeySet::new(keys.collect::<Result<Vec<_>, KeyError>>()?)

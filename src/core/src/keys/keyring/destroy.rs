@@ -29,6 +29,21 @@ impl Keyring {
         self.destroyed.read()
     }
 
+    /// Remembers what was read of the vault before, unless it was destroyed since. While something is being destroyed
+    /// nothing is remembered: it is read again when it is needed next.
+    pub(super) fn remember(
+        &self,
+        keys: impl Iterator<Item = KeyId>,
+        lookups: &[LookupKey],
+        remember: impl FnOnce(),
+    ) {
+        if let Some(destroyed) = self.destroyed.try_read()
+            && destroyed.is_free_of(keys, lookups)
+        {
+            remember();
+        }
+    }
+
     /// Retires data keys: from here on nothing is sealed under them, and another key takes the place of each. They open
     /// what is sealed under them until they are destroyed.
     pub fn retire_keys(&self, origin: &Origin, rows: &[DataKeyRow]) -> Result<(), KeyError> {
@@ -114,5 +129,47 @@ impl Keyring {
             known.ready.pop(&(ledger, *tag));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use trailkeep_crypto::epoch::DirectoryId;
+    use trailkeep_files::directory::DataDirectory;
+    use trailkeep_ports::Storage;
+    use trailkeep_ports::model::MemoryStorage;
+
+    fn keyring() -> Keyring {
+        let (id, storage) = (DirectoryId::new([7; 16]), MemoryStorage::default());
+        let directory = DataDirectory::new(Path::new("data"));
+        storage.create(&directory, &id.to_string()).unwrap();
+        let vault = storage.open_vault(&directory.vault_db(), &id.to_string());
+        Keyring::new(Arc::new(vault.unwrap()), id, Vec::new())
+    }
+
+    /// A key and a person are read of the vault, and destroyed before they are remembered.
+    #[test]
+    fn what_was_destroyed_meanwhile_is_not_remembered() {
+        let keyring = keyring();
+        let (key, person) = (KeyId::new(3), LookupKey::new([5; 16]));
+        let is_remembered = |keys: &[KeyId], persons: &[LookupKey]| {
+            let mut remembered = false;
+            keyring.remember(keys.iter().copied(), persons, || remembered = true);
+            remembered
+        };
+        assert!(is_remembered(&[key], &[person]));
+        keyring.destroyed.write().persons.insert(person);
+        assert!(!is_remembered(&[], &[person]));
+        assert!(is_remembered(&[key], &[]));
+        keyring.destroyed.write().keys.insert(key);
+        assert!(!is_remembered(&[key], &[]));
+        let destroying = keyring.destroyed.write();
+        assert!(!is_remembered(&[KeyId::new(4)], &[]));
+        drop(destroying);
+        assert!(is_remembered(&[KeyId::new(4)], &[]));
     }
 }
