@@ -296,9 +296,6 @@ fn a_row_taken_away_or_put_in_is_noticed() {
         connection.close().unwrap();
         is_noticed(&copy)
     };
-    let run: String = Connection::open(directory.path.join("index.db"))
-        .and_then(|index| index.query_row("SELECT 'run_' || id FROM run", [], |row| row.get(0)))
-        .unwrap();
     for (file, sql) in [
         (
             "ledger.db",
@@ -347,11 +344,15 @@ fn a_row_taken_away_or_put_in_is_noticed() {
         ("index.db", "DELETE FROM run"),
         (
             "index.db",
-            &format!("DELETE FROM {run} WHERE key = (SELECT key FROM {run} LIMIT 1)"),
+            "DELETE FROM run_block WHERE first = (SELECT first FROM run_block LIMIT 1)",
         ),
         (
             "index.db",
-            &format!("INSERT INTO {run} VALUES (randomblob(16), 3)"),
+            "UPDATE run_block SET bytes = substr(bytes, 1, length(bytes) - 1) WHERE length(bytes) > 0",
+        ),
+        (
+            "index.db",
+            "INSERT INTO run_block SELECT id, CAST(randomblob(16) || x'0000000000000003' AS BLOB), x'' FROM run LIMIT 1",
         ),
     ] {
         assert!(noticed_after(file, sql), "{file}: {sql}");
