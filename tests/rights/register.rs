@@ -118,6 +118,29 @@ fn manner_check_and_grounds_stay_when_the_requester_is_forgotten() {
     ] {
         assert!(text.contains(line), "`{line}` is not in {text}");
     }
+    // The register as a table has all that 11 CCR 7101(b) asks for, and names nobody.
+    let table = clocked.output(&["privacy", "list", "--csv"]);
+    let table = String::from_utf8(succeeded(&table).stdout.clone()).unwrap();
+    let mut lines = table.lines();
+    let columns = "request,receipt,type,law,received_on,manner,identified_on,identity,identity_kind,due,extended_on,state,\
+                   decision,answered_at,closed_at,kept,forgotten_on,seq";
+    assert_eq!(lines.next(), Some(columns));
+    let of = |id: &str| table.lines().find(|line| line.starts_with(id)).unwrap();
+    for (answer, told) in [
+        (
+            &anna,
+            ",erasure,gdpr,2026-11-24,telephone,2026-11-24,checked,document,2026-12-24,,restricted,restricted,2026-11-24T10:00:00.000Z,,",
+        ),
+        (
+            &bert,
+            ",erasure,ccpa,2026-11-24,letter,2026-11-24,not checked,,2027-01-08,,closed,refused,2026-11-24T10:00:00.000Z,2026-11-24T10:00:00.000Z,",
+        ),
+    ] {
+        let line = of(answer["request"].as_str().unwrap());
+        assert!(line.contains(told), "`{told}` is not in {line}");
+        assert!(line.contains(",2026-12-24,"), "{line}");
+    }
+    assert!(of(bert["request"].as_str().unwrap()).contains("11 CCR 7101"));
     let log = clocked.json(&["access", "list", "--json"]);
     assert!(!log.to_string().contains("Zaphod"), "{log}");
     clocked.assert_residue_free("Zaphod");

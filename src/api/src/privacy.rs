@@ -191,6 +191,9 @@ pub struct PersonRequest {
     /// Of an erasure or restriction: when its execution was ordered. Nothing is deleted before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordered_at: Option<String>,
+    /// When the data subject was answered first; absent of one that ended without an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<String>,
     /// When it was closed.
     pub closed_at: Option<String>,
     /// The entry that records it.

@@ -5,6 +5,7 @@ mod erase;
 mod how;
 mod letter;
 mod order;
+mod register;
 mod show;
 
 use std::io::Write;
@@ -189,9 +190,14 @@ Example:  trailkeep privacy extend --dir D ID --reason 'eight systems to search,
     /// Write the answer letter to the data subject: what was decided and done, and where they may complain
     Letter(letter::LetterArgs),
     /// List the requests by due date
+    #[command(after_help = "\
+Example:  trailkeep privacy list --dir D --csv > register.csv    (names nobody: for whoever examines your register)")]
     List {
         #[command(flatten)]
         target: TargetArgs,
+        /// Print the register as CSV for spreadsheets; it has neither references nor data subjects
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
         /// Print JSON: {"requests":[...]}
         #[arg(long)]
         json: bool,
@@ -270,9 +276,13 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
             replacing,
         } => certificate(&target, &id, (&out, replacing)).await?,
         PrivacyCommand::Letter(args) => letter::letter(&args).await?,
-        PrivacyCommand::List { target, json } => {
+        PrivacyCommand::List { target, csv, json } => {
             let listed = ask(&target, Client::requests).await?;
-            show::print_list(&listed, json)?;
+            if csv {
+                register::print_csv(&listed)?;
+            } else {
+                show::print_list(&listed, json)?;
+            }
         }
         PrivacyCommand::Show { target, id, json } => {
             let request = ask(&target, async |client| client.request(&id).await).await?;

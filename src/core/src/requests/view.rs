@@ -56,6 +56,8 @@ pub struct ShownRequest {
     pub overdue: bool,
     /// Of an erasure or restriction: when its execution was ordered. Nothing is deleted before.
     pub ordered_at: Option<String>,
+    /// When the data subject was answered first; none of one that ended without an answer.
+    pub answered_at: Option<String>,
     /// When it was closed.
     pub closed_at: Option<String>,
     /// The entry that records it.
@@ -112,6 +114,7 @@ impl ShownRequest {
             ordered_at: filed
                 .ordered
                 .map(|ordered| UnixMillis::new(ordered.at_ms).to_string()),
+            answered_at: answered_at(filed).map(|at| at.to_string()),
             closed_at: closed.map(|closed| closed.at().to_string()),
             seq: filed.seq,
             manner: filed.ticket.manner,
@@ -128,6 +131,15 @@ impl ShownRequest {
             certificate: about.is_some_and(|about| about.certificate.is_some()),
         }
     }
+}
+
+/// When the data subject was answered first: what is kept is destroyed or released later, and closes the request then.
+fn answered_at(filed: &Filed) -> Option<UnixMillis> {
+    let first = filed.answered.as_ref();
+    let first = first.map(|first| UnixMillis::new(first.at_ms));
+    let closed = filed.request.closed();
+    let closed = closed.filter(|closed| matches!(closed.decision(), Decision::Answered(_)));
+    first.or(closed.map(Closed::at))
 }
 
 fn kept_at_first(filed: &Filed) -> Vec<Kept> {

@@ -23,6 +23,7 @@ pub(super) fn request(shown: ShownRequest) -> PersonRequest {
         extended_on: shown.extended_on,
         overdue: shown.overdue,
         ordered_at: shown.ordered_at,
+        answered_at: shown.answered_at,
         closed_at: shown.closed_at,
         seq: shown.seq,
         manner: shown.manner,

@@ -109,20 +109,25 @@ fn manner_of(manner: Option<Manner>) -> String {
     manner.map_or("", Manner::as_str).to_owned()
 }
 
+/// Whether somebody checked who asks.
+pub(super) fn identity_checked(request: &PersonRequest) -> Option<&'static str> {
+    let checked = request.identity_checked;
+    checked.map(
+        |is_checked| {
+            if is_checked { "checked" } else { "not checked" }
+        },
+    )
+}
+
 /// Such as `checked, document`.
 fn identity_of(request: &PersonRequest) -> String {
-    let checked = request.identity_checked;
-    let checked = checked.map(|is_checked| if is_checked { "checked" } else { "not checked" });
     let kind = request.identity_kind.map(IdentityKind::as_str);
-    checked
-        .into_iter()
-        .chain(kind)
-        .collect::<Vec<_>>()
-        .join(", ")
+    let said = identity_checked(request).into_iter().chain(kind);
+    said.collect::<Vec<_>>().join(", ")
 }
 
 /// What was kept when it was answered, until when and on which ground.
-fn kept_in_words(row: &KeptEvents) -> String {
+pub(super) fn kept_in_words(row: &KeptEvents) -> String {
     let until = row.until.as_deref().map(|until| format!(" until {until}"));
     let citation = if row.citation.is_empty() {
         String::new()
