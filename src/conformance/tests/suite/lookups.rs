@@ -315,33 +315,49 @@ fn rewrite(store: &dyn RunStore, run: RunId, change: impl FnOnce(&mut BTreeSet<I
     put(store, run, BlockWriter::pack(rows));
 }
 
-pub(crate) fn sums_are_those_of_the_rows_that_look_ups_find(fixture: &Fixture) {
-    const ALL: u64 = 3 * FULL + 50;
-    let stores = fixture.stores("data");
-    let filled = index(&stores, 200);
-    for start in (0..ALL).step_by(50) {
-        add(&filled, start..start + 50);
-        merge_all(&filled);
+/// Events of three runs, and some in the active run.
+const OF_THREE_RUNS: u64 = 3 * FULL + 50;
+
+/// An index whose runs are changed behind it; each look opens it anew.
+struct Changed {
+    stores: Stores,
+    whole: (Vec<RowsSum>, u64),
+}
+
+impl Changed {
+    fn filled(fixture: &Fixture) -> Self {
+        let stores = fixture.stores("data");
+        let filled = index(&stores, 200);
+        for start in (0..OF_THREE_RUNS).step_by(50) {
+            add(&filled, start..start + 50);
+            merge_all(&filled);
+        }
+        assert_eq!(stores.runs.runs().unwrap().len(), 3);
+        // Of all runs and the active one, and of a beginning of the ledger.
+        for end in [0, 1, STRETCH.get(), FULL + 7, OF_THREE_RUNS] {
+            assert_eq!(sums(&filled, end), sums_of_all(end), "{end}");
+        }
+        drop(filled);
+        let whole = sums(&index(&stores, 200), OF_THREE_RUNS);
+        Self { stores, whole }
     }
-    assert_eq!(stores.runs.runs().unwrap().len(), 3);
-    // Of all runs and the active one, and of a beginning of the ledger.
-    for end in [0, 1, STRETCH.get(), FULL + 7, ALL] {
-        assert_eq!(sums(&filled, end), sums_of_all(end), "{end}");
-    }
-    drop(filled);
-    // Each change is made to the runs behind the index, which reads them anew, and undone.
-    let store = &*stores.runs;
-    let runs = store.runs().unwrap();
-    let whole = sums(&index(&stores, 200), ALL);
-    let stretch = |seq: u64| (seq / STRETCH.get()) as usize;
-    let differ = |seqs: &[u64]| {
-        let (found, rows) = sums(&index(&stores, 200), ALL);
-        let differing = (0..found.len()).filter(|at| found[*at] != whole.0[*at]);
+
+    /// The sums differ in exactly the stretches of these seqs. Gives how many rows more there are.
+    fn differ(&self, seqs: &[u64]) -> i128 {
+        let stretch = |seq: u64| (seq / STRETCH.get()) as usize;
+        let (found, rows) = sums(&index(&self.stores, 200), OF_THREE_RUNS);
+        let differing = (0..found.len()).filter(|at| found[*at] != self.whole.0[*at]);
         let mut expected: Vec<usize> = seqs.iter().map(|seq| stretch(*seq)).collect();
         expected.dedup();
         assert_eq!(differing.collect::<Vec<_>>(), expected, "{seqs:?}");
-        i128::from(rows) - i128::from(whole.1)
-    };
+        i128::from(rows) - i128::from(self.whole.1)
+    }
+}
+
+pub(crate) fn sums_are_those_of_the_rows_that_look_ups_find(fixture: &Fixture) {
+    let changed = Changed::filled(fixture);
+    let store = &*changed.stores.runs;
+    let runs = store.runs().unwrap();
     let row = |seq: u64| (keys_of(seq)[0], Seq::new(seq));
     let add =
         |run: &RunRow, row: IndexRow| rewrite(store, run.id, |rows| assert!(rows.insert(row)));
@@ -349,51 +365,21 @@ pub(crate) fn sums_are_those_of_the_rows_that_look_ups_find(fixture: &Fixture) {
         |run: &RunRow, row: IndexRow| rewrite(store, run.id, |rows| assert!(rows.remove(&row)));
     // A row of another run, one that is gone, one too many.
     remove(&runs[0], row(70));
-    assert_eq!(differ(&[70]), -1);
+    assert_eq!(changed.differ(&[70]), -1);
     add(&runs[1], row(70));
-    assert_eq!(differ(&[70]), 0);
+    assert_eq!(changed.differ(&[70]), 0);
     add(&runs[0], row(70));
-    assert_eq!(differ(&[]), 1);
+    assert_eq!(changed.differ(&[]), 1);
     remove(&runs[1], row(70));
     let other = (key(99), Seq::new(70));
     add(&runs[0], other);
     store.set_filter(runs[0].id, &[0xff; 8], false).unwrap();
-    assert_eq!(differ(&[70]), 1);
+    assert_eq!(changed.differ(&[70]), 1);
     remove(&runs[0], other);
-    // A row that stands in a block in which it is not looked for.
-    let of_run: Vec<IndexRow> = rows_of(store, runs[0].id).into_iter().collect();
-    let (low, high) = of_run.split_at(of_run.len() / 2);
-    let last = high[high.len() - 1];
-    let strayed = BlockWriter::pack(low.iter().copied().chain([last]));
-    let others = BlockWriter::pack(high[..high.len() - 1].iter().copied());
-    put(store, runs[0].id, [strayed, others].concat());
-    assert_eq!(differ(&[last.1.get()]), -1);
-    let found = index(&stores, 200).holds_all(ledger(1), last.1, &[last.0]);
-    assert!(!found.unwrap());
-    // A block that cannot be read: it counts as a row, and the look-ups of its keys say that the index is damaged.
-    let (mut blocks, mut broken) = (BlockWriter::pack(of_run.clone()), Vec::new());
-    broken.append(&mut blocks);
-    broken[0].bytes = vec![0x80];
-    put(store, runs[0].id, broken);
-    let every: Vec<u64> = (0..FULL).collect();
-    assert_eq!(differ(&every), 1 - of_run.len() as i128);
-    let broken = index(&stores, 200);
-    broken
-        .find(ledger(1), of_run[0].0, Seq::new(0), Seq::MAX, 1)
-        .unwrap_err();
-    assert!(
-        !broken
-            .holds_all(ledger(1), of_run[0].1, &[of_run[0].0])
-            .unwrap()
-    );
-    let counted = broken.count_rows(ledger(1), Seq::new(ALL)).unwrap();
-    assert_eq!(counted, whole.1 + 1 - of_run.len() as u64);
-    put(store, runs[0].id, BlockWriter::pack(of_run));
-    assert_eq!(differ(&[]), 0);
     // A filter that lacks keys, and a span that is too narrow.
     let of_first: Vec<u64> = (0..FULL).collect();
     store.set_filter(runs[0].id, &[0; 8], false).unwrap();
-    assert_eq!(differ(&of_first), 0);
+    assert_eq!(changed.differ(&of_first), 0);
     store
         .set_filter(runs[0].id, &runs[0].filter, false)
         .unwrap();
@@ -403,7 +389,42 @@ pub(crate) fn sums_are_those_of_the_rows_that_look_ups_find(fixture: &Fixture) {
     };
     store.take_out(runs[0].id, None).unwrap();
     store.finish(&narrow, &[]).unwrap();
-    assert_eq!(differ(&[FULL - 1]), 0);
+    assert_eq!(changed.differ(&[FULL - 1]), 0);
+}
+
+pub(crate) fn a_row_that_no_look_up_comes_to_is_noticed(fixture: &Fixture) {
+    let changed = Changed::filled(fixture);
+    let (store, run) = (
+        &*changed.stores.runs,
+        changed.stores.runs.runs().unwrap()[0].id,
+    );
+    let of_run: Vec<IndexRow> = rows_of(store, run).into_iter().collect();
+    // A row that stands in a block in which it is not looked for.
+    let (low, high) = of_run.split_at(of_run.len() / 2);
+    let (last, others) = high.split_last().unwrap();
+    let strayed = BlockWriter::pack(low.iter().chain([last]).copied());
+    let others = BlockWriter::pack(others.iter().copied());
+    put(store, run, [strayed, others].concat());
+    assert_eq!(changed.differ(&[last.1.get()]), -1);
+    let found = index(&changed.stores, 200).holds_all(ledger(1), last.1, &[last.0]);
+    assert!(!found.unwrap());
+    // A block that cannot be read: it counts as a row, and the look-ups of its keys say that the index is damaged.
+    let mut broken = BlockWriter::pack(of_run.iter().copied());
+    broken[0].bytes = vec![0x80];
+    put(store, run, broken);
+    let every: Vec<u64> = (0..FULL).collect();
+    let rows = of_run.len() as u64;
+    assert_eq!(changed.differ(&every), 1 - i128::from(rows));
+    let broken = index(&changed.stores, 200);
+    let (key, seq) = of_run[0];
+    broken
+        .find(ledger(1), key, Seq::new(0), Seq::MAX, 1)
+        .unwrap_err();
+    assert!(!broken.holds_all(ledger(1), seq, &[key]).unwrap());
+    let counted = broken.count_rows(ledger(1), Seq::new(OF_THREE_RUNS));
+    assert_eq!(counted.unwrap(), changed.whole.1 + 1 - rows);
+    put(store, run, BlockWriter::pack(of_run));
+    assert_eq!(changed.differ(&[]), 0);
 }
 
 pub(crate) fn a_rebuilt_index_holds_the_same(fixture: &Fixture) {

@@ -72,6 +72,7 @@ suite! {
         many_ledgers_hold_few_events_in_memory,
         what_is_removed_beside_runs_is_not_found,
         sums_are_those_of_the_rows_that_look_ups_find,
+        a_row_that_no_look_up_comes_to_is_noticed,
         a_rebuilt_index_holds_the_same;
     vault:
         nothing_is_written_before_the_rows_are_guarded,
