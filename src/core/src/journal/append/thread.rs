@@ -22,7 +22,8 @@ impl WriterThread {
     /// Starts the thread.
     pub(crate) fn start(writer: Writer) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::default());
-        let (failed, failure) = watch::channel(None);
+        let failed = writer.failure.clone();
+        let failure = failed.subscribe();
         let taken = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())

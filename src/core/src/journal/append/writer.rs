@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::failpoint::FailPoint;
 use crate::figures::Figures;
@@ -44,6 +45,8 @@ pub(crate) struct Writer {
     /// When the vault was last told the time.
     pub(crate) seen_at: Option<UnixMillis>,
     pub(crate) figures: Arc<Figures>,
+    /// Why it has failed. It is said before anybody is refused for it: who asks next whether the server is ready hears it.
+    pub(crate) failure: watch::Sender<Option<String>>,
 }
 
 /// The growing end of one ledger.
@@ -145,9 +148,11 @@ impl Writer {
         let begun = Instant::now();
         let committed = self.ledgers.commit(&mut self.shards.claims, &batches);
         if let Err(failed) = self.settle(committed) {
-            refuse_commit(replies, failed.refusal());
+            let refusal = failed.refusal();
+            let outcome = self.say_failure(failed.into());
+            refuse_commit(replies, refusal);
             refuse(repeated, || Refusal::LookAgain);
-            return failed.into();
+            return outcome;
         }
         FailPoint::AfterLedgerCommit.reach();
         self.count(&batches, begun.elapsed());
@@ -177,8 +182,9 @@ impl Writer {
     fn give_up(&mut self, batch: Vec<Waiting>, error: KeyError) -> Result<(), StoreError> {
         match error {
             KeyError::Store(error) if !error.is_full() => {
+                let outcome = self.say_failure(Err(error));
                 refuse(batch, || Refusal::OutcomeUnknown);
-                Err(error)
+                outcome
             }
             KeyError::Store(_) => {
                 self.room.note_full();
@@ -191,6 +197,14 @@ impl Writer {
                 Ok(())
             }
         }
+    }
+
+    /// Says why the writer ends, where it does.
+    fn say_failure(&self, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+        if let Err(error) = &outcome {
+            self.failure.send_replace(Some(error.to_string()));
+        }
+        outcome
     }
 
     /// Counts what a commit made durable.

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
 
 use self::claims::take_all;
 pub use self::error::OpenError;
@@ -192,6 +193,7 @@ impl Files {
             clock_guard: Arc::clone(&clock_guard),
             seen_at: last_seen,
             figures: Arc::clone(&figures),
+            failure: watch::Sender::new(None),
         };
         let writer = WriterThread::start(writer).map_err(OpenError::Thread)?;
         let merger = MergeThread::start(Arc::clone(&index)).map_err(OpenError::Thread)?;
