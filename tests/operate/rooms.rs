@@ -16,8 +16,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("locks", &[]),
     ("off_loop", &[]),
     ("short_reads", &[]),
-    ("keys", &["off_loop", "short_reads"]),
-    ("tenant", &["off_loop", "keys"]),
+    ("keys", &["short_reads"]),
+    ("tenant", &["keys"]),
     (
         "journal",
         &[

@@ -28,6 +28,6 @@ pub mod retention;
 mod short_reads;
 pub mod tenant;
 
-pub use self::off_loop::{Effort, blocking, computing};
+pub use self::off_loop::{Effort, blocking, computing, event_loop_threads};
 pub use self::ops::Engine;
 pub use self::tenant::DEFAULT_TENANT;

@@ -1,11 +1,10 @@
 //! What the event loop of a server may do itself, and what it must leave to other threads.
 //!
 //! A step that computes for well under a millisecond stays where the request is: to hand it to another thread costs more
-//! than it takes. Where such a step finds that it has to wait for a file or for the writer after all, [`short_read`] and
-//! [`may_wait`] let the other requests of its thread go on meanwhile.
+//! than it takes. Where such a step finds that it has to wait for the writer after all, [`may_wait`] lets the other
+//! requests of its thread go on meanwhile.
 
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::Semaphore;
 
 /// Runs work that computes or reads files off the event loop.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -41,8 +40,7 @@ impl Effort {
     }
 }
 
-/// Runs work of short effort where it is called, and any other off the event loop. What may make short work wait stands
-/// in [`short_read`] and [`may_wait`].
+/// Runs work of short effort where it is called, and any other off the event loop.
 pub async fn computing<T: Send + 'static>(
     effort: Effort,
     work: impl FnOnce() -> T + Send + 'static,
@@ -64,47 +62,18 @@ pub(crate) fn may_wait<T>(step: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Runs a read of a few rows, which are mostly in memory. On the event loop a few of them at a time give the requests of
-/// their threads away, as in [`may_wait`], so a disk that is slow holds up as little as possible. Any more stay where they
-/// are: to hand over all of them costs more than the reads, and makes a thread for each.
-pub(crate) fn short_read<T>(step: impl FnOnce() -> T) -> T {
-    match HAND_OVERS.try_acquire() {
-        Ok(_permit) => may_wait(step),
-        Err(_all_taken) => step(),
-    }
+/// Threads that the event loop of a server has: one for each core, and some more. A step of short effort reads a few rows
+/// of a file where it stands; they are mostly in memory. Where the disk keeps two of them waiting, as many threads as
+/// there are cores still serve the others. To hand such reads over instead made a thread for each of them.
+pub fn event_loop_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores + SLOW_READS
 }
 
-/// Reads that may give their thread's requests away at the same time.
-const HAND_OVERS_MAX: usize = 2;
-static HAND_OVERS: Semaphore = Semaphore::const_new(HAND_OVERS_MAX);
+/// Reads that may wait for a disk without a core being idle.
+const SLOW_READS: usize = 2;
 
 /// Whether this thread belongs to an event loop of several threads; the other kind can't give its requests away.
 fn has_workers() -> bool {
     Handle::try_current().is_ok_and(|here| here.runtime_flavor() == RuntimeFlavor::MultiThread)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Reads within reads, more than may be handed over.
-    fn nested(depth: usize) -> usize {
-        short_read(|| if depth == 0 { 0 } else { 1 + nested(depth - 1) })
-    }
-
-    #[test]
-    fn reads_beyond_the_limit_stay_and_all_places_come_back() {
-        assert_eq!(nested(5), 5);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .build()
-            .unwrap();
-        let reads: Vec<_> = (0..64)
-            .map(|_| runtime.spawn(async { nested(5) }))
-            .collect();
-        for read in reads {
-            assert_eq!(runtime.block_on(read).unwrap(), 5);
-        }
-        assert_eq!(HAND_OVERS.available_permits(), HAND_OVERS_MAX);
-    }
 }

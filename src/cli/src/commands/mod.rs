@@ -46,6 +46,7 @@ use clap::{Args, FromArgMatches, Parser, Subcommand};
 
 use self::failure::{report, report_usage};
 use trailkeep_core::clock::SystemClock;
+use trailkeep_core::event_loop_threads;
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_files::directory::DataDirectory;
 use trailkeep_proof::time::Clock;
@@ -250,6 +251,7 @@ pub fn run() -> ExitCode {
         table::print_wide();
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(event_loop_threads())
         .enable_all()
         .build()
     {

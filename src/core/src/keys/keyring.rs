@@ -21,7 +21,6 @@ pub use self::pending::{Needs, PendingKey, PendingPerson};
 pub(crate) use self::sums::KIND as ROW_KEY_KIND;
 use crate::keys::known_api_keys::KnownApiKeys;
 use crate::keys::last_use::LastUses;
-use crate::off_loop::short_read;
 use trailkeep_crypto::epoch::{DirectoryId, Epoch};
 use trailkeep_crypto::payload::{KeySet, NumberedKey, OpenError, key_ids};
 use trailkeep_crypto::secret::{DataKey, RandomError, random_bytes};
@@ -180,7 +179,7 @@ impl Keyring {
         if let Some(found) = self.persons.lock().find(&slot, &mut needs.persons) {
             return Ok(found);
         }
-        if let Some(reference) = short_read(|| self.known_person(origin, ledger, tag))? {
+        if let Some(reference) = self.known_person(origin, ledger, tag)? {
             return Ok(reference);
         }
         let reference = PersonReference::new(random_bytes()?);
@@ -256,10 +255,10 @@ impl Keyring {
             return Ok(found);
         }
         let period = slot.period.to_string();
-        let stored = short_read(|| {
-            let KeySlot { ledger, person, .. } = slot;
-            self.vault.data_key_for(ledger, person, slot.class, &period)
-        })?;
+        let KeySlot { ledger, person, .. } = slot;
+        let stored = self
+            .vault
+            .data_key_for(ledger, person, slot.class, &period)?;
         if let Some(row) = stored {
             let numbered = NumberedKey {
                 id: row.key_id,

@@ -7,7 +7,6 @@ use ed25519_dalek::SigningKey;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::keys::keyring::{KeyError, Keyring};
-use crate::off_loop::short_read;
 use crate::tenant::Successor;
 use crate::tenant::classes::ClassBook;
 use crate::tenant::deletion::Tombstones;
@@ -245,7 +244,7 @@ impl TileSource for StoredTiles<'_> {
         if index == edge_index && edge.len() >= usize::from(width) {
             return Ok(edge.to_vec());
         }
-        let stored = short_read(|| self.ledgers.tile(self.ledger, coordinate))?;
+        let stored = self.ledgers.tile(self.ledger, coordinate)?;
         stored
             .and_then(|bytes| hashes_from_bytes(&bytes))
             .ok_or(ReadTileError::Missing { level, index })

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, Incoming};
 use crate::journal::read::{ReadError, open_event};
-use crate::off_loop::short_read;
 use crate::tenant::deletion::DeletionCause;
 use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::secret::TagLabel;
@@ -46,7 +45,7 @@ pub(super) fn find_recorded(
         recorded.push(if journal.index.lacks(ledger.record.number, key) {
             Recorded::New
         } else {
-            short_read(|| compare(journal, ledger, key, (event, position)))?
+            compare(journal, ledger, key, (event, position))?
         });
     }
     find_deleted(journal, ledger, events, &mut recorded)?;
@@ -105,7 +104,7 @@ fn find_deleted(
     };
     let tags: Vec<Tag> = events.iter().map(tag).collect();
     let (number, now) = (ledger.record.number, journal.clock.wall());
-    let gone = short_read(|| journal.ledgers.deleted_ids(number, &tags, now))?;
+    let gone = journal.ledgers.deleted_ids(number, &tags, now)?;
     for (recorded, gone) in recorded.iter_mut().zip(gone) {
         if let (Recorded::New, Some(deletion_cause)) = (&recorded, gone) {
             *recorded = Recorded::Deleted(deletion_cause);
