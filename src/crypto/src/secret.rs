@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use trailkeep_proof::ids::{Seq, Tag};
+use trailkeep_proof::ids::{KeyId, Seq, Tag};
 
 /// The machine's random generator failed. Nothing can be sealed without it.
 #[derive(Debug, thiserror::Error)]
@@ -150,11 +150,30 @@ impl IndexKey {
             mac.update(&(part.len() as u16).to_be_bytes());
             mac.update(part.as_bytes());
         }
-        let digest = mac.finalize().into_bytes();
-        let mut tag = [0; 16];
-        tag.copy_from_slice(&digest[..16]);
-        Tag::new(tag)
+        tag_of(mac)
     }
+
+    /// By which equal bytes under equal data keys are recognized while a process runs. It is not stored.
+    pub fn value_tag(&self, keys: impl Iterator<Item = KeyId>, bytes: &[u8]) -> Tag {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        mac.update(b"trailkeep/value-tag/v1\n");
+        // Bytes come last, and a JSON value does not begin with the zero byte that ends the keys.
+        for id in keys {
+            mac.update(&[1]);
+            mac.update(&id.get().to_be_bytes());
+        }
+        mac.update(&[0]);
+        mac.update(bytes);
+        tag_of(mac)
+    }
+}
+
+fn tag_of(mac: Hmac<Sha256>) -> Tag {
+    let digest = mac.finalize().into_bytes();
+    let mut tag = [0; 16];
+    tag.copy_from_slice(&digest[..16]);
+    Tag::new(tag)
 }
 
 /// The salt of an event's item in a statement (docs/format.md, "Cover"): nobody without the ledger's system key can

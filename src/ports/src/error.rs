@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use trailkeep_files::FileError;
+use trailkeep_proof::ids::ValueNumber;
 
 /// What went wrong in the store.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +54,14 @@ pub enum StoreError {
         "this process has no claim of the ledgers any more: nothing of this was written; restart"
     )]
     Unclaimed,
+    /// An event refers to values that were deleted with the last other event. Nothing was written; encrypt it again.
+    #[error("ledger {ledger}: values were deleted meanwhile: nothing of this was written; retry")]
+    ValuesGone {
+        /// Which ledger.
+        ledger: u32,
+        /// Their numbers.
+        values: Vec<ValueNumber>,
+    },
     /// A row was sealed before a rotation ended its epoch. Nothing was written; seal it again.
     #[error("a vault rotation ended meanwhile: nothing of this was written; retry")]
     RetiredEpoch,

@@ -9,20 +9,21 @@ use trailkeep_proof::ledger::tile::TileCoordinate;
 
 use crate::{
     AnchoredHeads, Claim, Committed, Copied, Deletions, EventRow, Head, LedgerBatch, LedgerRecord,
-    Order, ShardId, SideTables, Span, Statements, StoreError, StoredCheckpoint, Upkeep,
+    Order, ShardId, SideTables, Span, Statements, StoreError, StoredCheckpoint, Upkeep, Values,
 };
 use trailkeep_files::directory::DataDirectory;
 
 /// The ledgers of a data directory: entries, payloads, tiles, and the signed head of each. Its one write of evidence is
 /// [`Self::commit`].
 pub trait LedgerStore:
-    Upkeep + Entries + Statements + Deletions + ActiveRun + AnchoredHeads + SideTables
+    Upkeep + Entries + Values + Statements + Deletions + ActiveRun + AnchoredHeads + SideTables
 {
     /// Adds a ledger with its first entries: both are on disk when this returns, or neither.
     fn create_ledger(&self, record: &LedgerRecord, first: &LedgerBatch) -> Result<(), StoreError>;
 
     /// The one write of evidence, under claims of all shards that the ledgers are of: all of it is on disk when this says
-    /// so, or none of it. An error says that nothing of it was written.
+    /// so, or none of it. An error says that nothing of it was written: [`StoreError::ValuesGone`] where a row refers to a
+    /// value that was deleted with its last event.
     fn commit(
         &self,
         claims: &mut [Claim],

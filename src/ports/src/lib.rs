@@ -22,6 +22,7 @@ mod span;
 mod statements;
 mod storage;
 mod upkeep;
+mod values;
 mod vault;
 
 pub use claims::{Claim, Claims, Committed, Fence, ShardId};
@@ -52,4 +53,5 @@ pub use span::{Order, Span};
 pub use statements::{Deletions, Statements};
 pub use storage::Storage;
 pub use upkeep::Upkeep;
+pub use values::{ValueFault, Values};
 pub use vault::{Epochs, RowSums, VaultCopies, VaultStore};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::{ClassRow, DeletionCause, ExpiryRow, Mark, OpenJob, RememberedIds, StoreError};
-use trailkeep_proof::ids::{LedgerNumber, PersonReference, Seq, Tag};
+use trailkeep_proof::ids::{LedgerNumber, PersonReference, Seq, Tag, ValueNumber};
 use trailkeep_proof::time::UnixMillis;
 
 /// What statements say of other entries.
@@ -59,12 +59,13 @@ pub trait Statements: Send + Sync {
 
 /// The rows that go because of statements, and what is remembered of them.
 pub trait Deletions: Send + Sync {
-    /// Puts payloads that were sealed anew in the place of those that they were made from. On disk when it returns.
+    /// Puts payloads that were sealed anew in the place of those that they were made from. They refer to no value, and the
+    /// values that no other event refers to are deleted with it: those are given. On disk when it returns.
     fn replace_payloads(
         &self,
         ledger: LedgerNumber,
         rows: &[(Seq, Vec<u8>)],
-    ) -> Result<(), StoreError>;
+    ) -> Result<Vec<ValueNumber>, StoreError>;
 
     /// The seqs of a range that still have a payload, ascending.
     fn seqs_with_payload(
@@ -73,8 +74,13 @@ pub trait Deletions: Send + Sync {
         range: Range<u64>,
     ) -> Result<Vec<Seq>, StoreError>;
 
-    /// Deletes the payloads and active index rows of some events. On disk when it returns.
-    fn delete_payloads(&self, ledger: LedgerNumber, seqs: &[Seq]) -> Result<(), StoreError>;
+    /// Deletes the payloads of some events, and the values that no other event refers to: those are given. On disk when
+    /// it returns.
+    fn delete_payloads(
+        &self,
+        ledger: LedgerNumber,
+        seqs: &[Seq],
+    ) -> Result<Vec<ValueNumber>, StoreError>;
 
     /// Deletes the rows of the active index run of events that go, and remembers their ids until a moment.
     fn leave_active(

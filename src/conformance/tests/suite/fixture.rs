@@ -11,7 +11,7 @@ use trailkeep_ports::{
 };
 use trailkeep_proof::ids::{
     ClassNumber, LedgerNumber, LogName, LookupKey, Origin, PersonReference, RootHash, Seq, Tag,
-    TenantName,
+    TenantName, ValueNumber,
 };
 use trailkeep_proof::ledger::entry::EntryBytes;
 use trailkeep_store_sqlite::Sqlite;
@@ -146,11 +146,35 @@ pub(crate) fn row(of_class: u16, seq: u64) -> Row {
     Row {
         entry: entry(of_class, seq),
         payload: vec![number; 24],
+        values: Vec::new(),
+        refers: Vec::new(),
         lookups: vec![key(number)],
         shown_persons: Vec::new(),
         states: None,
         gaps: Vec::new(),
     }
+}
+
+/// Numbers of values.
+pub(crate) fn numbers(numbers: impl IntoIterator<Item = u64>) -> Vec<ValueNumber> {
+    numbers.into_iter().map(ValueNumber::new).collect()
+}
+
+/// An event with values of its own, which refers to others, too.
+pub(crate) fn referring(
+    seq: u64,
+    new: impl IntoIterator<Item = u64>,
+    mut refers: Vec<ValueNumber>,
+) -> Row {
+    let mut row = row(2, seq);
+    for number in new {
+        refers.push(ValueNumber::new(number));
+        let fill = u8::try_from((number + seq) % 251).unwrap();
+        row.values.push((ValueNumber::new(number), vec![fill; 30]));
+    }
+    refers.sort_unstable();
+    row.refers = refers;
+    row
 }
 
 /// A commit of rows behind `from`.

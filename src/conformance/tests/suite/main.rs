@@ -11,6 +11,7 @@ mod lookups;
 mod random;
 mod random_vault;
 mod runs;
+mod values;
 mod vault;
 
 use fixture::Fixture;
@@ -57,6 +58,12 @@ suite! {
         payloads_go_and_are_sealed_anew,
         anchored_heads_keep_the_newest_note,
         rows_beyond_the_end_are_found;
+    values:
+        values_go_with_their_last_event,
+        a_re_encrypted_payload_refers_to_nothing,
+        what_refers_to_a_value_that_is_gone_is_not_written,
+        a_copy_has_the_values_of_its_events,
+        a_number_that_is_given_again_is_copied_again;
     runs:
         a_run_is_there_when_it_is_whole,
         leftovers_of_a_crash_go,

@@ -15,7 +15,7 @@ use trailkeep_proof::ids::{LookupKey, Seq};
 use trailkeep_proof::time::UnixMillis;
 
 use crate::Fixture;
-use crate::fixture::{Stores, batch, class, key, ledger, row, seqs, tag};
+use crate::fixture::{Stores, batch, class, key, ledger, numbers, referring, row, seqs, tag};
 
 /// Sequences of operations, and operations of each: with all four tests and both engines some 10,000.
 const CASES: u32 = 24;
@@ -81,10 +81,14 @@ pub(crate) fn shown(ledgers: &Ledgers) -> String {
             .collect();
         write!(
             text,
-            "{record:?}\n{:?}\n{:?}\n{:?}\n{active:?}\n{marks:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n",
+            "{record:?}\n{:?}\n{:?}\n{:?}\n{active:?}\n{marks:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n",
             ledgers.checkpoint(number).unwrap(),
             ledgers.entry_rows(number, 0..999).unwrap(),
             ledgers.payload_rows(number, 0..999).unwrap(),
+            ledgers.references(number, 0..999).unwrap(),
+            ledgers.values(number, &numbers(0..40)).unwrap(),
+            ledgers.next_value(number).unwrap(),
+            ledgers.value_faults(number, 99).unwrap(),
             ledgers.classes(number).unwrap(),
             ledgers.statements(number).unwrap(),
             ledgers.expiries(number).unwrap(),
@@ -194,7 +198,14 @@ fn run_on_ledgers(stores: &mut Stores, operation: &LedgerOperation) -> String {
         LedgerOperation::Append(counts, of_class, is_wrong) => {
             let batches = LEDGERS.iter().zip(counts).map(|(number, count)| {
                 let from = stores.size(*number) + u64::from(*is_wrong && *number == 2);
-                let rows = (from..from + count).map(|seq| row(*of_class, seq));
+                let next = ledgers.next_value(ledger(*number)).unwrap().get();
+                // Events of a class have values of their own, and refer to those of before, which may be gone.
+                let rows = (from..from + count)
+                    .zip(next..)
+                    .map(|(seq, new)| match of_class {
+                        1 => row(1, seq),
+                        _ => referring(seq, [new], numbers(new.saturating_sub(2)..new)),
+                    });
                 batch(*number, from, rows.collect())
             });
             let batches: Vec<_> = batches.collect();

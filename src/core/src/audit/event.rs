@@ -11,9 +11,9 @@ use crate::journal::append::{lookup_keys, person_tag};
 use crate::journal::read::{ReadError, open_payload};
 use crate::keys::keyring::KeyError;
 use crate::tenant::deletion::{Deletion, DeletionCause};
-use trailkeep_crypto::payload::OpenedEvent;
+use trailkeep_crypto::payload::{OpenError, OpenedEvent};
 use trailkeep_ports::StoreError;
-use trailkeep_proof::ids::LookupKey;
+use trailkeep_proof::ids::{LookupKey, ValueNumber};
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
 use trailkeep_proof::ledger::event::Facts;
 use trailkeep_proof::ledger::sources::Sighting;
@@ -36,7 +36,11 @@ pub(super) struct Stretch<'w> {
 }
 
 impl Stretch<'_> {
-    pub(super) fn check_rows(&self, rows: &[Stored]) -> Result<(Read, Findings), StoreError> {
+    /// Checks the rows of a range; nothing where a payload was deleted since it was read.
+    pub(super) fn check_rows(
+        &self,
+        rows: &[Stored],
+    ) -> Result<Option<(Read, Findings)>, StoreError> {
         let (mut read, mut findings) = (Read::default(), Findings::default());
         for row in rows {
             // An entry that is missing or malformed is a finding of the chain's.
@@ -45,22 +49,28 @@ impl Stretch<'_> {
             if let Some(gone) = self.cover.deletion(&entry, row.mark) {
                 read.seen.push(Sighting::Gone(row.seq));
                 self.check_deleted(row, &entry, gone, &mut read, &mut findings);
+                if !self.cover.has_open_job() {
+                    self.check_references(row, &[], &mut findings)?;
+                }
                 continue;
             }
             let opened = match self.open(row, &entry) {
                 Ok(opened) => opened,
-                Err((rule, detail)) => {
+                Err(ReadError::PayloadMissing(_)) if row.payload.is_some() => return Ok(None),
+                Err(error) => {
+                    let (rule, detail) = rule_of(&error);
                     findings.add(row.seq.get(), rule, detail);
                     continue;
                 }
             };
+            self.check_references(row, &opened.refers, &mut findings)?;
             if entry.kind == EntryKind::Event {
                 self.check_event(row, &entry, &opened, &mut read, &mut findings)?;
             } else {
                 self.check_statement(row, &opened, &mut read, &mut findings);
             }
         }
-        Ok((read, findings))
+        Ok(Some((read, findings)))
     }
 
     /// A text that went is covered, and nothing of it is left.
@@ -100,21 +110,11 @@ impl Stretch<'_> {
         }
     }
 
-    fn open(&self, row: &Stored, entry: &Entry) -> Result<OpenedEvent, (&'static str, String)> {
-        let payload = row.payload.as_ref().ok_or((
-            "payload-missing",
-            "the payload is missing, and no tombstone covers it".to_owned(),
-        ))?;
+    fn open(&self, row: &Stored, entry: &Entry) -> Result<OpenedEvent, ReadError> {
+        let payload = row.payload.as_ref();
+        let payload = payload.ok_or(ReadError::PayloadMissing(row.seq))?;
         let files = (self.walk.subject.ledgers, self.walk.subject.keyring);
-        open_payload(files, self.walk.record, entry, payload).map_err(|error| match error {
-            ReadError::Key { error, .. } => {
-                let is_missing = matches!(error, KeyError::Missing(_));
-                let rule = if is_missing { "key-missing" } else { "payload" };
-                (rule, error.to_string())
-            }
-            ReadError::Payload { error, .. } => ("payload", error.to_string()),
-            error => ("payload", error.to_string()),
-        })
+        open_payload(files, self.walk.record, entry, payload)
     }
 
     fn check_event(
@@ -211,6 +211,36 @@ impl Stretch<'_> {
         self.check_index(row, &expected, read, findings)
     }
 
+    /// The table of references names the values that a payload refers to, and no others.
+    fn check_references(
+        &self,
+        row: &Stored,
+        numbers: &[ValueNumber],
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        if row.refers == numbers {
+            return Ok(());
+        }
+        // A deletion or re-encryption may have changed both since they were read.
+        let (ledgers, number) = (self.walk.subject.ledgers, self.walk.record.number);
+        let seq = row.seq.get();
+        let references = || ledgers.references(number, seq..seq + 1);
+        let before = references()?;
+        let payload = ledgers.event(number, row.seq)?.and_then(|row| row.payload);
+        let after = references()?;
+        let named = after.first().map(|(_, numbers)| numbers.as_slice());
+        let is_steady = before == after && payload == row.payload;
+        if is_steady && named.unwrap_or_default() != numbers {
+            let detail = format!(
+                "ledger.db, table value_reference: it names {} values for this entry, its payload {}",
+                named.unwrap_or_default().len(),
+                numbers.len()
+            );
+            findings.add(seq, "value-reference", detail);
+        }
+        Ok(())
+    }
+
     /// The index holds the rows that an event gives.
     fn check_index(
         &self,
@@ -243,4 +273,31 @@ impl Stretch<'_> {
         }
         Ok(())
     }
+}
+
+/// Which rule does not hold where a payload does not open.
+fn rule_of(error: &ReadError) -> (&'static str, String) {
+    let detail = match error {
+        ReadError::PayloadMissing(_) => {
+            let detail = "the payload is missing, and no tombstone covers it";
+            return ("payload-missing", detail.to_owned());
+        }
+        ReadError::Key { error, .. } => error.to_string(),
+        ReadError::Payload { error, .. } => error.to_string(),
+        error => error.to_string(),
+    };
+    let rule = match error {
+        ReadError::Key {
+            error: KeyError::Missing(_),
+            ..
+        } => "key-missing",
+        ReadError::Payload { error, .. } => match error {
+            OpenError::ValueMissing(_) => "value-missing",
+            OpenError::ValueForeign(_) => "value-foreign",
+            OpenError::Value(_) => "value",
+            _ => "payload",
+        },
+        _ => "payload",
+    };
+    (rule, detail)
 }

@@ -21,7 +21,7 @@ use crate::tenant::superseded_at;
 use trailkeep_crypto::secret::random_bytes;
 use trailkeep_index::{StoredRows, SumKey};
 use trailkeep_ports::{ClassRow, LedgerRecord, Mark, StoreError};
-use trailkeep_proof::ids::{KeyId, LedgerNumber, LookupKey, Seq, Tag};
+use trailkeep_proof::ids::{KeyId, LedgerNumber, LookupKey, Seq, Tag, ValueNumber};
 use trailkeep_proof::ledger::entry::{Entry, EntryKind};
 
 /// Persons, and data keys, that are remembered while verifying.
@@ -56,6 +56,8 @@ pub(super) struct Stored {
     pub(super) seq: Seq,
     pub(super) entry: Option<Entry>,
     pub(super) payload: Option<Vec<u8>>,
+    /// The values that its row in `value_reference` names.
+    pub(super) refers: Vec<ValueNumber>,
     pub(super) active: Option<Vec<LookupKey>>,
     pub(super) mark: Mark,
 }
@@ -229,22 +231,31 @@ impl<'a> Walk<'a> {
     ) -> Result<(Read, Findings), StoreError> {
         let mut cover = self.cover();
         let first = Seq::new(range.start);
-        let rows = self.read_range(range)?;
+        let mut rows = self.read_range(range.clone())?;
         if rows.iter().any(|row| seems_missing(row, &cover)) {
             // A server in another process may have stated its deletion since we began.
             cover = self.look_again()?;
         }
-        let mut stretch = Stretch {
-            walk: self,
-            cover,
-            look_ups: LookUps::SummedUp,
-        };
-        let (read, found) = stretch.check_rows(&rows)?;
-        if indexed.is_none_or(|indexed| indexed.sum_from(first) == read.index_sum) {
-            return Ok((read, found));
+        let mut look_ups = LookUps::SummedUp;
+        loop {
+            let stretch = Stretch {
+                walk: self,
+                cover: Arc::clone(&cover),
+                look_ups,
+            };
+            let Some((read, found)) = stretch.check_rows(&rows)? else {
+                // One was deleted after it was read.
+                rows = self.read_range(range.clone())?;
+                cover = self.look_again()?;
+                continue;
+            };
+            let is_summed_up =
+                indexed.is_none_or(|indexed| indexed.sum_from(first) == read.index_sum);
+            if is_summed_up || look_ups == LookUps::OneByOne {
+                return Ok((read, found));
+            }
+            look_ups = LookUps::OneByOne;
         }
-        stretch.look_ups = LookUps::OneByOne;
-        stretch.check_rows(&rows)
     }
 
     fn read_range(&self, range: Range<u64>) -> Result<Vec<Stored>, StoreError> {
@@ -252,6 +263,10 @@ impl<'a> Walk<'a> {
         let Range { start, end } = range;
         let mut active: HashMap<Seq, Vec<LookupKey>> = ledgers
             .active_index(number, start..end)?
+            .into_iter()
+            .collect();
+        let mut refers: HashMap<Seq, Vec<ValueNumber>> = ledgers
+            .references(number, start..end)?
             .into_iter()
             .collect();
         let mut payloads: HashMap<Seq, Vec<u8>> = ledgers
@@ -272,6 +287,7 @@ impl<'a> Walk<'a> {
                 seq,
                 entry,
                 payload: payloads.remove(&seq),
+                refers: refers.remove(&seq).unwrap_or_default(),
                 active: active.remove(&seq),
                 mark: marks.get(&seq).copied().unwrap_or_default(),
             }

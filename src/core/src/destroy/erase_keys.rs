@@ -225,6 +225,8 @@ fn seal_some(
     // The vault's commit comes before the ledger's that uses the key.
     keyring.make_durable_alone(&needs)?;
     let replace = || journal.ledgers.replace_payloads(record.number, &sealed);
-    touched.done.step(replace)?;
+    touched
+        .done
+        .step(|| journal.values.deleting(record.number, replace))?;
     Ok(())
 }

@@ -162,8 +162,11 @@ pub(crate) fn destroy_texts(
     touched: &mut Touched,
 ) -> Result<(), DeletionError> {
     for step in going.chunks(TEXTS_PER_STEP) {
-        let delete = || journal.ledgers.delete_payloads(ledger.record.number, step);
-        touched.done.step(delete)?;
+        let number = ledger.record.number;
+        let delete = || journal.ledgers.delete_payloads(number, step);
+        touched
+            .done
+            .step(|| journal.values.deleting(number, delete))?;
         FailPoint::SomeTextsDestroyed.reach();
     }
     touched.done.destroyed += going.len() as u64;

@@ -205,10 +205,16 @@ pub(super) fn read_statement(
     ledger: &Ledger,
     seq: Seq,
 ) -> Result<Row, ExportError> {
-    render(journal, ledger, &read_one(journal, ledger, seq)?, None)
+    let stored = read_one(journal, ledger, seq, false)?;
+    render(journal, ledger, &stored, None)
 }
 
-fn read_one(journal: &Journal, ledger: &Ledger, seq: Seq) -> Result<Stored, ExportError> {
+fn read_one(
+    journal: &Journal,
+    ledger: &Ledger,
+    seq: Seq,
+    is_own: bool,
+) -> Result<Stored, ExportError> {
     let found = journal.ledgers.event(ledger.record.number, seq)?;
     let row = found.ok_or(ReadError::NotFound)?;
     stored(
@@ -216,7 +222,7 @@ fn read_one(journal: &Journal, ledger: &Ledger, seq: Seq) -> Result<Stored, Expo
         seq,
         row.entry.to_vec(),
         row.payload,
-        (row.mark, false),
+        (row.mark, is_own),
     )
 }
 
@@ -247,16 +253,21 @@ fn render(
     let entry = Entry::decode(&stored.bytes).map_err(|error| ReadError::Entry { seq, error })?;
     let payload = match &stored.text {
         Text::Payload(payload) => payload,
-        Text::Hidden(hidden) => {
-            return Ok(Row {
-                entry,
-                bytes: stored.bytes,
-                content: Content::Hidden(*hidden),
-            });
-        }
+        Text::Hidden(hidden) => return Ok(hidden_row(entry, stored, *hidden)),
     };
     let files = (&*journal.ledgers, &*journal.keyring);
-    let opened = open_payload(files, &ledger.record, &entry, payload)?;
+    let opened = match open_payload(files, &ledger.record, &entry, payload) {
+        Err(error @ ReadError::PayloadMissing(_)) => {
+            // It was deleted since it was read: then a statement says so.
+            let is_own = asked.is_some_and(|(request, _)| request.person.is_some());
+            let now = read_one(journal, ledger, seq, is_own)?;
+            return match now.text {
+                Text::Hidden(hidden) => Ok(hidden_row(entry, stored, hidden)),
+                Text::Payload(_) => Err(error.into()),
+            };
+        }
+        opened => opened?,
+    };
     // The ledger's own entries are never redacted.
     let asked = asked.filter(|_| entry.kind == EntryKind::Event);
     let (mut redact, mut withheld) = (Vec::new(), OfEvent::new());
@@ -301,6 +312,14 @@ fn render(
         bytes: stored.bytes,
         content: Content::Event(Box::new(disclosed)),
     })
+}
+
+fn hidden_row(entry: Entry, stored: &Stored, hidden: Hidden) -> Row {
+    Row {
+        entry,
+        bytes: stored.bytes,
+        content: Content::Hidden(hidden),
+    }
 }
 
 fn disclose<'a>(

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::figures::Figures;
 use crate::journal::access_log::AccessLog;
-use crate::journal::append::{LedgerState, NewLedgers, WriterThread};
+use crate::journal::append::{KnownValues, LedgerState, NewLedgers, WriterThread};
 use crate::journal::clock_guard::{ClockGuard, ClockJump};
 use crate::journal::outside::OutsideReaders;
 use crate::keys::keyring::Keyring;
@@ -61,6 +61,8 @@ pub struct Journal {
     pub index: Arc<Index>,
     /// Keys, over the vault.
     pub keyring: Arc<Keyring>,
+    /// Which values events may refer to.
+    pub(crate) values: Arc<KnownValues>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The one writer.

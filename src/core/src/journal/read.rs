@@ -9,7 +9,7 @@ use crate::tenant::ledger::{Ledger, Published, ReadTileError};
 use trailkeep_crypto::payload::{OpenError, OpenedEvent, open};
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_ports::{EventRow, LedgerRecord, Ledgers, StoreError};
-use trailkeep_proof::ids::{LookupKey, Origin, Seq};
+use trailkeep_proof::ids::{LookupKey, Origin, Seq, ValueNumber};
 use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryError, EntryKind};
 use trailkeep_proof::ledger::proof::Receipt;
 use trailkeep_proof::privacy::RestrictedUse;
@@ -247,6 +247,21 @@ pub(crate) fn open_stored(
     covers: &Tombstones,
     seq: Seq,
 ) -> Result<StoredEvent, ReadError> {
+    let open = || open_row(ledgers, keyring, record, covers, seq);
+    match open() {
+        // Where it was deleted after its row was read, the statement is known now.
+        Err(ReadError::PayloadMissing(_)) => open(),
+        opened => opened,
+    }
+}
+
+fn open_row(
+    ledgers: &Ledgers,
+    keyring: &Keyring,
+    record: &LedgerRecord,
+    covers: &Tombstones,
+    seq: Seq,
+) -> Result<StoredEvent, ReadError> {
     let found = ledgers.event(record.number, seq)?;
     let EventRow {
         entry: entry_bytes,
@@ -276,30 +291,74 @@ pub(crate) fn open_stored(
     })
 }
 
-/// Opens an event's payload. One that was sealed anew since it was read, for an erasure that its old key went with, is
-/// read again.
+/// Opens an event's payload, with the values that it refers to. There is no other way to open one.
+///
+/// One that was re-encrypted since it was read, for an erasure that its old key went with, is read again. Where it was
+/// deleted since, it is [`ReadError::PayloadMissing`].
 pub(crate) fn open_payload(
+    files: (&Ledgers, &Keyring),
+    record: &LedgerRecord,
+    entry: &Entry,
+    payload: &[u8],
+) -> Result<OpenedEvent, ReadError> {
+    let mut payload = Cow::Borrowed(payload);
+    loop {
+        let opened = open_now(files, record, entry, &payload);
+        let lacks_something = matches!(
+            opened,
+            Err(ReadError::Key {
+                error: KeyError::Missing(_),
+                ..
+            } | ReadError::Payload {
+                error: OpenError::ValueMissing(_),
+                ..
+            })
+        );
+        if !lacks_something {
+            return opened;
+        }
+        let again = files.0.event(record.number, entry.seq)?;
+        match again.and_then(|row| row.payload) {
+            None => return Err(ReadError::PayloadMissing(entry.seq)),
+            Some(now) if *now != *payload => payload = Cow::Owned(now),
+            Some(_) => return opened,
+        }
+    }
+}
+
+fn open_now(
     (ledgers, keyring): (&Ledgers, &Keyring),
     record: &LedgerRecord,
     entry: &Entry,
     payload: &[u8],
 ) -> Result<OpenedEvent, ReadError> {
     let (origin, seq) = (&record.origin, entry.seq);
-    let mut payload = Cow::Borrowed(payload);
-    let keys = loop {
-        match keyring.keys_of(origin, &payload) {
-            Err(error @ KeyError::Missing(_)) => {
-                let again = ledgers.event(record.number, seq)?;
-                match again.and_then(|row| row.payload) {
-                    Some(now) if *now != *payload => payload = Cow::Owned(now),
-                    _ => return Err(ReadError::Key { seq, error }),
-                }
-            }
-            keys => break keys.map_err(|error| ReadError::Key { seq, error })?,
-        }
-    };
-    open(origin, &payload, &keys, &entry.commitment)
-        .map_err(|error| ReadError::Payload { seq, error })
+    let keys = keyring.keys_of(origin, payload);
+    let keys = keys.map_err(|error| ReadError::Key { seq, error })?;
+    let values = |numbers: &[ValueNumber]| Ok(ledgers.values(record.number, numbers)?);
+    let opened = open(origin, payload, &keys, &entry.commitment, values);
+    opened.map_err(|error| match error {
+        NotOpened::Open(error) => ReadError::Payload { seq, error },
+        NotOpened::Store(error) => ReadError::Store(error),
+    })
+}
+
+/// Why a payload, or a value that it refers to, was not opened.
+enum NotOpened {
+    Open(OpenError),
+    Store(StoreError),
+}
+
+impl From<OpenError> for NotOpened {
+    fn from(error: OpenError) -> Self {
+        Self::Open(error)
+    }
+}
+
+impl From<StoreError> for NotOpened {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 /// The receipt of the entry at `seq`: under the newest head that a witness cosigned and that holds it, else under the

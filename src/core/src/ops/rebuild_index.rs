@@ -106,7 +106,7 @@ fn derive_rows(
         let Some(entry) = events.get(&seq) else {
             continue;
         };
-        match derive(keyring, record, keys, entry, &payload)? {
+        match derive((ledgers, keyring), record, keys, entry, &payload)? {
             Derived::Keys(keys) => {
                 counts.events += 1;
                 rows.push((seq, keys));

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use trailkeep_proof::ids::{ClassNumber, LedgerNumber, LookupKey, PersonReference, Seq, Tag};
+use trailkeep_proof::ids::{
+    ClassNumber, LedgerNumber, LookupKey, PersonReference, Seq, Tag, ValueNumber,
+};
 use trailkeep_proof::ledger::entry::EntryBytes;
 use trailkeep_proof::ledger::tile::TileCoordinate;
 use trailkeep_proof::time::UnixMillis;
@@ -24,6 +26,8 @@ pub(super) struct Tables {
     pub(super) heads: BTreeMap<LedgerNumber, StoredCheckpoint>,
     pub(super) entries: BTreeMap<Place, EntryBytes>,
     pub(super) payloads: BTreeMap<Place, Vec<u8>>,
+    pub(super) values: BTreeMap<(LedgerNumber, ValueNumber), Vec<u8>>,
+    pub(super) references: BTreeMap<Place, Vec<ValueNumber>>,
     pub(super) tiles: BTreeMap<(LedgerNumber, TileCoordinate), Vec<u8>>,
     pub(super) active: BTreeMap<Place, Vec<LookupKey>>,
     pub(super) reads: BTreeSet<(PersonReference, Place)>,
@@ -165,6 +169,7 @@ impl Tables {
                 return Err(refused("an entry never changes"));
             }
             self.payloads.insert(place, row.payload.clone());
+            self.refer(place, row)?;
             if !row.lookups.is_empty() {
                 self.active.insert(place, row.lookups.clone());
             }

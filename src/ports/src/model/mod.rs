@@ -12,6 +12,7 @@ mod runs;
 mod side_tables;
 mod statements;
 mod storage;
+mod values;
 mod vault;
 
 use std::sync::Arc;

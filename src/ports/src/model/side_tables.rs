@@ -202,6 +202,10 @@ impl SideTables for MemoryLedgers {
         };
         let all = of("entry", tables.entries.keys().copied().collect())
             .chain(of("payload", tables.payloads.keys().copied().collect()))
+            .chain(of(
+                "value_reference",
+                tables.references.keys().copied().collect(),
+            ))
             .chain(of("active_index", tables.active.keys().copied().collect()))
             .chain(of(
                 "person_read",
@@ -312,6 +316,8 @@ impl Tables {
             .collect();
         copy.entries.retain(|place, _| is_within(place));
         copy.payloads.retain(|place, _| is_within(place));
+        copy.references.retain(|place, _| is_within(place));
+        copy.drop_orphans();
         copy.reads.retain(|(_, place)| is_within(place));
         copy.classes
             .retain(|(ledger, _), (seq, _)| is_within(&(*ledger, *seq)));

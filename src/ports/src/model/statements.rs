@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
-use trailkeep_proof::ids::{LedgerNumber, PersonReference, Seq, Tag};
+use trailkeep_proof::ids::{LedgerNumber, PersonReference, Seq, Tag, ValueNumber};
 use trailkeep_proof::time::UnixMillis;
 
 use super::ledgers::MemoryLedgers;
@@ -123,14 +123,16 @@ impl Deletions for MemoryLedgers {
         &self,
         ledger: LedgerNumber,
         rows: &[(Seq, Vec<u8>)],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<ValueNumber>, StoreError> {
         let mut tables = self.tables.lock();
+        let mut gone = Vec::new();
         for (seq, payload) in rows {
             if let Some(known) = tables.payloads.get_mut(&(ledger, *seq)) {
                 known.clone_from(payload);
+                gone.extend(tables.drop_references((ledger, *seq)));
             }
         }
-        Ok(())
+        Ok(gone)
     }
 
     fn seqs_with_payload(
@@ -143,12 +145,18 @@ impl Deletions for MemoryLedgers {
         Ok(rows.map(|((_, seq), _)| *seq).collect())
     }
 
-    fn delete_payloads(&self, ledger: LedgerNumber, seqs: &[Seq]) -> Result<(), StoreError> {
+    fn delete_payloads(
+        &self,
+        ledger: LedgerNumber,
+        seqs: &[Seq],
+    ) -> Result<Vec<ValueNumber>, StoreError> {
         let mut tables = self.tables.lock();
+        let mut gone = Vec::new();
         for seq in seqs {
             tables.payloads.remove(&(ledger, *seq));
+            gone.extend(tables.drop_references((ledger, *seq)));
         }
-        Ok(())
+        Ok(gone)
     }
 
     fn leave_active(

@@ -2,7 +2,7 @@
 
 use crate::{Mark, Stated};
 use trailkeep_proof::ids::{
-    LedgerNumber, LookupKey, Origin, PersonReference, RootHash, Seq, TenantName,
+    LedgerNumber, LookupKey, Origin, PersonReference, RootHash, Seq, TenantName, ValueNumber,
 };
 use trailkeep_proof::ledger::entry::EntryBytes;
 use trailkeep_proof::ledger::tile::TileCoordinate;
@@ -26,6 +26,10 @@ pub struct Row {
     pub entry: EntryBytes,
     /// The encrypted text.
     pub payload: Vec<u8>,
+    /// Values that are stored with it: nothing refers to them before.
+    pub values: Vec<(ValueNumber, Vec<u8>)>,
+    /// The values that the text refers to, those above included; ascending, each once.
+    pub refers: Vec<ValueNumber>,
     /// What it is looked up by; the event id's tag first.
     pub lookups: Vec<LookupKey>,
     /// The persons whose events the recorded read showed.

@@ -256,6 +256,31 @@ impl From<PersonReference> for LookupKey {
     }
 }
 
+/// Number of a value that events of one ledger share: a part of their texts that is stored once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ValueNumber(u64);
+
+impl ValueNumber {
+    /// The largest: 2^40 - 1, as of a seq.
+    pub const MAX: Self = Self(Seq::MAX.get());
+
+    /// The value numbered `value`.
+    pub const fn new(value: u64) -> Self {
+        Self(value)
+    }
+
+    /// The plain number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ValueNumber {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
 /// Random number of a data key. It stands in the payloads that the key opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(u64);

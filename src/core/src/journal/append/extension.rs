@@ -89,6 +89,8 @@ impl Extension {
         self.rows.push(Row {
             entry: bytes,
             payload: event.payload,
+            values: event.values,
+            refers: event.refers,
             lookups: event.lookups,
             shown_persons: event.shown_persons,
             states: event.states,

@@ -5,6 +5,7 @@
 
 mod error;
 mod extension;
+mod history;
 mod incoming;
 mod newest;
 pub(crate) mod operator;
@@ -16,6 +17,7 @@ pub(crate) mod room;
 mod system;
 mod thread;
 mod upkeep;
+mod values;
 mod writer;
 
 use std::ops::Range;
@@ -49,11 +51,13 @@ use trailkeep_crypto::secret::TagLabel;
 use trailkeep_policy::KeyPeriod;
 use trailkeep_ports::{GapName, Stated};
 use trailkeep_proof::ids::{
-    ClassNumber, Commitment, LedgerNumber, LookupKey, PersonReference, Seq,
+    ClassNumber, Commitment, LedgerNumber, LookupKey, PersonReference, Seq, ValueNumber,
 };
 use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryKind};
 use trailkeep_proof::ledger::event::Event;
 use trailkeep_proof::time::UnixMillis;
+use values::Sharing;
+pub(crate) use values::{KnownValues, NewValues};
 pub(crate) use writer::{LedgerState, NewLedgers, Writer};
 
 /// How often an append looks again after somebody else wrote one of its ids.
@@ -68,6 +72,10 @@ pub struct PreparedEvent {
     pub class: ClassNumber,
     /// The ciphertext.
     pub payload: Vec<u8>,
+    /// Values that nothing refers to yet.
+    pub values: Vec<(ValueNumber, Vec<u8>)>,
+    /// The values that the payload refers to, those above included; ascending, each once.
+    pub refers: Vec<ValueNumber>,
     /// What the entry commits to.
     pub commitment: Commitment,
     /// What it is found by, the event id's key first; none for system events.
@@ -93,6 +101,8 @@ pub(crate) struct Submission {
     pub(crate) looked_up_below: Seq,
     /// When it may be recorded: what it says holds in this time, from inclusive, to exclusive.
     pub(crate) recorded_within: Range<UnixMillis>,
+    /// What its events share, with one another and with those of before.
+    pub(crate) values: NewValues,
 }
 
 /// At any time.
@@ -100,7 +110,10 @@ const EVER: Range<UnixMillis> = UnixMillis::new(0)..UnixMillis::new(u64::MAX);
 
 impl Submission {
     fn bytes(&self) -> usize {
-        self.events.iter().map(|event| event.payload.len()).sum()
+        let values = self.events.iter().flat_map(|event| &event.values);
+        let values: usize = values.map(|(_, bytes)| bytes.len()).sum();
+        let payloads: usize = self.events.iter().map(|event| event.payload.len()).sum();
+        payloads + values
     }
 }
 
@@ -237,6 +250,8 @@ fn submit(
     let mut recorded_within = EVER;
     let mut needs = Needs::default();
     let mut prepared = Vec::with_capacity(events.len());
+    let files = (&*journal.values, &*journal.ledgers);
+    let mut sharing = Sharing::new(files, &ledger.record, &ledger.index_key);
     let applying = incoming::policies_of_new(journal, ledger, events, &recorded, refusing)?;
     let checked = incoming::check(&applying, events, (refusing, ledger.settings().strict), now)?;
     for ((event, policies), checked) in events.iter().zip(&applying).zip(&checked) {
@@ -255,8 +270,9 @@ fn submit(
             recorded_within.end = recorded_within.end.min(bounds.end);
             let (key_slot, received) = ((class.number, period), event.received(checked));
             let keyring = &journal.keyring;
+            let takes = (&mut needs, &mut sharing);
             let sealed =
-                prepare::prepare_event(keyring, ledger, event, &received, key_slot, &mut needs)?;
+                prepare::prepare_event(keyring, ledger, event, &received, key_slot, takes)?;
             let gaps = incoming::gap_names(checked);
             prepared.push(PreparedEvent { gaps, ..sealed });
         }
@@ -270,6 +286,7 @@ fn submit(
         needs,
         looked_up_below,
         recorded_within,
+        values: sharing.into_new(),
     };
     Ok((Some(journal.writer.push(submission)?), recorded))
 }

@@ -39,6 +39,8 @@ impl Shards {
 pub(super) enum Failed {
     /// There is no room: nothing was written, and the writer goes on.
     Full,
+    /// Values that its events refer to are not there: nothing was written, and the writer goes on.
+    ValuesGone,
     /// Another process writes to the ledgers: nothing was written.
     Fenced(StoreError),
     /// It may be on disk or not.
@@ -49,6 +51,7 @@ impl Failed {
     pub(super) const fn refusal(&self) -> Refusal {
         match self {
             Self::Full => Refusal::Full,
+            Self::ValuesGone => Refusal::LookAgain,
             Self::Fenced(_) => Refusal::Stopped,
             Self::Unknown(_) => Refusal::OutcomeUnknown,
         }
@@ -58,7 +61,7 @@ impl Failed {
 impl From<Failed> for Result<(), StoreError> {
     fn from(failed: Failed) -> Self {
         match failed {
-            Failed::Full => Ok(()),
+            Failed::Full | Failed::ValuesGone => Ok(()),
             Failed::Fenced(cause) | Failed::Unknown(cause) => Err(cause),
         }
     }
@@ -85,6 +88,15 @@ impl Writer {
             Err(error) if error.is_full() => {
                 self.room.note_full();
                 Err(Failed::Full)
+            }
+            // The writer asked before. Somebody else changed the file.
+            Err(StoreError::ValuesGone { ledger, values }) => {
+                tracing::error!(
+                    ledger,
+                    "values that events refer to are missing: run `trailkeep verify`"
+                );
+                self.values.forget(LedgerNumber::new(ledger), values);
+                Err(Failed::ValuesGone)
             }
             Ok(Committed::Fenced(fences)) => {
                 let cause = fences.into_iter().next().map(|fence| fence.cause);

@@ -1,13 +1,15 @@
 //! From a parsed event to what the writer needs: keys, commitment, ciphertext, look-up keys.
 //! All of it runs side by side on the request tasks.
 
-use crate::journal::append::{AppendError, Changing, Incoming, PreparedEvent};
+use crate::journal::append::{AppendError, Changing, Incoming, PreparedEvent, Sharing};
 use crate::journal::folded::fold;
 use crate::keys::keyring::Needs;
 use crate::keys::keyring::{KeyError, KeySlot, Keyring};
 use crate::keys::rows;
 use crate::tenant::ledger::Ledger;
-use trailkeep_crypto::payload::{EVENT_NONCE_BYTES, KeySet, NumberedKey, seal};
+use trailkeep_crypto::payload::{
+    EVENT_NONCE_BYTES, KeySet, NumberedKey, SealedEvent, seal, seal_referring,
+};
 use trailkeep_crypto::secret::{IndexKey, TagLabel, random_bytes};
 use trailkeep_policy::KeyPeriod;
 use trailkeep_ports::{Stated, Statement};
@@ -27,7 +29,7 @@ pub(super) fn prepare_event(
     incoming: &Incoming,
     received: &[u8],
     (class, period): (ClassNumber, KeyPeriod),
-    needs: &mut Needs,
+    (needs, sharing): (&mut Needs, &mut Sharing<'_>),
 ) -> Result<PreparedEvent, AppendError> {
     let event = &incoming.event;
     let facts = event.facts();
@@ -65,13 +67,19 @@ pub(super) fn prepare_event(
         .collect();
     let place = sections.partition_point(|(name, _)| *name < RECEIVED);
     sections.insert(place, (RECEIVED, received));
-    let sealed = seal_under(origin, keys, &sections)?;
+    let keys = KeySet::new(keys).ok_or(AppendError::TooManySubjects)?;
+    let shared = sharing.share(&keys, &sections)?;
+    let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes().map_err(KeyError::from)?;
+    let text = (sections.as_slice(), shared.cuts.as_slice());
+    let sealed = seal_referring(origin, &keys, nonce, text).ok_or(AppendError::Unsealable)?;
     Ok(PreparedEvent {
         kind: EntryKind::Event,
         class,
         lookups,
+        values: shared.values,
+        refers: shared.refers,
         changes_vault: false,
-        ..sealed
+        ..prepared(sealed)
     })
 }
 
@@ -219,14 +227,24 @@ fn seal_with(
     let keys = KeySet::new(keys).ok_or(AppendError::TooManySubjects)?;
     let sealed = seal(origin, &keys, nonce, sections).ok_or(AppendError::Unsealable)?;
     Ok(PreparedEvent {
+        changes_vault: sections.iter().any(|(name, _)| *name == rows::SECTION),
+        ..prepared(sealed)
+    })
+}
+
+/// One of the ledger's own, as far as its text says.
+fn prepared(sealed: SealedEvent) -> PreparedEvent {
+    PreparedEvent {
         kind: EntryKind::System,
         class: ClassNumber::NONE,
         payload: sealed.payload,
+        values: Vec::new(),
+        refers: Vec::new(),
         commitment: sealed.commitment,
         lookups: Vec::new(),
         shown_persons: Vec::new(),
         states: None,
         gaps: Vec::new(),
-        changes_vault: sections.iter().any(|(name, _)| *name == rows::SECTION),
-    })
+        changes_vault: false,
+    }
 }

@@ -6,8 +6,8 @@ use std::ops::Range;
 use crate::failpoint::FailPoint;
 use crate::journal::Journal;
 use crate::journal::append::{
-    AppendError, EVER, PreparedEvent, Refusal, Submission, WriterThread, prepare_statement,
-    prepare_system,
+    AppendError, EVER, NewValues, PreparedEvent, Refusal, Submission, WriterThread,
+    prepare_statement, prepare_system,
 };
 use crate::keys::keyring::{KeyError, Needs};
 use crate::keys::rows::{Changes, Noted, SECTION};
@@ -189,6 +189,7 @@ fn append_all(
         needs: Needs::default(),
         looked_up_below: Seq::new(0),
         recorded_within,
+        values: NewValues::default(),
     };
     let answer = writer.push(submission)?;
     let accepted = answer

@@ -14,6 +14,7 @@ use crate::journal::append::extension::{Extended, Extension};
 use crate::journal::append::outcome::{Shards, refuse_commit};
 use crate::journal::append::queue::{Queue, Waiting, Woken};
 use crate::journal::append::room::{Room, may_use_reserve};
+use crate::journal::append::values::KnownValues;
 use crate::journal::append::{Accepted, PreparedEvent, Refusal, Submission};
 use crate::journal::clock_guard::ClockGuard;
 use crate::keys::keyring::{Destroyed, KeyError, Keyring};
@@ -37,6 +38,7 @@ pub(crate) struct Writer {
     pub(crate) ledgers: Arc<Ledgers>,
     pub(crate) index: Arc<Index>,
     pub(crate) keyring: Arc<Keyring>,
+    pub(crate) values: Arc<KnownValues>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shards: Shards,
     pub(crate) new_ledgers: NewLedgers,
@@ -113,7 +115,12 @@ impl Writer {
         // No key is destroyed while a batch is written.
         let keyring = Arc::clone(&self.keyring);
         let destroyed = keyring.hold_still();
-        let (batch, stale) = self.split_stale(batch, now, &destroyed);
+        let (batch, mut stale) = self.split_stale(batch, now, &destroyed);
+        // Nor is a value deleted that it refers to.
+        let values = Arc::clone(&self.values);
+        let steady = values.hold_still();
+        let (batch, without_values) = self.split_without_values(batch, &steady);
+        stale.extend(without_values);
         // Ids that came meanwhile go back to be compared, outside of this thread.
         let (batch, mut repeated) = self.split_repeated(batch);
         repeated.extend(stale);
@@ -133,9 +140,14 @@ impl Writer {
             .observe(begun.elapsed().as_secs_f64());
 
         // Nothing of `extended` is known to anybody before it is on disk.
+        let mut new_values = Vec::with_capacity(batch.len());
         let (batch, replies): (Vec<Submission>, Vec<_>) = batch
             .into_iter()
-            .map(|waiting| (waiting.submission, (waiting.reply, waiting.since)))
+            .map(|mut waiting| {
+                let submission = &mut waiting.submission;
+                new_values.push((submission.ledger, std::mem::take(&mut submission.values)));
+                (waiting.submission, (waiting.reply, waiting.since))
+            })
             .unzip();
         let (extended, placed) = self.extend(batch, now);
         let (batches, heads): (Vec<LedgerBatch>, Vec<_>) = extended
@@ -155,6 +167,7 @@ impl Writer {
             return outcome;
         }
         FailPoint::AfterLedgerCommit.reach();
+        values.settle(&steady, &new_values);
         self.count(&batches, begun.elapsed());
 
         // On disk: from here on it may be seen, proven and acknowledged.
@@ -219,7 +232,10 @@ impl Writer {
         figures
             .events
             .inc_by(rows().filter(is_event).count() as u64);
-        let bytes = rows().filter(is_event).map(|row| row.payload.len() as u64);
+        let bytes = rows().filter(is_event).map(|row| {
+            let values = row.values.iter().map(|(_, bytes)| bytes.len());
+            (row.payload.len() + values.sum::<usize>()) as u64
+        });
         figures.bytes.inc_by(bytes.sum());
         // A batch has at most some ten thousand.
         let entries = u32::try_from(rows().count()).unwrap_or(u32::MAX);

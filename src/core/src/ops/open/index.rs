@@ -71,6 +71,12 @@ fn is_looked_up(
     if state.ledger.tombstones.deletion(&entry, row.mark).is_some() {
         return Ok(false);
     }
-    let derived = derive(&files.keyring, record, keys, &entry, &payload)?;
+    let derived = derive(
+        (&files.ledgers, &files.keyring),
+        record,
+        keys,
+        &entry,
+        &payload,
+    )?;
     Ok(matches!(derived, Derived::Keys(keys) if !keys.is_empty()))
 }

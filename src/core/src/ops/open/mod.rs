@@ -29,7 +29,7 @@ use crate::ingest::StagingSettings;
 use crate::journal::access_log::AccessLog;
 use crate::journal::append::room::Room;
 use crate::journal::append::{
-    LedgerState, NewLedgers, Shards, Writer, WriterThread, append_system,
+    KnownValues, LedgerState, NewLedgers, Shards, Writer, WriterThread, append_system,
 };
 use crate::journal::clock_guard;
 use crate::journal::compaction::MergeThread;
@@ -182,10 +182,12 @@ impl Files {
         let guard = clock_guard::start(&keyring, &*clock, last_seen, confirm_clock)?;
         let clock_guard = Arc::new(Mutex::new(guard));
         let disk = Arc::new(Disk::new(directory.path().to_owned(), min_free_bytes));
+        let values = Arc::new(KnownValues::default());
         let writer = Writer {
             ledgers: Arc::clone(&ledgers),
             index: Arc::clone(&index),
             keyring: Arc::clone(&keyring),
+            values: Arc::clone(&values),
             clock: Arc::clone(&clock),
             shards: Shards::new(taken, opened.states, by_number(&opened.superseded)),
             new_ledgers: Arc::clone(&new_ledgers),
@@ -204,6 +206,7 @@ impl Files {
             ledgers,
             index,
             keyring,
+            values,
             clock,
             writer,
             access_log: AccessLog::default(),

@@ -11,6 +11,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::SqliteLedgers;
 use super::table::{Table, Values};
+use super::values;
 use crate::{row_number, row_seq};
 use trailkeep_ports::{
     Copied, Entries, Head, LedgerCopy, LedgerRecord, LedgerStore, StoreError, StoredCheckpoint,
@@ -22,13 +23,20 @@ use trailkeep_proof::ledger::tile::TILE_WIDTH;
 /// Rows that one read takes.
 pub(super) const ROWS_PER_READ: usize = 1_000;
 /// Bytes after which a read ends early.
-const BYTES_PER_READ: usize = 16 << 20;
-/// Bytes at the beginning of a payload that tell two sealings apart: version, compression, nonce.
-const PAYLOAD_HEAD_BYTES: usize = 18;
+pub(super) const BYTES_PER_READ: usize = 16 << 20;
+/// Bytes at the beginning of a payload, and of a value, that tell two sealings apart: version, compression, nonce.
+pub(super) const PAYLOAD_HEAD_BYTES: usize = 18;
 /// Tables that are not copied: the file's own id, and what can be derived again.
 const LEFT_OUT: [&str; 2] = ["directory", "active_index"];
 /// Tables that are copied in ways of their own.
-const BY_THEMSELVES: [&str; 4] = ["entry", "payload", "tile", "checkpoint"];
+const BY_THEMSELVES: [&str; 6] = [
+    "entry",
+    "payload",
+    "value",
+    "value_use",
+    "tile",
+    "checkpoint",
+];
 
 /// A row of entries or payloads.
 type BytesRow = (i64, Vec<u8>);
@@ -103,6 +111,7 @@ impl SqliteLedgers {
                     next = end;
                 }
             }
+            values::add_to_copy(self, copy, number)?;
         }
         Ok(copied)
     }
@@ -121,6 +130,9 @@ impl SqliteLedgers {
             }
             for table in &tables {
                 self.compare_table(copy, tx, table, &ends)?;
+            }
+            for (record, _) in heads {
+                values::copy(self, copy, tx, record.number)?;
             }
             for (record, head) in heads {
                 let values = [

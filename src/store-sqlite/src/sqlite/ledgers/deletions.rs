@@ -5,9 +5,10 @@ use std::ops::Range;
 use rusqlite::{OptionalExtension, params};
 
 use super::SqliteLedgers;
+use super::values::drop_references;
 use crate::{row_number, row_seq};
 use trailkeep_ports::{DeletionCause, Deletions, RememberedIds, StoreError};
-use trailkeep_proof::ids::{LedgerNumber, PersonReference, Seq, Tag};
+use trailkeep_proof::ids::{LedgerNumber, PersonReference, Seq, Tag, ValueNumber};
 use trailkeep_proof::time::UnixMillis;
 
 impl Deletions for SqliteLedgers {
@@ -15,16 +16,20 @@ impl Deletions for SqliteLedgers {
         &self,
         ledger: LedgerNumber,
         rows: &[(Seq, Vec<u8>)],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<ValueNumber>, StoreError> {
         self.database.write(|tx| {
-            let replace = || -> rusqlite::Result<()> {
+            let replace = || -> rusqlite::Result<Vec<ValueNumber>> {
+                let mut gone = Vec::new();
                 // One that went meanwhile does not come back.
                 let mut replace =
                     tx.prepare_cached("UPDATE payload SET bytes = ?2 WHERE row = ?1")?;
                 for (seq, payload) in rows {
-                    replace.execute(params![row_number(ledger, *seq), payload])?;
+                    let row = row_number(ledger, *seq);
+                    if replace.execute(params![row, payload])? > 0 {
+                        gone.extend(drop_references(tx, ledger, *seq)?);
+                    }
                 }
-                Ok(())
+                Ok(gone)
             };
             replace().map_err(|error| self.database.error(error))
         })
@@ -46,14 +51,20 @@ impl Deletions for SqliteLedgers {
         })
     }
 
-    fn delete_payloads(&self, ledger: LedgerNumber, seqs: &[Seq]) -> Result<(), StoreError> {
+    fn delete_payloads(
+        &self,
+        ledger: LedgerNumber,
+        seqs: &[Seq],
+    ) -> Result<Vec<ValueNumber>, StoreError> {
         self.database.write(|tx| {
-            let delete = || -> rusqlite::Result<()> {
+            let delete = || -> rusqlite::Result<Vec<ValueNumber>> {
+                let mut gone = Vec::new();
                 let mut payload = tx.prepare_cached("DELETE FROM payload WHERE row = ?1")?;
                 for seq in seqs {
                     payload.execute([row_number(ledger, *seq)])?;
+                    gone.extend(drop_references(tx, ledger, *seq)?);
                 }
-                Ok(())
+                Ok(gone)
             };
             delete().map_err(|error| self.database.error(error))
         })

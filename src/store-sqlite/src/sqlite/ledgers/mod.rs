@@ -9,6 +9,7 @@ mod gaps;
 mod side;
 mod statements;
 mod table;
+mod values;
 
 use std::ops::Range;
 use std::path::Path;
@@ -39,6 +40,7 @@ static FILE: FileKind = FileKind {
         include_str!("../ledger_003.sql"),
         include_str!("../ledger_004.sql"),
         include_str!("../ledger_005.sql"),
+        include_str!("../ledger_006.sql"),
     ],
     hint: "restore it from a backup of the same directory; never edit it by hand",
     grows: None,
@@ -84,7 +86,15 @@ impl SqliteLedgers {
                 found,
             });
         }
-        write_batch(tx, batch).map_err(|error| self.database.error(error))
+        let fail = |error| self.database.error(error);
+        let gone = values::write(tx, batch).map_err(fail)?;
+        if !gone.is_empty() {
+            return Err(StoreError::ValuesGone {
+                ledger: batch.ledger.get(),
+                values: gone,
+            });
+        }
+        write_batch(tx, batch).map_err(fail)
     }
 
     fn rows(

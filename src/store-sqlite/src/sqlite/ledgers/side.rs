@@ -69,6 +69,9 @@ impl SideTables for SqliteLedgers {
         for table in [
             "entry",
             "payload",
+            "value_reference",
+            "value",
+            "value_use",
             "active_index",
             "person_read",
             "statement",
@@ -80,6 +83,8 @@ impl SideTables for SqliteLedgers {
             let edges = sizes.iter().map(|extent| {
                 let end = match table {
                     "statement" => extent.names,
+                    // Their numbers are no seqs.
+                    "value" | "value_use" => Seq::MAX.get(),
                     _ => extent.entries,
                 };
                 [0, end].map(|seq| row_number(extent.ledger, Seq::new(seq)))
