@@ -3,6 +3,7 @@
 
 mod erasure;
 mod erasure_model;
+mod histories;
 mod keep_requests;
 mod letter;
 mod officer;

@@ -2,26 +2,25 @@
 
 use std::ops::Range;
 
-use trailkeep_proof::ledger::event::shape::INPUT;
-
 /// A shorter part costs as much to refer to as to store.
 const PART_BYTES_MIN: usize = 200;
-/// An input of so many messages has been sent before, but for its last ones, and is sent again.
-const MESSAGES_MIN: usize = 3;
+/// A list of so many elements may be a history, which grows with each turn.
+const HISTORY_MIN: usize = 3;
 
 /// A part of a section: one whole JSON value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) range: Range<usize>,
-    /// Whether it is a message of a history. Others are shared only when they come for the second time.
-    pub(super) is_message: bool,
+    /// The list of the section that it is an element of, where that may be a history.
+    pub(super) history: Option<usize>,
 }
 
-/// The parts of a section that are long enough, in order; none lies within another.
-pub(super) fn parts(name: &str, section: &[u8]) -> Vec<Part> {
+/// The parts of a section that are long enough, in order. One lies within another only where that one is the only element
+/// of a list, and then comes after it.
+pub(super) fn parts(section: &[u8]) -> Vec<Part> {
     let mut scan = Scan {
         section,
-        is_input: name == INPUT,
+        histories: 0,
         parts: Vec::new(),
     };
     // What is no JSON has no parts. It was parsed before, so it is.
@@ -33,7 +32,7 @@ pub(super) fn parts(name: &str, section: &[u8]) -> Vec<Part> {
 
 struct Scan<'a> {
     section: &'a [u8],
-    is_input: bool,
+    histories: usize,
     parts: Vec<Part>,
 }
 
@@ -45,7 +44,7 @@ impl Scan<'_> {
             b'[' => self.array(at),
             b'"' => {
                 let end = self.end_of_string(at)?;
-                self.add(at..end, false);
+                self.add(at..end, None);
                 Some(end)
             }
             _ => self.end_of_value(at),
@@ -62,7 +61,8 @@ impl Scan<'_> {
         Some(at + 1)
     }
 
-    /// The elements of an array are parts as a whole. One that stands alone is looked through.
+    /// The elements of an array are parts as a whole. One that stands alone is looked through, too: it may be the first
+    /// message of a history, or an envelope of all.
     fn array(&mut self, at: usize) -> Option<usize> {
         let mut elements = Vec::new();
         let mut at = self.after_space(at + 1);
@@ -72,19 +72,23 @@ impl Scan<'_> {
             at = self.after_comma(end);
         }
         if let [only] = elements.as_slice() {
+            if self.section.get(only.start) != Some(&b'"') {
+                self.add(only.clone(), None);
+            }
             self.value(only.start)?;
         } else {
-            let is_message = self.is_input && elements.len() >= MESSAGES_MIN;
+            let history = (elements.len() >= HISTORY_MIN).then_some(self.histories);
+            self.histories += 1;
             for element in elements {
-                self.add(element, is_message);
+                self.add(element, history);
             }
         }
         Some(at + 1)
     }
 
-    fn add(&mut self, range: Range<usize>, is_message: bool) {
+    fn add(&mut self, range: Range<usize>, history: Option<usize>) {
         if range.len() >= PART_BYTES_MIN {
-            self.parts.push(Part { range, is_message });
+            self.parts.push(Part { range, history });
         }
     }
 
@@ -151,46 +155,51 @@ mod tests {
         fill.repeat(PART_BYTES_MIN)
     }
 
-    fn found(name: &str, section: &str) -> Vec<(Value, bool)> {
-        let parts = parts(name, section.as_bytes()).into_iter();
+    fn found(section: &str) -> Vec<(Value, Option<usize>)> {
+        let parts = parts(section.as_bytes()).into_iter();
         parts
             .map(|part| {
                 let text = &section[part.range];
-                (serde_json::from_str(text).unwrap(), part.is_message)
+                (serde_json::from_str(text).unwrap(), part.history)
             })
             .collect()
     }
 
     #[test]
-    fn messages_of_an_input_are_parts_and_short_ones_are_not() {
+    fn messages_are_parts_and_short_ones_are_not() {
         let (one, two) = (
             json!({"role": "user", "content": long("é\"\\[{")}),
             json!([long("a")]),
         );
         let input = json!([one, {"role": "user", "content": "short"}, two, 5, true, null]);
-        let expected = [(one.clone(), true), (two.clone(), true)];
-        assert_eq!(found("input", &input.to_string()), expected);
+        let expected = [(one.clone(), Some(0)), (two.clone(), Some(0))];
+        assert_eq!(found(&input.to_string()), expected);
         let pretty = serde_json::to_string_pretty(&input).unwrap();
-        assert_eq!(found("input", &pretty), expected);
+        assert_eq!(found(&pretty), expected);
         let within = json!({"system": long("s"), "messages": input, "n": 1});
-        let expected = [(one.clone(), true), (two, true), (json!(long("s")), false)];
-        let mut both = found("input", &within.to_string());
+        let expected = [
+            (one.clone(), Some(0)),
+            (two, Some(0)),
+            (json!(long("s")), None),
+        ];
+        let mut both = found(&within.to_string());
         both.sort_by_key(|(part, _)| part.is_string());
         assert_eq!(both, expected);
-        // Elsewhere, and of two, nobody knows that they come again.
-        let two = json!([one, one]).to_string();
-        let expected = [(one.clone(), false), (one, false)];
-        assert_eq!(found("input", &two), expected);
-        assert_eq!(found("attributes", &two), expected);
+        // Two are no history.
+        let two = json!({"a": [one, one], "b": [one, 1, 2]}).to_string();
+        let expected = [(one.clone(), None), (one.clone(), None), (one, Some(1))];
+        assert_eq!(found(&two), expected);
     }
 
     #[test]
     fn a_list_of_one_is_looked_through() {
         let message = json!({"content": long("m")});
-        let input = json!([{"messages": [message, message, message]}]);
-        assert_eq!(found("input", &input.to_string()).len(), 3);
-        let only = json!([[long("x")]]).to_string();
-        assert_eq!(found("output", &only), [(json!(long("x")), false)]);
+        let envelope = json!({"messages": [message, message, message]});
+        let parts = found(&json!([envelope]).to_string());
+        assert_eq!(parts[0], (envelope, None));
+        assert_eq!(parts[1..], [(); 3].map(|()| (message.clone(), Some(0))));
+        let only = json!([long("x")]).to_string();
+        assert_eq!(found(&only), [(json!(long("x")), None)]);
     }
 
     #[test]
@@ -198,12 +207,12 @@ mod tests {
         for section in [
             "", "[", "{", "\"", "[1", "{\"a\"", "12 ", "[]", "{}", "\"\\", "]", ",",
         ] {
-            assert_eq!(parts("input", section.as_bytes()), [], "{section}");
+            assert_eq!(parts(section.as_bytes()), [], "{section}");
         }
         let cut = json!([long("a"), long("b"), {"c": long("c")}]).to_string();
         for end in 0..cut.len() {
-            assert_eq!(parts("input", &cut.as_bytes()[..end]), [], "{end}");
+            assert_eq!(parts(&cut.as_bytes()[..end]), [], "{end}");
         }
-        assert_eq!(parts("input", cut.as_bytes()).len(), 3);
+        assert_eq!(parts(cut.as_bytes()).len(), 3);
     }
 }

@@ -111,14 +111,23 @@ impl KnownValues {
         Ok(found.iter().all(Option::is_some))
     }
 
-    fn next(&self, ledgers: &Ledgers, ledger: LedgerNumber) -> Result<ValueNumber, StoreError> {
+    /// A number for a new value; none where there are no more.
+    fn next(
+        &self,
+        ledgers: &Ledgers,
+        ledger: LedgerNumber,
+    ) -> Result<Option<ValueNumber>, StoreError> {
         let mut next = self.next.lock();
         let number = match next.get(&ledger) {
             Some(number) => *number,
             None => ledgers.next_value(ledger)?.get(),
         };
-        next.insert(ledger, number + 1);
-        Ok(ValueNumber::new(number))
+        let number = ValueNumber::new(number);
+        if number > ValueNumber::MAX {
+            return Ok(None);
+        }
+        next.insert(ledger, number.get() + 1);
+        Ok(Some(number))
     }
 }
 
@@ -197,19 +206,34 @@ impl<'a> Sharing<'a> {
         sections: &[(&str, &[u8])],
     ) -> Result<Shared, KeyError> {
         let mut shared = Shared::default();
-        for (section, (name, bytes)) in sections.iter().enumerate() {
-            for Part { range, is_message } in parts(name, bytes) {
+        for (section, (_, bytes)) in sections.iter().enumerate() {
+            // The lists of which an element came before: what follows is new to a history that is sent again.
+            let mut continued: BTreeSet<usize> = BTreeSet::new();
+            let mut end = 0;
+            for Part { range, history } in parts(bytes) {
+                // It lies within one that stands in a value.
+                if range.start < end {
+                    continue;
+                }
                 let Some(text) = bytes.get(range.clone()) else {
                     continue;
                 };
                 let tag = self.index_key.value_tag(keys.ids(), text);
-                let known = self.known(tag, is_message);
+                let continues = history.is_some_and(|list| continued.contains(&list));
+                let known = self.known(tag, continues);
+                if shared.cuts.len() >= VALUES_MAX {
+                    break;
+                }
                 let value = match known {
-                    _ if shared.cuts.len() >= VALUES_MAX => continue,
-                    Known::Value(value) => value,
                     Known::Once => continue,
-                    Known::New => self.add(keys, (tag, text), &mut shared)?,
+                    Known::Value(value) => value,
+                    Known::New => match self.add(keys, (tag, text), &mut shared)? {
+                        Some(value) => value,
+                        None => continue,
+                    },
                 };
+                continued.extend(history);
+                end = range.end;
                 shared.refers.push(value);
                 shared.cuts.push(Cut {
                     section,
@@ -223,7 +247,7 @@ impl<'a> Sharing<'a> {
         Ok(shared)
     }
 
-    fn known(&mut self, tag: Tag, is_message: bool) -> Known {
+    fn known(&mut self, tag: Tag, continues: bool) -> Known {
         if let Some(number) = self.new.numbers.get(&tag) {
             return Known::Value(*number);
         }
@@ -234,7 +258,7 @@ impl<'a> Sharing<'a> {
                 Known::Value(*number)
             }
             Some(None) => Known::New,
-            None if is_message => Known::New,
+            None if continues => Known::New,
             None => {
                 known.put(tag, None);
                 Known::Once
@@ -247,14 +271,16 @@ impl<'a> Sharing<'a> {
         keys: &KeySet,
         (tag, text): (Tag, &[u8]),
         shared: &mut Shared,
-    ) -> Result<ValueNumber, KeyError> {
+    ) -> Result<Option<ValueNumber>, KeyError> {
         let (values, ledgers) = self.files;
-        let number = values.next(ledgers, self.record.number)?;
+        let Some(number) = values.next(ledgers, self.record.number)? else {
+            return Ok(None);
+        };
         let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes()?;
         let sealed = seal_value(&self.record.origin, keys, nonce, number, text);
         shared.values.push((number, sealed));
         self.new.numbers.insert(tag, number);
-        Ok(number)
+        Ok(Some(number))
     }
 }
 

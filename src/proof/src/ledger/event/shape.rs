@@ -134,8 +134,6 @@ pub const SECTIONS: &[Field] = &[
 
 /// The section that only the server writes.
 pub const RECEIVED: &str = "received";
-/// The section with what went to a model.
-pub const INPUT: &str = "input";
 
 const RETENTION: &[Field] = &[optional("record", line(256))];
 

@@ -57,20 +57,18 @@ impl Values for SqliteLedgers {
         ledger: LedgerNumber,
         limit: usize,
     ) -> Result<Vec<ValueFault>, StoreError> {
-        let end = self.database.read(|tx| end(tx, ledger))?;
-        let mut faults = Vec::new();
-        for pass in passes(end) {
+        let (mut faults, mut from) = (Vec::new(), Some(0));
+        while let Some(start) = from.filter(|_| faults.len() < limit) {
             // References, counts and values of a pass are those of one moment.
-            let found = self.database.read(|tx| {
-                let counted = count(tx, ledger, pass.clone())?;
-                let uses: BTreeMap<u64, u64> = uses(tx, ledger, pass.clone())?;
-                let stored: BTreeSet<u64> = stored(tx, ledger, pass.clone())?;
-                Ok(compare(pass, &counted, &uses, &stored))
+            let (found, next) = self.database.read(|tx| {
+                let pass = Pass::of(tx, ledger, start)?;
+                let uses = uses(tx, ledger, &pass.numbers)?;
+                let stored = stored(tx, ledger, &pass.numbers)?;
+                let faults = compare(&pass, &uses, &stored);
+                Ok((faults, pass.next(tx, ledger)?))
             })?;
             faults.extend(found);
-            if faults.len() >= limit {
-                break;
-            }
+            from = next;
         }
         faults.truncate(limit);
         Ok(faults)
@@ -78,16 +76,11 @@ impl Values for SqliteLedgers {
 }
 
 /// What does not fit between how many events refer to each value, how many it is said of, and which are stored.
-fn compare(
-    pass: Range<u64>,
-    counted: &[u32],
-    uses: &BTreeMap<u64, u64>,
-    stored: &BTreeSet<u64>,
-) -> Vec<ValueFault> {
+fn compare(pass: &Pass, uses: &BTreeMap<u64, u64>, stored: &BTreeSet<u64>) -> Vec<ValueFault> {
     let mut faults = Vec::new();
-    for (number, counted) in pass.zip(counted) {
+    for (number, counted) in pass.counted() {
         let value = ValueNumber::new(number);
-        let (counted, used) = (u64::from(*counted), uses.get(&number).copied());
+        let used = uses.get(&number).copied();
         let is_stored = stored.contains(&number);
         if counted > 0 && !is_stored {
             faults.push(ValueFault::Missing(value));
@@ -166,7 +159,9 @@ pub(super) fn drop_references(
         .prepare_cached("UPDATE value_use SET events = events - 1 WHERE row = ?1 AND events > 1")?;
     let mut last = tx.prepare_cached("DELETE FROM value_use WHERE row = ?1")?;
     let mut value = tx.prepare_cached("DELETE FROM value WHERE row = ?1")?;
-    for number in numbers_of(&numbers) {
+    let numbers = numbers_of(&numbers).into_iter();
+    // A larger number is damage, and no row is of it.
+    for number in numbers.filter(|number| *number <= ValueNumber::MAX) {
         let row = value_row(ledger, number);
         // A value without a count is damage, and other events may need it: `verify` names it.
         if one_less.execute([row])? == 0 && last.execute([row])? == 1 {
@@ -185,21 +180,22 @@ pub(super) fn copy(
     ledger: LedgerNumber,
 ) -> Result<(), StoreError> {
     let fail = |error| copy.database.error(error);
-    let end = end(tx, ledger).map_err(fail)?;
-    for pass in passes(end) {
-        let counted = count(tx, ledger, pass.clone()).map_err(fail)?;
-        let uses = uses(tx, ledger, pass.clone()).map_err(fail)?;
-        for (number, events) in pass.clone().zip(&counted) {
-            if uses.get(&number).copied().unwrap_or(0) != u64::from(*events) {
-                set_uses(tx, value_row(ledger, ValueNumber::new(number)), *events).map_err(fail)?;
+    let mut from = Some(0);
+    while let Some(start) = from {
+        let pass = Pass::of(tx, ledger, start).map_err(fail)?;
+        let uses = uses(tx, ledger, &pass.numbers).map_err(fail)?;
+        for (number, events) in pass.counted() {
+            if uses.get(&number).copied().unwrap_or(0) != events {
+                set_uses(tx, value_row(ledger, ValueNumber::new(number)), events).map_err(fail)?;
             }
         }
-        for (part, counted) in parts(pass).zip(counted.chunks(ROWS_PER_READ)) {
-            let needed = part.clone().zip(counted);
-            let needed = needed.filter(|(_, events)| **events > 0);
+        let parts = parts(pass.numbers.clone()).zip(pass.events.chunks(ROWS_PER_READ));
+        for (part, events) in parts {
+            let needed = part.clone().zip(events).filter(|(_, events)| **events > 0);
             let needed: BTreeSet<u64> = needed.map(|(number, _)| number).collect();
             copy_part(here, copy, tx, (ledger, part), &needed)?;
         }
+        from = pass.next(tx, ledger).map_err(fail)?;
     }
     Ok(())
 }
@@ -315,16 +311,6 @@ fn next(tx: &Connection, ledger: LedgerNumber) -> rusqlite::Result<ValueNumber> 
     Ok(ValueNumber::new(next))
 }
 
-/// The same, of those that events refer to, too.
-fn end(tx: &Connection, ledger: LedgerNumber) -> rusqlite::Result<u64> {
-    let mut end = next(tx, ledger)?.get();
-    each_reference(tx, ledger, |numbers| {
-        let last = numbers.last().filter(|last| **last <= ValueNumber::MAX);
-        end = end.max(last.map_or(0, |last| last.get() + 1));
-    })?;
-    Ok(end)
-}
-
 fn each_reference(
     tx: &Connection,
     ledger: LedgerNumber,
@@ -335,34 +321,82 @@ fn each_reference(
         tx.prepare_cached("SELECT numbers FROM value_reference WHERE row >= ?1 AND row <= ?2")?;
     let mut rows = statement.query(range)?;
     while let Some(row) = rows.next()? {
-        each(&numbers_of(row.get_ref(0)?.as_blob()?));
+        let mut numbers = numbers_of(row.get_ref(0)?.as_blob()?);
+        // A larger one is damage: the payload names another.
+        numbers.retain(|number| *number <= ValueNumber::MAX);
+        each(&numbers);
     }
     Ok(())
 }
 
-/// How many events refer to each value of a pass.
-fn count(tx: &Connection, ledger: LedgerNumber, pass: Range<u64>) -> rusqlite::Result<Vec<u32>> {
-    let mut counted = vec![0_u32; usize::try_from(pass.end - pass.start).unwrap_or(0)];
-    each_reference(tx, ledger, |numbers| {
-        for number in numbers {
-            let at = number.get().checked_sub(pass.start);
-            let at = at.and_then(|at| usize::try_from(at).ok());
-            if let Some(events) = at.and_then(|at| counted.get_mut(at)) {
-                *events += 1;
+/// How many events refer to each value of a stretch of numbers.
+struct Pass {
+    numbers: Range<u64>,
+    events: Vec<u32>,
+    /// The first number behind it that an event refers to.
+    next: Option<u64>,
+}
+
+impl Pass {
+    fn of(tx: &Connection, ledger: LedgerNumber, start: u64) -> rusqlite::Result<Self> {
+        // No longer than there are values: most ledgers have few.
+        let mut end = next(tx, ledger)?.get();
+        each_reference(tx, ledger, |numbers| {
+            end = end.max(numbers.last().map_or(0, |last| last.get() + 1));
+        })?;
+        let end = end.clamp(start, start + COUNTED_PER_PASS);
+        let mut pass = Self {
+            numbers: start..end,
+            events: vec![0; usize::try_from(end - start).unwrap_or(0)],
+            next: None,
+        };
+        each_reference(tx, ledger, |numbers| {
+            for number in numbers.iter().map(|number| number.get()) {
+                let at = number.checked_sub(start);
+                let at = at.and_then(|at| usize::try_from(at).ok());
+                if let Some(events) = at.and_then(|at| pass.events.get_mut(at)) {
+                    *events += 1;
+                } else if number >= end {
+                    pass.next = Some(pass.next.map_or(number, |next| next.min(number)));
+                }
             }
+        })?;
+        Ok(pass)
+    }
+
+    fn counted(&self) -> impl Iterator<Item = (u64, u64)> {
+        let events = self.events.iter().map(|events| u64::from(*events));
+        self.numbers.clone().zip(events)
+    }
+
+    /// Where the next one starts: numbers that nothing has are left out.
+    fn next(&self, tx: &Connection, ledger: LedgerNumber) -> rusqlite::Result<Option<u64>> {
+        let behind = self.numbers.end..ValueNumber::MAX.get() + 1;
+        let mut next = self.next;
+        for table in ["value", "value_use"] {
+            let sql = format!("SELECT min(row) FROM {table} WHERE row >= ?1 AND row <= ?2");
+            let last = value_row(ledger, ValueNumber::MAX);
+            let first = value_row(ledger, ValueNumber::new(behind.start));
+            let found: Option<i64> = tx
+                .prepare_cached(&sql)?
+                .query_row([first, last], |row| row.get(0))?;
+            next = next
+                .into_iter()
+                .chain(found.map(|row| row_seq(row).get()))
+                .min();
         }
-    })?;
-    Ok(counted)
+        Ok(next.filter(|next| behind.contains(next)))
+    }
 }
 
 /// How many events are said to refer to each value of a pass.
 fn uses(
     tx: &Connection,
     ledger: LedgerNumber,
-    pass: Range<u64>,
+    pass: &Range<u64>,
 ) -> rusqlite::Result<BTreeMap<u64, u64>> {
     tx.prepare_cached("SELECT row, events FROM value_use WHERE row >= ?1 AND row < ?2")?
-        .query_map(bounds(ledger, &pass), |row| {
+        .query_map(bounds(ledger, pass), |row| {
             Ok((row_seq(row.get(0)?).get(), row.get(1)?))
         })?
         .collect()
@@ -371,10 +405,10 @@ fn uses(
 fn stored(
     tx: &Connection,
     ledger: LedgerNumber,
-    pass: Range<u64>,
+    pass: &Range<u64>,
 ) -> rusqlite::Result<BTreeSet<u64>> {
     tx.prepare_cached("SELECT row FROM value WHERE row >= ?1 AND row < ?2")?
-        .query_map(bounds(ledger, &pass), |row| Ok(row_seq(row.get(0)?).get()))?
+        .query_map(bounds(ledger, pass), |row| Ok(row_seq(row.get(0)?).get()))?
         .collect()
 }
 
@@ -394,7 +428,7 @@ fn heads(
         .collect()
 }
 
-fn set_uses(tx: &Connection, row: i64, events: u32) -> rusqlite::Result<()> {
+fn set_uses(tx: &Connection, row: i64, events: u64) -> rusqlite::Result<()> {
     if events == 0 {
         tx.prepare_cached("DELETE FROM value_use WHERE row = ?1")?
             .execute([row])?;
@@ -403,12 +437,6 @@ fn set_uses(tx: &Connection, row: i64, events: u32) -> rusqlite::Result<()> {
             .execute(params![row, events])?;
     }
     Ok(())
-}
-
-/// Numbers below an end, as many at a time as one pass over the references counts.
-fn passes(end: u64) -> impl Iterator<Item = Range<u64>> {
-    let starts = (0..end).step_by(usize::try_from(COUNTED_PER_PASS).unwrap_or(usize::MAX));
-    starts.map(move |start| start..end.min(start + COUNTED_PER_PASS))
 }
 
 /// A pass, as many rows at a time as one read takes.
