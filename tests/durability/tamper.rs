@@ -5,6 +5,7 @@ mod beside;
 mod index;
 mod matrix;
 mod replayed;
+mod values;
 mod vault;
 
 use std::path::{Path, PathBuf};
@@ -68,16 +69,21 @@ const WITHOUT_MEANING: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// A small ledger with persons, targets and a merged index run.
+/// A small ledger with persons, targets, a value that two events refer to, and a merged index run.
 fn small_ledger() -> Directory {
     let directory = Directory::new();
     let server = directory.serve_with(&[("TRAILKEEP_TEST_ACTIVE_EVENTS", "3")]);
     let mut client = server.client();
     let post = |client: &mut crate::support::Client, number: u32| {
+        let input = if number % 2 == 0 {
+            format!(r#"["{}",2,{number}]"#, "said before; ".repeat(16))
+        } else {
+            format!(r#""text {number}""#)
+        };
         let event = format!(
             r#"{{"id":"event-{number}","action":"chat.completion","actor":{{"id":"actor-{number}"}},
                "subjects":[{{"id":"subject-{}"}}],"targets":[{{"id":"target","type":"table"}}],
-               "llm":{{"request_model":"m"}},"input":"text {number}"}}"#,
+               "llm":{{"request_model":"m"}},"input":{input}}}"#,
             number % 2
         );
         assert_eq!(
