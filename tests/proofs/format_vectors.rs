@@ -103,10 +103,36 @@ fn entries_chain_tree_checkpoint_and_receipt() {
     );
 }
 
+/// A payload of version 3 opens with the value that it refers to.
+fn assert_referring(vectors: &Value, origin: &Origin, keys: &trailkeep_crypto::payload::KeySet) {
+    use trailkeep_crypto::payload::{OpenError, open};
+    use trailkeep_proof::ids::{Commitment, ValueNumber};
+
+    let referring = &vectors["referring_payload"];
+    let commitment = Commitment::from_slice(&unhex(&referring["commitment"])).unwrap();
+    let number = ValueNumber::new(referring["value_number"].as_u64().unwrap());
+    let value = |numbers: &[ValueNumber]| {
+        assert_eq!(numbers, [number]);
+        Ok::<_, OpenError>(vec![Some(unhex(&referring["value"]))])
+    };
+    let opened = open(
+        origin,
+        &unhex(&referring["bytes"]),
+        keys,
+        &commitment,
+        value,
+    )
+    .unwrap();
+    assert_eq!(hex(&*opened.event_salt), text(&referring["event_salt"]));
+    let found = opened.sections.iter();
+    let found: Vec<(&str, &[u8])> = found.map(|(n, b)| (n.as_str(), b.as_slice())).collect();
+    assert_eq!(found, sections(vectors));
+}
+
 #[test]
 fn payload_and_tags() {
     use std::sync::Arc;
-    use trailkeep_crypto::payload::{KeySet, NumberedKey, open};
+    use trailkeep_crypto::payload::{KeySet, NumberedKey, no_values, open};
     use trailkeep_crypto::secret::{DataKey, IndexKey, TagLabel};
     use trailkeep_proof::ids::{Commitment, KeyId};
 
@@ -129,13 +155,15 @@ fn payload_and_tags() {
             key: Arc::new(key),
         })
         .collect();
+    let keys = KeySet::new(numbered).unwrap();
     let origin = Origin::parse(text(&vectors["origin"])).unwrap();
     let commitment = Commitment::from_slice(&unhex(&payload["commitment"])).unwrap();
     let opened = open(
         &origin,
         &unhex(&payload["bytes"]),
-        &KeySet::new(numbered).unwrap(),
+        &keys,
         &commitment,
+        no_values,
     )
     .unwrap();
     assert_eq!(hex(&*opened.event_salt), text(&payload["event_salt"]));
@@ -145,6 +173,7 @@ fn payload_and_tags() {
         .map(|(n, b)| (n.as_str(), b.as_slice()))
         .collect();
     assert_eq!(found, sections(&vectors));
+    assert_referring(&vectors, &origin, &keys);
 
     let index_key = IndexKey::from_slice(&unhex(&vectors["index_key"])).unwrap();
     let labels = [

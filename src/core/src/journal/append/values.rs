@@ -293,3 +293,6 @@ enum Known {
     /// It stands in its event: it may never come again.
     Once,
 }
+
+#[cfg(test)]
+mod tests;

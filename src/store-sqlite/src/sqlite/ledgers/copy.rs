@@ -10,8 +10,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use super::SqliteLedgers;
+use super::copied_values;
 use super::table::{Table, Values};
-use super::values;
 use crate::{row_number, row_seq};
 use trailkeep_ports::{
     Copied, Entries, Head, LedgerCopy, LedgerRecord, LedgerStore, StoreError, StoredCheckpoint,
@@ -111,7 +111,7 @@ impl SqliteLedgers {
                     next = end;
                 }
             }
-            values::add_to_copy(self, copy, number)?;
+            copied_values::add_to_copy(self, copy, number)?;
         }
         Ok(copied)
     }
@@ -132,7 +132,7 @@ impl SqliteLedgers {
                 self.compare_table(copy, tx, table, &ends)?;
             }
             for (record, _) in heads {
-                values::copy(self, copy, tx, record.number)?;
+                copied_values::copy(self, copy, tx, record.number)?;
             }
             for (record, head) in heads {
                 let values = [

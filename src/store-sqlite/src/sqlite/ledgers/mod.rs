@@ -2,6 +2,7 @@
 
 mod active;
 mod anchored;
+mod copied_values;
 mod copy;
 mod deletions;
 mod entries;

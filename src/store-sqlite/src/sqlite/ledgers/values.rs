@@ -6,7 +6,6 @@ use std::ops::Range;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteLedgers;
-use super::copy::{BYTES_PER_READ, PAYLOAD_HEAD_BYTES, ROWS_PER_READ};
 use crate::{row_number, row_seq};
 use trailkeep_ports::{LedgerBatch, StoreError, ValueFault, Values};
 use trailkeep_proof::ids::{LedgerNumber, Seq, ValueNumber};
@@ -172,111 +171,7 @@ pub(super) fn drop_references(
     Ok(gone)
 }
 
-/// Makes the values of a copy be those that its events refer to. Their references are there already.
-pub(super) fn copy(
-    here: &SqliteLedgers,
-    copy: &SqliteLedgers,
-    tx: &Connection,
-    ledger: LedgerNumber,
-) -> Result<(), StoreError> {
-    let fail = |error| copy.database.error(error);
-    let mut from = Some(0);
-    while let Some(start) = from {
-        let pass = Pass::of(tx, ledger, start).map_err(fail)?;
-        let uses = uses(tx, ledger, &pass.numbers).map_err(fail)?;
-        for (number, events) in pass.counted() {
-            if uses.get(&number).copied().unwrap_or(0) != events {
-                set_uses(tx, value_row(ledger, ValueNumber::new(number)), events).map_err(fail)?;
-            }
-        }
-        let parts = parts(pass.numbers.clone()).zip(pass.events.chunks(ROWS_PER_READ));
-        for (part, events) in parts {
-            let needed = part.clone().zip(events).filter(|(_, events)| **events > 0);
-            let needed: BTreeSet<u64> = needed.map(|(number, _)| number).collect();
-            copy_part(here, copy, tx, (ledger, part), &needed)?;
-        }
-        from = pass.next(tx, ledger).map_err(fail)?;
-    }
-    Ok(())
-}
-
-fn copy_part(
-    here: &SqliteLedgers,
-    copy: &SqliteLedgers,
-    tx: &Connection,
-    (ledger, part): (LedgerNumber, Range<u64>),
-    needed: &BTreeSet<u64>,
-) -> Result<(), StoreError> {
-    let fail = |error| copy.database.error(error);
-    let from = here.database.read(|tx| heads(tx, ledger, part.clone()))?;
-    let there = heads(tx, ledger, part).map_err(fail)?;
-    // A number may have been given again since, to another value: then the nonces differ.
-    let stays = |number: &u64| needed.contains(number) && there.get(number) == from.get(number);
-    for number in there.keys().filter(|number| !stays(number)) {
-        tx.prepare_cached("DELETE FROM value WHERE row = ?1")
-            .and_then(|mut delete| delete.execute([value_row(ledger, ValueNumber::new(*number))]))
-            .map_err(fail)?;
-    }
-    for number in needed.iter().filter(|number| !stays(number)) {
-        let row = value_row(ledger, ValueNumber::new(*number));
-        let bytes: Option<Vec<u8>> = here.database.read(|tx| {
-            tx.prepare_cached("SELECT bytes FROM value WHERE row = ?1")?
-                .query_row([row], |found| found.get(0))
-                .optional()
-        })?;
-        // One that is not here is damage, which `verify` names in the copy, too.
-        let Some(bytes) = bytes else { continue };
-        tx.prepare_cached("INSERT OR REPLACE INTO value (row, bytes) VALUES (?1, ?2)")
-            .and_then(|mut put| put.execute(params![row, bytes]))
-            .map_err(fail)?;
-    }
-    Ok(())
-}
-
-/// Adds values behind those that a copy has, in steps. What is not needed goes when the copy is finished.
-pub(super) fn add_to_copy(
-    here: &SqliteLedgers,
-    copy: &SqliteLedgers,
-    ledger: LedgerNumber,
-) -> Result<(), StoreError> {
-    let from = copy.database.read(|tx| next(tx, ledger))?.get();
-    let end = here.database.read(|tx| next(tx, ledger))?.get();
-    let mut from = value_row(ledger, ValueNumber::new(from));
-    let end = value_row(ledger, ValueNumber::new(end));
-    loop {
-        let rows = here.database.read(|tx| {
-            let mut statement = tx.prepare_cached(
-                "SELECT row, bytes FROM value WHERE row >= ?1 AND row < ?2 ORDER BY row LIMIT ?3",
-            )?;
-            let mut found = statement.query(params![from, end, ROWS_PER_READ])?;
-            let (mut rows, mut bytes): (Vec<(i64, Vec<u8>)>, usize) = (Vec::new(), 0);
-            while bytes <= BYTES_PER_READ {
-                let Some(row) = found.next()? else { break };
-                let value: Vec<u8> = row.get(1)?;
-                bytes += value.len();
-                rows.push((row.get(0)?, value));
-            }
-            Ok(rows)
-        })?;
-        let Some((last, _)) = rows.last() else {
-            return Ok(());
-        };
-        from = last + 1;
-        copy.database.write(|tx| {
-            let put = || -> rusqlite::Result<()> {
-                let mut put =
-                    tx.prepare_cached("INSERT OR REPLACE INTO value (row, bytes) VALUES (?1, ?2)")?;
-                for (row, bytes) in &rows {
-                    put.execute(params![row, bytes])?;
-                }
-                Ok(())
-            };
-            put().map_err(|error| copy.database.error(error))
-        })?;
-    }
-}
-
-fn value_row(ledger: LedgerNumber, number: ValueNumber) -> i64 {
+pub(super) fn value_row(ledger: LedgerNumber, number: ValueNumber) -> i64 {
     row_number(ledger, Seq::new(number.get()))
 }
 
@@ -290,12 +185,12 @@ fn numbers_of(bytes: &[u8]) -> Vec<ValueNumber> {
 }
 
 /// Rows of a range of numbers of a ledger.
-fn bounds(ledger: LedgerNumber, numbers: &Range<u64>) -> [i64; 2] {
+pub(super) fn bounds(ledger: LedgerNumber, numbers: &Range<u64>) -> [i64; 2] {
     [numbers.start, numbers.end].map(|number| value_row(ledger, ValueNumber::new(number)))
 }
 
 /// The number after that of the last value that is stored or counted.
-fn next(tx: &Connection, ledger: LedgerNumber) -> rusqlite::Result<ValueNumber> {
+pub(super) fn next(tx: &Connection, ledger: LedgerNumber) -> rusqlite::Result<ValueNumber> {
     let (first, last) = (
         value_row(ledger, ValueNumber::new(0)),
         value_row(ledger, ValueNumber::MAX),
@@ -330,15 +225,15 @@ fn each_reference(
 }
 
 /// How many events refer to each value of a stretch of numbers.
-struct Pass {
-    numbers: Range<u64>,
-    events: Vec<u32>,
+pub(super) struct Pass {
+    pub(super) numbers: Range<u64>,
+    pub(super) events: Vec<u32>,
     /// The first number behind it that an event refers to.
     next: Option<u64>,
 }
 
 impl Pass {
-    fn of(tx: &Connection, ledger: LedgerNumber, start: u64) -> rusqlite::Result<Self> {
+    pub(super) fn of(tx: &Connection, ledger: LedgerNumber, start: u64) -> rusqlite::Result<Self> {
         // No longer than there are values: most ledgers have few.
         let mut end = next(tx, ledger)?.get();
         each_reference(tx, ledger, |numbers| {
@@ -364,13 +259,17 @@ impl Pass {
         Ok(pass)
     }
 
-    fn counted(&self) -> impl Iterator<Item = (u64, u64)> {
+    pub(super) fn counted(&self) -> impl Iterator<Item = (u64, u64)> {
         let events = self.events.iter().map(|events| u64::from(*events));
         self.numbers.clone().zip(events)
     }
 
     /// Where the next one starts: numbers that nothing has are left out.
-    fn next(&self, tx: &Connection, ledger: LedgerNumber) -> rusqlite::Result<Option<u64>> {
+    pub(super) fn next(
+        &self,
+        tx: &Connection,
+        ledger: LedgerNumber,
+    ) -> rusqlite::Result<Option<u64>> {
         let behind = self.numbers.end..ValueNumber::MAX.get() + 1;
         let mut next = self.next;
         for table in ["value", "value_use"] {
@@ -390,7 +289,7 @@ impl Pass {
 }
 
 /// How many events are said to refer to each value of a pass.
-fn uses(
+pub(super) fn uses(
     tx: &Connection,
     ledger: LedgerNumber,
     pass: &Range<u64>,
@@ -410,38 +309,4 @@ fn stored(
     tx.prepare_cached("SELECT row FROM value WHERE row >= ?1 AND row < ?2")?
         .query_map(bounds(ledger, pass), |row| Ok(row_seq(row.get(0)?).get()))?
         .collect()
-}
-
-/// The beginnings of values, which tell two encryptions apart.
-fn heads(
-    tx: &Connection,
-    ledger: LedgerNumber,
-    part: Range<u64>,
-) -> rusqlite::Result<BTreeMap<u64, Vec<u8>>> {
-    let sql = format!(
-        "SELECT row, substr(bytes, 1, {PAYLOAD_HEAD_BYTES}) FROM value WHERE row >= ?1 AND row < ?2"
-    );
-    tx.prepare_cached(&sql)?
-        .query_map(bounds(ledger, &part), |row| {
-            Ok((row_seq(row.get(0)?).get(), row.get(1)?))
-        })?
-        .collect()
-}
-
-fn set_uses(tx: &Connection, row: i64, events: u64) -> rusqlite::Result<()> {
-    if events == 0 {
-        tx.prepare_cached("DELETE FROM value_use WHERE row = ?1")?
-            .execute([row])?;
-    } else {
-        tx.prepare_cached("INSERT OR REPLACE INTO value_use (row, events) VALUES (?1, ?2)")?
-            .execute(params![row, events])?;
-    }
-    Ok(())
-}
-
-/// A pass, as many rows at a time as one read takes.
-fn parts(pass: Range<u64>) -> impl Iterator<Item = Range<u64>> {
-    let end = pass.end;
-    pass.step_by(ROWS_PER_READ)
-        .map(move |start| start..end.min(start + ROWS_PER_READ as u64))
 }
