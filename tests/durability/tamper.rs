@@ -75,7 +75,7 @@ fn small_ledger() -> Directory {
     let server = directory.serve_with(&[("TRAILKEEP_TEST_ACTIVE_EVENTS", "3")]);
     let mut client = server.client();
     let post = |client: &mut crate::support::Client, number: u32| {
-        let input = if number % 2 == 0 {
+        let input = if number.is_multiple_of(2) {
             format!(r#"["{}",2,{number}]"#, "said before; ".repeat(16))
         } else {
             format!(r#""text {number}""#)
