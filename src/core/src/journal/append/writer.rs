@@ -12,9 +12,9 @@ use crate::failpoint::FailPoint;
 use crate::figures::Figures;
 use crate::journal::append::extension::{Extended, Extension};
 use crate::journal::append::outcome::{Shards, refuse_commit};
-use crate::journal::append::queue::{Queue, Waiting, Woken};
+use crate::journal::append::queue::{Queue, Reply, Waiting, Woken};
 use crate::journal::append::room::{Room, may_use_reserve};
-use crate::journal::append::values::KnownValues;
+use crate::journal::append::values::{KnownValues, NewValues};
 use crate::journal::append::{Accepted, PreparedEvent, Refusal, Submission};
 use crate::journal::clock_guard::ClockGuard;
 use crate::keys::keyring::{Destroyed, KeyError, Keyring};
@@ -140,16 +140,8 @@ impl Writer {
             .observe(begun.elapsed().as_secs_f64());
 
         // Nothing of `extended` is known to anybody before it is on disk.
-        let mut new_values = Vec::with_capacity(batch.len());
-        let (batch, replies): (Vec<Submission>, Vec<_>) = batch
-            .into_iter()
-            .map(|mut waiting| {
-                let submission = &mut waiting.submission;
-                new_values.push((submission.ledger, std::mem::take(&mut submission.values)));
-                (waiting.submission, (waiting.reply, waiting.since))
-            })
-            .unzip();
-        let (extended, placed) = self.extend(batch, now);
+        let parted = Parted::of(batch);
+        let (extended, placed) = self.extend(parted.submissions, now);
         let (batches, heads): (Vec<LedgerBatch>, Vec<_>) = extended
             .into_iter()
             .map(|next| (next.batch, (next.chain, next.edge, next.stated)))
@@ -162,12 +154,12 @@ impl Writer {
         if let Err(failed) = self.settle(committed) {
             let refusal = failed.refusal();
             let outcome = self.say_failure(failed.into());
-            refuse_commit(replies, refusal);
+            refuse_commit(parted.replies, refusal);
             refuse(repeated, || Refusal::LookAgain);
             return outcome;
         }
         FailPoint::AfterLedgerCommit.reach();
-        values.settle(&steady, &new_values);
+        values.settle(&steady, &parted.values);
         self.count(&batches, begun.elapsed());
 
         // On disk: from here on it may be seen, proven and acknowledged.
@@ -175,7 +167,7 @@ impl Writer {
         for (batch, end) in batches.into_iter().zip(heads) {
             published.insert(batch.ledger, self.advance(batch, end));
         }
-        for (placed, (reply, since)) in placed.into_iter().zip(replies) {
+        for (placed, (reply, since)) in placed.into_iter().zip(parted.replies) {
             let head = &published[&placed.ledger];
             let accepted = Accepted {
                 entries: placed.entries,
@@ -396,6 +388,30 @@ impl Writer {
         let published = Published::new(batch.checkpoint, edge, chain.last_recorded_at);
         state.ledger.publish(published);
         state.ledger.published()
+    }
+}
+
+/// What is written of a batch, who waits for it, and the values that it brings.
+struct Parted {
+    submissions: Vec<Submission>,
+    replies: Vec<(Reply, Instant)>,
+    values: Vec<(LedgerNumber, NewValues)>,
+}
+
+impl Parted {
+    fn of(batch: Vec<Waiting>) -> Self {
+        let mut values = Vec::with_capacity(batch.len());
+        let parted = batch.into_iter().map(|mut waiting| {
+            let submission = &mut waiting.submission;
+            values.push((submission.ledger, std::mem::take(&mut submission.values)));
+            (waiting.submission, (waiting.reply, waiting.since))
+        });
+        let (submissions, replies) = parted.unzip();
+        Self {
+            submissions,
+            replies,
+            values,
+        }
     }
 }
 
