@@ -470,3 +470,26 @@ fn a_deletion_that_is_cut_off_deletes_each_value_once() {
         assert_eq!(counts(&clocked), [5, 0, 5, 0], "{point}");
     }
 }
+
+#[test]
+fn a_backup_that_was_cut_off_is_the_one_from_before() {
+    for point in ["backup-rows-added", "backup-ledgers-done"] {
+        let clocked = Clocked::at("2026-06-01T10:00:00Z");
+        let backup: PathBuf = clocked.directory.path.with_file_name("backup");
+        let arguments = ["backup", "--out", backup.to_str().unwrap()];
+        clocked.append(&turns("anna", 0..3, &["anna"], &json!({})));
+        succeeded(&clocked.output(&arguments));
+        clocked.append(&turns("bert", 0..4, &["bert"], &json!({})));
+        let kill = format!("{point}=kill");
+        let killed = clocked.output_with(&arguments, &[("TRAILKEEP_FAILPOINT", &kill)]);
+        assert!(!killed.status.success(), "{point}");
+        if point == "backup-rows-added" {
+            // Values of events behind its head are there already, as their payloads are, and are not counted.
+            assert_eq!(values_in(&backup), [12, 3 + 5, 2]);
+        }
+        succeeded(&clocked.output(&arguments));
+        assert_eq!(values_in(&backup), [12, 2 * (3 + 5) + 7, 5], "{point}");
+        lose_and_restore(&clocked, &backup, &[]);
+        assert_eq!(counts(&clocked), [7, 0, 0, 0]);
+    }
+}

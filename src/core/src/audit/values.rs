@@ -8,11 +8,8 @@ use trailkeep_ports::{LedgerRecord, StoreError, ValueFault};
 pub(super) fn check(
     subject: Subject<'_>,
     record: &LedgerRecord,
-    is_longer_than_signed: bool,
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
-    // A backup that was interrupted has rows behind its head, which the next run goes on with.
-    let is_unfinished = subject.index.is_none() && is_longer_than_signed;
     for fault in subject.ledgers.value_faults(record.number, FINDINGS_MAX)? {
         let (rule, detail) = match fault {
             ValueFault::Missing(value) => {
@@ -21,7 +18,6 @@ pub(super) fn check(
                 );
                 ("value-missing", detail)
             }
-            ValueFault::Orphaned(_) if is_unfinished => continue,
             ValueFault::Orphaned(value) => {
                 let detail = format!("ledger.db, table value: no event refers to value {value}");
                 ("value-orphaned", detail)
