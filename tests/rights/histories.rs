@@ -493,3 +493,51 @@ fn a_backup_that_was_cut_off_is_the_one_from_before() {
         assert_eq!(counts(&clocked), [7, 0, 0, 0]);
     }
 }
+
+#[test]
+fn persons_are_erased_while_they_talk_and_are_read() {
+    let directory = crate::support::Directory::new();
+    let server = directory.serve();
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let relaxed = std::sync::atomic::Ordering::Relaxed;
+    let talk = |person: &str| {
+        let (mut client, mut round) = (server.client(), 0);
+        while !is_over.load(relaxed) {
+            for number in 0..5 {
+                let event = turn(&format!("{person}-{round}"), number, &[person], &json!({}));
+                let answer = client.post("application/json", event.as_bytes()).unwrap();
+                assert!(answer.status == 201, "{}", answer.text());
+                let seq = answer.json()["seq"].to_string();
+                // Each is there, or was erased meanwhile; none is damaged.
+                let shown = client.get(&format!("/v1/entries/{seq}")).unwrap();
+                assert!([200, 410].contains(&shown.status), "{}", shown.text());
+            }
+            round += 1;
+        }
+        round
+    };
+    std::thread::scope(|scope| {
+        let talk = &talk;
+        let talking: Vec<_> = ["anna", "bert"]
+            .map(|person| scope.spawn(move || talk(person)))
+            .into();
+        for _ in 0..2 {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            for person in ["anna", "bert"] {
+                let erase = ["privacy", "erase", "--subject", person, "--yes"];
+                succeeded(&directory.run(&erase));
+            }
+        }
+        is_over.store(true, relaxed);
+        let rounds: u32 = talking.into_iter().map(|one| one.join().unwrap()).sum();
+        assert!(rounds > 2, "{rounds}");
+    });
+    server.stop();
+    let report = directory.assert_clean();
+    assert!(report["erased"].as_u64() > Some(5), "{report}");
+    for person in ["anna", "bert"] {
+        succeeded(&directory.run(&["privacy", "erase", "--subject", person, "--yes"]));
+    }
+    directory.assert_clean();
+    assert_eq!(values_in(&directory.path), [0, 0, 0]);
+}
