@@ -8,7 +8,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use crate::support::{Clocked, said, succeeded};
+use crate::support::{Clocked, said, succeeded, trailkeep};
 use serde_json::Value;
 
 /// A directory in which there is nothing to mend, with its clock.
@@ -275,4 +275,30 @@ fn a_certificate_that_ends_soon_or_is_open_to_all_is_found() {
     put(2027, 11);
     std::fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
     healthy.assert_finds(&flags, "tls", "every user of the machine");
+}
+
+/// `init` says that the root key is beside the data only where it is, and its next command finds the key.
+#[test]
+fn init_says_where_the_root_key_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("root.key");
+    let init = |name: &str, more: &[&str]| {
+        let mut command = trailkeep();
+        command
+            .args(["init", "--dir"])
+            .arg(folder.path().join(name));
+        let output = command.args(more).output().unwrap();
+        said(succeeded(&output))
+    };
+    let beside = init("beside", &[]);
+    assert!(
+        beside.contains("The root key is in the data directory"),
+        "{beside}"
+    );
+    assert!(!beside.contains("--root-key-file"), "{beside}");
+    std::fs::rename(folder.path().join("beside/root.key"), &key).unwrap();
+    let flag = ["--root-key-file", key.to_str().unwrap()];
+    let apart = init("apart", &flag);
+    assert!(!apart.contains("in the data directory"), "{apart}");
+    assert!(apart.contains(&flag.join(" ")), "{apart}");
 }

@@ -172,6 +172,8 @@ fn the_compose_file_fits_the_image() {
         assert!(compose["secrets"][&secrets[0]]["file"].is_string());
         assert_eq!(service["read_only"], true, "{name}");
         assert_eq!(texts(&service["cap_drop"]), ["ALL"]);
+        // A core would hold keys.
+        assert_eq!(service["ulimits"]["core"], 0, "{name}");
         let user = service["user"].as_str().unwrap();
         assert!(
             user.split(':').all(|id| id.parse::<u32>().unwrap() > 0),
@@ -179,6 +181,11 @@ fn the_compose_file_fits_the_image() {
         );
     }
     let server = &services["trailkeep"];
+    // The server writes the backup that the other service asks for, so it sees the same places.
+    let mounts = texts(&server["volumes"]);
+    for mount in texts(&services["backup"]["volumes"]) {
+        assert!(mounts.contains(&mount), "{mount}");
+    }
     let listen = server["environment"]["TRAILKEEP_LISTEN"].as_str().unwrap();
     let published = texts(&server["ports"]);
     assert_eq!(

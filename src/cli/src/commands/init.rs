@@ -56,9 +56,16 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     note(&format!(
         "  trailkeep vault-replica add --dir {dir} DIRECTORY-ON-ANOTHER-DISK"
     ));
-    note(
-        "The root key is in the data directory: move it elsewhere before production (docs/operations.md).",
-    );
-    note(&format!("\nNext:  trailkeep serve --dir {dir}"));
+    if directory.root_key().exists() {
+        note(
+            "The root key is in the data directory: move it elsewhere before production (docs/operations.md).",
+        );
+    }
+    let key = args.directory.root_key_file.as_ref();
+    let key = key.map(|path| format!(" --root-key-file {}", path.display()));
+    note(&format!(
+        "\nNext:  trailkeep serve --dir {dir}{}",
+        key.unwrap_or_default()
+    ));
     Ok(ExitCode::SUCCESS)
 }

@@ -215,6 +215,20 @@ fn marks_of(
     heads.iter().map(mark).collect()
 }
 
+/// Why the directory could not be made. In a container or a unit the server sees another disk than who asked for the backup.
+fn not_made(out: &Path, error: FileError) -> BackupError {
+    match error {
+        FileError::Io { error, .. } if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
+            BackupError::BadPlace(
+                out.to_owned(),
+                "it is read-only for the process that writes the backup, which is the server while it runs: mount the \
+                 disk into the server's container, or name it in `ReadWritePaths=` of the server's unit",
+            )
+        }
+        other => other.into(),
+    }
+}
+
 /// An empty directory becomes a backup; one of this data directory is gone on with; any other is refused.
 /// Gives it with its id.
 fn prepare(custody: &Custody, out: &Path) -> Result<(DataDirectory, String), BackupError> {
@@ -239,7 +253,7 @@ fn prepare(custody: &Custody, out: &Path) -> Result<(DataDirectory, String), Bac
         );
     }
     let directory = DataDirectory::new(out);
-    directory.create()?;
+    directory.create().map_err(|error| not_made(out, error))?;
     let id = custody.journal.keyring.directory().to_string();
     let mut note = if directory.is_backup() {
         match read_note(&directory) {
@@ -328,4 +342,22 @@ pub fn open_backup(
         keyring: Arc::new(keyring),
         _lock: lock,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind;
+
+    #[test]
+    fn a_read_only_disk_is_said_to_be_the_servers() {
+        let said = |kind: ErrorKind| {
+            let path = Path::new("/backup/trailkeep");
+            not_made(path, trailkeep_files::io_error(path, kind.into())).to_string()
+        };
+        let read_only = said(ErrorKind::ReadOnlyFilesystem);
+        assert!(read_only.contains("ReadWritePaths="), "{read_only}");
+        let other = said(ErrorKind::PermissionDenied);
+        assert!(!other.contains("ReadWritePaths="), "{other}");
+    }
 }
