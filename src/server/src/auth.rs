@@ -14,7 +14,6 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use zeroize::Zeroizing;
 
 use super::connections::places::Place;
 use super::document::{Access, Guard};
@@ -24,7 +23,7 @@ use trailkeep_api::{LEDGER_HEADER, PURPOSE_HEADER, TENANT_HEADER};
 use trailkeep_core::keys::api_key::{Principal, authenticate, recognise};
 use trailkeep_core::keys::role::{Right, Role};
 use trailkeep_core::tenant::{NamedLedgerError, ReadScope, Tenant};
-use trailkeep_core::{DEFAULT_TENANT, Engine, blocking};
+use trailkeep_core::{DEFAULT_TENANT, Engine};
 use trailkeep_proof::ids::TenantName;
 
 const PURPOSE_BYTES_MAX: usize = 256;
@@ -262,10 +261,15 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
         Problem::unauthorized()
     })?;
     let journal = &app.engine.journal;
-    // Any change of the vault makes the key's row be read again: a revoked key is refused from the next request on.
-    let found = match recognise(&journal.keyring, token, journal.clock.wall()) {
+    // Any change of the vault makes the key's row be read again: a revoked key is refused from the next request on. The
+    // row is read here: with new data subjects the vault changes all the time.
+    let now = journal.clock.wall();
+    let found = match recognise(&journal.keyring, token, now) {
         Some(found) => Some(found),
-        None => ask_vault(app, token).await?,
+        None => authenticate(&journal.keyring, token, now).map_err(|error| {
+            tracing::error!(%error, "an API token could not be checked");
+            Problem::internal()
+        })?,
     };
     let Some(found) = found else {
         app.unauthorized.note();
@@ -277,21 +281,6 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
     }
     app.rates.take(&found.key_id)?;
     Ok(found)
-}
-
-/// Who has a token, by the vault. Where a change of the vault makes all requests ask, most of them hear from the first.
-async fn ask_vault(app: &App, token: &str) -> Result<Option<Principal>, Problem> {
-    let _turn = app.asking.acquire().await;
-    let journal = Arc::clone(&app.engine.journal);
-    if let Some(found) = recognise(&journal.keyring, token, journal.clock.wall()) {
-        return Ok(Some(found));
-    }
-    let token = Zeroizing::new(token.to_owned());
-    let found = blocking(move || authenticate(&journal.keyring, &token, journal.clock.wall()));
-    found.await.map_err(|error| {
-        tracing::error!(%error, "an API token could not be checked");
-        Problem::internal()
-    })
 }
 
 /// A command of the directory's owner, who may act for any tenant.

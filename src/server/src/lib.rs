@@ -42,7 +42,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -70,9 +69,6 @@ pub enum Entrance {
     Local,
 }
 
-/// Requests that may ask the vault for an API key at the same time.
-const ASKING_MAX: usize = 4;
-
 /// What the handlers share.
 #[derive(Clone)]
 pub struct App {
@@ -83,8 +79,6 @@ pub struct App {
     rates: Arc<Rates>,
     told: Arc<Told>,
     unauthorized: Arc<Unauthorized>,
-    /// Requests that ask the vault for an API key at the same time.
-    asking: Arc<Semaphore>,
     /// Of a server, the places of its connections.
     places: Option<Arc<Places>>,
     /// Of a server, what its jobs did.
@@ -102,7 +96,6 @@ impl App {
             rates: Arc::new(Rates::new(None)),
             told: Arc::default(),
             unauthorized: Arc::default(),
-            asking: Arc::new(Semaphore::new(ASKING_MAX)),
             places: None,
             jobs: None,
         }
