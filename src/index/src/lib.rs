@@ -123,9 +123,22 @@ impl Index {
         }
     }
 
-    /// Adds a committed event to the active run.
+    /// Adds committed events to the active run.
     pub fn add(&self, ledger: LedgerNumber, events: impl Iterator<Item = (Seq, Vec<LookupKey>)>) {
-        self.state_mut().add(ledger, events, self.full_at);
+        self.add_published(ledger, events, || ());
+    }
+
+    /// The same, and publishes them in one step: who finds an event sees a head that holds it, and who sees the head
+    /// finds its events.
+    pub fn add_published(
+        &self,
+        ledger: LedgerNumber,
+        events: impl Iterator<Item = (Seq, Vec<LookupKey>)>,
+        publish: impl FnOnce(),
+    ) {
+        let mut state = self.state_mut();
+        state.add(ledger, events, self.full_at);
+        publish();
     }
 
     /// The seqs of a ledger's events under a key, ascending, from `from` on, below `end`, at most `limit`.

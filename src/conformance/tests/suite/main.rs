@@ -11,6 +11,7 @@ mod lookups;
 mod random;
 mod random_vault;
 mod runs;
+mod sums;
 mod values;
 mod vault;
 
@@ -76,11 +77,13 @@ suite! {
         what_is_added_and_removed_beside_merges_is_found_once,
         leftovers_go_in_the_background_and_before_rows_are_removed,
         a_newest_run_without_rows_stays,
+        who_finds_an_event_sees_it_published,
         many_ledgers_hold_few_events_in_memory,
         what_is_removed_beside_runs_is_not_found,
-        sums_are_those_of_the_rows_that_look_ups_find,
-        a_row_that_no_look_up_comes_to_is_noticed,
         a_rebuilt_index_holds_the_same;
+    sums:
+        sums_are_those_of_the_rows_that_look_ups_find,
+        a_row_that_no_look_up_comes_to_is_noticed;
     vault:
         nothing_is_written_before_the_rows_are_guarded,
         one_key_takes_a_slot,

@@ -373,10 +373,7 @@ impl Writer {
             .into_iter()
             .zip(first..)
             .filter(|(row, _)| !row.lookups.is_empty());
-        self.index.add(
-            batch.ledger,
-            rows.map(|(row, seq)| (Seq::new(seq), row.lookups)),
-        );
+        let rows = rows.map(|(row, seq)| (Seq::new(seq), row.lookups));
         let state = self
             .shards
             .states
@@ -386,8 +383,10 @@ impl Writer {
         state.stated = stated;
         state.edge = edge.clone();
         let published = Published::new(batch.checkpoint, edge, chain.last_recorded_at);
-        state.ledger.publish(published);
-        state.ledger.published()
+        let ledger = &state.ledger;
+        self.index
+            .add_published(batch.ledger, rows, || ledger.publish(published));
+        ledger.published()
     }
 }
 
