@@ -77,6 +77,10 @@ pub struct SettingsChange {
     pub unknown_regime: Option<String>,
     /// Sets how long data subject requests that are filed from then on keep whom they were about, from their answer or end: an
     /// ISO 8601 period of P30D, the default, to P6Y.
+    #[schema(
+        pattern = "^P(([3-9][0-9]|[1-9][0-9]{2}|1[0-9]{3})D|([5-9]|[1-9][0-9]|[12][0-9]{2})W|([2-9]|[1-6][0-9]|7[0-2])M|[1-5]Y(([1-9]|1[0-2])M)?|6Y)$",
+        example = "P24M"
+    )]
     pub keep_requests: Option<String>,
 }
 
