@@ -233,11 +233,7 @@ fn a_hold_on_the_last_turn_keeps_what_it_repeats() {
         post(&server, event);
     }
     // The same process, so that the last turn refers to what those before brought.
-    std::fs::write(
-        clocked.directory.path.with_file_name("clock"),
-        (clocked.now() + 60_000).to_string(),
-    )
-    .unwrap();
+    clocked.set_ms(clocked.now() + 60_000);
     post(&server, &sent[4]);
     server.stop();
     assert_eq!(values(&clocked), [9, 3 + 5 + 7 + 9, 4]);
@@ -268,11 +264,7 @@ fn an_erased_middle_turn_leaves_the_others_whole() {
         .collect();
     for event in &sent {
         post(&server, event);
-        std::fs::write(
-            clocked.directory.path.with_file_name("clock"),
-            (clocked.now() + 60_000).to_string(),
-        )
-        .unwrap();
+        clocked.set_ms(clocked.now() + 60_000);
     }
     server.stop();
     let before = hold(&clocked, "2026-06-01", "2026-06-01T10:03:00Z");

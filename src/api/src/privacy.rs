@@ -202,7 +202,7 @@ pub struct PersonRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub manner: Option<Manner>,
-    /// Whether somebody checked who asks; absent while it is not known who asks, and where an earlier version forgot it.
+    /// Whether the requester's identity was checked. Absent until the requester is identified, and for requests that an earlier version forgot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity_checked: Option<bool>,
     /// By what kind of check, or why none was made; absent where nobody said.

@@ -171,7 +171,7 @@ async fn run_with_spool(args: &AppendArgs, folder: &Path) -> anyhow::Result<Exit
         if waiting > 0 {
             let waiting = waiting as u64;
             note(&format!(
-                "{} in {dir} {} not recorded yet: `trailkeep append --spool {dir} --flush` sends what waits",
+                "{} in {dir} {} not recorded yet: run `trailkeep append --spool {dir} --flush` to send them",
                 counted(waiting, "file"),
                 agreeing(waiting, "is", "are"),
                 dir = folder.display()

@@ -1,6 +1,7 @@
 //! `trailkeep privacy`: what a privacy officer does (docs/gdpr.md).
 
 mod access;
+mod certificate;
 mod erase;
 mod how;
 mod letter;
@@ -8,17 +9,18 @@ mod order;
 mod register;
 mod show;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+pub(in crate::commands) use self::certificate::save_certificate;
+use self::certificate::{check_certificate_place, save_fetched};
 use self::how::IdentityArgs;
 use super::TargetArgs;
 use super::client::{Client, Copy, ask};
-use super::out_file::{OutFile, Replacing, is_standard_output, refuse_standard_output};
+use super::out_file::{OutFile, Replacing, is_standard_output};
 use super::output::{print_line, progress_bar};
 use trailkeep_api::privacy::{
     ClosingDecision, CopyCounts, Identity, NewPersonRequest, PersonName, RequestClosing,
@@ -274,7 +276,7 @@ pub(super) async fn run(command: PrivacyCommand) -> anyhow::Result<ExitCode> {
             id,
             out,
             replacing,
-        } => certificate(&target, &id, (&out, replacing)).await?,
+        } => certificate::certificate(&target, &id, (&out, replacing)).await?,
         PrivacyCommand::Letter(args) => letter::letter(&args).await?,
         PrivacyCommand::List { target, csv, json } => {
             let listed = ask(&target, Client::requests).await?;
@@ -322,19 +324,6 @@ async fn bundle(
         print_line(&format!("{} in {}", size(bytes), out.display()))?;
     }
     Ok(())
-}
-
-async fn certificate(
-    target: &TargetArgs,
-    id: &str,
-    (out, replacing): (&Path, Replacing),
-) -> anyhow::Result<()> {
-    check_certificate_place(out, replacing)?;
-    ask(target, async |client| {
-        save_certificate(client, id, (out, replacing)).await
-    })
-    .await?;
-    Ok(print_line(&format!("{0} and {0}.sig", out.display()))?)
 }
 
 /// A type of request, by its name on the wire.
@@ -418,40 +407,4 @@ pub(in crate::commands) async fn save_copy(
             }
         }
     }
-}
-
-pub(in crate::commands) async fn save_certificate(
-    client: &Client,
-    id: &str,
-    (out, replacing): (&Path, Replacing),
-) -> anyhow::Result<()> {
-    let certificate = client.certificate(id).await?;
-    save_fetched(client, (id, certificate.text()), (out, replacing)).await
-}
-
-/// Saves a certificate that was fetched already: each fetch is recorded.
-async fn save_fetched(
-    client: &Client,
-    (id, certificate): (&str, &str),
-    (out, replacing): (&Path, Replacing),
-) -> anyhow::Result<()> {
-    let (mut file, mut signature) = certificate_files(out, replacing)?;
-    file.write_all(certificate.as_bytes())?;
-    let answer = client.certificate_signature(id).await?;
-    answer.write_to(&mut signature).await?;
-    file.keep_both(signature)
-}
-
-/// Whether a certificate and its signature can be written, before anything is done that they are about.
-fn check_certificate_place(out: &Path, replacing: Replacing) -> anyhow::Result<()> {
-    certificate_files(out, replacing).map(drop)
-}
-
-fn certificate_files(out: &Path, replacing: Replacing) -> anyhow::Result<(OutFile, OutFile)> {
-    let why = "a certificate and its signature are two files: name the certificate's file, and the signature is written next to it";
-    refuse_standard_output(out, why)?;
-    let mut beside = out.as_os_str().to_owned();
-    beside.push(".sig");
-    let signature = OutFile::at(Path::new(&beside), replacing)?;
-    Ok((OutFile::at(out, replacing)?, signature))
 }

@@ -291,7 +291,7 @@ fn open_row(
     })
 }
 
-/// Opens an event's payload, with the values that it refers to. There is no other way to open one.
+/// Opens an event's payload, with the values that it refers to. Every reader of payloads opens them through this function.
 ///
 /// One that was re-encrypted since it was read, for an erasure that its old key went with, is read again. Where it was
 /// deleted since, it is [`ReadError::PayloadMissing`].

@@ -151,7 +151,8 @@ fn bring_up_to_date(
     Ok(())
 }
 
-/// The same for somebody who takes it away, which is recorded as a read: its salt tells whom the request is about.
+/// The same for a caller who downloads the certificate. The download is recorded as a read: the certificate's salt shows whom the
+/// request is about.
 pub fn certificate(
     custody: &Custody,
     tenant: &Tenant,

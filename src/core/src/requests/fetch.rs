@@ -8,7 +8,7 @@ use crate::requests::PrivacyError;
 use crate::requests::filed::About;
 use crate::tenant::Tenant;
 
-/// What somebody fetches of a request.
+/// A document of a request that can be downloaded.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fetch {
     /// The request, with its data subject.

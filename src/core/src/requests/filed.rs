@@ -86,7 +86,7 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    /// As it is when somebody says who asks.
+    /// The same request with the requester identified.
     pub(super) fn identified(self, verified_by: &str, kind: Option<IdentityKind>) -> Self {
         let is_checked = kind.map_or(verified_by != NOT_CHECKED, IdentityKind::is_check);
         Self {
@@ -260,7 +260,7 @@ impl Filed {
         is_now || self.former.iter().any(was)
     }
 
-    /// Whether somebody checked who asks; none while it is not known who asks.
+    /// Whether the requester's identity was checked; `None` until the requester is identified.
     pub(super) fn identity_checked(&self, about: Option<&About>) -> Option<bool> {
         let verified_by = about.and_then(|about| about.identity_verified_by.as_deref());
         let earlier = verified_by.map(|verified_by| verified_by != NOT_CHECKED);

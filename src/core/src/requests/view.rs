@@ -64,7 +64,7 @@ pub struct ShownRequest {
     pub seq: u64,
     /// How it came in; none where nobody said.
     pub manner: Option<Manner>,
-    /// Whether somebody checked who asks; none while it is not known who asks, and where an earlier version forgot it.
+    /// Whether the requester's identity was checked. `None` until the requester is identified, and for requests that an earlier version forgot.
     pub identity_checked: Option<bool>,
     /// By what kind of check, or why none was made; none where nobody said.
     pub identity_kind: Option<IdentityKind>,

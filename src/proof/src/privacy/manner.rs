@@ -82,7 +82,7 @@ closed_list! {
 }
 
 impl IdentityKind {
-    /// Whether somebody checked who asks.
+    /// Whether the requester's identity was checked.
     pub const fn is_check(self) -> bool {
         !matches!(
             self,

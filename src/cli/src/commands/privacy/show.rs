@@ -109,7 +109,7 @@ fn manner_of(manner: Option<Manner>) -> String {
     manner.map_or("", Manner::as_str).to_owned()
 }
 
-/// Whether somebody checked who asks.
+/// Whether the requester's identity was checked.
 pub(super) fn identity_checked(request: &PersonRequest) -> Option<&'static str> {
     let checked = request.identity_checked;
     checked.map(

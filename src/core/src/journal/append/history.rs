@@ -185,7 +185,7 @@ mod tests {
         let mut both = found(&within.to_string());
         both.sort_by_key(|(part, _)| part.is_string());
         assert_eq!(both, expected);
-        // Two are no history.
+        // A list of two messages is not taken for a history.
         let two = json!({"a": [one, one], "b": [one, 1, 2]}).to_string();
         let expected = [(one.clone(), None), (one.clone(), None), (one, Some(1))];
         assert_eq!(found(&two), expected);

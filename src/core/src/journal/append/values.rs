@@ -111,7 +111,7 @@ impl KnownValues {
         Ok(found.iter().all(Option::is_some))
     }
 
-    /// A number for a new value; none where there are no more.
+    /// A number for a new value; `None` when all numbers are used.
     fn next(
         &self,
         ledgers: &Ledgers,
