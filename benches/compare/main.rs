@@ -8,11 +8,16 @@
 )]
 
 mod contenders;
+mod grown;
+mod memory;
 mod postgres;
+mod queries;
 mod stored;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
+mod telemetry;
+mod tenants;
 mod writing;
 
 use std::path::{Path, PathBuf};
@@ -21,9 +26,10 @@ use std::time::Duration;
 use clap::Parser;
 use tokio::runtime::Runtime;
 
-use crate::contenders::Contenders;
+use crate::contenders::{Contender, Contenders};
 use crate::support::events::Events;
 use crate::support::load::{Loaded, Shape, Target, append};
+use crate::support::program::Program;
 use crate::support::{say, temporary};
 use crate::table::Table;
 
@@ -40,6 +46,15 @@ struct Options {
     /// Events stored when reading is measured
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     stored: u64,
+    /// Spans that wait when it is measured how fast they become events
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    waiting: u64,
+    /// Tenants whose memory and start are measured
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    tenants: u64,
+    /// Events of each of these tenants
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    tenant_events: u64,
     /// Only rows whose name contains this
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -85,6 +100,42 @@ impl Bench<'_> {
         self.clients
             .block_on(append(clients, target, events, shape))
     }
+
+    /// Stores at least so many events with a server, as fast as it takes them over four connections.
+    fn fill(&self, target: &Target, events: &Events, count: u64) -> anyhow::Result<Filled> {
+        let mut filled = Filled::default();
+        while filled.events < count {
+            let loaded = self.load(target, events, FILL)?;
+            filled.events += loaded.sent_events;
+            filled.raw_bytes += loaded.sent_bytes;
+        }
+        Ok(filled)
+    }
+
+    /// Makes a data directory in a new folder and serves it with a program.
+    fn first(&self, contender: Contender, name: &str) -> anyhow::Result<(Program, PathBuf)> {
+        let folder = self.folder.join(name);
+        std::fs::create_dir(&folder)?;
+        let data = folder.join("data");
+        let (server, _) = Program::first(self.contenders.program(contender), &data)?;
+        Ok((server, data))
+    }
+}
+
+/// A part of a filling.
+const FILL: Shape = Shape {
+    connections: 4,
+    batch: 1_000,
+    duration: Duration::from_secs(1),
+    warm_up: Duration::ZERO,
+};
+
+/// What was stored.
+#[derive(Clone, Copy, Default)]
+struct Filled {
+    events: u64,
+    /// Bytes of JSON.
+    raw_bytes: u64,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -106,7 +157,12 @@ fn main() -> anyhow::Result<()> {
     };
     let mut table = Table::default();
     writing::measure(&bench, &mut table)?;
+    grown::measure(&bench, &mut table)?;
     stored::measure(&bench, &mut table)?;
+    queries::measure(&bench, &mut table)?;
+    telemetry::measure(&bench, &mut table)?;
+    memory::measure(&bench, &mut table)?;
+    tenants::measure(&bench, &mut table)?;
     directory.close()?;
     say(&table.to_string())?;
     if options.require {

@@ -1,11 +1,11 @@
 //! What is measured of events that are stored: verifying, exporting, verifying offline, sizes, start, memory.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
-use crate::Bench;
 use crate::contenders::Contender;
 use crate::support::events::{Events, Persons, Size};
 use crate::support::load::Shape;
@@ -13,6 +13,13 @@ use crate::support::program::{Program, public_key_of, trailkeep};
 use crate::support::{mebibytes, say, size_of};
 use crate::table::Requirement::{AtLeast, AtMost};
 use crate::table::{Against, Table};
+use crate::{Bench, FILL};
+
+const START: &str = "start";
+const AFTER_KILL: &str = "start after a kill under load";
+const START_MS_MAX: f64 = 300.0;
+/// How long a server takes events before it is killed.
+const UNTIL_KILLED: Duration = Duration::from_secs(3);
 
 /// A directory with events, whose server has ended.
 struct Stored {
@@ -20,12 +27,21 @@ struct Stored {
     data: PathBuf,
     events: f64,
     raw_bytes: f64,
+    /// The number of the first event that the next killed load sends.
+    killed_at: AtomicU64,
 }
 
 /// Fills a directory with each program, and measures what is done with it.
 pub(crate) fn measure(bench: &Bench<'_>, table: &mut Table) -> anyhow::Result<()> {
     let options = bench.options;
-    let rows = ["verify", "export", "offline verify", "disk", "start"];
+    let rows = [
+        "verify",
+        "export",
+        "offline verify",
+        "disk",
+        START,
+        AFTER_KILL,
+    ];
     if !rows.iter().any(|row| options.wants(row)) {
         return Ok(());
     }
@@ -52,18 +68,8 @@ pub(crate) fn measure(bench: &Bench<'_>, table: &mut Table) -> anyhow::Result<()
                 table.other_is(row, Against::Old, rate(&old)?, Some(AtLeast(required)));
             }
         }
-        if options.wants("start") {
-            let (ms, mebibytes) = new.start()?;
-            table.new_is("start", "ms", ms);
-            table.new_is("start, memory two seconds later", "MiB", mebibytes);
-            let before = old.start()?;
-            table.other_is("start", Against::Old, before.0, None);
-            table.other_is(
-                "start, memory two seconds later",
-                Against::Old,
-                before.1,
-                None,
-            );
+        if options.wants(START) || options.wants(AFTER_KILL) {
+            starts(bench, (&new, &old), table)?;
         }
     }
     if options.wants("disk") {
@@ -74,33 +80,44 @@ pub(crate) fn measure(bench: &Bench<'_>, table: &mut Table) -> anyhow::Result<()
     Ok(())
 }
 
+/// Starts both programs, after a stop and after a kill under load.
+fn starts(
+    bench: &Bench<'_>,
+    (new, old): (&Stored, &Stored),
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    if bench.options.wants(START) {
+        let (ms, mebibytes) = new.start()?;
+        let (ms_before, mebibytes_before) = old.start()?;
+        table.new_is(START, "ms", ms);
+        table.other_is(START, Against::Old, ms_before, None);
+        table.other_is(START, Against::Limit, START_MS_MAX, Some(AtMost(1.0)));
+        let row = "start, memory two seconds later";
+        table.new_is(row, "MiB", mebibytes);
+        table.other_is(row, Against::Old, mebibytes_before, None);
+    }
+    if bench.options.wants(AFTER_KILL) {
+        table.new_is(AFTER_KILL, "ms", new.start_after_kill(bench)?);
+        table.other_is(AFTER_KILL, Against::Old, old.start_after_kill(bench)?, None);
+        table.other_is(AFTER_KILL, Against::Limit, START_MS_MAX, Some(AtMost(1.0)));
+    }
+    Ok(())
+}
+
 impl Stored {
     fn fill(bench: &Bench<'_>, contender: Contender, name: &str) -> anyhow::Result<Self> {
-        let (program, folder) = (bench.contenders.program(contender), bench.folder.join(name));
-        std::fs::create_dir(&folder)?;
-        let data = folder.join("data");
-        let (mut server, _) = Program::first(program, &data)?;
+        let (mut server, data) = bench.first(contender, name)?;
         let events = Events::new(Size::Usual, Persons::Known)?;
-        let shape = Shape {
-            connections: 4,
-            batch: 1_000,
-            duration: Duration::from_secs(1),
-            warm_up: Duration::ZERO,
-        };
-        let (mut sent, mut raw_bytes) = (0, 0);
-        while sent < bench.options.stored {
-            let loaded = bench.load(&server.target, &events, shape)?;
-            sent += loaded.sent_events;
-            raw_bytes += loaded.sent_bytes;
-        }
+        let filled = bench.fill(&server.target, &events, bench.options.stored)?;
         // The load settles: runs are merged, free pages given back.
         std::thread::sleep(Duration::from_secs(10));
         server.stop()?;
         Ok(Self {
-            program: program.to_owned(),
+            program: bench.contenders.program(contender).to_owned(),
             data,
-            events: sent as f64,
-            raw_bytes: raw_bytes as f64,
+            events: filled.events as f64,
+            raw_bytes: filled.raw_bytes as f64,
+            killed_at: AtomicU64::new(1 << 32),
         })
     }
 
@@ -147,6 +164,33 @@ impl Stored {
         let (resident, _) = server.memory()?;
         server.stop()?;
         Ok((ms, mebibytes(resident)))
+    }
+
+    /// Milliseconds of the start after a kill while four connections sent batches.
+    fn start_after_kill(&self, bench: &Bench<'_>) -> anyhow::Result<f64> {
+        let (mut server, _) = Program::start(&self.program, &self.data)?;
+        let events = Events::new(Size::Usual, Persons::Known)?;
+        // Ids that no load before had.
+        events.take(self.killed_at.fetch_add(1 << 32, Ordering::Relaxed));
+        let shape = Shape {
+            duration: UNTIL_KILLED * 4,
+            ..FILL
+        };
+        let target = server.target.clone();
+        std::thread::scope(|scope| {
+            let load = scope.spawn(|| bench.load(&target, &events, shape));
+            std::thread::sleep(UNTIL_KILLED);
+            let killed = server.kill();
+            let loaded = load.join();
+            ensure!(
+                matches!(loaded, Ok(Err(_))),
+                "the load ended before the kill"
+            );
+            killed
+        })?;
+        let (mut server, ms) = Program::start(&self.program, &self.data)?;
+        server.stop()?;
+        Ok(ms)
     }
 
     fn disk_ratio(&self) -> anyhow::Result<f64> {

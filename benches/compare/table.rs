@@ -21,7 +21,7 @@ pub(crate) enum Against {
 /// Measured figures by row and contender.
 #[derive(Default)]
 pub(crate) struct Table {
-    rows: BTreeMap<&'static str, Row>,
+    rows: BTreeMap<String, Row>,
 }
 
 #[derive(Default)]
@@ -40,8 +40,8 @@ pub(crate) enum Requirement {
 
 impl Table {
     /// A figure of this build.
-    pub(crate) fn new_is(&mut self, row: &'static str, unit: &'static str, figure: f64) {
-        let row = self.rows.entry(row).or_default();
+    pub(crate) fn new_is(&mut self, row: &str, unit: &'static str, figure: f64) {
+        let row = self.rows.entry(row.to_owned()).or_default();
         row.unit = unit;
         row.new.push(figure);
     }
@@ -49,12 +49,12 @@ impl Table {
     /// The figure that it is compared with.
     pub(crate) fn other_is(
         &mut self,
-        row: &'static str,
+        row: &str,
         against: Against,
         figure: f64,
         requirement: Option<Requirement>,
     ) {
-        let row = self.rows.entry(row).or_default();
+        let row = self.rows.entry(row.to_owned()).or_default();
         let other = row.others.entry(against).or_default();
         other.0.push(figure);
         other.1 = requirement;
@@ -92,8 +92,8 @@ impl Requirement {
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AtLeast(least) => write!(f, "at least {least}"),
-            Self::AtMost(most) => write!(f, "at most {most}"),
+            Self::AtLeast(least) => write!(f, "at least {least:.2}"),
+            Self::AtMost(most) => write!(f, "at most {most:.2}"),
         }
     }
 }

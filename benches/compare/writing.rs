@@ -15,29 +15,27 @@ use crate::table::Requirement::{AtLeast, AtMost};
 use crate::table::{Against, Table};
 
 /// Events that each server has before it is measured: its 10,000 data subjects are known then.
-const KNOWN_AFTER: u64 = 60_000;
+pub(crate) const KNOWN_AFTER: u64 = 60_000;
 
 /// A server under load, with the events that it gets.
-struct Server {
-    program: Program,
-    known: Events,
+pub(crate) struct Server {
+    pub(crate) program: Program,
+    pub(crate) known: Events,
     new: Events,
 }
 
 impl Server {
-    fn start(bench: &Bench<'_>, contender: Contender, name: &str) -> anyhow::Result<Self> {
-        let folder = bench.folder.join(name);
-        std::fs::create_dir(&folder)?;
-        let program = bench.contenders.program(contender);
-        let (program, _) = Program::first(program, &folder.join("data"))?;
+    pub(crate) fn start(
+        bench: &Bench<'_>,
+        contender: Contender,
+        (name, stored): (&str, u64),
+    ) -> anyhow::Result<Self> {
+        let (program, _) = bench.first(contender, name)?;
         let new = Events::new(Size::Usual, Persons::New)?;
         // Ids of their own: both supplies go to one ledger.
         new.take(1 << 32);
         let known = Events::new(Size::Usual, Persons::Known)?;
-        while known.take(0).start < KNOWN_AFTER {
-            let fill = shape(4, 1_000, Duration::from_secs(1));
-            bench.load(&program.target, &known, fill)?;
-        }
+        bench.fill(&program.target, &known, stored.max(KNOWN_AFTER))?;
         Ok(Self {
             program,
             known,
@@ -54,8 +52,8 @@ pub(crate) fn measure(bench: &Bench<'_>, table: &mut Table) -> anyhow::Result<()
     }
     let round = Round {
         bench,
-        new: Server::start(bench, Contender::New, "new")?,
-        old: Server::start(bench, Contender::Old, "old")?,
+        new: Server::start(bench, Contender::New, ("new", KNOWN_AFTER))?,
+        old: Server::start(bench, Contender::Old, ("old", KNOWN_AFTER))?,
         postgres: Postgres::start(bench.folder.join("postgres"))?,
     };
     if round.postgres.is_none() {
@@ -173,7 +171,7 @@ impl Round<'_> {
         Ok((new, old))
     }
 
-    const fn shape(&self, row: &Row) -> Shape {
+    pub(crate) const fn shape(&self, row: &Row) -> Shape {
         shape(row.connections, row.batch, self.bench.options.load_time())
     }
 
@@ -212,7 +210,7 @@ struct Measured {
     written_per_event: u64,
 }
 
-const fn shape(connections: usize, batch: u64, duration: Duration) -> Shape {
+pub(crate) const fn shape(connections: usize, batch: u64, duration: Duration) -> Shape {
     Shape {
         connections,
         batch,

@@ -236,7 +236,7 @@ impl Connection {
         self.exchange().await
     }
 
-    async fn get(&mut self, path: &str) -> anyhow::Result<u16> {
+    pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<u16> {
         self.request = format!("GET {path} HTTP/1.1\r\n{}\r\n", self.headers).into_bytes();
         self.exchange().await
     }

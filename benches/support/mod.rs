@@ -13,7 +13,9 @@ pub mod in_process;
 pub mod load;
 pub mod preload;
 pub mod program;
+pub mod questions;
 pub mod server;
+pub mod telemetry;
 
 use std::path::{Path, PathBuf};
 

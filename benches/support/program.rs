@@ -31,6 +31,15 @@ impl Program {
 
     /// Serves a data directory; gives the milliseconds from the command to the line `listening on`.
     pub(crate) fn start(program: &Path, data: &Path) -> anyhow::Result<(Self, f64)> {
+        Self::start_with(program, data, &[])
+    }
+
+    /// Serves a data directory with further settings.
+    pub(crate) fn start_with(
+        program: &Path,
+        data: &Path,
+        settings: &[&str],
+    ) -> anyhow::Result<(Self, f64)> {
         let token = std::fs::read_to_string(data.with_file_name("token"))?;
         let from = Instant::now();
         let mut child = trailkeep(
@@ -38,6 +47,7 @@ impl Program {
             &["serve", "--listen", "127.0.0.1:0", "--dir"],
             data,
         )
+        .args(settings)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
@@ -106,6 +116,13 @@ impl Program {
     fn proc_file(&self, name: &str) -> anyhow::Result<String> {
         std::fs::read_to_string(format!("/proc/{}/{name}", self.child.id()))
             .context("only where there is /proc")
+    }
+
+    /// Ends it at once, as a crash does.
+    pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
     }
 
     /// Ends it in order; gives the milliseconds that it took.
