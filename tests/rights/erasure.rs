@@ -1228,3 +1228,58 @@ fn rows_are_deleted_beside_merges_of_the_index() {
     assert_eq!(report["events"], 1_200, "{report}");
     assert!(report["erased"].as_u64().unwrap() > 0, "{report}");
 }
+
+#[test]
+fn pages_leave_out_what_is_erased_beside_them() {
+    const PERSONS: usize = 8;
+    let clocked = Clocked::at("2026-03-02T10:00:00Z");
+    let server = clocked.serve();
+    let event = |number: usize| {
+        let person = format!("page-{}", number % PERSONS);
+        json!({
+            "id": format!("e-{number}"), "action": "chat.completion", "actor": {"id": "bot"},
+            "subjects": [{"id": person}], "input": format!("of {number}"),
+        })
+    };
+    let events: Vec<String> = (0..PERSONS * 12)
+        .map(|number| event(number).to_string())
+        .collect();
+    clocked.append(&events.join("\n"));
+    let erased = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let erasing = scope.spawn(|| {
+            for person in 0..PERSONS {
+                clocked.erase(&format!("page-{person}"), &[]);
+                erased.store(person + 1, std::sync::atomic::Ordering::SeqCst);
+            }
+        });
+        let mut client = server.client();
+        let mut at = 0;
+        while !erasing.is_finished() {
+            let gone = erased.load(std::sync::atomic::Ordering::SeqCst);
+            at += 1;
+            let order = ["oldest", "newest"][at % 2];
+            let mut question = json!({"order": order, "limit": 90});
+            if at.is_multiple_of(3) {
+                question["action"] = json!("chat.completion");
+            }
+            let kind = [("Content-Type", "application/json")];
+            let body = question.to_string();
+            let answer = client
+                .request("POST", "/v1/events/query", &kind, body.as_bytes())
+                .unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            let page = answer.json();
+            let shown = page["events"].as_array().unwrap();
+            for shown in shown {
+                let person = shown["event"]["subjects"][0]["id"].as_str().unwrap();
+                let person: usize = person.strip_prefix("page-").unwrap().parse().unwrap();
+                assert!(person >= gone, "{person} was erased before: {gone}");
+            }
+            assert!(gone > 0 || !shown.is_empty(), "{page}");
+        }
+        erasing.join().unwrap();
+    });
+    server.stop();
+    clocked.directory.assert_clean();
+}

@@ -118,6 +118,15 @@ pub trait Entries: Send + Sync {
     /// Entry and payload of one event, and what statements say of it.
     fn event(&self, ledger: LedgerNumber, seq: Seq) -> Result<Option<EventRow>, StoreError>;
 
+    /// Entries and payloads of some events, and what statements say of them, all of one moment and in the order asked for; none
+    /// of one that is not stored. It ends with the event whose payload makes them `bytes_max` or more.
+    fn events(
+        &self,
+        ledger: LedgerNumber,
+        seqs: &[Seq],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<EventRow>>, StoreError>;
+
     /// The first seq whose entry was recorded at `recorded_at_ms` or later, or `size`.
     fn first_recorded_at(
         &self,

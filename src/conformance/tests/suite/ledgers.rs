@@ -185,6 +185,33 @@ pub(crate) fn payloads_go_and_are_sealed_anew(fixture: &Fixture) {
     assert_eq!(without.unwrap(), seqs([1]));
 }
 
+pub(crate) fn events_are_read_together(fixture: &Fixture) {
+    let mut stores = fixture.stores("data").with_ledgers([1, 2]);
+    stores.commit(&[events(1, 1, 5), events(2, 1, 3)]);
+    let covered = Statement::Tombstones {
+        cause: DeletionBasis::Trigger,
+        items: seqs([2]),
+    };
+    let covered = state(&mut stores, covered);
+    let ledgers = &stores.ledgers;
+    ledgers.delete_payloads(ledger(1), &seqs([2])).unwrap();
+    let read = |seqs: &[Seq], bytes_max| ledgers.events(ledger(1), seqs, bytes_max).unwrap();
+    // In the order asked for, those that are not there and those that are asked for twice, too.
+    let asked = seqs([5, 99, 2, 1, 5]);
+    let rows = read(&asked, usize::MAX);
+    let one_by_one = asked.iter().map(|seq| ledgers.event(ledger(1), *seq));
+    let one_by_one: Vec<_> = one_by_one.map(Result::unwrap).collect();
+    assert_eq!(format!("{rows:?}"), format!("{one_by_one:?}"));
+    assert!(rows[1].is_none());
+    let gone = rows[2].as_ref().unwrap();
+    assert_eq!((&gone.payload, gone.mark.tombstone), (&None, Some(covered)));
+    // Up to a size: what has no payload takes no room, and the one that reaches it is there.
+    let bytes = rows[0].as_ref().unwrap().payload.as_ref().unwrap().len();
+    assert_eq!(read(&asked, bytes).len(), 1);
+    assert_eq!(read(&asked, bytes + 1).len(), 4);
+    assert_eq!(read(&[], bytes).len(), 0);
+}
+
 pub(crate) fn anchored_heads_keep_the_newest_note(fixture: &Fixture) {
     let mut stores = fixture.stores("data").with_ledgers([1]);
     stores.commit(&[events(1, 1, 9)]);

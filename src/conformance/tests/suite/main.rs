@@ -57,6 +57,7 @@ suite! {
         restrictions_are_lifted_once,
         ids_that_went_are_remembered_and_forgotten,
         payloads_go_and_are_sealed_anew,
+        events_are_read_together,
         anchored_heads_keep_the_newest_note,
         rows_beyond_the_end_are_found;
     values:

@@ -81,10 +81,11 @@ pub(crate) fn shown(ledgers: &Ledgers) -> String {
             .collect();
         write!(
             text,
-            "{record:?}\n{:?}\n{:?}\n{:?}\n{active:?}\n{marks:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n",
+            "{record:?}\n{:?}\n{:?}\n{:?}\n{active:?}\n{marks:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n",
             ledgers.checkpoint(number).unwrap(),
             ledgers.entry_rows(number, 0..999).unwrap(),
             ledgers.payload_rows(number, 0..999).unwrap(),
+            ledgers.events(number, &seqs(0..40), 300).unwrap(),
             ledgers.references(number, 0..999).unwrap(),
             ledgers.values(number, &numbers(0..40)).unwrap(),
             ledgers.next_value(number).unwrap(),

@@ -148,11 +148,25 @@ impl StoredEvent {
 
     /// The event as one JSON object whose members are the sections, byte for byte.
     pub fn to_json(&self) -> String {
-        let members = self.sections.iter().map(|(name, bytes)| {
-            let name = serde_json::Value::from(name.as_str());
-            format!("{name}:{}", String::from_utf8_lossy(bytes))
-        });
-        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        let sizes = self
+            .sections
+            .iter()
+            .map(|(name, bytes)| name.len() + bytes.len() + 4);
+        let mut json = String::with_capacity(sizes.sum::<usize>() + 2);
+        json.push('{');
+        for (at, (name, bytes)) in self.sections.iter().enumerate() {
+            if at > 0 {
+                json.push(',');
+            }
+            json.push_str(&serde_json::Value::from(name.as_str()).to_string());
+            json.push(':');
+            match std::str::from_utf8(bytes) {
+                Ok(text) => json.push_str(text),
+                Err(_) => json.push_str(&String::from_utf8_lossy(bytes)),
+            }
+        }
+        json.push('}');
+        json
     }
 }
 
@@ -191,8 +205,7 @@ pub fn find_seq(
 pub(crate) fn entry_at(journal: &Journal, ledger: &Ledger, seq: Seq) -> Result<Entry, ReadError> {
     let range = seq.get()..seq.get() + 1;
     let found = journal.ledgers.entries(ledger.record.number, range)?;
-    let bytes = found.first().ok_or(ReadError::NotFound)?;
-    Entry::decode(bytes).map_err(|error| ReadError::Entry { seq, error })
+    decoded(seq, found.first().ok_or(ReadError::NotFound)?)
 }
 
 /// The section in which a ledger states what goes of a closed one: `{"ledger":origin}` and the sections that would stand
@@ -219,24 +232,42 @@ pub fn open_event(journal: &Journal, ledger: &Ledger, seq: Seq) -> Result<Stored
         &ledger.tombstones,
         seq,
     );
-    opened.map_err(|error| match error {
-        ReadError::Deleted {
-            seq,
-            deletion_cause,
-            by,
-            ..
-        } => {
-            let (record, by) = ledger.place_of(by);
-            let stands_in = (record.number != ledger.record.number).then(|| record.origin.clone());
-            ReadError::Deleted {
-                seq,
-                deletion_cause,
-                by,
-                stands_in,
-            }
-        }
-        error => error,
-    })
+    opened.map_err(|error| stands_in(ledger, error))
+}
+
+/// The same, of an event whose row was read with others. What went since then is told as it is now.
+pub(crate) fn open_read(
+    journal: &Journal,
+    ledger: &Ledger,
+    row: EventRow,
+    entry: Entry,
+) -> Result<StoredEvent, ReadError> {
+    let files = (&*journal.ledgers, &*journal.keyring);
+    match open_row(files, &ledger.record, &ledger.tombstones, row, entry) {
+        Err(ReadError::PayloadMissing(seq)) => open_event(journal, ledger, seq),
+        opened => opened.map_err(|error| stands_in(ledger, error)),
+    }
+}
+
+/// Says of a deleted event in which ledger the statement stands.
+fn stands_in(ledger: &Ledger, error: ReadError) -> ReadError {
+    let ReadError::Deleted {
+        seq,
+        deletion_cause,
+        by,
+        ..
+    } = error
+    else {
+        return error;
+    };
+    let (record, by) = ledger.place_of(by);
+    let stands_in = (record.number != ledger.record.number).then(|| record.origin.clone());
+    ReadError::Deleted {
+        seq,
+        deletion_cause,
+        by,
+        stands_in,
+    }
 }
 
 /// The same, from the files alone.
@@ -247,7 +278,12 @@ pub(crate) fn open_stored(
     covers: &Tombstones,
     seq: Seq,
 ) -> Result<StoredEvent, ReadError> {
-    let open = || open_row(ledgers, keyring, record, covers, seq);
+    let open = || {
+        let row = ledgers.event(record.number, seq)?;
+        let row = row.ok_or(ReadError::NotFound)?;
+        let entry = decoded(seq, &row.entry)?;
+        open_row((ledgers, keyring), record, covers, row, entry)
+    };
     match open() {
         // Where it was deleted after its row was read, the statement is known now.
         Err(ReadError::PayloadMissing(_)) => open(),
@@ -255,20 +291,24 @@ pub(crate) fn open_stored(
     }
 }
 
+/// Reads the bytes of the entry at `seq`.
+pub(crate) fn decoded(seq: Seq, bytes: &[u8]) -> Result<Entry, ReadError> {
+    Entry::decode(bytes).map_err(|error| ReadError::Entry { seq, error })
+}
+
 fn open_row(
-    ledgers: &Ledgers,
-    keyring: &Keyring,
+    files: (&Ledgers, &Keyring),
     record: &LedgerRecord,
     covers: &Tombstones,
-    seq: Seq,
+    row: EventRow,
+    entry: Entry,
 ) -> Result<StoredEvent, ReadError> {
-    let found = ledgers.event(record.number, seq)?;
     let EventRow {
         entry: entry_bytes,
         payload,
         mark,
-    } = found.ok_or(ReadError::NotFound)?;
-    let entry = Entry::decode(&entry_bytes).map_err(|error| ReadError::Entry { seq, error })?;
+    } = row;
+    let seq = entry.seq;
     // Asked after the row was read: what is stated gone meanwhile is not shown.
     if let Some(Deletion {
         deletion_cause, by, ..
@@ -282,7 +322,7 @@ fn open_row(
         });
     }
     let payload = payload.ok_or(ReadError::PayloadMissing(seq))?;
-    let opened = open_payload((ledgers, keyring), record, &entry, &payload)?;
+    let opened = open_payload(files, record, &entry, &payload)?;
     Ok(StoredEvent {
         entry,
         entry_bytes,

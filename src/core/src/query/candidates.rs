@@ -49,8 +49,8 @@ pub(super) enum Step {
 }
 
 /// The walk over the lists.
-pub(super) struct Candidates<'a, L> {
-    lists: &'a L,
+pub(super) struct Candidates<L> {
+    lists: L,
     order: Order,
     /// What is left to look at.
     span: Span,
@@ -68,9 +68,9 @@ struct Stream {
     is_dry: bool,
 }
 
-impl<'a, L: Lists> Candidates<'a, L> {
+impl<L: Lists> Candidates<L> {
     /// The entries within a span that stand in all of these; all entries where none is named.
-    pub(super) fn new(lists: &'a L, wanted: Vec<List>, span: Span, order: Order) -> Self {
+    pub(super) fn new(lists: L, wanted: Vec<List>, span: Span, order: Order) -> Self {
         let mut streams: Vec<Stream> = wanted.into_iter().map(Stream::new).collect();
         if streams.is_empty() {
             streams.push(Stream::new(List::All));
@@ -98,7 +98,7 @@ impl<'a, L: Lists> Candidates<'a, L> {
                 return Ok(Step::Spent);
             }
             let stream = &mut self.streams[at];
-            let found = stream.seek(self.lists, self.span, self.order, &mut self.work)?;
+            let found = stream.seek(&self.lists, self.span, self.order, &mut self.work)?;
             let Some(found) = found else {
                 return Ok(Step::Done);
             };
@@ -171,7 +171,7 @@ mod tests {
         List::Key(LookupKey::new([at as u8; 16]))
     }
 
-    impl Lists for Sets {
+    impl Lists for &Sets {
         fn seqs(
             &self,
             list: &List,

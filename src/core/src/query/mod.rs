@@ -1,19 +1,19 @@
 //! Queries: the events that answer several filters at once, a page at a time, oldest or newest first.
 
 mod candidates;
+mod found;
 
 use crate::journal::Journal;
 use crate::journal::append::{PROMPT_VERSION, person_tag};
-use crate::journal::read::{ReadError, StoredEvent, is_event, open_event};
+use crate::journal::read::{ReadError, StoredEvent, decoded, is_event, open_read};
 use crate::keys::keyring::KeyError;
-use crate::query::candidates::{Candidates, List, Lists, Step};
-use crate::short_reads::ENTRIES_PER_READ;
+use crate::query::candidates::List;
+use crate::query::found::Found;
 use crate::tenant::ledger::{Ledger, Published};
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_policy::UnknownRegime;
 use trailkeep_ports::{Order, Span, StoreError};
 use trailkeep_proof::ids::{ClassNumber, LookupKey, Seq};
-use trailkeep_proof::ledger::entry::Entry;
 use trailkeep_proof::ledger::event::{Person, Target};
 use trailkeep_proof::time::UnixMillis;
 
@@ -170,81 +170,40 @@ pub fn query(
         wanted.push(List::Classes(classes_of(journal, ledger, regime)?));
     }
     let span = span_of(journal, ledger, query, size)?;
-    let lists = IndexLists { journal, ledger };
-    let mut entries = Entries::of(journal, ledger, wanted.is_empty(), order);
-    let mut candidates = Candidates::new(&lists, wanted, span, order);
+    let mut found = Found::new(journal, ledger, wanted, (span, order));
     let mut bytes = 0;
     loop {
-        let seq = match candidates.next()? {
-            Step::Done => return Ok(page),
-            Step::Spent => {
-                page.next = Some(Cursor::at(candidates.span(), order, size));
-                return Ok(page);
-            }
-            Step::Found(seq) => seq,
-        };
-        let entry = entries.read(seq)?;
-        if !is_event(&entry) {
-            continue;
-        }
-        if page.events.len() == limit || bytes >= PAGE_BYTES_MAX {
-            let rest = candidates.span().starting_at(seq, order);
-            page.next = Some(Cursor::at(rest, order, size));
+        // One more than there is room for says whether there is a next page.
+        let room = limit - page.events.len() + 1;
+        let rows = found.rows(room)?;
+        if rows.is_empty() {
+            page.next = found.rest.map(|rest| Cursor::at(rest, order, size));
             return Ok(page);
         }
-        let event = match open_event(journal, ledger, seq) {
-            // What went lawfully answers to nothing any more.
-            Err(ReadError::Deleted { .. }) => continue,
-            event => event?,
-        };
-        // What is restricted answers to nobody who does not say for what.
-        if event.restricted_by.is_some() && !query.shows_restricted {
-            page.restricted += 1;
-            continue;
-        }
-        let sizes = event.sections.iter().map(|(_, text)| text.len());
-        bytes += sizes.sum::<usize>();
-        page.events.push(event);
-    }
-}
-
-/// Entries, read ahead where all of them are walked over.
-struct Entries<'a> {
-    journal: &'a Journal,
-    ledger: &'a Ledger,
-    order: Order,
-    at_once: u64,
-    ahead: Vec<(Seq, Vec<u8>)>,
-}
-
-impl<'a> Entries<'a> {
-    fn of(journal: &'a Journal, ledger: &'a Ledger, is_walk: bool, order: Order) -> Self {
-        Self {
-            journal,
-            ledger,
-            order,
-            at_once: if is_walk { ENTRIES_PER_READ } else { 1 },
-            ahead: Vec::new(),
-        }
-    }
-
-    fn read(&mut self, seq: Seq) -> Result<Entry, ReadError> {
-        let find = |rows: &[(Seq, Vec<u8>)]| rows.binary_search_by_key(&seq, |(seq, _)| *seq).ok();
-        if find(&self.ahead).is_none() {
-            let whole = Span {
-                from: Seq::new(0),
-                end: Seq::MAX,
+        for (seq, row) in rows {
+            let row = row.ok_or(ReadError::NotFound)?;
+            let entry = decoded(seq, &row.entry)?;
+            if !is_event(&entry) {
+                continue;
+            }
+            if page.events.len() == limit || bytes >= PAGE_BYTES_MAX {
+                page.next = Some(Cursor::at(span.starting_at(seq, order), order, size));
+                return Ok(page);
+            }
+            let event = match open_read(journal, ledger, row, entry) {
+                // What went lawfully answers to nothing any more.
+                Err(ReadError::Deleted { .. }) => continue,
+                event => event?,
             };
-            let range = whole
-                .starting_at(seq, self.order)
-                .beginning(self.order, self.at_once);
-            self.ahead = self
-                .journal
-                .ledgers
-                .entry_rows(self.ledger.record.number, range)?;
+            // What is restricted answers to nobody who does not say for what.
+            if event.restricted_by.is_some() && !query.shows_restricted {
+                page.restricted += 1;
+                continue;
+            }
+            let sizes = event.sections.iter().map(|(_, text)| text.len());
+            bytes += sizes.sum::<usize>();
+            page.events.push(event);
         }
-        let at = find(&self.ahead).ok_or(ReadError::NotFound)?;
-        Entry::decode(&self.ahead[at].1).map_err(|error| ReadError::Entry { seq, error })
     }
 }
 
@@ -376,35 +335,6 @@ impl Filters {
             }
         }
         Ok(Some(keys))
-    }
-}
-
-/// The lists of a ledger's index, and its entries.
-struct IndexLists<'a> {
-    journal: &'a Journal,
-    ledger: &'a Ledger,
-}
-
-impl Lists for IndexLists<'_> {
-    fn seqs(
-        &self,
-        list: &List,
-        span: Span,
-        order: Order,
-        limit: usize,
-    ) -> Result<Vec<Seq>, StoreError> {
-        let number = self.ledger.record.number;
-        match list {
-            List::Key(key) => self
-                .journal
-                .index
-                .find_in_order(number, *key, span, order, limit),
-            List::Classes(classes) => {
-                let ledgers = &self.journal.ledgers;
-                ledgers.events_of_classes(number, classes, span, order, limit)
-            }
-            List::All => Ok(span.first_seqs(order, limit)),
-        }
     }
 }
 

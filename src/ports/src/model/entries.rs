@@ -21,6 +21,15 @@ fn recorded_at(entry: &EntryBytes) -> u64 {
 }
 
 impl Tables {
+    fn event(&self, ledger: LedgerNumber, seq: Seq) -> Option<EventRow> {
+        let entry = self.entries.get(&(ledger, seq))?;
+        Some(EventRow {
+            entry: *entry,
+            payload: self.payloads.get(&(ledger, seq)).cloned(),
+            mark: self.mark(ledger, seq),
+        })
+    }
+
     fn mark(&self, ledger: LedgerNumber, seq: Seq) -> Mark {
         let place = (ledger, seq);
         let restricted = self
@@ -80,13 +89,27 @@ impl Entries for MemoryLedgers {
     }
 
     fn event(&self, ledger: LedgerNumber, seq: Seq) -> Result<Option<EventRow>, StoreError> {
+        Ok(self.tables.lock().event(ledger, seq))
+    }
+
+    fn events(
+        &self,
+        ledger: LedgerNumber,
+        seqs: &[Seq],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<EventRow>>, StoreError> {
         let tables = self.tables.lock();
-        let event = |entry: &EntryBytes| EventRow {
-            entry: *entry,
-            payload: tables.payloads.get(&(ledger, seq)).cloned(),
-            mark: tables.mark(ledger, seq),
-        };
-        Ok(tables.entries.get(&(ledger, seq)).map(event))
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        for seq in seqs {
+            let event = tables.event(ledger, *seq);
+            let payload = event.as_ref().and_then(|event| event.payload.as_ref());
+            bytes += payload.map_or(0, Vec::len);
+            events.push(event);
+            if bytes >= bytes_max {
+                break;
+            }
+        }
+        Ok(events)
     }
 
     fn first_recorded_at(

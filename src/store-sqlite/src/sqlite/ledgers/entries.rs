@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, Statement, params};
 
 use super::SqliteLedgers;
 use crate::{row_number, row_seq};
@@ -16,6 +16,52 @@ const OLDEST: &str = "SELECT row FROM entry WHERE substr(bytes, 3, 2) = ?1 AND r
                       ORDER BY row LIMIT ?4";
 const NEWEST: &str = "SELECT row FROM entry WHERE substr(bytes, 3, 2) = ?1 AND row >= ?2 AND row < ?3 \
                       ORDER BY row DESC LIMIT ?4";
+
+/// An event's row, and what statements say of it.
+const EVENT: &str = "SELECT entry.bytes, payload.bytes, covered.statement, overdue.row,
+     (SELECT min(statement) FROM restricted WHERE row = ?1 AND lifted_by IS NULL)
+     FROM entry LEFT JOIN payload USING (row) LEFT JOIN covered USING (row)
+     LEFT JOIN overdue USING (row) WHERE entry.row = ?1";
+
+/// The same, as it is stored.
+struct StoredEvent {
+    entry: Vec<u8>,
+    payload: Option<Vec<u8>>,
+    mark: Mark,
+}
+
+fn stored_event(
+    query: &mut Statement<'_>,
+    ledger: LedgerNumber,
+    seq: Seq,
+) -> rusqlite::Result<Option<StoredEvent>> {
+    let read = |row: &Row<'_>| {
+        let mark = Mark {
+            tombstone: row.get::<_, Option<i64>>(2)?.map(row_seq),
+            is_overdue: row.get::<_, Option<i64>>(3)?.is_some(),
+            restricted_by: row.get::<_, Option<i64>>(4)?.map(row_seq),
+        };
+        let (entry, payload) = (row.get(0)?, row.get(1)?);
+        Ok(StoredEvent {
+            entry,
+            payload,
+            mark,
+        })
+    };
+    query.query_row([row_number(ledger, seq)], read).optional()
+}
+
+impl SqliteLedgers {
+    fn event_row(&self, stored: StoredEvent) -> Result<EventRow, StoreError> {
+        let entry = EntryBytes::try_from(stored.entry)
+            .map_err(|_| self.damaged("has an entry of a wrong length"))?;
+        Ok(EventRow {
+            entry,
+            payload: stored.payload,
+            mark: stored.mark,
+        })
+    }
+}
 
 impl Entries for SqliteLedgers {
     fn entry_rows(
@@ -55,35 +101,36 @@ impl Entries for SqliteLedgers {
     }
 
     fn event(&self, ledger: LedgerNumber, seq: Seq) -> Result<Option<EventRow>, StoreError> {
-        let row = row_number(ledger, seq);
-        let found: Option<(Vec<u8>, Option<Vec<u8>>, Mark)> = self.database.read(|tx| {
-            tx.prepare_cached(
-                "SELECT entry.bytes, payload.bytes, covered.statement, overdue.row,
-                 (SELECT min(statement) FROM restricted WHERE row = ?1 AND lifted_by IS NULL)
-                 FROM entry LEFT JOIN payload USING (row) LEFT JOIN covered USING (row)
-                 LEFT JOIN overdue USING (row) WHERE entry.row = ?1",
-            )?
-            .query_row([row], |row| {
-                let mark = Mark {
-                    tombstone: row.get::<_, Option<i64>>(2)?.map(row_seq),
-                    is_overdue: row.get::<_, Option<i64>>(3)?.is_some(),
-                    restricted_by: row.get::<_, Option<i64>>(4)?.map(row_seq),
-                };
-                Ok((row.get(0)?, row.get(1)?, mark))
-            })
-            .optional()
+        let found = self.database.read(|tx| {
+            let mut query = tx.prepare_cached(EVENT)?;
+            stored_event(&mut query, ledger, seq)
         })?;
-        found
-            .map(|(entry, payload, mark)| {
-                let entry = EntryBytes::try_from(entry)
-                    .map_err(|_| self.damaged("has an entry of a wrong length"))?;
-                Ok(EventRow {
-                    entry,
-                    payload,
-                    mark,
-                })
-            })
-            .transpose()
+        found.map(|row| self.event_row(row)).transpose()
+    }
+
+    fn events(
+        &self,
+        ledger: LedgerNumber,
+        seqs: &[Seq],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<EventRow>>, StoreError> {
+        let found = self.database.read(|tx| {
+            let mut query = tx.prepare_cached(EVENT)?;
+            let (mut found, mut bytes) = (Vec::with_capacity(seqs.len()), 0);
+            for seq in seqs {
+                let event = stored_event(&mut query, ledger, *seq)?;
+                let payload = event.as_ref().and_then(|event| event.payload.as_ref());
+                bytes += payload.map_or(0, Vec::len);
+                found.push(event);
+                if bytes >= bytes_max {
+                    break;
+                }
+            }
+            Ok(found)
+        })?;
+        let rows = found.into_iter();
+        rows.map(|row| row.map(|row| self.event_row(row)).transpose())
+            .collect()
     }
 
     fn first_recorded_at(
