@@ -132,7 +132,7 @@ fn sending() {
 }
 
 #[test]
-fn opentelemetry_and_retention() {
+fn opentelemetry_retention_and_prices() {
     let served = r"
 trailkeep key create --dir D --role writer
 trailkeep serve --dir D --listen 127.0.0.1:$PORT
@@ -143,6 +143,7 @@ trailkeep serve --dir D --listen 127.0.0.1:$PORT
         .after(served)
         .run();
     Document::new("docs/retention.md").run();
+    Document::new("docs/prices.md").run();
 }
 
 #[test]
@@ -193,6 +194,7 @@ fn every_fence_is_run_or_says_why_not() {
         "docs/runbook.md",
         "docs/opentelemetry.md",
         "docs/retention.md",
+        "docs/prices.md",
         "docs/sending.md",
         "docs/verify-without-trailkeep.md",
     ];

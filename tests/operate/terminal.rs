@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use crate::support::{Directory, succeeded, trailkeep};
+use crate::support::{Directory, root, succeeded, trailkeep};
 
 /// Listing commands, without their directory.
 const LISTS: &[&str] = &[
@@ -12,6 +12,7 @@ const LISTS: &[&str] = &[
     "key list",
     "policy gaps",
     "policy list",
+    "prices diff shipped tests/data/prices.toml",
     "policy explain --regime hipaa --regime gdpr-minimal --recorded-at 2024-11-24",
     "privacy erase --subject customer-with-a-rather-long-name --dry-run",
     "privacy list",
@@ -36,6 +37,7 @@ fn on_terminal(columns: usize, directory: &Directory, line: &str) -> Option<Stri
     let output = Command::new("script")
         .args(["-qec", &command, "/dev/null"])
         .env("TRAILKEEP_DIR", &directory.path)
+        .current_dir(root())
         .env("NO_COLOR", "1")
         .stdin(std::process::Stdio::null())
         .output();
@@ -51,6 +53,7 @@ fn on_terminal(columns: usize, directory: &Directory, line: &str) -> Option<Stri
 fn run(directory: &Directory, line: &str) -> Output {
     trailkeep()
         .args(line.split(' '))
+        .current_dir(root())
         .env("TRAILKEEP_DIR", &directory.path)
         .output()
         .unwrap()

@@ -16,6 +16,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("verify", &["proof"]),
     ("api", &["proof"]),
     ("policy", &["proof"]),
+    ("prices", &["proof"]),
     ("otlp", &["proof"]),
     ("crypto", &["proof", "files"]),
     ("ports", &["proof", "files"]),
@@ -43,6 +44,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "proof",
             "verify",
             "policy",
+            "prices",
             "otlp",
             "files",
             "crypto",
@@ -65,6 +67,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ledger", &["ids", "time", "near"]),
     ("bundle", &["ids", "time", "text", "period", "ledger"]),
     ("privacy", &["ids", "time", "ledger", "bundle"]),
+    ("prices", &["ids", "privacy"]),
 ];
 
 /// Libraries, and the only places that may name them.

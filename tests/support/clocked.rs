@@ -69,7 +69,7 @@ impl Clocked {
         std::fs::write(&self.clock, format!("{wall} {boot}")).unwrap();
     }
 
-    fn environment(&self) -> Vec<(&str, &str)> {
+    pub fn environment(&self) -> Vec<(&str, &str)> {
         let policies = self.policies.as_deref().map(|path| path.to_str().unwrap());
         [("TRAILKEEP_TEST_CLOCK", self.clock.to_str().unwrap())]
             .into_iter()

@@ -4,6 +4,7 @@
 //!   [`near`]: what a misspelt word may mean
 //! - [`ledger`]: entries, Merkle tree, proofs, checkpoints, receipts, commitments
 //! - [`bundle`]: the signed export and its verification
+//! - [`prices`]: price tables and the cost of a call
 //! - [`privacy`]: requests of data subjects and their certificate
 //! - [`system`]: what a ledger records of itself
 //!
@@ -42,6 +43,7 @@ pub mod ids;
 pub mod ledger;
 pub mod near;
 pub mod period;
+pub mod prices;
 pub mod privacy;
 pub mod system;
 pub mod text;

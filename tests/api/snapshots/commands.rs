@@ -16,6 +16,9 @@ const ALONE: &[&str] = &[
     "policy check",
     "policy explain",
     "policy list",
+    "prices check",
+    "prices diff",
+    "prices import",
     "bundle ",
     "certificate ",
     "receipt verify",
@@ -53,7 +56,8 @@ impl Session {
             .collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let output = if ALONE.iter().any(|name| line.starts_with(name)) {
-            trailkeep().args(&words).output().unwrap()
+            let environment = self.clocked.environment();
+            trailkeep().args(&words).envs(environment).output().unwrap()
         } else {
             self.clocked.output(&words)
         };
@@ -315,4 +319,56 @@ fn files() {
         session.run(line);
     }
     session.assert_same("files");
+}
+
+/// Data of the form that genai-prices has.
+const GENAI: &str = r#"[{"id":"openai","pricing_urls":["https://prices.example.com/openai"],"models":[
+{"id":"gpt-x","match":{"or":[{"equals":"gpt-x"},{"starts_with":"gpt-x-"}]},"prices":{"input_mtok":2.5,"output_mtok":10}},
+{"id":"night","match":{"equals":"night"},"prices":[{"prices":{"input_mtok":1}},{"constraint":{"start_time":"00:30:00+00:00","end_time":"16:30:00+00:00"},"prices":{"input_mtok":2}}]}
+]}]"#;
+
+#[test]
+fn prices() {
+    let mut session = Session::new();
+    session.said.clear();
+    let folder = session.clocked.directory.path.parent().unwrap().to_owned();
+    let prices = include_str!("../../data/prices.toml");
+    std::fs::write(folder.join("prices.toml"), prices).unwrap();
+    let leap = prices.replace("input = \"2\"", "input = \"0.000002\"");
+    std::fs::write(folder.join("leap.toml"), leap).unwrap();
+    let twice = prices
+        .replace("until = 2026-06-01\n", "")
+        .replace("output = \"0\"", "ouput = 0");
+    std::fs::write(folder.join("wrong.toml"), &twice).unwrap();
+    let overlap = twice.replace("ouput = 0", "output = \"0\"");
+    std::fs::write(folder.join("overlap.toml"), overlap).unwrap();
+    std::fs::write(folder.join("data.json"), GENAI).unwrap();
+    let import =
+        "prices import --genai-prices FOLDER/data.json --package-version 1.2.3 --dated 2026-11-10";
+    for line in [
+        "prices check",
+        "prices check --json",
+        "prices check FOLDER/prices.toml",
+        "prices check FOLDER/prices.toml --json",
+        "prices check FOLDER/leap.toml",
+        "prices check FOLDER/leap.toml --json",
+        "prices check FOLDER/wrong.toml",
+        "prices check FOLDER/overlap.toml",
+        "prices check FOLDER/nothing",
+        "prices diff FOLDER/leap.toml FOLDER/prices.toml",
+        "prices diff FOLDER/leap.toml FOLDER/prices.toml --json",
+        "prices diff shipped shipped",
+        "prices diff FOLDER/wrong.toml shipped",
+        import,
+        &format!("{import} --out FOLDER/imported.toml --json"),
+        &format!("{import} --out FOLDER/imported.toml"),
+        &format!("{import} --json"),
+        &format!("{import} --provider nobody"),
+        "prices check FOLDER/imported.toml",
+        "prices import --litellm FOLDER/data.json --package-version 1 --dated 2026-11-10",
+        "prices import --litellm FOLDER/data.json --package-version 1 --dated yesterday",
+    ] {
+        session.run(line);
+    }
+    session.assert_same("prices");
 }

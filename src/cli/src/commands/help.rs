@@ -25,6 +25,7 @@ const WITH_TABLE: &[&str] = &[
     "policy explain",
     "policy gaps",
     "policy list",
+    "prices diff",
     "privacy access",
     "privacy erase",
     "privacy execute",

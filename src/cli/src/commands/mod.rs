@@ -23,6 +23,7 @@ mod offline;
 mod out_file;
 mod output;
 mod policy;
+mod prices;
 mod privacy;
 mod query;
 mod read;
@@ -95,6 +96,9 @@ enum Command {
     /// Retention policies: check, list, show, explain
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Price tables of model calls: check, compare, import
+    #[command(subcommand)]
+    Prices(prices::PricesCommand),
     /// Legal holds: place, list, release
     #[command(subcommand)]
     Hold(hold::HoldCommand),
@@ -279,6 +283,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Key(command) => key::run(command).await,
         Command::Access(command) => access::run(command).await,
         Command::Policy(command) => policy::run(command).await,
+        Command::Prices(command) => prices::run(command),
         Command::Hold(command) => hold::run(command).await,
         Command::Retention(command) => retention::run(command).await,
         Command::Tenant(command) => tenant::run(command).await,

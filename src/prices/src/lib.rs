@@ -1,0 +1,20 @@
+//! Prices of model calls as people keep them: files, their checks, layers, comparison, and import of other packages' data.
+//! Pure: no clock inside, no file system.
+#![forbid(unsafe_code)]
+
+mod check;
+mod diff;
+mod document;
+pub mod import;
+mod layers;
+mod read;
+mod write;
+
+pub use check::{Checked, check};
+pub use diff::{Change, Difference, difference};
+pub use layers::{Layer, Layers, Resolved};
+pub use read::{FILE_BYTES_MAX, Finding, PriceFile, read};
+pub use write::to_toml;
+
+/// The price table that the program ships.
+pub const SHIPPED: &str = include_str!("../../../policies/prices/shipped.toml");
