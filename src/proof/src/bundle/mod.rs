@@ -12,6 +12,7 @@ pub mod sums;
 pub mod table;
 pub mod tombstone;
 pub mod transport;
+mod usual;
 pub mod verify;
 
 /// Names of the members.

@@ -2,9 +2,12 @@
 //!
 //! The verifier writes the same table again from events.jsonl and compares, so every byte of it is fixed.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::line::Line;
+use super::usual::json;
 use crate::time::UnixMillis;
 
 /// Names of the columns.
@@ -44,37 +47,154 @@ pub fn header() -> Vec<u8> {
 
 /// The line of an event.
 pub fn row(line: &Line<'_>, recorded_at: UnixMillis) -> Vec<u8> {
-    let section = |name: &str| {
-        line.text(name)
-            .and_then(|text| serde_json::from_str::<Value>(text).ok())
-            .unwrap_or(Value::Null)
+    let mut row = Vec::with_capacity(1_024);
+    write_row(&mut row, line, recorded_at);
+    row
+}
+
+/// Writes the line of an event behind what is there.
+pub(super) fn write_row(out: &mut Vec<u8>, line: &Line<'_>, recorded_at: UnixMillis) {
+    let names = &mut json::Names::new();
+    let section = |name: &str| line.text(name).unwrap_or("null");
+    let [actor_id, actor_type] = cells(section("actor"), names, ["id", "type"]);
+    let subjects = subjects(section("subjects"), names);
+    let [conversation] = cells(section("context"), names, ["conversation"]);
+    let (llm, usage) = llm(section("llm"), names);
+    let [provider, request_model, response_model] = llm;
+    let [input_tokens, output_tokens] = usage;
+    let mut redacted = line.redacted();
+    let first = redacted.next().unwrap_or_default().to_owned();
+    let redacted = redacted.fold(first, |names, name| names + " " + name);
+    let cells = [
+        Cow::Owned(line.seq.to_string()),
+        Cow::Owned(recorded_at.to_string()),
+        whole(section("occurred_at"), names),
+        whole(section("id"), names),
+        whole(section("action"), names),
+        whole(section("outcome"), names),
+        actor_id,
+        actor_type,
+        subjects,
+        conversation,
+        provider,
+        request_model,
+        response_model,
+        input_tokens,
+        output_tokens,
+        excerpt(line.text("input"), names),
+        excerpt(line.text("output"), names),
+        Cow::Owned(redacted),
+    ];
+    for (place, cell) in cells.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        write_cell(out, cell);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Members of an object, those of these names; empty where there is none. `None` where the text is not usual.
+fn named<'t, const N: usize>(
+    section: &'t str,
+    names: &mut json::Names<'t>,
+    wanted: [&str; N],
+) -> Option<[&'t str; N]> {
+    let mut found = [""; N];
+    json::members(section, names, &mut |name, value| {
+        if let Some(place) = wanted.iter().position(|known| *known == name) {
+            found[place] = value;
+        }
+    })?;
+    Some(found)
+}
+
+/// Cells of an object's members, those of these names.
+fn cells<'t, const N: usize>(
+    section: &'t str,
+    names: &mut json::Names<'t>,
+    wanted: [&str; N],
+) -> [Cow<'t, str>; N] {
+    match named(section, names, wanted) {
+        Some(found) => found.map(cell),
+        None => cells_of(&tree(section), wanted),
+    }
+}
+
+fn cells_of<'t, const N: usize>(value: &Value, wanted: [&str; N]) -> [Cow<'t, str>; N] {
+    wanted.map(|name| value.get(name).map(plain).unwrap_or_default().into())
+}
+
+/// The cells of the model and of what it used.
+fn llm<'t>(
+    section: &'t str,
+    names: &mut json::Names<'t>,
+) -> ([Cow<'t, str>; 3], [Cow<'t, str>; 2]) {
+    const MODEL: [&str; 3] = ["provider", "request_model", "response_model"];
+    const USED: [&str; 2] = ["input_tokens", "output_tokens"];
+    let [provider, request_model, response_model] = MODEL;
+    let wanted = [provider, request_model, response_model, "usage"];
+    if let Some([provider, request_model, response_model, usage]) = named(section, names, wanted) {
+        let model = [provider, request_model, response_model];
+        return (model.map(cell), cells(usage, names, USED));
+    }
+    let value = tree(section);
+    let usage = value.get("usage").unwrap_or(&Value::Null);
+    (cells_of(&value, MODEL), cells_of(usage, USED))
+}
+
+/// The ids of the data subjects in one cell.
+fn subjects<'t>(section: &'t str, names: &mut json::Names<'t>) -> Cow<'t, str> {
+    let mut subjects = Vec::new();
+    let read = json::elements(section, names, &mut |subject| subjects.push(subject));
+    if read.is_none() {
+        let value = tree(section);
+        let subjects = value.as_array().into_iter().flatten();
+        let id = |subject: &Value| subject.get("id").map(plain).unwrap_or_default();
+        return subjects.map(id).collect::<Vec<_>>().join("; ").into();
+    }
+    let mut id = |subject: &'t str| {
+        let [id] = cells(subject, names, ["id"]);
+        id
     };
-    let (actor, llm) = (section("actor"), section("llm"));
-    let member =
-        |value: &Value, pointer: &str| value.pointer(pointer).map(plain).unwrap_or_default();
-    let subjects = section("subjects");
-    let subjects = subjects.as_array().into_iter().flatten();
-    let subjects: Vec<String> = subjects.map(|subject| member(subject, "/id")).collect();
-    record([
-        line.seq.to_string(),
-        recorded_at.to_string(),
-        plain(&section("occurred_at")),
-        plain(&section("id")),
-        plain(&section("action")),
-        plain(&section("outcome")),
-        member(&actor, "/id"),
-        member(&actor, "/type"),
-        subjects.join("; "),
-        member(&section("context"), "/conversation"),
-        member(&llm, "/provider"),
-        member(&llm, "/request_model"),
-        member(&llm, "/response_model"),
-        member(&llm, "/usage/input_tokens"),
-        member(&llm, "/usage/output_tokens"),
-        excerpt(line.text("input")),
-        excerpt(line.text("output")),
-        line.redacted().collect::<Vec<_>>().join(" "),
-    ])
+    match subjects.as_slice() {
+        [one] => id(one),
+        all => {
+            let ids: Vec<Cow<'_, str>> = all.iter().map(|subject| id(subject)).collect();
+            ids.join("; ").into()
+        }
+    }
+}
+
+/// The cell of a whole section.
+fn whole<'t>(section: &'t str, names: &mut json::Names<'t>) -> Cow<'t, str> {
+    if json::is_usual(section, names) {
+        cell(section)
+    } else {
+        plain(&tree(section)).into()
+    }
+}
+
+/// The cell of a value that is [usual](json::is_usual), or of nothing.
+fn cell(value: &str) -> Cow<'_, str> {
+    let is_counting = value.bytes().all(|byte| byte.is_ascii_digit());
+    if is_counting || value == "null" {
+        return if is_counting { value } else { "" }.into();
+    }
+    match inner(value) {
+        Some(inner) if !inner.contains('\\') => inner.into(),
+        _ => plain(&tree(value)).into(),
+    }
+}
+
+/// What stands between the quotes of a string.
+fn inner(value: &str) -> Option<&str> {
+    value.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// The value of a text; `null` where it is no JSON.
+fn tree(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or(Value::Null)
 }
 
 /// A string as it is, anything else as its JSON, nothing for null.
@@ -87,16 +207,59 @@ pub fn plain(value: &Value) -> String {
 }
 
 /// The beginning of a string as decoded, or of any other value's exact text.
-fn excerpt(section: Option<&str>) -> String {
+fn excerpt<'t>(section: Option<&'t str>, names: &mut json::Names<'t>) -> Cow<'t, str> {
     let text = section.unwrap_or_default();
-    let decoded = text
-        .starts_with('"')
-        .then(|| serde_json::from_str::<String>(text).ok())
-        .flatten();
-    let text = decoded.as_deref().unwrap_or(text);
-    match text.char_indices().nth(TEXT_CHARACTERS_MAX) {
-        Some((end, _)) => format!("{}\u{2026}", &text[..end]),
-        None => text.to_owned(),
+    if !text.starts_with('"') {
+        return beginning(text);
+    }
+    match inner(text) {
+        Some(inner) if !inner.contains('\\') && json::is_usual(text, names) => beginning(inner),
+        _ => match serde_json::from_str::<String>(text) {
+            Ok(decoded) => beginning(&decoded).into_owned().into(),
+            Err(_) => beginning(text),
+        },
+    }
+}
+
+fn beginning(text: &str) -> Cow<'_, str> {
+    // No character is shorter than a byte.
+    let Some(bytes) = text.as_bytes().get(..TEXT_CHARACTERS_MAX) else {
+        return text.into();
+    };
+    let end = if bytes.is_ascii() {
+        (text.len() > TEXT_CHARACTERS_MAX).then_some(TEXT_CHARACTERS_MAX)
+    } else {
+        let next = text.char_indices().nth(TEXT_CHARACTERS_MAX);
+        next.map(|(end, _)| end)
+    };
+    match end.and_then(|end| text.get(..end)) {
+        Some(beginning) => format!("{beginning}\u{2026}").into(),
+        None => text.into(),
+    }
+}
+
+/// Writes a cell as the writer of CSV does, with a `'` before what a spreadsheet would take for a formula.
+fn write_cell(out: &mut Vec<u8>, cell: &str) {
+    let is_special = |byte: u8| matches!(byte, b',' | b'"' | b'\r' | b'\n');
+    let is_quoted = cell
+        .bytes()
+        .fold(false, |found, byte| found | is_special(byte));
+    if is_quoted {
+        out.push(b'"');
+    }
+    if cell.starts_with(FORMULA_STARTS) {
+        out.push(b'\'');
+    }
+    let mut rest = cell.as_bytes();
+    while is_quoted && let Some(quote) = rest.iter().position(|byte| *byte == b'"') {
+        let (before, behind) = rest.split_at(quote + 1);
+        out.extend_from_slice(before);
+        out.push(b'"');
+        rest = behind;
+    }
+    out.extend_from_slice(rest);
+    if is_quoted {
+        out.push(b'"');
     }
 }
 
@@ -119,63 +282,4 @@ pub fn record(cells: impl IntoIterator<Item = String>) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bundle::line::Section;
-    use crate::ids::{SectionSalt, Seq};
-
-    fn line(sections: &[(&'static str, &'static str)]) -> Line<'static> {
-        let disclosed = |json: &'static str| Section::Disclosed {
-            salt: SectionSalt::new([0; 32]),
-            json: json.into(),
-        };
-        Line {
-            seq: Seq::new(7),
-            sections: sections
-                .iter()
-                .map(|(name, json)| ((*name).into(), disclosed(json)))
-                .collect(),
-        }
-    }
-
-    #[test]
-    fn no_cell_is_a_formula() {
-        for start in ["=", "+", "-", "@", "\\t", "\\r", "\\n", "\u{FF1D}"] {
-            let id = format!("\"{start}cmd|' /C calc'!A0\"");
-            let id: &'static str = Box::leak(id.into_boxed_str());
-            let row = row(
-                &line(&[("action", "\"a\""), ("id", id)]),
-                UnixMillis::new(0),
-            );
-            let mut reader = csv::ReaderBuilder::new()
-                .has_headers(false)
-                .from_reader(&row[..]);
-            let record = reader.records().next().unwrap().unwrap();
-            assert_eq!(record.len(), COLUMNS.len());
-            assert!(record[3].starts_with('\''), "{start}: {:?}", &record[3]);
-        }
-    }
-
-    #[test]
-    fn long_texts_are_cut_and_numbers_are_plain() {
-        let long: &'static str =
-            Box::leak(format!("\"{}\"", "\u{e9}".repeat(600)).into_boxed_str());
-        let event = line(&[
-            ("action", "\"a\""),
-            ("input", long),
-            ("llm", "{\"usage\":{\"input_tokens\":12}}"),
-            ("subjects", "[{\"id\":\"a\"},{\"id\":\"b\"}]"),
-        ]);
-        let text = String::from_utf8(row(&event, UnixMillis::new(0))).unwrap();
-        assert!(
-            text.starts_with("7,1970-01-01T00:00:00.000Z,,,a,"),
-            "{text}"
-        );
-        assert!(text.contains(",a; b,") && text.contains(",12,"), "{text}");
-        assert!(
-            text.contains(&format!("{}\u{2026}", "\u{e9}".repeat(500))),
-            "{text}"
-        );
-        assert!(text.ends_with("\r\n"));
-    }
-}
+mod tests;

@@ -122,7 +122,10 @@ macro_rules! hash_type {
 
             /// Reads canonical, padded base64 of 32 bytes.
             pub fn from_base64(text: &str) -> Option<Self> {
-                Self::from_slice(&BASE64.decode(text).ok()?)
+                // Three bytes for four characters, padding included.
+                let mut bytes = [0; 33];
+                let count = BASE64.decode_slice(text, &mut bytes).ok()?;
+                Self::from_slice(bytes.get(..count)?)
             }
         }
 

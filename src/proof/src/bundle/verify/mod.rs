@@ -2,20 +2,25 @@
 //! bundle").
 //!
 //! files.rs checks the container and what is signed, statements.rs what the ledger says of itself, range.rs
-//! and selection.rs that the entries are in the tree, events.rs that the texts are those of the entries, agreement.rs that the manifest says
-//! what was found.
+//! and selection.rs that the entries are in the tree, events.rs and text.rs that the texts are those of the entries, agreement.rs
+//! that the manifest says what was found. at_once.rs does all of it in one reading, with flow.rs: enough where everything holds.
 
 mod account;
 mod agreement;
+mod at_once;
 mod edges;
 mod events;
 mod export;
 mod files;
+mod flow;
 mod range;
 mod report;
 mod selection;
 mod statements;
 mod streams;
+#[cfg(test)]
+mod tests;
+mod text;
 
 use crate::text::counted;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +28,7 @@ use std::io;
 
 pub use report::{Finding, Report, fingerprint};
 
+use self::at_once::AtOnce;
 use self::files::Signed;
 use super::archive::{Archive, ArchiveError, Source, Unpacked};
 use super::manifest::{Counts, Proof, SeqRange, StatementCounts};
@@ -98,18 +104,27 @@ fn verify_archive(
     question: &Question<'_>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> io::Result<Report> {
-    let mut report = Report {
-        archive_form_checked: true,
-        ..Report::default()
-    };
+    let report = at_once::verify(archive, question, progress, flow::BATCH_BYTES);
+    match report {
+        Some(report) => Ok(report),
+        None => verify_in_order(archive, question, progress),
+    }
+}
+
+/// One step after the other, so that the findings come in their order. It needs no threads.
+fn verify_in_order(
+    archive: &Archive<'_>,
+    question: &Question<'_>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> io::Result<Report> {
+    let mut report = Report::new(archive);
     let mut check = Check {
         archive,
         progress: Progress::new(archive, progress),
         found: Found::new(),
         report: &mut report,
+        at_once: None,
     };
-    let names = archive.members().iter().map(|member| member.name.clone());
-    check.report.only_signed(names);
     if let Some(signed) = check.files(question)? {
         check.contents(&signed)?;
     }
@@ -123,6 +138,8 @@ struct Check<'a> {
     progress: Progress<'a>,
     found: Found,
     report: &'a mut Report,
+    /// What is left for later, if all is done at once.
+    at_once: Option<AtOnce>,
 }
 
 /// What is counted and collected while the contents are read.
@@ -190,15 +207,7 @@ impl Check<'_> {
         self.manifest_agrees(signed, &stated);
         self.export_agrees(signed, &stated);
         self.sources_agree(signed);
-        if let (Some(found), Some(expected)) = (self.found.table, self.found.table_expected)
-            && found != expected
-        {
-            self.add(
-                None,
-                "table",
-                "events.csv is not the table that events.jsonl gives",
-            );
-        }
+        self.table_agrees();
         self.report.counts = self.found.counts;
         self.report.statements = self.found.split();
         let said = signed.manifest.redacted_sections.iter();
@@ -211,6 +220,31 @@ impl Check<'_> {
             .collect();
         self.report.redacted_sections = redacted.into_iter().collect();
         Ok(())
+    }
+
+    /// events.csv is what the events give, if both were read.
+    fn table_agrees(&mut self) {
+        if let (Some(found), Some(expected)) = (self.found.table, self.found.table_expected)
+            && found != expected
+        {
+            self.add(
+                None,
+                "table",
+                "events.csv is not the table that events.jsonl gives",
+            );
+        }
+    }
+
+    /// Whether it is known that the steps in order must follow.
+    fn is_given_up(&self) -> bool {
+        let at_once = self.at_once.as_ref();
+        at_once.is_some_and(|at_once| at_once.is_given_up || self.report.findings_total > 0)
+    }
+
+    fn give_up(&mut self) {
+        if let Some(at_once) = &mut self.at_once {
+            at_once.is_given_up = true;
+        }
     }
 
     /// The ledger still begins with what the older head signs.
@@ -319,6 +353,15 @@ impl<'a> Progress<'a> {
         Self {
             done: 0,
             total: hashed.saturating_add(read_again),
+            tell,
+        }
+    }
+
+    fn of_one_reading(archive: &Archive<'_>, tell: &'a mut dyn FnMut(u64, u64)) -> Self {
+        let sizes = archive.members().iter().map(|member| member.size_bytes);
+        Self {
+            done: 0,
+            total: sizes.sum(),
             tell,
         }
     }

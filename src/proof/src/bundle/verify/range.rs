@@ -5,7 +5,7 @@ use std::io;
 
 use super::Check;
 use super::account::Streams;
-use super::events::Events;
+use super::at_once::Hashed;
 use super::files::Signed;
 use super::statements::Stated;
 use super::streams::{Entries, Lines, Merge};
@@ -143,19 +143,20 @@ impl Check<'_> {
     ) -> io::Result<()> {
         let (Some(entries), Some(events), Some(dispositions), Some(statements)) = (
             self.archive.reader(member::ENTRIES),
-            self.archive.reader(member::EVENTS),
+            self.events(),
             self.archive.reader(member::DISPOSITIONS),
             self.archive.reader(member::STATEMENT_ENTRIES),
         ) else {
             return Ok(());
         };
         let mut streams = Streams {
-            events: Events::new(events),
+            events,
             dispositions: Merge::new(Lines::new(dispositions)),
             statements: Merge::new(Entries::new(statements)),
         };
         let mut expected = first;
-        for bytes in Entries::new(entries) {
+        let mut entries = Hashed::new(entries, self.at_once.is_some());
+        for bytes in Entries::new(&mut entries) {
             let bytes = match bytes {
                 Ok(bytes) => bytes,
                 Err(error) => {
@@ -163,6 +164,9 @@ impl Check<'_> {
                     break;
                 }
             };
+            if self.is_given_up() {
+                break;
+            }
             self.progress.add(bytes.len() as u64 + 2);
             self.found.counts.entries += 1;
             let Some(entry) = self.link(walk, &bytes, expected) else {
@@ -184,6 +188,9 @@ impl Check<'_> {
                 }
             }
             self.account_for(signed, stated, &mut streams, &entry, &bytes)?;
+        }
+        if let Some(at_once) = &mut self.at_once {
+            at_once.was_read(member::ENTRIES, entries.digest());
         }
         if expected != last.next() {
             self.add(

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::FINDINGS_MAX;
-use crate::bundle::archive::ArchiveError;
+use crate::bundle::archive::{Archive, ArchiveError};
 use crate::bundle::manifest::{Counts, Manifest, Proof, Recorded, SeqRange, StatementCounts};
 use crate::bundle::member;
 use crate::bundle::transport::{Change, DAMAGED};
@@ -90,6 +90,17 @@ pub struct Report {
 }
 
 impl Report {
+    /// Of an archive whose form holds, and of which nothing else is known yet.
+    pub(super) fn new(archive: &Archive<'_>) -> Self {
+        let mut report = Self {
+            archive_form_checked: true,
+            ..Self::default()
+        };
+        let names = archive.members().iter().map(|member| member.name.clone());
+        report.only_signed(names);
+        report
+    }
+
     /// What is said where nothing was verified.
     pub fn without_key() -> Self {
         let mut report = Self::default();
@@ -163,7 +174,7 @@ impl Report {
         self.exported_at = Some(manifest.exported_at.clone());
     }
 
-    pub(super) fn only_signed(&mut self, names: impl Iterator<Item = String>) {
+    fn only_signed(&mut self, names: impl Iterator<Item = String>) {
         self.signed_only = names
             .filter(|name| member::ONLY_SIGNED.contains(&name.as_str()))
             .collect();

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::Check;
-use super::events::Events;
+use super::at_once::Hashed;
 use super::files::Signed;
 use super::statements::Stated;
 use super::streams::{Entries, Merge, StreamError};
@@ -56,15 +56,14 @@ impl Check<'_> {
     }
 
     fn selected_events(&mut self, signed: &Signed) -> io::Result<()> {
-        let (Some(entries), Some(events)) = (
-            self.archive.reader(member::ENTRIES),
-            self.archive.reader(member::EVENTS),
-        ) else {
+        let (Some(entries), Some(mut events)) =
+            (self.archive.reader(member::ENTRIES), self.events())
+        else {
             return Ok(());
         };
-        let mut events = Events::new(events);
         let mut last: Option<Seq> = None;
-        for bytes in Entries::new(entries) {
+        let mut entries = Hashed::new(entries, self.at_once.is_some());
+        for bytes in Entries::new(&mut entries) {
             let bytes = match bytes {
                 Ok(bytes) => bytes,
                 Err(error) => {
@@ -72,6 +71,9 @@ impl Check<'_> {
                     break;
                 }
             };
+            if self.is_given_up() {
+                break;
+            }
             self.progress.add(bytes.len() as u64 + 2);
             self.found.counts.entries += 1;
             let entry = match Entry::decode(&bytes) {
@@ -105,6 +107,9 @@ impl Check<'_> {
                     "the entry has no line in events.jsonl: a selection has disclosed events only",
                 );
             }
+        }
+        if let Some(at_once) = &mut self.at_once {
+            at_once.was_read(member::ENTRIES, entries.digest());
         }
         self.finish_events(signed, events)
     }

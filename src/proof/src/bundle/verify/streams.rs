@@ -106,7 +106,7 @@ impl<R: Read> Iterator for Lines<R> {
 }
 
 /// The seq of a line, which mostly begins with it. The whole line is parsed elsewhere, and must agree.
-fn seq_of(line: &[u8]) -> Option<Seq> {
+pub(super) fn seq_of(line: &[u8]) -> Option<Seq> {
     #[derive(serde::Deserialize)]
     struct SeqForm {
         seq: u64,
