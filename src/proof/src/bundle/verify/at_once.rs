@@ -20,7 +20,7 @@ pub(super) struct AtOnce {
     /// The signed digests.
     pub(super) sums: Vec<Sum>,
     /// The lines of events.jsonl on their way.
-    pub(super) flow: Option<Flow>,
+    pub(super) flow: Option<Box<Flow>>,
     /// Digests of the members that were read to their ends meanwhile.
     digests: Vec<(&'static str, [u8; 32])>,
     /// Whether something is unusual.
@@ -83,7 +83,7 @@ pub(super) fn verify(
         let table = TableEnd { rows, used };
         let flow = Flow::start(scope, events, &signed.origin, table, batch_bytes)?;
         if let Some(at_once) = &mut check.at_once {
-            at_once.flow = Some(flow);
+            at_once.flow = Some(Box::new(flow));
         }
         let read = check.contents(&signed);
         let mut at_once = check.at_once.take()?;

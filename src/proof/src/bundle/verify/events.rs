@@ -27,7 +27,7 @@ pub(super) enum Events<'a> {
     /// One step after the other.
     InOrder(Box<InOrder<'a>>),
     /// Checked while they are read.
-    AtOnce(Flow),
+    AtOnce(Box<Flow>),
 }
 
 /// Lines that are read, and then checked.

@@ -100,7 +100,7 @@ fn key(name: &str) -> PublicKey {
     PublicKey::parse(&std::fs::read_to_string(vectors().join(name)).unwrap()).unwrap()
 }
 
-/// The findings of the steps in order. All at once, there is the same report, or none where there is a finding.
+/// The findings of the steps in order. All at once, there is the same report where there are none, else no report.
 fn findings(archive: &Archive<'_>, key: &PublicKey) -> Vec<Finding> {
     let question = Question {
         key,
@@ -115,6 +115,7 @@ fn findings(archive: &Archive<'_>, key: &PublicKey) -> Vec<Finding> {
             Some(report) => {
                 let json = |report: &Report| serde_json::to_value(report).unwrap();
                 assert_eq!(json(&report), json(&in_order));
+                assert!(report.authentic, "{:?}", report.findings);
                 assert!(told.1 > 0 && told.0 == told.1, "{told:?}");
             }
             None => assert!(!in_order.findings.is_empty(), "batches of {batch_bytes}"),
