@@ -198,6 +198,8 @@ fn a_member_that_is_cut_or_longer_is_found() {
         for content in ends.map(|end| bytes[..end].to_vec()).chain([
             [&bytes[..], b"\n"].concat(),
             [&bytes[..], b"x"].concat(),
+            [&bytes[..], b"{\"seq\":999999,\"sections\":{}}\n"].concat(),
+            [b"{\"seq\":0,\"sections\":{}}\n", &bytes[..]].concat(),
             [&bytes[..], &bytes[..bytes.len().min(86)]].concat(),
             bytes.repeat(2),
         ]) {
