@@ -144,7 +144,7 @@ pub fn assemble(of_traces: Vec<Calls>) -> Assembled {
     let began = |call: &Mapped| call.sections.get("occurred_at").map(Value::to_string);
     assembled
         .events
-        .sort_by(|one, other| (began(one), &one.span_id).cmp(&(began(other), &other.span_id)));
+        .sort_by_cached_key(|call| (began(call), call.span_id.clone()));
     assembled
 }
 

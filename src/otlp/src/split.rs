@@ -18,7 +18,7 @@ pub fn fit(mut event: Map<String, Value>, bytes_max: usize) -> Vec<Map<String, V
     let mut followers = Vec::new();
     for name in LARGE {
         // Room for what the server adds.
-        if size(&event) + 1024 <= bytes_max {
+        if fits(&event, bytes_max.saturating_sub(1024)) {
             break;
         }
         let Some(section) = event.remove(name) else {
@@ -34,8 +34,34 @@ pub fn fit(mut event: Map<String, Value>, bytes_max: usize) -> Vec<Map<String, V
     events
 }
 
-fn size(event: &Map<String, Value>) -> usize {
-    serde_json::to_string(event).map_or(0, |text| text.len())
+/// Whether an event's JSON has at most so many bytes. It is written out only where its texts alone do not tell.
+fn fits(event: &Map<String, Value>, bytes_max: usize) -> bool {
+    members_at_most(event) <= bytes_max
+        || serde_json::to_string(event).map_or(0, |text| text.len()) <= bytes_max
+}
+
+/// Bytes that a value's JSON has at most: each byte of a text may be escaped, `\u001f`.
+fn at_most(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text_at_most(text),
+        Value::Array(items) => items.iter().map(|item| at_most(item) + 1).sum::<usize>() + 2,
+        Value::Object(members) => members_at_most(members),
+        // Numbers of any precision.
+        Value::Number(number) => number.to_string().len(),
+        Value::Null | Value::Bool(_) => 5,
+    }
+}
+
+fn members_at_most(members: &Map<String, Value>) -> usize {
+    let members = members.iter();
+    members
+        .map(|(name, value)| text_at_most(name) + at_most(value) + 2)
+        .sum::<usize>()
+        + 2
+}
+
+const fn text_at_most(text: &str) -> usize {
+    text.len() * 6 + 2
 }
 
 fn follower(
@@ -163,6 +189,22 @@ mod tests {
     fn an_event_that_fits_stays_as_it_is() {
         let event = Map::from_iter([("id".to_owned(), Value::from("x"))]);
         assert_eq!(fit(event.clone(), 1 << 20), [event]);
+    }
+
+    #[test]
+    fn the_texts_alone_never_say_less_than_the_json_has() {
+        let worst = "\u{1f}".repeat(200);
+        for value in [
+            json!({"a": worst, "\u{1}": [null, false, true, 1.5e-300, u64::MAX, i64::MIN, "", [], {}]}),
+            json!({}),
+            json!({"a": {"b": {"c": ["é", "\u{10ffff}", "\"", "\\"]}}}),
+        ] {
+            let event = value.as_object().unwrap();
+            let bytes = serde_json::to_string(event).unwrap().len();
+            assert!(members_at_most(event) >= bytes, "{value}");
+            assert!(fits(event, bytes), "{value}");
+            assert!(!fits(event, bytes - 1), "{value}");
+        }
     }
 
     #[test]
