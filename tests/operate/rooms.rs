@@ -91,6 +91,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "ops",
         &[
+            "cores",
             "failpoint",
             "figures",
             "locks",

@@ -28,7 +28,8 @@ pub(super) fn check_index(files: &Files, state: &LedgerState) -> Result<(), Open
     if merged_end < end {
         spans.push((merged_end..end, true));
     }
-    let keys = files.load_keys(record)?;
+    // Nearly always nothing is found.
+    let mut keys: Option<LedgerKeys> = None;
     for (span, is_active) in spans {
         for class in ledgers.classes(record.number)? {
             let mut from = span.start;
@@ -40,7 +41,11 @@ pub(super) fn check_index(files: &Files, state: &LedgerState) -> Result<(), Open
                     ledgers.with_payload(record.number, class.number, range, EVENTS_PER_READ)
                 }?;
                 for seq in &found {
-                    if is_looked_up(files, state, &keys, *seq)? {
+                    let keys = match &mut keys {
+                        Some(keys) => keys,
+                        none => none.insert(files.load_keys(record)?),
+                    };
+                    if is_looked_up(files, state, keys, *seq)? {
                         return Err(index.incomplete(record.origin.as_str(), *seq).into());
                     }
                 }
