@@ -60,15 +60,22 @@ fn incoming(event: Event) -> Incoming {
         .filter(|name| has(name))
         .collect();
     let attributes = event.section("attributes");
-    let attributes = attributes.and_then(|text| serde_json::from_slice::<Value>(text).ok());
-    let lacks_regimes =
-        attributes.is_some_and(|attributes| attributes.get(UNKNOWN_REGIMES).is_some());
+    let lacks_regimes = attributes.is_some_and(tells_of_unknown_regimes);
     Incoming {
         event,
         via: "otlp",
         added,
         lacks_regimes,
     }
+}
+
+/// Whether attributes say that regimes of the event are unknown. Of nearly all events the text alone says that they do not: the name
+/// was written by [`regimes::settle`], without escapes.
+fn tells_of_unknown_regimes(attributes: &[u8]) -> bool {
+    let mut places = attributes.windows(UNKNOWN_REGIMES.len());
+    places.any(|place| place == UNKNOWN_REGIMES.as_bytes())
+        && serde_json::from_slice::<Value>(attributes)
+            .is_ok_and(|attributes| attributes.get(UNKNOWN_REGIMES).is_some())
 }
 
 /// The sections that are valid by themselves, and what of the others can be said without telling them.
@@ -278,6 +285,21 @@ mod tests {
         let names = said[LEFT_OUT].as_array().unwrap().iter();
         let names: Vec<&str> = names.map(|one| one["section"].as_str().unwrap()).collect();
         assert_eq!(names, ["input", "output"], "{said}");
+    }
+
+    #[test]
+    fn unknown_regimes_are_told_by_a_member_alone() {
+        let tells = |attributes: Value| tells_of_unknown_regimes(attributes.to_string().as_bytes());
+        assert!(tells(json!({"a": 1, "unknown_regimes": ["x"]})));
+        for other in [
+            json!({}),
+            json!({"a": "unknown_regimes"}),
+            json!({"a": {"unknown_regimes": ["x"]}}),
+            json!(["unknown_regimes"]),
+        ] {
+            assert!(!tells(other.clone()), "{other}");
+        }
+        assert!(!tells_of_unknown_regimes(b""));
     }
 
     proptest! {
