@@ -8,6 +8,7 @@ mod bad_input;
 mod commands;
 mod event_schema;
 mod openapi;
+mod prices;
 mod properties;
 mod query;
 mod sending;

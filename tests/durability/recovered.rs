@@ -511,3 +511,31 @@ fn a_later_answer_names_no_statement_of_the_first() {
     );
     assert_eq!(certificate["events"]["destroyed"], 1, "{certificate}");
 }
+
+#[test]
+fn price_tables_hold_for_the_ledger_that_goes_on() {
+    let clocked = with_copies("2026-11-01T10:00:00Z");
+    clocked.append(&event("before", "anna", &json!({})));
+    let prices = crate::support::root().join("tests/data/prices.toml");
+    let prices = prices.to_str().unwrap();
+    let set = clocked.json(&["prices", "set", prices, "--json"]);
+    back_up(&clocked, "backup");
+    // Lost to the ledger, and known to the vault.
+    let lost = clocked.json(&["prices", "set", "shipped", "--imported", "--json"]);
+    clocked.append(&event("lost", "anna", &json!({})));
+    clocked.set("2026-11-10T10:00:00Z");
+    lose_and_restore(&clocked, "backup", &["--continue"]);
+    let listed = clocked.json(&["prices", "list", "--json"]);
+    assert_eq!(listed["tables"], json!([set, lost]), "{listed}");
+    let shown = clocked.json(&["prices", "show", "2", "--json"]);
+    assert!(shown["table"]["prices"].as_array().unwrap().len() > 500);
+    // Its number is not given again.
+    let next = clocked.json(&["prices", "set", "shipped", "--json"]);
+    assert_eq!(
+        (&next["number"], &next["layer"]),
+        (&json!(3), &json!("operator"))
+    );
+    for ledger in ["default", "default.2"] {
+        counts(&clocked, ledger);
+    }
+}

@@ -12,6 +12,7 @@ const LISTS: &[&str] = &[
     "key list",
     "policy gaps",
     "policy list",
+    "prices list",
     "prices diff shipped tests/data/prices.toml",
     "policy explain --regime hipaa --regime gdpr-minimal --recorded-at 2024-11-24",
     "privacy erase --subject customer-with-a-rather-long-name --dry-run",

@@ -44,6 +44,9 @@ pub fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
         (words("tenant list"), Right::ManageTenants),
         (words("access list"), Right::SeeAccess),
         (words("policy gaps"), Right::SeeAccess),
+        (words("prices set shipped"), Right::SetPrices),
+        (words("prices list"), Right::SeePrices),
+        (words("prices show 1"), Right::SeePrices),
         (
             words("hold place --reason r --matter m"),
             Right::ManageHolds,

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod log;
 pub mod operate;
 pub mod policies;
+pub mod prices;
 pub mod privacy;
 pub mod problem;
 pub mod progress;

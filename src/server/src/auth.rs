@@ -103,6 +103,8 @@ pub(super) mod may {
         ManageHolds,
         AnswerRequests,
         ManageKeys,
+        SeePrices,
+        SetPrices,
         ManageTenants,
         ManageVault
     );

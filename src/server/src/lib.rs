@@ -24,6 +24,7 @@ mod metrics;
 mod operate;
 mod otlp;
 mod policies;
+mod prices;
 mod privacy;
 mod problem;
 mod progress;
@@ -128,6 +129,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(keys::revoke))
         .routes(route!(access::list))
         .routes(route!(policies::gaps))
+        .routes(route!(prices::set))
+        .routes(route!(prices::list))
+        .routes(route!(prices::show))
         .routes(route!(privacy::receive))
         .routes(route!(privacy::list))
         .routes(route!(privacy::show))

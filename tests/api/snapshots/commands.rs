@@ -367,6 +367,17 @@ fn prices() {
         "prices check FOLDER/imported.toml",
         "prices import --litellm FOLDER/data.json --package-version 1 --dated 2026-11-10",
         "prices import --litellm FOLDER/data.json --package-version 1 --dated yesterday",
+        "prices set FOLDER/leap.toml",
+        "prices set FOLDER/prices.toml",
+        "prices set FOLDER/prices.toml --json",
+        "prices set FOLDER/imported.toml --imported",
+        "prices set FOLDER/nothing",
+        "prices list",
+        "prices list --json",
+        "prices show 1",
+        "prices show 2 --json",
+        "prices show 7",
+        "prices show x",
     ] {
         session.run(line);
     }

@@ -63,7 +63,7 @@ fn what_statements_say_is_taken_over_and_the_rest_is_listed() {
     let hold = site.id(&PLACE);
     let request = site.id(&["privacy", "file", "--subject", "person-0"]);
     site.keep_vault("older");
-    // Taken over: a key that is revoked, a hold that is lifted, a request that is closed, settings, a tenant that is closed.
+    // Taken over: a key that is revoked, a hold that is lifted, a request that is closed, settings, a price table, a tenant that is closed.
     succeeded(&site.directory.run(&["key", "revoke", &key]));
     succeeded(
         &site
@@ -75,6 +75,9 @@ fn what_statements_say_is_taken_over_and_the_rest_is_listed() {
     let set = ["tenant", "set", "default", "--strict", "on"];
     let keep = ["--keep-requests", "P24M"];
     succeeded(&site.directory.run(&[&set[..], &keep].concat()));
+    let prices = crate::support::root().join("tests/data/prices.toml");
+    let set = ["prices", "set", prices.to_str().unwrap()];
+    succeeded(&site.directory.run(&set));
     succeeded(
         &site
             .directory
@@ -103,6 +106,7 @@ fn what_statements_say_is_taken_over_and_the_rest_is_listed() {
     let taken_over = [
         "trailkeep.hold.lift",
         "trailkeep.key.revoke",
+        "trailkeep.prices.set",
         "trailkeep.privacy.end",
         "trailkeep.tenant.close",
         "trailkeep.tenant.set",
@@ -117,6 +121,12 @@ fn what_statements_say_is_taken_over_and_the_rest_is_listed() {
     assert_eq!(of(false), lost, "{restored}");
     assert_eq!(restored["not_recorded"], Value::Null, "{restored}");
 
+    let tables = &site.in_new(&["prices", "list"])["tables"];
+    assert_eq!(tables[0]["in_force"], true, "{tables}");
+    assert_eq!(
+        (&tables[0]["number"], &tables[0]["prices"]),
+        (&json!(1), &json!(3))
+    );
     let keys = &site.in_new(&["key", "list"])["keys"];
     assert!(one(keys, &key).unwrap()["revoked_at"].is_string(), "{keys}");
     assert!(one(keys, &lost_key).is_none(), "{keys}");

@@ -41,6 +41,8 @@ const READING: &[&str] = &[
     "key list",
     "key public",
     "policy gaps",
+    "prices list",
+    "prices show",
     "privacy bundle",
     "privacy certificate",
     "privacy letter",

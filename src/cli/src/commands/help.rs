@@ -26,6 +26,7 @@ const WITH_TABLE: &[&str] = &[
     "policy gaps",
     "policy list",
     "prices diff",
+    "prices list",
     "privacy access",
     "privacy erase",
     "privacy execute",

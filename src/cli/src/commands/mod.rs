@@ -96,7 +96,7 @@ enum Command {
     /// Retention policies: check, list, show, explain
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// Price tables of model calls: check, compare, import
+    /// Price tables of model calls: check, compare, import, set
     #[command(subcommand)]
     Prices(prices::PricesCommand),
     /// Legal holds: place, list, release
@@ -283,7 +283,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Key(command) => key::run(command).await,
         Command::Access(command) => access::run(command).await,
         Command::Policy(command) => policy::run(command).await,
-        Command::Prices(command) => prices::run(command),
+        Command::Prices(command) => prices::run(command).await,
         Command::Hold(command) => hold::run(command).await,
         Command::Retention(command) => retention::run(command).await,
         Command::Tenant(command) => tenant::run(command).await,

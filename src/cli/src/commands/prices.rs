@@ -1,4 +1,6 @@
-//! `trailkeep prices`: price tables of model calls, without a data directory.
+//! `trailkeep prices`: price tables of model calls. Those of a tenant are in `recorded.rs`; the rest needs no data directory.
+
+mod recorded;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,11 +11,11 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::json;
 
-use super::clock;
 use super::failure::Failure;
 use super::out_file::{OutFile, Replacing, is_standard_output, refuse_json_beside};
 use super::output::{note, print_json, print_line};
 use super::table::{Fit, Table};
+use super::{TargetArgs, clock};
 use trailkeep_prices::import::{IMPORT_BYTES_MAX, Imported, Source, genai_prices, litellm};
 use trailkeep_prices::{
     Change, Checked, Difference, FILE_BYTES_MAX, Finding, SHIPPED, check, difference, read, to_toml,
@@ -74,6 +76,39 @@ Examples:
 Each price is `secondary` and names the package, its version and the page that the package cites. What a table can't say
 exactly is left out and told: prices by the hour, by the image, or with too many digits. docs/prices.md says where the files are.")]
     Import(ImportArgs),
+    /// Set a price table for the tenant; its ledger records it
+    #[command(after_help = "\
+Examples:
+  trailkeep prices set prices.toml --dir D
+  trailkeep prices set imported.toml --imported --dir D --tenant acme
+
+The table of the tenant `default` is the operator's. A table replaces the one that was set before it in the same place. `shipped` sets
+the table that the program ships. A file with findings is refused. The entry has the table without `title` and `note`.")]
+    Set(recorded::SetArgs),
+    /// List the price tables that were set
+    List {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Print JSON: {"tables":[{"number","layer","dated","sha256","prices","set_at","by","seq","ledger","in_force"}]}
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a price table as a file
+    #[command(after_help = "\
+Examples:
+  trailkeep prices show 3 --dir D > prices.toml
+  trailkeep prices show shipped
+
+Of a table that is no longer in force the entry alone has the prices: `trailkeep show SEQ`.")]
+    Show {
+        #[command(flatten)]
+        target: TargetArgs,
+        /// Its number, or `shipped`
+        number: String,
+        /// Print JSON: {"number","layer","dated","sha256","prices","set_at","by","seq","ledger","in_force","table"}
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Args)]
@@ -112,11 +147,18 @@ fn day(text: &str) -> Result<Day, String> {
     Day::parse(text).ok_or_else(|| "write a day such as 2026-11-30".to_owned())
 }
 
-pub(super) fn run(command: PricesCommand) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(command: PricesCommand) -> anyhow::Result<ExitCode> {
     match command {
         PricesCommand::Check { file, json } => check_file(file.as_deref(), json),
         PricesCommand::Diff { old, new, json } => diff(&old, &new, json),
         PricesCommand::Import(args) => import(&args),
+        PricesCommand::Set(args) => recorded::set(&args).await,
+        PricesCommand::List { target, json } => recorded::list(&target, json).await,
+        PricesCommand::Show {
+            target,
+            number,
+            json,
+        } => recorded::show(&target, &number, json).await,
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod create_ledger;
 pub(crate) mod creation;
 pub mod hold;
 pub mod policies;
+pub mod prices;
 pub mod replica;
 pub mod rotation;
 pub mod settings;

@@ -49,6 +49,10 @@ pub enum Right {
     ManageHolds,
     /// Files, answers and closes data subject requests.
     AnswerRequests,
+    /// Sees price tables.
+    SeePrices,
+    /// Sets price tables.
+    SetPrices,
     /// Makes and lists tenants; in the operator's own tenant alone.
     ManageTenants,
     /// Rotates and copies the vault, backs up, and lets destruction go on after a restore; in the operator's own
@@ -71,7 +75,7 @@ impl Role {
         match right {
             Right::Append => matches!(self, Self::Writer | Self::Admin),
             Right::Read => matches!(self, Self::Reader | Self::Admin),
-            Right::Prove => !matches!(self, Self::Writer),
+            Right::Prove | Right::SeePrices => !matches!(self, Self::Writer),
             Right::Export | Right::Verify => matches!(self, Self::Auditor | Self::Admin),
             Right::SeeAccess | Right::SeeRetention => {
                 matches!(self, Self::Auditor | Self::Privacy | Self::Admin)
@@ -79,7 +83,7 @@ impl Role {
             Right::RunRetention | Right::ManageHolds | Right::AnswerRequests => {
                 matches!(self, Self::Privacy | Self::Admin)
             }
-            Right::ManageKeys | Right::ManageTenants | Right::ManageVault => {
+            Right::ManageKeys | Right::SetPrices | Right::ManageTenants | Right::ManageVault => {
                 matches!(self, Self::Admin)
             }
         }
@@ -119,7 +123,7 @@ impl FromStr for Role {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Append,
         Self::Read,
         Self::Prove,
@@ -131,6 +135,8 @@ impl Right {
         Self::ManageHolds,
         Self::AnswerRequests,
         Self::ManageKeys,
+        Self::SeePrices,
+        Self::SetPrices,
         Self::ManageTenants,
         Self::ManageVault,
     ];
@@ -154,6 +160,8 @@ impl Right {
             Self::SeeRetention => "see retention: what is kept, until when and why",
             Self::RunRetention => "run retention, and fire retention triggers",
             Self::ManageHolds => "place and release legal holds",
+            Self::SeePrices => "see price tables",
+            Self::SetPrices => "set price tables",
             Self::ManageTenants => "manage tenants",
             Self::ManageVault => "manage the vault, its replicas and backups",
         }

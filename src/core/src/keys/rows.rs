@@ -37,6 +37,8 @@ pub(crate) const HOLD: &str = "hold";
 pub(crate) const TRIGGER: &str = "trigger";
 /// The kind of a tenant's settings' row.
 pub(crate) const SETTINGS: &str = "settings";
+/// The kind of the row of a tenant's price tables.
+pub(crate) const PRICES: &str = "prices";
 /// The kind of vault replicas' rows.
 pub(crate) const REPLICA: &str = "copy-target";
 /// The kind of data subject requests' rows.
@@ -44,7 +46,9 @@ pub(crate) const REQUEST: &str = "privacy-request";
 /// The kind of rows of what waits for the end of a hold or minimum.
 pub(crate) const WAITING: &str = "erasure-waiting";
 /// The kinds whose rows come and go with statements.
-const STATED_KINDS: [&str; 7] = [API_KEY, HOLD, TRIGGER, SETTINGS, REPLICA, REQUEST, WAITING];
+const STATED_KINDS: [&str; 8] = [
+    API_KEY, HOLD, TRIGGER, SETTINGS, PRICES, REPLICA, REQUEST, WAITING,
+];
 /// The form of a row's text.
 const FORM: u8 = 1;
 

@@ -12,6 +12,7 @@ pub(crate) mod head;
 pub mod hold;
 pub mod keep_requests;
 pub mod ledger;
+pub mod prices;
 pub mod rolled_back;
 pub(crate) mod rules;
 pub mod settings;

@@ -61,6 +61,8 @@ actions! {
     PolicyDrop = "trailkeep.policy.drop",
     /// A policy came into force.
     PolicyLoad = "trailkeep.policy.load",
+    /// A price table was set.
+    PricesSet = "trailkeep.prices.set",
     /// A data subject request was answered.
     PrivacyAnswer = "trailkeep.privacy.answer",
     /// An officer stated that a near identifier is another person's.

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Sections, sections_of};
 use crate::bundle::manifest::Proof;
+#[cfg(doc)]
+use crate::prices::PriceTable;
 
 /// Section `ledger` of the genesis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +187,21 @@ pub struct KeyRevokeSection {
     pub role: String,
     /// Who revoked it.
     pub by: String,
+}
+
+/// Section `prices`: a price table was set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PricesSection {
+    /// Who set it.
+    pub by: String,
+    /// In the place of which one it stands: `imported`, `operator` or `tenant`.
+    pub layer: String,
+    /// Its number in the tenant's ledgers, from 1.
+    pub number: u32,
+    /// SHA-256 of its canonical form, in hex.
+    pub sha256: String,
+    /// The table as it is stated; [`PriceTable::from_value`] reads it.
+    pub table: serde_json::Value,
 }
 
 /// Section `restore`.

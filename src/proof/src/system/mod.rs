@@ -15,8 +15,8 @@ pub use self::class::{ClassDefinition, ClassKey, ClassPolicy, PolicySection};
 pub use self::journal::{
     AccessSection, AnchorSection, BackupSection, ClockSection, Continues, ExportSection,
     GenesisSection, HoldLiftSection, HoldSection, KeyRevokeSection, KeySection, LackedStatement,
-    RestoreSection, RestoredLedger, ResumeSection, TenantCloseSection, TenantSection,
-    TenantSetSection, TriggerSection,
+    PricesSection, RestoreSection, RestoredLedger, ResumeSection, TenantCloseSection,
+    TenantSection, TenantSetSection, TriggerSection,
 };
 pub use self::privacy::{
     AnswerSection, ExpirySection, FormerEntry, ItemsSection, JobSection, LiftSection, RequestEnd,
@@ -66,6 +66,8 @@ pub enum SystemEvent {
     PolicyDrop { policy: PolicySection },
     #[serde(rename = "trailkeep.policy.load")]
     PolicyLoad { policy: PolicySection },
+    #[serde(rename = "trailkeep.prices.set")]
+    PricesSet { prices: PricesSection },
     #[serde(rename = "trailkeep.privacy.answer")]
     PrivacyAnswer { answer: AnswerSection },
     #[serde(rename = "trailkeep.privacy.distinguish")]

@@ -57,6 +57,10 @@ const STORED: &[&[(&str, &str)]] = &[
         ("policy", r#"{"id":"hipaa","sha256":"00","text":"id = \"hipaa\"\n","version":2}"#),
     ],
     &[
+        ("action", r#""trailkeep.prices.set""#),
+        ("prices", r#"{"by":"local","layer":"tenant","number":1,"sha256":"00","table":{"dated":"2026-11-30","format":"trailkeep/prices/v1","prices":[]}}"#),
+    ],
+    &[
         ("action", r#""trailkeep.privacy.answer""#),
         ("answer", r#"{"by":"local","events":{"destroyed":2,"disclosed":0,"held":2,"kept":0},"export":null,"id":"r1","outcome":"erased","receipt":"7K3M-V2QX-0D9T-HN4R","statement":6,"type":"erasure"}"#),
     ],

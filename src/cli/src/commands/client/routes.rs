@@ -21,6 +21,7 @@ use trailkeep_api::keys::{KeyList, MadeKey, NewKey};
 use trailkeep_api::log::PublicKey;
 use trailkeep_api::operate::Readiness;
 use trailkeep_api::policies::GapList;
+use trailkeep_api::prices::{ListedPrices, NewPrices, PricesList, ShownPrices};
 use trailkeep_api::progress::Line;
 use trailkeep_api::query::{EventPage, EventQuestion};
 use trailkeep_api::retention::{
@@ -166,6 +167,18 @@ impl Client {
 
     pub(in crate::commands) async fn gaps(&self) -> Answered<GapList> {
         self.get("/v1/policies/gaps").await
+    }
+
+    pub(in crate::commands) async fn set_prices(&self, new: &NewPrices) -> Answered<ListedPrices> {
+        self.post("/v1/prices", new).await
+    }
+
+    pub(in crate::commands) async fn price_tables(&self) -> Answered<PricesList> {
+        self.get("/v1/prices").await
+    }
+
+    pub(in crate::commands) async fn price_table(&self, number: u32) -> Answered<ShownPrices> {
+        self.get(&format!("/v1/prices/{number}")).await
     }
 
     pub(in crate::commands) async fn verify(

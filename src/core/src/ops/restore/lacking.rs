@@ -95,6 +95,9 @@ impl Statement {
             Some(SystemEvent::TenantSet { tenant }) => {
                 govern::settings::take_over(keyring, record, tenant)
             }
+            Some(SystemEvent::PricesSet { prices }) => {
+                govern::prices::take_over(keyring, record, prices, (seq, at))
+            }
             Some(SystemEvent::TenantClose { .. }) => {
                 govern::settings::take_over_close(keyring, record, at)
             }

@@ -8,7 +8,7 @@ use crate::keys::keyring::Keyring;
 use crate::ops::restore::{RestoreError, root_text};
 use crate::requests;
 use crate::tenant::ledger::read_edge;
-use crate::tenant::{ActiveRecord, SupersededAt, hold, settings, superseded_at, trigger};
+use crate::tenant::{ActiveRecord, SupersededAt, hold, prices, settings, superseded_at, trigger};
 use trailkeep_ports::Ledgers;
 use trailkeep_ports::{LedgerRecord, Watermark};
 use trailkeep_proof::ids::{LedgerNumber, Origin, RootHash, TenantName};
@@ -141,7 +141,7 @@ fn continue_ledger(
     Ok(record.origin)
 }
 
-/// What the vault keeps for a tenant goes on with it: legal holds, fired triggers, data subject requests.
+/// What the vault keeps for a tenant goes on with it: legal holds, price tables, fired triggers, data subject requests.
 fn carry_over(
     keyring: &Keyring,
     from: &LedgerRecord,
@@ -152,6 +152,7 @@ fn carry_over(
         ActiveRecord::while_restoring(to),
     );
     hold::carry_over(keyring, from, to)?;
+    prices::carry_over(keyring, from, to)?;
     trigger::carry_over(keyring, from, to)?;
     Ok(requests::carry_over(keyring, from, to)?)
 }

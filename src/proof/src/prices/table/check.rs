@@ -41,6 +41,9 @@ pub(super) fn faults(
     found.faults
 }
 
+/// The largest prompt that a tier may begin above.
+const ABOVE_MAX: u64 = 1_000_000_000_000;
+
 /// From when a price holds, until when, and its place.
 type Dates = (Option<Day>, Option<Day>, usize);
 
@@ -131,6 +134,10 @@ impl Found {
         }
         let mut below: Option<u64> = None;
         for tier in &price.tiers {
+            if tier.above > ABOVE_MAX {
+                let problem = format!("a tier above {} is beyond any prompt", tier.above);
+                self.add("tiers", problem, "write at most 1000000000000");
+            }
             if tier.above == 0 || below.is_some_and(|below| tier.above <= below) {
                 let problem = format!("the tier above {} is not after the one before", tier.above);
                 self.add("tiers", problem, "write tiers by ascending `above`, from 1");

@@ -209,6 +209,8 @@ fn what_no_table_may_say_is_named() {
     let unordered =
         |price: &mut Price| price.tiers = vec![tier(9, rates("1")), tier(9, rates("1"))];
     assert_eq!(changed(&unordered), ["tiers"]);
+    let far = |price: &mut Price| price.tiers = vec![tier(u64::MAX, rates("1"))];
+    assert_eq!(changed(&far), ["tiers"]);
     assert_eq!(rules(&[("azure", "azure")], vec![], vec![]), ["alias"]);
     assert_eq!(rules(&[("openai", "x")], vec![plain()], vec![]), ["alias"]);
     let fx = |to: &str| Fx {

@@ -1,0 +1,203 @@
+//! The price tables of a tenant, as the vault keeps them: which were set, and those in force whole.
+
+use serde::{Deserialize, Serialize};
+
+use crate::keys::keyring::{KeyError, Keyring};
+use crate::keys::records;
+use crate::keys::records::Record;
+use crate::tenant::{ActiveRecord, Tenant};
+use trailkeep_ports::LedgerRecord;
+use trailkeep_proof::prices::PriceTable;
+
+/// A tenant has one row of price tables.
+pub(crate) const ROW_ID: &str = "tenant";
+
+/// In the place of which table one stands. A table of a later layer comes before one of an earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PriceLayer {
+    /// Imported from another package's data.
+    Imported,
+    /// Set by the operator, for all tenants.
+    Operator,
+    /// Set by a tenant.
+    Tenant,
+}
+
+impl PriceLayer {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Imported => "imported",
+            Self::Operator => "operator",
+            Self::Tenant => "tenant",
+        }
+    }
+
+    /// The layer of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Imported, Self::Operator, Self::Tenant];
+        all.into_iter().find(|layer| layer.as_str() == word)
+    }
+}
+
+/// A price table that was set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetPrices {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Where it stands.
+    pub layer: PriceLayer,
+    /// The day whose prices it says to have.
+    pub dated: String,
+    /// SHA-256 of its canonical form, in hex.
+    pub sha256: String,
+    /// How many prices it has.
+    pub prices: usize,
+    /// When it was set.
+    pub set_at_ms: u64,
+    /// Id of the API key that set it, or `local`.
+    pub by: String,
+    /// The entry that states it.
+    pub seq: u64,
+    /// Origin of that entry's ledger.
+    pub ledger: String,
+    /// Its canonical form while it is in force; later the entry alone has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+}
+
+/// All tables that were set, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceBook {
+    /// The tables.
+    pub set: Vec<SetPrices>,
+}
+
+impl Record for PriceBook {
+    const KIND: &'static str = crate::keys::rows::PRICES;
+    const WHAT: &'static str = "a tenant's price tables";
+}
+
+impl PriceBook {
+    /// The table in force of a layer.
+    pub fn in_force(&self, layer: PriceLayer) -> Option<&SetPrices> {
+        let of_layer = self.set.iter().rev().find(|set| set.layer == layer);
+        of_layer.filter(|set| set.table.is_some())
+    }
+
+    /// The number that the next table gets.
+    pub(crate) fn next_number(&self) -> u32 {
+        let last = self.set.last().map_or(0, |set| set.number);
+        last.saturating_add(1)
+    }
+
+    /// Adds a table in the place of its layer's.
+    pub(crate) fn put(&mut self, new: SetPrices) {
+        for set in &mut self.set {
+            if set.layer == new.layer {
+                set.table = None;
+            }
+        }
+        self.set.push(new);
+    }
+}
+
+impl SetPrices {
+    /// A table as it is kept.
+    pub(crate) fn new(
+        table: &PriceTable,
+        (number, layer): (u32, PriceLayer),
+        (set_at_ms, by): (u64, &str),
+        (ledger, seq): (&LedgerRecord, u64),
+    ) -> Self {
+        let canonical = table.canonical();
+        Self {
+            number,
+            layer,
+            dated: table.dated().to_string(),
+            sha256: table.sha256(),
+            prices: table.prices().len(),
+            set_at_ms,
+            by: by.to_owned(),
+            seq,
+            ledger: ledger.origin.to_string(),
+            table: Some(canonical),
+        }
+    }
+}
+
+/// The price tables of a ledger's tenant.
+pub(crate) fn load(keyring: &Keyring, ledger: &LedgerRecord) -> Result<PriceBook, KeyError> {
+    let rows = records::all::<PriceBook>(keyring, ledger)?;
+    let own = rows.into_iter().find(|(id, _)| id == ROW_ID);
+    Ok(own.map(|(_, book)| book).unwrap_or_default())
+}
+
+/// The price tables of a tenant.
+pub fn list(keyring: &Keyring, tenant: &Tenant) -> Result<PriceBook, KeyError> {
+    load(keyring, tenant.active_record().record())
+}
+
+/// Gives a ledger that continues another one the price tables of that.
+pub(crate) fn carry_over(
+    keyring: &Keyring,
+    from: ActiveRecord<'_>,
+    to: ActiveRecord<'_>,
+) -> Result<(), KeyError> {
+    let book = load(keyring, from.record())?;
+    if book.set.is_empty() {
+        return Ok(());
+    }
+    records::put(keyring, to.record(), ROW_ID, &book)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(number: u32, layer: PriceLayer) -> SetPrices {
+        SetPrices {
+            number,
+            layer,
+            dated: "2026-11-30".to_owned(),
+            sha256: String::new(),
+            prices: 0,
+            set_at_ms: 0,
+            by: "local".to_owned(),
+            seq: 1,
+            ledger: "localhost/default".to_owned(),
+            table: Some("{}".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_table_takes_the_place_of_its_layer_s_and_no_number_returns() {
+        let mut book = PriceBook::default();
+        assert_eq!(book.next_number(), 1);
+        book.put(set(1, PriceLayer::Imported));
+        book.put(set(2, PriceLayer::Tenant));
+        book.put(set(3, PriceLayer::Tenant));
+        let in_force = |layer| book.in_force(layer).map(|set| set.number);
+        assert_eq!(in_force(PriceLayer::Imported), Some(1));
+        assert_eq!(in_force(PriceLayer::Tenant), Some(3));
+        assert_eq!(in_force(PriceLayer::Operator), None);
+        assert_eq!(book.next_number(), 4);
+        let kept: Vec<bool> = book.set.iter().map(|set| set.table.is_some()).collect();
+        assert_eq!(kept, [true, false, true]);
+    }
+
+    #[test]
+    fn a_layer_is_read_by_its_word() {
+        for layer in [
+            PriceLayer::Imported,
+            PriceLayer::Operator,
+            PriceLayer::Tenant,
+        ] {
+            assert_eq!(PriceLayer::parse(layer.as_str()), Some(layer));
+        }
+        assert_eq!(PriceLayer::parse("shipped"), None);
+    }
+}
