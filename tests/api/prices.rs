@@ -46,6 +46,17 @@ fn a_table_is_an_entry_before_it_is_in_force() {
     let again = json_of(&directory, &["prices", "set", &prices, "--json"]);
     assert_eq!(again, set);
 
+    let managed = json_of(&directory, &["access", "list", "--json"]);
+    let managed = managed["accesses"]
+        .as_array()
+        .unwrap()
+        .last()
+        .unwrap()
+        .clone();
+    assert_eq!(managed["action"], "trailkeep.prices.set");
+    let detail = json!({"by": "local", "layer": "operator", "number": 1, "sha256": set["sha256"]});
+    assert_eq!(managed["detail"], detail);
+
     let seq = set["seq"].to_string();
     let entry = json_of(&directory, &["show", &seq, "--json"]);
     let text = entry.to_string();

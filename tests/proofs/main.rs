@@ -5,6 +5,7 @@ mod anchors;
 mod bundles;
 mod certificates;
 mod format_vectors;
+mod price_vectors;
 #[path = "../support/mod.rs"]
 mod support;
 mod vectors;

@@ -264,9 +264,16 @@ fn listed(entry: &Entry, sections: &[(String, Vec<u8>)]) -> Option<ListedAccess>
         serde_json::from_slice::<serde_json::Value>(bytes).ok()
     };
     let action = section("action")?.as_str()?.to_owned();
+    // A price table may have hundreds of prices: the entry shows them.
+    let prices = || {
+        let mut prices = section("prices")?;
+        prices.as_object_mut()?.remove("table");
+        Some(prices)
+    };
     let detail = ["access", "export", "key", "tenant", "request", "answer"]
         .into_iter()
-        .find_map(section)?;
+        .find_map(section)
+        .or_else(prices)?;
     Some(ListedAccess {
         seq: entry.seq.get(),
         recorded_at: entry.recorded_at.to_string(),
