@@ -28,7 +28,7 @@ use tokio::runtime::Runtime;
 
 use crate::contenders::{Contender, Contenders};
 use crate::support::events::Events;
-use crate::support::load::{Loaded, Shape, Target, append};
+use crate::support::load::{Loaded, Shape, Target, append, fill};
 use crate::support::program::Program;
 use crate::support::{say, temporary};
 use crate::table::Table;
@@ -101,15 +101,12 @@ impl Bench<'_> {
             .block_on(append(clients, target, events, shape))
     }
 
-    /// Stores at least so many events with a server, as fast as it takes them over four connections.
-    fn fill(&self, target: &Target, events: &Events, count: u64) -> anyhow::Result<Filled> {
-        let mut filled = Filled::default();
-        while filled.events < count {
-            let loaded = self.load(target, events, FILL)?;
-            filled.events += loaded.sent_events;
-            filled.raw_bytes += loaded.sent_bytes;
-        }
-        Ok(filled)
+    /// Stores so many events with a server, as fast as it takes them over four connections. All programs get the same ones. Gives the
+    /// bytes of their JSON.
+    fn fill(&self, target: &Target, events: &Events, count: u64) -> anyhow::Result<u64> {
+        let clients = self.clients.handle();
+        let sending = fill(clients, target, events, (count, 1_000, 4));
+        self.clients.block_on(sending)
     }
 
     /// Makes a data directory in a new folder and serves it with a program.
@@ -122,21 +119,13 @@ impl Bench<'_> {
     }
 }
 
-/// A part of a filling.
-const FILL: Shape = Shape {
+/// A load of batches.
+const BATCHES: Shape = Shape {
     connections: 4,
     batch: 1_000,
     duration: Duration::from_secs(1),
     warm_up: Duration::ZERO,
 };
-
-/// What was stored.
-#[derive(Clone, Copy, Default)]
-struct Filled {
-    events: u64,
-    /// Bytes of JSON.
-    raw_bytes: u64,
-}
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();

@@ -76,9 +76,10 @@ impl Server {
     fn fill(bench: &Bench<'_>, contender: Contender, name: &str) -> anyhow::Result<Self> {
         let (program, _) = bench.first(contender, name)?;
         let events = Events::new(Size::Usual, Persons::Known)?;
-        let filled = bench.fill(&program.target, &events, bench.options.stored)?;
+        let stored = bench.options.stored;
+        bench.fill(&program.target, &events, stored)?;
         let edges = bench.clients.block_on(middle(&program.target))?;
-        let filters = filters(&events, filled.events, edges)?;
+        let filters = filters(&events, stored, edges)?;
         // The load settles: runs are merged.
         std::thread::sleep(Duration::from_secs(5));
         Ok(Self { program, filters })

@@ -13,7 +13,7 @@ use crate::support::program::{Program, public_key_of, trailkeep};
 use crate::support::{mebibytes, say, size_of};
 use crate::table::Requirement::{AtLeast, AtMost};
 use crate::table::{Against, Table};
-use crate::{Bench, FILL};
+use crate::{BATCHES, Bench};
 
 const START: &str = "start";
 const AFTER_KILL: &str = "start after a kill under load";
@@ -108,15 +108,15 @@ impl Stored {
     fn fill(bench: &Bench<'_>, contender: Contender, name: &str) -> anyhow::Result<Self> {
         let (mut server, data) = bench.first(contender, name)?;
         let events = Events::new(Size::Usual, Persons::Known)?;
-        let filled = bench.fill(&server.target, &events, bench.options.stored)?;
+        let raw_bytes = bench.fill(&server.target, &events, bench.options.stored)?;
         // The load settles: runs are merged, free pages given back.
         std::thread::sleep(Duration::from_secs(10));
         server.stop()?;
         Ok(Self {
             program: bench.contenders.program(contender).to_owned(),
             data,
-            events: filled.events as f64,
-            raw_bytes: filled.raw_bytes as f64,
+            events: bench.options.stored as f64,
+            raw_bytes: raw_bytes as f64,
             killed_at: AtomicU64::new(1 << 32),
         })
     }
@@ -174,7 +174,7 @@ impl Stored {
         events.take(self.killed_at.fetch_add(1 << 32, Ordering::Relaxed));
         let shape = Shape {
             duration: UNTIL_KILLED * 4,
-            ..FILL
+            ..BATCHES
         };
         let target = server.target.clone();
         std::thread::scope(|scope| {

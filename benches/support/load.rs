@@ -142,6 +142,39 @@ async fn send(
     Ok(sent)
 }
 
+/// Sends exactly so many events as fast as they are taken, in requests of `batch` over some connections. Gives the bytes of their JSON.
+pub(crate) async fn fill(
+    client: &Handle,
+    target: &Target,
+    events: &Events,
+    (count, batch, connections): (u64, u64, u64),
+) -> anyhow::Result<u64> {
+    let requests = count.div_ceil(batch);
+    let tasks: Vec<_> = (0..connections)
+        .map(|first| {
+            let (target, events) = (target.clone(), events.clone());
+            client.spawn(async move {
+                let mut connection = Connection::open(&target).await?;
+                let mut bytes = 0;
+                for request in (first..requests).step_by(connections as usize) {
+                    let some = batch.min(count - request * batch);
+                    let body = events.ndjson(some);
+                    bytes += body.len() as u64 - some; // without the line ends
+                    let kind = "application/x-ndjson";
+                    let status = connection.post("/v1/events", kind, &body).await?;
+                    ensure!(status == 201, "{status}: {}", connection.text());
+                }
+                anyhow::Ok(bytes)
+            })
+        })
+        .collect();
+    let mut bytes = 0;
+    for task in tasks {
+        bytes += task.await??;
+    }
+    Ok(bytes)
+}
+
 /// Looks up stored events by id, one after the other, in no order.
 pub(crate) async fn look_up(
     client: &Handle,
