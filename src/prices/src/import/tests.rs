@@ -243,4 +243,28 @@ proptest! {
         let _ = genai_prices(&text, source(&[]));
         let _ = crate::read(&text);
     }
+
+    /// A valid file with some bytes changed: it is refused, or it is a table that reads back as the same from both its forms.
+    #[test]
+    fn a_changed_file_is_refused_or_a_whole_table(
+        which in 0..3_usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), "[ -~]?", 0..3_usize), 1..6),
+    ) {
+        let mut text = [include_str!("../../../../tests/data/prices.toml"), GENAI, LITELLM][which].to_owned();
+        for (at, put, cut) in changes {
+            let at = at.index(text.len());
+            text.replace_range(at..(at + cut).min(text.len()), &put);
+        }
+        let table = match which {
+            0 => crate::read(&text).ok().map(|file| file.table),
+            1 => genai_prices(&text, source(&[])).ok().map(|imported| imported.table),
+            _ => litellm(&text, source(&[])).ok().map(|imported| imported.table),
+        };
+        if let Some(table) = table {
+            let canonical = table.canonical();
+            prop_assert_eq!(&PriceTable::read(canonical.as_bytes()).unwrap(), &table);
+            let written = crate::to_toml(&table, "changed");
+            prop_assert_eq!(crate::read(&written).unwrap().table, table, "{}", written);
+        }
+    }
 }
