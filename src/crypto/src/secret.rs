@@ -70,8 +70,16 @@ secret_type! {
     DataKey
 }
 secret_type! {
-    /// Key of a ledger's look-up tags.
-    IndexKey
+    /// The bytes of an index key.
+    IndexSecret
+}
+
+/// Key of a ledger's look-up tags. HMAC takes it in once, for all tags.
+#[derive(Clone)]
+pub struct IndexKey {
+    secret: IndexSecret,
+    /// Erases itself, too (feature `zeroize` of hmac and sha2).
+    keyed: Hmac<Sha256>,
 }
 
 secret_type! {
@@ -136,11 +144,46 @@ impl TagLabel {
     }
 }
 
+impl From<IndexSecret> for IndexKey {
+    fn from(secret: IndexSecret) -> Self {
+        let keyed = Hmac::new_from_slice(secret.expose());
+        Self {
+            secret,
+            keyed: keyed.expect("HMAC takes keys of any length"),
+        }
+    }
+}
+
+impl fmt::Debug for IndexKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("IndexKey(..)")
+    }
+}
+
 impl IndexKey {
+    /// Takes the 32 bytes of the secret.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        IndexSecret::new(bytes).into()
+    }
+
+    /// A new random secret.
+    pub fn random() -> Result<Self, RandomError> {
+        Ok(IndexSecret::random()?.into())
+    }
+
+    /// Reads 32 bytes; `None` for any other length.
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        IndexSecret::from_slice(bytes).map(Self::from)
+    }
+
+    /// The secret bytes, for the place that stores them encrypted.
+    pub fn expose(&self) -> &[u8; 32] {
+        self.secret.expose()
+    }
+
     /// The tag of a value (docs/format.md, "Tags"). No normalisation: other bytes, other tag.
     pub fn tag(&self, label: TagLabel, namespace: &str, id: &str) -> Tag {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        let mut mac = self.keyed.clone();
         let label = label.as_str();
         mac.update(b"trailkeep/tag/v1\n");
         mac.update(&[label.len() as u8]);
@@ -155,8 +198,7 @@ impl IndexKey {
 
     /// By which equal bytes under equal data keys are recognized while a process runs. It is not stored.
     pub fn value_tag(&self, keys: impl Iterator<Item = KeyId>, bytes: &[u8]) -> Tag {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        let mut mac = self.keyed.clone();
         mac.update(b"trailkeep/value-tag/v1\n");
         // Bytes come last, and a JSON value does not begin with the zero byte that ends the keys.
         for id in keys {

@@ -70,9 +70,27 @@ pub enum Entrance {
     Local,
 }
 
-/// What the handlers share.
+/// What the handlers share: one count to raise for each layer of each request.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Shared>);
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl From<Shared> for App {
+    fn from(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+/// The parts of an [`App`].
+#[derive(Clone)]
+pub struct Shared {
     engine: Arc<Engine>,
     entrance: Entrance,
     tls: Option<Arc<Certificates>>,
@@ -86,7 +104,7 @@ pub struct App {
     jobs: Option<Arc<JobFigures>>,
 }
 
-impl App {
+impl Shared {
     /// What the handlers of one entrance share. Both entrances of a server share one intake.
     fn new(engine: Arc<Engine>, entrance: Entrance, intake: Arc<Intake>) -> Self {
         Self {
@@ -187,7 +205,7 @@ pub fn router(engine: Arc<Engine>, entrance: Entrance) -> Router {
         ..
     } = Limits::default();
     let intake = Arc::new(Intake::new(body_memory_bytes, body_bytes_per_s));
-    router_of(App::new(engine, entrance, intake))
+    router_of(Shared::new(engine, entrance, intake).into())
 }
 
 /// All routes over what they share.

@@ -17,7 +17,7 @@ use super::limits::Limits;
 use super::local_socket::{listen_locally, remove_socket};
 use super::rates::Rates;
 use super::tls::Certificates;
-use super::{App, Entrance, router_of};
+use super::{App, Entrance, Shared, router_of};
 use trailkeep_core::Engine;
 use trailkeep_core::anchor::schedule;
 use trailkeep_core::journal::access_log::flush_repeats;
@@ -87,18 +87,18 @@ fn apps(
 ) -> (App, App) {
     let limits = &options.limits;
     let intake = Intake::new(limits.body_memory_bytes, limits.body_bytes_per_s);
-    let app = App {
+    let app = Shared {
         tls: options.tls.clone(),
         places: Some(Arc::clone(places)),
         jobs: Some(Arc::clone(jobs)),
         rates: Arc::new(Rates::new(limits.requests_per_key_s)),
-        ..App::new(Arc::clone(engine), Entrance::Network, Arc::new(intake))
+        ..Shared::new(Arc::clone(engine), Entrance::Network, Arc::new(intake))
     };
-    let local = App {
+    let local = Shared {
         entrance: Entrance::Local,
         ..app.clone()
     };
-    (app, local)
+    (app.into(), local.into())
 }
 
 async fn serve_both(

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::cores::on_all_cores;
+use crate::cores::in_order;
 use crate::export::person::withheld::OfEvent;
 use crate::export::person::{card_of, purpose_of};
 use crate::export::plan::Seqs;
@@ -23,7 +25,7 @@ use trailkeep_proof::ledger::commitment::{SectionSalts, section_digest};
 use trailkeep_proof::ledger::entry::{Entry, EntryBytes, EntryKind};
 
 /// Payloads that are opened together are to have about so many bytes.
-const BYTES_PER_READ: u64 = 4 << 20;
+const BYTES_PER_READ: u64 = 1 << 20;
 
 /// An entry with what the bundle says of it.
 pub(super) struct Row {
@@ -70,14 +72,39 @@ pub(super) struct Wanted {
     pub(super) cards: bool,
 }
 
+/// What is still wanted of the next rows: told by who takes them, asked by those who render ahead.
+pub(super) struct Wanting {
+    excerpts: AtomicBool,
+    cards: AtomicBool,
+}
+
+impl Wanting {
+    pub(super) const fn new(wanted: Wanted) -> Self {
+        Self {
+            excerpts: AtomicBool::new(wanted.excerpts),
+            cards: AtomicBool::new(wanted.cards),
+        }
+    }
+
+    pub(super) fn set(&self, wanted: Wanted) {
+        self.excerpts.store(wanted.excerpts, Ordering::Relaxed);
+        self.cards.store(wanted.cards, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Wanted {
+        Wanted {
+            excerpts: self.excerpts.load(Ordering::Relaxed),
+            cards: self.cards.load(Ordering::Relaxed),
+        }
+    }
+}
+
 /// Reads the entries of a bundle, in order, some at a time.
 pub(super) struct Rows<'a> {
     journal: &'a Journal,
     ledger: &'a Ledger,
     request: &'a ExportRequest,
     seqs: &'a Seqs,
-    next: u64,
-    per_read: u64,
 }
 
 impl Content {
@@ -112,7 +139,7 @@ impl Text {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(
+    pub(super) const fn new(
         journal: &'a Journal,
         ledger: &'a Ledger,
         request: &'a ExportRequest,
@@ -123,29 +150,50 @@ impl<'a> Rows<'a> {
             ledger,
             request,
             seqs,
-            next: 0,
-            per_read: 64,
         }
     }
 
-    /// The next entries; none at the end.
-    pub(super) fn read(&mut self, wanted: Wanted) -> Result<Vec<Row>, ExportError> {
-        let end = self.seqs.count().min(self.next + self.per_read);
-        let stored = match self.seqs {
-            Seqs::Range(first, _) => self.read_range(first.get() + self.next, first.get() + end)?,
+    /// Gives all rows to `take`, in order, some at a time. The next ones are opened and written out on other cores
+    /// meanwhile: that is what costs. More may be made than is wanted by then.
+    pub(super) fn each(
+        &self,
+        wanting: &Wanting,
+        take: impl FnMut(Vec<Row>) -> Result<(), ExportError>,
+    ) -> Result<(), ExportError> {
+        let (count, per_read) = (self.seqs.count(), AtomicU64::new(64));
+        let mut next = 0;
+        let parts = std::iter::from_fn(|| {
+            let part = next..count.min(next + per_read.load(Ordering::Relaxed));
+            next = part.end;
+            (!part.is_empty()).then_some(part)
+        });
+        let render = |part: Range<u64>| {
+            let stored = self.read(part.clone())?;
+            let bytes: u64 = stored.iter().map(|row| row.text.len()).sum();
+            let each = (bytes / (part.end - part.start).max(1)).max(1);
+            let fitting = (BYTES_PER_READ / each).clamp(16, ENTRIES_PER_READ);
+            per_read.store(fitting, Ordering::Relaxed);
+            let asked = Some((self.request, wanting.get()));
+            let rows = stored.iter();
+            rows.map(|row| render(self.journal, self.ledger, row, asked))
+                .collect::<Result<Vec<Row>, ExportError>>()
+        };
+        in_order(parts, render, take)
+    }
+
+    fn read(&self, part: Range<u64>) -> Result<Vec<Stored>, ExportError> {
+        match self.seqs {
+            Seqs::Range(first, _) => {
+                self.read_range(first.get() + part.start, first.get() + part.end)
+            }
             Seqs::Selection(seqs) => {
                 let mut stored = Vec::new();
-                for near in neighbours(&seqs[self.next as usize..end as usize]) {
+                for near in neighbours(&seqs[part.start as usize..part.end as usize]) {
                     stored.extend(self.read_some(near)?);
                 }
-                stored
+                Ok(stored)
             }
-        };
-        let bytes: u64 = stored.iter().map(|row| row.text.len()).sum();
-        let each = (bytes / (end - self.next).max(1)).max(1);
-        self.next = end;
-        self.per_read = (BYTES_PER_READ / each).clamp(16, ENTRIES_PER_READ);
-        self.render_side_by_side(&stored, wanted)
+        }
     }
 
     fn read_range(&self, start: u64, end: u64) -> Result<Vec<Stored>, ExportError> {
@@ -174,21 +222,6 @@ impl<'a> Rows<'a> {
                 stored(self.ledger, seq, bytes, payload, (mark, is_own))
             })
             .collect()
-    }
-
-    /// Opening and writing out is what costs: the rows are divided among the cores.
-    fn render_side_by_side(
-        &self,
-        stored: &[Stored],
-        wanted: Wanted,
-    ) -> Result<Vec<Row>, ExportError> {
-        let asked = Some((self.request, wanted));
-        let shares = on_all_cores(stored.iter().collect(), |part: Vec<&Stored>| {
-            let rows = part.into_iter();
-            rows.map(|row| render(self.journal, self.ledger, row, asked))
-                .collect::<Result<Vec<Row>, ExportError>>()
-        })?;
-        Ok(shares.into_iter().flatten().collect())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::export::person::page;
 use crate::export::person::page::PersonPage;
 use crate::export::person::withheld::Tally;
 use crate::export::plan::{Plan, Seqs, question};
-use crate::export::rows::{Content, Row, Rows, Wanted, neighbours};
+use crate::export::rows::{Content, Row, Rows, Wanted, Wanting, neighbours};
 use crate::export::statements::{Explaining, explaining};
 use crate::export::summary::Summary;
 use crate::export::{ExportError, ExportSummary, Exported, check_going_on, readme, report};
@@ -217,16 +217,14 @@ fn write_events(
     let mut withheld = Tally::default();
     let mut redacted: BTreeSet<String> = plan.request.redact.iter().cloned().collect();
     let (mut page, mut cards) = (PersonPage::default(), SpoolWriter::new(room)?);
-    let mut rows = Rows::new(&exports.journal, ledger, &plan.request, &plan.seqs);
-    loop {
+    let rows = Rows::new(&exports.journal, ledger, &plan.request, &plan.seqs);
+    let wanted = |summary: &Summary, page: &PersonPage| Wanted {
+        excerpts: summary.wants_rows(),
+        cards: page.wants_cards(),
+    };
+    let wanting = Wanting::new(wanted(&summary, &page));
+    rows.each(&wanting, |some| {
         check_going_on(exports, cancelled)?;
-        let some = rows.read(Wanted {
-            excerpts: summary.wants_rows(),
-            cards: page.wants_cards(),
-        })?;
-        if some.is_empty() {
-            break;
-        }
         for row in some {
             counts.entries += 1;
             match row.content {
@@ -258,8 +256,10 @@ fn write_events(
                 }
             }
         }
+        wanting.set(wanted(&summary, &page));
         progress(counts.entries, plan.entries());
-    }
+        Ok(())
+    })?;
     Ok(Walked {
         counts,
         summary,

@@ -31,6 +31,14 @@ pub(crate) fn fold(id: &str) -> String {
 }
 
 fn same_case(text: &str) -> String {
+    // ASCII has one normal form, and no character that nobody sees.
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    same_case_of_any(text)
+}
+
+fn same_case_of_any(text: &str) -> String {
     let normalizer = ComposingNormalizerBorrowed::new_nfkc();
     let seen: String = text
         .chars()
@@ -145,6 +153,7 @@ pub(crate) fn mask(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn spellings_of_one_identifier_fold_alike() {
@@ -185,6 +194,13 @@ mod tests {
             for other in others {
                 assert_eq!(fold(other), fold(one), "{other}");
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn ascii_folds_as_any_text_does(text in "[ -~\t\r\n\u{1}]{0,40}") {
+            prop_assert_eq!(same_case(&text), same_case_of_any(&text));
         }
     }
 

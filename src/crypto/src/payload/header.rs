@@ -1,6 +1,6 @@
 //! What stands before a ciphertext, and what is derived from it and the data keys.
 
-use aes_gcm::aead::{Aead, KeyInit, Payload as AeadInput};
+use aes_gcm::aead::{Aead, AeadInOut, KeyInit, Payload as AeadInput};
 use aes_gcm::{Aes256Gcm, Nonce};
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -11,6 +11,8 @@ use crate::compress::Compression;
 use trailkeep_proof::ids::{KeyId, Origin};
 
 const FIXED_HEADER_BYTES: usize = 2 + EVENT_NONCE_BYTES + 1;
+/// Bytes that AES-GCM adds.
+const TAG_BYTES: usize = 16;
 /// Bytes of an event salt.
 pub(super) const SALT_BYTES: usize = 32;
 
@@ -88,8 +90,10 @@ impl Header {
         FIXED_HEADER_BYTES + 8 * self.key_ids.len()
     }
 
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![self.form.version(), self.compression as u8];
+    /// With room for what follows.
+    fn encode(&self, more_bytes: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.bytes() + more_bytes);
+        bytes.extend([self.form.version(), self.compression as u8]);
         bytes.extend_from_slice(&self.nonce);
         bytes.push(self.key_ids.len() as u8);
         for id in &self.key_ids {
@@ -176,15 +180,18 @@ pub(super) fn derive(origin: &Origin, keys: &KeySet, header: &Header) -> Derived
 
 /// The header and the ciphertext. `place` is bound to both, and stands in neither.
 pub(super) fn encrypt(place: &[u8], header: &Header, okm: &Derived, text: &[u8]) -> Vec<u8> {
-    let mut stored = header.encode();
-    let input = AeadInput {
-        msg: text,
-        aad: &[&stored, place].concat(),
-    };
-    let ciphertext = Aes256Gcm::new((&*okm.key).into())
-        .encrypt(&Nonce::from(okm.gcm_nonce), input)
+    let mut stored = header.encode(text.len() + TAG_BYTES);
+    let before = stored.len();
+    let aad = [&stored, place].concat();
+    stored.extend_from_slice(text);
+    let tag = Aes256Gcm::new((&*okm.key).into())
+        .encrypt_inout_detached(
+            &Nonce::from(okm.gcm_nonce),
+            &aad,
+            stored[before..].as_mut().into(),
+        )
         .expect("AES-GCM seals messages up to 64 GiB");
-    stored.extend_from_slice(&ciphertext);
+    stored.extend_from_slice(&tag);
     stored
 }
 

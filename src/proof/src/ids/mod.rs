@@ -132,7 +132,11 @@ macro_rules! hash_type {
         /// Canonical base64, the form of C2SP checkpoints and proofs.
         impl fmt::Display for $name {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&BASE64.encode(self.0))
+                let mut text = [0; 44];
+                let written = BASE64.encode_slice(self.0, &mut text);
+                let text = written.ok().and_then(|length| text.get(..length));
+                let text = text.and_then(|text| std::str::from_utf8(text).ok());
+                formatter.write_str(text.ok_or(fmt::Error)?)
             }
         }
 

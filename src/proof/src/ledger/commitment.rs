@@ -6,6 +6,9 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::{Commitment, Origin, SectionDigest, SectionSalt};
 
+/// Bytes that a section usually takes in the message: its name with its length, and its digest.
+const SECTION_BYTES: usize = 48;
+
 /// Why sections can't be committed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommitmentError {
@@ -58,7 +61,10 @@ pub fn commit<'a>(
             .map(u16::to_be_bytes)
             .map_err(|_| CommitmentError::Length)
     };
-    let mut message = b"trailkeep/commitment/v1\n".to_vec();
+    let digests = digests.into_iter();
+    let sections = digests.size_hint().0;
+    let mut message = Vec::with_capacity(64 + origin.as_str().len() + sections * SECTION_BYTES);
+    message.extend_from_slice(b"trailkeep/commitment/v1\n");
     message.extend(length(origin.as_str().len())?);
     message.extend_from_slice(origin.as_str().as_bytes());
     let count_at = message.len();

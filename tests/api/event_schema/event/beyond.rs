@@ -283,7 +283,7 @@ fn facts_are_read_decoded_and_without_repeats() {
     let pairs = event
         .sections()
         .iter()
-        .map(|section| (&*section.name, &*section.bytes));
+        .map(|section| (section.name, &*section.bytes));
     assert_eq!(Facts::from_sections(pairs.chain([system])), Ok(expected));
 }
 
@@ -319,7 +319,7 @@ fn the_server_adds_sections_in_their_place() {
     let names: Vec<_> = event
         .sections()
         .iter()
-        .map(|section| &*section.name)
+        .map(|section| section.name)
         .collect();
     assert_eq!(names, ["action", "actor", "id", "output"]);
     assert_eq!(event.facts().id.as_deref(), Some("e-1"));

@@ -32,12 +32,12 @@ fn every_real_event_passes_both() {
             assert!(validator.is_valid(&value), "{file}:{number}");
             for section in event.sections() {
                 let text: serde_json::Value = serde_json::from_slice(&section.bytes).unwrap();
-                assert_eq!(text, value[&*section.name], "{file}:{number}");
+                assert_eq!(text, value[section.name], "{file}:{number}");
             }
             let pairs = event
                 .sections()
                 .iter()
-                .map(|section| (&*section.name, &*section.bytes));
+                .map(|section| (section.name, &*section.bytes));
             assert_eq!(&Facts::from_sections(pairs).unwrap(), event.facts());
             seen += 1;
         }

@@ -11,7 +11,7 @@ use crate::export::jobs::Exports;
 use crate::export::person::PersonScope;
 use crate::export::person::withheld::Tally;
 use crate::export::plan::Plan;
-use crate::export::rows::{Content, Rows, Wanted};
+use crate::export::rows::{Content, Rows, Wanted, Wanting};
 use crate::export::{ExportError, ExportSummary, Exported, check_going_on};
 use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::spool::SpoolWriter;
@@ -44,18 +44,14 @@ pub(in crate::export) fn write(
     // The head's object stays open for the events.
     out.write_all(head.strip_suffix('}').unwrap_or(&head).as_bytes())?;
     out.write_all(b",\"events\":[")?;
-    let mut rows = Rows::new(&exports.journal, ledger, &plan.request, &plan.seqs);
-    let wanted = Wanted {
+    let rows = Rows::new(&exports.journal, ledger, &plan.request, &plan.seqs);
+    let wanting = Wanting::new(Wanted {
         excerpts: false,
         cards: false,
-    };
+    });
     let (mut counts, mut withheld) = (Counts::default(), Tally::default());
-    loop {
+    rows.each(&wanting, |some| {
         check_going_on(exports, cancelled)?;
-        let some = rows.read(wanted)?;
-        if some.is_empty() {
-            break;
-        }
         for row in some {
             let Content::Event(event) = row.content else {
                 return Err(ExportError::Changed);
@@ -69,7 +65,8 @@ pub(in crate::export) fn write(
             withheld.add(event.withheld);
         }
         progress(counts.entries, plan.entries());
-    }
+        Ok(())
+    })?;
     let withheld = plan.withheld(&withheld);
     writeln!(out, "\n],\"withheld\":{}}}", json!(withheld))?;
     let (spool, sha256) = out.finish()?;

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::memchr2;
+
 /// A shorter part costs as much to refer to as to store.
 const PART_BYTES_MIN: usize = 200;
 /// A list of so many elements may be a history, which grows with each turn.
@@ -18,6 +20,10 @@ pub(super) struct Part {
 /// The parts of a section that are long enough, in order. One lies within another only where that one is the only element
 /// of a list, and then comes after it.
 pub(super) fn parts(section: &[u8]) -> Vec<Part> {
+    // Most sections are short.
+    if section.len() < PART_BYTES_MIN {
+        return Vec::new();
+    }
     let mut scan = Scan {
         section,
         histories: 0,
@@ -95,11 +101,11 @@ impl Scan<'_> {
     fn end_of_string(&self, at: usize) -> Option<usize> {
         let mut at = at + 1;
         loop {
-            match self.section.get(at)? {
-                b'"' => return Some(at + 1),
-                b'\\' => at += 2,
-                _ => at += 1,
+            at += memchr2(b'"', b'\\', self.section.get(at..)?)?;
+            if self.section.get(at) == Some(&b'"') {
+                return Some(at + 1);
             }
+            at += 2;
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, Recorded};
@@ -33,25 +34,42 @@ pub struct Incoming {
 impl Incoming {
     /// The section `received` (docs/format.md).
     pub(super) fn received(&self, checked: &Checked) -> Vec<u8> {
-        let mut received = json!({"via": self.via, "added": self.added});
-        let flags = flags(checked);
-        if !flags.is_empty() {
-            received["flags"] = Value::Array(flags);
-        }
-        received.to_string().into_bytes()
+        let missing = checked.gaps.iter().map(|gap| Flag {
+            missing: Some(&gap.field),
+            odd: None,
+            policy: &gap.policy,
+        });
+        let odd = checked.odd.iter().map(|odd| Flag {
+            missing: None,
+            odd: Some(odd.what),
+            policy: &odd.policy,
+        });
+        let received = Received {
+            added: &self.added,
+            flags: missing.chain(odd).collect(),
+            via: self.via,
+        };
+        serde_json::to_vec(&received).expect("texts and lists of texts are JSON")
     }
 }
 
-fn flags(checked: &Checked) -> Vec<Value> {
-    let missing = checked
-        .gaps
-        .iter()
-        .map(|gap| json!({"policy": gap.policy, "missing": gap.field}));
-    let odd = checked
-        .odd
-        .iter()
-        .map(|odd| json!({"policy": odd.policy, "odd": odd.what}));
-    missing.chain(odd).collect()
+/// The server's word about an event. Members stand in ascending order of their names, as in every event that was recorded.
+#[derive(Serialize)]
+struct Received<'a> {
+    added: &'a [&'static str],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    flags: Vec<Flag<'a>>,
+    via: &'static str,
+}
+
+/// What a policy found: a field that is missing, or one that is odd.
+#[derive(Serialize)]
+struct Flag<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    odd: Option<&'a str>,
+    policy: &'a str,
 }
 
 /// The flags as they are counted.

@@ -14,6 +14,7 @@ mod prepare;
 mod queue;
 mod recorded;
 pub(crate) mod room;
+mod seen;
 mod system;
 mod thread;
 mod upkeep;

@@ -16,7 +16,7 @@ use trailkeep_ports::{Stated, Statement};
 use trailkeep_proof::ids::{ClassNumber, LookupKey};
 use trailkeep_proof::ledger::entry::EntryKind;
 use trailkeep_proof::ledger::event::shape::RECEIVED;
-use trailkeep_proof::ledger::event::{Facts, Person};
+use trailkeep_proof::ledger::event::{Event, Facts, Person, Section};
 use trailkeep_proof::system::{Sections, SystemEvent};
 
 /// Namespace of the tags of prompts' versions; their names have none.
@@ -40,33 +40,30 @@ pub(super) fn prepare_event(
         period,
     };
     let origin = &ledger.record.origin;
-    let subject_tags = facts
-        .subjects
-        .iter()
-        .map(|person| person_tags(&ledger.index_key, TagLabel::Subject, person));
-    let mut keys = subject_tags
-        .map(|(tag, folded)| {
-            // The person's row must exist before the key that names it.
-            keyring.person(origin, ledger.record.number, (tag, folded), needs)?;
-            keyring.data_key(origin, slot(Some(tag)), needs)
-        })
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut references = Vec::with_capacity(facts.subjects.len());
+    let mut keys = Vec::with_capacity(facts.subjects.len().max(1));
+    for person in &facts.subjects {
+        let (tag, folded) = person_tags(&ledger.index_key, TagLabel::Subject, person);
+        // The person's row must exist before the key that names it.
+        let reference = keyring.person(origin, ledger.record.number, (tag, folded), &mut *needs)?;
+        references.push(reference);
+        keys.push(keyring.data_key(origin, slot(Some(tag)), &mut *needs)?);
+    }
     if keys.is_empty() {
         keys.push(keyring.data_key(origin, slot(None), needs)?);
     }
+    let mut of_subjects = references.into_iter();
     let lookups = lookup_keys(&ledger.index_key, facts, |label, person| {
+        // The subjects are asked for in their order.
+        if label == TagLabel::Subject {
+            return Ok(of_subjects.next());
+        }
         let tags = person_tags(&ledger.index_key, label, person);
         keyring
             .person(origin, ledger.record.number, tags, needs)
             .map(Some)
     })?;
-    let mut sections: Vec<(&str, &[u8])> = event
-        .sections()
-        .iter()
-        .map(|section| (&*section.name, &*section.bytes))
-        .collect();
-    let place = sections.partition_point(|(name, _)| *name < RECEIVED);
-    sections.insert(place, (RECEIVED, received));
+    let sections = with_received(event, received);
     let keys = KeySet::new(keys).ok_or(AppendError::TooManySubjects)?;
     let shared = sharing.share(&keys, &sections)?;
     let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes().map_err(KeyError::from)?;
@@ -81,6 +78,19 @@ pub(super) fn prepare_event(
         changes_vault: false,
         ..prepared(sealed)
     })
+}
+
+/// The sections of an event, the server's word among them, in ascending order of names.
+fn with_received<'a>(event: &'a Event, received: &'a [u8]) -> Vec<(&'a str, &'a [u8])> {
+    let own = event.sections();
+    let place = own.partition_point(|section| &*section.name < RECEIVED);
+    let (before, after) = own.split_at(place);
+    let slices = |section: &'a Section| (&*section.name, &*section.bytes);
+    let mut sections = Vec::with_capacity(own.len() + 1);
+    sections.extend(before.iter().map(slices));
+    sections.push((RECEIVED, received));
+    sections.extend(after.iter().map(slices));
+    sections
 }
 
 /// Seals a system event under the ledger's system key.
@@ -126,6 +136,25 @@ fn slices(sections: &Sections) -> Vec<(&str, &[u8])> {
         .collect()
 }
 
+/// The keys without repeats, in their order.
+fn distinct(keys: Vec<LookupKey>) -> Vec<LookupKey> {
+    /// Comparing each with each is faster than hashing up to here, and of more it takes quadratic time.
+    const FEW: usize = 32;
+    let mut kept: Vec<LookupKey> = Vec::with_capacity(keys.len());
+    let mut more = std::collections::HashSet::new();
+    for key in keys {
+        let is_new = if kept.len() < FEW {
+            !kept.contains(&key)
+        } else {
+            !kept[..FEW].contains(&key) && more.insert(key)
+        };
+        if is_new {
+            kept.push(key);
+        }
+    }
+    kept
+}
+
 /// The keys by which an event is found, the event id's first. `reference` gives a person's reference;
 /// where it has none, the person's rows are left out.
 pub(crate) fn lookup_keys(
@@ -136,7 +165,7 @@ pub(crate) fn lookup_keys(
         &Person,
     ) -> Result<Option<trailkeep_proof::ids::PersonReference>, KeyError>,
 ) -> Result<Vec<LookupKey>, KeyError> {
-    let mut keys: Vec<LookupKey> = Vec::with_capacity(8);
+    let mut keys: Vec<LookupKey> = Vec::with_capacity(16);
     let tag =
         |label, namespace: &str, id: &str| LookupKey::from(index_key.tag(label, namespace, id));
     keys.push(tag(
@@ -184,9 +213,7 @@ pub(crate) fn lookup_keys(
     for (label, person) in subjects.chain([(TagLabel::Actor, &facts.actor)]) {
         keys.extend(reference(label, person)?.map(LookupKey::from));
     }
-    let mut seen = std::collections::HashSet::new();
-    keys.retain(|key| seen.insert(*key));
-    Ok(keys)
+    Ok(distinct(keys))
 }
 
 /// A person's tag, and of a data subject what other spellings of the identifier share with it.

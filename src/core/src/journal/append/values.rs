@@ -12,6 +12,7 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use crate::journal::append::history::{Part, parts};
 use crate::journal::append::queue::Waiting;
+use crate::journal::append::seen::{Print, Seen};
 use crate::journal::append::{Submission, Writer};
 use crate::keys::keyring::KeyError;
 use trailkeep_crypto::payload::{Cut, EVENT_NONCE_BYTES, KeySet, seal_value};
@@ -19,7 +20,7 @@ use trailkeep_crypto::secret::{IndexKey, random_bytes};
 use trailkeep_ports::{LedgerRecord, Ledgers, StoreError};
 use trailkeep_proof::ids::{LedgerNumber, Tag, ValueNumber};
 
-/// Parts that are remembered: 12 MiB, the histories of some ten thousand conversations.
+/// Values that are remembered: 12 MiB, the histories of some ten thousand conversations.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(131_072).expect("not zero");
 /// Values that one event refers to: what opening it may have to read.
 const VALUES_MAX: usize = 1_024;
@@ -29,8 +30,10 @@ type Place = (LedgerNumber, ValueNumber);
 
 /// What is known of the parts of the texts that came last.
 pub(crate) struct KnownValues {
-    /// By tag, the value that a part stands in; none of one that came once and stands in its event.
-    known: Mutex<LruCache<Tag, Option<Place>>>,
+    /// By tag, the value that a part stands in, and the part's print.
+    known: Mutex<LruCache<Tag, (Place, Print)>>,
+    /// Parts that came, those included that stand in their event alone.
+    seen: Seen,
     next: Mutex<HashMap<LedgerNumber, u64>>,
     /// Held by the writer from where it asks whether values are there until its commit, and by who deletes some.
     steady: RwLock<()>,
@@ -45,6 +48,7 @@ impl Default for KnownValues {
     fn default() -> Self {
         Self {
             known: Mutex::new(LruCache::new(REMEMBERED)),
+            seen: Seen::default(),
             next: Mutex::default(),
             steady: RwLock::default(),
             deletions: AtomicU64::new(0),
@@ -76,11 +80,12 @@ impl KnownValues {
     pub(crate) fn forget(&self, ledger: LedgerNumber, gone: impl IntoIterator<Item = ValueNumber>) {
         let gone: BTreeSet<Place> = gone.into_iter().map(|number| (ledger, number)).collect();
         let mut known = self.known.lock();
-        let is_gone = |place: &Option<Place>| place.is_some_and(|place| gone.contains(&place));
-        let of_gone = known.iter().filter(|(_, place)| is_gone(place));
+        let of_gone = known.iter().filter(|(_, (place, _))| gone.contains(place));
         let tags: Vec<Tag> = of_gone.map(|(tag, _)| *tag).collect();
         for tag in tags {
-            known.pop(&tag);
+            if let Some((_, print)) = known.pop(&tag) {
+                self.seen.forget(print);
+            }
         }
         self.deletions.fetch_add(1, Ordering::SeqCst);
     }
@@ -89,8 +94,8 @@ impl KnownValues {
     pub(super) fn settle(&self, _steady: &Steady<'_>, written: &[(LedgerNumber, NewValues)]) {
         let mut known = self.known.lock();
         for (ledger, new) in written {
-            for (tag, number) in &new.numbers {
-                known.put(*tag, Some((*ledger, *number)));
+            for (tag, (number, print)) in &new.numbers {
+                known.put(*tag, ((*ledger, *number), *print));
             }
         }
     }
@@ -152,7 +157,7 @@ impl Writer {
 /// The values that a submission brings, and those that it took as known.
 #[derive(Debug, Default)]
 pub(crate) struct NewValues {
-    numbers: HashMap<Tag, ValueNumber>,
+    numbers: HashMap<Tag, (ValueNumber, Print)>,
     known: BTreeSet<ValueNumber>,
     as_of: u64,
 }
@@ -218,16 +223,20 @@ impl<'a> Sharing<'a> {
                 let Some(text) = bytes.get(range.clone()) else {
                     continue;
                 };
-                let tag = self.index_key.value_tag(keys.ids(), text);
-                let continues = history.is_some_and(|list| continued.contains(&list));
-                let known = self.known(tag, continues);
                 if shared.cuts.len() >= VALUES_MAX {
                     break;
                 }
-                let value = match known {
-                    Known::Once => continue,
-                    Known::Value(value) => value,
-                    Known::New => match self.add(keys, (tag, text), &mut shared)? {
+                let print = self.files.0.seen.print_of(self.record.number, keys, text);
+                let came_before = self.files.0.seen.mark(print);
+                let continues = history.is_some_and(|list| continued.contains(&list));
+                // It may never come again, and stands in its event.
+                if !came_before && !continues {
+                    continue;
+                }
+                let tag = self.index_key.value_tag(keys.ids(), text);
+                let value = match self.known(tag) {
+                    Some(value) => value,
+                    None => match self.add(keys, (tag, print, text), &mut shared)? {
                         Some(value) => value,
                         None => continue,
                     },
@@ -247,29 +256,20 @@ impl<'a> Sharing<'a> {
         Ok(shared)
     }
 
-    fn known(&mut self, tag: Tag, continues: bool) -> Known {
-        if let Some(number) = self.new.numbers.get(&tag) {
-            return Known::Value(*number);
+    /// The value that a part stands in.
+    fn known(&mut self, tag: Tag) -> Option<ValueNumber> {
+        if let Some((number, _)) = self.new.numbers.get(&tag) {
+            return Some(*number);
         }
-        let mut known = self.files.0.known.lock();
-        match known.get(&tag) {
-            Some(Some((_, number))) => {
-                self.new.known.insert(*number);
-                Known::Value(*number)
-            }
-            Some(None) => Known::New,
-            None if continues => Known::New,
-            None => {
-                known.put(tag, None);
-                Known::Once
-            }
-        }
+        let ((_, number), _) = *self.files.0.known.lock().get(&tag)?;
+        self.new.known.insert(number);
+        Some(number)
     }
 
     fn add(
         &mut self,
         keys: &KeySet,
-        (tag, text): (Tag, &[u8]),
+        (tag, print, text): (Tag, Print, &[u8]),
         shared: &mut Shared,
     ) -> Result<Option<ValueNumber>, KeyError> {
         let (values, ledgers) = self.files;
@@ -279,19 +279,9 @@ impl<'a> Sharing<'a> {
         let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes()?;
         let sealed = seal_value(&self.record.origin, keys, nonce, number, text);
         shared.values.push((number, sealed));
-        self.new.numbers.insert(tag, number);
+        self.new.numbers.insert(tag, (number, print));
         Ok(Some(number))
     }
-}
-
-/// What is known of a part.
-enum Known {
-    /// It stands in a value.
-    Value(ValueNumber),
-    /// It is to stand in a new one.
-    New,
-    /// It stands in its event: it may never come again.
-    Once,
 }
 
 #[cfg(test)]

@@ -34,17 +34,17 @@ pub const MAX_ARRAY_EVENTS: usize = 10_000;
 /// One top-level member of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// The name, decoded.
-    pub name: Box<str>,
+    /// The name, one of the schema's.
+    pub name: &'static str,
     /// The exact bytes of the value, without the white space around it.
     pub bytes: Box<[u8]>,
 }
 
 impl Section {
     /// A section with this name and these bytes.
-    pub fn new(name: &str, bytes: &[u8]) -> Self {
+    pub(super) fn new(name: &'static str, bytes: &[u8]) -> Self {
         Self {
-            name: name.into(),
+            name,
             bytes: bytes.into(),
         }
     }
@@ -72,7 +72,7 @@ impl Event {
     pub fn section(&self, name: &str) -> Option<&[u8]> {
         let place = self
             .sections
-            .binary_search_by(|section| (*section.name).cmp(name))
+            .binary_search_by(|section| section.name.cmp(name))
             .ok()?;
         Some(&self.sections[place].bytes)
     }

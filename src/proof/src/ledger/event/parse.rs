@@ -46,7 +46,7 @@ pub fn parse_event(text: &[u8]) -> Result<Event, EventError> {
         .into_iter()
         .map(|(field, value)| Section::new(field.name, value.as_bytes()))
         .collect();
-    sections.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    sections.sort_unstable_by_key(|section| section.name);
     let event = Event::from_valid(sections)?;
     if is_reserved(&event.facts().action) {
         return Err(EventError::Invalid(vec![Fault {
@@ -230,7 +230,7 @@ impl Event {
     fn from_valid(sections: Vec<Section>) -> Result<Self, EventError> {
         let pairs = sections
             .iter()
-            .map(|section| (&*section.name, &*section.bytes));
+            .map(|section| (section.name, &*section.bytes));
         let facts =
             Facts::from_sections(pairs).map_err(|error| EventError::of(error.to_string()))?;
         Ok(Self { sections, facts })
@@ -248,7 +248,7 @@ impl Event {
         let field = check_section(name, &bytes)?;
         match self
             .sections
-            .binary_search_by(|section| (*section.name).cmp(name))
+            .binary_search_by(|section| section.name.cmp(name))
         {
             Ok(_) => Err(EventError::Invalid(vec![Fault {
                 pointer: format!("/{}", field.name),
@@ -258,7 +258,7 @@ impl Event {
                 self.sections.insert(
                     place,
                     Section {
-                        name: name.into(),
+                        name: field.name,
                         bytes,
                     },
                 );
