@@ -132,14 +132,14 @@ impl<'e> EventView<'e> {
 
     fn has(&mut self, section: &str, rest: &[String]) -> bool {
         let mut sections = self.event.sections().iter();
-        let Some(section) = sections.find(|own| &*own.name == section) else {
+        let Some(section) = sections.find(|own| own.name == section) else {
             return false;
         };
         if rest.is_empty() {
             return !matches!(&*section.bytes, b"null" | b"\"\"" | b"[]")
                 && !is_blank_list(&section.bytes);
         }
-        let value = self.read.entry(&section.name).or_insert_with(|| {
+        let value = self.read.entry(section.name).or_insert_with(|| {
             // Every section was validated as JSON.
             serde_json::from_slice(&section.bytes).unwrap_or(Value::Null)
         });
@@ -207,7 +207,7 @@ pub fn find_forbidden(event: &Event, names: &[&ForbiddenName]) -> Vec<(usize, St
     };
     for section in event.sections() {
         let known = SECTIONS.iter().find(|field| *field.name == *section.name);
-        search.step(&section.name, known, |search, shape| {
+        search.step(section.name, known, |search, shape| {
             let mut reader = serde_json::Deserializer::from_slice(&section.bytes);
             // Every section was validated as JSON.
             let _ = Node { search, shape }.deserialize(&mut reader);

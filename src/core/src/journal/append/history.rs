@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr2;
+use trailkeep_proof::ledger::event::scan;
 
 /// A shorter part costs as much to refer to as to store.
 const PART_BYTES_MIN: usize = 200;
@@ -49,19 +49,19 @@ impl Scan<'_> {
             b'{' => self.object(at),
             b'[' => self.array(at),
             b'"' => {
-                let end = self.end_of_string(at)?;
+                let end = scan::end_of_string(self.section, at)?;
                 self.add(at..end, None);
                 Some(end)
             }
-            _ => self.end_of_value(at),
+            _ => scan::end_of_value(self.section, at),
         }
     }
 
     fn object(&mut self, at: usize) -> Option<usize> {
-        let mut at = self.after_space(at + 1);
+        let mut at = scan::after_space(self.section, at + 1);
         while *self.section.get(at)? != b'}' {
-            let colon = self.after_space(self.end_of_string(at)?);
-            let end = self.value(self.after_space(colon + 1))?;
+            let colon = scan::after_space(self.section, scan::end_of_string(self.section, at)?);
+            let end = self.value(scan::after_space(self.section, colon + 1))?;
             at = self.after_comma(end);
         }
         Some(at + 1)
@@ -71,9 +71,9 @@ impl Scan<'_> {
     /// message of a history, or an envelope of all.
     fn array(&mut self, at: usize) -> Option<usize> {
         let mut elements = Vec::new();
-        let mut at = self.after_space(at + 1);
+        let mut at = scan::after_space(self.section, at + 1);
         while *self.section.get(at)? != b']' {
-            let end = self.end_of_value(at)?;
+            let end = scan::end_of_value(self.section, at)?;
             elements.push(at..end);
             at = self.after_comma(end);
         }
@@ -98,55 +98,10 @@ impl Scan<'_> {
         }
     }
 
-    fn end_of_string(&self, at: usize) -> Option<usize> {
-        let mut at = at + 1;
-        loop {
-            at += memchr2(b'"', b'\\', self.section.get(at..)?)?;
-            if self.section.get(at) == Some(&b'"') {
-                return Some(at + 1);
-            }
-            at += 2;
-        }
-    }
-
-    fn end_of_value(&self, at: usize) -> Option<usize> {
-        let (mut at, mut depth) = (at, 0_usize);
-        loop {
-            match self.section.get(at) {
-                Some(b'"') => at = self.end_of_string(at)?,
-                Some(b'{' | b'[') => {
-                    depth += 1;
-                    at += 1;
-                }
-                Some(b'}' | b']') if depth > 0 => {
-                    depth -= 1;
-                    at += 1;
-                }
-                Some(b'}' | b']' | b',' | b' ' | b'\t' | b'\n' | b'\r') | None if depth == 0 => {
-                    return Some(at);
-                }
-                Some(_) => {
-                    at += 1;
-                    continue;
-                }
-                None => return None,
-            }
-            if depth == 0 {
-                return Some(at);
-            }
-        }
-    }
-
-    fn after_space(&self, at: usize) -> usize {
-        let rest = self.section.get(at..).unwrap_or_default();
-        let space = rest.iter().take_while(|byte| byte.is_ascii_whitespace());
-        at + space.count()
-    }
-
     fn after_comma(&self, at: usize) -> usize {
-        let at = self.after_space(at);
+        let at = scan::after_space(self.section, at);
         match self.section.get(at) {
-            Some(b',') => self.after_space(at + 1),
+            Some(b',') => scan::after_space(self.section, at + 1),
             _ => at,
         }
     }

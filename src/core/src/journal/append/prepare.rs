@@ -83,9 +83,9 @@ pub(super) fn prepare_event(
 /// The sections of an event, the server's word among them, in ascending order of names.
 fn with_received<'a>(event: &'a Event, received: &'a [u8]) -> Vec<(&'a str, &'a [u8])> {
     let own = event.sections();
-    let place = own.partition_point(|section| &*section.name < RECEIVED);
+    let place = own.partition_point(|section| section.name < RECEIVED);
     let (before, after) = own.split_at(place);
-    let slices = |section: &'a Section| (&*section.name, &*section.bytes);
+    let slices = |section: &'a Section| (section.name, &*section.bytes);
     let mut sections = Vec::with_capacity(own.len() + 1);
     sections.extend(before.iter().map(slices));
     sections.push((RECEIVED, received));

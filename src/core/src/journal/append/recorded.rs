@@ -132,7 +132,7 @@ fn sections_of(event: &Event) -> impl Iterator<Item = (&str, &[u8])> {
     event
         .sections()
         .iter()
-        .map(|section| (&*section.name, &*section.bytes))
+        .map(|section| (section.name, &*section.bytes))
 }
 
 /// What the application sent: `received` is the server's word about the sending, written when it is recorded.

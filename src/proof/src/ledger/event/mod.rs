@@ -12,6 +12,7 @@ mod json;
 mod names;
 mod parse;
 mod same;
+pub mod scan;
 pub mod shape;
 
 pub use facts::{Facts, FactsError, Person, Target};

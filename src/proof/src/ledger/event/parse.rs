@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::json::{self, Walk};
 use super::names::NameSeed;
+use super::scan;
 use super::shape::{Field, RECEIVED, SECTIONS};
 use super::{Event, EventError, Facts, Fault, MAX_ARRAY_EVENTS, MAX_EVENT_BYTES, Section};
 use crate::near::suggestion;
@@ -25,6 +26,9 @@ pub fn parse_event(text: &[u8]) -> Result<Event, EventError> {
             "an event must be one JSON object, beginning with `{`",
         ));
     }
+    if let Some(event) = parse_quickly(text) {
+        return event;
+    }
     let mut walk = Walk::new();
     let raw = split_sections(&mut walk, text)?;
     for (field, value) in &raw {
@@ -42,6 +46,54 @@ pub fn parse_event(text: &[u8]) -> Result<Event, EventError> {
     if !faults.is_empty() {
         return Err(EventError::Invalid(faults));
     }
+    event_of(raw)
+}
+
+/// The same in one pass less, where nothing is wrong: the places of the sections are told by their brackets and quotation
+/// marks alone, and each is read once. Of anything else it gives nothing, so that the other way says what is wrong.
+fn parse_quickly(text: &str) -> Option<Result<Event, EventError>> {
+    let raw = sections_at(text)?;
+    let mut walk = Walk::new();
+    for (field, value) in &raw {
+        json::walk(&mut walk, field, value, 0);
+    }
+    let has = |name| raw.iter().any(|(known, _)| known.name == name);
+    let is_whole = SECTIONS
+        .iter()
+        .all(|field| !field.required || has(field.name));
+    (is_whole && walk.into_faults().is_empty()).then(|| event_of(raw))
+}
+
+/// The texts of the sections; none where a name is unknown, occurs twice or has an escape, or where the object itself is malformed.
+/// A text may still be no JSON.
+fn sections_at(text: &str) -> Option<RawSections<'_>> {
+    let bytes = text.as_bytes();
+    let expect = |at: usize, byte: u8| (bytes.get(at) == Some(&byte)).then_some(at + 1);
+    let mut raw = RawSections::with_capacity(16);
+    let mut at = expect(scan::after_space(bytes, 0), b'{')?;
+    loop {
+        let name_at = expect(scan::after_space(bytes, at), b'"')?;
+        let name_end = scan::end_of_string(bytes, name_at - 1)?;
+        let name = text.get(name_at..name_end - 1)?;
+        let field = SECTIONS.iter().find(|field| field.name == name)?;
+        if raw.iter().any(|(known, _)| known.name == field.name) {
+            return None;
+        }
+        let colon = expect(scan::after_space(bytes, name_end), b':')?;
+        let value_at = scan::after_space(bytes, colon);
+        let end = scan::end_of_value(bytes, value_at)?;
+        raw.push((field, text.get(value_at..end)?));
+        at = scan::after_space(bytes, end);
+        match bytes.get(at)? {
+            b',' => at += 1,
+            b'}' => break,
+            _ => return None,
+        }
+    }
+    (scan::after_space(bytes, at + 1) == bytes.len()).then_some(raw)
+}
+
+fn event_of(raw: RawSections<'_>) -> Result<Event, EventError> {
     let mut sections: Vec<Section> = raw
         .into_iter()
         .map(|(field, value)| Section::new(field.name, value.as_bytes()))
@@ -267,3 +319,6 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
