@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::FileKind;
 use trailkeep_files::folder_of;
 use trailkeep_files::io_error;
 use trailkeep_ports::StoreError;
@@ -59,12 +60,13 @@ pub(super) fn resolved(path: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// Prepares a connection that writes.
-pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn configure(kind: &FileKind, connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.execute_batch(&format!(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
          PRAGMA wal_autocheckpoint = {AUTO_CHECKPOINT_PAGES}; PRAGMA temp_store = MEMORY;
-         PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536;"
+         PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA cache_size = -{};",
+        kind.cache_kib
     ))
 }
 

@@ -18,6 +18,7 @@ pub(super) static FILE: FileKind = FileKind {
     application_id: 0x544B_4958,
     migrations: &[include_str!("index_001.sql"), include_str!("index_002.sql")],
     hint: "it can be rebuilt: run `trailkeep index rebuild --dir DIR`",
+    cache_kib: 8_192,
     grows: Some(tables::is_table),
 };
 

@@ -75,6 +75,7 @@ mod tests {
              ALTER TABLE thing ADD COLUMN size INTEGER;",
         ],
         hint: "none",
+        cache_kib: 1_024,
         grows: Some(|name, text| text == format!("CREATE TABLE {name} (run INTEGER)")),
     };
 

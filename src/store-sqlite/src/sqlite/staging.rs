@@ -21,6 +21,7 @@ static FILE: FileKind = FileKind {
         include_str!("staging_002.sql"),
     ],
     hint: "it has OpenTelemetry data that is not an event yet: restore it, or move it away to continue without that data",
+    cache_kib: 16_384,
     grows: None,
 };
 

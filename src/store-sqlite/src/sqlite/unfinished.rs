@@ -99,6 +99,7 @@ mod tests {
         application_id: 1_234,
         migrations: &["CREATE TABLE directory (id TEXT NOT NULL);"],
         hint: "none",
+        cache_kib: 1_024,
         grows: None,
     };
 

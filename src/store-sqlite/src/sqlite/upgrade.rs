@@ -90,6 +90,7 @@ mod tests {
             application_id: 1_234,
             migrations,
             hint: "none",
+            cache_kib: 1_024,
             grows: None,
         }
     }

@@ -36,6 +36,7 @@ static FILE: FileKind = FileKind {
         include_str!("vault_003.sql"),
     ],
     hint: "without its keys no payload can be decrypted: restore the newest vault.db with its epoch.key",
+    cache_kib: 65_536,
     grows: None,
 };
 

@@ -44,6 +44,7 @@ static FILE: FileKind = FileKind {
         include_str!("../ledger_006.sql"),
     ],
     hint: "restore it from a backup of the same directory; never edit it by hand",
+    cache_kib: 16_384,
     grows: None,
 };
 
