@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Timelike, Utc};
+use chrono::{
+    DateTime, Datelike, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Timelike, Utc,
+};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,11 +130,25 @@ fn local_time(text: &str) -> Option<(NaiveDateTime, i64)> {
 /// RFC 3339 in UTC with milliseconds: `2026-11-24T09:30:00.000Z`.
 impl fmt::Display for UnixMillis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(
-            &self
-                .to_datetime()
-                .to_rfc3339_opts(SecondsFormat::Millis, true),
-        )
+        const DAY_MS: u64 = 86_400_000;
+        let moment = (*self).min(Self::MAX);
+        let (date, ms) = (moment.to_datetime().date_naive(), moment.get() % DAY_MS);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |end: usize, digits: usize, mut number: u64| {
+            for place in text[end - digits..end].iter_mut().rev() {
+                // The remainder is one digit.
+                *place = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        };
+        put(4, 4, u64::try_from(date.year()).unwrap_or_default());
+        put(7, 2, u64::from(date.month()));
+        put(10, 2, u64::from(date.day()));
+        put(13, 2, ms / 3_600_000);
+        put(16, 2, ms / 60_000 % 60);
+        put(19, 2, ms / 1_000 % 60);
+        put(23, 3, ms % 1_000);
+        formatter.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -165,6 +181,15 @@ mod tests {
             UnixMillis::new(u64::MAX).to_string(),
             "9999-12-31T23:59:59.999Z"
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_moment_is_written_as_the_calendar_writes_it(ms in 0..=2 * UnixMillis::MAX.get()) {
+            let moment = UnixMillis::new(ms);
+            let calendar = moment.to_datetime().to_rfc3339_opts(SecondsFormat::Millis, true);
+            proptest::prop_assert_eq!(moment.to_string(), calendar);
+        }
     }
 
     #[test]

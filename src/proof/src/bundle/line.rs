@@ -94,7 +94,8 @@ impl<'a> Line<'a> {
 
     /// Whether each disclosed section is JSON that reads the same in every reader. The error names the section.
     pub fn check_texts(&self) -> Result<(), String> {
-        let mut names = Names::new();
+        // Few events have more members in the objects that are open at a time.
+        let mut names = Names::with_capacity(32);
         for (name, section) in &self.sections {
             if let Section::Disclosed { json, .. } = section {
                 if is_usual(json, &mut names) {

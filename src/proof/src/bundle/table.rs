@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::line::Line;
-use super::usual::json;
+use super::line::{Line, Section};
+use super::usual::{contains_any, json};
 use crate::time::UnixMillis;
 
 /// Names of the columns.
@@ -35,6 +35,23 @@ pub const COLUMNS: [&str; 18] = [
 /// Most characters of an input or output in its cell; the rest is in events.jsonl.
 const TEXT_CHARACTERS_MAX: usize = 500;
 
+/// The sections that a row shows, in ascending order.
+const SHOWN: [&str; 10] = [
+    "action",
+    "actor",
+    "context",
+    "id",
+    "input",
+    "llm",
+    "occurred_at",
+    "outcome",
+    "output",
+    "subjects",
+];
+
+/// Members of the objects that are open at a time, in nearly every event.
+const NAMES_EXPECTED: usize = 32;
+
 /// What spreadsheets take for the beginning of a formula, or skip before one, full-width forms included.
 const FORMULA_STARTS: [char; 11] = [
     '=', '+', '-', '@', '\t', '\r', '\n', '\u{FF1D}', '\u{FF0B}', '\u{FF0D}', '\u{FF20}',
@@ -53,14 +70,25 @@ pub fn row(line: &Line<'_>, recorded_at: UnixMillis) -> Vec<u8> {
 }
 
 /// Writes the line of an event behind what is there.
-pub(super) fn write_row(out: &mut Vec<u8>, line: &Line<'_>, recorded_at: UnixMillis) {
-    let names = &mut json::Names::new();
-    let section = |name: &str| line.text(name).unwrap_or("null");
-    let [actor_id, actor_type] = cells(section("actor"), names, ["id", "type"]);
-    let subjects = subjects(section("subjects"), names);
-    let [conversation] = cells(section("context"), names, ["conversation"]);
-    let (llm, usage) = llm(section("llm"), names);
-    let [provider, request_model, response_model] = llm;
+pub(super) fn write_row<'l>(out: &mut Vec<u8>, line: &'l Line<'_>, recorded_at: UnixMillis) {
+    let names = &mut json::Names::with_capacity(NAMES_EXPECTED);
+    let [
+        action,
+        actor,
+        context,
+        id,
+        input,
+        llm,
+        occurred_at,
+        outcome,
+        output,
+        subjects,
+    ] = texts(line);
+    let section = |text: Option<&'l str>| text.unwrap_or("null");
+    let [actor_id, actor_type] = cells(section(actor), names, ["id", "type"]);
+    let [conversation] = cells(section(context), names, ["conversation"]);
+    let (model, usage) = llm_cells(section(llm), names);
+    let [provider, request_model, response_model] = model;
     let [input_tokens, output_tokens] = usage;
     let mut redacted = line.redacted();
     let first = redacted.next().unwrap_or_default().to_owned();
@@ -68,21 +96,21 @@ pub(super) fn write_row(out: &mut Vec<u8>, line: &Line<'_>, recorded_at: UnixMil
     let cells = [
         Cow::Owned(line.seq.to_string()),
         Cow::Owned(recorded_at.to_string()),
-        whole(section("occurred_at"), names),
-        whole(section("id"), names),
-        whole(section("action"), names),
-        whole(section("outcome"), names),
+        whole(section(occurred_at), names),
+        whole(section(id), names),
+        whole(section(action), names),
+        whole(section(outcome), names),
         actor_id,
         actor_type,
-        subjects,
+        subject_ids(section(subjects), names),
         conversation,
         provider,
         request_model,
         response_model,
         input_tokens,
         output_tokens,
-        excerpt(line.text("input"), names),
-        excerpt(line.text("output"), names),
+        excerpt(input, names),
+        excerpt(output, names),
         Cow::Owned(redacted),
     ];
     for (place, cell) in cells.iter().enumerate() {
@@ -92,6 +120,22 @@ pub(super) fn write_row(out: &mut Vec<u8>, line: &Line<'_>, recorded_at: UnixMil
         write_cell(out, cell);
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// The texts of the sections that a row shows, in the order of [`SHOWN`].
+fn texts<'l>(line: &'l Line<'_>) -> [Option<&'l str>; SHOWN.len()] {
+    let mut texts = [None; SHOWN.len()];
+    // Both ascend.
+    let mut shown = SHOWN.iter().zip(&mut texts).peekable();
+    for (name, section) in &line.sections {
+        while shown.next_if(|(next, _)| **next < &**name).is_some() {}
+        if let Some((_, place)) = shown.next_if(|(next, _)| **next == &**name)
+            && let Section::Disclosed { json, .. } = section
+        {
+            *place = Some(&**json);
+        }
+    }
+    texts
 }
 
 /// Members of an object, those of these names; empty where there is none. `None` where the text is not usual.
@@ -126,7 +170,7 @@ fn cells_of<'t, const N: usize>(value: &Value, wanted: [&str; N]) -> [Cow<'t, st
 }
 
 /// The cells of the model and of what it used.
-fn llm<'t>(
+fn llm_cells<'t>(
     section: &'t str,
     names: &mut json::Names<'t>,
 ) -> ([Cow<'t, str>; 3], [Cow<'t, str>; 2]) {
@@ -144,7 +188,7 @@ fn llm<'t>(
 }
 
 /// The ids of the data subjects in one cell.
-fn subjects<'t>(section: &'t str, names: &mut json::Names<'t>) -> Cow<'t, str> {
+fn subject_ids<'t>(section: &'t str, names: &mut json::Names<'t>) -> Cow<'t, str> {
     let mut subjects = Vec::new();
     let read = json::elements(section, names, &mut |subject| subjects.push(subject));
     if read.is_none() {
@@ -240,10 +284,7 @@ fn beginning(text: &str) -> Cow<'_, str> {
 
 /// Writes a cell as the writer of CSV does, with a `'` before what a spreadsheet would take for a formula.
 fn write_cell(out: &mut Vec<u8>, cell: &str) {
-    let is_special = |byte: u8| matches!(byte, b',' | b'"' | b'\r' | b'\n');
-    let is_quoted = cell
-        .bytes()
-        .fold(false, |found, byte| found | is_special(byte));
+    let is_quoted = contains_any(cell.as_bytes(), [b',', b'"', b'\r', b'\n']);
     if is_quoted {
         out.push(b'"');
     }

@@ -3,7 +3,6 @@
 use super::*;
 use proptest::prelude::*;
 
-use crate::bundle::line::Section;
 use crate::bundle::usual::json::tests::{json, near_json};
 use crate::ids::{SectionDigest, SectionSalt, Seq};
 

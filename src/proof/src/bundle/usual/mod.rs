@@ -7,3 +7,5 @@
 pub(super) mod json;
 pub(super) mod line;
 mod words;
+
+pub(super) use words::contains_any;

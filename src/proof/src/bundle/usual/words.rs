@@ -9,13 +9,29 @@ pub(super) fn word_at(bytes: &[u8], at: usize) -> Option<[u8; 8]> {
     bytes.get(at..)?.first_chunk().copied()
 }
 
+/// Sets the high bit of a byte that is zero. The lowest one that is set is exact; above it, a borrow may set others.
+#[inline]
+fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word
+}
+
+/// Whether one of these bytes stands somewhere.
+#[inline]
+pub(in crate::bundle) fn contains_any<const N: usize>(bytes: &[u8], wanted: [u8; N]) -> bool {
+    let (words, rest) = bytes.as_chunks();
+    let has_any = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        let found = |byte: u8| zeros(word ^ (ONES * u64::from(byte)));
+        wanted.iter().fold(0, |all, byte| all | found(*byte)) & HIGH_BITS != 0
+    };
+    words.iter().any(has_any) || rest.iter().any(|byte| wanted.contains(byte))
+}
+
 /// How many of eight bytes, from the first on, stand for themselves in a string: up to a quote, a backslash or a control
 /// character.
 #[inline]
 pub(super) fn plain_bytes(word: [u8; 8]) -> usize {
     let word = u64::from_le_bytes(word);
-    // The lowest bit that is set is exact; above it, a borrow may set others.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
     let quotes = zeros(word ^ (ONES * u64::from(b'"')));
     let backslashes = zeros(word ^ (ONES * u64::from(b'\\')));
     let controls = word.wrapping_sub(ONES * 0x20) & !word;
@@ -70,6 +86,9 @@ mod tests {
             prop_assert_eq!(plain_bytes(bytes), by_bytes(&bytes));
             let common = [common.as_bytes(), &bytes].concat();
             prop_assert_eq!(plain_end(&common, 0), by_bytes(&common));
+            let wanted = [b',', bytes[0], 0];
+            let is_there = common.iter().any(|byte| wanted.contains(byte));
+            prop_assert_eq!(contains_any(&common, wanted), is_there);
         }
     }
 

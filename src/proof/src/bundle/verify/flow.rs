@@ -5,7 +5,7 @@
 //! find it, and have the words for it.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io::Read;
+use std::io::{BufRead, Read};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -283,32 +283,19 @@ fn last_line_end(bytes: &[u8]) -> Option<usize> {
 
 /// The lines of a text that ends with one.
 fn lines_of(text: &[u8]) -> Option<Vec<(Seq, Range<usize>)>> {
-    if text.contains(&b'\r') {
+    // The last byte is LF, so a CR stands before the end.
+    if (&mut &*text).skip_until(b'\r').ok()? < text.len() {
         return None;
     }
     let mut lines = Vec::new();
-    let mut start = 0;
-    while start < text.len() {
-        let line = text.get(start..start + line_length(text.get(start..)?))?;
-        lines.push((seq_of(line)?, start..start + line.len()));
-        start += line.len() + 1;
+    let (mut start, mut rest) = (0, text);
+    while !rest.is_empty() {
+        let end = start + rest.skip_until(b'\n').ok()?;
+        let line = start..end - 1;
+        lines.push((seq_of(text.get(line.clone())?)?, line));
+        start = end;
     }
     Some(lines)
-}
-
-/// Bytes before the next LF.
-fn line_length(text: &[u8]) -> usize {
-    // Pieces of one length are compared many bytes at a time.
-    const PIECE_BYTES: usize = 64;
-    let ends = |piece: &[u8]| {
-        piece
-            .iter()
-            .fold(0, |ends, byte| ends | u8::from(*byte == b'\n'))
-    };
-    let whole = text.chunks_exact(PIECE_BYTES);
-    let before = whole.take_while(|piece| ends(piece) == 0).count() * PIECE_BYTES;
-    let rest = text.iter().skip(before);
-    before + rest.take_while(|byte| **byte != b'\n').count()
 }
 
 /// Checks jobs until there are none.

@@ -334,6 +334,8 @@ impl Check<'_> {
 /// How far the reading has come, in bytes of contents.
 struct Progress<'a> {
     done: u64,
+    /// What was told last.
+    told: u64,
     total: u64,
     tell: &'a mut dyn FnMut(u64, u64),
 }
@@ -352,6 +354,7 @@ impl<'a> Progress<'a> {
         let read_again: u64 = read_again.map(|member| member.size_bytes).sum();
         Self {
             done: 0,
+            told: 0,
             total: hashed.saturating_add(read_again),
             tell,
         }
@@ -361,13 +364,19 @@ impl<'a> Progress<'a> {
         let sizes = archive.members().iter().map(|member| member.size_bytes);
         Self {
             done: 0,
+            told: 0,
             total: sizes.sum(),
             tell,
         }
     }
 
     fn add(&mut self, bytes: u64) {
+        /// Bytes after which it is told again: asking the clock for each event costs more than it shows.
+        const STEP_BYTES: u64 = 64 << 10;
         self.done = self.done.saturating_add(bytes).min(self.total);
-        (self.tell)(self.done, self.total);
+        if self.done == self.total || self.done - self.told >= STEP_BYTES {
+            self.told = self.done;
+            (self.tell)(self.done, self.total);
+        }
     }
 }

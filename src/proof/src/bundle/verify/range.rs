@@ -173,7 +173,8 @@ impl Check<'_> {
                 break;
             };
             expected = entry.seq.next();
-            let leaf = leaf_hash(&bytes);
+            // The head has moved to this entry.
+            let leaf = walk.head.last_leaf;
             self.within_time(signed, &entry, (first, last));
             if entry.seq == first {
                 walk.ends[0] = Some(leaf);
