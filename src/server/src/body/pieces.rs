@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-/// Bytes of a piece at most. With `MALLOC_MMAP_THRESHOLD_=131072` glibc maps one of that size by itself, and
-/// gives it back to the system when it is dropped.
+/// Bytes of a piece at most. jemalloc as `.cargo/config.toml` sets it up, and glibc with `MALLOC_MMAP_THRESHOLD_=131072`,
+/// give one of that size back to the system when it is dropped.
 const PIECE_BYTES: usize = 128 << 10;
 
 /// Bytes that are added at the end and taken at the start.
