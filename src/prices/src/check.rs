@@ -21,7 +21,7 @@ pub struct Checked {
     pub file: Option<PriceFile>,
     /// Why it can't be used.
     pub findings: Vec<Finding>,
-    /// What somebody should look at.
+    /// What a person should look at; the file can be used all the same.
     pub warnings: Vec<Finding>,
 }
 
@@ -152,7 +152,8 @@ fn leap(
     })
 }
 
-/// The first component whose price leaps. What is or becomes free is said by an explicit 0, and so is no mistake.
+/// The first component whose price changes by the factor or more. A price that is 0 before or after is not a leap: a 0 is
+/// always written on purpose.
 fn leaping(before: &Rates, after: &Rates) -> Option<(Component, String, String)> {
     before.each().find_map(|(component, old)| {
         let new = after.of(component)?;

@@ -6,6 +6,27 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::value::Datetime;
 
+/// The rates of `[[price]]` or of a tier, in the order of [`Component::ALL`]. serde can't share the keys: a flattened part
+/// would accept unknown ones.
+///
+/// [`Component::ALL`]: trailkeep_proof::prices::Component::ALL
+macro_rules! rates_of {
+    ($keys:expr) => {
+        [
+            $keys.input,
+            $keys.cached_input,
+            $keys.cache_write_5m,
+            $keys.cache_write_1h,
+            $keys.output,
+            $keys.reasoning,
+            $keys.audio_input,
+            $keys.audio_cached_input,
+            $keys.audio_output,
+        ]
+    };
+}
+pub(super) use rates_of;
+
 /// A price file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,7 +9,7 @@ use trailkeep_proof::prices::{
 };
 use trailkeep_proof::privacy::Day;
 
-use crate::document::{Document, FxKeys, Models, PriceKeys, TierKeys};
+use crate::document::{Document, FxKeys, Models, PriceKeys, TierKeys, rates_of};
 
 /// Largest price file, in bytes.
 pub const FILE_BYTES_MAX: usize = 2 << 20;
@@ -144,17 +144,7 @@ impl Reader<'_> {
     }
 
     fn price(&mut self, keys: PriceKeys, defaults: &Defaults) -> Option<Price> {
-        let rates = self.rates([
-            keys.input,
-            keys.cached_input,
-            keys.cache_write_5m,
-            keys.cache_write_1h,
-            keys.output,
-            keys.reasoning,
-            keys.audio_input,
-            keys.audio_cached_input,
-            keys.audio_output,
-        ]);
+        let rates = self.rates(rates_of!(keys));
         let tiers = keys.tiers.into_iter();
         let tiers = tiers.filter_map(|tier| self.tier(tier)).collect();
         let verified = self.verified(&keys.verified);
@@ -236,17 +226,7 @@ impl Reader<'_> {
     }
 
     fn tier(&mut self, keys: TierKeys) -> Option<Tier> {
-        let rates = self.rates([
-            keys.input,
-            keys.cached_input,
-            keys.cache_write_5m,
-            keys.cache_write_1h,
-            keys.output,
-            keys.reasoning,
-            keys.audio_input,
-            keys.audio_cached_input,
-            keys.audio_output,
-        ]);
+        let rates = self.rates(rates_of!(keys));
         if keys.by != "prompt" {
             let problem = "`by` of a tier is not known";
             self.fault(

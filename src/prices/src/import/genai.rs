@@ -10,7 +10,7 @@ use trailkeep_proof::privacy::Day;
 use super::matching::Clause;
 use super::{
     Gathered, IMPORT_BYTES_MAX, ImportError, Imported, Members, Source, Tiered, cited, is_wanted,
-    provider_name, rate, said,
+    of_something_else, provider_name, rate, said,
 };
 
 const PACKAGE: &str = "genai-prices";
@@ -360,9 +360,7 @@ fn components(prices: &Members<'_>) -> Result<Components, String> {
             // What a search costs is a fee beside the tokens, which no table has.
             "web_searches_kcount" | "storage_searches_kcount" => continue,
             other => {
-                return Err(format!(
-                    "it has a price `{other}`, which is no price of text or audio tokens"
-                ));
+                return Err(of_something_else(other));
             }
         };
         if components.insert(component, tiered(raw)?).is_some() {

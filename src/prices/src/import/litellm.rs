@@ -6,7 +6,7 @@ use trailkeep_proof::prices::ModelPattern;
 
 use super::{
     Gathered, IMPORT_BYTES_MAX, ImportError, Imported, Members, Source, Tiered, cited, is_wanted,
-    provider_name, rate, said,
+    of_something_else, provider_name, rate, said,
 };
 
 const PACKAGE: &str = "litellm";
@@ -162,9 +162,7 @@ fn by_service_tier(model: &Members<'_>) -> Result<Vec<(Option<String>, Component
             tier,
         }) = Priced::of(key)
         else {
-            return Err(format!(
-                "it has a price `{key}`, which is no price of text or audio tokens"
-            ));
+            return Err(of_something_else(key));
         };
         let of_tier = found.entry(tier).or_default().entry(component).or_default();
         of_tier.insert(above, rate(raw, PER_TOKEN)?);

@@ -298,6 +298,11 @@ fn set(rates: &mut Rates, component: &str, rate: Rate) {
     *place = Some(rate);
 }
 
+/// Why an entry is left out whose price is not for tokens.
+fn of_something_else(price: &str) -> String {
+    format!("it has a price `{price}` that is not for text or audio tokens")
+}
+
 /// A number as it is written, or a decimal in a text; times 10^`places` it is a whole price of a token in 10^-12.
 fn rate(raw: &RawValue, places: usize) -> Result<Rate, String> {
     let text = raw.get().trim_matches('"');
