@@ -52,7 +52,7 @@ pub struct PricesList {
 pub struct ShownPrices {
     #[serde(flatten)]
     pub listed: ListedPrices,
-    /// The table in its canonical form; absent of one that is no longer in force: its entry has it.
+    /// The table in its canonical form, while it is in force. The entry of an older table has its prices.
     #[schema(value_type = Option<Object>)]
     pub table: Option<serde_json::Value>,
 }

@@ -99,7 +99,7 @@ Examples:
   trailkeep prices show 3 --dir D > prices.toml
   trailkeep prices show shipped
 
-Of a table that is no longer in force the entry alone has the prices: `trailkeep show SEQ`.")]
+After a newer table is set, only the entry has the prices of the older one: `trailkeep show SEQ`.")]
     Show {
         #[command(flatten)]
         target: TargetArgs,

@@ -72,7 +72,7 @@ pub(super) struct Wanted {
     pub(super) cards: bool,
 }
 
-/// What is still wanted of the next rows: told by who takes them, asked by those who render ahead.
+/// What is still wanted of the next rows. Who takes the rows sets it. The threads that render ahead read it.
 pub(super) struct Wanting {
     excerpts: AtomicBool,
     cards: AtomicBool,
@@ -153,8 +153,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Gives all rows to `take`, in order, some at a time. The next ones are opened and written out on other cores
-    /// meanwhile: that is what costs. More may be made than is wanted by then.
+    /// Gives all rows to `take`, in order, some at a time. Other cores open and write out the next ones meanwhile, which is
+    /// most of the work. They may make more excerpts and cards than are wanted in the end.
     pub(super) fn each(
         &self,
         wanting: &Wanting,

@@ -50,7 +50,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// The rows of the next events, at most `limit`, of one moment; empty where there is no more.
+    /// The rows of the next events as they are at one moment, at most `limit`. It is empty after the last event.
     pub(super) fn rows(
         &mut self,
         limit: usize,

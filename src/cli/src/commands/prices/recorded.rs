@@ -176,7 +176,7 @@ pub(super) async fn show(
     let Some(table) = &shown.table else {
         let ListedPrices { seq, ledger, .. } = &shown.listed;
         return Err(Failure::not_found(format!(
-            "price table {number} is no longer in force: its prices are in entry {seq} of {ledger} (`trailkeep show {seq}`)"
+            "a newer table replaced price table {number}: its prices are in entry {seq} of {ledger} (`trailkeep show {seq}`)"
         ))
         .into());
     };

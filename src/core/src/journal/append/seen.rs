@@ -1,5 +1,5 @@
-//! Which parts of texts came before, told by hashes that are quick and keyed, and not strong: who finds two parts with one
-//! hash has one of them stored as a value a turn early, and no more.
+//! Which parts of texts came before. The hashes are quick and keyed, and not strong. Two parts with one hash have no other
+//! effect than that one of them is stored as a value the first time that it comes.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use trailkeep_crypto::payload::KeySet;
 use trailkeep_proof::ids::LedgerNumber;
 
-/// Places of prints: 1 MiB. A part whose place another took since counts as new.
+/// Places of prints: 1 MiB. A part counts as new again after another part took its place.
 const SLOTS: usize = 1 << 18;
 
 /// Stands for a part under its data keys while a process runs.

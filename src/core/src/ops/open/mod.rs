@@ -244,9 +244,8 @@ impl Files {
         Ok(Arc::new(policies::load(directory.as_deref())?))
     }
 
-    /// Opens every ledger: those that go on, and those that a recovery closed.
-    /// The ledgers, each read and checked by itself, by number. With many tenants all cores do it: the right edge of a tree is
-    /// hashed again from thousands of its leaves.
+    /// The ledgers by number, each read and checked by itself. Many are divided among the cores, because the right edge of a
+    /// tree is hashed again from thousands of its leaves.
     fn opened(&self) -> Result<Vec<(LedgerRecord, LedgerState)>, OpenError> {
         let shares = on_all_cores(self.ledgers.ledgers()?, |records| {
             let open = |record: LedgerRecord| {
@@ -262,6 +261,7 @@ impl Files {
         Ok(shares.into_iter().flatten().collect())
     }
 
+    /// Opens every ledger: those that go on, and those that a recovery closed.
     fn open_ledgers(&self) -> Result<OpenLedgers, OpenError> {
         vault::check(self)?;
         creation::clean_up(&self.keyring, &self.ledgers)?;
