@@ -7,6 +7,7 @@ mod asking;
 mod bad_input;
 mod commands;
 mod event_schema;
+mod figures;
 mod openapi;
 mod prices;
 mod properties;

@@ -318,15 +318,17 @@ fn names_of_commands(above: &[&str]) -> BTreeSet<String> {
             .filter(|name| !name.is_empty())
     });
     let names = names.filter(|name| above.is_empty() || *name != "help");
-    names
-        .flat_map(|name| {
-            if name == "help" {
-                BTreeSet::from(["help".to_owned()])
-            } else {
-                names_of_commands(&[above, &[name]].concat())
-            }
-        })
-        .collect()
+    // Some with commands below do something by themselves, too.
+    let by_itself = help.contains(&format!("Usage: trailkeep {} [OPTIONS]\n", above.join(" ")));
+    let by_itself = by_itself.then(|| above.join(" "));
+    let below = names.flat_map(|name| {
+        if name == "help" {
+            BTreeSet::from(["help".to_owned()])
+        } else {
+            names_of_commands(&[above, &[name]].concat())
+        }
+    });
+    below.chain(by_itself).collect()
 }
 
 #[test]

@@ -144,6 +144,7 @@ trailkeep serve --dir D --listen 127.0.0.1:$PORT
         .run();
     Document::new("docs/retention.md").run();
     Document::new("docs/prices.md").run();
+    Document::new("docs/figures.md").run();
 }
 
 #[test]
@@ -195,6 +196,7 @@ fn every_fence_is_run_or_says_why_not() {
         "docs/opentelemetry.md",
         "docs/retention.md",
         "docs/prices.md",
+        "docs/figures.md",
         "docs/sending.md",
         "docs/verify-without-trailkeep.md",
     ];

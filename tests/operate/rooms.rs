@@ -48,6 +48,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("query", &["short_reads", "keys", "tenant", "journal"]),
     (
+        "metering",
+        &["cores", "short_reads", "keys", "tenant", "journal"],
+    ),
+    (
         "export",
         &[
             "cores",
@@ -103,6 +107,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "destroy",
             "govern",
             "anchor",
+            "metering",
             "export",
             "retention",
             "requests",

@@ -29,7 +29,7 @@ const CRATES: &[(&str, &[&str])] = &[
     (
         "core",
         &[
-            "proof", "policy", "otlp", "files", "crypto", "ports", "index",
+            "proof", "policy", "prices", "otlp", "files", "crypto", "ports", "index",
         ],
     ),
     (
@@ -68,6 +68,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("bundle", &["ids", "time", "text", "period", "ledger"]),
     ("privacy", &["ids", "time", "ledger", "bundle"]),
     ("prices", &["ids", "privacy"]),
+    ("metered", &["ledger", "prices", "privacy"]),
 ];
 
 /// Libraries, and the only places that may name them.

@@ -44,6 +44,9 @@ pub fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
         (words("tenant list"), Right::ManageTenants),
         (words("access list"), Right::SeeAccess),
         (words("policy gaps"), Right::SeeAccess),
+        (words("figures"), Right::SeeFigures),
+        (words("figures names list"), Right::SeeFigures),
+        (words("figures names allow walked"), Right::NameFigures),
         (words("prices set shipped"), Right::SetPrices),
         (words("prices list"), Right::SeePrices),
         (words("prices show 1"), Right::SeePrices),
@@ -118,6 +121,7 @@ pub fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
             words(&format!("vault-replica add {}", file("copy"))),
             Right::ManageVault,
         ),
+        (words("vault-replica"), Right::ManageVault),
         (words("vault-replica list"), Right::ManageVault),
         (words("vault-replica check"), Right::ManageVault),
         (

@@ -11,6 +11,7 @@ mod captures;
 mod contradicting;
 mod durable;
 mod engine;
+mod figures;
 mod grpc;
 mod items;
 mod metrics;

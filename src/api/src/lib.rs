@@ -11,6 +11,7 @@ pub mod anchors;
 pub mod backup;
 pub mod events;
 pub mod exports;
+pub mod figures;
 pub mod holds;
 pub mod keys;
 pub mod log;

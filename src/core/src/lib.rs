@@ -1,7 +1,7 @@
 //! What Trailkeep does: the domain, room by room.
 //!
 //! Arrows go one way, from what stands later in this list to what stands earlier: `keys`, `tenant`, `journal`; `ingest`,
-//! `destroy`, `govern`; `anchor`, `query`, `export`; `retention`, `requests`; `audit`, `ops`. `tests/operate/rooms.rs` lists
+//! `destroy`, `govern`; `anchor`, `query`, `metering`, `export`; `retention`, `requests`; `audit`, `ops`. `tests/operate/rooms.rs` lists
 //! the arrows and holds them. docs/design.md, "The rooms of core", says what each is for.
 //!
 //! [`Engine`] only puts the rooms together. A use case takes what it needs: most take the [`journal::Journal`].
@@ -20,6 +20,7 @@ pub mod ingest;
 pub mod journal;
 pub mod keys;
 pub mod locks;
+pub mod metering;
 mod off_loop;
 pub mod ops;
 pub mod query;

@@ -23,6 +23,7 @@ enum Rank {
     Decision,
     Requests,
     Classes,
+    Names,
 }
 
 thread_local! {
@@ -83,6 +84,7 @@ pub struct Locks {
     decision: Mutex<()>,
     requests: Mutex<()>,
     classes: Mutex<()>,
+    names: Mutex<()>,
 }
 
 impl Locks {
@@ -145,6 +147,11 @@ impl Locks {
     /// Held while a retention class is defined: its number is looked up before it is taken.
     pub(crate) fn classes(&self) -> Held<'_> {
         hold(&self.classes, Rank::Classes)
+    }
+
+    /// Held while a name gets its number, or a price table is stated.
+    pub(crate) fn names(&self) -> Held<'_> {
+        hold(&self.names, Rank::Names)
     }
 
     fn of_tenant(&self, tenant: &TenantName) -> Arc<Mutex<()>> {

@@ -356,6 +356,8 @@ fn llm(kind: &Kind, source: &Source<'_>, reasons: &[String]) -> Map<String, Valu
     );
     let response_id = fields::response_id(lookup).map(|id| identifier(&id, 256));
     set("response_id", response_id.map(Value::from));
+    let tier = fields::service_tier(lookup);
+    set("service_tier", tier.map(Value::from));
     set("usage", object(fields::usage(lookup)));
     set("cost", fields::cost(lookup));
     set("parameters", object(fields::parameters(lookup)));

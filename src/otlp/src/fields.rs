@@ -79,6 +79,7 @@ const USAGE: &[(&str, &[&str])] = &[
         &[
             "gen_ai.usage.reasoning.output_tokens",
             "gen_ai.usage.reasoning_tokens",
+            "gen_ai.usage.details.reasoning_tokens",
             "llm.token_count.completion_details.reasoning",
             "ai.usage.reasoningTokens",
             "ai.usage.outputTokenDetails.reasoningTokens",
@@ -92,6 +93,18 @@ const USAGE: &[(&str, &[&str])] = &[
         "audio_output_tokens",
         &["llm.token_count.completion_details.audio"],
     ),
+    (
+        "cache_write_1h_input_tokens",
+        &[
+            "gen_ai.usage.cache_creation.ephemeral_1h_input_tokens",
+            "gen_ai.usage.details.ephemeral_1h_input_tokens",
+        ],
+    ),
+];
+const SERVICE_TIER: &[&str] = &[
+    "openai.response.service_tier",
+    "gen_ai.openai.response.service_tier",
+    "gen_ai.response.service_tier",
 ];
 
 /// Prefixes behind which parameters of the call stand.
@@ -241,6 +254,12 @@ pub(super) fn usage(lookup: &Lookup<'_>) -> Map<String, Value> {
         return super::content::google_usage(lookup);
     }
     fields
+}
+
+/// The service tier that the provider says to have used; what was asked for is a parameter.
+pub(super) fn service_tier(lookup: &Lookup<'_>) -> Option<String> {
+    let tier = lookup.first_text(SERVICE_TIER)?;
+    Some(line(&tier, 128))
 }
 
 /// What a call cost. Libraries that say it and no currency mean US dollars.

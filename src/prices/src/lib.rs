@@ -2,6 +2,10 @@
 //! Pure: no clock inside, no file system.
 #![forbid(unsafe_code)]
 
+use std::sync::{Arc, OnceLock};
+
+use trailkeep_proof::prices::PriceTable;
+
 mod check;
 mod diff;
 mod document;
@@ -12,9 +16,18 @@ mod write;
 
 pub use check::{Checked, check};
 pub use diff::{Change, Difference, difference};
-pub use layers::{Layer, Layers, Resolved};
+pub use layers::{Layer, Layers};
 pub use read::{FILE_BYTES_MAX, Finding, PriceFile, read};
 pub use write::to_toml;
 
-/// The price table that the program ships.
+/// The price table that the program ships, read once.
+pub fn shipped() -> &'static Arc<PriceTable> {
+    static TABLE: OnceLock<Arc<PriceTable>> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let file = read(SHIPPED).expect("the shipped file has no findings: a test reads it");
+        Arc::new(file.table)
+    })
+}
+
+/// The price file that the program ships.
 pub const SHIPPED: &str = include_str!("../../../policies/prices/shipped.toml");

@@ -4,7 +4,7 @@
 //!   [`near`]: what a misspelt word may mean
 //! - [`ledger`]: entries, Merkle tree, proofs, checkpoints, receipts, commitments
 //! - [`bundle`]: the signed export and its verification
-//! - [`prices`]: price tables and the cost of a call
+//! - [`prices`]: price tables and the cost of a call; [`metered`]: what figures count of an event
 //! - [`privacy`]: requests of data subjects and their certificate
 //! - [`system`]: what a ledger records of itself
 //!
@@ -41,6 +41,7 @@
 pub mod bundle;
 pub mod ids;
 pub mod ledger;
+pub mod metered;
 pub mod near;
 pub mod period;
 pub mod prices;

@@ -105,6 +105,8 @@ pub(super) mod may {
         ManageKeys,
         SeePrices,
         SetPrices,
+        SeeFigures,
+        NameFigures,
         ManageTenants,
         ManageVault
     );

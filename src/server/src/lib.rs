@@ -13,6 +13,7 @@ mod events;
 mod explained;
 mod exports;
 mod extract;
+mod figures;
 mod holds;
 mod jobs;
 mod keys;
@@ -147,6 +148,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(keys::revoke))
         .routes(route!(access::list))
         .routes(route!(policies::gaps))
+        .routes(route!(figures::show))
+        .routes(route!(figures::allow))
+        .routes(route!(figures::list))
         .routes(route!(prices::set))
         .routes(route!(prices::list))
         .routes(route!(prices::show))

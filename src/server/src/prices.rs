@@ -102,14 +102,14 @@ async fn book_of(caller: Caller<may::SeePrices, ReadScope>) -> Result<PriceBook,
 }
 
 fn is_in_force(book: &PriceBook, set: &SetPrices) -> bool {
-    let current = book.in_force(set.layer);
-    current.is_some_and(|current| current.number == set.number)
+    let newest = book.newest(set.layer);
+    newest.is_some_and(|newest| newest.number == set.number)
 }
 
 fn listed(set: &SetPrices, in_force: bool) -> ListedPrices {
     ListedPrices {
         number: set.number,
-        layer: set.layer.as_str().to_owned(),
+        layer: set.layer.name().to_owned(),
         dated: set.dated.clone(),
         sha256: set.sha256.clone(),
         prices: set.prices as u64,

@@ -19,6 +19,8 @@ const WITH_TABLE: &[&str] = &[
     "anchor show",
     "bundle show",
     "config show",
+    "figures",
+    "figures names list",
     "hold list",
     "key list",
     "key rotate-vault",

@@ -14,6 +14,7 @@ mod demo;
 mod doctor;
 mod export;
 mod failure;
+mod figures;
 mod help;
 mod hold;
 mod index;
@@ -96,6 +97,8 @@ enum Command {
     /// Retention policies: check, list, show, explain
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Figures of calls: cost, tokens, errors, latency
+    Figures(Box<figures::FiguresArgs>),
     /// Price tables of model calls: check, compare, import, set
     #[command(subcommand)]
     Prices(prices::PricesCommand),
@@ -283,6 +286,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Key(command) => key::run(command).await,
         Command::Access(command) => access::run(command).await,
         Command::Policy(command) => policy::run(command).await,
+        Command::Figures(args) => figures::run(*args).await,
         Command::Prices(command) => prices::run(command).await,
         Command::Hold(command) => hold::run(command).await,
         Command::Retention(command) => retention::run(command).await,

@@ -16,7 +16,7 @@ use trailkeep_proof::bundle::manifest::{Proof, Recorded, SeqRange};
 use trailkeep_proof::ids::{LookupKey, PersonReference, Seq};
 use trailkeep_proof::ledger::checkpoint::Checkpoint;
 use trailkeep_proof::ledger::entry::Entry;
-use trailkeep_proof::ledger::event::shape::{RECEIVED, SECTIONS};
+use trailkeep_proof::ledger::event::shape::{OWN, SECTIONS};
 use trailkeep_proof::privacy::Withheld;
 use trailkeep_proof::system::{ExportSection, SystemEvent};
 use trailkeep_proof::time::UnixMillis;
@@ -187,7 +187,7 @@ pub fn plan(
 }
 
 fn check_redaction(names: &[String]) -> Result<(), ExportError> {
-    let known = |name: &str| name == RECEIVED || SECTIONS.iter().any(|field| field.name == name);
+    let known = |name: &str| OWN.contains(&name) || SECTIONS.iter().any(|field| field.name == name);
     for name in names {
         if ALWAYS_DISCLOSED.contains(&name.as_str()) {
             let why = "without action, id, occurred_at and outcome an event counts as withheld";

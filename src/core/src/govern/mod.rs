@@ -5,6 +5,7 @@ pub mod bind;
 pub(crate) mod create_ledger;
 pub(crate) mod creation;
 pub mod hold;
+pub mod names;
 pub mod policies;
 pub mod prices;
 pub mod replica;

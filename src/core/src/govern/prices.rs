@@ -5,9 +5,10 @@ use crate::journal::append::{AppendError, append_changing};
 use crate::keys::keyring::{KeyError, Keyring};
 use crate::keys::records;
 use crate::keys::rows::{Changes, STATED_HERE};
-use crate::tenant::prices::{PriceLayer, ROW_ID, SetPrices, load};
+use crate::tenant::prices::{ROW_ID, SetPrices, load};
 use crate::tenant::{DEFAULT_TENANT, Tenant};
 use trailkeep_ports::LedgerRecord;
+use trailkeep_prices::Layer;
 use trailkeep_proof::prices::PriceTable;
 use trailkeep_proof::system::{PricesSection, SystemEvent};
 
@@ -37,13 +38,15 @@ pub fn set(
     by: &str,
 ) -> Result<SetPrices, PricesError> {
     let _one = journal.locks.creation();
+    // Tables from outside are stated while events come in.
+    let _names = journal.locks.names();
     let record = tenant.active_record().record();
     let layer = if is_imported {
-        PriceLayer::Imported
+        Layer::Imported
     } else if tenant.name().as_str() == DEFAULT_TENANT {
-        PriceLayer::Operator
+        Layer::Operator
     } else {
-        PriceLayer::Tenant
+        Layer::Tenant
     };
     let mut book = load(&journal.keyring, record)?;
     let sha256 = table.sha256();
@@ -57,7 +60,7 @@ pub fn set(
     let event = SystemEvent::PricesSet {
         prices: PricesSection {
             by: by.to_owned(),
-            layer: layer.as_str().to_owned(),
+            layer: layer.name().to_owned(),
             number,
             sha256,
             table: table.to_value(),
@@ -71,6 +74,7 @@ pub fn set(
     let seq = append_changing(journal, tenant.active(), &event, changes)
         .map_err(|error| PricesError::Record(Box::new(error)))?;
     new.seq = seq.get();
+    journal.tables.changed();
     Ok(new)
 }
 
@@ -83,7 +87,7 @@ pub(crate) fn take_over(
 ) -> Result<bool, KeyError> {
     let table = PriceTable::from_value(&stated.table).ok();
     let table = table.filter(|table| table.sha256() == stated.sha256);
-    let (Some(table), Some(layer)) = (table, PriceLayer::parse(&stated.layer)) else {
+    let (Some(table), Some(layer)) = (table, Layer::parse(&stated.layer)) else {
         return Ok(false);
     };
     let mut book = load(keyring, ledger)?;

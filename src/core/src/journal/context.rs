@@ -14,6 +14,7 @@ use crate::journal::outside::OutsideReaders;
 use crate::keys::keyring::Keyring;
 use crate::locks::Locks;
 use crate::tenant::ledger::Ledger;
+use crate::tenant::metering::PriceTables;
 use crate::tenant::{DEFAULT_TENANT, ReadScope, Tenant};
 use trailkeep_files::directory::free_bytes;
 use trailkeep_index::Index;
@@ -77,6 +78,8 @@ pub struct Journal {
     pub figures: Arc<Figures>,
     /// Where the files are.
     pub disk: Arc<Disk>,
+    /// Price tables in memory.
+    pub(crate) tables: PriceTables,
     pub(crate) locks: Locks,
     pub(crate) tenants: RwLock<HashMap<TenantName, Tenant>>,
     pub(crate) new_ledgers: NewLedgers,

@@ -53,6 +53,10 @@ pub enum Right {
     SeePrices,
     /// Sets price tables.
     SetPrices,
+    /// Sees figures of calls, which show no event.
+    SeeFigures,
+    /// Registers names that figures tell apart.
+    NameFigures,
     /// Makes and lists tenants; in the operator's own tenant alone.
     ManageTenants,
     /// Rotates and copies the vault, backs up, and lets destruction go on after a restore; in the operator's own
@@ -75,7 +79,7 @@ impl Role {
         match right {
             Right::Append => matches!(self, Self::Writer | Self::Admin),
             Right::Read => matches!(self, Self::Reader | Self::Admin),
-            Right::Prove | Right::SeePrices => !matches!(self, Self::Writer),
+            Right::Prove | Right::SeePrices | Right::SeeFigures => !matches!(self, Self::Writer),
             Right::Export | Right::Verify => matches!(self, Self::Auditor | Self::Admin),
             Right::SeeAccess | Right::SeeRetention => {
                 matches!(self, Self::Auditor | Self::Privacy | Self::Admin)
@@ -83,9 +87,11 @@ impl Role {
             Right::RunRetention | Right::ManageHolds | Right::AnswerRequests => {
                 matches!(self, Self::Privacy | Self::Admin)
             }
-            Right::ManageKeys | Right::SetPrices | Right::ManageTenants | Right::ManageVault => {
-                matches!(self, Self::Admin)
-            }
+            Right::ManageKeys
+            | Right::SetPrices
+            | Right::NameFigures
+            | Right::ManageTenants
+            | Right::ManageVault => matches!(self, Self::Admin),
         }
     }
 
@@ -123,7 +129,7 @@ impl FromStr for Role {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Append,
         Self::Read,
         Self::Prove,
@@ -137,6 +143,8 @@ impl Right {
         Self::ManageKeys,
         Self::SeePrices,
         Self::SetPrices,
+        Self::SeeFigures,
+        Self::NameFigures,
         Self::ManageTenants,
         Self::ManageVault,
     ];
@@ -162,6 +170,8 @@ impl Right {
             Self::ManageHolds => "place and release legal holds",
             Self::SeePrices => "see price tables",
             Self::SetPrices => "set price tables",
+            Self::SeeFigures => "see figures",
+            Self::NameFigures => "register names for figures",
             Self::ManageTenants => "manage tenants",
             Self::ManageVault => "manage the vault, its replicas and backups",
         }

@@ -39,6 +39,8 @@ pub(crate) const TRIGGER: &str = "trigger";
 pub(crate) const SETTINGS: &str = "settings";
 /// The kind of the row of a tenant's price tables.
 pub(crate) const PRICES: &str = "prices";
+/// The kind of the row of a tenant's registered names.
+pub(crate) const NAMES: &str = "names";
 /// The kind of vault replicas' rows.
 pub(crate) const REPLICA: &str = "copy-target";
 /// The kind of data subject requests' rows.
@@ -46,8 +48,8 @@ pub(crate) const REQUEST: &str = "privacy-request";
 /// The kind of rows of what waits for the end of a hold or minimum.
 pub(crate) const WAITING: &str = "erasure-waiting";
 /// The kinds whose rows come and go with statements.
-const STATED_KINDS: [&str; 8] = [
-    API_KEY, HOLD, TRIGGER, SETTINGS, PRICES, REPLICA, REQUEST, WAITING,
+const STATED_KINDS: [&str; 9] = [
+    API_KEY, HOLD, TRIGGER, SETTINGS, PRICES, NAMES, REPLICA, REQUEST, WAITING,
 ];
 /// The form of a row's text.
 const FORM: u8 = 1;

@@ -17,6 +17,7 @@ use crate::journal::access_log;
 use crate::journal::append::StoppedBadly;
 use crate::journal::compaction::MergeThread;
 use crate::keys::keyring::KeyError;
+use crate::metering::KeptFigures;
 use crate::ops::open::OpenError;
 use crate::requests::{RequestAnswers, Requests};
 use crate::retention::Retention;
@@ -31,6 +32,8 @@ pub struct Engine {
     pub journal: Arc<Journal>,
     /// The vault's files and their root key.
     pub custody: Arc<Custody>,
+    /// Sums of events that were asked for.
+    pub kept_figures: Arc<KeptFigures>,
     /// Telemetry that is not an event yet.
     pub inbox: Arc<Inbox>,
     /// Where checkpoints are given to.
@@ -141,6 +144,7 @@ impl Parts {
             sources: Arc::new(Sources::new(Arc::clone(&journal))),
             journal,
             custody,
+            kept_figures: Arc::default(),
             inbox,
             anchors,
             exports,

@@ -10,6 +10,7 @@ use crate::keys::keyring::{KeyError, Keyring};
 use crate::tenant::Successor;
 use crate::tenant::classes::ClassBook;
 use crate::tenant::deletion::Tombstones;
+use crate::tenant::metering::Metering;
 use crate::tenant::rolled_back::RolledBack;
 use crate::tenant::settings::TenantSettings;
 use trailkeep_crypto::payload::NumberedKey;
@@ -48,6 +49,7 @@ pub struct Ledger {
     pub(crate) successor: OnceLock<Successor>,
     rolled_back: RwLock<Option<Arc<RolledBack>>>,
     anchoring: Mutex<()>,
+    metering: RwLock<Option<Arc<Metering>>>,
 }
 
 /// The head of a ledger that is on disk: what may leave the process.
@@ -119,6 +121,7 @@ impl Ledger {
             successor: OnceLock::new(),
             rolled_back: RwLock::default(),
             anchoring: Mutex::default(),
+            metering: RwLock::default(),
             record,
         }
     }
@@ -145,6 +148,16 @@ impl Ledger {
     pub(crate) fn set_rolled_back(&self, found: Option<Arc<RolledBack>>) {
         let mut known = self.rolled_back.write();
         *known = found;
+    }
+
+    /// Prices and names as they were last read.
+    pub(crate) fn metering(&self) -> Option<Arc<Metering>> {
+        self.metering.read().clone()
+    }
+
+    /// Keeps prices and names as they were read; none: they have changed, and are read again when they are needed.
+    pub(crate) fn keep_metering(&self, read: Option<Arc<Metering>>) {
+        *self.metering.write() = read;
     }
 
     /// Held while its head is given away: one after the other, so that no smaller head follows a larger one.

@@ -12,6 +12,8 @@ pub(crate) mod head;
 pub mod hold;
 pub mod keep_requests;
 pub mod ledger;
+pub(crate) mod metering;
+pub mod names;
 pub mod prices;
 pub mod rolled_back;
 pub(crate) mod rules;

@@ -7,39 +7,11 @@ use crate::keys::records;
 use crate::keys::records::Record;
 use crate::tenant::{ActiveRecord, Tenant};
 use trailkeep_ports::LedgerRecord;
+use trailkeep_prices::Layer;
 use trailkeep_proof::prices::PriceTable;
 
 /// A tenant has one row of price tables.
 pub(crate) const ROW_ID: &str = "tenant";
-
-/// In the place of which table one stands. A table of a later layer comes before one of an earlier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PriceLayer {
-    /// Imported from another package's data.
-    Imported,
-    /// Set by the operator, for all tenants.
-    Operator,
-    /// Set by a tenant.
-    Tenant,
-}
-
-impl PriceLayer {
-    /// Its word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Imported => "imported",
-            Self::Operator => "operator",
-            Self::Tenant => "tenant",
-        }
-    }
-
-    /// The layer of this word.
-    pub fn parse(word: &str) -> Option<Self> {
-        let all = [Self::Imported, Self::Operator, Self::Tenant];
-        all.into_iter().find(|layer| layer.as_str() == word)
-    }
-}
 
 /// A price table that was set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +20,7 @@ pub struct SetPrices {
     /// Its number, from 1.
     pub number: u32,
     /// Where it stands.
-    pub layer: PriceLayer,
+    pub layer: Layer,
     /// The day whose prices it says to have.
     pub dated: String,
     /// SHA-256 of its canonical form, in hex.
@@ -63,7 +35,7 @@ pub struct SetPrices {
     pub seq: u64,
     /// Origin of that entry's ledger.
     pub ledger: String,
-    /// Its canonical form while it is in force; later the entry alone has it.
+    /// Its canonical form while it is in force, if the tenant set it; later the entry alone has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
 }
@@ -82,10 +54,14 @@ impl Record for PriceBook {
 }
 
 impl PriceBook {
-    /// The table in force of a layer.
-    pub fn in_force(&self, layer: PriceLayer) -> Option<&SetPrices> {
-        let of_layer = self.set.iter().rev().find(|set| set.layer == layer);
-        of_layer.filter(|set| set.table.is_some())
+    /// The table of a layer that the tenant set and that is in force.
+    pub fn in_force(&self, layer: Layer) -> Option<&SetPrices> {
+        self.newest(layer).filter(|set| set.table.is_some())
+    }
+
+    /// The newest statement of a layer: a table that the tenant set, or one from outside that the ledger took in.
+    pub fn newest(&self, layer: Layer) -> Option<&SetPrices> {
+        self.set.iter().rev().find(|set| set.layer == layer)
     }
 
     /// The number that the next table gets.
@@ -105,11 +81,14 @@ impl PriceBook {
     }
 }
 
+/// Who states a table in a tenant's ledger that was not set there: the program's own, or the operator's.
+pub(crate) const TAKEN_IN_BY: &str = "server";
+
 impl SetPrices {
-    /// A table as it is kept.
+    /// A table as it is kept. One that was taken in is kept where it is from.
     pub(crate) fn new(
         table: &PriceTable,
-        (number, layer): (u32, PriceLayer),
+        (number, layer): (u32, Layer),
         (set_at_ms, by): (u64, &str),
         (ledger, seq): (&LedgerRecord, u64),
     ) -> Self {
@@ -124,7 +103,7 @@ impl SetPrices {
             by: by.to_owned(),
             seq,
             ledger: ledger.origin.to_string(),
-            table: Some(canonical),
+            table: (by != TAKEN_IN_BY).then_some(canonical),
         }
     }
 }
@@ -158,7 +137,7 @@ pub(crate) fn carry_over(
 mod tests {
     use super::*;
 
-    fn set(number: u32, layer: PriceLayer) -> SetPrices {
+    fn set(number: u32, layer: Layer) -> SetPrices {
         SetPrices {
             number,
             layer,
@@ -177,27 +156,15 @@ mod tests {
     fn a_table_takes_the_place_of_its_layer_s_and_no_number_returns() {
         let mut book = PriceBook::default();
         assert_eq!(book.next_number(), 1);
-        book.put(set(1, PriceLayer::Imported));
-        book.put(set(2, PriceLayer::Tenant));
-        book.put(set(3, PriceLayer::Tenant));
+        book.put(set(1, Layer::Imported));
+        book.put(set(2, Layer::Tenant));
+        book.put(set(3, Layer::Tenant));
         let in_force = |layer| book.in_force(layer).map(|set| set.number);
-        assert_eq!(in_force(PriceLayer::Imported), Some(1));
-        assert_eq!(in_force(PriceLayer::Tenant), Some(3));
-        assert_eq!(in_force(PriceLayer::Operator), None);
+        assert_eq!(in_force(Layer::Imported), Some(1));
+        assert_eq!(in_force(Layer::Tenant), Some(3));
+        assert_eq!(in_force(Layer::Operator), None);
         assert_eq!(book.next_number(), 4);
         let kept: Vec<bool> = book.set.iter().map(|set| set.table.is_some()).collect();
         assert_eq!(kept, [true, false, true]);
-    }
-
-    #[test]
-    fn a_layer_is_read_by_its_word() {
-        for layer in [
-            PriceLayer::Imported,
-            PriceLayer::Operator,
-            PriceLayer::Tenant,
-        ] {
-            assert_eq!(PriceLayer::parse(layer.as_str()), Some(layer));
-        }
-        assert_eq!(PriceLayer::parse("shipped"), None);
     }
 }

@@ -47,6 +47,8 @@ actions! {
     ClockConfirm = "trailkeep.clock.confirm",
     /// A bundle was exported.
     Export = "trailkeep.export",
+    /// A name got its number in figures.
+    FiguresName = "trailkeep.figures.name",
     /// A legal hold was released.
     HoldLift = "trailkeep.hold.lift",
     /// A legal hold was placed.

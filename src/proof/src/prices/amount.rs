@@ -101,6 +101,17 @@ impl Amount {
         scaled(text, AMOUNT_PLACES).map(Self)
     }
 
+    /// An amount as a JSON number, to the nearest 10^-12; none where it is negative or beyond what can be stored.
+    pub fn nearest(number: &str) -> Option<Self> {
+        let amount = match scaled(number, AMOUNT_PLACES) {
+            Ok(amount) => amount,
+            // One digit more says where the rest goes: a producer's floating-point number is no exact amount anyway.
+            Err(DecimalError::Fine(_)) => nearest(number, AMOUNT_PLACES)?,
+            Err(DecimalError::Form | DecimalError::Large) => return None,
+        };
+        Self::default().checked_add(Self(amount))
+    }
+
     /// The cost of so many tokens more; none if the sum is beyond what can be stored.
     #[must_use]
     pub fn plus(self, tokens: u64, rate: Rate) -> Option<Self> {
@@ -175,6 +186,28 @@ pub fn scaled(text: &str, places: usize) -> Result<u128, DecimalError> {
         .checked_pow(power)
         .and_then(|power| number.checked_mul(power))
         .ok_or(DecimalError::Large)
+}
+
+/// A decimal that is too fine, times 10^`places`, to the nearest whole number; half goes up.
+fn nearest(text: &str, places: usize) -> Option<u128> {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent: i64 = exponent.parse().ok()?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    // Digits of the number that stand before the place at which it is cut.
+    let kept = i64::try_from(whole.len()).ok()? + exponent + i64::try_from(places).ok()?;
+    let Ok(kept) = usize::try_from(kept) else {
+        return Some(0);
+    };
+    let number = match digits.get(..kept)? {
+        "" => 0,
+        digits => digits.parse::<u128>().ok()?,
+    };
+    let is_up = digits
+        .as_bytes()
+        .get(kept)
+        .is_some_and(|digit| *digit >= b'5');
+    number.checked_add(u128::from(is_up))
 }
 
 /// Digits, and perhaps a point with digits after it; no sign, no exponent, no needless zero before.
@@ -276,6 +309,29 @@ mod tests {
         assert_eq!(scaled("1e2147483648", 12), Err(DecimalError::Form));
         assert_eq!(scaled("-1", 12), Err(DecimalError::Form));
         assert_eq!(scaled("NaN", 12), Err(DecimalError::Form));
+    }
+
+    #[test]
+    fn a_number_of_a_producer_goes_to_the_nearest_trillionth() {
+        for (text, trillionths) in [
+            ("0.03", 30_000_000_000),
+            ("3e-2", 30_000_000_000),
+            ("0.0000000000014", 1),
+            ("0.0000000000015", 2),
+            ("1.5e-12", 2),
+            ("4.9e-13", 0),
+            ("5e-13", 1),
+            ("1e-13", 0),
+            ("1e-400", 0),
+            ("0.12345678901234567", 123_456_789_012),
+            ("2", 2_000_000_000_000),
+        ] {
+            let amount = Amount::nearest(text).unwrap();
+            assert_eq!(amount.trillionths(), trillionths, "{text}");
+        }
+        for bad in ["-1", "1e400", "-1e-20", "1e27", ""] {
+            assert_eq!(Amount::nearest(bad), None, "{bad}");
+        }
     }
 
     #[test]

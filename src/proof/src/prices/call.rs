@@ -184,14 +184,29 @@ impl Unpriced {
 /// The cost of a call by a table.
 pub fn price<'a>(table: &'a PriceTable, call: &Call<'_>) -> Result<Priced<'a>, Unpriced> {
     let (place, price) = find(table, call)?;
-    let prompt = Prompt::of(&call.usage, call.basis, price)?;
+    let (amount, above) = cost_by(price, &call.usage, call.basis)?;
+    Ok(Priced {
+        amount,
+        price,
+        place,
+        above,
+    })
+}
+
+/// The cost of tokens by one price, and `above` of its tier that was used.
+pub fn cost_by(
+    price: &Price,
+    usage: &Usage,
+    basis: Basis,
+) -> Result<(Amount, Option<u64>), Unpriced> {
+    let prompt = Prompt::of(usage, basis, price)?;
     let tier = price
         .tiers
         .iter()
         .rev()
         .find(|tier| prompt.all > tier.above);
     let rates = tier.map_or(&price.rates, |tier| &tier.rates);
-    let output = Output::of(&call.usage, rates)?;
+    let output = Output::of(usage, rates)?;
     let parts = [
         (Component::Input, prompt.plain),
         (Component::CachedInput, prompt.cached),
@@ -208,12 +223,20 @@ pub fn price<'a>(table: &'a PriceTable, call: &Call<'_>) -> Result<Priced<'a>, U
         let rate = rates.of(component).ok_or(Unpriced::Component(component))?;
         amount = amount.plus(tokens, rate).ok_or(Unpriced::TooMany)?;
     }
-    Ok(Priced {
-        amount,
-        price,
-        place,
-        above: tier.map(|tier: &Tier| tier.above),
-    })
+    Ok((amount, tier.map(|tier: &Tier| tier.above)))
+}
+
+/// The pattern of a table that describes a model of a provider most closely.
+pub fn closest_pattern<'a>(
+    table: &'a PriceTable,
+    provider: &str,
+    model: &str,
+) -> Option<&'a super::ModelPattern> {
+    let (_, prices) = table.of_provider(&table.provider(provider));
+    let patterns = prices.iter().flat_map(|price| &price.model);
+    patterns
+        .filter(|pattern| pattern.matches(model))
+        .max_by_key(|pattern| pattern.closeness())
 }
 
 /// Words of providers for the tier that has no name in a table.
@@ -223,11 +246,7 @@ pub(super) fn is_standard(service_tier: &str) -> bool {
 
 /// The price of a call: of the patterns that fit the model the closest one decides, then service tier, region and day.
 pub fn find<'a>(table: &'a PriceTable, call: &Call<'_>) -> Result<(usize, &'a Price), Unpriced> {
-    let provider = table.provider(call.provider);
-    let all = table.prices().iter().enumerate();
-    let of_provider: Vec<_> = all
-        .filter(|(_, price)| price.provider == provider)
-        .collect();
+    let (first, of_provider) = table.of_provider(&table.provider(call.provider));
     if of_provider.is_empty() {
         return Err(Unpriced::Provider);
     }
@@ -235,9 +254,9 @@ pub fn find<'a>(table: &'a PriceTable, call: &Call<'_>) -> Result<(usize, &'a Pr
         let fitting = price.model.iter().filter(|model| model.matches(call.model));
         fitting.map(super::ModelPattern::closeness).max()
     };
-    let fitting = of_provider
-        .into_iter()
-        .filter_map(|(place, price)| Some((closeness(price)?, place, price)));
+    let of_provider = of_provider.iter().enumerate();
+    let fitting =
+        of_provider.filter_map(|(at, price)| Some((closeness(price)?, first + at, price)));
     let fitting: Vec<_> = fitting.collect();
     let closest = fitting.iter().map(|(closeness, ..)| *closeness).max();
     let closest = closest.ok_or(Unpriced::Model)?;

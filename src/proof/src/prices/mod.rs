@@ -9,7 +9,9 @@ mod pattern;
 mod table;
 
 pub use amount::{Amount, DecimalError, FxRate, Rate, scaled};
-pub use call::{Basis, Call, Component, Priced, Unpriced, Usage, find, price};
+pub use call::{
+    Basis, Call, Component, Priced, Unpriced, Usage, closest_pattern, cost_by, find, price,
+};
 pub use pattern::ModelPattern;
 pub use table::{
     Fx, Place, Price, PriceTable, Rates, TABLE_BYTES_MAX, TableFault, TableReadError, Tier, TierBy,

@@ -337,6 +337,21 @@ impl PriceTable {
         &self.prices
     }
 
+    /// Whether it has prices of a provider, by its name in the table.
+    pub fn knows_provider(&self, provider: &str) -> bool {
+        !self.of_provider(provider).1.is_empty()
+    }
+
+    /// The prices of a provider, by its name in the table, and the place of the first.
+    pub(super) fn of_provider(&self, provider: &str) -> (usize, &[Price]) {
+        let first = self
+            .prices
+            .partition_point(|price| price.provider.as_str() < provider);
+        let rest = self.prices.get(first..).unwrap_or_default();
+        let count = rest.partition_point(|price| price.provider == provider);
+        (first, rest.get(..count).unwrap_or_default())
+    }
+
     /// The rates of currencies, in order.
     pub fn fx(&self) -> &[Fx] {
         &self.fx

@@ -55,6 +55,11 @@ impl Day {
         )
     }
 
+    /// So many calendar days earlier; none before 1970.
+    pub fn minus_days(self, days: u64) -> Option<Self> {
+        Self::between(self.0.checked_sub_days(Days::new(days))?)
+    }
+
     /// So many days from Monday to Friday later. Public holidays count, so it is never too late.
     #[must_use]
     pub fn plus_business_days(self, days: u32) -> Self {

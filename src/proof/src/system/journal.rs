@@ -194,7 +194,7 @@ pub struct KeyRevokeSection {
 pub struct PricesSection {
     /// Who set it.
     pub by: String,
-    /// In the place of which one it stands: `imported`, `operator` or `tenant`.
+    /// In the place of which one it stands: `shipped`, `imported`, `operator` or `tenant`.
     pub layer: String,
     /// Its number in the tenant's ledgers, from 1.
     pub number: u32,

@@ -4,6 +4,7 @@
 //! members that a version does not know are passed over, and an action that it does not know is [`SystemRead::Unknown`].
 
 mod class;
+mod figures;
 mod journal;
 mod privacy;
 mod vault;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::class::{ClassDefinition, ClassKey, ClassPolicy, PolicySection};
+pub use self::figures::{FiguresNameSection, NameKind};
 pub use self::journal::{
     AccessSection, AnchorSection, BackupSection, ClockSection, Continues, ExportSection,
     GenesisSection, HoldLiftSection, HoldSection, KeyRevokeSection, KeySection, LackedStatement,
@@ -52,6 +54,8 @@ pub enum SystemEvent {
     ClockConfirm { clock: ClockSection },
     #[serde(rename = "trailkeep.export")]
     Export { export: ExportSection },
+    #[serde(rename = "trailkeep.figures.name")]
+    FiguresName { figures: FiguresNameSection },
     #[serde(rename = "trailkeep.hold.lift")]
     HoldLift { hold: HoldLiftSection },
     #[serde(rename = "trailkeep.hold.place")]

@@ -29,6 +29,10 @@ const STORED: &[&[(&str, &str)]] = &[
         ("export", r#"{"by":"local","entries":5,"filters":["from"],"proof":"range","recipients":0,"redacted_sections":["input"],"request":"r1","withholds":["others"]}"#),
     ],
     &[
+        ("action", r#""trailkeep.figures.name""#),
+        ("figures", r#"{"by":"server","kind":"model","name":"gpt-4o","number":1}"#),
+    ],
+    &[
         ("action", r#""trailkeep.hold.lift""#),
         ("hold", r#"{"by":"local","id":"h1"}"#),
     ],

@@ -16,6 +16,9 @@ use trailkeep_api::anchors::{
 use trailkeep_api::backup::{BackupDone, NewBackup};
 use trailkeep_api::events::{Appended, RecordedEvent};
 use trailkeep_api::exports::{Export, ExportQuestion};
+use trailkeep_api::figures::{
+    FiguresAnswer, FiguresNames, FiguresQuestion, ListedFiguresName, NewFiguresName,
+};
 use trailkeep_api::holds::{HoldLift, HoldList, ListedHold, NewHold, PlacedHold};
 use trailkeep_api::keys::{KeyList, MadeKey, NewKey};
 use trailkeep_api::log::PublicKey;
@@ -167,6 +170,24 @@ impl Client {
 
     pub(in crate::commands) async fn gaps(&self) -> Answered<GapList> {
         self.get("/v1/policies/gaps").await
+    }
+
+    pub(in crate::commands) async fn figures(
+        &self,
+        question: &FiguresQuestion,
+    ) -> Answered<FiguresAnswer> {
+        self.get(&asking("/v1/figures", question)?).await
+    }
+
+    pub(in crate::commands) async fn figures_names(&self) -> Answered<FiguresNames> {
+        self.get("/v1/figures/names").await
+    }
+
+    pub(in crate::commands) async fn allow_name(
+        &self,
+        new: &NewFiguresName,
+    ) -> Answered<ListedFiguresName> {
+        self.post("/v1/figures/names", new).await
     }
 
     pub(in crate::commands) async fn set_prices(&self, new: &NewPrices) -> Answered<ListedPrices> {

@@ -92,10 +92,9 @@ pub(super) async fn set(args: &SetArgs) -> anyhow::Result<ExitCode> {
 async fn in_force(client: &Client, imported: bool) -> anyhow::Result<Option<PriceTable>> {
     let tables = client.price_tables().await?.read()?.tables;
     let same_place = |table: &&ListedPrices| (table.layer == "imported") == imported;
-    let current = tables
-        .iter()
-        .filter(|table| table.in_force)
-        .find(same_place);
+    // One that the server took in from elsewhere is replaced by none.
+    let own = |table: &&ListedPrices| table.in_force && table.by != "server";
+    let current = tables.iter().filter(own).find(same_place);
     let Some(current) = current else {
         return Ok(None);
     };

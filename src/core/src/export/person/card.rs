@@ -29,8 +29,15 @@ pub(in crate::export) fn purpose_of(sections: &[(String, Vec<u8>)]) -> String {
     context["purpose"].as_str().map(words).unwrap_or_default()
 }
 
-/// Sections that the rows and turns tell.
-const TOLD: [&str; 5] = ["action", "outcome", "input", "output", "downstream"];
+/// Sections that the rows and turns tell. `metered` has the numbers of `llm` once more, for programs; the copy's file has it.
+const TOLD: [&str; 6] = [
+    "action",
+    "outcome",
+    "input",
+    "output",
+    "downstream",
+    "metered",
+];
 
 /// A text of the page.
 struct Shown {

@@ -116,6 +116,7 @@ fn plain_name(section: &str) -> &str {
         "actor" => "name and identifier",
         "context" => "address, device and session",
         "llm" => "details of the model",
+        "metered" => "what is counted of it",
         other => other,
     }
 }

@@ -7,12 +7,14 @@ mod error;
 mod extension;
 mod history;
 mod incoming;
+mod metered;
 mod newest;
 pub(crate) mod operator;
 mod outcome;
 mod prepare;
 mod queue;
 mod recorded;
+mod register;
 pub(crate) mod room;
 mod seen;
 mod system;
@@ -37,12 +39,14 @@ pub(crate) use error::Refusal;
 pub(crate) use extension::{Extended, Extension};
 pub use incoming::Incoming;
 pub(crate) use incoming::{Refusing, gaps_of};
+pub(crate) use metered::is_call;
 pub(crate) use newest::Newest;
 pub(crate) use outcome::Shards;
 pub(crate) use prepare::{
     PROMPT_VERSION, lookup_keys, person_tag, prepare_statement, prepare_system,
 };
 use recorded::{Recorded, find_recorded};
+pub(crate) use register::{metering, state_name};
 pub(crate) use system::{
     Changing, append_changing, append_read, append_statement, append_statement_changing,
     append_statements, append_system,
@@ -255,7 +259,9 @@ fn submit(
     let mut sharing = Sharing::new(files, &ledger.record, &ledger.index_key);
     let applying = incoming::policies_of_new(journal, ledger, events, &recorded, refusing)?;
     let checked = incoming::check(&applying, events, (refusing, ledger.settings().strict), now)?;
-    for ((event, policies), checked) in events.iter().zip(&applying).zip(&checked) {
+    let metered = metered::sections(journal, ledger, (events, &applying), now)?;
+    let all = events.iter().zip(&applying).zip(&checked).zip(&metered);
+    for (((event, policies), checked), metered) in all {
         if let Some(policies) = policies {
             let facts = event.event.facts();
             let class = match class_for(journal, ledger, policies, &facts.action, now) {
@@ -269,11 +275,23 @@ fn submit(
             // A key serves its period alone: so it can go when the period has.
             recorded_within.start = recorded_within.start.max(bounds.start);
             recorded_within.end = recorded_within.end.min(bounds.end);
+            if metered.as_ref().is_some_and(|metered| metered.is_of_day) {
+                let day = metered::day_of(now);
+                recorded_within.start = recorded_within.start.max(day.start);
+                recorded_within.end = recorded_within.end.min(day.end);
+            }
             let (key_slot, received) = ((class.number, period), event.received(checked));
+            let metered = metered.as_ref().map(|metered| metered.text.as_bytes());
             let keyring = &journal.keyring;
             let takes = (&mut needs, &mut sharing);
-            let sealed =
-                prepare::prepare_event(keyring, ledger, event, &received, key_slot, takes)?;
+            let sealed = prepare::prepare_event(
+                keyring,
+                ledger,
+                event,
+                (&received, metered),
+                key_slot,
+                takes,
+            )?;
             let gaps = incoming::gap_names(checked);
             prepared.push(PreparedEvent { gaps, ..sealed });
         }

@@ -16,18 +16,19 @@ use trailkeep_ports::{Stated, Statement};
 use trailkeep_proof::ids::{ClassNumber, LookupKey};
 use trailkeep_proof::ledger::entry::EntryKind;
 use trailkeep_proof::ledger::event::shape::RECEIVED;
-use trailkeep_proof::ledger::event::{Event, Facts, Person, Section};
+use trailkeep_proof::ledger::event::{Event, Facts, Person};
+use trailkeep_proof::metered::METERED;
 use trailkeep_proof::system::{Sections, SystemEvent};
 
 /// Namespace of the tags of prompts' versions; their names have none.
 pub(crate) const PROMPT_VERSION: &str = "version";
 
-/// Seals an event of an application with the server's word about it. What it needs in the vault joins `needs`.
+/// Seals an event of an application with the server's words about it: how it was received, and what is counted of it. What it needs in the vault joins `needs`.
 pub(super) fn prepare_event(
     keyring: &Keyring,
     ledger: &Ledger,
     incoming: &Incoming,
-    received: &[u8],
+    (received, metered): (&[u8], Option<&[u8]>),
     (class, period): (ClassNumber, KeyPeriod),
     (needs, sharing): (&mut Needs, &mut Sharing<'_>),
 ) -> Result<PreparedEvent, AppendError> {
@@ -63,7 +64,7 @@ pub(super) fn prepare_event(
             .person(origin, ledger.record.number, tags, needs)
             .map(Some)
     })?;
-    let sections = with_received(event, received);
+    let sections = with_own(event, received, metered);
     let keys = KeySet::new(keys).ok_or(AppendError::TooManySubjects)?;
     let shared = sharing.share(&keys, &sections)?;
     let nonce: [u8; EVENT_NONCE_BYTES] = random_bytes().map_err(KeyError::from)?;
@@ -80,17 +81,23 @@ pub(super) fn prepare_event(
     })
 }
 
-/// The sections of an event, the server's word among them, in ascending order of names.
-fn with_received<'a>(event: &'a Event, received: &'a [u8]) -> Vec<(&'a str, &'a [u8])> {
-    let own = event.sections();
-    let place = own.partition_point(|section| section.name < RECEIVED);
-    let (before, after) = own.split_at(place);
-    let slices = |section: &'a Section| (section.name, &*section.bytes);
-    let mut sections = Vec::with_capacity(own.len() + 1);
-    sections.extend(before.iter().map(slices));
-    sections.push((RECEIVED, received));
-    sections.extend(after.iter().map(slices));
-    sections
+/// The sections of an event, the server's own among them, in ascending order of names.
+fn with_own<'a>(
+    event: &'a Event,
+    received: &'a [u8],
+    metered: Option<&'a [u8]>,
+) -> Vec<(&'a str, &'a [u8])> {
+    let sections = event.sections().iter();
+    let sections = sections.map(|section| (section.name, &*section.bytes));
+    let mut all = Vec::with_capacity(event.sections().len() + 2);
+    all.extend(sections);
+    for (name, text) in [(METERED, metered), (RECEIVED, Some(received))] {
+        if let Some(text) = text {
+            let place = all.partition_point(|(known, _)| *known < name);
+            all.insert(place, (name, text));
+        }
+    }
+    all
 }
 
 /// Seals a system event under the ledger's system key.

@@ -10,7 +10,9 @@ use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_proof::ids::{LookupKey, Seq, Tag};
 use trailkeep_proof::ledger::entry::EntryBytes;
+use trailkeep_proof::ledger::event::shape::RECEIVED;
 use trailkeep_proof::ledger::event::{Event, same_value};
+use trailkeep_proof::metered::METERED;
 
 /// Whether an event of a request is recorded.
 pub(super) enum Recorded {
@@ -75,7 +77,7 @@ fn compare(
         .sections
         .iter()
         .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-    let text: Vec<_> = without_received(text).collect();
+    let text: Vec<_> = as_sent(text).collect();
     let Some(same_bytes) = repeats(event, &text) else {
         return Err(AppendError::Conflict {
             position,
@@ -135,9 +137,9 @@ fn sections_of(event: &Event) -> impl Iterator<Item = (&str, &[u8])> {
         .map(|section| (section.name, &*section.bytes))
 }
 
-/// What the application sent: `received` is the server's word about the sending, written when it is recorded.
-fn without_received<'a>(
+/// What the application sent: the other sections are the server's words about it, written when it is recorded.
+fn as_sent<'a>(
     sections: impl Iterator<Item = (&'a str, &'a [u8])>,
 ) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-    sections.filter(|(name, _)| *name != "received")
+    sections.filter(|(name, _)| ![RECEIVED, METERED].contains(name))
 }

@@ -44,6 +44,7 @@ use crate::ops::open::ledger::open_ledger;
 use crate::ops::run::finish_open;
 use crate::requests;
 use crate::tenant::ledger::{Ledger, LedgerKeys};
+use crate::tenant::metering::PriceTables;
 use crate::tenant::{Succession, Tenant, superseded_at};
 use trailkeep_crypto::root::RootKeySource;
 use trailkeep_files::directory::DataDirectory;
@@ -215,6 +216,7 @@ impl Files {
             outside: OutsideReaders::default(),
             figures,
             disk,
+            tables: PriceTables::default(),
             locks: Locks::default(),
             tenants: RwLock::new(opened.tenants),
             new_ledgers,

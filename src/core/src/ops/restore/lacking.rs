@@ -98,6 +98,9 @@ impl Statement {
             Some(SystemEvent::PricesSet { prices }) => {
                 govern::prices::take_over(keyring, record, prices, (seq, at))
             }
+            Some(SystemEvent::FiguresName { figures }) => {
+                govern::names::take_over(keyring, record, figures, (seq, at))
+            }
             Some(SystemEvent::TenantClose { .. }) => {
                 govern::settings::take_over_close(keyring, record, at)
             }

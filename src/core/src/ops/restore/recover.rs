@@ -8,7 +8,9 @@ use crate::keys::keyring::Keyring;
 use crate::ops::restore::{RestoreError, root_text};
 use crate::requests;
 use crate::tenant::ledger::read_edge;
-use crate::tenant::{ActiveRecord, SupersededAt, hold, prices, settings, superseded_at, trigger};
+use crate::tenant::{
+    ActiveRecord, SupersededAt, hold, names, prices, settings, superseded_at, trigger,
+};
 use trailkeep_ports::Ledgers;
 use trailkeep_ports::{LedgerRecord, Watermark};
 use trailkeep_proof::ids::{LedgerNumber, Origin, RootHash, TenantName};
@@ -141,7 +143,7 @@ fn continue_ledger(
     Ok(record.origin)
 }
 
-/// What the vault keeps for a tenant goes on with it: legal holds, price tables, fired triggers, data subject requests.
+/// What the vault keeps for a tenant goes on with it: legal holds, price tables and names, fired triggers, data subject requests.
 fn carry_over(
     keyring: &Keyring,
     from: &LedgerRecord,
@@ -153,6 +155,7 @@ fn carry_over(
     );
     hold::carry_over(keyring, from, to)?;
     prices::carry_over(keyring, from, to)?;
+    names::carry_over(keyring, from, to)?;
     trigger::carry_over(keyring, from, to)?;
     Ok(requests::carry_over(keyring, from, to)?)
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::json::{self, Walk};
 use super::names::NameSeed;
 use super::scan;
-use super::shape::{Field, RECEIVED, SECTIONS};
+use super::shape::{Field, OWN, SECTIONS};
 use super::{Event, EventError, Facts, Fault, MAX_ARRAY_EVENTS, MAX_EVENT_BYTES, Section};
 use crate::near::suggestion;
 
@@ -210,9 +210,11 @@ impl<'de> Visitor<'de> for TopLevel<'_, 'de> {
                     self.walk.section_fault(Some(field.name), json::REPEATED);
                 }
                 Some(field) => self.raw.push((field, value.get())),
-                None if name == RECEIVED => self
-                    .walk
-                    .section_fault(Some(RECEIVED), "`received` is set by the server: remove it"),
+                None if OWN.contains(&&*name) => {
+                    let own = OWN.into_iter().find(|own| *own == name);
+                    let detail = format!("`{name}` is set by the server: remove it");
+                    self.walk.section_fault(own, detail);
+                }
                 None => self.walk.section_fault(
                     None,
                     format!(

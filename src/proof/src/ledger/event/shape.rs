@@ -132,8 +132,14 @@ pub const SECTIONS: &[Field] = &[
     optional("targets", list(&Shape::Object(TARGET), 256)),
 ];
 
-/// The section that only the server writes.
+/// The section that says how an event came in; the server alone writes it.
 pub const RECEIVED: &str = "received";
+
+/// The section that says what figures count of an event; the server alone writes it.
+pub const METERED: &str = "metered";
+
+/// The sections that the server alone writes.
+pub const OWN: [&str; 2] = [METERED, RECEIVED];
 
 const RETENTION: &[Field] = &[optional("record", line(256))];
 
@@ -197,6 +203,7 @@ const LLM: &[Field] = &[
     optional("finish_reasons", list(&free(256), 128)),
     optional("error_type", free(256)),
     optional("retrieval", list(&Shape::Object(RETRIEVAL), 1024)),
+    optional("service_tier", line(128)),
 ];
 
 const PROMPT: &[Field] = &[
@@ -214,6 +221,8 @@ const USAGE: &[Field] = &[
     optional("reasoning_tokens", Shape::Integer),
     optional("audio_input_tokens", Shape::Integer),
     optional("audio_output_tokens", Shape::Integer),
+    optional("cache_write_1h_input_tokens", Shape::Integer),
+    optional("requests", Shape::Integer),
 ];
 
 const COST: &[Field] = &[
