@@ -41,6 +41,7 @@ const READING: &[&str] = &[
     "key list",
     "key public",
     "policy gaps",
+    "figures names list",
     "prices list",
     "prices show",
     "privacy bundle",
@@ -59,6 +60,9 @@ const READING: &[&str] = &[
     "vault-replica list",
     "verify",
 ];
+
+/// Commands that read when they stand alone; those below them are others.
+const READING_ALONE: &[&str] = &["figures", "vault-replica"];
 
 /// A call of a person's that is one span.
 fn span_about(person: &str) -> Value {
@@ -310,7 +314,7 @@ fn every_command_that_names_a_superseded_ledger() {
     let commands = commands(&clocked.directory);
     let is_reading = |line: &str| {
         let begins = |name: &&str| line == *name || line.starts_with(&format!("{name} "));
-        READING.iter().any(begins)
+        READING_ALONE.contains(&line) || READING.iter().any(begins)
     };
     let size = clocked.size();
     let (mut writes, mut reads) = (0, 0);
