@@ -69,6 +69,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("privacy", &["ids", "time", "ledger", "bundle"]),
     ("prices", &["ids", "privacy"]),
     ("metered", &["ledger", "prices", "privacy"]),
+    ("prompts", &["ids"]),
 ];
 
 /// Libraries, and the only places that may name them.

@@ -6,6 +6,7 @@
 //! - [`bundle`]: the signed export and its verification
 //! - [`prices`]: price tables and the cost of a call; [`metered`]: what figures count of an event
 //! - [`privacy`]: requests of data subjects and their certificate
+//! - [`prompts`]: names of prompts, and which version a unit of an experiment gets
 //! - [`system`]: what a ledger records of itself
 //!
 //! There is no file system here, no network, no database and no secret.
@@ -46,6 +47,7 @@ pub mod near;
 pub mod period;
 pub mod prices;
 pub mod privacy;
+pub mod prompts;
 pub mod system;
 pub mod text;
 pub mod time;

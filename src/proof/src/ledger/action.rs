@@ -85,6 +85,14 @@ actions! {
     PrivacyReceive = "trailkeep.privacy.receive",
     /// Events were restricted on request.
     PrivacyRestrict = "trailkeep.privacy.restrict",
+    /// The text and the hash of a prompt's version were erased.
+    PromptErase = "trailkeep.prompt.erase",
+    /// A prompt's label was moved.
+    PromptLabel = "trailkeep.prompt.label",
+    /// A version of a prompt was registered.
+    PromptVersion = "trailkeep.prompt.version",
+    /// A version of a prompt is no longer served.
+    PromptWithdraw = "trailkeep.prompt.withdraw",
     /// The directory was restored from a backup.
     Restore = "trailkeep.restore",
     /// Events expired.

@@ -7,6 +7,7 @@ mod class;
 mod figures;
 mod journal;
 mod privacy;
+mod prompts;
 mod vault;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,7 @@ pub use self::privacy::{
     RequestExtension, RequestIdentity, RequestName, RequestReceipt, RequestStep, StatedSections,
     SupersededSection,
 };
+pub use self::prompts::{PromptEndSection, PromptLabelSection, PromptVersionSection};
 pub use self::vault::{
     BindSection, LostRow, ReplicaSection, ReplicaTarget, RotationSection, RowChange, RowsSection,
 };
@@ -101,6 +103,14 @@ pub enum SystemEvent {
         #[serde(flatten)]
         decision: DecisionSections,
     },
+    #[serde(rename = "trailkeep.prompt.erase")]
+    PromptErase { prompt: PromptEndSection },
+    #[serde(rename = "trailkeep.prompt.label")]
+    PromptLabel { prompt: PromptLabelSection },
+    #[serde(rename = "trailkeep.prompt.version")]
+    PromptVersion { prompt: PromptVersionSection },
+    #[serde(rename = "trailkeep.prompt.withdraw")]
+    PromptWithdraw { prompt: PromptEndSection },
     #[serde(rename = "trailkeep.restore")]
     Restore { restore: RestoreSection },
     #[serde(rename = "trailkeep.retention.expiry")]

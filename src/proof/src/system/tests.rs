@@ -107,6 +107,22 @@ const STORED: &[&[(&str, &str)]] = &[
         ("restricts", r#"{"cause":"request","items":2,"requests":[4],"root":"cm9vdA=="}"#),
     ],
     &[
+        ("action", r#""trailkeep.prompt.erase""#),
+        ("prompt", r#"{"id":"v1","name":"support/refund","version":3}"#),
+    ],
+    &[
+        ("action", r#""trailkeep.prompt.label""#),
+        ("prompt", r#"{"experiment":17,"from":[{"version":2,"weight":10000}],"id":"m1","label":"production","name":"support/refund","number":5,"to":[{"version":2,"weight":9000},{"version":3,"weight":1000}],"unit":"conversation"}"#),
+    ],
+    &[
+        ("action", r#""trailkeep.prompt.version""#),
+        ("prompt", r#"{"commitment":"Y29tbWl0","git_commit":"00","id":"v1","name":"support/refund","parent":2,"size":9,"version":3}"#),
+    ],
+    &[
+        ("action", r#""trailkeep.prompt.withdraw""#),
+        ("prompt", r#"{"id":"v1","name":"support/refund","version":3}"#),
+    ],
+    &[
         ("action", r#""trailkeep.restore""#),
         ("restore", r#"{"keys_missing":0,"ledgers":[{"continued_by":null,"lost":1,"origin":"x.example/default","seen":6,"size":5}],"vault_lacked":[]}"#),
     ],
@@ -211,6 +227,20 @@ fn members_that_came_later_are_read_and_written_byte_for_byte() {
             (
                 "answer",
                 r#"{"by":"local","certificate":true,"events":{"destroyed":0,"disclosed":0,"held":2,"kept":2},"export":null,"id":"r1","kept":[{"citation":"c","class":3,"events":2,"ground":"g","policies":["hipaa 1"],"state":"restricted","until":null}],"outcome":"restricted","receipt":"7K3M-V2QX-0D9T-HN4R","statement":null,"type":"erasure"}"#,
+            ),
+        ],
+        [
+            ("action", r#""trailkeep.prompt.label""#),
+            (
+                "prompt",
+                r#"{"experiment":17,"from":[],"id":"m1","label":"production","ledger":"x.example/old","name":"support/refund","number":6,"restores":[2],"rollback":true,"to":[{"version":2,"weight":10000}],"unit":"session"}"#,
+            ),
+        ],
+        [
+            ("action", r#""trailkeep.prompt.version""#),
+            (
+                "prompt",
+                r#"{"commitment":"Y29tbWl0","id":"v1","name":"support/refund","size":9,"version":1}"#,
             ),
         ],
         [
