@@ -10,6 +10,7 @@ mod event_schema;
 mod figures;
 mod openapi;
 mod prices;
+mod prompts;
 mod properties;
 mod query;
 mod sending;

@@ -1,6 +1,7 @@
 //! What a restore closed goes on being held, expired, erased and answered for, by statements of the ledger that goes on.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod prompts;
 mod superseded;
 
 use std::path::{Path, PathBuf};

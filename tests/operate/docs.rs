@@ -148,6 +148,13 @@ trailkeep serve --dir D --listen 127.0.0.1:$PORT
 }
 
 #[test]
+fn prompts() {
+    Document::new("docs/prompts.md")
+        .needs(&["curl", "python3"])
+        .run();
+}
+
+#[test]
 fn verify_without_trailkeep() {
     let made = r"
 trailkeep checkpoint --dir D > checkpoint-you-kept.txt
@@ -197,6 +204,7 @@ fn every_fence_is_run_or_says_why_not() {
         "docs/retention.md",
         "docs/prices.md",
         "docs/figures.md",
+        "docs/prompts.md",
         "docs/sending.md",
         "docs/verify-without-trailkeep.md",
     ];

@@ -17,6 +17,7 @@ const LISTS: &[&str] = &[
     "policy explain --regime hipaa --regime gdpr-minimal --recorded-at 2024-11-24",
     "privacy erase --subject customer-with-a-rather-long-name --dry-run",
     "privacy list",
+    "prompt list",
     "query",
     "query --columns seq,recorded_at,id,leaf_hash,action,outcome,actor_id,actor_type,subjects,input",
     "retention explain order-number-1-of-a-rather-long-name",

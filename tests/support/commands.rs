@@ -17,6 +17,8 @@ pub fn event() -> String {
 pub fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
     let file = |name: &str| directory.path.with_extension(name).display().to_string();
     std::fs::write(file("ndjson"), event()).unwrap();
+    let prompts = file("prompts");
+    std::fs::create_dir_all(&prompts).unwrap();
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<String>>();
     vec![
         (words(&format!("append {}", file("ndjson"))), Right::Append),
@@ -50,6 +52,31 @@ pub fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
         (words("prices set shipped"), Right::SetPrices),
         (words("prices list"), Right::SeePrices),
         (words("prices show 1"), Right::SeePrices),
+        (
+            words(&format!("prompt sync {prompts} --dry-run")),
+            Right::SeePrompts,
+        ),
+        (words(&format!("prompt check {prompts}")), Right::SeePrompts),
+        (words("prompt show greeting"), Right::FetchPrompts),
+        (words("prompt diff greeting 1 2"), Right::SeePrompts),
+        (words("prompt list"), Right::SeePrompts),
+        (words("prompt history greeting"), Right::SeePrompts),
+        (
+            words("prompt label greeting production=1"),
+            Right::SetPrompts,
+        ),
+        (
+            words("prompt rollback greeting --reason r"),
+            Right::SetPrompts,
+        ),
+        (
+            words("prompt withdraw greeting/1 --reason r"),
+            Right::SetPrompts,
+        ),
+        (
+            words("prompt erase greeting/1 --reason r --yes"),
+            Right::SetPrompts,
+        ),
         (
             words("hold place --reason r --matter m"),
             Right::ManageHolds,

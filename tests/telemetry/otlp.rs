@@ -14,6 +14,7 @@ mod engine;
 mod figures;
 mod grpc;
 mod items;
+mod langfuse;
 mod metrics;
 mod model;
 mod packages;

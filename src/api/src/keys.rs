@@ -15,6 +15,8 @@ pub enum Role {
     Auditor,
     /// Answers data subject requests.
     Privacy,
+    /// Runs the applications: sees metrics, prompts and prices, and no payload.
+    Operator,
     /// Everything of its tenant, API keys included.
     Admin,
 }
@@ -26,6 +28,7 @@ impl Role {
             Self::Reader => "reader",
             Self::Auditor => "auditor",
             Self::Privacy => "privacy",
+            Self::Operator => "operator",
             Self::Admin => "admin",
         }
     }

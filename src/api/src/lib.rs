@@ -21,6 +21,7 @@ pub mod prices;
 pub mod privacy;
 pub mod problem;
 pub mod progress;
+pub mod prompts;
 pub mod query;
 pub mod retention;
 pub mod sources;

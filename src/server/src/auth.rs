@@ -14,6 +14,9 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
 
 use super::connections::places::Place;
 use super::document::{Access, Guard};
@@ -27,6 +30,9 @@ use trailkeep_core::{DEFAULT_TENANT, Engine};
 use trailkeep_proof::ids::TenantName;
 
 const PURPOSE_BYTES_MAX: usize = 256;
+
+/// The routes that take a token as a password, too: clients of another interface send it so.
+const BY_PASSWORD: &str = "/api/public/";
 
 /// How long the answer to a wrong token takes: guessing is not to be cheap.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(250);
@@ -107,6 +113,10 @@ pub(super) mod may {
         SetPrices,
         SeeFigures,
         NameFigures,
+        FetchPrompts,
+        SeePrompts,
+        SetPrompts,
+        SeeMetrics,
         ManageTenants,
         ManageVault
     );
@@ -260,7 +270,11 @@ async fn network_principal(parts: &Parts, app: &App) -> Result<Principal, Proble
         .headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
-    let token = header.and_then(bearer_token).ok_or_else(|| {
+    let basic = header.filter(|_| parts.uri.path().starts_with(BY_PASSWORD));
+    let password = basic.and_then(password);
+    let token = password.as_ref().map(|password| password.as_str());
+    let token = token.or_else(|| header.and_then(bearer_token));
+    let token = token.ok_or_else(|| {
         app.unauthorized.note();
         Problem::unauthorized()
     })?;
@@ -298,6 +312,17 @@ fn local_principal(parts: &Parts) -> Result<Principal, Problem> {
         tenant,
         role: Role::Admin,
     })
+}
+
+/// The token that stands as the password of `Basic CREDENTIALS` (RFC 7617). The user's name does not matter.
+fn password(header: &str) -> Option<Zeroizing<String>> {
+    let (scheme, credentials) = header.split_once(' ')?;
+    let credentials = scheme
+        .eq_ignore_ascii_case("basic")
+        .then(|| STANDARD.decode(credentials.trim()).ok())??;
+    let credentials = Zeroizing::new(String::from_utf8(credentials).ok()?);
+    let (_, password) = credentials.split_once(':')?;
+    Some(Zeroizing::new(password.to_owned()))
 }
 
 /// The token of `Bearer TOKEN`; the scheme's case does not matter (RFC 9110 section 11.1).

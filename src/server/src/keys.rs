@@ -133,6 +133,7 @@ const fn named(role: Role) -> keys::Role {
         Role::Reader => keys::Role::Reader,
         Role::Auditor => keys::Role::Auditor,
         Role::Privacy => keys::Role::Privacy,
+        Role::Operator => keys::Role::Operator,
         Role::Admin => keys::Role::Admin,
     }
 }

@@ -29,6 +29,7 @@ mod prices;
 mod privacy;
 mod problem;
 mod progress;
+mod prompts;
 mod query;
 mod rates;
 mod request_id;
@@ -154,6 +155,17 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(prices::set))
         .routes(route!(prices::list))
         .routes(route!(prices::show))
+        .routes(route!(prompts::list))
+        .routes(route!(prompts::fetch))
+        .routes(route!(prompts::register))
+        .routes(route!(prompts::show))
+        .routes(route!(prompts::show_label))
+        .routes(route!(prompts::move_label))
+        .routes(route!(prompts::roll_back))
+        .routes(route!(prompts::history))
+        .routes(route!(prompts::withdraw))
+        .routes(route!(prompts::erase))
+        .routes(route!(prompts::langfuse::get))
         .routes(route!(privacy::receive))
         .routes(route!(privacy::list))
         .routes(route!(privacy::show))

@@ -157,7 +157,7 @@ fn overdue_figures(
     responses((status = 200, description = "The figures.", body = String, content_type = "application/openmetrics-text")),
 )]
 pub(super) async fn show(
-    caller: Caller<may::SeeAccess, ReadScope>,
+    caller: Caller<may::SeeMetrics, ReadScope>,
     State(app): State<App>,
 ) -> Result<Response, Problem> {
     let caller = caller.identified();

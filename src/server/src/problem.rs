@@ -146,6 +146,11 @@ impl Problem {
         Self::new(Kind::Gone, detail)
     }
 
+    /// 412: what is there is not what the caller knows.
+    pub(super) fn precondition_failed(detail: impl Into<String>) -> Self {
+        Self::new(Kind::PreconditionFailed, detail)
+    }
+
     /// 413: too large.
     pub(super) fn too_large(detail: impl Into<String>) -> Self {
         Self::new(Kind::TooLarge, detail)

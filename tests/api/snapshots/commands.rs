@@ -383,3 +383,51 @@ fn prices() {
     }
     session.assert_same("prices");
 }
+
+#[test]
+fn prompts() {
+    let mut session = Session::new();
+    session.said.clear();
+    let folder = session.clocked.directory.path.parent().unwrap().to_owned();
+    let prompts = folder.join("prompts/support");
+    std::fs::create_dir_all(&prompts).unwrap();
+    std::fs::write(prompts.join("refund.md"), "Be kind.\nAnswer in English.\n").unwrap();
+    for line in [
+        "prompt check FOLDER/prompts",
+        "prompt sync FOLDER/prompts --dry-run",
+        "prompt sync FOLDER/prompts",
+        "prompt show support/refund",
+        "prompt label support/refund production=1 --reason first",
+        "prompt show support/refund --json",
+    ] {
+        session.run(line);
+    }
+    std::fs::write(prompts.join("refund.md"), "Be brief.\nAnswer in English.\n").unwrap();
+    for line in [
+        "prompt check FOLDER/prompts --json",
+        "prompt sync FOLDER/prompts --json",
+        "prompt check FOLDER/prompts",
+        "prompt diff support/refund",
+        "prompt label support/refund production=1,2:1000 --json",
+        "prompt show support/refund",
+        "prompt show support/refund --unit c-17 --json",
+        "prompt show support/refund/2 --json",
+        "prompt rollback support/refund --reason worse",
+        "prompt rollback support/refund --reason better~after~all --json",
+        "prompt label support/refund production=1",
+        "prompt label support/refund production=3",
+        "prompt label support/refund production=1:1",
+        "prompt withdraw support/refund/1 --reason r",
+        "prompt withdraw support/refund/2 --reason r",
+        "prompt erase support/refund/2 --reason r",
+        "prompt erase support/refund/2 --reason r --yes",
+        "prompt list",
+        "prompt list --json",
+        "prompt history support/refund",
+        "prompt history support/refund --json",
+        "prompt history nobody",
+    ] {
+        session.run(line);
+    }
+    session.assert_same("prompts");
+}

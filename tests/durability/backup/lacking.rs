@@ -17,6 +17,18 @@ impl Site {
         self.ask(arguments)["id"].as_str().unwrap().to_owned()
     }
 
+    fn prompt(&self, arguments: &[&str]) {
+        let arguments = [&["prompt"], arguments].concat();
+        succeeded(&self.directory.run(&arguments));
+    }
+
+    fn register_prompt(&self, text: &str) {
+        let folder = self.place("prompts");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("greeting.md"), text).unwrap();
+        self.prompt(&["sync", folder.to_str().unwrap()]);
+    }
+
     /// Keeps the vault as it is now, as a replica that is out of reach from here on would.
     fn keep_vault(&self, name: &str) {
         std::fs::create_dir(self.place(name)).unwrap();
@@ -61,6 +73,10 @@ fn what_statements_say_is_taken_over_and_the_rest_is_listed() {
     site.directory.append(&events(0, 3));
     let key = site.id(&["key", "create", "--role", "admin"]);
     let hold = site.id(&PLACE);
+    for text in ["one", "two", "three"] {
+        site.register_prompt(text);
+    }
+    site.prompt(&["label", "greeting", "production=1"]);
     let request = site.id(&["privacy", "file", "--subject", "person-0"]);
     site.keep_vault("older");
     // Taken over: a key that is revoked, a hold that is lifted, a request that is closed, settings, a price table, a tenant that is closed.
@@ -78,6 +94,9 @@ fn what_statements_say_is_taken_over_and_the_rest_is_listed() {
     let prices = crate::support::root().join("tests/data/prices.toml");
     let set = ["prices", "set", prices.to_str().unwrap()];
     succeeded(&site.directory.run(&set));
+    site.prompt(&["label", "greeting", "production=2"]);
+    site.prompt(&["withdraw", "greeting/1", "--reason", "w"]);
+    site.prompt(&["erase", "greeting/3", "--reason", "e", "--yes"]);
     succeeded(
         &site
             .directory
@@ -86,6 +105,7 @@ fn what_statements_say_is_taken_over_and_the_rest_is_listed() {
     // What a statement does not say: whom a hold or a request is about, the hash of a token, of which record a trigger is.
     let lost_hold = site.id(&PLACE);
     let lost_key = site.id(&["key", "create", "--role", "reader"]);
+    site.register_prompt("four");
     let lost_request = site.id(&["privacy", "file", "--subject", "person-1"]);
     let fire = ["retention", "trigger", "audit_concluded", "--record", "a"];
     succeeded(
@@ -108,6 +128,9 @@ fn what_statements_say_is_taken_over_and_the_rest_is_listed() {
         "trailkeep.key.revoke",
         "trailkeep.prices.set",
         "trailkeep.privacy.end",
+        "trailkeep.prompt.erase",
+        "trailkeep.prompt.label",
+        "trailkeep.prompt.withdraw",
         "trailkeep.tenant.close",
         "trailkeep.tenant.set",
     ];
@@ -116,10 +139,37 @@ fn what_statements_say_is_taken_over_and_the_rest_is_listed() {
         "trailkeep.hold.place",
         "trailkeep.key.create",
         "trailkeep.privacy.receive",
+        "trailkeep.prompt.version",
         "trailkeep.retention.trigger",
     ];
     assert_eq!(of(false), lost, "{restored}");
     assert_eq!(restored["not_recorded"], Value::Null, "{restored}");
+
+    let history = site.in_new(&["prompt", "history", "greeting"]);
+    let versions = history["versions"].as_array().unwrap();
+    let states: Vec<&str> = versions
+        .iter()
+        .map(|version| version["state"].as_str().unwrap())
+        .collect();
+    // The text that was erased does not come back; the one that the vault never had is lost, and its number stays taken.
+    assert_eq!(
+        states,
+        ["withdrawn", "served", "erased", "lost"],
+        "{history}"
+    );
+    let last = history["moves"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&last["to"][0]["version"], &last["moved"]["by"]),
+        (&json!(2), &Value::Null)
+    );
+    let texts = "SELECT count(*) FROM sealed_record WHERE kind = 'prompt-text'";
+    assert_eq!(site.count_in_new(texts), 2);
+    assert!(
+        !site
+            .run("new", &["prompt", "show", "greeting/3"])
+            .status
+            .success()
+    );
 
     let tables = &site.in_new(&["prices", "list"])["tables"];
     assert_eq!(tables[0]["in_force"], true, "{tables}");

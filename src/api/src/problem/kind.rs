@@ -73,6 +73,8 @@ kinds! {
     Refused = 409, "refused", "Refused by policy or hold";
     /// The text went lawfully: it expired, or a person's request reached it.
     Gone = 410, "gone", "Payload no longer available";
+    /// What is there is not what the caller knows.
+    PreconditionFailed = 412, "precondition-failed", "Changed meanwhile";
     /// An event, a body or a batch is too large.
     TooLarge = 413, "too-large", "Too large";
     /// A media type or encoding that the route does not take.

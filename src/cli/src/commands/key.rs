@@ -31,7 +31,7 @@ docs/access.md lists what each role may do.")]
     Create {
         #[command(flatten)]
         target: TargetArgs,
-        /// writer, reader, auditor, privacy or admin
+        /// writer, reader, auditor, privacy, operator or admin
         #[arg(long)]
         role: Role,
         /// Calendar period after which it expires, such as P90D or P1Y [default: never]

@@ -26,6 +26,7 @@ mod output;
 mod policy;
 mod prices;
 mod privacy;
+mod prompt;
 mod query;
 mod read;
 mod restore;
@@ -102,6 +103,9 @@ enum Command {
     /// Price tables of model calls: check, compare, import, set
     #[command(subcommand)]
     Prices(prices::PricesCommand),
+    /// Prompt registry: versions, labels, experiments, rollback
+    #[command(subcommand)]
+    Prompt(prompt::PromptCommand),
     /// Legal holds: place, list, release
     #[command(subcommand)]
     Hold(hold::HoldCommand),
@@ -288,6 +292,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Policy(command) => policy::run(command).await,
         Command::Figures(args) => figures::run(*args).await,
         Command::Prices(command) => prices::run(command).await,
+        Command::Prompt(command) => prompt::run(command).await,
         Command::Hold(command) => hold::run(command).await,
         Command::Retention(command) => retention::run(command).await,
         Command::Tenant(command) => tenant::run(command).await,

@@ -8,6 +8,7 @@ pub mod hold;
 pub mod names;
 pub mod policies;
 pub mod prices;
+pub mod prompts;
 pub mod replica;
 pub mod rotation;
 pub mod settings;

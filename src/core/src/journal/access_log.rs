@@ -270,10 +270,10 @@ fn listed(entry: &Entry, sections: &[(String, Vec<u8>)]) -> Option<ListedAccess>
         prices.as_object_mut()?.remove("table");
         Some(prices)
     };
-    let detail = ["access", "export", "key", "tenant", "request", "answer"]
-        .into_iter()
-        .find_map(section)
-        .or_else(prices)?;
+    let sections = [
+        "access", "export", "key", "tenant", "request", "answer", "prompt",
+    ];
+    let detail = sections.into_iter().find_map(section).or_else(prices)?;
     Some(ListedAccess {
         seq: entry.seq.get(),
         recorded_at: entry.recorded_at.to_string(),

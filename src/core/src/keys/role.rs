@@ -1,4 +1,4 @@
-//! Who may do what: five roles, and the rights of each (docs/access.md has the matrix for people).
+//! Who may do what: six roles, and the rights of each (docs/access.md has the matrix for people).
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,6 +19,8 @@ pub enum Role {
     Auditor,
     /// Answers data subject requests.
     Privacy,
+    /// Runs the applications: sees metrics, prompts and prices, and no payload.
+    Operator,
     /// Everything of its tenant, API keys included.
     Admin,
 }
@@ -57,6 +59,14 @@ pub enum Right {
     SeeFigures,
     /// Registers names that figures tell apart.
     NameFigures,
+    /// Fetches the text of a prompt that is served, by its name.
+    FetchPrompts,
+    /// Sees all prompts, their versions, labels and history.
+    SeePrompts,
+    /// Registers prompts, moves their labels, withdraws and erases versions.
+    SetPrompts,
+    /// Scrapes the metrics.
+    SeeMetrics,
     /// Makes and lists tenants; in the operator's own tenant alone.
     ManageTenants,
     /// Rotates and copies the vault, backs up, and lets destruction go on after a restore; in the operator's own
@@ -66,11 +76,12 @@ pub enum Right {
 
 impl Role {
     /// All roles.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Writer,
         Self::Reader,
         Self::Auditor,
         Self::Privacy,
+        Self::Operator,
         Self::Admin,
     ];
 
@@ -79,7 +90,13 @@ impl Role {
         match right {
             Right::Append => matches!(self, Self::Writer | Self::Admin),
             Right::Read => matches!(self, Self::Reader | Self::Admin),
-            Right::Prove | Right::SeePrices | Right::SeeFigures => !matches!(self, Self::Writer),
+            Right::Prove | Right::SeeFigures => !matches!(self, Self::Writer | Self::Operator),
+            Right::FetchPrompts => true,
+            Right::SeePrices | Right::SeePrompts => !matches!(self, Self::Writer),
+            Right::SeeMetrics => matches!(
+                self,
+                Self::Auditor | Self::Privacy | Self::Operator | Self::Admin
+            ),
             Right::Export | Right::Verify => matches!(self, Self::Auditor | Self::Admin),
             Right::SeeAccess | Right::SeeRetention => {
                 matches!(self, Self::Auditor | Self::Privacy | Self::Admin)
@@ -90,6 +107,7 @@ impl Role {
             Right::ManageKeys
             | Right::SetPrices
             | Right::NameFigures
+            | Right::SetPrompts
             | Right::ManageTenants
             | Right::ManageVault => matches!(self, Self::Admin),
         }
@@ -102,6 +120,7 @@ impl Role {
             Self::Reader => "reader",
             Self::Auditor => "auditor",
             Self::Privacy => "privacy",
+            Self::Operator => "operator",
             Self::Admin => "admin",
         }
     }
@@ -115,7 +134,7 @@ impl fmt::Display for Role {
 
 /// Not a role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown role `{0}`; use writer, reader, auditor, privacy or admin{hint}", hint = suggestion(.0, Role::ALL.iter().map(|role| role.as_str())))]
+#[error("unknown role `{0}`; use writer, reader, auditor, privacy, operator or admin{hint}", hint = suggestion(.0, Role::ALL.iter().map(|role| role.as_str())))]
 pub struct RoleError(pub String);
 
 impl FromStr for Role {
@@ -129,7 +148,7 @@ impl FromStr for Role {
 
 impl Right {
     /// All rights.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::Append,
         Self::Read,
         Self::Prove,
@@ -145,6 +164,10 @@ impl Right {
         Self::SetPrices,
         Self::SeeFigures,
         Self::NameFigures,
+        Self::FetchPrompts,
+        Self::SeePrompts,
+        Self::SetPrompts,
+        Self::SeeMetrics,
         Self::ManageTenants,
         Self::ManageVault,
     ];
@@ -172,6 +195,10 @@ impl Right {
             Self::SetPrices => "set price tables",
             Self::SeeFigures => "see figures",
             Self::NameFigures => "register names for figures",
+            Self::FetchPrompts => "fetch prompts by name",
+            Self::SeePrompts => "see prompts, their labels and their history",
+            Self::SetPrompts => "register prompts, move their labels, withdraw and erase versions",
+            Self::SeeMetrics => "scrape metrics",
             Self::ManageTenants => "manage tenants",
             Self::ManageVault => "manage the vault, its replicas and backups",
         }
@@ -193,7 +220,7 @@ mod tests {
             let cells: Vec<bool> = row
                 .split('|')
                 .skip(2)
-                .take(5)
+                .take(Role::ALL.len())
                 .map(|cell| cell.trim() == "yes")
                 .collect();
             assert_eq!(cells, Role::ALL.map(|role| role.may(right)), "{right:?}");

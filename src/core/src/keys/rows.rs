@@ -41,6 +41,12 @@ pub(crate) const SETTINGS: &str = "settings";
 pub(crate) const PRICES: &str = "prices";
 /// The kind of the row of a tenant's registered names.
 pub(crate) const NAMES: &str = "names";
+/// The kind of the rows of prompts' versions.
+pub(crate) const PROMPT_VERSION: &str = "prompt-version";
+/// The kind of the rows of their texts.
+pub(crate) const PROMPT_TEXT: &str = "prompt-text";
+/// The kind of the rows of moved labels.
+pub(crate) const PROMPT_LABEL: &str = "prompt-label";
 /// The kind of vault replicas' rows.
 pub(crate) const REPLICA: &str = "copy-target";
 /// The kind of data subject requests' rows.
@@ -48,8 +54,19 @@ pub(crate) const REQUEST: &str = "privacy-request";
 /// The kind of rows of what waits for the end of a hold or minimum.
 pub(crate) const WAITING: &str = "erasure-waiting";
 /// The kinds whose rows come and go with statements.
-const STATED_KINDS: [&str; 9] = [
-    API_KEY, HOLD, TRIGGER, SETTINGS, PRICES, NAMES, REPLICA, REQUEST, WAITING,
+const STATED_KINDS: [&str; 12] = [
+    API_KEY,
+    HOLD,
+    TRIGGER,
+    SETTINGS,
+    PRICES,
+    NAMES,
+    PROMPT_VERSION,
+    PROMPT_TEXT,
+    PROMPT_LABEL,
+    REPLICA,
+    REQUEST,
+    WAITING,
 ];
 /// The form of a row's text.
 const FORM: u8 = 1;
@@ -238,6 +255,15 @@ impl Changes {
     pub(crate) fn put_key(&mut self, id: &str, text: &impl Serialize) -> Result<(), KeyError> {
         let text = Some(to_text(text));
         self.add(API_KEY, (NO_LEDGER, ""), id, id.to_owned(), text)
+    }
+
+    /// Takes a record of a ledger away.
+    pub(crate) fn take<R: Record>(
+        &mut self,
+        ledger: &LedgerRecord,
+        id: &str,
+    ) -> Result<(), KeyError> {
+        self.lose(ledger, R::KIND, id)
     }
 
     /// Takes a record of the whole data directory away.

@@ -11,6 +11,7 @@ use crate::tenant::Successor;
 use crate::tenant::classes::ClassBook;
 use crate::tenant::deletion::Tombstones;
 use crate::tenant::metering::Metering;
+use crate::tenant::prompts::Prompts;
 use crate::tenant::rolled_back::RolledBack;
 use crate::tenant::settings::TenantSettings;
 use trailkeep_crypto::payload::NumberedKey;
@@ -45,6 +46,7 @@ pub struct Ledger {
     /// The statements by which texts went.
     pub tombstones: Tombstones,
     settings: RwLock<Arc<TenantSettings>>,
+    prompts: RwLock<Arc<Prompts>>,
     published: RwLock<Arc<Published>>,
     pub(crate) successor: OnceLock<Successor>,
     rolled_back: RwLock<Option<Arc<RolledBack>>>,
@@ -117,6 +119,7 @@ impl Ledger {
             classes,
             tombstones,
             settings: RwLock::new(Arc::new(settings)),
+            prompts: RwLock::default(),
             published: RwLock::new(Arc::new(published)),
             successor: OnceLock::new(),
             rolled_back: RwLock::default(),
@@ -136,6 +139,18 @@ impl Ledger {
     pub(crate) fn set_settings(&self, settings: TenantSettings) {
         let mut current = self.settings.write();
         *current = Arc::new(settings);
+    }
+
+    /// The prompts of the tenant: of a superseded ledger too, those of now.
+    pub fn prompts(&self) -> Arc<Prompts> {
+        let prompts = self.recorder().prompts.read();
+        Arc::clone(&prompts)
+    }
+
+    /// Takes other prompts, once they are recorded.
+    pub(crate) fn set_prompts(&self, prompts: Prompts) {
+        let mut current = self.prompts.write();
+        *current = Arc::new(prompts);
     }
 
     /// What somebody outside has seen of it that is not there: it takes no entry.

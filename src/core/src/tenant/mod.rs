@@ -15,6 +15,7 @@ pub mod ledger;
 pub(crate) mod metering;
 pub mod names;
 pub mod prices;
+pub mod prompts;
 pub mod rolled_back;
 pub(crate) mod rules;
 pub mod settings;

@@ -116,6 +116,7 @@ fn without_null(schema: &mut Value) {
 fn complete_operation(path: &str, operation: &mut Value) -> Vec<Kind> {
     let tag = path
         .strip_prefix("/v1/")
+        .or_else(|| path.strip_prefix("/api/public/v2/"))
         .and_then(|rest| rest.split('/').next());
     operation["tags"] = json!([tag.unwrap_or("server")]);
     // What may be left out is not therefore null.
@@ -206,7 +207,15 @@ fn add_parameter(operation: &mut Value, parameter: Value) {
 
 /// Whether what needs the right leaves an entry, so that it needs room and the clock.
 fn is_recorded(right: Right) -> bool {
-    !matches!(right, Right::Prove | Right::Verify | Right::SeeAccess)
+    !matches!(
+        right,
+        Right::Prove
+            | Right::Verify
+            | Right::SeeAccess
+            | Right::SeeMetrics
+            | Right::FetchPrompts
+            | Right::SeePrompts
+    )
 }
 
 fn ledger() -> Value {

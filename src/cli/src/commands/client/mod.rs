@@ -19,7 +19,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tower::ServiceExt;
 
 pub(super) use self::received::Received;
-pub(super) use self::routes::{Copy, EventName};
+pub(super) use self::routes::{Copy, EventName, KnownLabel};
 use super::TargetArgs;
 use super::failure::Failure;
 use super::output::note;
@@ -127,14 +127,14 @@ impl Client {
         content_type: Option<&str>,
         body: Vec<u8>,
     ) -> anyhow::Result<Answer> {
-        self.send_about(None, (method, path), content_type, body)
+        self.send_with(None, (method, path), content_type, body)
             .await
     }
 
-    /// The same about a ledger that a recovery closed.
-    async fn send_about(
+    /// The same with one more header, in the place of that of all requests.
+    async fn send_with(
         &self,
-        ledger: Option<&str>,
+        more: Option<(&'static str, &str)>,
         (method, path): (&str, &str),
         content_type: Option<&str>,
         body: Vec<u8>,
@@ -145,12 +145,12 @@ impl Client {
             } => {
                 let mut request = axum::http::Request::builder().method(method).uri(path);
                 for (name, value) in headers {
-                    if ledger.is_none() || *name != LEDGER_HEADER {
+                    if more.is_none_or(|(more, _)| *name != more) {
                         request = request.header(name, value);
                     }
                 }
-                if let Some(ledger) = ledger {
-                    request = request.header(LEDGER_HEADER, ledger);
+                if let Some((name, value)) = more {
+                    request = request.header(name, value);
                 }
                 if let Some(content_type) = content_type {
                     request = request.header("content-type", content_type);
@@ -183,8 +183,8 @@ impl Client {
                 if let Some(token) = token {
                     request = request.bearer_auth(token);
                 }
-                if let Some(ledger) = ledger {
-                    request = request.header(LEDGER_HEADER, ledger);
+                if let Some((name, value)) = more {
+                    request = request.header(name, value);
                 }
                 let response = request
                     .send()

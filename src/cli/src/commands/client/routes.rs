@@ -1,6 +1,7 @@
 //! The client's methods: one for each route, with the types of its request and answer.
 
 mod privacy;
+mod prompts;
 
 use std::fmt;
 
@@ -8,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub(in crate::commands) use self::privacy::Copy;
+pub(in crate::commands) use self::prompts::KnownLabel;
 use super::{Answer, Client, Received, segment};
 use trailkeep_api::access::{AccessPage, AccessQuestion};
 use trailkeep_api::anchors::{

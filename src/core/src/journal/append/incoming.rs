@@ -33,7 +33,7 @@ pub struct Incoming {
 
 impl Incoming {
     /// The section `received` (docs/format.md).
-    pub(super) fn received(&self, checked: &Checked) -> Vec<u8> {
+    pub(super) fn received(&self, checked: &Checked, prompt: Option<&'static str>) -> Vec<u8> {
         let missing = checked.gaps.iter().map(|gap| Flag {
             missing: Some(&gap.field),
             odd: None,
@@ -47,6 +47,7 @@ impl Incoming {
         let received = Received {
             added: &self.added,
             flags: missing.chain(odd).collect(),
+            prompt,
             via: self.via,
         };
         serde_json::to_vec(&received).expect("texts and lists of texts are JSON")
@@ -59,6 +60,8 @@ struct Received<'a> {
     added: &'a [&'static str],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     flags: Vec<Flag<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt: Option<&'static str>,
     via: &'static str,
 }
 

@@ -12,6 +12,7 @@ mod newest;
 pub(crate) mod operator;
 mod outcome;
 mod prepare;
+mod prompt;
 mod queue;
 mod recorded;
 mod register;
@@ -258,6 +259,7 @@ fn submit(
     let files = (&*journal.values, &*journal.ledgers);
     let mut sharing = Sharing::new(files, &ledger.record, &ledger.index_key);
     let applying = incoming::policies_of_new(journal, ledger, events, &recorded, refusing)?;
+    let prompts = ledger.prompts();
     let checked = incoming::check(&applying, events, (refusing, ledger.settings().strict), now)?;
     let metered = metered::sections(journal, ledger, (events, &applying), now)?;
     let all = events.iter().zip(&applying).zip(&checked).zip(&metered);
@@ -280,8 +282,10 @@ fn submit(
                 recorded_within.start = recorded_within.start.max(day.start);
                 recorded_within.end = recorded_within.end.min(day.end);
             }
-            let (key_slot, received) = ((class.number, period), event.received(checked));
             let metered = metered.as_ref().map(|metered| metered.text.as_bytes());
+            let odd_prompt = prompt::oddity(&prompts, &event.event);
+            let received = event.received(checked, odd_prompt);
+            let key_slot = (class.number, period);
             let keyring = &journal.keyring;
             let takes = (&mut needs, &mut sharing);
             let sealed = prepare::prepare_event(

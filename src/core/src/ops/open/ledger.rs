@@ -10,6 +10,7 @@ use crate::tenant::deletion::Tombstones;
 use crate::tenant::head::{HeadError, check_signed_head};
 use crate::tenant::ledger::read_edge;
 use crate::tenant::ledger::{Ledger, Published, ReadTileError};
+use crate::tenant::prompts::Prompts;
 use trailkeep_policy::Policy;
 use trailkeep_ports::Ledgers;
 use trailkeep_ports::{LedgerRecord, StoreError};
@@ -67,14 +68,11 @@ pub(super) fn open_ledger(files: &Files, record: &LedgerRecord) -> Result<Ledger
     let covers = Tombstones::load(&files.ledgers, record.number)?;
     let settings = crate::tenant::settings::load(&files.keyring, record)?;
     let published = Published::new(head, edge.clone(), chain.last_recorded_at);
+    let covered = (classes, covers);
+    let ledger = Ledger::new(record.clone(), &keys, covered, settings, published);
+    ledger.set_prompts(Prompts::load(&files.keyring, record)?);
     Ok(LedgerState {
-        ledger: Arc::new(Ledger::new(
-            record.clone(),
-            &keys,
-            (classes, covers),
-            settings,
-            published,
-        )),
+        ledger: Arc::new(ledger),
         signing: keys.signing,
         chain,
         stated,

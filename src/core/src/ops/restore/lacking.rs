@@ -101,6 +101,18 @@ impl Statement {
             Some(SystemEvent::FiguresName { figures }) => {
                 govern::names::take_over(keyring, record, figures, (seq, at))
             }
+            Some(SystemEvent::PromptVersion { prompt }) => {
+                govern::prompts::take_over_version(keyring, record, prompt, (seq, at))
+            }
+            Some(SystemEvent::PromptLabel { prompt }) => {
+                govern::prompts::take_over_move(keyring, record, prompt, (seq, at))
+            }
+            Some(SystemEvent::PromptWithdraw { prompt }) => {
+                govern::prompts::take_over_end(keyring, record, prompt, (seq, at))
+            }
+            Some(SystemEvent::PromptErase { prompt }) => {
+                govern::prompts::take_over_erasure(keyring, record, prompt, (seq, at))
+            }
             Some(SystemEvent::TenantClose { .. }) => {
                 govern::settings::take_over_close(keyring, record, at)
             }

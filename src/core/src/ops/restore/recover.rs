@@ -9,7 +9,7 @@ use crate::ops::restore::{RestoreError, root_text};
 use crate::requests;
 use crate::tenant::ledger::read_edge;
 use crate::tenant::{
-    ActiveRecord, SupersededAt, hold, names, prices, settings, superseded_at, trigger,
+    ActiveRecord, SupersededAt, hold, names, prices, prompts, settings, superseded_at, trigger,
 };
 use trailkeep_ports::Ledgers;
 use trailkeep_ports::{LedgerRecord, Watermark};
@@ -143,7 +143,8 @@ fn continue_ledger(
     Ok(record.origin)
 }
 
-/// What the vault keeps for a tenant goes on with it: legal holds, price tables and names, fired triggers, data subject requests.
+/// What the vault keeps for a tenant goes on with it: legal holds, price tables and names, prompts, fired triggers, data
+/// subject requests.
 fn carry_over(
     keyring: &Keyring,
     from: &LedgerRecord,
@@ -156,6 +157,7 @@ fn carry_over(
     hold::carry_over(keyring, from, to)?;
     prices::carry_over(keyring, from, to)?;
     names::carry_over(keyring, from, to)?;
+    prompts::carry_over(keyring, from, to)?;
     trigger::carry_over(keyring, from, to)?;
     Ok(requests::carry_over(keyring, from, to)?)
 }

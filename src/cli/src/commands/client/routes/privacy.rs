@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Answered;
 use crate::commands::client::{Answer, Client, Received, segment};
+use trailkeep_api::LEDGER_HEADER;
 use trailkeep_api::privacy::{
     AnswerFormat, CopyCounts, CopyProgress, DryRun, Identity, NewPersonRequest, PersonRequest,
     RequestClosing, RequestExecution, RequestExtension, RequestList,
@@ -92,8 +93,9 @@ impl Client {
         ledger: Option<&str>,
     ) -> anyhow::Result<Copy> {
         let path = format!("{REQUESTS}/{}/bundle", segment(id));
+        let ledger = ledger.map(|ledger| (LEDGER_HEADER, ledger));
         let answer = self
-            .send_about(ledger, ("GET", &path), None, Vec::new())
+            .send_with(ledger, ("GET", &path), None, Vec::new())
             .await?;
         if answer.status != 202 {
             return Ok(Copy::Ready(answer));
