@@ -1,5 +1,9 @@
 //! The registry of prompts: registered, labelled, fetched, rolled back, withdrawn, erased; at the command line and over HTTP.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it could not try"
+)]
 
 mod experiments;
 mod files;

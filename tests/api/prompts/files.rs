@@ -69,12 +69,13 @@ fn files_that_differ_become_versions_and_the_hash_is_that_of_the_file() {
 fn a_file_that_can_be_no_prompt_refuses_the_folder() {
     let registry = Registry::new();
     let folder = registry.folder();
+    let large = "x".repeat((256 << 10) + 1);
     for (file, bytes, says) in [
         ("README.md", &b"x"[..], "not the name of a prompt"),
         ("a/3.md", b"x", "not the name of a prompt"),
         ("latin.md", b"gr\xfc\xdfe", "is not UTF-8"),
         ("empty.md", b"", "has 0 bytes"),
-        ("large.md", &[b'x'; (256 << 10) + 1], "has 262145 bytes"),
+        ("large.md", large.as_bytes(), "has 262145 bytes"),
     ] {
         registry.write("good.md", "good");
         registry.write(file, "");

@@ -1,5 +1,7 @@
 //! What the ledger and the files hold of prompts: names and numbers; no text, no hash of one, no reason.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -26,10 +28,8 @@ fn system_entries(registry: &Registry) -> String {
             .unwrap()
             .sections
         {
-            all.push_str(&format!(
-                "{seq} {name} {}\n",
-                String::from_utf8_lossy(&bytes)
-            ));
+            let text = String::from_utf8_lossy(&bytes);
+            writeln!(all, "{seq} {name} {text}").unwrap();
         }
     }
     engine.close().unwrap();

@@ -63,8 +63,8 @@ pub(super) fn shown_label(made: &LabelMove) -> ShownLabel {
         name: made.name.to_string(),
         label: made.label.to_string(),
         id: made.id.clone(),
-        to: made.to.all().iter().map(variant).collect(),
-        from: made.from.iter().map(variant).collect(),
+        to: made.to.all().iter().copied().map(variant).collect(),
+        from: made.from.iter().copied().map(variant).collect(),
         unit: named(made.unit),
         experiment,
         rollback: made.rollback,
@@ -116,7 +116,7 @@ fn act(act: &prompts::Act) -> Act {
     }
 }
 
-fn variant(variant: &proof::Variant) -> Variant {
+const fn variant(variant: proof::Variant) -> Variant {
     Variant {
         version: variant.version,
         weight: variant.weight,

@@ -88,16 +88,13 @@ pub(super) async fn diff(
 
 /// A version by its number or by a label: its name and its text.
 async fn version(client: &Client, name: &str, which: &str) -> anyhow::Result<(String, String)> {
-    let number = match which.parse() {
-        Ok(number) => number,
-        Err(_) => {
-            let question = PromptQuestion {
-                label: Some(which.to_owned()),
-                ..PromptQuestion::default()
-            };
-            let fetched = client.fetch_prompt(name, &question).await?.read()?;
-            return Ok((format!("{name}/{}", fetched.version), fetched.text));
-        }
+    let Ok(number) = which.parse() else {
+        let question = PromptQuestion {
+            label: Some(which.to_owned()),
+            ..PromptQuestion::default()
+        };
+        let fetched = client.fetch_prompt(name, &question).await?.read()?;
+        return Ok((format!("{name}/{}", fetched.version), fetched.text));
     };
     let shown = client.prompt_version(name, number).await?.read()?;
     Ok((format!("{name}/{number}"), text_of(shown)?))
