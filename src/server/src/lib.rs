@@ -155,17 +155,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(prices::set))
         .routes(route!(prices::list))
         .routes(route!(prices::show))
-        .routes(route!(prompts::list))
-        .routes(route!(prompts::fetch))
-        .routes(route!(prompts::register))
-        .routes(route!(prompts::show))
-        .routes(route!(prompts::show_label))
-        .routes(route!(prompts::move_label))
-        .routes(route!(prompts::roll_back))
-        .routes(route!(prompts::history))
-        .routes(route!(prompts::withdraw))
-        .routes(route!(prompts::erase))
-        .routes(route!(prompts::langfuse::get))
+        .merge(of_prompts())
         .routes(route!(privacy::receive))
         .routes(route!(privacy::list))
         .routes(route!(privacy::show))
@@ -211,6 +201,22 @@ fn routes() -> OpenApiRouter<App> {
         .routes(route!(operate::healthz))
         .routes(route!(operate::readyz))
         .routes(route!(document::serve))
+}
+
+/// Those of prompts.
+fn of_prompts() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(route!(prompts::list))
+        .routes(route!(prompts::fetch))
+        .routes(route!(prompts::register))
+        .routes(route!(prompts::show))
+        .routes(route!(prompts::show_label))
+        .routes(route!(prompts::move_label))
+        .routes(route!(prompts::roll_back))
+        .routes(route!(prompts::history))
+        .routes(route!(prompts::withdraw))
+        .routes(route!(prompts::erase))
+        .routes(route!(prompts::langfuse::get))
 }
 
 /// All routes over an engine, for commands.

@@ -112,13 +112,17 @@ fn without_null(schema: &mut Value) {
     }
 }
 
+/// The resource that a path is about.
+fn tag_of(path: &str) -> &str {
+    let rest = path.strip_prefix("/v1/");
+    let rest = rest.or_else(|| path.strip_prefix("/api/public/v2/"));
+    let tag = rest.and_then(|rest| rest.split('/').next());
+    tag.unwrap_or("server")
+}
+
 /// Adds what the right says. Gives the problems that may come.
 fn complete_operation(path: &str, operation: &mut Value) -> Vec<Kind> {
-    let tag = path
-        .strip_prefix("/v1/")
-        .or_else(|| path.strip_prefix("/api/public/v2/"))
-        .and_then(|rest| rest.split('/').next());
-    operation["tags"] = json!([tag.unwrap_or("server")]);
+    operation["tags"] = json!([tag_of(path)]);
     // What may be left out is not therefore null.
     let parameters = operation.get_mut("parameters");
     let parameters = parameters.and_then(Value::as_array_mut);
