@@ -21,7 +21,7 @@ use trailkeep_api::prompts::{
 };
 use trailkeep_core::blocking;
 use trailkeep_core::govern::prompts::{
-    self as govern, If, NewMove, NewVersion, PromptError, TEXT_BYTES_MAX,
+    self as govern, Condition, NewMove, NewVersion, PromptError, States,
 };
 use trailkeep_core::tenant::prompts::{self, Asked, Fetched};
 use trailkeep_core::tenant::{ReadScope, Tenant};
@@ -53,7 +53,7 @@ pub(super) async fn list(caller: Caller<may::SeePrompts, ReadScope>) -> Json<Pro
     path = "/v1/prompts/{name}",
     params(("name" = String, Path, description = "The prompt.", example = "greeting"), PromptQuestion),
     responses((status = 200, description = "The text.", body = FetchedPrompt)),
-    extensions(("x-trailkeep-problems" = json!(["not-found", "gone"])), ("x-trailkeep-tagged" = json!(true))),
+    extensions(("x-trailkeep-problems" = json!(["not-found", "gone", "unprocessable"])), ("x-trailkeep-tagged" = json!(true))),
 )]
 pub(super) async fn fetch(
     caller: Caller<may::FetchPrompts, ReadScope>,
@@ -67,7 +67,7 @@ pub(super) async fn fetch(
         )
     })?;
     if asked.label.is_some() && asked.version.is_some() {
-        return Err(Problem::bad_request(
+        return Err(Problem::unprocessable(
             "`label` and `version` exclude each other: a label stands for a version",
         ));
     }
@@ -124,11 +124,6 @@ pub(super) async fn register(
 ) -> Result<Response, Problem> {
     let form = "{\"text\":\"...\",\"git_commit\":\"...\",\"path\":\"...\",\"reason\":\"...\"}; only text is required";
     let asked: NewPromptVersion = read_json(body, form).await?;
-    if asked.text.len() > TEXT_BYTES_MAX {
-        return Err(Problem::too_large(format!(
-            "the text of a prompt has at most {TEXT_BYTES_MAX} bytes"
-        )));
-    }
     let new = NewVersion {
         name,
         text: asked.text,
@@ -206,8 +201,8 @@ pub(super) async fn show_label(
     params(
         ("name" = String, Path, description = "The prompt.", example = "greeting"),
         ("label" = String, Path, description = "The label; not `latest`.", pattern = "^[a-z0-9][a-z0-9._/-]{0,127}$", example = "production"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the label as the caller knows it."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: the label must not be there yet."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the label as the caller knows it: the label must be in that state. `*`: it must be there."),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: the label must not be there yet. An `ETag`: it must be in another state."),
     ),
     request_body(content = NewLabel, example = json!({"to": [{"version": 1}]})),
     responses((status = 200, description = "The label as it is now.", body = ShownLabel, headers(("ETag" = String)))),
@@ -358,38 +353,34 @@ fn moved(label: ShownLabel) -> Response {
     (tag, Json(label)).into_response()
 }
 
-/// In which state a label must be, as the request says.
-fn condition(headers: &HeaderMap) -> Result<If, Problem> {
-    let tags = |name: HeaderName| -> Result<Vec<String>, Problem> {
-        let mut all = Vec::new();
-        for value in headers.get_all(&name) {
-            let text = value.to_str().map_err(|_| {
-                Problem::bad_request(
-                    "`If-Match` and `If-None-Match` are lists of tags such as \"0f\"",
-                )
-            })?;
-            all.extend(text.split(',').map(|tag| tag.trim().to_owned()));
+/// In which state a label must be, as the request says (RFC 9110 section 13.1).
+fn condition(headers: &HeaderMap) -> Result<Condition, Problem> {
+    Ok(Condition {
+        // A weak tag fits nothing here.
+        is: states(headers, &header::IF_MATCH, "")?,
+        is_not: states(headers, &header::IF_NONE_MATCH, "W/")?,
+    })
+}
+
+/// The states that a header names. A move is named by what stands in the quotes of its tag, behind what may stand before them.
+fn states(headers: &HeaderMap, name: &HeaderName, before: &str) -> Result<Option<States>, Problem> {
+    let mut ids = Vec::new();
+    for value in headers.get_all(name) {
+        let text = value.to_str().map_err(|_| {
+            Problem::bad_request(format!(
+                "`{name}` must be a list of tags such as \"0f\", or *"
+            ))
+        })?;
+        for tag in text.split(',').map(str::trim) {
+            if tag == "*" {
+                return Ok(Some(States::All));
+            }
+            let tag = tag.strip_prefix(before).unwrap_or(tag);
+            let inner = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+            ids.extend(inner.map(str::to_owned));
         }
-        Ok(all)
-    };
-    let unwanted = tags(header::IF_NONE_MATCH)?;
-    let wanted = tags(header::IF_MATCH)?;
-    match (wanted.as_slice(), unwanted.as_slice()) {
-        ([], []) => Ok(If::Any),
-        ([], [any]) if any == "*" => Ok(If::Absent),
-        ([any], []) if any == "*" => Ok(If::Present),
-        (_, []) => {
-            // A weak tag fits nothing here (RFC 9110 section 13.1.1), and a move is named by what stands in its quotes.
-            let strong = wanted.iter().filter_map(|tag| {
-                let inner = tag.strip_prefix('"')?.strip_suffix('"')?;
-                Some(inner.to_owned())
-            });
-            Ok(If::MovedBy(strong.collect()))
-        }
-        _ => Err(Problem::bad_request(
-            "send `If-Match` with the `ETag` of the label, or `If-None-Match: *`, and not both",
-        )),
     }
+    Ok(headers.contains_key(name).then_some(States::MadeBy(ids)))
 }
 
 const fn unit_of(unit: Unit) -> proof::Unit {

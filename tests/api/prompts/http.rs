@@ -97,11 +97,18 @@ fn of_two_moves_of_one_state_one_wins() {
         label(&server, 4, &[("If-Match", &format!("\"x\", {tag}"))]).status,
         200
     );
-    assert_eq!(label(&server, 5, &[("If-Match", "*")]).status, 200);
-    assert_eq!(
-        label(&server, 5, &[("If-Match", tag), ("If-None-Match", "*")]).status,
-        400
-    );
+    let now = label(&server, 5, &[("If-Match", "*")]);
+    assert_eq!(now.status, 200);
+    let tag = now.header("etag").unwrap();
+    let both = [("If-Match", tag), ("If-None-Match", "*")];
+    assert_eq!(label(&server, 6, &both).status, 412);
+    let weak = format!("W/{tag}");
+    assert_eq!(label(&server, 6, &[("If-None-Match", &weak)]).status, 412);
+    assert_eq!(label(&server, 6, &[("If-None-Match", "\"x\"")]).status, 200);
+    let other = "/v1/prompts/greeting/labels/other";
+    let body = json!({"to": [{"version": 1}]});
+    let absent = send(&server, "PUT", other, &[("If-Match", "*")], &body);
+    assert_eq!(absent.status, 412);
     server.stop();
     registry.directory.assert_clean();
 }
@@ -195,7 +202,7 @@ fn input_that_is_wrong_changes_nothing() {
         ("POST", "/versions", json!({"text": 1}), 400),
         ("POST", "/versions", json!({"text": "x", "note": "y"}), 400),
         ("POST", "/versions", json!({"text": ""}), 422),
-        ("POST", "/versions", json!({"text": long}), 413),
+        ("POST", "/versions", json!({"text": long}), 422),
         (
             "POST",
             "/versions",
@@ -260,7 +267,7 @@ fn input_that_is_wrong_changes_nothing() {
         ("POST", "/versions/1/erase", json!({"reason": "\n"}), 422),
         ("POST", "/versions/2/erase", json!({"reason": "r"}), 404),
         ("POST", "/versions/x/erase", json!({"reason": "r"}), 400),
-        ("GET", "?version=1&label=production", json!(null), 400),
+        ("GET", "?version=1&label=production", json!(null), 422),
         ("GET", "?version=x", json!(null), 400),
         ("GET", "?unit=", json!(null), 400),
         ("GET", "?user=1", json!(null), 400),

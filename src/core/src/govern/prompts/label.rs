@@ -28,26 +28,40 @@ pub struct NewMove {
     pub reason: Option<String>,
 }
 
-/// In which state the label must be.
+/// States of a label, each named by the id of the move that made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum If {
+pub enum States {
     /// Any.
-    Any,
-    /// The one that a move with one of these ids made.
-    MovedBy(Vec<String>),
-    /// It was given once.
-    Present,
-    /// It was never given.
-    Absent,
+    All,
+    /// Those of these moves.
+    MadeBy(Vec<String>),
 }
 
-impl If {
+impl States {
+    fn have(&self, current: Option<&LabelMove>) -> bool {
+        current.is_some_and(|current| match self {
+            Self::All => true,
+            Self::MadeBy(ids) => ids.contains(&current.id),
+        })
+    }
+}
+
+/// In which state the label must be, or must not be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// It is one of these.
+    pub is: Option<States>,
+    /// It is none of these.
+    pub is_not: Option<States>,
+}
+
+impl Condition {
     fn check(&self, current: Option<&LabelMove>) -> Result<(), PromptError> {
-        let holds = match (self, current) {
-            (Self::Any, _) | (Self::Absent, None) | (Self::Present, Some(_)) => true,
-            (Self::MovedBy(ids), Some(current)) => ids.contains(&current.id),
-            (Self::MovedBy(_) | Self::Present, None) | (Self::Absent, Some(_)) => false,
-        };
+        let holds = self.is.as_ref().is_none_or(|states| states.have(current))
+            && !self
+                .is_not
+                .as_ref()
+                .is_some_and(|states| states.have(current));
         if holds {
             Ok(())
         } else {
@@ -68,7 +82,7 @@ pub fn move_label(
     journal: &Journal,
     tenant: &Tenant,
     new: NewMove,
-    condition: &If,
+    condition: &Condition,
     by: &str,
 ) -> Result<LabelMove, PromptError> {
     let name = PromptName::parse(&new.name)?;

@@ -9,7 +9,7 @@ mod register;
 mod take_over;
 
 pub use self::end::{Erased, erase, withdraw};
-pub use self::label::{If, NewMove, move_label, roll_back};
+pub use self::label::{Condition, NewMove, States, move_label, roll_back};
 pub use self::register::{NewVersion, Registered, TEXT_BYTES_MAX, register};
 pub(crate) use self::take_over::{
     take_over_end, take_over_erasure, take_over_move, take_over_version,
