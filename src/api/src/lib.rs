@@ -29,6 +29,7 @@ pub mod tenants;
 pub mod triggers;
 pub mod vault;
 pub mod verify;
+mod whole;
 
 /// Names the tenant that a command on the machine acts for. Over the network the token alone says it.
 pub const TENANT_HEADER: &str = "trailkeep-tenant";

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::whole;
+
 /// A version to register.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -29,15 +31,16 @@ pub struct NewPromptVersion {
 #[serde(deny_unknown_fields)]
 pub struct Variant {
     /// The version.
+    #[serde(deserialize_with = "whole::required")]
     #[schema(minimum = 1)]
     pub version: u32,
     /// Its share in ten-thousandths. All together are 10,000.
-    #[serde(default = "whole")]
+    #[serde(default = "all", deserialize_with = "whole::required")]
     #[schema(minimum = 1, maximum = 10_000, default = 10_000)]
     pub weight: u32,
 }
 
-const fn whole() -> u32 {
+const fn all() -> u32 {
     10_000
 }
 
@@ -88,7 +91,11 @@ pub struct Rollback {
     #[schema(pattern = "^[a-z0-9][a-z0-9._/-]{0,127}$")]
     pub label: Option<String>,
     /// A version that once was in force under it; what it stood for before if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "whole::optional"
+    )]
     #[schema(minimum = 1)]
     pub to: Option<u32>,
     /// Why.

@@ -1,9 +1,10 @@
 //! `/v1/events` and `/v1/events/query`: questions. What may name a person is asked for in a body alone.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::events::RecordedEvent;
+use crate::whole;
 
 /// A query; all filters must match.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema, IntoParams)]
@@ -50,21 +51,12 @@ pub struct EventQuestion {
     /// Maximum events per page; default 100.
     #[schema(minimum = 1, maximum = 1000)]
     #[param(minimum = 1, maximum = 1000)]
-    #[serde(default, deserialize_with = "whole_number")]
+    #[serde(default, deserialize_with = "whole::optional")]
     pub limit: Option<u64>,
     /// The `next_cursor` of the previous page; all other filters stay the same.
     #[schema(pattern = "^[cn](0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})$")]
     #[param(pattern = "^[cn](0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})$")]
     pub cursor: Option<String>,
-}
-
-/// `7.0` is an integer in JSON Schema.
-fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    let number = Option::<f64>::deserialize(deserializer)?;
-    let wrong = |_| serde::de::Error::custom("it must be an integer");
-    // A whole number is written without a point.
-    let read = number.map(|number| number.to_string().parse().map_err(wrong));
-    read.transpose()
 }
 
 /// Which events come first.

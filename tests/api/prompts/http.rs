@@ -297,6 +297,15 @@ fn input_that_is_wrong_changes_nothing() {
         let answer = send(&server, "POST", &path, &[], &json!({"text": "x"}));
         assert_eq!(answer.status, 422, "{name}: {}", answer.text());
     }
+    // A whole number is one however it is written.
+    let whole = r#"{"to": [{"version": 1.0, "weight": 1e4}]}"#;
+    let kind = [("Content-Type", "application/json")];
+    let path = format!("{GREETING}/labels/other");
+    let made = server
+        .client()
+        .request("PUT", &path, &kind, whole.as_bytes())
+        .unwrap();
+    assert_eq!(made.status, 200, "{}", made.text());
     let listed = server.client().get("/v1/prompts").unwrap().json();
     assert_eq!(listed["prompts"][0]["versions"], 1);
     assert_eq!(listed["prompts"].as_array().unwrap().len(), 1);
