@@ -135,9 +135,22 @@ fn a_version_is_an_entry_and_a_label_serves_it() {
     assert_eq!(history["versions"][1]["parent"], 1);
     assert_eq!(history["moves"].as_array().unwrap().len(), 2);
     let managed = registry.json(&["access", "list"]);
-    let last = managed["accesses"].as_array().unwrap().iter().rev();
-    let mut prompts = last.filter(|one| one["action"] == "trailkeep.prompt.label");
-    assert_eq!(prompts.next().unwrap()["detail"]["name"], NAME);
+    let managed = managed["accesses"].as_array().unwrap().iter();
+    let managed: Vec<(&str, &Value)> = managed
+        .filter_map(|one| {
+            Some((
+                one["action"].as_str()?.strip_prefix("trailkeep.prompt.")?,
+                &one["detail"],
+            ))
+        })
+        .collect();
+    let actions: Vec<&str> = managed.iter().map(|(action, _)| *action).collect();
+    assert_eq!(actions, ["version", "label", "version", "label"]);
+    assert!(
+        managed
+            .iter()
+            .all(|(_, detail)| detail["by"] == "local" && detail["name"] == NAME)
+    );
 
     let compared = registry
         .directory

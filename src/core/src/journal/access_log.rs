@@ -251,14 +251,15 @@ pub fn list(
                 let next = Some(seq);
                 return Ok(AccessPage { accesses, next });
             }
-            accesses.extend(listed(&entry, &open_event(journal, ledger, seq)?.sections));
+            let sections = open_event(journal, ledger, seq)?.sections;
+            accesses.extend(listed(ledger, &entry, &sections));
         }
     }
     let next = (last < end).then(|| Seq::new(last));
     Ok(AccessPage { accesses, next })
 }
 
-fn listed(entry: &Entry, sections: &[(String, Vec<u8>)]) -> Option<ListedAccess> {
+fn listed(ledger: &Ledger, entry: &Entry, sections: &[(String, Vec<u8>)]) -> Option<ListedAccess> {
     let section = |wanted: &str| {
         let (_, bytes) = sections.iter().find(|(name, _)| name == wanted)?;
         serde_json::from_slice::<serde_json::Value>(bytes).ok()
@@ -270,10 +271,20 @@ fn listed(entry: &Entry, sections: &[(String, Vec<u8>)]) -> Option<ListedAccess>
         prices.as_object_mut()?.remove("table");
         Some(prices)
     };
-    let sections = [
-        "access", "export", "key", "tenant", "request", "answer", "prompt",
-    ];
-    let detail = sections.into_iter().find_map(section).or_else(prices)?;
+    // Who changed a prompt stands in the vault alone.
+    let prompt = || {
+        let mut prompt = section("prompt")?;
+        let id = prompt.get("id")?.as_str()?.to_owned();
+        let name = prompt.get("name")?.as_str()?.to_owned();
+        let by = ledger.prompts().by(&name, &id, entry.seq);
+        prompt.as_object_mut()?.insert("by".to_owned(), by.into());
+        Some(prompt)
+    };
+    let detail = ["access", "export", "key", "tenant", "request", "answer"]
+        .into_iter()
+        .find_map(section)
+        .or_else(prices)
+        .or_else(prompt)?;
     Some(ListedAccess {
         seq: entry.seq.get(),
         recorded_at: entry.recorded_at.to_string(),

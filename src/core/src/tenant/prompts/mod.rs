@@ -15,6 +15,7 @@ pub(crate) use self::stored::{PromptText, carry_over};
 use crate::keys::keyring::{KeyError, Keyring};
 use crate::keys::records;
 use trailkeep_ports::LedgerRecord;
+use trailkeep_proof::ids::Seq;
 use trailkeep_proof::prompts::{LATEST, Label, PromptName};
 
 /// One prompt.
@@ -58,6 +59,19 @@ impl Prompts {
     pub fn knows(&self, name: &str, version: Option<u32>) -> bool {
         self.get(name)
             .is_some_and(|prompt| version.is_none_or(|version| prompt.version(version).is_some()))
+    }
+
+    /// Who did what an entry states of a prompt: the id is that of the version or the move.
+    pub(crate) fn by(&self, name: &str, id: &str, stated: Seq) -> Option<String> {
+        let prompt = self.get(name)?;
+        let of_versions = prompt.versions().filter(|version| version.id == id);
+        let mut acts = of_versions.flat_map(PromptVersion::acts).chain(
+            prompt
+                .moves()
+                .filter(|made| made.id == id)
+                .map(|made| &made.moved),
+        );
+        acts.find(|act| act.seq == stated.get())?.by.clone()
     }
 
     /// All of them, by name.

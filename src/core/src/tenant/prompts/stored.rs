@@ -119,6 +119,12 @@ impl PromptVersion {
         }
     }
 
+    /// What was done with it.
+    pub(super) fn acts(&self) -> impl Iterator<Item = &Act> {
+        let ended = self.withdrawn.iter().chain(&self.erased);
+        ended.chain([&self.registered])
+    }
+
     /// As it stands once its statement does.
     #[must_use]
     pub(crate) fn stated(mut self, seq: Seq) -> Self {
