@@ -43,6 +43,7 @@ pub(super) struct Identified<A> {
     pub(super) engine: Arc<Engine>,
     pub(super) on: A,
     pub(super) entrance: Entrance,
+    pub(super) role: Role,
     /// Id of the API key, or `local`.
     pub(super) key_id: String,
     /// Why, in the caller's words.
@@ -155,6 +156,7 @@ impl<R: Needed + Send, A: ActsOn> FromRequestParts<App> for Caller<R, A> {
             engine: Arc::clone(&app.engine),
             on,
             entrance: app.entrance,
+            role: principal.role,
             key_id: principal.key_id,
             purpose: purpose(parts)?,
         };

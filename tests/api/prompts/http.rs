@@ -469,3 +469,32 @@ fn the_document_s_pattern_of_names_is_the_one_that_is_checked() {
         assert_eq!(schema.is_valid(&json!(name)), accepted, "{name:?}");
     }
 }
+
+#[test]
+fn figures_tell_registered_prompts_and_versions_apart() {
+    let registry = Registry::new();
+    let server = registry.directory.serve();
+    register(&server, "one");
+    for (id, name, version) in [
+        ("a", "greeting", "1"),
+        ("b", "greeting", "7"),
+        ("c", "nobody", "1"),
+    ] {
+        let event = json!({
+            "id": id, "action": "chat.completion", "actor": {"id": "a"},
+            "llm": {"provider": "openai", "request_model": "m", "prompt": {"name": name, "version": version}},
+        });
+        let sent = send(&server, "POST", "/v1/events", &[], &event);
+        assert_eq!(sent.status, 201, "{id}: {}", sent.text());
+    }
+    let places = |id: &str| {
+        let shown = server.client().get(&format!("/v1/events/{id}")).unwrap();
+        let metered = shown.json()["event"]["metered"].clone();
+        (metered[12].clone(), metered[13].clone())
+    };
+    assert_eq!(places("a"), (json!(1), json!(1)));
+    assert_eq!(places("b"), (json!(1), Value::Null));
+    assert_eq!(places("c"), (json!(0), Value::Null));
+    server.stop();
+    registry.directory.assert_clean();
+}

@@ -35,6 +35,7 @@ fn sums(running: &Running) -> Totals {
         to: UnixMillis::new(hour + MS_AN_HOUR),
         step: Step::Whole,
         by: Vec::new(),
+        least_calls: 0,
     };
     let published = running.ledger.published();
     let engine = &running.engine;

@@ -19,7 +19,7 @@ pub enum Role {
     Auditor,
     /// Answers data subject requests.
     Privacy,
-    /// Runs the applications: sees metrics, prompts and prices, and no payload.
+    /// Runs the applications: sees metrics, figures, prompts and prices, and no payload.
     Operator,
     /// Everything of its tenant, API keys included.
     Admin,
@@ -90,9 +90,11 @@ impl Role {
         match right {
             Right::Append => matches!(self, Self::Writer | Self::Admin),
             Right::Read => matches!(self, Self::Reader | Self::Admin),
-            Right::Prove | Right::SeeFigures => !matches!(self, Self::Writer | Self::Operator),
+            Right::Prove => !matches!(self, Self::Writer | Self::Operator),
             Right::FetchPrompts => true,
-            Right::SeePrices | Right::SeePrompts => !matches!(self, Self::Writer),
+            Right::SeePrices | Right::SeePrompts | Right::SeeFigures => {
+                !matches!(self, Self::Writer)
+            }
             Right::SeeMetrics => matches!(
                 self,
                 Self::Auditor | Self::Privacy | Self::Operator | Self::Admin

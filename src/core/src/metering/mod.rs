@@ -55,6 +55,8 @@ pub struct Question {
     pub step: Step,
     /// What rows are told apart by.
     pub by: Vec<By>,
+    /// In times of less than a day: groups of fewer calls than this are one row, `other`. 0: none are.
+    pub least_calls: u64,
 }
 
 /// The figures that answer a question.

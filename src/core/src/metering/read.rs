@@ -51,7 +51,7 @@ fn read(journal: &Journal, ledger: &Ledger, range: Range<u64>) -> Result<Hour, F
         let read = rows.len().max(1);
         for ((seq, entry), row) in rest.iter().zip(rows) {
             let row = row.ok_or(ReadError::PayloadMissing(*seq))?;
-            match open_read(journal, ledger, row, entry.clone()) {
+            match open_read(journal, ledger, row, *entry) {
                 Ok(event) if event.restricted_by.is_some() => sums.left_out.restricted += 1,
                 Ok(event) => sums.add_event(&event),
                 Err(ReadError::Deleted { deletion_cause, .. }) => match deletion_cause {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::metering::hours::Hours;
 use crate::metering::{Answer, FiguresError, MS_AN_HOUR, Question, ROWS_MAX, Row, Step};
 use crate::tenant::names::NameBook;
-use trailkeep_proof::metered::{CellKey, Named, Totals};
+use trailkeep_proof::metered::{CellKey, Ended, Named, Operation, Totals};
 use trailkeep_proof::system::NameKind;
 use trailkeep_proof::time::UnixMillis;
 
@@ -94,6 +94,14 @@ pub(super) fn collect(
             }
         }
     }
+    let is_short = match question.step {
+        Step::Hour => true,
+        Step::Day => false,
+        Step::Whole => question.to.get() - question.from.get() < HOURS_A_DAY * MS_AN_HOUR,
+    };
+    if is_short {
+        rows = with_small_ones_together(rows, question.least_calls);
+    }
     answer.tables = tables.into_iter().collect();
     let rows = rows.into_iter().map(|((start, group), totals)| Row {
         start: UnixMillis::new(start),
@@ -102,6 +110,21 @@ pub(super) fn collect(
     });
     answer.rows = rows.collect();
     Ok(())
+}
+
+/// The rows, with those of few calls as one row of their time: few calls in an hour may be one person's.
+fn with_small_ones_together(
+    rows: BTreeMap<(u64, Group), Totals>,
+    least_calls: u64,
+) -> BTreeMap<(u64, Group), Totals> {
+    let mut together: BTreeMap<(u64, Group), Totals> = BTreeMap::new();
+    for ((start, mut group), totals) in rows {
+        if totals.calls < least_calls {
+            group.values_mut().for_each(|word| OTHER.clone_into(word));
+        }
+        together.entry((start, group)).or_default().merge(&totals);
+    }
+    together
 }
 
 /// Names by their numbers.
@@ -126,9 +149,9 @@ impl<'a> Words<'a> {
                 }
                 _ => self.name(NameKind::Prompt, key.prompt),
             },
-            By::Outcome => key.ended.map_or(ABSENT, |ended| ended.word()).to_owned(),
+            By::Outcome => key.ended.map_or(ABSENT, Ended::word).to_owned(),
             By::Operation => {
-                let word = key.operation.map(|operation| operation.word());
+                let word = key.operation.map(Operation::word);
                 word.unwrap_or(ABSENT).to_owned()
             }
             By::Dimension => self.name(NameKind::Dimension, key.dimension),

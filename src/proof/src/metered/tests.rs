@@ -97,90 +97,93 @@ fn the_text_is_the_one_of_the_format() {
     }
 }
 
+/// Texts that are no section, with why.
+const BAD: &[(&str, MeteredError)] = &[
+    ("{}", MeteredError::Form),
+    ("[2,0]", MeteredError::Version),
+    ("[]", MeteredError::Version),
+    ("[1]", MeteredError::Member(1)),
+    ("[1,5]", MeteredError::Member(1)),
+    ("[1,0,-1]", MeteredError::Member(2)),
+    ("[1,0,4294967296]", MeteredError::Member(2)),
+    ("[1,0,null,null,7]", MeteredError::Member(4)),
+    ("[1,0,null,null,null,5]", MeteredError::Member(5)),
+    ("[1,0,null,null,null,null,7]", MeteredError::Member(6)),
+    ("[1,0,null,null,null,null,600]", MeteredError::Member(6)),
+    (
+        "[1,0,null,null,null,null,null,[9007199254740992]]",
+        MeteredError::Member(7),
+    ),
+    ("[1,0,null,null,null,null,null,7]", MeteredError::Member(7)),
+    (
+        "[1,0,null,null,null,null,null,[1],3]",
+        MeteredError::Member(8),
+    ),
+    (
+        "[1,0,null,null,null,null,null,null,null,null,null,11]",
+        MeteredError::Member(11),
+    ),
+    (
+        "[1,0,null,null,null,null,null,null,null,null,null,0]",
+        MeteredError::Member(11),
+    ),
+    (
+        r#"[1,0,null,null,null,null,null,null,null,null,null,["-1","USD",3]]"#,
+        MeteredError::Member(11),
+    ),
+    (
+        r#"[1,0,null,null,null,null,null,null,null,null,null,["1","usd",3]]"#,
+        MeteredError::Member(11),
+    ),
+    (
+        r#"[1,0,null,null,null,null,null,null,null,null,null,["1","USD",5]]"#,
+        MeteredError::Member(11),
+    ),
+    (
+        r#"[1,0,null,null,null,null,null,null,null,null,null,["1","USD",2,1,0,4]]"#,
+        MeteredError::Member(11),
+    ),
+    (
+        r#"[1,0,null,null,null,null,null,null,null,null,null,["999999999999999999999999999999999999999","USD",3]]"#,
+        MeteredError::Member(11),
+    ),
+    (
+        "[1,0,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,[2,1]]",
+        MeteredError::Member(17),
+    ),
+    // The same said otherwise.
+    ("[1, 0]", MeteredError::NotCanonical),
+    ("[1,0,null]", MeteredError::NotCanonical),
+    (
+        "[1,0,null,null,null,null,null,[]]",
+        MeteredError::NotCanonical,
+    ),
+    (
+        "[1,0,null,null,null,null,null,[1,null]]",
+        MeteredError::NotCanonical,
+    ),
+    (
+        "[1,0,null,null,null,null,null,[1,2,3,4,5,6,7,8,9,10]]",
+        MeteredError::NotCanonical,
+    ),
+    (
+        r#"[1,0,null,null,null,null,null,null,null,null,null,["01","USD",3]]"#,
+        MeteredError::NotCanonical,
+    ),
+    (
+        r#"[1,0,null,null,null,null,null,null,null,null,null,["1","USD",3,9]]"#,
+        MeteredError::NotCanonical,
+    ),
+    (
+        r#"[1,0,null,null,null,null,null,null,null,null,null,["1","USD",2,1,0,0]]"#,
+        MeteredError::NotCanonical,
+    ),
+];
+
 #[test]
 fn no_other_text_is_read() {
-    for (text, error) in [
-        ("{}", MeteredError::Form),
-        ("[2,0]", MeteredError::Version),
-        ("[]", MeteredError::Version),
-        ("[1]", MeteredError::Member(1)),
-        ("[1,5]", MeteredError::Member(1)),
-        ("[1,0,-1]", MeteredError::Member(2)),
-        ("[1,0,4294967296]", MeteredError::Member(2)),
-        ("[1,0,null,null,7]", MeteredError::Member(4)),
-        ("[1,0,null,null,null,5]", MeteredError::Member(5)),
-        ("[1,0,null,null,null,null,7]", MeteredError::Member(6)),
-        ("[1,0,null,null,null,null,600]", MeteredError::Member(6)),
-        (
-            "[1,0,null,null,null,null,null,[9007199254740992]]",
-            MeteredError::Member(7),
-        ),
-        ("[1,0,null,null,null,null,null,7]", MeteredError::Member(7)),
-        (
-            "[1,0,null,null,null,null,null,[1],3]",
-            MeteredError::Member(8),
-        ),
-        (
-            "[1,0,null,null,null,null,null,null,null,null,null,11]",
-            MeteredError::Member(11),
-        ),
-        (
-            "[1,0,null,null,null,null,null,null,null,null,null,0]",
-            MeteredError::Member(11),
-        ),
-        (
-            r#"[1,0,null,null,null,null,null,null,null,null,null,["-1","USD",3]]"#,
-            MeteredError::Member(11),
-        ),
-        (
-            r#"[1,0,null,null,null,null,null,null,null,null,null,["1","usd",3]]"#,
-            MeteredError::Member(11),
-        ),
-        (
-            r#"[1,0,null,null,null,null,null,null,null,null,null,["1","USD",5]]"#,
-            MeteredError::Member(11),
-        ),
-        (
-            r#"[1,0,null,null,null,null,null,null,null,null,null,["1","USD",2,1,0,4]]"#,
-            MeteredError::Member(11),
-        ),
-        (
-            r#"[1,0,null,null,null,null,null,null,null,null,null,["999999999999999999999999999999999999999","USD",3]]"#,
-            MeteredError::Member(11),
-        ),
-        (
-            "[1,0,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,[2,1]]",
-            MeteredError::Member(17),
-        ),
-        // The same said otherwise.
-        ("[1, 0]", MeteredError::NotCanonical),
-        ("[1,0,null]", MeteredError::NotCanonical),
-        (
-            "[1,0,null,null,null,null,null,[]]",
-            MeteredError::NotCanonical,
-        ),
-        (
-            "[1,0,null,null,null,null,null,[1,null]]",
-            MeteredError::NotCanonical,
-        ),
-        (
-            "[1,0,null,null,null,null,null,[1,2,3,4,5,6,7,8,9,10]]",
-            MeteredError::NotCanonical,
-        ),
-        (
-            r#"[1,0,null,null,null,null,null,null,null,null,null,["01","USD",3]]"#,
-            MeteredError::NotCanonical,
-        ),
-        (
-            r#"[1,0,null,null,null,null,null,null,null,null,null,["1","USD",3,9]]"#,
-            MeteredError::NotCanonical,
-        ),
-        (
-            r#"[1,0,null,null,null,null,null,null,null,null,null,["1","USD",2,1,0,0]]"#,
-            MeteredError::NotCanonical,
-        ),
-    ] {
-        assert_eq!(Metered::read(text.as_bytes()), Err(error), "{text}");
+    for (text, error) in BAD {
+        assert_eq!(Metered::read(text.as_bytes()), Err(*error), "{text}");
     }
     let long = format!("[1,0{},1]", ",null".repeat(16));
     assert_eq!(

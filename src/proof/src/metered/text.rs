@@ -260,7 +260,7 @@ impl Members<'_> {
     }
 
     fn number(&self, place: usize) -> Result<Option<u64>, MeteredError> {
-        number_of(self.at(place)).ok_or(MeteredError::Member(place))
+        number_of(self.at(place), place)
     }
 
     fn narrow(&self, place: usize) -> Result<Option<u32>, MeteredError> {
@@ -296,7 +296,7 @@ impl Members<'_> {
         };
         let count = |at: usize| match counts.get(at) {
             None => Ok(None),
-            Some(value) => number_of(value).ok_or(bad),
+            Some(value) => number_of(value, place),
         };
         Ok(Usage {
             input: count(0)?,
@@ -360,15 +360,13 @@ impl Members<'_> {
     }
 }
 
-/// A number that every reader keeps exactly, or none; outer none: something else.
-fn number_of(value: &Value) -> Option<Option<u64>> {
-    match value {
-        Value::Null => Some(None),
-        value => value
-            .as_u64()
-            .filter(|number| *number <= NUMBER_MAX)
-            .map(Some),
+/// A number that every reader keeps exactly, or none; of the member at a place.
+fn number_of(value: &Value, place: usize) -> Result<Option<u64>, MeteredError> {
+    if value.is_null() {
+        return Ok(None);
     }
+    let number = value.as_u64().filter(|number| *number <= NUMBER_MAX);
+    number.map(Some).ok_or(MeteredError::Member(place))
 }
 
 fn money_of(list: Option<&[Value]>, most: usize) -> Option<Money> {

@@ -14,6 +14,7 @@ use crate::journal::append::{AppendError, Incoming};
 use crate::off_loop::may_wait;
 use crate::tenant::ledger::Ledger;
 use crate::tenant::metering::Metering;
+use crate::tenant::prompts::Prompts;
 use call::Meter;
 pub(crate) use call::is_call;
 use known::Counted;
@@ -22,6 +23,9 @@ use trailkeep_proof::metered::{Cost, Kind, Metered};
 use trailkeep_proof::time::UnixMillis;
 
 const MS_A_DAY: u64 = 24 * 60 * 60 * 1000;
+
+/// The policies of an event that is new; none of one that is recorded.
+type Applying = Option<Vec<Arc<Policy>>>;
 
 /// What is counted of an event, as it is recorded.
 #[derive(Debug)]
@@ -36,7 +40,7 @@ pub(super) struct Section {
 pub(super) fn sections(
     journal: &Journal,
     ledger: &Ledger,
-    (events, applying): (&[Incoming], &[Option<Vec<Arc<Policy>>>]),
+    (events, applying): (&[Incoming], &[Applying]),
     now: UnixMillis,
 ) -> Result<Vec<Option<Section>>, AppendError> {
     let mut kinds = Vec::with_capacity(events.len());
@@ -50,17 +54,20 @@ pub(super) fn sections(
     let mut counted = Vec::with_capacity(events.len());
     for (event, kind) in events.iter().zip(&kinds) {
         let is_follow_up = matches!(kind, Some(Kind::Late | Kind::Duplicate));
-        counted.push(match is_follow_up {
-            true => known::counted(journal, ledger, event)?,
-            false => Counted::default(),
+        counted.push(if is_follow_up {
+            known::counted(journal, ledger, event)?
+        } else {
+            Counted::default()
         });
     }
     let is_closed = ledger.settings().closed_at_ms.is_some();
-    let (mut made, mut wanted) = measure(&found, (events, &kinds, &counted), now);
+    let prompts = ledger.prompts();
+    let all = (events, kinds.as_slice(), counted.as_slice());
+    let (mut made, mut wanted) = measure((&found, &prompts), all, now);
     // What is not known is stated, and then known. The ledger of a closed tenant takes nothing because of events that it refuses.
     if !wanted.is_empty() && !is_closed {
         found = may_wait(|| register(journal, ledger, &wanted))?;
-        (made, wanted) = measure(&found, (events, &kinds, &counted), now);
+        (made, wanted) = measure((&found, &prompts), all, now);
         if !wanted.is_empty() {
             tracing::debug!("names or tables could not be stated: figures count `other`");
         }
@@ -70,14 +77,14 @@ pub(super) fn sections(
 
 /// The sections by what is stated, and what else should be.
 fn measure(
-    found: &Metering,
+    known: (&Metering, &Prompts),
     (events, kinds, counted): (&[Incoming], &[Option<Kind>], &[Counted]),
     now: UnixMillis,
 ) -> (Vec<Option<Section>>, Wanted) {
     let mut wanted = Wanted::default();
     let all = events.iter().zip(kinds).zip(counted);
     let made = all.map(|((event, kind), counted)| {
-        let mut meter = Meter::new(found, &mut wanted, now);
+        let mut meter = Meter::new(known, &mut wanted, now);
         (*kind).map(|kind| section(&meter.measure(event, kind, counted)))
     });
     let made = made.collect();

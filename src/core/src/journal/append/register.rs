@@ -11,6 +11,7 @@ use crate::tenant::ledger::Ledger;
 use crate::tenant::metering::Metering;
 use crate::tenant::names::{self, RegisteredName};
 use crate::tenant::prices::{self, SetPrices, TAKEN_IN_BY};
+use crate::tenant::{ActiveRecord, Tenant};
 use trailkeep_prices::Layer;
 use trailkeep_proof::system::{FiguresNameSection, NameKind, PricesSection, SystemEvent};
 
@@ -37,12 +38,12 @@ pub(crate) fn metering(journal: &Journal, ledger: &Ledger) -> Result<Arc<Meterin
         return Ok(known);
     }
     let operator = journal.operator();
-    let operator = operator.as_ref().map(|tenant| tenant.active_record());
+    let operator = operator.as_ref().map(Tenant::active_record);
     let read = Metering::load(
         &journal.keyring,
         &journal.tables,
         &recorder.record,
-        operator.map(|operator| operator.record()),
+        operator.map(ActiveRecord::record),
     )?;
     let read = Arc::new(read);
     recorder.keep_metering(Some(Arc::clone(&read)));

@@ -168,7 +168,6 @@ impl Files {
             anchors,
         } = options;
         let (policies, opened) = (self.policies(policy_directory)?, self.open_ledgers()?);
-        let last_seen = opened.last_seen;
         let Self {
             storage,
             directory,
@@ -181,10 +180,11 @@ impl Files {
             root_key,
         } = self;
         let (new_ledgers, figures) = (NewLedgers::default(), Arc::new(Figures::default()));
+        let last_seen = opened.last_seen;
         let guard = clock_guard::start(&keyring, &*clock, last_seen, confirm_clock)?;
         let clock_guard = Arc::new(Mutex::new(guard));
         let disk = Arc::new(Disk::new(directory.path().to_owned(), min_free_bytes));
-        let values = Arc::new(KnownValues::default());
+        let values: Arc<KnownValues> = Arc::default();
         let writer = Writer {
             ledgers: Arc::clone(&ledgers),
             index: Arc::clone(&index),
@@ -233,10 +233,7 @@ impl Files {
             merger,
             claims,
         };
-        let engine = parts.assemble()?;
-        policies::state_changes(&engine.journal)?;
-        finish_jobs(&engine.deletions);
-        Ok(engine)
+        parts.assemble().and_then(settled)
     }
 
     /// The policies of a directory, or of `policies/` in the data directory, over those that are shipped.
@@ -360,4 +357,11 @@ fn record_confirmation(
         recorded.map_err(|error| OpenError::ClockConfirmation(Box::new(error)))?;
     }
     Ok(())
+}
+
+/// States what changed while no engine ran, and goes on with what it left.
+fn settled(engine: Engine) -> Result<Engine, OpenError> {
+    policies::state_changes(&engine.journal)?;
+    finish_jobs(&engine.deletions);
+    Ok(engine)
 }

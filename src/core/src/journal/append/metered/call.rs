@@ -9,6 +9,7 @@ use super::known::Counted;
 use crate::journal::append::Incoming;
 use crate::journal::append::register::Wanted;
 use crate::tenant::metering::{Asked, Metering, Served};
+use crate::tenant::prompts::Prompts;
 use trailkeep_otlp::late::{DUPLICATE_OF, LATE_ACTION};
 use trailkeep_prices::Layer;
 use trailkeep_proof::ledger::event::Facts;
@@ -63,11 +64,16 @@ pub(super) struct Llm<'a> {
 #[derive(Debug, Deserialize)]
 struct Prompt {
     name: Option<String>,
+    version: Option<String>,
 }
 
 /// Numbers as they may be written: `7.0` is an integer in JSON Schema.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "each is the member of `llm.usage` of its name"
+)]
 pub(super) struct Tokens {
     input_tokens: Option<f64>,
     output_tokens: Option<f64>,
@@ -172,13 +178,23 @@ fn is_marked_duplicate(event: &Incoming) -> bool {
 /// Makes the sections of a request's events, and notes what has to be stated first.
 pub(super) struct Meter<'a> {
     found: &'a Metering,
+    prompts: &'a Prompts,
     wanted: &'a mut Wanted,
     now: UnixMillis,
 }
 
 impl<'a> Meter<'a> {
-    pub(super) fn new(found: &'a Metering, wanted: &'a mut Wanted, now: UnixMillis) -> Self {
-        Self { found, wanted, now }
+    pub(super) fn new(
+        (found, prompts): (&'a Metering, &'a Prompts),
+        wanted: &'a mut Wanted,
+        now: UnixMillis,
+    ) -> Self {
+        Self {
+            found,
+            prompts,
+            wanted,
+            now,
+        }
     }
 
     /// What is counted of an event. Of a later report it is what that adds to `counted`.
@@ -200,13 +216,16 @@ impl<'a> Meter<'a> {
         if kind == Kind::Tool {
             return metered;
         }
-        metered.operation = Some(operation(facts, &llm));
+        metered.operation = Some(match (&llm.operation, counted.operation) {
+            (None, Some(of_first)) if is_follow_up => of_first,
+            _ => operation(facts, &llm),
+        });
         metered.first_token_ms = whole(llm.time_to_first_token_ms);
         metered.retrieved = retrieved(&llm, metered.operation);
         let usage = llm.usage.as_ref().map(Tokens::usage).unwrap_or_default();
         let served = self.served(facts, &llm, counted);
         (metered.provider, metered.model) = (served.provider, served.model);
-        metered.prompt = self.prompt(&llm);
+        (metered.prompt, metered.prompt_version) = self.prompt(&llm);
         let cost = self.cost(facts, &llm, &served, &usage);
         if is_follow_up {
             // The first report said how it ended and how long it took, as far as it did.
@@ -255,13 +274,24 @@ impl<'a> Meter<'a> {
         facts.occurred_at.filter(is_near).unwrap_or(self.now)
     }
 
-    fn prompt(&self, llm: &Llm<'_>) -> Named {
-        let name = llm.prompt.as_ref().and_then(|prompt| prompt.name.as_ref());
-        let Some(name) = name else {
-            return Named::Absent;
+    /// The prompt and its version, as far as the registry knows them.
+    fn prompt(&mut self, llm: &Llm<'_>) -> (Named, Option<u32>) {
+        let Some(Prompt { name, version }) = &llm.prompt else {
+            return (Named::Absent, None);
         };
+        let Some(name) = name else {
+            return (Named::Absent, None);
+        };
+        if !self.prompts.knows(name, None) {
+            return (Named::Other, None);
+        }
         let number = self.found.numbers.get(NameKind::Prompt, name);
-        number.map_or(Named::Other, Named::Number)
+        if number.is_none() && !self.found.numbers.is_full(NameKind::Prompt) {
+            self.wanted.names.insert((NameKind::Prompt, name.clone()));
+        }
+        let version = version.as_ref().and_then(|version| version.parse().ok());
+        let version = version.filter(|version| self.prompts.knows(name, Some(*version)));
+        (number.map_or(Named::Other, Named::Number), version)
     }
 
     /// By a price table; else as the producer says.

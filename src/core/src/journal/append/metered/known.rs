@@ -8,7 +8,7 @@ use crate::tenant::ledger::Ledger;
 use trailkeep_crypto::secret::TagLabel;
 use trailkeep_otlp::late::EVENT_TARGET;
 use trailkeep_proof::ids::{LookupKey, Seq};
-use trailkeep_proof::metered::{Cost, Kind, METERED, Metered, Money};
+use trailkeep_proof::metered::{Cost, Kind, METERED, Metered, Money, Operation};
 use trailkeep_proof::prices::{Amount, Usage};
 
 /// Later reports of one call that are looked at.
@@ -21,6 +21,8 @@ pub(super) struct Counted {
     pub(super) is_call: bool,
     usage: Usage,
     cost: Option<Money>,
+    /// Kind of call, as the first one says it.
+    pub(super) operation: Option<Operation>,
     /// Names that the first one has.
     pub(super) provider: Option<String>,
     pub(super) models: Vec<String>,
@@ -41,17 +43,14 @@ pub(super) fn counted(
     let mut all = Counted::default();
     for event in read(journal, ledger, key(TagLabel::EventId, ""), 1)? {
         let llm = Llm::of(event.section("llm"));
-        let metered = event.section(METERED).map(Metered::read);
-        match metered {
-            Some(Ok(metered)) => {
-                all.is_call = metered.calls() > 0;
-                all.add(&metered);
-            }
+        if let Some(Ok(metered)) = event.section(METERED).map(Metered::read) {
+            all.is_call = metered.calls() > 0;
+            all.operation = metered.operation;
+            all.add(&metered);
+        } else {
             // It was counted before the section existed, or by a later version.
-            Some(Err(_)) | None => {
-                all.is_call = !llm.is_empty();
-                all.usage = llm.usage.as_ref().map(Tokens::usage).unwrap_or_default();
-            }
+            all.is_call = !llm.is_empty();
+            all.usage = llm.usage.as_ref().map(Tokens::usage).unwrap_or_default();
         }
         all.models.extend(llm.response_model);
         all.models.extend(llm.request_model);
