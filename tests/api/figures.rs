@@ -300,7 +300,8 @@ fn pages(directory: &Directory) -> String {
             arguments.extend(["--cursor", cursor]);
         }
         let page = json_of(directory, &arguments);
-        pages += &format!("{page}\n");
+        pages += &page.to_string();
+        pages.push('\n');
         cursor = page["next_cursor"].as_str().map(str::to_owned);
         if cursor.is_none() {
             return pages;
@@ -416,10 +417,9 @@ fn figures_are_those_of_another_program_also_after_an_erasure() {
     // TRAILKEEP_TEST_FIGURES=100000 is the number that a release is checked with.
     let count = std::env::var("TRAILKEEP_TEST_FIGURES").map_or(4_000, |text| text.parse().unwrap());
     for from in (0..count).step_by(2_000) {
-        let events: String = (from..count.min(from + 2_000))
-            .map(|id| format!("{}\n", some_event(&mut random, id)))
-            .collect();
-        directory.append(&events);
+        let events = (from..count.min(from + 2_000)).map(|id| some_event(&mut random, id));
+        let events: Vec<String> = events.map(|event| event.to_string()).collect();
+        directory.append(&events.join("\n"));
     }
     compare(&directory);
     for person in ["s-1", "s-7"] {

@@ -282,6 +282,8 @@ const ALONE: &[&str] = &[
     "serve",
     "config check",
     "config show",
+    // It is `vault-replica list`.
+    "vault-replica",
     "backup",
     "restore",
     "receipt verify",

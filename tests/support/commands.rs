@@ -148,7 +148,6 @@ pub fn commands(directory: &Directory) -> Vec<(Vec<String>, Right)> {
             words(&format!("vault-replica add {}", file("copy"))),
             Right::ManageVault,
         ),
-        (words("vault-replica"), Right::ManageVault),
         (words("vault-replica list"), Right::ManageVault),
         (words("vault-replica check"), Right::ManageVault),
         (

@@ -68,7 +68,7 @@ const READING: &[&str] = &[
 ];
 
 /// Commands that read when they stand alone; those below them are others.
-const READING_ALONE: &[&str] = &["figures", "vault-replica"];
+const READING_ALONE: &[&str] = &["figures"];
 
 /// A call of a person's that is one span.
 fn span_about(person: &str) -> Value {
