@@ -22,6 +22,8 @@ const RANDOM: &[(&str, &str)] = &[
     (r#""token":( ?)"[\w-]{64}""#, "\"token\":$1\"[TOKEN]\""),
     (r"\+[0-9a-f]{8}\+[A-Za-z0-9+/]{43,44}=?", "+[VKEY]"),
     (r"\b[0-9a-f]{64}\b", "[SHA256]"),
+    // A bundle holds random numbers, which compress to a few bytes more or less.
+    (r"(?m)^(size +\d+)\.\d KiB", "$1.[DIGIT] KiB"),
     (r"[A-Za-z0-9+/]{64,}={0,2}", "[BASE64]"),
     (r"[A-Za-z0-9+/]{43}=", "[HASH]"),
     (r"[0-9a-f]{32}", "[ID]"),
