@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::engine::Running;
 use super::send::{span, traces_of};
 use trailkeep_core::ingest::StagingSettings;
-use trailkeep_core::metering::{MS_AN_HOUR, Question, Step, figures};
+use trailkeep_core::metering::{KeptFigures, MS_AN_HOUR, Question, Step, figures};
 use trailkeep_proof::metered::Totals;
 use trailkeep_proof::time::{Clock, UnixMillis};
 
@@ -28,25 +28,30 @@ fn settle(running: &Running) -> Vec<Value> {
 }
 
 fn sums(running: &Running) -> Totals {
+    sums_of(running, &running.engine.kept_figures)
+}
+
+fn sums_of(running: &Running, kept: &KeptFigures) -> Totals {
+    let mut rows = rows_of(running, kept, Step::Whole).into_iter();
+    rows.next().map(|(_, totals)| totals).unwrap_or_default()
+}
+
+fn rows_of(running: &Running, kept: &KeptFigures, step: Step) -> Vec<(UnixMillis, Totals)> {
     let now = running.clock.wall().get();
     let hour = now - now % MS_AN_HOUR;
     let question = Question {
         from: UnixMillis::new(hour - 24 * MS_AN_HOUR),
         to: UnixMillis::new(hour + MS_AN_HOUR),
-        step: Step::Whole,
+        step,
         by: Vec::new(),
         least_calls: 0,
     };
     let published = running.ledger.published();
     let engine = &running.engine;
     let ledger = (&*running.ledger, &*published);
-    let answer = figures(&engine.journal, &engine.kept_figures, ledger, &question).unwrap();
-    answer
-        .rows
-        .into_iter()
-        .next()
-        .map(|row| row.totals)
-        .unwrap_or_default()
+    let answer = figures(&engine.journal, kept, ledger, &question).unwrap();
+    let rows = answer.rows.into_iter();
+    rows.map(|row| (row.start, row.totals)).collect()
 }
 
 fn cost(totals: &Totals) -> Vec<u128> {
@@ -181,5 +186,33 @@ fn a_client_does_not_hide_a_call_behind_a_report_of_its_own() {
     settle(&running);
     let totals = sums(&running);
     assert_eq!((totals.calls, cost(&totals)), (1, vec![3_480_000_000]));
+    running.engine.close().unwrap();
+}
+
+#[test]
+fn hours_that_are_kept_are_those_that_are_read_anew() {
+    let running = Running::new();
+    let hour = MS_AN_HOUR;
+    // Calls of one hour, of hours in a row, and with hours between without any.
+    for (number, wait) in [0, hour / 3, hour, hour, 5 * hour, hour / 2, 2 * hour]
+        .into_iter()
+        .enumerate()
+    {
+        running.pass(wait);
+        let number = u32::try_from(number).unwrap() + 1;
+        let mut attributes = json!({"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o"});
+        attributes["gen_ai.usage.input_tokens"] = number.into();
+        running.traces(&traces_of(
+            "one",
+            &json!({}),
+            &[span(number, 2, 0, &attributes)],
+        ));
+        settle(&running);
+        let kept = sums(&running);
+        assert_eq!(kept.calls, u64::from(number));
+        let known = rows_of(&running, &running.engine.kept_figures, Step::Hour);
+        let anew = rows_of(&running, &KeptFigures::default(), Step::Hour);
+        assert_eq!(known, anew, "{number}");
+    }
     running.engine.close().unwrap();
 }

@@ -31,6 +31,8 @@ pub(super) struct Hour {
     /// Numbers of price tables.
     pub(super) tables: BTreeSet<u32>,
     pub(super) left_out: LeftOut,
+    /// Whether a later hour has begun: it gets no more entries.
+    is_over: bool,
 }
 
 impl Hours {
@@ -54,6 +56,10 @@ impl Hours {
         let mut start = all.start;
         let mut at = times.start;
         while start < all.end {
+            if let Some((over, end)) = self.known_from(at, start) {
+                (start, at) = (end, over + MS_AN_HOUR);
+                continue;
+            }
             // Hours without entries are passed over.
             let entry = journal.ledgers.entries(number, start..start + 1)?;
             let recorded_at = entry
@@ -61,11 +67,21 @@ impl Hours {
                 .and_then(|bytes| trailkeep_proof::ledger::entry::Entry::decode(bytes).ok())
                 .map_or(at, |entry| entry.recorded_at.get());
             at = at.max(recorded_at - recorded_at % MS_AN_HOUR);
-            let end = first(at + MS_AN_HOUR)?.get().min(all.end);
+            let end = first(at + MS_AN_HOUR)?.get();
             self.bring_hour_up_to(journal, ledger, (at, start..end))?;
+            if let Some(hour) = self.hours.get_mut(&at) {
+                hour.is_over = end < size;
+            }
             (start, at) = (end, at + MS_AN_HOUR);
         }
         Ok(all)
+    }
+
+    /// The next hour, where it is over and begins with this entry, and the entry after its last.
+    fn known_from(&self, at: u64, start: u64) -> Option<(u64, u64)> {
+        let (at, hour) = self.hours.range(at..).next()?;
+        let is_next = hour.is_over && hour.entries.start == start;
+        is_next.then_some((*at, hour.entries.end))
     }
 
     fn bring_hour_up_to(
