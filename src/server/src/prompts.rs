@@ -23,7 +23,8 @@ use trailkeep_core::blocking;
 use trailkeep_core::govern::prompts::{
     self as govern, Condition, NewMove, NewVersion, PromptError, States,
 };
-use trailkeep_core::tenant::prompts::{self, Asked, Fetched};
+use trailkeep_core::journal::Journal;
+use trailkeep_core::tenant::prompts::{self, Asked, Fetched, PromptVersion};
 use trailkeep_core::tenant::{ReadScope, Tenant};
 use trailkeep_proof::prompts as proof;
 use trailkeep_proof::prompts::PRODUCTION;
@@ -304,16 +305,10 @@ pub(super) async fn withdraw(
     Path((name, number)): Path<(String, u32)>,
     body: Body,
 ) -> Result<Json<ShownPromptVersion>, Problem> {
-    let asked: PromptEnd = read_json(body, "{\"reason\":\"...\"}").await?;
-    let caller = caller.identified();
-    blocking(move || {
-        let Identified { engine, on, .. } = &caller;
-        let why = (asked.reason.as_str(), caller.key_id.as_str());
-        let version = govern::withdraw(&engine.journal, on, (&name, number), why)?;
-        let all = on.active().prompts();
-        Ok(Json(shown_version(&version, all.get(&name), None)))
-    })
-    .await
+    let withdraw = |journal: &Journal, on: &Tenant, version: (&str, u32), why: (&str, &str)| {
+        Ok((govern::withdraw(journal, on, version, why)?, false))
+    };
+    end(caller, (name, number), body, withdraw).await
 }
 
 /// Erases a version: its text, SHA-256, path and the reason it was registered for are destroyed. Its number stays taken.
@@ -333,15 +328,36 @@ pub(super) async fn erase(
     Path((name, number)): Path<(String, u32)>,
     body: Body,
 ) -> Result<Json<ShownPromptVersion>, Problem> {
+    let erase = |journal: &Journal, on: &Tenant, version: (&str, u32), why: (&str, &str)| {
+        let erased = govern::erase(journal, on, version, why)?;
+        Ok((erased.version, erased.purge_pending))
+    };
+    end(caller, (name, number), body, erase).await
+}
+
+/// Ends a version for the reason that the body gives. `how` also says whether bytes of it wait for the next rotation.
+async fn end(
+    caller: Caller<may::SetPrompts, Tenant>,
+    (name, number): (String, u32),
+    body: Body,
+    how: impl FnOnce(
+        &Journal,
+        &Tenant,
+        (&str, u32),
+        (&str, &str),
+    ) -> Result<(PromptVersion, bool), PromptError>
+    + Send
+    + 'static,
+) -> Result<Json<ShownPromptVersion>, Problem> {
     let asked: PromptEnd = read_json(body, "{\"reason\":\"...\"}").await?;
     let caller = caller.identified();
     blocking(move || {
         let Identified { engine, on, .. } = &caller;
         let why = (asked.reason.as_str(), caller.key_id.as_str());
-        let erased = govern::erase(&engine.journal, on, (&name, number), why)?;
+        let (version, purge_pending) = how(&engine.journal, on, (&name, number), why)?;
         let all = on.active().prompts();
-        let mut shown = shown_version(&erased.version, all.get(&name), None);
-        shown.purge_pending = erased.purge_pending;
+        let mut shown = shown_version(&version, all.get(&name), None);
+        shown.purge_pending = purge_pending;
         Ok(Json(shown))
     })
     .await

@@ -9,12 +9,12 @@ use crate::journal::append::{
     AppendError, Extended, Extension, LedgerState, PreparedEvent, prepare_system,
 };
 use crate::keys::keyring::{KeyError, Keyring, with_current_epoch};
+use crate::keys::records::TENANT_ROW;
 use crate::keys::rows;
 use crate::keys::rows::Changes;
 use crate::tenant::classes::{Class, ClassBook, StatedPolicy, policy_section};
 use crate::tenant::deletion::Tombstones;
 use crate::tenant::ledger::{Ledger, LedgerKeys, Published};
-use crate::tenant::settings;
 use crate::tenant::settings::TenantSettings;
 use trailkeep_crypto::secret::{RandomError, random_bytes};
 use trailkeep_policy::{Applied, DEFAULT_90D, Policy, PolicyError, class_key, define_class};
@@ -62,7 +62,7 @@ pub(crate) fn found(
     FailPoint::LedgerSecretsKept.reach();
     let settings = TenantSettings::default();
     let mut changes = Changes::default();
-    changes.put(keyring, &record, settings::ROW_ID, &settings)?;
+    changes.put(keyring, &record, TENANT_ROW, &settings)?;
     if let Some(first_key) = first_key {
         first_key.put_into(&mut changes, &record.tenant, clock.wall())?;
     }

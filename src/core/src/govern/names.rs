@@ -3,9 +3,9 @@
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, state_name};
 use crate::keys::keyring::{KeyError, Keyring};
-use crate::keys::records;
+use crate::keys::records::{self, TENANT_ROW};
 use crate::tenant::Tenant;
-use crate::tenant::names::{NAMES_MAX, NameBook, ROW_ID, RegisteredName, load};
+use crate::tenant::names::{NAMES_MAX, NameBook, RegisteredName, load};
 use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::system::{FiguresNameSection, NameKind};
 
@@ -76,6 +76,6 @@ pub(crate) fn take_over(
     }
     book.names
         .push(RegisteredName::new(stated, at_ms, (ledger, seq)));
-    records::put(keyring, ledger, ROW_ID, &book)?;
+    records::put(keyring, ledger, TENANT_ROW, &book)?;
     Ok(true)
 }

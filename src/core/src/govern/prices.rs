@@ -3,9 +3,9 @@
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_changing};
 use crate::keys::keyring::{KeyError, Keyring};
-use crate::keys::records;
+use crate::keys::records::{self, TENANT_ROW};
 use crate::keys::rows::{Changes, STATED_HERE};
-use crate::tenant::prices::{ROW_ID, SetPrices, load};
+use crate::tenant::prices::{SetPrices, load};
 use crate::tenant::{DEFAULT_TENANT, Tenant};
 use trailkeep_ports::LedgerRecord;
 use trailkeep_prices::Layer;
@@ -70,7 +70,7 @@ pub fn set(
     let mut new = SetPrices::new(table, (number, layer), (now, by), (record, STATED_HERE));
     book.put(new.clone());
     let mut changes = Changes::default();
-    changes.put(&journal.keyring, record, ROW_ID, &book)?;
+    changes.put(&journal.keyring, record, TENANT_ROW, &book)?;
     let seq = append_changing(journal, tenant.active(), &event, changes)
         .map_err(|error| PricesError::Record(Box::new(error)))?;
     new.seq = seq.get();
@@ -101,6 +101,6 @@ pub(crate) fn take_over(
         (at_ms, &stated.by),
         (ledger, seq),
     ));
-    records::put(keyring, ledger, ROW_ID, &book)?;
+    records::put(keyring, ledger, TENANT_ROW, &book)?;
     Ok(true)
 }

@@ -6,11 +6,11 @@ use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_changing};
 use crate::journal::class::{ClassError, policies_of};
 use crate::keys::keyring::{KeyError, Keyring};
-use crate::keys::records;
+use crate::keys::records::{self, TENANT_ROW};
 use crate::keys::rows::Changes;
 use crate::tenant::Tenant;
 use crate::tenant::keep_requests::{KeepRequests, KeepRequestsError};
-use crate::tenant::settings::{ROW_ID, TenantSettings, load};
+use crate::tenant::settings::{TenantSettings, load};
 use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::ids::Seq;
 use trailkeep_proof::system::{SystemEvent, TenantCloseSection, TenantSetSection};
@@ -73,7 +73,7 @@ pub(crate) fn take_over(
         keep_requests,
         closed_at_ms: load(keyring, ledger)?.closed_at_ms,
     };
-    records::put(keyring, ledger, ROW_ID, &settings)?;
+    records::put(keyring, ledger, TENANT_ROW, &settings)?;
     Ok(true)
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn take_over_close(
 ) -> Result<bool, KeyError> {
     let mut settings = load(keyring, ledger)?;
     settings.closed_at_ms = Some(at_ms);
-    records::put(keyring, ledger, ROW_ID, &settings)?;
+    records::put(keyring, ledger, TENANT_ROW, &settings)?;
     Ok(true)
 }
 
@@ -178,7 +178,7 @@ fn record(
 ) -> Result<Seq, SettingsError> {
     let mut changes = Changes::default();
     let ledger = tenant.active();
-    changes.put(&journal.keyring, &ledger.record, ROW_ID, settings)?;
+    changes.put(&journal.keyring, &ledger.record, TENANT_ROW, settings)?;
     append_changing(journal, ledger, event, changes)
         .map_err(|error| SettingsError::Record(Box::new(error)))
 }

@@ -175,6 +175,30 @@ fn opened<R: Record>(
     Ok(all)
 }
 
+/// The id of the row of a kind of which a tenant has one.
+pub(crate) const TENANT_ROW: &str = "tenant";
+
+/// The only record of a kind that a ledger's tenant has; an empty one where none was kept yet.
+pub(crate) fn of_tenant<R: Record + Default>(
+    keyring: &Keyring,
+    ledger: &LedgerRecord,
+) -> Result<R, KeyError> {
+    let rows = all::<R>(keyring, ledger)?;
+    let own = rows.into_iter().find(|(id, _)| id == TENANT_ROW);
+    Ok(own.map(|(_, record)| record).unwrap_or_default())
+}
+
+/// Gives a ledger that continues another one the only record of a kind of its tenant, if there is one.
+pub(crate) fn carry_over_of_tenant<R: Record>(
+    keyring: &Keyring,
+    from: &LedgerRecord,
+    to: &LedgerRecord,
+) -> Result<(), KeyError> {
+    let rows = all::<R>(keyring, from)?;
+    let own = rows.into_iter().find(|(id, _)| id == TENANT_ROW);
+    own.map_or(Ok(()), |(id, record)| put(keyring, to, &id, &record))
+}
+
 /// Opens every record of a ledger and of the directory in its place, of whatever kind; the first that does not open
 /// is the error.
 pub(crate) fn check_all(keyring: &Keyring, ledger: &LedgerRecord) -> Result<(), KeyError> {

@@ -14,9 +14,6 @@ use crate::tenant::ActiveRecord;
 use trailkeep_ports::LedgerRecord;
 use trailkeep_proof::system::{FiguresNameSection, NameKind};
 
-/// A tenant has one row of names.
-pub(crate) const ROW_ID: &str = "tenant";
-
 /// Names of one kind that a tenant may have: the row that lists them stays small.
 pub(crate) const NAMES_MAX: u32 = 2_000;
 
@@ -113,9 +110,7 @@ impl Numbers {
 
 /// The names of a ledger's tenant.
 pub(crate) fn load(keyring: &Keyring, ledger: &LedgerRecord) -> Result<NameBook, KeyError> {
-    let rows = records::all::<NameBook>(keyring, ledger)?;
-    let own = rows.into_iter().find(|(id, _)| id == ROW_ID);
-    Ok(own.map(|(_, book)| book).unwrap_or_default())
+    records::of_tenant(keyring, ledger)
 }
 
 /// Gives a ledger that continues another one the names of that: their numbers go on.
@@ -124,9 +119,5 @@ pub(crate) fn carry_over(
     from: ActiveRecord<'_>,
     to: ActiveRecord<'_>,
 ) -> Result<(), KeyError> {
-    let book = load(keyring, from.record())?;
-    if book.names.is_empty() {
-        return Ok(());
-    }
-    records::put(keyring, to.record(), ROW_ID, &book)
+    records::carry_over_of_tenant::<NameBook>(keyring, from.record(), to.record())
 }

@@ -10,9 +10,6 @@ use trailkeep_ports::LedgerRecord;
 use trailkeep_prices::Layer;
 use trailkeep_proof::prices::PriceTable;
 
-/// A tenant has one row of price tables.
-pub(crate) const ROW_ID: &str = "tenant";
-
 /// A price table that was set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -110,9 +107,7 @@ impl SetPrices {
 
 /// The price tables of a ledger's tenant.
 pub(crate) fn load(keyring: &Keyring, ledger: &LedgerRecord) -> Result<PriceBook, KeyError> {
-    let rows = records::all::<PriceBook>(keyring, ledger)?;
-    let own = rows.into_iter().find(|(id, _)| id == ROW_ID);
-    Ok(own.map(|(_, book)| book).unwrap_or_default())
+    records::of_tenant(keyring, ledger)
 }
 
 /// The price tables of a tenant.
@@ -126,11 +121,7 @@ pub(crate) fn carry_over(
     from: ActiveRecord<'_>,
     to: ActiveRecord<'_>,
 ) -> Result<(), KeyError> {
-    let book = load(keyring, from.record())?;
-    if book.set.is_empty() {
-        return Ok(());
-    }
-    records::put(keyring, to.record(), ROW_ID, &book)
+    records::carry_over_of_tenant::<PriceBook>(keyring, from.record(), to.record())
 }
 
 #[cfg(test)]

@@ -4,12 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::keyring::{KeyError, Keyring};
 use crate::keys::records;
-use crate::keys::records::Record;
+use crate::keys::records::{Record, TENANT_ROW};
 use crate::tenant::keep_requests::KeepRequests;
 use trailkeep_ports::LedgerRecord;
-
-/// A tenant has one row of settings.
-pub(crate) const ROW_ID: &str = "tenant";
 
 /// The settings of one tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +54,7 @@ impl Record for TenantSettings {
 pub(crate) fn load(keyring: &Keyring, ledger: &LedgerRecord) -> Result<TenantSettings, KeyError> {
     let mut rows = records::all::<TenantSettings>(keyring, ledger)?.into_iter();
     match (rows.next(), rows.next()) {
-        (Some((id, settings)), None) if id == ROW_ID => Ok(settings),
+        (Some((id, settings)), None) if id == TENANT_ROW => Ok(settings),
         _ => Err(KeyError::DoesNotOpen(TenantSettings::WHAT)),
     }
 }
@@ -68,5 +65,5 @@ pub(crate) fn keep_for(
     ledger: &LedgerRecord,
     settings: &TenantSettings,
 ) -> Result<(), KeyError> {
-    records::put(keyring, ledger, ROW_ID, settings)
+    records::put(keyring, ledger, TENANT_ROW, settings)
 }

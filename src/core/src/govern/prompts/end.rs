@@ -20,7 +20,7 @@ pub struct Erased {
     pub purge_pending: bool,
 }
 
-/// Withdraws a version: it is no longer served; recorded first. Its text stays.
+/// Withdraws a version. The statement is recorded first. The version is no longer served, and its text stays.
 pub fn withdraw(
     journal: &Journal,
     tenant: &Tenant,
@@ -51,8 +51,8 @@ pub fn withdraw(
     Ok(version)
 }
 
-/// Erases a version: its text, hash, path and the reason it was registered for are destroyed; recorded first. Its number
-/// stays taken. The vault's keys are rotated within a day, so that no older copy of the vault opens the text.
+/// Erases a version. The statement is recorded first. Its text, hash, path and the reason it was registered for are destroyed. Its
+/// number stays taken. The vault's keys are rotated within a day, so that no older copy of the vault opens the text.
 pub fn erase(
     journal: &Journal,
     tenant: &Tenant,

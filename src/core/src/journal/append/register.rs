@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::journal::Journal;
 use crate::journal::append::{AppendError, append_changing};
 use crate::keys::keyring::KeyError;
+use crate::keys::records::TENANT_ROW;
 use crate::keys::rows::{Changes, STATED_HERE};
 use crate::tenant::ledger::Ledger;
 use crate::tenant::metering::Metering;
@@ -106,7 +107,7 @@ fn take_in(
         (record, STATED_HERE),
     ));
     let mut changes = Changes::default();
-    changes.put(&journal.keyring, record, prices::ROW_ID, &book)?;
+    changes.put(&journal.keyring, record, TENANT_ROW, &book)?;
     let event = SystemEvent::PricesSet { prices: section };
     append_changing(journal, ledger, &event, changes).map(drop)
 }
@@ -136,7 +137,7 @@ pub(crate) fn state_name(
     let mut new = RegisteredName::new(&section, at_ms, (record, STATED_HERE));
     book.names.push(new.clone());
     let mut changes = Changes::default();
-    changes.put(&journal.keyring, record, names::ROW_ID, &book)?;
+    changes.put(&journal.keyring, record, TENANT_ROW, &book)?;
     let event = SystemEvent::FiguresName { figures: section };
     let seq = append_changing(journal, ledger, &event, changes)?;
     ledger.keep_metering(None);

@@ -56,7 +56,7 @@ impl Client {
             .await
     }
 
-    /// Moves a label, unless somebody moved it meanwhile.
+    /// Moves a label. It is refused if another request has moved the label since.
     pub(in crate::commands) async fn move_label(
         &self,
         (name, label): (&str, &str),

@@ -223,10 +223,15 @@ impl<'a> Meter<'a> {
         metered.first_token_ms = whole(llm.time_to_first_token_ms);
         metered.retrieved = retrieved(&llm, metered.operation);
         let usage = llm.usage.as_ref().map(Tokens::usage).unwrap_or_default();
-        let served = self.served(facts, &llm, counted);
+        let called_on = Day::of(self.called_at(facts));
+        let served = self.served(called_on, &llm, counted);
         (metered.provider, metered.model) = (served.provider, served.model);
         (metered.prompt, metered.prompt_version) = self.prompt(&llm);
-        let cost = self.cost(facts, &llm, &served, &usage);
+        let said = said(&llm);
+        let by_table = served
+            .price
+            .and_then(|place| self.by_table(place, &usage, called_on));
+        let cost = cost(&metered, &usage, (by_table, said), served.names_model);
         if is_follow_up {
             // The first report said how it ended and how long it took, as far as it did.
             (metered.ended, metered.fault, metered.total_ms) = (None, None, None);
@@ -235,10 +240,8 @@ impl<'a> Meter<'a> {
         } else {
             metered.usage = usage;
             metered.cost = cost;
-            metered.said = said(&llm).filter(|said| cost.money() != Some(said));
-            if matches!(cost, Cost::None | Cost::Unpriced(_)) {
-                metered.said = None;
-            }
+            let is_beside = |said: &Money| cost.money().is_some_and(|counts| counts != said);
+            metered.said = said.filter(is_beside);
         }
         let has_tokens = metered.usage != Usage::default();
         metered.basis = has_tokens.then_some(Basis::Inclusive);
@@ -246,7 +249,7 @@ impl<'a> Meter<'a> {
     }
 
     /// Who served a call, and which price it has on its day. A later report may leave the names to the first one.
-    fn served(&mut self, facts: &Facts, llm: &Llm<'_>, counted: &Counted) -> Served {
+    fn served(&mut self, day: Day, llm: &Llm<'_>, counted: &Counted) -> Served {
         let names_model = llm.response_model.is_some() || llm.request_model.is_some();
         let of_first = |at: usize| counted.models.get(at).map(String::as_str);
         let asked = Asked {
@@ -257,7 +260,7 @@ impl<'a> Meter<'a> {
                 [of_first(0), of_first(1)]
             },
             service_tier: llm.service_tier.as_deref(),
-            day: Day::of(self.called_at(facts)),
+            day,
         };
         let served = self.found.served(&asked);
         let wanted = served.wanted.iter().cloned();
@@ -294,36 +297,18 @@ impl<'a> Meter<'a> {
         (number.map_or(Named::Other, Named::Number), version)
     }
 
-    /// By a price table; else as the producer says.
-    fn cost(&mut self, facts: &Facts, llm: &Llm<'_>, served: &Served, usage: &Usage) -> Cost {
-        let said = said(llm);
-        let has_failed = fault(facts, llm).is_some() || facts.outcome.as_deref() == Some("error");
-        let asks_no_model = !served.names_model && operation(facts, llm).may_lack_model();
-        if *usage == Usage::default() && (has_failed || asks_no_model) {
-            return said.map_or(Cost::None, Cost::Producer);
-        }
-        let by_table = served
-            .price
-            .and_then(|place| self.by_table(place, usage, self.called_at(facts)));
-        match (by_table, said) {
-            (Ok(cost), _) => cost,
-            (Err(_), Some(said)) => Cost::Producer(said),
-            (Err(reason), None) => Cost::Unpriced(reason),
-        }
-    }
-
     fn by_table(
         &mut self,
         (layer, at): (Layer, usize),
         usage: &Usage,
-        called_at: UnixMillis,
+        called_on: Day,
     ) -> Result<Cost, Reason> {
         let table = self.found.layers.table(layer);
         let price = table.and_then(|table| table.prices().get(at));
         let price = price.ok_or(Reason::Model)?;
         let (amount, _) =
             cost_by(price, usage, Basis::Inclusive).map_err(|why| Reason::from(&why))?;
-        let days = Day::of(self.now).days_after(Day::of(called_at));
+        let days = Day::of(self.now).days_after(called_on);
         let currency = Currency::parse(&price.currency).ok_or(Reason::Model)?;
         let number = self.table(layer).ok_or(Reason::Model)?;
         Ok(Cost::Table {
@@ -340,6 +325,25 @@ impl<'a> Meter<'a> {
             self.wanted.tables.insert(layer);
         }
         number
+    }
+}
+
+/// By a price table; else as the producer says. A call that failed before it used a token has none.
+fn cost(
+    metered: &Metered,
+    usage: &Usage,
+    (by_table, said): (Result<Cost, Reason>, Option<Money>),
+    names_model: bool,
+) -> Cost {
+    let may_lack_model = metered.operation.is_some_and(Operation::may_lack_model);
+    let is_free_of_tokens = metered.fault.is_some() || !names_model && may_lack_model;
+    if *usage == Usage::default() && is_free_of_tokens {
+        return said.map_or(Cost::None, Cost::Producer);
+    }
+    match (by_table, said) {
+        (Ok(cost), _) => cost,
+        (Err(_), Some(said)) => Cost::Producer(said),
+        (Err(reason), None) => Cost::Unpriced(reason),
     }
 }
 
