@@ -70,10 +70,16 @@ impl FromStr for Labelling {
             .filter_map(|(_, weight)| *weight)
             .map(u64::from)
             .sum();
-        let left = u32::try_from(u64::from(WEIGHTS).saturating_sub(given)).unwrap_or_default();
+        let left = u64::from(WEIGHTS).saturating_sub(given);
+        let left = u32::try_from(left).unwrap_or_default();
         let open = to.iter().filter(|(_, weight)| weight.is_none()).count();
         if open > 1 {
             return Err("only one version may stand without a weight: it gets what the others leave of 10,000".to_owned());
+        }
+        if open == 1 && left == 0 {
+            return Err(format!(
+                "the weights sum to {given} and leave nothing of 10,000 for the version without one: make them smaller, such as production=3,4:1000"
+            ));
         }
         let variant = |(version, weight): (u32, Option<u32>)| Variant {
             version,
@@ -143,6 +149,14 @@ mod tests {
             "p=3:-1,4",
         ] {
             assert!(of(wrong).is_err(), "{wrong}");
+        }
+        for full in [
+            "p=3,4:10000",
+            "p=3,4:20000",
+            "p=3:4294967295,4:4294967295,5",
+        ] {
+            let told = of(full).unwrap_err();
+            assert!(told.contains("leave nothing of 10,000"), "{full}: {told}");
         }
     }
 }
